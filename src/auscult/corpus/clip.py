@@ -1,0 +1,83 @@
+"""What is known of a recording before it is heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, overload
+
+Split = Literal["train", "test", "supplemental"]
+Domain = Literal["source", "target"]
+Condition = Literal["normal", "anomaly"]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording and what is known of it; a field that is not known is ``None``, never guessed.
+
+    Attributes:
+        path: the audio file.
+        machine: machine type or name (``"fan"``).
+        section: section or machine id as written, two digits (``"00"``).
+        split: ``"train"``, ``"test"`` or ``"supplemental"``.
+        domain: ``"source"`` or ``"target"``.
+        condition: ``"normal"`` or ``"anomaly"``.
+        attributes: parsed attribute pairs (``{"vel": "15"}``); empty where there are none.
+        raw_attributes: the attribute part of the file name as written, parsed or not.
+        recording: names the longer recording that this clip was cut from; clips that share it are
+            never split between fitting and calibration.
+    """
+
+    path: str
+    machine: str | None = None
+    section: str | None = None
+    split: Split | None = None
+    domain: Domain | None = None
+    condition: Condition | None = None
+    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    raw_attributes: str | None = None
+    recording: str | None = None
+
+
+class Corpus(Sequence[Clip]):
+    """An ordered set of clips with the few selections that the rest of auscult needs."""
+
+    def __init__(self, clips: Iterable[Clip], *, root: str | None = None) -> None:
+        self._clips = tuple(clips)
+        self.root = root
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __iter__(self) -> Iterator[Clip]:
+        return iter(self._clips)
+
+    @overload
+    def __getitem__(self, index: int) -> Clip: ...
+    @overload
+    def __getitem__(self, index: slice) -> Corpus: ...
+    def __getitem__(self, index: int | slice) -> Clip | Corpus:
+        if isinstance(index, slice):
+            return Corpus(self._clips[index], root=self.root)
+        return self._clips[index]
+
+    def __repr__(self) -> str:
+        return f"Corpus({len(self)} clips, machines {list(self.machines)}, root={self.root!r})"
+
+    def where(self, **fields: str | None) -> Corpus:
+        """The clips whose fields all equal the given values: ``corpus.where(split="train")``."""
+        return Corpus(
+            (c for c in self._clips if all(getattr(c, name) == value for name, value in fields.items())),
+            root=self.root,
+        )
+
+    @property
+    def machines(self) -> tuple[str | None, ...]:
+        """Machines in order of first appearance."""
+        return tuple(dict.fromkeys(c.machine for c in self._clips))
+
+    @property
+    def sections(self) -> tuple[str | None, ...]:
+        """Sections in order of first appearance."""
+        return tuple(dict.fromkeys(c.section for c in self._clips))

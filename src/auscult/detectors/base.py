@@ -1,0 +1,86 @@
+"""What every detector is: it learns from normal recordings, and says how far a recording is from them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+
+from auscult.corpus import Recording
+from auscult.spectrum import FrontEnd
+
+#: Told what is being done: stage name, steps done, steps in all, and figures worth showing.
+Progress = Callable[[str, int, int, Mapping[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a detector says of one recording.
+
+    Attributes:
+        scores: score name to value; higher is more anomalous.
+        maps: score name to (T, n_mels) float32, how much each time-frequency bin added to the score;
+            empty unless it was asked for.
+    """
+
+    scores: Mapping[str, float]
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass
+class Config:
+    """Settings that every detector has; each detector's own dataclass adds to them."""
+
+    score: str = ""  # which of the detector's scores decides; empty: its first
+    seed: int = 13711  # the baseline's
+    front_end: FrontEnd = field(default_factory=FrontEnd)
+
+
+class Detector(ABC):
+    """The contract: ``fit`` on normal recordings, then ``score`` any recording.
+
+    A score is a pure function of ``config``, ``arrays``, ``facts`` and the recording, so these three
+    are all that a model file keeps.
+    """
+
+    name: ClassVar[str]
+    scores: ClassVar[tuple[str, ...]]  # the first is the default
+    config_type: ClassVar[type[Config]]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or self.config_type()
+        self.arrays: dict[str, np.ndarray] = {}  # everything learnt; empty until fitted
+        self.facts: dict[str, Any] = {}  # what happened while learning, JSON-able
+
+    @abstractmethod
+    def fit(self, recordings: Sequence[Recording], *, progress: Progress | None = None) -> Detector:
+        """Learns what is normal.
+
+        Args:
+            recordings: normal recordings alone, all at ``config.front_end.sample_rate``.
+
+        Raises:
+            FitError: too little to learn from, or learning did not end well.
+            AudioError: a recording cannot be used.
+        """
+
+    @abstractmethod
+    def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
+        """Says how far a recording is from normal, and with ``explain`` where.
+
+        Raises:
+            AudioError: the recording cannot be used, or is shorter than one window.
+        """
+
+    @property
+    def parameters(self) -> int:
+        """Number of learnt parameters."""
+        return int(self.facts.get("parameters", sum(a.size for a in self.arrays.values())))
+
+    def minimum_samples(self) -> int:
+        """Samples that a recording must have to be scored."""
+        return 1

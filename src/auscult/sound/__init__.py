@@ -1,0 +1,5 @@
+"""Bytes to waveform."""
+
+from auscult.sound.waveform import Waveform
+
+__all__ = ["Waveform"]
