@@ -1,5 +1,8 @@
 """Bytes to waveform."""
 
+from auscult.sound.audio_file import AudioInfo, audio_info
+from auscult.sound.reading import read_audio
+from auscult.sound.resampling import resample
 from auscult.sound.waveform import Waveform
 
-__all__ = ["Waveform"]
+__all__ = ["AudioInfo", "Waveform", "audio_info", "read_audio", "resample"]

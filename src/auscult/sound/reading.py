@@ -1,0 +1,40 @@
+"""A whole audio file in memory."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from auscult.errors import TooLongAudio
+from auscult.sound.audio_file import decoded_blocks, open_audio
+from auscult.sound.waveform import Waveform
+
+
+def read_audio(path: str | os.PathLike[str], *, channel: int = 0, max_seconds: float = 600.0) -> Waveform:
+    """Reads one channel of a WAV, FLAC, OGG, MP3 or AIFF file at its own sample rate.
+
+    Args:
+        channel: which channel, from 0.
+        max_seconds: longest recording that is taken into memory at once.
+
+    Raises:
+        UnreadableAudio: missing, not an audio file, or damaged beyond decoding.
+        UnsupportedAudio: a rate outside 4–384 kHz, over 16 channels, or no such channel.
+        TooLongAudio: more than ``max_seconds``.
+        NonFiniteAudio: NaN or infinity among the samples of the channel.
+        EmptyAudio: no samples.
+    """
+    with open_audio(path, channel=channel) as file:
+        limit = int(max_seconds * file.samplerate)
+        blocks: list[np.ndarray] = []
+        total = 0
+        for block in decoded_blocks(file, channel=channel):
+            total += len(block)
+            if total > limit:
+                raise TooLongAudio(
+                    os.fspath(path),
+                    f"longer than the {max_seconds:g} s read at once; score it piece by piece with --window",
+                )
+            blocks.append(block)
+        return Waveform(np.concatenate(blocks), file.samplerate, path=os.fspath(path))
