@@ -1,0 +1,123 @@
+"""A CSV manifest: one recording a line, for data that no folder layout describes."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+from auscult.corpus.clip import Clip, Corpus
+from auscult.corpus.dcase import clip_at, parse_attributes, recording_of
+from auscult.errors import CorpusError
+
+COLUMNS = ("path", "condition", "machine", "section", "domain", "split", "attributes", "recording")
+#: What cells may say, in any letter case, and what is meant.
+_VALUES: Mapping[str, Mapping[str, str]] = {
+    "condition": {
+        **dict.fromkeys(("normal", "0"), "normal"),
+        **dict.fromkeys(("anomaly", "anomalous", "abnormal", "1"), "anomaly"),
+    },
+    "domain": {"source": "source", "target": "target"},
+    "split": {"train": "train", "test": "test", "supplemental": "supplemental"},
+}
+_SHOWN = 10  # missing files named in the message
+
+
+def read_manifest(path: str | PathLike[str]) -> Corpus:
+    """Reads a manifest.
+
+    The first line names the columns: ``path`` and any of ``condition`` (normal or anomaly), ``machine``,
+    ``section``, ``domain``, ``split``, ``attributes`` (``speed=3;load=0.5`` or ``speed_3_load_0.5``) and
+    ``recording``; further columns are left alone. The delimiter is a comma or a semicolon. Paths are
+    relative to the manifest. What a cell leaves empty is taken from the file's name, if that follows DCASE.
+
+    Raises:
+        CorpusError: no such file, not a table, an unknown value (with its line), or recordings that
+            are missing (all of them counted, the first ones named).
+    """
+    path = os.fspath(path)
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            delimiter = ";" if (head := file.readline()).count(";") > head.count(",") else ","
+            file.seek(0)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except FileNotFoundError:
+        raise CorpusError(path, "no such manifest") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(path, f"cannot be read as a CSV manifest in UTF-8: {error}") from error
+    if not lines:
+        raise CorpusError(
+            path, f"the manifest is empty; its first line must name columns: {', '.join(COLUMNS)}"
+        )
+    columns = _columns(path, lines[0][1])
+    clips, missing = [], []
+    for number, cells in lines[1:]:
+        if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
+            raise CorpusError(
+                path, f"line {number} has {len(cells)} cells where the header has {len(columns)}"
+            )
+        row = {name: cell.strip() for name, cell in zip(columns, cells, strict=False)}
+        clip = _clip(path, number, row)
+        clips.append(clip)
+        if not os.path.isfile(clip.path):
+            missing.append(f"line {number}: {clip.path}")
+    if missing:
+        more = f"; and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        raise CorpusError(
+            path,
+            f"{len(missing)} of {len(clips)} recordings are missing: {'; '.join(missing[:_SHOWN])}{more}. "
+            "Paths are relative to the manifest",
+        )
+    if not clips:
+        raise CorpusError(path, "the manifest names columns but no recordings")
+    return Corpus(clips, root=path)
+
+
+def _columns(path: str, header: list[str]) -> list[str]:
+    columns = [name.strip().lower() for name in header]
+    if "path" not in columns:
+        raise CorpusError(
+            path,
+            f"line 1 names no column 'path'; it says {columns}, and a manifest may have {', '.join(COLUMNS)}",
+        )
+    for name in columns:
+        if name in COLUMNS and columns.count(name) > 1:
+            raise CorpusError(path, f"line 1 names the column {name!r} twice")
+        close = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.8)
+        if name not in COLUMNS and close and close[0] not in columns:
+            raise CorpusError(path, f"line 1 names a column {name!r}: is {close[0]!r} meant?")
+    return columns
+
+
+def _clip(path: str, number: int, row: Mapping[str, str]) -> Clip:
+    if not row.get("path"):
+        raise CorpusError(path, f"line {number} has no path")
+    clip = clip_at(os.path.join(os.path.dirname(path), row["path"]))
+    known: dict[str, Any] = {name: row[name] for name in ("machine", "section", "recording") if row.get(name)}
+    for name, meanings in _VALUES.items():
+        if cell := row.get(name):
+            if cell.lower() not in meanings:
+                raise CorpusError(path, f"line {number}: {name} {cell!r} is none of {', '.join(meanings)}")
+            known[name] = meanings[cell.lower()]
+    if raw := row.get("attributes"):
+        known["raw_attributes"] = raw
+        known["attributes"] = _pairs(path, number, raw) if "=" in raw else parse_attributes(raw)
+        known.setdefault("recording", recording_of(known["attributes"]) or clip.recording)
+    return replace(clip, **known)
+
+
+def _pairs(path: str, number: int, raw: str) -> dict[str, str]:
+    pairs = {}
+    for piece in filter(None, (piece.strip() for piece in raw.split(";"))):
+        key, equals, value = (part.strip() for part in piece.partition("="))
+        if not (key and equals and value) or key in pairs:
+            raise CorpusError(
+                path, f"line {number}: attributes {raw!r} are not of the form key=value;key=value"
+            )
+        pairs[key] = value
+    return pairs

@@ -1,0 +1,61 @@
+"""Clip and Corpus."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from auscult.corpus import Clip, Corpus
+
+CLIPS = [
+    Clip("a.wav", machine="pump", section="00", split="train", condition="normal"),
+    Clip("b.wav", machine="fan", section="02", split="test", condition="anomaly"),
+    Clip("c.wav", machine="pump", section="02", split="test"),
+]
+
+
+def test_what_is_not_known_is_none() -> None:
+    clip = Clip("a.wav")
+    unknown = [
+        getattr(clip, f.name) for f in dataclasses.fields(clip) if f.name not in ("path", "attributes")
+    ]
+    assert set(unknown) == {None}
+    assert dict(clip.attributes) == {}
+
+
+def test_a_clip_does_not_change() -> None:
+    clip = Clip("a.wav")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        clip.machine = "fan"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        clip.attributes["vel"] = "1"  # type: ignore[index]
+
+
+def test_a_corpus_is_a_sequence() -> None:
+    corpus = Corpus(iter(CLIPS), root="data")
+    assert len(corpus) == 3
+    assert list(corpus) == CLIPS
+    assert corpus[-1] is CLIPS[2]
+    assert isinstance(corpus[1:], Corpus)
+    assert list(corpus[1:]) == CLIPS[1:]
+    assert corpus[1:].root == "data"
+    assert CLIPS[1] in corpus
+    assert "3 clips" in repr(corpus)
+
+
+def test_selection_by_fields() -> None:
+    corpus = Corpus(CLIPS, root="data")
+    assert list(corpus.where(machine="pump", split="test")) == [CLIPS[2]]
+    assert list(corpus.where(condition=None)) == [CLIPS[2]]
+    assert list(corpus.where()) == CLIPS
+    assert corpus.where(split="train").root == "data"
+    with pytest.raises(AttributeError):
+        corpus.where(colour="red")
+
+
+def test_machines_and_sections_in_order_of_appearance() -> None:
+    corpus = Corpus(CLIPS)
+    assert corpus.machines == ("pump", "fan")
+    assert corpus.sections == ("00", "02")
+    assert Corpus([]).machines == ()

@@ -1,0 +1,113 @@
+"""CSV manifests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auscult.corpus import open_corpus
+from auscult.corpus.manifest import read_manifest
+from auscult.errors import CorpusError
+
+
+def manifest(
+    folder: Path, text: str, *, encoding: str = "utf-8", files: tuple[str, ...] = ("a.wav", "b.wav")
+) -> Path:
+    for name in files:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    path = folder / "list.csv"
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def test_every_column(tmp_path: Path) -> None:
+    path = manifest(
+        tmp_path,
+        "Path, condition ,machine,section,domain,split,attributes,recording,remark\n"
+        "a.wav,normal,fan,00,source,train,speed=3;load=0.5,monday,quiet\n"
+        "sub/b.wav,Abnormal,pump,01,TARGET,test,speed_3_load_0.5,,\n",
+        files=("a.wav", "sub/b.wav"),
+    )
+    first, second = open_corpus(path)
+    assert (first.path, first.condition, first.machine) == (str(tmp_path / "a.wav"), "normal", "fan")
+    assert (first.section, first.domain, first.split, first.recording) == ("00", "source", "train", "monday")
+    assert (first.attributes, first.raw_attributes) == ({"speed": "3", "load": "0.5"}, "speed=3;load=0.5")
+    assert (second.condition, second.domain, second.split, second.recording) == (
+        "anomaly",
+        "target",
+        "test",
+        None,
+    )
+    assert second.attributes == first.attributes
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_dialects(tmp_path: Path, delimiter: str, newline: str, encoding: str) -> None:
+    lines = ["path,condition".replace(",", delimiter), f'"a.wav"{delimiter}1', "", f"b.wav{delimiter}", ""]
+    corpus = read_manifest(manifest(tmp_path, newline.join(lines), encoding=encoding))
+    assert [c.condition for c in corpus] == ["anomaly", None]
+
+
+def test_quoted_attributes_under_a_semicolon(tmp_path: Path) -> None:
+    path = manifest(tmp_path, 'path;attributes\na.wav;"speed=3;rec=7"\n')
+    clip = read_manifest(path)[0]
+    assert (clip.attributes, clip.recording) == ({"speed": "3", "rec": "7"}, "7")
+
+
+def test_names_fill_in_what_cells_leave_empty_but_cells_win(tmp_path: Path) -> None:
+    name = "fan/test/section_00_source_test_anomaly_0000_vel_15.wav"
+    path = manifest(tmp_path, f"path,condition\n{name},\n{name},normal\n", files=(name,))
+    first, second = read_manifest(path)
+    assert (first.machine, first.split, first.domain, first.condition) == ("fan", "test", "source", "anomaly")
+    assert (second.condition, second.attributes) == ("normal", {"vel": "15"})
+
+
+def test_paths_are_relative_to_the_manifest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = manifest(tmp_path, f"path\na.wav\n{tmp_path / 'b.wav'}\n")
+    assert [c.path for c in read_manifest(path)] == [str(tmp_path / "a.wav"), str(tmp_path / "b.wav")]
+    monkeypatch.chdir(tmp_path)
+    assert read_manifest("list.csv")[0].path == "a.wav"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "is empty"),
+        ("path,condition\n", "no recordings"),
+        ("file,condition\na.wav,normal\n", "line 1 names no column 'path'"),
+        ("path,conditon\na.wav,normal\n", "'conditon': is 'condition' meant"),
+        ("path,domain,domain\na.wav,source,target\n", "'domain' twice"),
+        ("path,condition\na.wav,normal\nb.wav,broken\n", r"line 3: condition 'broken' is none of normal, 0"),
+        ("path,domain\n\na.wav,left\n", r"line 3: domain 'left' is none of source, target"),
+        ("path,split\na.wav,dev\n", r"line 2: split 'dev'"),
+        ("path,condition\n,normal\n", "line 2 has no path"),
+        ("path,condition\na.wav,normal,x\n", "line 2 has 3 cells where the header has 2"),
+        ("path,attributes\na.wav,speed=3;load\n", r"line 2: attributes 'speed=3;load' are not"),
+        ("path,attributes\na.wav,speed=3;speed=4\n", "line 2: attributes"),
+        ('path,condition\n"a.wav"x,normal\n', "cannot be read as a CSV manifest"),
+    ],
+)
+def test_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(CorpusError, match=message) as caught:
+        read_manifest(manifest(tmp_path, text))
+    assert caught.value.path == str(tmp_path / "list.csv")
+
+
+def test_missing_recordings_are_counted_and_named(tmp_path: Path) -> None:
+    rows = "".join(f"gone{i}.wav\n" for i in range(12))
+    with pytest.raises(
+        CorpusError, match=r"12 of 13 recordings are missing: line 3: .*gone0\.wav.*and 2 more"
+    ):
+        read_manifest(manifest(tmp_path, "path\na.wav\n" + rows))
+
+
+def test_no_manifest_and_no_text(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="no such manifest"):
+        read_manifest(tmp_path / "list.csv")
+    (tmp_path / "list.csv").write_bytes(b"path\n\xe4.wav\n")
+    with pytest.raises(CorpusError, match="UTF-8"):
+        read_manifest(tmp_path / "list.csv")
