@@ -104,8 +104,8 @@ def test_reads_each_form_of_name(name: str, expected: tuple) -> None:
 @pytest.mark.parametrize(
     "name",
     ["", ".wav", "hum.wav", "section_00.wav", "section_xx_0000.wav", "normal_00000000.wav",
-     "section_٣_0000.wav", "section_00_source_train_normal_.wav", "section_00_test_source_0001.wav", "my_section_00_0000.wav",
-     "section_00_normal_test_0001.wav", "id_00_00000000_x.wav"],
+     "section_٣_0000.wav", "section_00_source_train_normal_.wav", "section_00_test_source_0001.wav",
+     "my_section_00_0000.wav", "section_00_normal_test_0001.wav", "id_00_00000000_x.wav"],
 )  # fmt: skip
 def test_other_names_follow_no_grammar(name: str) -> None:
     assert parse_name(name) is None
