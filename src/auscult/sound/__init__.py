@@ -3,6 +3,7 @@
 from auscult.sound.audio_file import AudioInfo, audio_info
 from auscult.sound.reading import read_audio
 from auscult.sound.resampling import resample
+from auscult.sound.streaming import Window, stream_audio
 from auscult.sound.waveform import Waveform
 
-__all__ = ["AudioInfo", "Waveform", "audio_info", "read_audio", "resample"]
+__all__ = ["AudioInfo", "Waveform", "Window", "audio_info", "read_audio", "resample", "stream_audio"]

@@ -1,7 +1,7 @@
 """Opening an audio file and decoding one channel of it, block by block, with every failure typed.
 
 Nothing here believes a header: lengths come from what was decoded, and no memory is set aside by a
-declared number. What a header says is only compared with what came (see ``truncation``).
+declared number. What a file's own marks say of its length is only compared with what came.
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import soundfile
 
 from auscult.errors import EmptyAudio, NonFiniteAudio, UnreadableAudio, UnsupportedAudio
-
-if TYPE_CHECKING:
-    import soundfile
+from auscult.sound.completeness import declared_samples, expected_samples, too_few_decoded
 
 FORMATS = frozenset({"WAV", "WAVEX", "RF64", "AIFF", "FLAC", "OGG", "MP3"})  # as libsndfile names them
 MIN_RATE, MAX_RATE = 4_000, 384_000  # Hz
 MAX_CHANNELS = 16
-_BLOCK = 65_536  # frames decoded at a time: at most 4 MB of 16 channels
+_BLOCK = 8_192  # samples a channel decoded at a time
+_REFUSED_BY_LIBSNDFILE = {  # error numbers of sf_open for headers that it will not even look behind
+    24: "a sample rate that cannot be",
+    32: "no channels",
+    33: f"far more than {MAX_CHANNELS} channels",
+}
 
 
 @dataclass(frozen=True)
@@ -34,14 +37,14 @@ class AudioInfo:
     Attributes:
         sample_rate: Hz.
         channels: number of channels.
-        seconds: declared length in seconds.
+        seconds: declared length in seconds, or ``None`` where the file does not say.
         format: container as libsndfile names it ("WAV", "FLAC", …).
         subtype: coding of the samples ("PCM_16", "VORBIS", …).
     """
 
     sample_rate: int
     channels: int
-    seconds: float
+    seconds: float | None
     format: str
     subtype: str
 
@@ -51,13 +54,15 @@ def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
 
     Raises:
         UnreadableAudio: missing, not a regular file, or not an audio file that auscult reads.
+        EmptyAudio: a file of no bytes.
         UnsupportedAudio: a sample rate outside 4–384 kHz or more than 16 channels.
     """
     with open_audio(path) as file:
+        samples = declared_samples(file)
         return AudioInfo(
             sample_rate=file.samplerate,
             channels=file.channels,
-            seconds=file.frames / file.samplerate,
+            seconds=None if samples is None else samples / file.samplerate,
             format=file.format,
             subtype=file.subtype,
         )
@@ -65,32 +70,23 @@ def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
 
 @contextmanager
 def open_audio(path: str | os.PathLike[str], *, channel: int = 0) -> Iterator[soundfile.SoundFile]:
-    """An open audio file whose rate, channel count and wanted channel are fit for use.
+    """An open audio file whose format, rate, channel count and wanted channel are fit for use.
 
     Raises:
-        UnreadableAudio, UnsupportedAudio: as ``audio_info``, or the file lacks ``channel``.
+        As ``audio_info``; UnsupportedAudio also if the file lacks ``channel``.
     """
-    import soundfile
-
     name = os.fspath(path)
     _require_regular_file(name)
-    try:
-        file = soundfile.SoundFile(name)
-    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
-        # TypeError: a name in .raw, for which soundfile asks for rate and coding
-        reason = getattr(error, "error_string", "samples without a header").rstrip(".")
-        raise UnreadableAudio(name, f"not an audio file that can be decoded ({reason})") from error
-    with file:
+    with _open(name) as file:
         if file.format not in FORMATS:
             raise UnreadableAudio(
-                name,
-                f"a {file.format} file; auscult reads WAV, FLAC, OGG, MP3 and AIFF: convert it to one of them",
+                name, f"a {file.format} file; convert it to one of WAV, FLAC, OGG, MP3 and AIFF"
             )
         if not MIN_RATE <= file.samplerate <= MAX_RATE:
             raise UnsupportedAudio(
-                name, f"a sample rate of {file.samplerate} Hz; 4000 to 384000 Hz are supported"
+                name, f"a sample rate of {file.samplerate} Hz; from {MIN_RATE} to {MAX_RATE} Hz are supported"
             )
-        if not 1 <= file.channels <= MAX_CHANNELS:
+        if file.channels > MAX_CHANNELS:
             raise UnsupportedAudio(name, f"{file.channels} channels; at most {MAX_CHANNELS} are supported")
         if not 0 <= channel < file.channels:
             raise UnsupportedAudio(
@@ -100,45 +96,80 @@ def open_audio(path: str | os.PathLike[str], *, channel: int = 0) -> Iterator[so
 
 
 def decoded_blocks(file: soundfile.SoundFile, *, channel: int) -> Iterator[np.ndarray]:
-    """One channel of an open file from here to its end, as new (B,) float32 blocks, all finite.
+    """One channel of a file just opened, as new (B,) float32 blocks, all finite, to its very end.
+
+    That the file is whole is found by its headers before the first block, or by the count after the last
+    (see ``completeness``).
 
     Raises:
-        UnreadableAudio: the decoder gave up midway.
+        TruncatedAudio: it ends before it should.
+        UnreadableAudio: damaged, so that the decoder gave up midway.
         NonFiniteAudio: NaN or infinity, with its place in seconds.
         EmptyAudio: not one sample.
     """
-    import soundfile
-
+    expected = expected_samples(file)
     buffer = np.empty((_BLOCK, file.channels), dtype=np.float32)
     position = 0
     while True:
         try:
             block = file.read(out=buffer)[:, channel].copy()
         except soundfile.LibsndfileError as error:
-            raise UnreadableAudio(
-                file.name,
-                f"damaged at about {position / file.samplerate:.3f} s ({error.error_string.rstrip('.')})",
-            ) from error
+            if expected is not None:
+                raise too_few_decoded(file, position, expected) from error
+            reason = f"damaged after {position / file.samplerate:.3f} s ({_decoder_says(error)})"
+            raise UnreadableAudio(file.name, reason) from error
         if not len(block):
             break
         finite = np.isfinite(block)
         if not finite.all():
             at = (position + int(np.argmin(finite))) / file.samplerate
-            raise NonFiniteAudio(file.name, f"a sample that is no finite number at {at:.3f} s")
+            raise NonFiniteAudio(file.name, f"a sample that is not a finite number at {at:.3f} s")
         yield block
         position += len(block)
+    if expected is not None and position < expected:
+        raise too_few_decoded(file, position, expected)
     if not position:
         raise EmptyAudio(file.name, "holds no samples")
+
+
+class _ForwardFile(soundfile.SoundFile):
+    """Reads from start to end and never seeks.
+
+    soundfile otherwise seeks after every block to where it already is, which fails at the end of a FLAC
+    that does not declare its length, and loses its last block.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
+def _open(name: str) -> _ForwardFile:
+    try:
+        return _ForwardFile(name)
+    except soundfile.LibsndfileError as error:
+        if error.code in _REFUSED_BY_LIBSNDFILE:
+            raise UnsupportedAudio(name, f"its header claims {_REFUSED_BY_LIBSNDFILE[error.code]}") from error
+        raise UnreadableAudio(name, f"not audio that can be decoded ({_decoder_says(error)})") from error
+    except TypeError as error:  # a name that ends in .raw: soundfile wants to be told rate and coding
+        raise UnreadableAudio(name, "raw samples without a header; convert it to WAV") from error
+
+
+def _decoder_says(error: soundfile.LibsndfileError) -> str:
+    if error.code == 7:  # libsndfile says "does not exist" where mpg123 finds nothing to decode
+        return "no sound found in it"
+    return error.error_string.removeprefix("Error : ").rstrip(".")
 
 
 def _require_regular_file(name: str) -> None:
     """Says plainly why a path cannot be read; opening a pipe or device could wait for ever."""
     try:
-        mode = os.stat(name).st_mode
-        if stat.S_ISDIR(mode):
+        status = os.stat(name)
+        if stat.S_ISDIR(status.st_mode):
             raise UnreadableAudio(name, "a folder, not an audio file")
-        if not stat.S_ISREG(mode):
-            raise UnreadableAudio(name, "not a regular file")
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableAudio(name, "a pipe or device, not an audio file")
+        if not status.st_size:
+            raise EmptyAudio(name, "a file of no bytes")
         with open(name, "rb"):
             pass
     except FileNotFoundError as error:
@@ -148,4 +179,4 @@ def _require_regular_file(name: str) -> None:
     except OSError as error:
         raise UnreadableAudio(name, os.strerror(error.errno or errno.EIO)) from error
     except ValueError as error:  # a null character in the name
-        raise UnreadableAudio(name, str(error)) from error
+        raise UnreadableAudio(name, f"not a file name ({error})") from error
