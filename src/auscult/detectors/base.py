@@ -76,6 +76,27 @@ class Detector(ABC):
             AudioError: the recording cannot be used, or is shorter than one window.
         """
 
+    @classmethod
+    def fit_fleet(
+        cls,
+        detectors: Sequence[Detector],
+        fleets: Sequence[Sequence[Recording]],
+        *,
+        progress: Progress | None = None,
+    ) -> None:
+        """Fits several detectors of this kind, each on its own recordings; networks do it in one program."""
+        for detector, recordings in zip(detectors, fleets, strict=True):
+            detector.fit(recordings, progress=progress)
+
+    @abstractmethod
+    def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        """Shape of every fitted array under this configuration; ``None`` for a length that varies."""
+
+    @property
+    def decisive_score(self) -> str:
+        """The score that decides: the configured one, or the detector's first."""
+        return self.config.score or self.scores[0]
+
     @property
     def parameters(self) -> int:
         """Number of learnt parameters."""

@@ -1,0 +1,29 @@
+"""The table of detectors. A new one is a file beside this and a line below; it is imported when asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.errors import OptionError
+
+#: Name to module and class.
+DETECTORS = {
+    "autoencoder": ("auscult.detectors.autoencoder", "Autoencoder"),
+    "gamma_vae": ("auscult.detectors.gamma_vae", "GammaVAE"),
+}
+
+
+def detector_type(name: str) -> type[Detector]:
+    """The class of a detector.
+
+    Raises:
+        OptionError: there is none of that name; says which there are.
+    """
+    if name not in DETECTORS:
+        raise OptionError(f"no detector named {name!r}: choose one of {', '.join(DETECTORS)}")
+    module, attribute = DETECTORS[name]
+    return getattr(import_module(module), attribute)
+
+
+__all__ = ["DETECTORS", "Config", "Detector", "Evidence", "Progress", "detector_type"]

@@ -1,0 +1,64 @@
+"""The official autoencoder baseline of DCASE Challenge Task 2 (2023–2026).
+
+Harada et al., "First-shot anomaly detection for machine condition monitoring: a domain generalization
+baseline", EUSIPCO 2023. 640-128-128-128-128-8-128-128-128-128-640 on five stacked log-mel frames, each
+Linear but the last with BatchNorm and ReLU, the bottleneck included: 267,928 parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auscult.detectors.network import NetworkConfig, NetworkDetector
+
+if TYPE_CHECKING:
+    import torch
+
+    from auscult.detectors.learning.training import Loss
+
+
+@dataclass
+class AutoencoderConfig(NetworkConfig):
+    """The baseline's settings."""
+
+    hidden: int = 128  # width of the hidden layers
+    bottleneck: int = 8  # width of the narrowest layer
+
+
+class Autoencoder(NetworkDetector):
+    """Rebuilds windows of normal sound; what it cannot rebuild is odd."""
+
+    name = "autoencoder"
+    config: AutoencoderConfig
+    config_type = AutoencoderConfig
+
+    def build(self, generators: Sequence[torch.Generator]) -> torch.nn.Module:
+        from torch import nn
+
+        from auscult.detectors.learning.layers import Linear, Stack
+
+        c = self.config
+        width, wide = c.context * c.front_end.n_mels, [c.hidden] * 4
+        return nn.ModuleDict(
+            {
+                "layers": Stack(generators, [width, *wide, c.bottleneck, *wide]),
+                "rebuild": Linear(generators, c.hidden, width),
+            }
+        )
+
+    def loss(
+        self,
+        network: torch.nn.Module,
+        x: torch.Tensor,
+        rows: torch.Tensor,
+        generators: Sequence[torch.Generator],
+        epoch: int,
+    ) -> Loss:
+        error = (network["rebuild"](network["layers"](x, rows)) - x).square().mean(2)  # (M, B)
+        mean = (error * rows[..., 0]).sum(1) / rows.sum((1, 2)).clamp(min=1)  # (M,)
+        return mean, {}
+
+    def outputs(self, network: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"rebuilt": network["rebuild"](network["layers"](x))}

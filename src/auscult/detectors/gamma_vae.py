@@ -1,0 +1,234 @@
+"""The gamma VAE of the DCASE 2024 Task 2 report, in every reading that it leaves open.
+
+Table 1 of the report: encoder four times Linear(128) + BatchNorm + ReLU; two heads Linear(8) with softmax,
+``fc_mu`` and ``fc_var``; decoder four times Linear(128) + BatchNorm + ReLU, then Linear(640): 268,944
+parameters. Loss: mean squared error + kl_weight · mean over vectors of the sum over latents of the KL term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from auscult.corpus import Recording
+from auscult.detectors.base import Evidence
+from auscult.detectors.network import NetworkConfig, NetworkDetector
+from auscult.errors import OptionError
+from auscult.spectrum import spread_over_frames
+
+if TYPE_CHECKING:
+    import torch
+
+    from auscult.detectors.learning.training import Loss
+
+_CHOICES = {
+    "latent": ("shape_scale", "shape_rate", "mean_variance"),
+    "head": ("softmax", "softplus"),
+    "kl": ("eq2_text_labels", "eq2_shape_scale", "exact"),
+    "sampler": ("implicit", "weibull", "mean"),
+}
+_SMALLEST = 1e-6  # samples are clamped here: a gamma of small shape puts much of its mass below
+_ACTIVE = 0.01  # a latent is active where its mean varies by this share of its own variance or more
+_LOG_FLOOR = 1e-3  # of a code's logarithms: spread that means nothing
+
+
+@dataclass
+class GammaVAEConfig(NetworkConfig):
+    """Every reading that the report leaves open; the defaults are the preset ``exact``."""
+
+    latent: str = "shape_scale"  # what the heads are: shape_scale, shape_rate, mean_variance
+    head: str = "softplus"  # softmax (the report), softplus (+ 0.1 on the first head, the shape)
+    kl: str = "exact"  # eq2_text_labels, eq2_shape_scale (unbounded for a prior shape > 1), exact
+    sampler: str = "implicit"  # implicit (pathwise gradients), weibull (only with kl exact), mean
+    prior_shape: float = 2.0
+    prior_scale: float = 1.0
+    kl_weight: float = 1.0
+    kl_warmup: int = 10  # epochs over which the weight rises to kl_weight; 0: full from the start
+    latents: int = 8
+    hidden: int = 128
+
+    def __post_init__(self) -> None:
+        for option, choices in _CHOICES.items():
+            if getattr(self, option) not in choices:
+                raise OptionError(f"{option}={getattr(self, option)!r}: choose one of {', '.join(choices)}")
+        if self.sampler == "weibull" and self.kl != "exact":
+            raise OptionError("sampler=weibull has its own exact divergence: it needs kl=exact")
+        if min(self.prior_shape, self.prior_scale) <= 0:
+            raise OptionError("prior_shape and prior_scale must be positive")
+
+    @property
+    def reading(self) -> str:
+        """The options that decide whether training is bounded, for messages."""
+        return (
+            f"latent={self.latent} head={self.head} kl={self.kl} sampler={self.sampler} "
+            f"prior=({self.prior_shape:g}, {self.prior_scale:g}) kl_weight={self.kl_weight:g}"
+        )
+
+
+class GammaVAE(NetworkDetector):
+    """A variational autoencoder with gamma latents (Figurnov et al. 2018 for the pathwise gradients)."""
+
+    name = "gamma_vae"
+    config: GammaVAEConfig
+    config_type = GammaVAEConfig
+    scores = ("mse", "mahalanobis", "mahalanobis_frames", "latent")
+    presets = {
+        "exact": {},
+        "seed": {"head": "softmax", "kl": "eq2_text_labels", "kl_warmup": 0},
+    }
+
+    def build(self, generators: Sequence[torch.Generator]) -> torch.nn.Module:
+        from torch import nn
+
+        from auscult.detectors.learning.layers import Linear, Stack
+
+        c = self.config
+        width, wide = c.context * c.front_end.n_mels, [c.hidden] * 4
+        return nn.ModuleDict(
+            {
+                "encoder": Stack(generators, [width, *wide]),
+                "fc_mu": Linear(generators, c.hidden, c.latents),
+                "fc_var": Linear(generators, c.hidden, c.latents),
+                "decoder": Stack(generators, [c.latents, *wide]),
+                "rebuild": Linear(generators, c.hidden, width),
+            }
+        )
+
+    def posterior(
+        self, network: torch.nn.Module, x: torch.Tensor, rows: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Shape and scale of the posterior, each (M, B, latents), from x (M, B, width)."""
+        from torch.nn.functional import softmax, softplus
+
+        h = network["encoder"](x, rows)  # (M, B, hidden)
+        first, second = network["fc_mu"](h), network["fc_var"](h)  # (M, B, latents)
+        if self.config.head == "softmax":
+            first, second = softmax(first, dim=-1), softmax(second, dim=-1)
+        else:
+            first, second = softplus(first) + 0.1, softplus(second) + _SMALLEST
+        if self.config.latent == "shape_rate":
+            return first, 1 / second
+        if self.config.latent == "mean_variance":
+            return first.square() / second, second / first
+        return first, second
+
+    def moments(self, shape: torch.Tensor, scale: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean and variance of the posterior, each (M, B, latents)."""
+        if self.config.sampler == "weibull":
+            from auscult.detectors.gamma_kl import log_gamma
+
+            mean = scale * log_gamma(1 + 1 / shape).exp()
+            return mean, scale.square() * log_gamma(1 + 2 / shape).exp() - mean.square()
+        return shape * scale, shape * scale.square()
+
+    def sample(
+        self, shape: torch.Tensor, scale: torch.Tensor, generators: Sequence[torch.Generator]
+    ) -> torch.Tensor:
+        """A draw from the posterior through which gradients flow, (M, B, latents)."""
+        import torch
+
+        if self.config.sampler == "mean":
+            z, _ = self.moments(shape, scale)
+        elif self.config.sampler == "weibull":
+            draws = [torch.rand(s.shape, generator=g) for s, g in zip(shape, generators, strict=True)]
+            u = torch.stack(draws).to(shape.device)
+            z = scale * (-torch.log1p(-u)).clamp_min(1e-30).pow(1 / shape)
+        else:
+            draws = [  # drawn on the CPU: there each machine has its own generator
+                torch._standard_gamma(s.cpu(), generator=g) for s, g in zip(shape, generators, strict=True)
+            ]
+            z = scale * torch.stack(draws).to(shape.device)
+        return z.clamp_min(_SMALLEST)
+
+    def loss(
+        self,
+        network: torch.nn.Module,
+        x: torch.Tensor,
+        rows: torch.Tensor,
+        generators: Sequence[torch.Generator],
+        epoch: int,
+    ) -> Loss:
+        from auscult.detectors import gamma_kl
+
+        c = self.config
+        divergence = gamma_kl.weibull if c.sampler == "weibull" else gamma_kl.KL[c.kl]
+        shape, scale = self.posterior(network, x, rows)
+        z = self.sample(shape, scale, generators)  # (M, B, latents)
+        rebuilt = network["rebuild"](network["decoder"](z, rows))  # (M, B, width)
+        count = rows.sum(1).clamp(min=1)  # (M, 1)
+        kl = (divergence(shape, scale, c.prior_shape, c.prior_scale) * rows).sum(1) / count  # (M, latents)
+        error = ((rebuilt - x).square().mean(2) * rows[..., 0]).sum(1) / count[:, 0]  # (M,)
+        weight = c.kl_weight * min(1.0, (epoch + 1) / c.kl_warmup) if c.kl_warmup else c.kl_weight
+        total = error + weight * kl.sum(1)
+        active = self.active_units(shape.detach(), scale.detach(), rows)
+        figures = {"reconstruction": error, "kl": kl.sum(1), "kl_per_dimension": kl, "active_units": active}
+        return total, figures
+
+    def active_units(self, shape: torch.Tensor, scale: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """How many latents carry something of the input, (M,).
+
+        After Burda et al., "Importance weighted autoencoders", ICLR 2016, section 5, but on the scale of
+        the posterior: a latent counts where the variance of its posterior mean over the vectors is at
+        least 1 % of the mean posterior variance.
+        """
+        mean, variance = self.moments(shape, scale)
+        count = rows.sum(1, keepdim=True).clamp(min=1)  # (M, 1, 1)
+        centre = (mean * rows).sum(1, keepdim=True) / count
+        signal = ((mean - centre).square() * rows).sum(1) / count[:, 0]  # (M, latents)
+        noise = (variance * rows).sum(1) / count[:, 0]
+        return (signal >= _ACTIVE * noise).sum(1).to(shape.dtype)
+
+    def outputs(self, network: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        shape, scale = self.posterior(network, x)
+        mean, _ = self.moments(shape, scale)
+        rebuilt = network["rebuild"](network["decoder"](mean))
+        return {"rebuilt": rebuilt, "shape": shape, "scale": scale}
+
+    def describe(self) -> str:
+        return f"{super().describe()}, {self.config.reading}"
+
+    def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        codes = 2 * self.config.latents
+        return {**super().expected_shapes(), "latent_mean": (codes,), "latent_precision": (codes, codes)}
+
+    def after_training(self, recordings: Sequence[Recording]) -> None:
+        """Learns where the codes of normal clips lie, and says so where the posterior has collapsed."""
+        from sklearn.covariance import ledoit_wolf
+
+        pooled = np.stack([self._codes(self.run(self._windows(r))).mean(axis=0) for r in recordings])
+        mean = pooled.mean(axis=0)
+        covariance = ledoit_wolf(pooled - mean, assume_centered=True)[0] if len(pooled) > 1 else 0.0
+        self.arrays["latent_mean"] = mean  # (2 · latents,)
+        self.arrays["latent_precision"] = np.linalg.inv(covariance + _LOG_FLOOR**2 * np.eye(len(mean)))
+        last = self.facts["history"][-1]
+        self.facts["collapsed"] = last["active_units"] < 0.5
+        if self.facts["collapsed"]:
+            self.facts["warnings"].append(
+                f"the posterior has collapsed: no latent carries anything of the input (KL {last['kl']:.4g} "
+                f"nats, {self.config.reading}); the detector rebuilds one constant window, and its scores "
+                "tell only how far a clip is from that"
+            )
+
+    def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
+        windows = self._windows(recording)
+        outputs = self.run(windows)
+        residual = self._residual_evidence(outputs["rebuilt"] - windows, explain=explain)
+        away = self._codes(outputs) - self.arrays["latent_mean"]  # (V, 2 · latents)
+        direction = self.arrays["latent_precision"] @ away.mean(axis=0)
+        scores = {**residual.scores, "latent": float(away.mean(axis=0) @ direction)}
+        if not explain:
+            return Evidence(scores)
+        # The code knows when, not at which frequency: a frame's share is spread evenly over its bands.
+        bands, context = self.config.front_end.n_mels, self.config.context
+        share = np.repeat((away @ direction)[:, None] / bands, context, axis=1)
+        frames = spread_over_frames(share, context).astype(np.float32)
+        return Evidence(scores, {**residual.maps, "latent": np.repeat(frames, bands, axis=1)})
+
+    @staticmethod
+    def _codes(outputs: dict[str, np.ndarray]) -> np.ndarray:
+        """(V, 2 · latents) logarithms of the posterior's shapes and scales."""
+        both = np.concatenate([outputs["shape"], outputs["scale"]], axis=1)
+        return np.log(both.astype(np.float64))

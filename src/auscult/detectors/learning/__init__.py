@@ -1,0 +1,1 @@
+"""Training of networks with PyTorch; nothing outside ``fit`` comes here."""

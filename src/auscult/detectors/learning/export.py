@@ -1,0 +1,88 @@
+"""From trained networks to ONNX: from here on ONNX Runtime is the one way to run them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+
+class _Scoring(nn.Module):
+    """What is exported: (N, width) vectors of one machine in, named outputs of (N, …) out."""
+
+    def __init__(self, network: nn.Module, outputs: Callable[[nn.Module, Tensor], dict[str, Tensor]]) -> None:
+        super().__init__()
+        self.network, self.outputs = network, outputs
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return tuple(value[0] for value in self.outputs(self.network, x[None]).values())
+
+
+def export_fleet(
+    build: Callable[[Sequence[torch.Generator]], nn.Module],
+    outputs: Callable[[nn.Module, Tensor], dict[str, Tensor]],
+    network: nn.Module,
+    machines: int,
+    width: int,
+) -> list[np.ndarray]:
+    """The ONNX bytes of every machine of a trained fleet, each (L,) uint8.
+
+    The graph is the same for all, so it is traced once and the weights of each machine put into it.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    state = network.state_dict()
+    single = build([torch.Generator().manual_seed(0)]).eval()
+    single.load_state_dict({name: value[:1] for name, value in state.items()})
+    scoring = _Scoring(single, outputs).eval()
+    names = list(outputs(single, torch.zeros(1, 2, width)))
+    graph = _trace(scoring, names, width)
+    weights = {w.name: w for w in graph.graph.initializer if w.name.startswith("network.")}
+    blobs = []
+    for machine in range(machines):
+        for name, tensor in weights.items():
+            value = state[name.removeprefix("network.")][machine : machine + 1]
+            tensor.CopyFrom(numpy_helper.from_array(value.numpy(), name))
+        onnx.checker.check_model(graph)
+        blobs.append(np.frombuffer(graph.SerializeToString(), dtype=np.uint8))
+    return blobs
+
+
+def _trace(scoring: nn.Module, names: list[str], width: int):
+    """The graph of a network with its weights as named initialisers (``optimize=False`` keeps the names)."""
+    import onnx
+
+    silent = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in silent]
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+        path = Path(folder) / "network.onnx"
+        for logger in silent:
+            logger.setLevel(logging.ERROR)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # the exporter warns about its own insides
+                torch.onnx.export(
+                    scoring,
+                    (torch.zeros(3, width),),
+                    path,
+                    input_names=["x"],
+                    output_names=names,
+                    dynamic_shapes={"x": {0: torch.export.Dim("vectors")}},
+                    dynamo=True,
+                    optimize=False,
+                    external_data=False,
+                    verbose=False,
+                )
+        finally:
+            for logger, level in zip(silent, levels, strict=True):
+                logger.setLevel(level)
+        return onnx.load(path)

@@ -1,0 +1,209 @@
+"""The training loop of the DCASE baseline, for a fleet: one step trains every machine on its own batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from auscult.errors import DivergedError
+
+#: What a detector's loss gives back: the loss of every machine (M,), and figures to log, each (M,) or (M, K).
+Loss = tuple[Tensor, dict[str, Tensor]]
+
+
+class LossFunction(Protocol):
+    """A detector's loss on one batch of the fleet."""
+
+    def __call__(
+        self, network: nn.Module, x: Tensor, rows: Tensor, generators: Sequence[torch.Generator], epoch: int
+    ) -> Loss: ...
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How long and how fast; the defaults are the baseline's."""
+
+    epochs: int = 100
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    device: str = "auto"  # auto, cpu, cuda, mps
+
+
+@dataclass(frozen=True)
+class FleetVectors:
+    """The context windows of a fleet, gathered from shared frames when a batch is made.
+
+    Attributes:
+        frames: (F, bands) float32, the frames of all recordings one after the other.
+        train: for every machine the first frame of each of its training windows.
+        validation: the same of the windows kept out, for logging alone; may be empty.
+        context: frames in one window.
+    """
+
+    frames: np.ndarray
+    train: Sequence[np.ndarray]
+    validation: Sequence[np.ndarray]
+    context: int
+
+
+def choose_device(name: str) -> torch.device:
+    """The device to train on; ``auto`` takes CUDA, then MPS, then the CPU."""
+    if name != "auto":
+        return torch.device(name)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def train_fleet(
+    build: Callable[[Sequence[torch.Generator]], nn.Module],
+    loss: LossFunction,
+    vectors: FleetVectors,
+    seeds: Sequence[int],
+    plan: TrainingPlan,
+    *,
+    names: Sequence[str],
+    progress: Callable[[int, Mapping[str, float]], None],
+) -> tuple[nn.Module, list[list[dict]]]:
+    """Trains one network a machine, all in the same steps.
+
+    A machine with fewer vectors has shorter epochs and is done earlier; its weights are kept from then.
+
+    Args:
+        build: makes the network of the fleet from one random generator a machine.
+        seeds: one a machine: it alone decides that machine's weights, shuffles and samples.
+        names: what to call each machine in an error.
+        progress: told the epochs done and the mean figures of the fleet.
+
+    Returns:
+        The network in evaluation mode on the CPU, and for each machine its history, a dict an epoch.
+
+    Raises:
+        DivergedError: a loss left the finite numbers.
+    """
+    device = choose_device(plan.device)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    network = build(generators).to(device)
+    optimiser = torch.optim.Adam(
+        network.parameters(), lr=plan.learning_rate, fused=device.type in ("cpu", "cuda")
+    )
+    frames = torch.from_numpy(vectors.frames).to(device)
+    windows = frames.as_strided(
+        (len(frames) - vectors.context + 1, vectors.context * frames.shape[1]), (frames.shape[1], 1)
+    )
+    batches = [_batches(v, plan, g) for v, g in zip(vectors.train, generators, strict=True)]
+    books = [_Book(name) for name in names]
+    done: dict[int, dict[str, Tensor]] = {}
+    while len(done) < len(seeds):
+        network.train()
+        current = [next(b) if i not in done else None for i, b in enumerate(batches)]
+        index, rows = _pad([None if c is None else c.index for c in current])
+        epoch = max(c.epoch for c in current if c is not None)
+        optimiser.zero_grad(set_to_none=True)
+        losses, figures = loss(network, windows[index.to(device)], rows.to(device), generators, epoch)
+        losses.sum().backward()
+        optimiser.step()
+        for i, batch in enumerate(current):
+            if batch is None:
+                continue
+            books[i].add({"loss": losses[i], **{k: v[i] for k, v in figures.items()}}, len(batch.index))
+        ending = {i: c.epoch for i, c in enumerate(current) if c is not None and c.ends_epoch}
+        kept_out = [v if i in ending else v[:0] for i, v in enumerate(vectors.validation)]
+        validation = _validate(network, loss, windows, kept_out, generators, epoch)
+        for i, its_epoch in ending.items():
+            books[i].close({"validation": validation[i]} if i in validation else {})
+            if its_epoch + 1 == plan.epochs:
+                done[i] = {k: v[i].clone() for k, v in network.state_dict().items()}
+            if i == 0:
+                progress(its_epoch + 1, books[0].latest())
+    network.load_state_dict({k: torch.stack([done[i][k] for i in range(len(seeds))]) for k in done[0]})
+    return network.cpu().eval(), [book.epochs for book in books]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    index: Tensor  # (B,) first frames of the windows
+    epoch: int
+    ends_epoch: bool
+
+
+def _batches(vectors: np.ndarray, plan: TrainingPlan, generator: torch.Generator) -> Iterator[_Batch]:
+    """Shuffled batches, epoch after epoch. A last batch of one vector is skipped, as the baseline does:
+    batch normalisation has no variance there."""
+    starts = torch.from_numpy(vectors)
+    cuts = list(range(0, len(starts), plan.batch_size))
+    if len(starts) - cuts[-1] == 1:
+        cuts.pop()
+    for epoch in range(plan.epochs):
+        order = starts[torch.randperm(len(starts), generator=generator)]
+        for cut in cuts:
+            yield _Batch(order[cut : cut + plan.batch_size], epoch, cut == cuts[-1])
+
+
+def _pad(indices: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
+    """Batches of unequal length as one (M, B) index, and (M, B, 1) marks of the rows that count."""
+    length = max(len(i) for i in indices if i is not None)
+    index = torch.zeros(len(indices), length, dtype=torch.int64)
+    rows = torch.zeros(len(indices), length, 1)
+    for machine, batch in enumerate(indices):
+        if batch is not None:
+            index[machine, : len(batch)] = batch
+            rows[machine, : len(batch)] = 1.0
+    return index, rows
+
+
+@torch.no_grad()
+def _validate(
+    network: nn.Module,
+    loss: LossFunction,
+    windows: Tensor,
+    kept_out: Sequence[np.ndarray],
+    generators: Sequence[torch.Generator],
+    epoch: int,
+) -> dict[int, float]:
+    """Loss of each machine on the vectors kept out of its training, for logging alone."""
+    totals = {i: 0.0 for i, starts in enumerate(kept_out) if len(starts)}
+    network.eval()
+    states = [g.get_state() for g in generators]  # looking must not change what is drawn next
+    for cut in range(0, max(map(len, kept_out), default=0), 4096):
+        parts = [torch.from_numpy(starts[cut : cut + 4096]) for starts in kept_out]
+        index, rows = _pad(parts)
+        losses, _ = loss(network, windows[index.to(windows.device)], rows.to(windows.device), generators, epoch)
+        for i in totals:
+            totals[i] += float(losses[i]) * len(parts[i])
+    for generator, state in zip(generators, states, strict=True):
+        generator.set_state(state)
+    return {i: total / len(kept_out[i]) for i, total in totals.items()}
+
+
+class _Book:
+    """One machine's figures, averaged over each epoch."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.epochs: list[dict] = []
+        self._sums: dict[str, Tensor] = {}
+        self._count = 0
+
+    def add(self, figures: Mapping[str, Tensor], count: int) -> None:
+        for key, value in figures.items():
+            self._sums[key] = self._sums.get(key, 0.0) + value.detach().double() * count
+        self._count += count
+
+    def close(self, validation: Mapping[str, float]) -> None:
+        means = {key: (value / self._count).tolist() for key, value in self._sums.items()}
+        self.epochs.append({"epoch": len(self.epochs) + 1, **means, **validation})
+        self._sums, self._count = {}, 0
+        if not np.isfinite(means["loss"]) or abs(means["loss"]) > 1e12:
+            raise DivergedError(
+                f"{self.name}: the loss is {means['loss']:.3g} after epoch {len(self.epochs)}; "
+                f"figures: { {k: v for k, v in means.items() if not isinstance(v, list)} }"
+            )
+
+    def latest(self) -> dict[str, float]:
+        return {k: v for k, v in self.epochs[-1].items() if isinstance(v, float)}

@@ -1,0 +1,237 @@
+"""What the detectors with a network share: windows in, ONNX to score with, scores of the residual.
+
+A subclass says what its network is (`build`), what it is trained for (`loss`) and what it gives when it
+scores (`outputs`, among them ``rebuilt``); these three alone touch PyTorch, and only while fitting.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auscult.corpus import Recording
+from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.detectors.residuals import (
+    precision_matrix,
+    residual_covariances,
+    residual_maps,
+    residual_scores,
+)
+from auscult.errors import FitError, MissingExtraError, TooShortAudio
+from auscult.spectrum import context_windows
+
+if TYPE_CHECKING:
+    import torch
+
+    from auscult.detectors.learning.training import Loss
+
+
+@dataclass
+class NetworkConfig(Config):
+    """Settings of a network on context windows; the defaults are the DCASE baseline's."""
+
+    epochs: int = 100  # passes over the training vectors
+    batch_size: int = 256  # vectors in one step
+    learning_rate: float = 1e-3  # of Adam
+    context: int = 5  # frames in one vector
+    validation: float = 0.1  # share of the vectors kept out of training, for logging alone
+    covariance: str = "auto"  # auto, exact, float32 (the baseline's), ledoit_wolf
+    device: str = "auto"  # auto, cpu, cuda, mps
+
+
+class NetworkDetector(Detector):
+    """A network that rebuilds context windows of log-mel frames."""
+
+    config: NetworkConfig
+    config_type = NetworkConfig
+    scores = ("mse", "mahalanobis", "mahalanobis_frames")
+
+    @abstractmethod
+    def build(self, generators: Sequence[torch.Generator]) -> torch.nn.Module:
+        """The network of a fleet, one random generator a machine."""
+
+    @abstractmethod
+    def loss(
+        self,
+        network: torch.nn.Module,
+        x: torch.Tensor,
+        rows: torch.Tensor,
+        generators: Sequence[torch.Generator],
+        epoch: int,
+    ) -> Loss:
+        """Loss of each machine on x (M, B, width), where ``rows`` (M, B, 1) marks the vectors that count."""
+
+    @abstractmethod
+    def outputs(self, network: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """What scoring needs of x (M, N, width): at least ``rebuilt``, of the same shape."""
+
+    def fit(self, recordings: Sequence[Recording], *, progress: Progress | None = None) -> NetworkDetector:
+        self.fit_fleet([self], [recordings], progress=progress)
+        return self
+
+    @classmethod
+    def fit_fleet(  # type: ignore[override]
+        cls,
+        detectors: Sequence[NetworkDetector],
+        fleets: Sequence[Sequence[Recording]],
+        *,
+        progress: Progress | None = None,
+    ) -> None:
+        """Fits several machines in one batched program; they differ in seed and recordings alone."""
+        try:
+            import torch  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError(f"Fitting {cls.name}", "train") from error
+        from auscult.detectors.learning.export import export_fleet
+        from auscult.detectors.learning.training import FleetVectors, TrainingPlan, train_fleet
+
+        first = detectors[0]
+        config = first.config
+        splits = _Splits(detectors, fleets, progress)
+        plan = TrainingPlan(config.epochs, config.batch_size, config.learning_rate, config.device)
+
+        def tell(epochs: int, figures: Mapping[str, float]) -> None:
+            if progress:
+                progress("train", epochs, config.epochs, figures)
+
+        network, histories = train_fleet(
+            first.build,
+            first.loss,
+            FleetVectors(splits.frames, splits.train, splits.validation, config.context),
+            [d.config.seed for d in detectors],
+            plan,
+            names=[d.describe() for d in detectors],
+            progress=tell,
+        )
+        parameters = sum(p.numel() for p in network.parameters()) // len(detectors)
+        width = config.context * config.front_end.n_mels
+        blobs = export_fleet(first.build, first.outputs, network, len(detectors), width)
+        for detector, recordings, blob, history, starts in zip(
+            detectors, fleets, blobs, histories, splits.train, strict=True
+        ):
+            detector.arrays = {"network": blob}
+            detector.facts = {"parameters": parameters, "history": history, "warnings": []}
+            detector._fit_covariances(splits.frames, starts, splits.is_target)
+            detector.after_training(recordings)
+
+    def describe(self) -> str:
+        """What to call this detector in an error about its training."""
+        return f"{self.name}, seed {self.config.seed}"
+
+    def after_training(self, recordings: Sequence[Recording]) -> None:
+        """What a subclass still learns once its network scores; nothing here."""
+
+    def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
+        windows = self._windows(recording)
+        return self._residual_evidence(self.run(windows)["rebuilt"] - windows, explain=explain)
+
+    def _residual_evidence(self, residual: np.ndarray, *, explain: bool) -> Evidence:
+        """The scores, and with ``explain`` the maps, that the residual (V, width) alone gives."""
+        precisions = {d: self.arrays[f"precision_{d}"] for d in ("source", "target")}
+        scores = residual_scores(residual, precisions)
+        maps = residual_maps(residual, precisions, self.config.context) if explain else {}
+        return Evidence(scores, maps)
+
+    def run(self, windows: np.ndarray) -> dict[str, np.ndarray]:
+        """The network's named outputs for (N, width) float32 vectors, by ONNX Runtime."""
+        session = self._session()
+        names = [o.name for o in session.get_outputs()]
+        return dict(zip(names, session.run(names, {"x": np.ascontiguousarray(windows)}), strict=True))
+
+    def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        square = (self.config.front_end.n_mels,) * 2
+        return {"network": (None,), "precision_source": square, "precision_target": square}
+
+    def minimum_samples(self) -> int:
+        return (self.config.context - 1) * self.config.front_end.hop
+
+    @property
+    def parameters(self) -> int:
+        return int(self.facts["parameters"])
+
+    def _windows(self, recording: Recording) -> np.ndarray:
+        frames = recording.log_mel(self.config.front_end)
+        windows = context_windows(frames, self.config.context)
+        if not len(windows):
+            seconds = self.minimum_samples() / self.config.front_end.sample_rate
+            raise TooShortAudio(recording.clip.path, f"shorter than the {seconds:.3f} s that {self.name} needs")
+        return windows
+
+    def _session(self) -> Any:
+        """ONNX Runtime's session, made when first needed and again after the network changed."""
+        blob = self.arrays["network"]
+        if getattr(self, "_session_of", None) is not blob:
+            import onnxruntime
+
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 3
+            self._live_session = onnxruntime.InferenceSession(
+                blob.tobytes(), options, providers=["CPUExecutionProvider"]
+            )
+            self._session_of = blob
+        return self._live_session
+
+    def _fit_covariances(self, frames: np.ndarray, starts: np.ndarray, is_target: np.ndarray) -> None:
+        """One more pass over the training vectors in shuffled batches, as the baseline does."""
+        order = np.random.default_rng(self.config.seed).permutation(starts)
+        windows = context_windows(frames, self.config.context)
+
+        def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for cut in range(0, len(order), self.config.batch_size):
+                part = order[cut : cut + self.config.batch_size]
+                if len(part) > 1:  # a batch of one vector is skipped here as in training
+                    x = windows[part]
+                    yield self.run(x)["rebuilt"] - x, is_target[part]
+
+        for domain, sums in residual_covariances(batches(), self.config.front_end.n_mels).items():
+            precision, done = precision_matrix(sums, self.config.covariance)
+            self.arrays[f"precision_{domain}"] = precision
+            self.facts[f"covariance_{domain}"] = done
+            if done["shrinkage"] and self.config.covariance == "auto":
+                self.facts["warnings"].append(
+                    f"the {domain} covariance of the residuals is ill-conditioned ({done['condition']:.1e}): "
+                    f"shrunk by Ledoit-Wolf, weight {done['shrinkage']:.2g}; its exact inverse means nothing "
+                    "(covariance=exact takes it all the same)"
+                )
+
+
+class _Splits:
+    """The frames of all recordings once, and which windows each machine trains on and keeps out."""
+
+    def __init__(
+        self,
+        detectors: Sequence[NetworkDetector],
+        fleets: Sequence[Sequence[Recording]],
+        progress: Progress | None,
+    ) -> None:
+        config = detectors[0].config
+        unique = list({id(r): r for recordings in fleets for r in recordings}.values())
+        spectra = []
+        for done, recording in enumerate(unique):
+            spectra.append(recording.log_mel(config.front_end))
+            if progress:
+                progress("features", done + 1, len(unique), {})
+        lengths = [len(s) for s in spectra]
+        firsts = dict(zip(map(id, unique), np.cumsum([0, *lengths[:-1]]), strict=True))
+        counts = {id(r): length - config.context + 1 for r, length in zip(unique, lengths, strict=True)}
+        self.frames = np.concatenate(spectra) if spectra else np.empty((0, config.front_end.n_mels), np.float32)
+        targets = [np.full(n, r.clip.domain == "target") for r, n in zip(unique, lengths, strict=True)]
+        self.is_target = np.concatenate(targets) if targets else np.empty(0, bool)
+        self.train: list[np.ndarray] = []
+        self.validation: list[np.ndarray] = []
+        for detector, recordings in zip(detectors, fleets, strict=True):
+            runs = [firsts[id(r)] + np.arange(max(0, counts[id(r)])) for r in recordings]
+            starts = np.concatenate(runs).astype(np.int64) if runs else np.empty(0, np.int64)
+            if len(starts) < 2:
+                raise FitError(
+                    f"{detector.name}: {len(recordings)} recordings hold {len(starts)} windows of "
+                    f"{config.context} frames; at least 2 are needed"
+                )
+            order = np.random.default_rng([detector.config.seed, 10]).permutation(len(starts))
+            kept_out = min(round(detector.config.validation * len(starts)), len(starts) - 2)
+            self.validation.append(starts[np.sort(order[:kept_out])])
+            self.train.append(starts[np.sort(order[kept_out:])])

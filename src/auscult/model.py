@@ -1,0 +1,158 @@
+"""One fitted detector and what normal recordings score with it: what `fit` makes and `score` asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from auscult.corpus import Clip, Recording
+from auscult.decision import Threshold, conformal_threshold
+from auscult.detectors import Detector
+from auscult.errors import AudioError, OptionError, TooShortAudio
+from auscult.sound import Waveform
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What normal clips score that the detector was not fitted on.
+
+    Attributes:
+        how: ``crossfit``, ``holdout`` or ``none``.
+        scores: score name to (n,) float64.
+        domains: (n,) domain of each clip, ``None`` where it is not known.
+    """
+
+    how: str = "none"
+    scores: Mapping[str, np.ndarray] = field(default_factory=dict)
+    domains: Sequence[str | None] = ()
+
+    def __len__(self) -> int:
+        return len(self.domains)
+
+
+@dataclass(frozen=True)
+class Score:
+    """The verdict on one recording.
+
+    Attributes:
+        path: the recording, or ``"<memory>"``.
+        score: higher is more anomalous.
+        threshold: what the score was compared with; ``None`` where no verdict can be given.
+        anomalous: score > threshold; ``None`` without a threshold.
+        warnings: what the user should know of this verdict.
+        scores: every score of the detector.
+        map: (T, n_mels) how much each time-frequency bin added, if asked for.
+    """
+
+    path: str
+    score: float
+    threshold: float | None
+    anomalous: bool | None
+    warnings: tuple[str, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+    map: np.ndarray | None = None
+
+
+class Model:
+    """A fitted detector with its calibration."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        calibration: Calibration | None = None,
+        *,
+        channel: int = 0,
+        provenance: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.detector = detector
+        self.calibration = calibration or Calibration()
+        self.channel = channel
+        self.provenance = dict(provenance or {})  # what it was fitted on, by which versions, with what warnings
+
+    @property
+    def sample_rate(self) -> int:
+        """Rate at which the detector hears, Hz."""
+        return self.detector.config.front_end.sample_rate
+
+    def threshold(self, rate: float = 0.05, *, score: str | None = None) -> Threshold:
+        """The split-conformal threshold for a rate of false alarms; without a value if too few clips."""
+        scores = self.calibration.scores.get(score or self.detector.decisive_score, np.empty(0))
+        return conformal_threshold(scores, rate)
+
+    def recording(self, clip: Clip) -> Recording:
+        """A file as this model hears it: its channel, its sample rate."""
+        return Recording.from_file(clip, channel=self.channel, sample_rate=self.sample_rate)
+
+    def score(
+        self,
+        samples: np.ndarray,
+        sample_rate: int,
+        *,
+        threshold: Threshold | None = None,
+        explain: bool = False,
+    ) -> Score:
+        """Scores samples in memory.
+
+        Args:
+            samples: (N,) one channel, full scale ±1.
+            sample_rate: Hz; another than the model's is resampled, and a warning says so.
+            threshold: what to compare with; default the conformal one at 5 % false alarms.
+
+        Raises:
+            AudioError: too short, or not finite.
+            OptionError: not one channel.
+        """
+        samples = np.asarray(samples, dtype=np.float32)
+        if samples.ndim != 1:
+            raise OptionError(f"samples of shape {samples.shape}: one channel of shape (N,) is needed")
+        waveform = Waveform(samples, int(sample_rate))
+        recording = Recording.from_waveform(waveform, sample_rate=self.sample_rate)
+        return self.score_recording(recording, threshold=threshold, explain=explain)
+
+    def score_recording(
+        self, recording: Recording, *, threshold: Threshold | None = None, explain: bool = False
+    ) -> Score:
+        """Scores one recording that is at the model's sample rate; raises `AudioError` as `score`."""
+        threshold = threshold or self.threshold()
+        waveform = recording.waveform()
+        if len(waveform.samples) < self.detector.minimum_samples():
+            needed = self.detector.minimum_samples() / self.sample_rate
+            raise TooShortAudio(
+                recording.clip.path,
+                f"{waveform.seconds:.3f} s is shorter than the {needed:.3f} s that {self.detector.name} needs",
+            )
+        heard = Recording(recording.clip, lambda: waveform)  # one read serves both the sound and its notes
+        evidence = self.detector.score(heard, explain=explain)
+        name = self.detector.decisive_score
+        value = evidence.scores[name]
+        limit = threshold.value
+        warnings = waveform.notes + ((threshold.warning,) if threshold.warning else ())
+        return Score(
+            path=recording.clip.path,
+            score=value,
+            threshold=limit,
+            anomalous=None if limit is None else bool(value > limit),
+            warnings=warnings,
+            scores=dict(evidence.scores),
+            map=evidence.maps[name] if explain else None,
+        )
+
+    def score_clips(
+        self, clips: Iterable[Clip], *, threshold: Threshold | None = None, explain: bool = False
+    ) -> Iterator[Score | AudioError]:
+        """Scores files one after the other; a file that cannot be used gives its error in its place."""
+        threshold = threshold or self.threshold()
+        for clip in clips:
+            try:
+                yield self.score_recording(self.recording(clip), threshold=threshold, explain=explain)
+            except AudioError as error:
+                yield error
+
+    def save(self, path: str) -> None:
+        """Writes the model file; see `auscult.model_file`."""
+        from auscult.model_file import save_model
+
+        save_model(self, path)

@@ -1,0 +1,154 @@
+"""The model file: safetensors with a JSON header, written whole or not at all, checked when read.
+
+Arrays are the detector's under ``detector/…`` (a network as its ONNX bytes) and the calibration scores under
+``calibration/…``. The header holds the schema version, the detector's name, configuration and facts, the
+channel, where it came from, and a digest of header and arrays. ``docs/model-file.md`` describes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auscult.detectors import detector_type
+from auscult.detectors.options import config_from_json, config_to_json
+from auscult.errors import ModelFileError, OptionError
+from auscult.model import Calibration, Model
+
+SCHEMA = 1
+_KEY = "auscult"  # our entry among the safetensors metadata; a file without it is foreign
+
+
+def save_model(model: Model, path: str | os.PathLike[str]) -> None:
+    """Writes a model file: to a temporary file beside it, synced, then renamed.
+
+    Raises:
+        ModelFileError: the folder does not exist or cannot be written.
+    """
+    from safetensors.numpy import save
+
+    arrays = {f"detector/{k}": np.ascontiguousarray(v) for k, v in model.detector.arrays.items()}
+    arrays |= {f"calibration/{k}": np.asarray(v, np.float64) for k, v in model.calibration.scores.items()}
+    header = {
+        "schema": SCHEMA,
+        "detector": model.detector.name,
+        "config": config_to_json(model.detector.config),
+        "facts": model.detector.facts,
+        "calibration": {"how": model.calibration.how, "domains": list(model.calibration.domains)},
+        "channel": model.channel,
+        "provenance": model.provenance,
+    }
+    header["digest"] = _digest(header, arrays)
+    write_atomically(Path(path), save(arrays, metadata={_KEY: json.dumps(header)}))
+
+
+def load_model(path: str | os.PathLike[str]) -> Model:
+    """Reads a model file and checks all of it.
+
+    Raises:
+        ModelFileError: missing, corrupt, truncated, foreign, newer than this version, or damaged.
+    """
+    header, arrays = read_header_and_arrays(path)
+    try:
+        kind = detector_type(header["detector"])
+        detector = kind(config_from_json(header["detector"], header["config"]))
+        detector.facts = header["facts"]
+        detector.arrays = _part(arrays, "detector/")
+        domains = header["calibration"]["domains"]
+        calibration = Calibration(header["calibration"]["how"], _part(arrays, "calibration/"), domains)
+        model = Model(
+            detector, calibration, channel=header["channel"], provenance=header["provenance"]
+        )
+        shapes: dict[str, Any] = dict(detector.expected_shapes())
+    except OptionError as error:
+        raise ModelFileError(path, f"its settings are not of this version of auscult: {error}") from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelFileError(path, f"damaged: its header lacks or garbles {error}") from error
+    if set(shapes) != set(detector.arrays):
+        raise ModelFileError(path, f"damaged: holds arrays {sorted(detector.arrays)}, not {sorted(shapes)}")
+    shapes = {f"detector/{name}": shape for name, shape in shapes.items()}
+    shapes |= {f"calibration/{name}": (len(domains),) for name in calibration.scores}
+    for name, array in arrays.items():
+        fits = len(array.shape) == len(shapes[name]) and all(
+            wanted in (None, got) for wanted, got in zip(shapes[name], array.shape, strict=True)
+        )
+        if not fits:
+            raise ModelFileError(path, f"damaged: array {name} is {array.shape}, not {shapes[name]}")
+        if not np.all(np.isfinite(array)):
+            raise ModelFileError(path, f"damaged: array {name} holds numbers that are not finite")
+    return model
+
+
+def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The JSON header and every array of a model file, undamaged or not at all.
+
+    Raises:
+        ModelFileError: as `load_model`.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not Path(path).is_file():
+        raise ModelFileError(path, "no such model file" if not Path(path).exists() else "not a file")
+    try:
+        with safe_open(path, framework="numpy") as stored:
+            metadata = stored.metadata() or {}
+            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelFileError(path, f"not a model file of auscult, or truncated or corrupt ({error})") from error
+    if _KEY not in metadata:
+        raise ModelFileError(path, "a safetensors file, but not a model of auscult")
+    try:
+        header = json.loads(metadata[_KEY])
+        schema, digest = header["schema"], header["digest"]
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ModelFileError(path, "damaged: its header cannot be read") from error
+    if not isinstance(schema, int) or schema > SCHEMA:
+        by = header.get("provenance", {}).get("versions", {}).get("auscult", "a newer auscult")
+        raise ModelFileError(
+            path, f"its schema {schema} is newer than this version reads ({SCHEMA}): written by auscult {by}; upgrade"
+        )
+    if digest != _digest(header, arrays):
+        raise ModelFileError(path, "damaged: its digest does not fit its contents; fit again or restore a copy")
+    return header, arrays
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Writes a file so that a kill leaves the old one or the new one, never half of it.
+
+    Raises:
+        ModelFileError: the folder does not exist or cannot be written.
+    """
+    try:
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise ModelFileError(path, f"cannot be written: {error.strerror or error}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        os.unlink(temporary)
+        raise ModelFileError(path, f"cannot be written: {error.strerror or error}") from error
+
+
+def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+def _digest(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 over the header (less the digest itself) and every array with its name, type and shape."""
+    told = {k: v for k, v in header.items() if k != "digest"}
+    sums = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    for name in sorted(arrays):
+        sums.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}".encode())
+        sums.update(arrays[name].tobytes())
+    return sums.hexdigest()
