@@ -13,15 +13,22 @@ from typing import Any
 import numpy as np
 import soundfile
 
+from auscult.corpus.simulation.bearing import Bearing
 from auscult.corpus.simulation.fan import Fan
+from auscult.corpus.simulation.gearbox import Gearbox
 from auscult.corpus.simulation.machine import Machine
 from auscult.corpus.simulation.plan import ClipPlan, plan_clips, target_clips
+from auscult.corpus.simulation.pump import Pump
 from auscult.corpus.simulation.rendering import Site, louder_bins
+from auscult.corpus.simulation.slider import Slider
+from auscult.corpus.simulation.toytrain import ToyTrain
 from auscult.corpus.simulation.valve import Valve
 from auscult.errors import CorpusError, OptionError
 
 #: Machine types in the order in which ``machines=N`` takes them.
-MACHINE_TYPES: dict[str, type[Machine]] = {machine.type: machine for machine in (Fan, Valve)}
+MACHINE_TYPES: dict[str, type[Machine]] = {
+    machine.type: machine for machine in (Fan, Gearbox, Bearing, Valve, Slider, Pump, ToyTrain)
+}
 
 #: Told what is being done: stage, steps done, steps in all, and figures (none here).
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
@@ -112,7 +119,7 @@ def machine_names(machines: int | Sequence[str]) -> list[str]:
         kind, _, unit = name.partition("_")
         if kind not in MACHINE_TYPES or not (name == kind or (unit.isdecimal() and int(unit) >= 2)):
             raise OptionError(
-                f"no machine {name!r} can be simulated: take {', '.join(types)}, or a further unit like {types[0]}_2"
+                f"no machine {name!r} to simulate: take {', '.join(types)}, or another unit such as fan_2"
             )
     return list(machines)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from auscult.corpus.simulation.machine import Machine, Operation
+from auscult.corpus.simulation.machine import Machine
 from auscult.corpus.simulation.plan import ClipPlan
 from auscult.corpus.simulation.sources import level, rms
 from auscult.corpus.simulation.surroundings import Factory, microphone_gain, room_response

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import numpy as np
 
 from auscult.corpus.simulation.faults import Fault, leak
@@ -16,9 +19,9 @@ class Valve(Machine):
     type = "valve"
     source = ({"pat": "1", "noise": "1"}, {"pat": "2", "noise": "1"})
     target = ({"pat": "1", "noise": "2"}, {"pat": "2", "noise": "2"})
-    fault_levels = {"sticking_stroke": 0.0, "leak": -14.0}
+    fault_levels: ClassVar[Mapping[str, float]] = {"sticking_stroke": 0.0, "leak": -14.0}
     noise_level = -8.0
-    factory = {"1": (-5.0, 0.05), "2": (-3.5, 0.2)}
+    factory: ClassVar[Mapping[str, tuple[float, float]]] = {"1": (-5.0, 0.05), "2": (-3.5, 0.2)}
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.plunger = Modes.draw(rng, 900, 5500, 6, 0.006)
@@ -26,7 +29,7 @@ class Valve(Machine):
         self.period = {"1": rng.uniform(0.75, 0.95), "2": rng.uniform(1.1, 1.4)}  # seconds, by pattern
         self.open_share = rng.uniform(0.3, 0.45)
         self.air = (rng.uniform(1200, 2000), rng.uniform(4000, 6500))  # Hz, band of the flow while open
-        self.air_level = rng.uniform(0.04, 0.07)
+        self.air_level = rng.uniform(0.015, 0.03)
 
     def sound(self, take: Take, operation: Operation, fault: Fault | None) -> Sound:
         rng = take.rng("valve")
