@@ -1,0 +1,23 @@
+"""Scores of normal recordings to a threshold and a p-value."""
+
+from auscult.decision.threshold import (
+    THRESHOLD_METHODS,
+    Threshold,
+    conformal_threshold,
+    fixed_threshold,
+    gamma_threshold,
+    p_value,
+    parse_rate,
+    threshold_by_name,
+)
+
+__all__ = [
+    "THRESHOLD_METHODS",
+    "Threshold",
+    "conformal_threshold",
+    "fixed_threshold",
+    "gamma_threshold",
+    "p_value",
+    "parse_rate",
+    "threshold_by_name",
+]

@@ -1,0 +1,144 @@
+"""Intervals by the stratified bootstrap: clips are drawn anew within each domain and condition.
+
+Drawing within strata keeps the number of normals and anomalies of each domain as the test set has it,
+so that every resample has every metric. An interval speaks of other clips of the same machines: over
+machines nothing is drawn. Ends are the 2.5 % and 97.5 % quantiles of the resampled metric (Efron 1979);
+where normals and anomalies are told apart perfectly all resamples agree and the interval has no width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from auscult.errors import EvaluationError, OptionError
+from auscult.evaluation.intervals import LEVEL, Estimate
+from auscult.evaluation.protocol import Labels, mean_over, official_terms, section_metrics
+
+#: Weights held at once; a thousand resamples of two thousand clips.
+_BLOCK = 2_000_000
+
+
+def replicate(
+    labels: Labels,
+    scores: np.ndarray,
+    *,
+    decisions: np.ndarray | None = None,
+    year: int | None = None,
+    resamples: int = 1000,
+    seed: int | Sequence[int] = 0,
+) -> dict[str, np.ndarray]:
+    """The metrics of one section, and what they would be with other clips of the same kinds.
+
+    Args:
+        labels: of N clips.
+        scores: (N,) higher is more anomalous.
+        decisions: (N,) bool, called anomalous; ``None`` where there are none.
+        year: whose rules, as in ``section_metrics``.
+        resamples: how often clips are drawn anew; 0 for none.
+        seed: of the draws; one number or several (of the run, of the section).
+
+    Returns:
+        Name to (1 + resamples,) values, that of the clips themselves first: the metrics of
+        ``section_metrics``, and with decisions ``hits_<domain>`` and ``false_alarms_<domain>``, counts
+        of flagged anomalies and of flagged normals.
+
+    Raises:
+        EvaluationError: as ``section_metrics``.
+        OptionError: a negative number of resamples, or no such year.
+    """
+    parts: list[dict[str, np.ndarray]] = []
+    for weights in _weights(labels, resamples, seed):
+        part = section_metrics(labels, scores, year=year, weights=weights)
+        if decisions is not None:
+            for domain, mask in labels.domains.items():
+                part[f"hits_{domain}"] = weights @ (mask & decisions & labels.anomaly).astype(np.float64)
+                part[f"false_alarms_{domain}"] = weights @ (mask & decisions & ~labels.anomaly).astype(
+                    np.float64
+                )
+        parts.append(part)
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def estimate(replicates: np.ndarray) -> Estimate:
+    """The value, and its percentile interval, of (1 + R,) replicates, the clips' own value first."""
+    value = float(replicates[0])
+    if len(replicates) == 1:
+        return Estimate(value)
+    low, high = np.quantile(replicates[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(value, float(low), float(high))
+
+
+def paired_difference(
+    scores_a: Sequence[np.ndarray],
+    scores_b: Sequence[np.ndarray],
+    labels: Sequence[Labels],
+    *,
+    metric: str = "harmonic_mean",
+    year: int | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Estimate:
+    """A metric of system a less that of system b on the same clips, with its interval.
+
+    Both are judged on the same resamples, so that what is easy or hard about the clips cancels. An
+    interval without zero is a difference that other clips of these machines would show too.
+
+    Args:
+        scores_a: for each section its (N,) scores by system a.
+        scores_b: the same by system b, clips in the same order.
+        labels: for each section its labels.
+        metric: ``"harmonic_mean"`` (for 2020 the arithmetic mean) over all sections, or the name of
+            one metric, of which the same mean over sections is taken.
+        year: whose rules, as in ``section_metrics``.
+        resamples: how often clips are drawn anew.
+        seed: of the draws.
+
+    Raises:
+        EvaluationError: sections or clips do not match.
+        OptionError: no such metric or year.
+    """
+    if not len(scores_a) == len(scores_b) == len(labels) or not labels:
+        raise EvaluationError(
+            f"a paired difference takes the same sections: {len(scores_a)} and {len(scores_b)} of scores, "
+            f"{len(labels)} of labels"
+        )
+    means = []
+    for scores in (scores_a, scores_b):
+        sections = [
+            replicate(truth, values, year=year, resamples=resamples, seed=[seed, index])
+            for index, (truth, values) in enumerate(zip(labels, scores, strict=True))
+        ]
+        if metric == "harmonic_mean":
+            means.append(mean_over(official_terms(sections, year), year))
+        elif all(metric in section for section in sections):
+            means.append(mean_over([section[metric] for section in sections], year))
+        else:
+            known = ", ".join(["harmonic_mean", *sections[0]])
+            raise OptionError(f"there is no metric {metric!r} of every section; there is {known}")
+    return estimate(means[0] - means[1])
+
+
+def _weights(labels: Labels, resamples: int, seed: int | Sequence[int]) -> Iterator[np.ndarray]:
+    """Blocks of rows: ones first, then for each resample how often each of the N clips was drawn."""
+    if resamples < 0:
+        raise OptionError(f"the number of resamples cannot be negative: {resamples}")
+    yield np.ones((1, len(labels)))
+    rng = np.random.default_rng(seed)
+    strata = [
+        np.flatnonzero(mask & condition)
+        for mask in labels.domains.values()
+        for condition in (labels.anomaly, ~labels.anomaly)
+    ]
+    rows_at_once = max(1, _BLOCK // max(1, len(labels)))
+    for start in range(0, resamples, rows_at_once):
+        rows = min(rows_at_once, resamples - start)
+        weights = np.zeros((rows, len(labels)))
+        for members in strata:
+            size = len(members)
+            if size == 0:
+                continue
+            drawn = rng.integers(0, size, (rows, size)) + size * np.arange(rows)[:, None]
+            weights[:, members] = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
+        yield weights

@@ -1,0 +1,162 @@
+"""How DCASE Task 2 turns the scores of one section into its metrics, and those into one figure.
+
+========== ========================= ============================ =====================================
+year       AUC                       partial AUC                  combined by
+========== ========================= ============================ =====================================
+2020       all clips                 all clips                    arithmetic mean of both
+2021       each domain alone         each domain alone            harmonic mean of the four
+2022 on    normals of a domain       all clips                    harmonic mean of AUC-source,
+           against *all* anomalies                                AUC-target and partial AUC
+========== ========================= ============================ =====================================
+
+Over several sections and machines the mean runs over all their terms at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from auscult.errors import EvaluationError, OptionError
+from auscult.evaluation.metrics import (
+    Ranking,
+    area_under_curve,
+    as_scores,
+    harmonic_means,
+    partial_area_under_curve,
+)
+
+YEARS = tuple(range(2020, 2027))
+
+#: The metrics whose mean is a year's official score.
+TERMS_2020 = ("auc_source", "pauc")
+TERMS_2021 = ("auc_source", "auc_target", "pauc_source", "pauc_target")
+TERMS = ("auc_source", "auc_target", "pauc")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is true of the N clips of one section.
+
+    Attributes:
+        anomaly: (N,) bool.
+        target: (N,) bool, target domain or source; ``None`` where no domains are known.
+        name: of the section, for messages.
+    """
+
+    anomaly: np.ndarray
+    target: np.ndarray | None = None
+    name: str = "the clips"
+
+    def __len__(self) -> int:
+        return len(self.anomaly)
+
+    @property
+    def domains(self) -> dict[str, np.ndarray]:
+        """(N,) bool masks by domain, of the domains that have clips; all under "source" without domains."""
+        if self.target is None:
+            return {"source": np.ones(len(self), dtype=bool)}
+        masks = {"source": ~self.target, "target": self.target}
+        return {domain: mask for domain, mask in masks.items() if mask.any()}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Clips by condition, and by domain where domains are known (``"normal_source"``)."""
+        if self.target is None:
+            return {"normal": int(np.sum(~self.anomaly)), "anomaly": int(np.sum(self.anomaly))}
+        return {
+            f"{condition}_{domain}": int(np.sum(has & lies))
+            for domain, lies in (("source", ~self.target), ("target", self.target))
+            for condition, has in (("normal", ~self.anomaly), ("anomaly", self.anomaly))
+        }
+
+
+def check_year(year: int | None) -> None:
+    """Raises ``OptionError`` for a year without a DCASE protocol; ``None`` is none in particular."""
+    if year is not None and year not in YEARS:
+        raise OptionError(f"there is no DCASE protocol for {year}; the years are {YEARS[0]} to {YEARS[-1]}")
+
+
+def section_metrics(
+    labels: Labels, scores: np.ndarray, *, year: int | None = None, weights: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """The metrics of one section by the rules of a year.
+
+    Args:
+        labels: of N clips.
+        scores: (N,) higher is more anomalous.
+        year: of the DCASE Challenge; ``None`` takes the rules of 2022 on, and where no domains are known,
+            or one of them has no clips, what of these can be had.
+        weights: (R, N) how often each clip counts, a row for each resample; ``None`` is once each.
+
+    Returns:
+        Metric name to (R,) values. ``auc_source`` holds the AUC of all clips where no domains are known
+        (and for 2020), and ``auc_target`` is then absent. For 2021 ``pauc`` is the harmonic mean of
+        ``pauc_source`` and ``pauc_target``.
+
+    Raises:
+        EvaluationError: clips are missing without which a metric does not exist; says how many there are.
+        OptionError: no such year.
+    """
+    check_year(year)
+    scores = as_scores(scores)
+    if len(scores) != len(labels):
+        raise EvaluationError(f"{labels.name}: {len(labels)} labelled clips but {len(scores)} scores")
+    if year == 2020:
+        labels = Labels(labels.anomaly, None, labels.name)
+    domains = labels.domains
+    _check_counts(labels, domains, year)
+
+    if weights is None:
+        weights = np.ones((1, len(scores)))
+    ranking = Ranking.of(scores)
+    anomalies = weights * labels.anomaly  # (R, N)
+    normals = weights * ~labels.anomaly  # (R, N)
+    all_anomalies = ranking.cumulate(anomalies)
+    metrics: dict[str, np.ndarray] = {}
+    for domain, mask in domains.items():
+        domain_normals = ranking.cumulate(normals * mask)
+        domain_anomalies = ranking.cumulate(anomalies * mask) if year == 2021 else all_anomalies
+        metrics[f"auc_{domain}"] = area_under_curve(domain_normals, domain_anomalies)
+        if year == 2021:
+            metrics[f"pauc_{domain}"] = partial_area_under_curve(domain_normals, domain_anomalies)
+    if year == 2021:
+        metrics["pauc"] = harmonic_means(np.stack([metrics["pauc_source"], metrics["pauc_target"]]))
+    else:
+        metrics["pauc"] = partial_area_under_curve(ranking.cumulate(normals), all_anomalies)
+    return metrics
+
+
+def official_terms(sections: Sequence[Mapping[str, np.ndarray]], year: int | None = None) -> list[np.ndarray]:
+    """All metrics of one section or of many that enter the year's official score."""
+    names = {2020: TERMS_2020, 2021: TERMS_2021}.get(year or 0, TERMS)
+    return [section[name] for section in sections for name in names if name in section]
+
+
+def mean_over(terms: Sequence[np.ndarray], year: int | None = None) -> np.ndarray:
+    """(R,) the mean that the year takes over (R,) terms: arithmetic for 2020, harmonic otherwise."""
+    stacked = np.stack(terms)
+    return np.mean(stacked, axis=0) if year == 2020 else harmonic_means(stacked)
+
+
+def _check_counts(labels: Labels, domains: Mapping[str, np.ndarray], year: int | None) -> None:
+    """Raises where a metric that should exist lacks normal or anomalous clips."""
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in labels.counts.items())
+    if year is not None and year >= 2021:
+        if labels.target is None:
+            raise EvaluationError(f"{labels.name}: DCASE {year} compares domains, and no clip's is known")
+        absent = [domain for domain in ("source", "target") if domain not in domains]
+        if absent:
+            raise EvaluationError(
+                f"{labels.name}: no {' or '.join(absent)} clips ({counts}), which DCASE {year} takes"
+            )
+    for domain, mask in domains.items():
+        where = "" if labels.target is None else f" of the {domain} domain"
+        if not np.any(mask & ~labels.anomaly):
+            raise EvaluationError(f"{labels.name}: no normal clips{where}, so no AUC ({counts})")
+        if year == 2021 and not np.any(mask & labels.anomaly):
+            raise EvaluationError(f"{labels.name}: no anomalous clips{where}, so no AUC ({counts})")
+    if not np.any(labels.anomaly):
+        raise EvaluationError(f"{labels.name}: no anomalous clips, so no AUC ({counts})")

@@ -1,0 +1,56 @@
+"""Small text files: read in any line ending, written so that a reader never sees half of one."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+
+from auscult.errors import EvaluationError
+
+
+def read_rows(path: str | PathLike[str]) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a comma-separated file as (line number, fields without surrounding spaces).
+
+    A byte-order mark, LF, CRLF or CR line ends, quotes, and empty lines, which are passed over, are fine.
+
+    Raises:
+        EvaluationError: no such file, not UTF-8 text, or quotes that do not close.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise EvaluationError(f"{os.fspath(path)}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise EvaluationError(f"{os.fspath(path)}: not a text file in UTF-8") from error
+    rows = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
+    try:
+        for row in rows:
+            fields = [field.strip() for field in row]
+            if any(fields):
+                yield rows.line_num, fields
+    except csv.Error as error:
+        raise EvaluationError(f"{os.fspath(path)}: line {rows.line_num}: {error}") from error
+
+
+def write_rows(path: str | PathLike[str], rows: Iterable[Sequence[object]]) -> None:
+    """Writes comma-separated rows: to a temporary file beside, synced, then renamed.
+
+    Raises:
+        EvaluationError: the folder is missing or cannot be written to.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(rows)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise EvaluationError(f"{target}: cannot be written: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
