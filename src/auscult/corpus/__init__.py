@@ -2,13 +2,17 @@
 
 from auscult.corpus.clip import Clip, Corpus
 from auscult.corpus.folders import attribute_groups, machine_folders, open_corpora, open_corpus
+from auscult.corpus.inspection import Finding, Inspection, inspect_recordings
 from auscult.corpus.recording import Recording
 
 __all__ = [
     "Clip",
     "Corpus",
+    "Finding",
+    "Inspection",
     "Recording",
     "attribute_groups",
+    "inspect_recordings",
     "machine_folders",
     "open_corpora",
     "open_corpus",

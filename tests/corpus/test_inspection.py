@@ -1,0 +1,229 @@
+"""What is found in recordings before learning."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from auscult.corpus import Clip, Recording, machine_folders, open_corpus
+from auscult.corpus.inspection import Finding, Inspection, inspect_recordings
+from auscult.sound import Waveform
+
+RATE = 16000
+MINIMUM = 2560  # five frames of 512
+
+
+def noise(seed: int, *, seconds: float = 1.0, level: float = 0.05, rate: int = RATE) -> np.ndarray:
+    """Noise whose low-pass tilt differs a little from seed to seed, as recordings of one machine do."""
+    rng = np.random.default_rng(seed)
+    white = rng.normal(0.0, level, int(seconds * rate))
+    return np.convolve(white, [1.0, 0.5 + 0.1 * rng.random()], mode="same").astype(np.float32)
+
+
+def recording(samples: np.ndarray, name: str = "x.wav", *, rate: int = RATE) -> Recording:
+    return Recording(Clip(name), lambda: Waveform(samples.astype(np.float32), rate))
+
+
+def normals(count: int = 24) -> list[Recording]:
+    return [recording(noise(seed), f"{seed}.wav") for seed in range(count)]
+
+
+def inspect(recordings: list[Recording], **options) -> Inspection:
+    return inspect_recordings(recordings, minimum_samples=MINIMUM, **options)
+
+
+def only(inspection: Inspection) -> Finding:
+    assert len(inspection.findings) == 1, inspection.findings
+    return inspection.findings[0]
+
+
+def test_clean_recordings_give_no_finding() -> None:
+    recordings = normals()
+    inspection = inspect(recordings)
+    assert inspection.findings == ()
+    assert list(inspection.usable) == recordings
+
+
+def test_too_few() -> None:
+    finding = only(inspect(normals(19)))
+    assert finding.kind == "too_few_clips"
+    assert "19 usable" in finding.message
+    assert "at least 20" in finding.message
+    assert inspect(normals(19), minimum_clips=19).findings == ()
+
+
+def test_an_unreadable_file_is_found_and_left_out(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.wav"
+    broken.write_bytes(b"no audio at all")
+    recordings = normals()
+    recordings.insert(3, Recording.from_file(Clip(str(broken))))
+    inspection = inspect(recordings)
+    finding = only(inspection)
+    assert (finding.kind, finding.paths) == ("unreadable", (str(broken),))
+    assert "left out" in finding.message
+    assert list(inspection.usable) == recordings[:3] + recordings[4:]
+
+
+def test_nothing_usable_is_no_error() -> None:
+    inspection = inspect([recording(noise(0, seconds=0.1), "s.wav")])
+    assert inspection.usable == ()
+    assert {f.kind for f in inspection.findings} == {"too_short", "too_few_clips"}
+    assert only(inspect([])).kind == "too_few_clips"
+
+
+def test_short_recordings_are_left_out() -> None:
+    exact, short = (
+        recording(noise(90)[:MINIMUM], "exact.wav"),
+        recording(noise(91)[: MINIMUM - 1], "short.wav"),
+    )
+    inspection = inspect([*normals(), short])
+    assert only(inspection).kind == "too_short"
+    assert "0.16 s" in only(inspection).message
+    assert short not in inspection.usable
+    assert exact in inspect([*normals(), exact]).usable
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [np.zeros(RATE), np.full(RATE, 0.3), noise(7, level=1e-5)],
+    ids=["zeros", "constant", "below -90 dBFS"],
+)
+def test_silence(samples: np.ndarray) -> None:
+    inspection = inspect([*normals(), recording(samples, "dead.wav"), recording(samples, "dead2.wav")])
+    kinds = [f.kind for f in inspection.findings]
+    assert kinds[0] == "silence"
+    assert inspection.findings[0].paths == ("dead.wav", "dead2.wav")
+    assert "microphone" in inspection.findings[0].message
+    assert set(kinds) <= {"silence", "duplicates"}
+    assert ("duplicates" in kinds) == bool(np.ptp(samples) > 0)
+    assert len(inspection.usable) == 26
+
+
+def test_quiet_is_not_silent() -> None:
+    quiet = [recording(noise(s, level=1e-4), f"{s}.wav") for s in range(24)]  # -80 dBFS
+    assert inspect(quiet).findings == ()
+
+
+def test_clipping_is_runs_at_full_scale() -> None:
+    touched, clipped = noise(50), noise(51)
+    touched[[10, 11, 500, 900]] = [1.0, -1.0, 1.0, 1.0]  # runs of two and one
+    clipped[100:103] = [32767 / 32768, 1.0, 1.0]
+    assert inspect([*normals(), recording(touched, "peak.wav")]).findings == ()
+    finding = only(inspect([*normals(), recording(clipped, "clip.wav")]))
+    assert (finding.kind, finding.paths) == ("clipping", ("clip.wav",))
+    assert "0.019 %" in finding.message  # 3 of 16000
+
+
+def test_clipping_at_either_end_and_below(tmp_path: Path) -> None:
+    loud = np.clip(noise(52, level=2.0), -1.0, 1.0)
+    path = tmp_path / "loud.wav"
+    soundfile.write(path, loud, RATE, subtype="PCM_16")
+    inspection = inspect([*normals(), Recording.from_file(Clip(str(path)))])
+    assert "clipping" in {f.kind for f in inspection.findings}
+    edge = noise(53)
+    edge[-3:] = -1.0
+    assert only(inspect([*normals(), recording(edge)])).kind == "clipping"
+
+
+def test_duplicates() -> None:
+    finding = only(inspect([*normals(), recording(noise(3), "copy.wav")]))
+    assert (finding.kind, finding.paths) == ("duplicates", ("3.wav", "copy.wav"))
+    nearly = noise(3)
+    nearly[0] += 1e-6
+    assert inspect([*normals(), recording(nearly, "copy.wav")]).findings == ()
+
+
+def test_mixed_rates_and_channels_are_those_of_the_files(tmp_path: Path) -> None:
+    recordings = []
+    for seed in range(24):
+        rate, channels = (8000 if seed == 5 else RATE), (2 if seed in (6, 7) else 1)
+        path = tmp_path / f"{seed}.wav"
+        soundfile.write(path, np.stack([noise(seed, rate=rate)] * channels, axis=1), rate)
+        recordings.append(Recording.from_file(Clip(str(path)), sample_rate=RATE))
+    findings = {f.kind: f for f in inspect(recordings).findings}
+    assert [os.path.basename(p) for p in findings["mixed_sample_rates"].paths] == ["5.wav"]
+    assert "8000 Hz" in findings["mixed_sample_rates"].message
+    assert [os.path.basename(p) for p in findings["mixed_channels"].paths] == ["6.wav", "7.wav"]
+    assert "2 channels where most have 1" in findings["mixed_channels"].message
+
+
+@pytest.mark.parametrize(("seconds", "found"), [(1.5, False), (1.51, True), (0.66, True)])
+def test_mixed_lengths(seconds: float, found: bool) -> None:
+    inspection = inspect([*normals(), recording(noise(60, seconds=seconds), "odd.wav")])
+    assert ("mixed_lengths" in {f.kind for f in inspection.findings}) == found
+    if found:
+        assert "odd.wav" in only(inspection).message
+
+
+def test_a_recording_of_something_else_stands_out() -> None:
+    hum = 0.05 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE) + noise(70, level=1e-3)
+    finding = only(inspect([*normals(), recording(hum, "hum.wav")]))
+    assert (finding.kind, finding.paths) == ("outlier", ("hum.wav",))
+    assert "usual" in finding.message
+
+
+def test_two_cuts_of_one_stray_recording_do_not_vouch_for_each_other() -> None:
+    stray = [recording(noise(s, level=0.2), f"loud{s}.wav") for s in (80, 81)]
+    inspection = inspect([*normals(), *stray])
+    assert sorted(p for f in inspection.findings for p in f.paths) == ["loud80.wav", "loud81.wav"]
+
+
+def test_a_second_domain_of_three_is_not_odd() -> None:
+    second = [recording(noise(s, level=0.15), f"t{s}.wav") for s in (80, 81, 82)]
+    assert inspect([*normals(), *second]).findings == ()
+
+
+def test_four_recordings_say_nothing_of_what_is_usual() -> None:
+    recordings = [*normals(3), recording(noise(80, level=0.2))]
+    assert inspect(recordings, minimum_clips=1).findings == ()
+
+
+def test_progress_and_order() -> None:
+    told: list[tuple] = []
+    inspect(normals(3), minimum_clips=1, progress=lambda *step: told.append(step))
+    assert told == [("inspect", done, 3, {}) for done in (1, 2, 3)]
+
+
+def test_one_waveform_is_held_at_a_time() -> None:
+    import tracemalloc
+
+    def inspect_peak(count: int) -> int:
+        loads = [
+            Recording(Clip(f"{s}.wav"), lambda s=s: Waveform(noise(s, seconds=4), RATE)) for s in range(count)
+        ]
+        tracemalloc.start()
+        inspect(loads, minimum_clips=1)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    inspect_peak(2)  # fills caches
+    assert inspect_peak(24) < inspect_peak(4) + 256_000  # one waveform is 256 kB
+
+
+@pytest.fixture
+def real_data() -> Path:
+    folder = os.environ.get("AUSCULT_REAL_DATA")
+    if not folder:
+        pytest.skip("AUSCULT_REAL_DATA is not set: no real recordings")
+    return Path(folder)
+
+
+def test_nothing_is_found_in_real_training_recordings(real_data: Path) -> None:
+    for name, folder in machine_folders(real_data).items():
+        train = [Recording.from_file(clip) for clip in open_corpus(folder).where(split="train")]
+        inspection = inspect(train, minimum_clips=1)
+        assert inspection.findings == (), name
+        assert len(inspection.usable) == len(train)
+
+
+def test_rain_among_real_motors_is_found(real_data: Path) -> None:
+    train = [Recording.from_file(clip) for clip in open_corpus(real_data / "bldc").where(split="train")]
+    rain = Recording.from_file(open_corpus(real_data / "noise" / "rain")[0], sample_rate=16000)
+    kinds = {f.kind: f.paths for f in inspect([*train, rain]).findings}
+    assert kinds["outlier"] == (rain.clip.path,)
+    assert set(kinds) == {"outlier", "mixed_sample_rates", "mixed_lengths"}
