@@ -118,7 +118,7 @@ def _compare(name: str, file: BinaryIO, offset: int, length: int, size: int, byt
         present = max(0, size - offset)
         raise TruncatedAudio(
             name,
-            f"its header declares {length} bytes of samples and {present} are there: it was cut short or never "
+            f"its header declares {length} bytes of samples and {present} are there: it was cut short or not "
             f"finished; copy or record it anew, or {_REPAIR}",
         )
     if length == 0 and size - offset > 1 and not _only_chunks(file, offset, size, byte_order):

@@ -60,6 +60,6 @@ def too_few_decoded(file: soundfile.SoundFile, decoded: int, expected: int) -> T
     rate = file.samplerate
     return TruncatedAudio(
         file.name,
-        f"only about {decoded / rate:.1f} s of {expected / rate:.1f} s can be decoded: it was cut short, or is "
+        f"only about {decoded / rate:.1f} s of {expected / rate:.1f} s can be decoded: it was cut short, is "
         "damaged, or declares a wrong length; copy it again, or write it anew: ffmpeg -i OLD NEW",
     )
