@@ -30,11 +30,13 @@ def spread_over_frames(rows: np.ndarray, context: int) -> np.ndarray:
         rows: (V, context · bands), one value for every element of every context window.
 
     Returns:
-        (V + context - 1, bands) of the same dtype.
+        (V + context - 1, bands) of the same dtype; no frames if there are no windows.
     """
-    count = len(rows)
-    blocks = rows.reshape(count, context, -1)
-    total = np.zeros((count + context - 1, blocks.shape[2]), dtype=rows.dtype)
+    count, bands = len(rows), rows.shape[1] // context
+    if not count:
+        return np.zeros((0, bands), dtype=rows.dtype)
+    blocks = rows.reshape(count, context, bands)
+    total = np.zeros((count + context - 1, bands), dtype=rows.dtype)
     windows = np.zeros((count + context - 1, 1), dtype=rows.dtype)
     for offset in range(context):
         total[offset : offset + count] += blocks[:, offset]

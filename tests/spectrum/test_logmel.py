@@ -1,0 +1,246 @@
+"""The log-mel spectrogram against librosa in float64, whole and in pieces."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auscult.errors import OptionError
+from auscult.sound import read_audio
+from auscult.spectrum import (
+    FrontEnd,
+    band_centres,
+    log_mel,
+    log_mel_finish,
+    log_mel_push,
+    log_mel_start,
+    mel_filters,
+)
+
+librosa = pytest.importorskip("librosa")
+
+RATE = 16000
+TOLERANCE = 1e-3  # dB
+
+
+def librosa_log_mel(samples: np.ndarray, front_end: FrontEnd) -> np.ndarray:
+    power = librosa.feature.melspectrogram(
+        y=samples.astype(np.float64),
+        sr=front_end.sample_rate,
+        n_fft=front_end.n_fft,
+        hop_length=front_end.hop,
+        n_mels=front_end.n_mels,
+        fmin=front_end.f_min,
+        fmax=front_end.f_max,
+        center=True,
+        pad_mode="constant",
+        power=2.0,
+        dtype=np.float64,
+    )
+    return 10.0 * np.log10(np.maximum(power, front_end.floor)).T
+
+
+def assert_as_librosa(samples: np.ndarray, front_end: FrontEnd) -> None:
+    ours = log_mel(samples, front_end)
+    assert ours.dtype == np.float32
+    np.testing.assert_allclose(ours, librosa_log_mel(samples, front_end), rtol=0, atol=TOLERANCE)
+
+
+def tone(hertz: float, *, rate: int = RATE, seconds: float = 1.0, level: float = 0.5) -> np.ndarray:
+    return (level * np.sin(2 * np.pi * hertz * np.arange(int(rate * seconds)) / rate)).astype(np.float32)
+
+
+def noise(seed: int, count: int, level: float = 0.1) -> np.ndarray:
+    return (level * np.random.default_rng(seed).standard_normal(count)).astype(np.float32)
+
+
+FRONT_ENDS = [
+    FrontEnd(),
+    FrontEnd(sample_rate=4000, n_fft=512, hop=128, n_mels=40),
+    FrontEnd(sample_rate=22050, n_fft=2048, hop=512, n_mels=64, f_min=50.0, f_max=8000.0),
+    FrontEnd(sample_rate=44100, n_fft=2048, hop=1000),
+    FrontEnd(sample_rate=48000, n_fft=4096, hop=4096, n_mels=80, f_min=20.0),
+    FrontEnd(sample_rate=384000, n_fft=16384, hop=8192, n_mels=200),
+]
+
+
+class TestAgainstLibrosa:
+    @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda f: f"{f.sample_rate}-{f.n_fft}-{f.hop}")
+    def test_noise(self, front_end: FrontEnd) -> None:
+        assert_as_librosa(noise(1, front_end.n_fft * 20 + 17), front_end)
+
+    @pytest.mark.parametrize("level", [1e-6, 1e-3, 1.0])
+    def test_noise_of_any_level(self, level: float) -> None:
+        assert_as_librosa(noise(2, RATE, level), FrontEnd())
+
+    @pytest.mark.parametrize("hertz", [0.5, 15.625, 50, 99.7, 440, 1000, 1003.9, 2500, 4000, 7812.5, 7999])
+    def test_pure_tones(self, hertz: float) -> None:
+        assert_as_librosa(tone(hertz), FrontEnd())
+
+    @pytest.mark.parametrize("hertz", [50, 1000, 15000, 22000])
+    def test_pure_tones_at_another_rate(self, hertz: float) -> None:
+        assert_as_librosa(tone(hertz, rate=44100), FrontEnd(sample_rate=44100, n_fft=2048))
+
+    def test_two_tones_far_apart_in_level(self) -> None:
+        assert_as_librosa(tone(300) + tone(5000, level=1e-5), FrontEnd())
+
+    def test_direct_current(self) -> None:
+        assert_as_librosa(np.full(RATE, 0.25, dtype=np.float32), FrontEnd())
+
+    def test_silence_lies_on_the_floor(self) -> None:
+        silence = np.zeros(RATE, dtype=np.float32)
+        assert_as_librosa(silence, FrontEnd())
+        assert np.all(log_mel(silence, FrontEnd()) == np.float32(10 * np.log10(2.220446e-16)))
+
+    @pytest.mark.parametrize("position", [0, 1, 511, 512, 8000, 15999])
+    def test_impulse(self, position: int) -> None:
+        impulse = np.zeros(RATE, dtype=np.float32)
+        impulse[position] = 1.0
+        assert_as_librosa(impulse, FrontEnd())
+
+    @pytest.mark.parametrize("count", [1, 2, 511, 512, 513, 1023, 1024, 1025, 1536])
+    def test_very_short(self, count: int) -> None:
+        with pytest.warns(UserWarning, match="n_fft") if count < 1024 else _no_expectation():
+            assert_as_librosa(noise(3, count), FrontEnd())
+
+    def test_a_square_wave_at_full_scale(self) -> None:
+        assert_as_librosa(np.sign(tone(123.4)), FrontEnd())
+
+    def test_real_recordings(self, real_data: Path) -> None:
+        paths = sorted(real_data.glob("**/*.wav"))[::23] + sorted(real_data.glob("**/*.ogg"))[::9]
+        assert len(paths) > 10
+        for path in paths:
+            waveform = read_audio(path)
+            assert_as_librosa(waveform.samples, FrontEnd(sample_rate=waveform.sample_rate))
+
+    @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda f: f"{f.sample_rate}-{f.n_fft}-{f.hop}")
+    def test_filters(self, front_end: FrontEnd) -> None:
+        expected = librosa.filters.mel(
+            sr=front_end.sample_rate,
+            n_fft=front_end.n_fft,
+            n_mels=front_end.n_mels,
+            fmin=front_end.f_min,
+            fmax=front_end.f_max,
+            dtype=np.float64,
+        )
+        np.testing.assert_allclose(mel_filters(front_end), expected.T, rtol=1e-9, atol=1e-15)
+
+    @pytest.mark.parametrize("front_end", FRONT_ENDS, ids=lambda f: f"{f.sample_rate}-{f.n_fft}-{f.hop}")
+    def test_band_centres(self, front_end: FrontEnd) -> None:
+        top = front_end.f_max or front_end.sample_rate / 2
+        expected = librosa.mel_frequencies(front_end.n_mels + 2, fmin=front_end.f_min, fmax=top)[1:-1]
+        np.testing.assert_allclose(band_centres(front_end), expected, rtol=1e-9)
+
+
+class TestInPieces:
+    @settings(max_examples=60, deadline=None)
+    @given(
+        count=st.integers(0, 6000),
+        cuts=st.lists(st.integers(0, 6000), max_size=12),
+        hop=st.sampled_from([1, 100, 160, 255, 256]),
+        seed=st.integers(0, 5),
+    )
+    def test_pieces_of_any_size_give_the_same_numbers(
+        self, count: int, cuts: list[int], hop: int, seed: int
+    ) -> None:
+        if hop == 1:
+            count %= 500
+        front_end = FrontEnd(n_fft=256, hop=hop, n_mels=20)
+        samples = noise(seed, count)
+        state = log_mel_start(front_end)
+        frames = []
+        for piece in np.split(samples, sorted(min(cut, count) for cut in cuts)):
+            done, state = log_mel_push(piece, state)
+            frames.append(done)
+        frames.append(log_mel_finish(state))
+        whole = log_mel(samples, front_end)
+        assert len(whole) == front_end.frames_in(count)
+        np.testing.assert_allclose(np.concatenate(frames), whole, rtol=0, atol=1e-5)
+
+    def test_the_state_handed_in_is_not_changed(self) -> None:
+        samples = noise(4, 5000)
+        _, state = log_mel_push(samples[:2000], log_mel_start(FrontEnd()))
+        before = state.pending.copy()
+        first, _ = log_mel_push(samples[2000:], state)
+        second, _ = log_mel_push(samples[2000:], state)
+        np.testing.assert_array_equal(state.pending, before)
+        np.testing.assert_array_equal(first, second)
+
+    def test_frames_come_as_soon_as_they_can(self) -> None:
+        front_end = FrontEnd()
+        none, state = log_mel_push(np.zeros(511), log_mel_start(front_end))
+        one, _ = log_mel_push(np.zeros(1), state)
+        assert (len(none), len(one)) == (0, 1)
+
+    def test_the_state_does_not_grow(self) -> None:
+        state = log_mel_start(FrontEnd())
+        for _ in range(50):
+            _, state = log_mel_push(noise(5, 777), state)
+            assert len(state.pending) < FrontEnd().n_fft
+
+
+class TestFrontEnd:
+    def test_a_clip_of_ten_seconds(self) -> None:
+        assert log_mel(np.zeros(160000, dtype=np.float32), FrontEnd()).shape == (313, 128)
+
+    def test_samples_of_float64_and_integers_are_taken(self) -> None:
+        samples = noise(6, 4000)
+        np.testing.assert_array_equal(
+            log_mel(samples.astype(np.float64), FrontEnd()), log_mel(samples, FrontEnd())
+        )
+        assert log_mel(np.arange(4000), FrontEnd()).shape == (8, 128)
+
+    def test_a_tone_lies_in_the_band_of_its_frequency(self) -> None:
+        centres = band_centres(FrontEnd())
+        for band in (20, 60, 100, 127):
+            level = log_mel(tone(centres[band]), FrontEnd())[10]
+            assert abs(int(np.argmax(level)) - band) <= 1
+
+    def test_twice_the_amplitude_is_six_decibels(self) -> None:
+        samples = noise(7, RATE)
+        rise = log_mel(2 * samples, FrontEnd()) - log_mel(samples, FrontEnd())
+        np.testing.assert_allclose(rise, 20 * np.log10(2), atol=1e-4)
+
+    def test_filters_cannot_be_changed(self) -> None:
+        with pytest.raises(ValueError, match="read-only"):
+            mel_filters(FrontEnd())[0, 0] = 1.0
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"n_fft": 1023},
+            {"n_fft": 0},
+            {"hop": 0},
+            {"hop": 1025},
+            {"f_min": -1.0},
+            {"f_min": 8000.0},
+            {"f_max": 8001.0},
+            {"f_min": 500.0, "f_max": 400.0},
+            {"f_max": float("nan")},
+            {"n_mels": 0},
+            {"floor": 0.0},
+            {"floor": float("nan")},
+            {"sample_rate": 0},
+        ],
+    )
+    def test_options_that_make_no_sense(self, options: dict[str, float]) -> None:
+        with pytest.raises(OptionError):
+            FrontEnd(**options)
+
+
+class _no_expectation:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def real_data() -> Path:
+    if "AUSCULT_REAL_DATA" not in os.environ:
+        pytest.skip("AUSCULT_REAL_DATA names no folder of real recordings")
+    return Path(os.environ["AUSCULT_REAL_DATA"])
