@@ -70,7 +70,7 @@ class Model:
         self.detector = detector
         self.calibration = calibration or Calibration()
         self.channel = channel
-        self.provenance = dict(provenance or {})  # what it was fitted on, by which versions, with what warnings
+        self.provenance = dict(provenance or {})  # fitted on what, by which versions, warnings
 
     @property
     def sample_rate(self) -> int:

@@ -62,9 +62,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         detector.arrays = _part(arrays, "detector/")
         domains = header["calibration"]["domains"]
         calibration = Calibration(header["calibration"]["how"], _part(arrays, "calibration/"), domains)
-        model = Model(
-            detector, calibration, channel=header["channel"], provenance=header["provenance"]
-        )
+        model = Model(detector, calibration, channel=header["channel"], provenance=header["provenance"])
         shapes: dict[str, Any] = dict(detector.expected_shapes())
     except OptionError as error:
         raise ModelFileError(path, f"its settings are not of this version of auscult: {error}") from error
@@ -100,7 +98,9 @@ def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any]
             metadata = stored.metadata() or {}
             arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelFileError(path, f"not a model file of auscult, or truncated or corrupt ({error})") from error
+        raise ModelFileError(
+            path, f"not a model file of auscult, or truncated or corrupt ({error})"
+        ) from error
     if _KEY not in metadata:
         raise ModelFileError(path, "a safetensors file, but not a model of auscult")
     try:
@@ -109,12 +109,14 @@ def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ModelFileError(path, "damaged: its header cannot be read") from error
     if not isinstance(schema, int) or schema > SCHEMA:
-        by = header.get("provenance", {}).get("versions", {}).get("auscult", "a newer auscult")
+        by = header.get("provenance", {}).get("versions", {}).get("auscult", "?")
         raise ModelFileError(
-            path, f"its schema {schema} is newer than this version reads ({SCHEMA}): written by auscult {by}; upgrade"
+            path, f"written by a newer auscult ({by}): its schema is {schema}, this version reads {SCHEMA}"
         )
     if digest != _digest(header, arrays):
-        raise ModelFileError(path, "damaged: its digest does not fit its contents; fit again or restore a copy")
+        raise ModelFileError(
+            path, "damaged: its digest does not fit its contents; fit again or restore a copy"
+        )
     return header, arrays
 
 

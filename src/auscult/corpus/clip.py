@@ -72,6 +72,22 @@ class Corpus(Sequence[Clip]):
             root=self.root,
         )
 
+    def for_training(self) -> Corpus:
+        """What a model may learn from: the training split where there is one, never test or supplemental
+        clips, and of clips with labels only the normal ones."""
+        kept = [c for c in self._clips if c.split not in ("test", "supplemental")]
+        if any(c.split == "train" for c in kept):
+            kept = [c for c in kept if c.split == "train"]
+        return Corpus((c for c in kept if c.condition != "anomaly"), root=self.root)
+
+    def for_evaluation(self) -> Corpus:
+        """What a model may be judged on: the test split where there is one, else all but training clips
+        and supplements."""
+        kept = [c for c in self._clips if c.split not in ("train", "supplemental")]
+        if any(c.split == "test" for c in kept):
+            kept = [c for c in kept if c.split == "test"]
+        return Corpus(kept, root=self.root)
+
     @property
     def machines(self) -> tuple[str | None, ...]:
         """Machines in order of first appearance."""

@@ -34,7 +34,7 @@ class Autoencoder(NetworkDetector):
     config: AutoencoderConfig
     config_type = AutoencoderConfig
 
-    def build(self, generators: Sequence[torch.Generator]) -> torch.nn.Module:
+    def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
         from torch import nn
 
         from auscult.detectors.learning.layers import Linear, Stack
@@ -50,7 +50,7 @@ class Autoencoder(NetworkDetector):
 
     def loss(
         self,
-        network: torch.nn.Module,
+        network: torch.nn.ModuleDict,
         x: torch.Tensor,
         rows: torch.Tensor,
         generators: Sequence[torch.Generator],
@@ -60,5 +60,5 @@ class Autoencoder(NetworkDetector):
         mean = (error * rows[..., 0]).sum(1) / rows.sum((1, 2)).clamp(min=1)  # (M,)
         return mean, {}
 
-    def outputs(self, network: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"rebuilt": network["rebuild"](network["layers"](x))}

@@ -82,6 +82,8 @@ def log_gamma(x: Tensor) -> Tensor:
     In plain arithmetic, since ONNX has no lnΓ and the Weibull posterior's mean needs one when it scores.
     """
     x = x - 1
-    series = _LANCZOS[0] + sum(c / (x + i) for i, c in enumerate(_LANCZOS[1:], start=1))
+    series = _LANCZOS[0] + _LANCZOS[1] / (x + 1)
+    for i, coefficient in enumerate(_LANCZOS[2:], start=2):
+        series = series + coefficient / (x + i)
     t = x + 7.5
     return 0.5 * math.log(2 * math.pi) + (x + 0.5) * t.log() - t + series.log()

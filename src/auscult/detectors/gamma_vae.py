@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -74,13 +74,13 @@ class GammaVAE(NetworkDetector):
     name = "gamma_vae"
     config: GammaVAEConfig
     config_type = GammaVAEConfig
-    scores = ("mse", "mahalanobis", "mahalanobis_frames", "latent")
-    presets = {
+    scores = (*NetworkDetector.scores, "latent")
+    presets: ClassVar = {
         "exact": {},
         "seed": {"head": "softmax", "kl": "eq2_text_labels", "kl_warmup": 0},
     }
 
-    def build(self, generators: Sequence[torch.Generator]) -> torch.nn.Module:
+    def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
         from torch import nn
 
         from auscult.detectors.learning.layers import Linear, Stack
@@ -98,7 +98,7 @@ class GammaVAE(NetworkDetector):
         )
 
     def posterior(
-        self, network: torch.nn.Module, x: torch.Tensor, rows: torch.Tensor | None = None
+        self, network: torch.nn.ModuleDict, x: torch.Tensor, rows: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Shape and scale of the posterior, each (M, B, latents), from x (M, B, width)."""
         from torch.nn.functional import softmax, softplus
@@ -145,7 +145,7 @@ class GammaVAE(NetworkDetector):
 
     def loss(
         self,
-        network: torch.nn.Module,
+        network: torch.nn.ModuleDict,
         x: torch.Tensor,
         rows: torch.Tensor,
         generators: Sequence[torch.Generator],
@@ -181,7 +181,7 @@ class GammaVAE(NetworkDetector):
         noise = (variance * rows).sum(1) / count[:, 0]
         return (signal >= _ACTIVE * noise).sum(1).to(shape.dtype)
 
-    def outputs(self, network: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
         shape, scale = self.posterior(network, x)
         mean, _ = self.moments(shape, scale)
         rebuilt = network["rebuild"](network["decoder"](mean))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -48,16 +48,16 @@ class NetworkDetector(Detector):
 
     config: NetworkConfig
     config_type = NetworkConfig
-    scores = ("mse", "mahalanobis", "mahalanobis_frames")
+    scores: ClassVar[tuple[str, ...]] = ("mse", "mahalanobis", "mahalanobis_frames")
 
     @abstractmethod
-    def build(self, generators: Sequence[torch.Generator]) -> torch.nn.Module:
+    def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
         """The network of a fleet, one random generator a machine."""
 
     @abstractmethod
     def loss(
         self,
-        network: torch.nn.Module,
+        network: torch.nn.ModuleDict,
         x: torch.Tensor,
         rows: torch.Tensor,
         generators: Sequence[torch.Generator],
@@ -66,7 +66,7 @@ class NetworkDetector(Detector):
         """Loss of each machine on x (M, B, width), where ``rows`` (M, B, 1) marks the vectors that count."""
 
     @abstractmethod
-    def outputs(self, network: torch.nn.Module, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """What scoring needs of x (M, N, width): at least ``rebuilt``, of the same shape."""
 
     def fit(self, recordings: Sequence[Recording], *, progress: Progress | None = None) -> NetworkDetector:
@@ -158,7 +158,9 @@ class NetworkDetector(Detector):
         windows = context_windows(frames, self.config.context)
         if not len(windows):
             seconds = self.minimum_samples() / self.config.front_end.sample_rate
-            raise TooShortAudio(recording.clip.path, f"shorter than the {seconds:.3f} s that {self.name} needs")
+            raise TooShortAudio(
+                recording.clip.path, f"shorter than the {seconds:.3f} s that {self.name} needs"
+            )
         return windows
 
     def _session(self) -> Any:
@@ -218,7 +220,9 @@ class _Splits:
         lengths = [len(s) for s in spectra]
         firsts = dict(zip(map(id, unique), np.cumsum([0, *lengths[:-1]]), strict=True))
         counts = {id(r): length - config.context + 1 for r, length in zip(unique, lengths, strict=True)}
-        self.frames = np.concatenate(spectra) if spectra else np.empty((0, config.front_end.n_mels), np.float32)
+        self.frames = (
+            np.concatenate(spectra) if spectra else np.empty((0, config.front_end.n_mels), np.float32)
+        )
         targets = [np.full(n, r.clip.domain == "target") for r, n in zip(unique, lengths, strict=True)]
         self.is_target = np.concatenate(targets) if targets else np.empty(0, bool)
         self.train: list[np.ndarray] = []

@@ -27,7 +27,9 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, str]:
     return settings
 
 
-def make_config(detector: str, *, preset: str | None = None, settings: Mapping[str, Any] | None = None) -> Config:
+def make_config(
+    detector: str, *, preset: str | None = None, settings: Mapping[str, Any] | None = None
+) -> Config:
     """The configuration of a detector: its defaults, then a preset, then single settings.
 
     Args:

@@ -38,7 +38,9 @@ class FrontEnd:
                 f"n_fft must be even and hop between 1 and n_fft, not n_fft={self.n_fft} hop={self.hop}"
             )
         if not 0 <= self.f_min < top <= self.sample_rate / 2:
-            raise OptionError(f"f_min={self.f_min} f_max={top} do not fit a sample rate of {self.sample_rate} Hz")
+            raise OptionError(
+                f"f_min={self.f_min} f_max={top} do not fit a sample rate of {self.sample_rate} Hz"
+            )
         if self.n_mels < 1 or not self.floor > 0:
             raise OptionError(f"n_mels={self.n_mels} and floor={self.floor} must both be positive")
 

@@ -18,7 +18,9 @@ from torch import Tensor, nn
 class _Scoring(nn.Module):
     """What is exported: (N, width) vectors of one machine in, named outputs of (N, …) out."""
 
-    def __init__(self, network: nn.Module, outputs: Callable[[nn.Module, Tensor], dict[str, Tensor]]) -> None:
+    def __init__(
+        self, network: nn.ModuleDict, outputs: Callable[[nn.ModuleDict, Tensor], dict[str, Tensor]]
+    ) -> None:
         super().__init__()
         self.network, self.outputs = network, outputs
 
@@ -27,9 +29,9 @@ class _Scoring(nn.Module):
 
 
 def export_fleet(
-    build: Callable[[Sequence[torch.Generator]], nn.Module],
-    outputs: Callable[[nn.Module, Tensor], dict[str, Tensor]],
-    network: nn.Module,
+    build: Callable[[Sequence[torch.Generator]], nn.ModuleDict],
+    outputs: Callable[[nn.ModuleDict, Tensor], dict[str, Tensor]],
+    network: nn.ModuleDict,
     machines: int,
     width: int,
 ) -> list[np.ndarray]:

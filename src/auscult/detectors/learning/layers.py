@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -62,7 +63,7 @@ class _Normalise(torch.autograd.Function):
     """The batch-normalisation step with its gradient in closed form (Ioffe & Szegedy 2015, section 3)."""
 
     @staticmethod
-    def forward(ctx, x, scale, shift, rows, count, eps):  # type: ignore[override]
+    def forward(ctx, x, scale, shift, rows, count, eps):
         mean = (rows.transpose(1, 2) @ x) / count  # (M, 1, C)
         centred = x - mean
         var = (rows.transpose(1, 2) @ centred.square()) / count
@@ -73,7 +74,7 @@ class _Normalise(torch.autograd.Function):
         return torch.addcmul(shift, normal, scale), mean, var
 
     @staticmethod
-    def backward(ctx, grad, *_):  # type: ignore[override]
+    def backward(ctx, grad, *_):
         normal, inverse, scale, rows, count = ctx.saved_tensors
         g_shift = grad.sum(1, keepdim=True)  # rows that do not count have no gradient
         g_scale = (grad * normal).sum(1, keepdim=True)
@@ -87,9 +88,7 @@ class Stack(nn.Module):
 
     def __init__(self, generators: Sequence[torch.Generator], widths: Sequence[int]) -> None:
         super().__init__()
-        self.linears = nn.ModuleList(
-            Linear(generators, n_in, n_out) for n_in, n_out in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.linears = nn.ModuleList(Linear(generators, n_in, n_out) for n_in, n_out in pairwise(widths))
         self.norms = nn.ModuleList(BatchNorm(len(generators), n_out) for n_out in widths[1:])
 
     def forward(self, x: Tensor, rows: Tensor | None = None) -> Tensor:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from auscult.errors import DivergedError
+
+#: A loss this far out never comes back: log-mels in dB keep a squared error below 1e5.
+DIVERGED = 1e12
 
 #: What a detector's loss gives back: the loss of every machine (M,), and figures to log, each (M,) or (M, K).
 Loss = tuple[Tensor, dict[str, Tensor]]
@@ -20,7 +23,12 @@ class LossFunction(Protocol):
     """A detector's loss on one batch of the fleet."""
 
     def __call__(
-        self, network: nn.Module, x: Tensor, rows: Tensor, generators: Sequence[torch.Generator], epoch: int
+        self,
+        network: nn.ModuleDict,
+        x: Tensor,
+        rows: Tensor,
+        generators: Sequence[torch.Generator],
+        epoch: int,
     ) -> Loss: ...
 
 
@@ -61,7 +69,7 @@ def choose_device(name: str) -> torch.device:
 
 
 def train_fleet(
-    build: Callable[[Sequence[torch.Generator]], nn.Module],
+    build: Callable[[Sequence[torch.Generator]], nn.ModuleDict],
     loss: LossFunction,
     vectors: FleetVectors,
     seeds: Sequence[int],
@@ -69,7 +77,7 @@ def train_fleet(
     *,
     names: Sequence[str],
     progress: Callable[[int, Mapping[str, float]], None],
-) -> tuple[nn.Module, list[list[dict]]]:
+) -> tuple[nn.ModuleDict, list[list[dict]]]:
     """Trains one network a machine, all in the same steps.
 
     A machine with fewer vectors has shorter epochs and is done earlier; its weights are kept from then.
@@ -159,7 +167,7 @@ def _pad(indices: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def _validate(
-    network: nn.Module,
+    network: nn.ModuleDict,
     loss: LossFunction,
     windows: Tensor,
     kept_out: Sequence[np.ndarray],
@@ -173,7 +181,9 @@ def _validate(
     for cut in range(0, max(map(len, kept_out), default=0), 4096):
         parts = [torch.from_numpy(starts[cut : cut + 4096]) for starts in kept_out]
         index, rows = _pad(parts)
-        losses, _ = loss(network, windows[index.to(windows.device)], rows.to(windows.device), generators, epoch)
+        losses, _ = loss(
+            network, windows[index.to(windows.device)], rows.to(windows.device), generators, epoch
+        )
         for i in totals:
             totals[i] += float(losses[i]) * len(parts[i])
     for generator, state in zip(generators, states, strict=True):
@@ -196,14 +206,13 @@ class _Book:
         self._count += count
 
     def close(self, validation: Mapping[str, float]) -> None:
-        means = {key: (value / self._count).tolist() for key, value in self._sums.items()}
+        means: dict[str, Any] = {key: (value / self._count).tolist() for key, value in self._sums.items()}
         self.epochs.append({"epoch": len(self.epochs) + 1, **means, **validation})
         self._sums, self._count = {}, 0
-        if not np.isfinite(means["loss"]) or abs(means["loss"]) > 1e12:
-            raise DivergedError(
-                f"{self.name}: the loss is {means['loss']:.3g} after epoch {len(self.epochs)}; "
-                f"figures: { {k: v for k, v in means.items() if not isinstance(v, list)} }"
-            )
+        loss = float(means["loss"])
+        if not np.isfinite(loss) or abs(loss) > DIVERGED:
+            figures = ", ".join(f"{k} {v:.3g}" for k, v in self.latest().items())
+            raise DivergedError(f"{self.name}: training diverged in epoch {len(self.epochs)}: {figures}")
 
     def latest(self) -> dict[str, float]:
         return {k: v for k, v in self.epochs[-1].items() if isinstance(v, float)}

@@ -1,0 +1,183 @@
+"""From recordings of normal running to a model: look, learn, and find out what normal recordings score."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from auscult.corpus import Clip, Recording
+from auscult.corpus.inspection import inspect_recordings
+from auscult.detectors import Config, Detector, Progress, detector_type
+from auscult.detectors.options import make_config
+from auscult.errors import AudioError, FitError, OptionError
+from auscult.model import Calibration, Model
+from auscult.sound import audio_info
+
+CALIBRATIONS = ("auto", "crossfit", "holdout", "none")
+FOLDS = 5
+#: With fewer clips than this, ``auto`` fits five times more rather than keep a tenth of them out.
+CROSSFIT_BELOW = 400
+DEFAULT_DETECTOR = "gamma_vae"
+DEFAULT_PRESETS = {"gamma_vae": "exact"}
+
+
+def fit(
+    clips: Iterable[Clip],
+    detector: str = DEFAULT_DETECTOR,
+    *,
+    preset: str | None = None,
+    calibrate: str = "auto",
+    channel: int = 0,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Model:
+    """Learns one machine's normal sound.
+
+    Args:
+        clips: recordings of normal running; those known as anomalous, or as test clips, are refused.
+        detector: a name from `auscult.detectors.DETECTORS`.
+        preset: a named set of options; the gamma VAE has ``exact`` (its default) and ``seed``.
+        calibrate: where calibration scores come from. ``holdout`` keeps a tenth of the recordings of each
+            domain out of fitting; ``crossfit`` scores each fifth of the recordings by a model of the
+            other four, and the final model learns from all; ``auto`` cross-fits below 400 clips;
+            ``none`` calibrates nothing and keeps the baseline's split of vectors.
+        channel: the channel of files with several.
+        progress: told what is being done.
+        settings: the detector's options: ``epochs=30``, ``score="mahalanobis"``, ``n_mels=64``, …
+
+    Raises:
+        FitError: nothing to learn from, or learning diverged.
+        OptionError: an unknown detector, preset, option or value.
+    """
+    started = time.perf_counter()
+    if calibrate not in CALIBRATIONS:
+        raise OptionError(f"calibrate={calibrate!r}: choose one of {', '.join(CALIBRATIONS)}")
+    clips = list(clips)
+    _refuse_what_is_not_normal(clips)
+    if "sample_rate" not in settings:
+        settings["sample_rate"] = _usual_rate(clips)
+    config = make_config(detector, preset=preset or DEFAULT_PRESETS.get(detector), settings=settings)
+    recordings = [
+        Recording.from_file(c, channel=channel, sample_rate=config.front_end.sample_rate) for c in clips
+    ]
+    unfitted = detector_type(detector)(config)
+    inspection = inspect_recordings(recordings, minimum_samples=unfitted.minimum_samples(), progress=progress)
+    if not inspection.usable:
+        reasons = "; ".join(f.message for f in inspection.findings) or "there are no recordings"
+        raise FitError(f"nothing to learn from: {reasons}")
+    fitted, calibration = fit_and_calibrate(
+        detector, config, inspection.usable, calibrate=calibrate, progress=progress
+    )
+    warnings = [f.message for f in inspection.findings] + list(fitted.facts.get("warnings", []))
+    provenance = {
+        "clips": len(inspection.usable),
+        "domains": dict(Counter(r.clip.domain or "unknown" for r in inspection.usable)),
+        "machines": sorted({r.clip.machine for r in inspection.usable if r.clip.machine}),
+        "preset": preset or DEFAULT_PRESETS.get(detector),
+        "warnings": warnings,
+        "fit_seconds": round(time.perf_counter() - started, 3),
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "versions": _versions(),
+    }
+    return Model(fitted, calibration, channel=channel, provenance=provenance)
+
+
+def fit_and_calibrate(
+    detector: str,
+    config: Config,
+    recordings: Sequence[Recording],
+    *,
+    calibrate: str,
+    progress: Progress | None = None,
+) -> tuple[Detector, Calibration]:
+    """Fits a detector on recordings known to be usable, and scores normals that it was not fitted on."""
+    kind = detector_type(detector)
+    if calibrate == "auto":
+        calibrate = "crossfit" if len(recordings) < CROSSFIT_BELOW else "holdout"
+    if calibrate == "none":
+        alone = kind(config)
+        kind.fit_fleet([alone], [recordings], progress=progress)
+        return alone, Calibration()
+    if hasattr(config, "validation"):
+        config.validation = 0.0  # whole recordings are kept out instead of single vectors
+    folds = _folds(recordings, FOLDS if calibrate == "crossfit" else 10, config.seed)
+    count = max(folds) + 1
+    if count < 2:
+        raise FitError(
+            f"calibrate={calibrate} needs at least two recordings that are not cut from the same one; "
+            "give more, or calibrate=none"
+        )
+    kept_out = range(count) if calibrate == "crossfit" else [0]
+    parts = [[r for r, f in zip(recordings, folds, strict=True) if f != fold] for fold in kept_out]
+    final = [list(recordings)] if calibrate == "crossfit" else []
+    models = [kind(config) for _ in [*final, *parts]]
+    kind.fit_fleet(models, [*final, *parts], progress=progress)
+    judges = models[1:] if calibrate == "crossfit" else models
+    evidence, domains = [], []
+    for judge, fold in zip(judges, kept_out, strict=True):
+        for recording, its_fold in zip(recordings, folds, strict=True):
+            if its_fold == fold:
+                evidence.append(judge.score(recording).scores)
+                domains.append(recording.clip.domain)
+                if progress:
+                    progress("calibrate", len(evidence), len(recordings) if final else folds.count(0), {})
+    scores = {name: np.array([e[name] for e in evidence]) for name in kind.scores}
+    return models[0], Calibration(calibrate, scores, domains)
+
+
+def _folds(recordings: Sequence[Recording], count: int, seed: int) -> list[int]:
+    """A fold for every recording: each domain is spread over all folds, and clips that were cut from one
+    longer recording stay together."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for i, recording in enumerate(recordings):
+        clip = recording.clip
+        key = clip.recording if clip.recording is not None else f"clip {i}"
+        groups.setdefault((clip.domain or "", key), []).append(i)
+    count = min(count, len(groups))
+    folds = [0] * len(recordings)
+    rng = np.random.default_rng([seed, FOLDS])
+    turn = 0
+    for domain in sorted({domain for domain, _ in groups}):
+        members = [indices for (its_domain, _), indices in groups.items() if its_domain == domain]
+        for place in rng.permutation(len(members)):
+            for i in members[place]:
+                folds[i] = turn % count
+            turn += 1
+    return folds
+
+
+def _refuse_what_is_not_normal(clips: Sequence[Clip]) -> None:
+    if not clips:
+        raise FitError("nothing to learn from: there are no recordings")
+    odd = [c.path for c in clips if c.condition == "anomaly"]
+    if odd:
+        raise FitError(
+            f"{len(odd)} of {len(clips)} recordings are labelled as anomalies ({odd[0]}): fit learns from "
+            "normal running alone"
+        )
+
+
+def _usual_rate(clips: Sequence[Clip]) -> int:
+    """The sample rate of most files; files that cannot be read are found, and named, later."""
+    rates: Counter[int] = Counter()
+    for clip in clips:
+        try:
+            rates[audio_info(clip.path).sample_rate] += 1
+        except AudioError:
+            continue
+    if not rates:
+        raise FitError(
+            f"nothing to learn from: none of {len(clips)} recordings can be read ({clips[0].path})"
+        )
+    return rates.most_common(1)[0][0]
+
+
+def _versions() -> Mapping[str, str]:
+    packages = {name: version(name) for name in ("auscult", "numpy", "scipy", "onnxruntime")}
+    return {**packages, "python": platform.python_version()}
