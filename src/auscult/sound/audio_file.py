@@ -10,14 +10,15 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 import soundfile
 
 from auscult.errors import EmptyAudio, NonFiniteAudio, UnreadableAudio, UnsupportedAudio
-from auscult.sound.completeness import declared_samples, expected_samples, too_few_decoded
+from auscult.sound.completeness import check_marks, declared_samples, too_few_decoded
+from auscult.sound.mpeg import RecountedFile, count_frames, recounted
 
 FORMATS = frozenset({"WAV", "WAVEX", "RF64", "AIFF", "FLAC", "OGG", "MP3"})  # as libsndfile names them
 MIN_RATE, MAX_RATE = 4_000, 384_000  # Hz
@@ -95,19 +96,41 @@ def open_audio(path: str | os.PathLike[str], *, channel: int = 0) -> Iterator[so
         yield file
 
 
-def decoded_blocks(file: soundfile.SoundFile, *, channel: int) -> Iterator[np.ndarray]:
-    """One channel of a file just opened, as new (B,) float32 blocks, all finite, to its very end.
+@contextmanager
+def decoding(path: str | os.PathLike[str], *, channel: int = 0) -> Iterator[tuple[int, Iterator[np.ndarray]]]:
+    """One channel of a file, from its start to its very end: sample rate and (B,) float32 blocks.
 
-    That the file is whole is found by its headers before the first block, or by the count after the last
+    That the file is whole is found by its marks before the first block, or by the count after the last
     (see ``completeness``).
 
     Raises:
+        As ``open_audio``; and at once or with the blocks:
         TruncatedAudio: it ends before it should.
         UnreadableAudio: damaged, so that the decoder gave up midway.
         NonFiniteAudio: NaN or infinity, with its place in seconds.
         EmptyAudio: not one sample.
     """
-    expected = expected_samples(file)
+    name = os.fspath(path)
+    with ExitStack() as stack:
+        file = stack.enter_context(open_audio(path, channel=channel))
+        expected = declared_samples(file) if file.format == "FLAC" else None
+        if file.format == "MP3":
+            count = count_frames(name)
+            if count is not None:
+                expected = count.least_samples
+                source = recounted(name, count)
+                if source is not None:
+                    file = stack.enter_context(_open(name, stack.enter_context(source)))
+        else:
+            check_marks(name, file.format)
+        yield file.samplerate, _decoded(name, file, channel, expected)
+
+
+def _decoded(
+    name: str, file: soundfile.SoundFile, channel: int, expected: int | None
+) -> Iterator[np.ndarray]:
+    """The blocks of an open file that should give ``expected`` samples or more."""
+    rate = file.samplerate
     buffer = np.empty((_BLOCK, file.channels), dtype=np.float32)
     position = 0
     while True:
@@ -115,21 +138,21 @@ def decoded_blocks(file: soundfile.SoundFile, *, channel: int) -> Iterator[np.nd
             block = file.read(out=buffer)[:, channel].copy()
         except soundfile.LibsndfileError as error:
             if expected is not None:
-                raise too_few_decoded(file, position, expected) from error
-            reason = f"damaged after {position / file.samplerate:.3f} s ({_decoder_says(error)})"
-            raise UnreadableAudio(file.name, reason) from error
+                raise too_few_decoded(name, position / rate, expected / rate) from error
+            reason = f"damaged after {position / rate:.1f} s ({_decoder_says(error)})"
+            raise UnreadableAudio(name, reason) from error
         if not len(block):
             break
         finite = np.isfinite(block)
         if not finite.all():
-            at = (position + int(np.argmin(finite))) / file.samplerate
-            raise NonFiniteAudio(file.name, f"a sample that is not a finite number at {at:.3f} s")
+            at = (position + int(np.argmin(finite))) / rate
+            raise NonFiniteAudio(name, f"a sample that is not a finite number at {at:.3f} s")
         yield block
         position += len(block)
     if expected is not None and position < expected:
-        raise too_few_decoded(file, position, expected)
+        raise too_few_decoded(name, position / rate, expected / rate)
     if not position:
-        raise EmptyAudio(file.name, "holds no samples")
+        raise EmptyAudio(name, "holds no samples")
 
 
 class _ForwardFile(soundfile.SoundFile):
@@ -143,9 +166,9 @@ class _ForwardFile(soundfile.SoundFile):
         return False
 
 
-def _open(name: str) -> _ForwardFile:
+def _open(name: str, source: RecountedFile | None = None) -> _ForwardFile:
     try:
-        return _ForwardFile(name)
+        return _ForwardFile(source or name)
     except soundfile.LibsndfileError as error:
         if error.code in _REFUSED_BY_LIBSNDFILE:
             raise UnsupportedAudio(name, f"its header claims {_REFUSED_BY_LIBSNDFILE[error.code]}") from error

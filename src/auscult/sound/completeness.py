@@ -6,9 +6,8 @@ What each format lets us know:
   before decoding. A length of 0 with samples after it is a recorder's header that was never finalised.
 - OGG: the last page must be whole and end its stream, before decoding.
 - FLAC: the declared number of samples against those decoded.
-- MP3: the frame count of a Xing, Info or VBRI header against the frames in the file, before decoding; and
-  the frames in the file against the samples decoded, since without such a header libsndfile guesses the
-  length and may stop in the middle of a recording of variable bit rate. A cut inside a frame is found too.
+- MP3: the frame count of a Xing, Info or VBRI header against the frames in the file, before decoding, where
+  a cut inside a frame is found too; and the frames in the file against the samples decoded (see ``mpeg``).
 
 What cannot be known: whether a WAV written to a pipe (declared length 0xFFFFFFFF, or SoX's 0x7FFFF000), a
 FLAC with a declared total of 0, or an MP3 without a frame count that was cut between two frames, or of free
@@ -21,7 +20,6 @@ import soundfile
 
 from auscult.errors import TruncatedAudio
 from auscult.sound.chunks import check_aiff, check_wav
-from auscult.sound.mpeg import check_mpeg
 from auscult.sound.ogg import check_ogg
 
 _UNKNOWN = 1 << 62  # libsndfile declares its largest number where a file does not say
@@ -32,34 +30,28 @@ def declared_samples(file: soundfile.SoundFile) -> int | None:
     return file.frames if file.frames < _UNKNOWN else None
 
 
-def expected_samples(file: soundfile.SoundFile) -> int | None:
-    """Checks what can be checked before decoding, and says how many samples decoding must give at least.
+def check_marks(name: str, container: str) -> None:
+    """Checks the marks by which a WAV, AIFF or OGG file lets its end be known before decoding.
 
-    Returns:
-        The least number of samples a channel, or ``None`` where only the checks made here can tell.
+    Args:
+        container: format as libsndfile names it.
 
     Raises:
-        TruncatedAudio: the file ends before its own headers say.
+        TruncatedAudio: the file ends before its own marks say.
     """
-    match file.format:
+    match container:
         case "WAV" | "WAVEX" | "RF64":
-            check_wav(file.name)
+            check_wav(name)
         case "AIFF":
-            check_aiff(file.name)
+            check_aiff(name)
         case "OGG":
-            check_ogg(file.name)
-        case "FLAC":
-            return declared_samples(file)
-        case "MP3":
-            return check_mpeg(file.name)
-    return None
+            check_ogg(name)
 
 
-def too_few_decoded(file: soundfile.SoundFile, decoded: int, expected: int) -> TruncatedAudio:
-    """The error for a file of which the decoder gave less than there should be."""
-    rate = file.samplerate
+def too_few_decoded(name: str, decoded: float, expected: float) -> TruncatedAudio:
+    """The error for a file of which the decoder gave fewer seconds than there should be."""
     return TruncatedAudio(
-        file.name,
-        f"only about {decoded / rate:.1f} s of {expected / rate:.1f} s can be decoded: it was cut short, is "
-        "damaged, or declares a wrong length; copy it again, or write it anew: ffmpeg -i OLD NEW",
+        name,
+        f"only about {decoded:.1f} s of {expected:.1f} s can be decoded: it was cut short, is damaged, or "
+        "declares a wrong length; copy it again, or write it anew: ffmpeg -i OLD NEW",
     )

@@ -6,12 +6,16 @@ VBRI header as Fraunhofer's encoders do.
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from auscult.errors import TruncatedAudio
 from auscult.sound.chunks import skip_id3
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer as Buffer
 
 _KBITS_MPEG1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_MPEG2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -22,31 +26,38 @@ _TRIMMED_FRAMES = 6  # what a decoder may cut off as the encoder's delay and pad
 
 @dataclass(frozen=True)
 class _Frame:
+    header: bytes  # its first four bytes
     samples: int  # a channel
     length: int  # bytes, header included
     kind: tuple[int, int]  # version bits and sample rate: the same in every frame of a file
 
 
 @dataclass(frozen=True)
-class _Count:
-    samples_per_frame: int
+class FrameCount:
+    """The frames of an MP3 file."""
+
+    first: _Frame
+    start: int  # byte at which the sound begins, behind tags and the frame that declares the count
     found: int  # whole frames with sound
-    declared: int | None  # frames by the Xing, Info or VBRI header, if there is one
+    declared: int | None  # their number by a Xing, Info or VBRI header, if there is one
+    read_by_libsndfile: bool  # whether that header is one of those which libsndfile goes by
     cut: bool  # the file ends inside a frame
     lost: bool  # something that is no frame interrupts them
 
+    @property
+    def least_samples(self) -> int:
+        """Samples a channel that decoding must give at least."""
+        return max(0, max(self.found, self.declared or 0) - _TRIMMED_FRAMES) * self.first.samples
 
-def check_mpeg(name: str) -> int | None:
-    """Counts the frames of an MP3 file.
 
-    Returns:
-        The least number of samples that decoding must give, or ``None`` where frames cannot be followed.
+def count_frames(name: str) -> FrameCount | None:
+    """Follows the frames of an MP3 file by their headers; ``None`` where that cannot be done.
 
     Raises:
         TruncatedAudio: fewer frames than declared, or the file ends inside a frame.
     """
     with open(name, "rb") as file:
-        count = _count_frames(file, skip_id3(file), os.fstat(file.fileno()).st_size)
+        count = _follow(file, skip_id3(file), os.fstat(file.fileno()).st_size)
     if count is None:
         return None
     missing = 0 if count.declared is None else count.declared - count.found
@@ -58,19 +69,81 @@ def check_mpeg(name: str) -> int | None:
             f"its header declares {count.declared} frames and {count.found} are there: it was cut short; "
             "copy or record it anew",
         )
-    frames = max(count.found, count.declared or 0)
-    return max(0, frames - _TRIMMED_FRAMES) * count.samples_per_frame
+    return count
 
 
-def _count_frames(file: BinaryIO, start: int, end: int) -> _Count | None:
+def recounted(name: str, count: FrameCount) -> RecountedFile | None:
+    """The file with its true frame count before it, or ``None`` if libsndfile reads all of it as it is.
+
+    Without a count libsndfile guesses the length from the first frame, and with one that is too small it
+    believes it: either way it stops in the midst of the sound and says nothing.
+    """
+    declared = count.declared if count.read_by_libsndfile else None
+    if count.lost or (declared is not None and declared >= count.found - 1):
+        return None
+    return RecountedFile(open(name, "rb"), count.start, _count_header(count))
+
+
+class RecountedFile(io.RawIOBase):
+    """An MP3 file from a given byte on, behind another first frame."""
+
+    def __init__(self, file: BinaryIO, start: int, header: bytes) -> None:
+        self._file, self._start, self._header = file, start, header
+        self._size = len(header) + os.fstat(file.fileno()).st_size - start
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
+        self._position = max(0, origin + offset)
+        return self._position
+
+    def readinto(self, buffer: Buffer) -> int:
+        wanted = memoryview(buffer).nbytes
+        data = self._header[self._position : self._position + wanted]
+        if len(data) < wanted:
+            self._file.seek(self._start + max(0, self._position - len(self._header)))
+            data += self._file.read(wanted - len(data))
+        memoryview(buffer)[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _count_header(count: FrameCount) -> bytes:
+    """A frame without sound that declares the number of frames after it."""
+    version_byte, mode_byte = count.first.header[1], count.first.header[3]
+    mpeg1, mono = version_byte >> 3 & 3 == 3, mode_byte >> 6 == 3
+    head = bytes(
+        [0xFF, version_byte | 1, 0x90 | count.first.header[2] & 0x0C, mode_byte]
+    )  # no CRC; 128 or 80 kb/s
+    side_information = bytes((17 if mono else 32) if mpeg1 else (9 if mono else 17))
+    body = head + side_information + b"Info" + (1).to_bytes(4) + count.found.to_bytes(4)
+    frame = _parse(head)
+    return body.ljust(frame.length if frame else 0, b"\0")
+
+
+def _follow(file: BinaryIO, start: int, end: int) -> FrameCount | None:
     first = _first_frame(file, start, end)
     if first is None:
         return None
     position, frame = first
     file.seek(position)
-    declared = _declared_frames(file.read(frame.length))
-    found = 0 if declared is None else -1  # a header frame has no sound
-    cut = False
+    tag, declared = _declared_frames(file.read(frame.length))
+    if tag:
+        position += frame.length
+    start, found, cut = position, 0, False
     while (here := _frame_at(file, position)) is not None and here.kind == frame.kind:
         if position + here.length > end:
             cut = True
@@ -78,7 +151,7 @@ def _count_frames(file: BinaryIO, start: int, end: int) -> _Count | None:
         found += 1
         position += here.length
     lost = not cut and _first_frame(file, position, end, kind=frame.kind) is not None
-    return _Count(frame.samples, found, declared, cut, lost)
+    return FrameCount(frame, start, found, declared, tag in (b"Xing", b"Info"), cut or position > end, lost)
 
 
 def _first_frame(
@@ -100,9 +173,12 @@ def _first_frame(
 
 
 def _frame_at(file: BinaryIO, position: int) -> _Frame | None:
-    """The layer III frame whose header stands here, or ``None``; one of free bit rate cannot be followed."""
     file.seek(position)
-    head = file.read(4)
+    return _parse(file.read(4))
+
+
+def _parse(head: bytes) -> _Frame | None:
+    """The layer III frame with this header, or ``None``; one of free bit rate cannot be followed."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
@@ -111,16 +187,17 @@ def _frame_at(file: BinaryIO, position: int) -> _Frame | None:
         return None
     samples, kbits = (1152, _KBITS_MPEG1) if version == 3 else (576, _KBITS_MPEG2)
     hertz = _RATES[version][rate]
-    return _Frame(samples, samples // 8 * kbits[bit_rate] * 1000 // hertz + padding, (version, hertz))
+    length = samples // 8 * kbits[bit_rate] * 1000 // hertz + padding
+    return _Frame(head, samples, length, (version, hertz))
 
 
-def _declared_frames(frame: bytes) -> int | None:
-    """Frames declared by a Xing, Info or VBRI header in the first frame; ``None`` without a count."""
+def _declared_frames(frame: bytes) -> tuple[bytes, int | None]:
+    """Name and frame count of the Xing, Info or VBRI header in a file's first frame, as far as there."""
     for tag in (b"Xing", b"Info"):
         at = frame.find(tag, 4, 48)
         if at >= 0:
             has_count = int.from_bytes(frame[at + 4 : at + 8]) & 1
-            return int.from_bytes(frame[at + 8 : at + 12]) if has_count else None
+            return tag, int.from_bytes(frame[at + 8 : at + 12]) if has_count else None
     if frame[36:40] == b"VBRI":
-        return int.from_bytes(frame[50:54])
-    return None
+        return b"VBRI", int.from_bytes(frame[50:54])
+    return b"", None

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from auscult.errors import TooLongAudio
-from auscult.sound.audio_file import decoded_blocks, open_audio
+from auscult.sound.audio_file import decoding
 from auscult.sound.waveform import Waveform
 
 
@@ -23,18 +23,19 @@ def read_audio(path: str | os.PathLike[str], *, channel: int = 0, max_seconds: f
         UnsupportedAudio: a rate outside 4–384 kHz, over 16 channels, or no such channel.
         TooLongAudio: more than ``max_seconds``.
         NonFiniteAudio: NaN or infinity among the samples of the channel.
+        TruncatedAudio: it ends before it should, as far as its format lets that be known.
         EmptyAudio: no samples.
     """
-    with open_audio(path, channel=channel) as file:
-        limit = int(max_seconds * file.samplerate)
-        blocks: list[np.ndarray] = []
-        total = 0
-        for block in decoded_blocks(file, channel=channel):
-            total += len(block)
-            if total > limit:
+    name = os.fspath(path)
+    blocks: list[np.ndarray] = []
+    with decoding(name, channel=channel) as (sample_rate, decoded):
+        left = int(max_seconds * sample_rate)
+        for block in decoded:
+            left -= len(block)
+            if left < 0:
                 raise TooLongAudio(
-                    os.fspath(path),
+                    name,
                     f"longer than the {max_seconds:g} s read at once; score it piece by piece with --window",
                 )
             blocks.append(block)
-        return Waveform(np.concatenate(blocks), file.samplerate, path=os.fspath(path))
+    return Waveform(np.concatenate(blocks), sample_rate, path=name)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from auscult.errors import OptionError
-from auscult.sound.audio_file import decoded_blocks, open_audio
+from auscult.sound.audio_file import decoding
 from auscult.sound.resampling import resampled_blocks, resampling_note
 from auscult.sound.waveform import Waveform
 
@@ -57,9 +57,7 @@ def stream_audio(
 def _windows(
     name: str, seconds: float, hop_seconds: float, channel: int, sample_rate: int | None
 ) -> Iterator[Window]:
-    with open_audio(name, channel=channel) as file:
-        blocks = decoded_blocks(file, channel=channel)
-        rate = file.samplerate
+    with decoding(name, channel=channel) as (rate, blocks):
         notes: tuple[str, ...] = ()
         if sample_rate is not None and sample_rate != rate:
             blocks = resampled_blocks(blocks, rate, sample_rate)
