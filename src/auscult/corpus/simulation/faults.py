@@ -95,7 +95,7 @@ def belt_slip(take: Take, pitch: float) -> np.ndarray:
     out = np.zeros(take.samples, np.float32)
     for start in rng.uniform(0, max(take.seconds - 0.3, 0.0), count):
         length = min(rng.uniform(0.15, 0.5), take.seconds - start)
-        span = slice(int(start * take.sample_rate), int((start + length) * take.sample_rate))
+        span = take.span(start, start + length)
         share = np.linspace(0, 1, len(out[span]))
         hertz = pitch * rng.uniform(0.85, 1.15) * (1.1 - 0.25 * share)
         squeal = harmonics(

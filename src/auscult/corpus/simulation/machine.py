@@ -40,10 +40,11 @@ class Machine(ABC):
     target: ClassVar[tuple[Operation, ...]]  # operations of the target domain; they differ in one thing
     fault_levels: ClassVar[Mapping[str, float]]  # dB of each fault, medium severity, against the machine
     noise_level: ClassVar[float]  # dB of the factory against the machine
-    noise_spread: ClassVar[float] = 1.0  # dB, standard deviation of that level from clip to clip
+    noise_spread: ClassVar[float] = 2.5  # dB, standard deviation of that level from clip to clip
     factory: ClassVar[Mapping[str, tuple[float, float]]] = {
         "1": (-5.0, 0.08)
     }  # noise: dB an octave, clanks a second
+    placement_ripple: ClassVar[float] = 1.0  # dB by which each clip is coloured otherwise than the next
     microphone_ripple: ClassVar[float] = 3.0  # dB by which microphones and their places colour the sound
 
     @abstractmethod

@@ -19,7 +19,7 @@ class Pump(Machine):
     type = "pump"
     source = ({"spd": "1450", "load": "40"}, {"spd": "1450", "load": "55"})
     target = ({"spd": "1450", "load": "75"}, {"spd": "1450", "load": "90"})
-    fault_levels: ClassVar[Mapping[str, float]] = {"leak": -16.0, "imbalance": -3.0, "outer_race": -12.0}
+    fault_levels: ClassVar[Mapping[str, float]] = {"leak": -18.0, "imbalance": -10.0, "outer_race": -17.0}
     noise_level = -6.0
 
     def __init__(self, rng: np.random.Generator) -> None:

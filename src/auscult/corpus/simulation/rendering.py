@@ -10,7 +10,7 @@ from scipy import fft
 from auscult.corpus.simulation.machine import Machine
 from auscult.corpus.simulation.plan import ClipPlan
 from auscult.corpus.simulation.sources import level, rms
-from auscult.corpus.simulation.surroundings import Factory, microphone_gain, room_response
+from auscult.corpus.simulation.surroundings import Factory, colour, microphone_gain, room_response
 from auscult.corpus.simulation.take import Take, stream
 from auscult.spectrum import FrontEnd, log_mel
 
@@ -67,7 +67,8 @@ class Site:
             level(self.machine.noise_level + rng.normal(0, self.machine.noise_spread)) * running
         )
         microphone = self.microphones[plan.operation.get("mic", "1")]
-        heard = self.room * microphone
+        # No two recordings stand alike: a hand's breadth and a warm day colour each a little.
+        heard = self.room * microphone * colour(rng, take.frequencies, self.machine.placement_ripple)
         rest = fft.irfft(fft.rfft(sound.rest) * heard + fft.rfft(noise) * microphone, self.samples)
         samples, fault = rest, None
         if sound.gained is not None:

@@ -24,8 +24,8 @@ class Slider(Machine):
     target = ({"vel": "600"}, {"vel": "700"})
     fault_levels: ClassVar[Mapping[str, float]] = {
         "sticking_stroke": 0.0,
-        "belt_slip": -12.0,
-        "rubbing": -10.0,
+        "belt_slip": -19.0,
+        "rubbing": -11.0,
     }
     noise_level = -8.0
 
@@ -69,11 +69,10 @@ class Slider(Machine):
         rng = take.rng("sticking stroke")
         severity = level(fault.decibels)  # 0.5, 1, 2
         halts = reversals[rng.permutation(len(reversals))[: max(1, round(0.4 * len(reversals)))]]
-        length = 0.12 * severity * rng.lognormal(0, 0.2, len(halts))  # seconds
+        length = 0.07 * severity * rng.lognormal(0, 0.2, len(halts))  # seconds
         halted = np.zeros(take.samples, np.float32)
         for start, end in zip(halts, halts + length, strict=True):
-            first, last = (int(np.clip(t * take.sample_rate, 0, take.samples)) for t in (start, end))
-            halted[first:last] = 1.0
+            halted[take.span(start, end)] = 1.0
         loose = strike(
             take, self.carriage, halts + length, 14.0 * severity * rng.lognormal(0, 0.2, len(halts))
         )

@@ -37,16 +37,25 @@ def room_response(rng: np.random.Generator, sample_rate: int) -> np.ndarray:
     return response + tail.astype(np.float32)
 
 
-def microphone_gain(rng: np.random.Generator, frequencies: np.ndarray, ripple: float) -> np.ndarray:
-    """Amplitude response of a microphone at its place: low cut, roll-off, and ``ripple`` dB of colour.
+def colour(rng: np.random.Generator, frequencies: np.ndarray, ripple: float) -> np.ndarray:
+    """A smooth random amplitude response: ``ripple`` dB up and down from octave to octave.
 
     Returns:
         As ``frequencies``, float32.
     """
-    knots = np.log2([60.0, 120.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0, 16000.0])
-    colour = np.interp(np.log2(np.maximum(frequencies, 1.0)), knots, rng.normal(0, ripple, len(knots)))
-    cut = band(frequencies, rng.uniform(40, 70), 20000.0)
-    return (cut * 10.0 ** (colour / 20.0)).astype(np.float32)
+    octaves = np.log2(np.maximum(frequencies, 60.0) / 60.0)
+    decibels = np.interp(octaves, np.arange(13), rng.normal(0, ripple, 13))
+    return (10.0 ** (decibels / 20.0)).astype(np.float32)
+
+
+def microphone_gain(rng: np.random.Generator, frequencies: np.ndarray, ripple: float) -> np.ndarray:
+    """Amplitude response of a microphone at its place: a low cut, and ``ripple`` dB of colour.
+
+    Returns:
+        As ``frequencies``, float32.
+    """
+    cut = band(frequencies, rng.uniform(40, 70), 20000.0).astype(np.float32)
+    return cut * colour(rng, frequencies, ripple)
 
 
 @dataclass(frozen=True)

@@ -50,6 +50,11 @@ class Take:
         """Length in seconds."""
         return self.samples / self.sample_rate
 
+    def span(self, start: float, end: float) -> slice:
+        """The samples from ``start`` to ``end`` seconds, as far as they lie in the clip."""
+        first, last = (int(np.clip(t * self.sample_rate, 0, self.samples)) for t in (start, end))
+        return slice(first, last)
+
     @cached_property
     def times(self) -> np.ndarray:
         """(N,) float64, seconds from the start."""

@@ -24,8 +24,9 @@ class ToyTrain(Machine):
     type = "toytrain"
     source = ({"spd": "35", "mic": "1"}, {"spd": "45", "mic": "1"})
     target = ({"spd": "35", "mic": "2"}, {"spd": "45", "mic": "2"})
-    fault_levels: ClassVar[Mapping[str, float]] = {"chipped_tooth": -8.0, "rubbing": -10.0}
+    fault_levels: ClassVar[Mapping[str, float]] = {"chipped_tooth": -12.0, "rubbing": -13.0}
     noise_level = -8.0
+    microphone_ripple = 2.0
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.gear = int(rng.integers(10, 15))  # turns of the motor for one of a wheel

@@ -14,12 +14,12 @@ from auscult.corpus.simulation.take import Take
 
 
 class Valve(Machine):
-    """Domains differ by the factory's noise. A sticking stroke comes late, soft and incomplete."""
+    """Domains differ by the factory's noise. A sticking stroke drags, comes late, and strikes softly."""
 
     type = "valve"
     source = ({"pat": "1", "noise": "1"}, {"pat": "2", "noise": "1"})
     target = ({"pat": "1", "noise": "2"}, {"pat": "2", "noise": "2"})
-    fault_levels: ClassVar[Mapping[str, float]] = {"sticking_stroke": 0.0, "leak": -14.0}
+    fault_levels: ClassVar[Mapping[str, float]] = {"sticking_stroke": 0.0, "leak": -26.0}
     noise_level = -8.0
     factory: ClassVar[Mapping[str, tuple[float, float]]] = {"1": (-5.0, 0.05), "2": (-3.5, 0.2)}
 
@@ -48,11 +48,15 @@ class Valve(Machine):
         stuck[len(stuck) // 2] = True
         severity = level(fault.decibels)  # 0.5, 1, 2
         late = 0.06 * severity * chance.lognormal(0.0, 0.3, len(opening))
-        soft = np.clip(1.0 - 0.35 * severity, 0.15, 1.0)
+        soft = 0.5**severity
         width = period * self.open_share
+        drag = np.zeros(take.samples, np.float32)
+        for start, end in zip(opening[stuck], (opening + late)[stuck], strict=True):
+            drag[take.span(start, end)] = self.air_level * severity
+        scrape = drag * shaped_noise(take, chance, band(take.frequencies, 800, 3000))
         return Sound(
             rest=self._strokes(take, air, opening[~stuck], strength[~stuck], width),
-            gained=self._strokes(take, air, (opening + late)[stuck], soft * strength[stuck], width),
+            gained=scrape + self._strokes(take, air, (opening + late)[stuck], soft * strength[stuck], width),
             lost=self._strokes(take, air, opening[stuck], strength[stuck], width),
         )
 
