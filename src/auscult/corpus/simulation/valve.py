@@ -52,7 +52,7 @@ class Valve(Machine):
         width = period * self.open_share
         drag = np.zeros(take.samples, np.float32)
         for start, end in zip(opening[stuck], (opening + late)[stuck], strict=True):
-            drag[take.span(start, end)] = self.air_level * severity
+            drag[take.span(start, end)] = 0.5 * self.air_level * severity
         scrape = drag * shaped_noise(take, chance, band(take.frequencies, 800, 3000))
         return Sound(
             rest=self._strokes(take, air, opening[~stuck], strength[~stuck], width),
@@ -69,10 +69,7 @@ class Valve(Machine):
         )
         flow = np.zeros(take.samples, np.float32)
         for start, weight in zip(opening, strength, strict=True):
-            first, last = (
-                int(np.clip(t * take.sample_rate, 0, take.samples)) for t in (start, start + width)
-            )
-            since = np.arange(last - first) / take.sample_rate
-            rise = (1 - np.exp(-since / 0.01)) * np.exp(-since / width)
-            flow[first:last] += (weight * rise).astype(np.float32)
+            span = take.span(start, start + width)
+            since = np.maximum(take.times[span] - start, 0.0)
+            flow[span] += (weight * (1 - np.exp(-since / 0.01)) * np.exp(-since / width)).astype(np.float32)
         return blows + self.air_level * flow * air
