@@ -186,10 +186,12 @@ def parse_rate(text: str) -> float:
     is_percent = written.endswith("%")
     try:
         number = Decimal(written.removesuffix("%").strip())
+        if not number.is_finite():
+            raise InvalidOperation
     except InvalidOperation:
         raise OptionError(f"false-alarm rate {text!r} is not a number; write it like 5% or 0.05") from None
     rate = number / 100 if is_percent else number
-    if not (number.is_finite() and 0 < rate < 1):
+    if not 0 < rate < 1:
         advice = f"; did you mean {written}%?" if not is_percent and 1 <= number < 100 else ""
         raise OptionError(
             f"false-alarm rate {text!r} must lie between 0 and 1 (0% and 100%), both excluded{advice}"

@@ -1,0 +1,166 @@
+import time
+
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from auscult.errors import EvaluationError, OptionError
+from auscult.evaluation import auc, delong_interval, paired_difference, proportion_interval
+from auscult.evaluation.bootstrap import estimate, replicate
+from auscult.evaluation.protocol import Labels, section_metrics
+
+
+def _section(rng, size=50, shift=1.0):
+    anomaly = np.tile(np.repeat([False, True], size), 2)
+    target = np.repeat([False, True], 2 * size)
+    return Labels(anomaly, target), rng.normal(size=4 * size) + shift * anomaly
+
+
+def test_the_first_value_is_that_of_the_clips_themselves():
+    labels, scores = _section(np.random.default_rng(0))
+    exact = section_metrics(labels, scores)
+    drawn = replicate(labels, scores, resamples=20)
+    for name, value in exact.items():
+        assert drawn[name].shape == (21,)
+        assert drawn[name][0] == value[0]
+        assert len(np.unique(drawn[name])) > 10
+
+
+def test_replicates_are_those_of_drawn_clips():
+    """Each resampled AUC is one that clips drawn within strata can have: here all 4 of them, by hand."""
+    labels = Labels(np.array([False, False, True, True]))
+    scores = np.array([0.0, 2.0, 1.0, 3.0])
+    possible = {
+        auc([0, 0, 1, 1], [a, b, c, d]) for a in (0, 2) for b in (0, 2) for c in (1, 3) for d in (1, 3)
+    }
+    drawn = replicate(labels, scores, resamples=500)["auc_source"]
+    assert set(drawn) == possible
+    assert np.mean(drawn[1:]) == pytest.approx(auc([0, 0, 1, 1], scores), abs=0.05)
+
+
+def test_the_seed_decides():
+    labels, scores = _section(np.random.default_rng(1))
+    one, same, other = (replicate(labels, scores, resamples=50, seed=seed)["pauc"] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_blocks_do_not_change_the_kind_of_draw(monkeypatch):
+    labels, scores = _section(np.random.default_rng(2), size=10)
+    monkeypatch.setattr("auscult.evaluation.bootstrap._BLOCK", 120)  # 3 resamples of 40 clips at once
+    drawn = replicate(labels, scores, resamples=10, decisions=scores > 0)
+    assert all(len(values) == 11 for values in drawn.values())
+    assert drawn["hits_source"].max() <= 10
+
+
+def test_decisions_are_counted_by_domain():
+    labels, scores = _section(np.random.default_rng(3))
+    flagged = scores > 0.5
+    drawn = replicate(labels, scores, decisions=flagged, resamples=400)
+    assert drawn["hits_target"][0] == np.sum(flagged & labels.anomaly & labels.target)
+    assert drawn["false_alarms_source"][0] == np.sum(flagged & ~labels.anomaly & ~labels.target)
+    assert np.std(drawn["hits_target"]) == pytest.approx(np.sqrt(50 * 0.7 * 0.3), rel=0.3)
+
+
+def test_without_resamples_there_is_no_interval():
+    labels, scores = _section(np.random.default_rng(4))
+    only = estimate(replicate(labels, scores, resamples=0)["pauc"])
+    assert (only.low, only.high) == (None, None)
+    with pytest.raises(OptionError, match="negative"):
+        replicate(labels, scores, resamples=-1)
+
+
+def test_bootstrap_and_delong_agree_on_an_auc():
+    rng = np.random.default_rng(5)
+    for shift in (0.3, 1.0):
+        anomaly = np.repeat([False, True], 100)
+        scores = rng.normal(size=200) + shift * anomaly
+        drawn = estimate(replicate(Labels(anomaly), scores, resamples=2000)["auc_source"])
+        closed = delong_interval(anomaly, scores)
+        assert drawn.value == pytest.approx(closed.value, abs=1e-12)
+        assert drawn.low == pytest.approx(closed.low, abs=0.012)
+        assert drawn.high == pytest.approx(closed.high, abs=0.012)
+
+
+def test_delong_against_placement_values_by_brute_force():
+    rng = np.random.default_rng(6)
+    anomaly = rng.random(60) < 0.4
+    scores = np.round(rng.normal(size=60) + anomaly, 1)
+    kernel = (np.sign(scores[anomaly][:, None] - scores[~anomaly][None, :]) + 1) / 2
+    variance = (
+        kernel.mean(axis=1).var(ddof=1) / len(kernel) + kernel.mean(axis=0).var(ddof=1) / kernel.shape[1]
+    )
+    found = delong_interval(anomaly, scores)
+    assert found.value == pytest.approx(roc_auc_score(anomaly, scores), abs=1e-12)
+    assert found.high - found.value == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-6)
+    with pytest.raises(EvaluationError, match="two clips of each kind"):
+        delong_interval([0, 0, 1], [1.0, 2.0, 3.0])
+
+
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    """AUC-source by normals of one domain against all anomalies; the true value is Φ(1/√2)."""
+    from scipy.stats import norm
+
+    truth = norm.cdf(1 / np.sqrt(2))
+    rng = np.random.default_rng(7)
+    trials, covered = 500, 0
+    for trial in range(trials):
+        labels, scores = _section(rng)
+        found = estimate(replicate(labels, scores, resamples=400, seed=trial)["auc_source"])
+        covered += found.low <= truth <= found.high
+    assert abs(covered / trials - 0.95) < 0.03
+
+
+def test_paired_intervals_are_narrower_and_cover_nothing_where_nothing_differs():
+    rng = np.random.default_rng(8)
+    trials, excluded = 300, 0
+    for trial in range(trials):
+        labels, common = _section(rng)
+        a, b = (common + 0.5 * rng.normal(size=200) for _ in range(2))
+        found = paired_difference([a], [b], [labels], resamples=300, seed=trial)
+        excluded += not found.low <= 0 <= found.high
+    assert abs(excluded / trials - 0.05) < 0.03
+
+    alone = [estimate(replicate(labels, scores)["auc_source"]) for scores in (a, b)]
+    paired = paired_difference([a], [b], [labels], metric="auc_source")
+    assert paired.value == pytest.approx(alone[0].value - alone[1].value)
+    assert paired.high - paired.low < 0.8 * np.hypot(*(each.high - each.low for each in alone))
+
+
+def test_a_system_does_not_differ_from_itself_and_differs_from_a_worse_one():
+    labels, scores = _section(np.random.default_rng(9))
+    same = paired_difference([scores], [scores * 2 + 1], [labels])
+    assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
+    noisy = scores + 3 * np.random.default_rng(10).normal(size=200)
+    assert paired_difference([scores, scores], [noisy, noisy], [labels, labels], year=2021).low > 0
+    assert paired_difference([scores], [noisy], [labels], metric="pauc", year=2020).value > 0
+
+
+def test_paired_difference_refuses_what_does_not_match():
+    labels, scores = _section(np.random.default_rng(11))
+    with pytest.raises(EvaluationError, match="same sections"):
+        paired_difference([scores], [scores, scores], [labels])
+    with pytest.raises(EvaluationError, match="200 labelled clips but 199"):
+        paired_difference([scores], [scores[1:]], [labels])
+    with pytest.raises(OptionError, match="no metric 'auk'"):
+        paired_difference([scores], [scores], [labels], metric="auk")
+
+
+def test_proportion_interval_is_clopper_pearson():
+    from scipy.stats import binomtest
+
+    for successes, trials in ((0, 30), (3, 30), (30, 30), (1, 2), (57, 200)):
+        found = proportion_interval(successes, trials)
+        exact = binomtest(successes, trials).proportion_ci(method="exact")
+        assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+        assert found.value == successes / trials
+    for bad in ((1, 0), (3, 2), (-1, 5)):
+        with pytest.raises(EvaluationError, match="no proportion"):
+            proportion_interval(*bad)
+
+
+def test_a_thousand_resamples_of_two_hundred_clips_take_under_a_second():
+    labels, scores = _section(np.random.default_rng(12))
+    start = time.process_time()
+    replicate(labels, scores, decisions=scores > 0, resamples=1000)
+    assert time.process_time() - start < 1.0
