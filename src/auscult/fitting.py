@@ -24,7 +24,8 @@ FOLDS = 5
 #: With fewer clips than this, ``auto`` fits five times more rather than keep a tenth of them out.
 CROSSFIT_BELOW = 400
 DEFAULT_DETECTOR = "gamma_vae"
-DEFAULT_PRESETS = {"gamma_vae": "exact"}
+#: The preset that a detector takes when none is named.
+FITTED_BY_DEFAULT = {"gamma_vae": "exact"}
 
 
 def fit(
@@ -55,40 +56,67 @@ def fit(
         FitError: nothing to learn from, or learning diverged.
         OptionError: an unknown detector, preset, option or value.
     """
-    started = time.perf_counter()
     if calibrate not in CALIBRATIONS:
         raise OptionError(f"calibrate={calibrate!r}: choose one of {', '.join(CALIBRATIONS)}")
     clips = list(clips)
     _refuse_what_is_not_normal(clips)
-    if "sample_rate" not in settings:
-        settings["sample_rate"] = _usual_rate(clips)
-    config = make_config(detector, preset=preset or DEFAULT_PRESETS.get(detector), settings=settings)
+    preset = preset or FITTED_BY_DEFAULT.get(detector)
+    config = make_config(detector, preset=preset, settings={"sample_rate": usual_rate(clips), **settings})
     recordings = [
         Recording.from_file(c, channel=channel, sample_rate=config.front_end.sample_rate) for c in clips
     ]
-    unfitted = detector_type(detector)(config)
-    inspection = inspect_recordings(recordings, minimum_samples=unfitted.minimum_samples(), progress=progress)
+    needed = detector_type(detector)(config).minimum_samples()
+    inspection = inspect_recordings(recordings, minimum_samples=needed, progress=progress)
     if not inspection.usable:
-        reasons = "; ".join(f.message for f in inspection.findings) or "there are no recordings"
+        reasons = "; ".join(f.message for f in inspection.findings)
         raise FitError(f"nothing to learn from: {reasons}")
-    fitted, calibration = fit_and_calibrate(
-        detector, config, inspection.usable, calibrate=calibrate, progress=progress
+    return fit_recordings(
+        detector,
+        config,
+        inspection.usable,
+        calibrate=calibrate,
+        channel=channel,
+        preset=preset,
+        findings=[f.message for f in inspection.findings],
+        progress=progress,
     )
-    warnings = [f.message for f in inspection.findings] + list(fitted.facts.get("warnings", []))
+
+
+def fit_recordings(
+    detector: str,
+    config: Config,
+    recordings: Sequence[Recording],
+    *,
+    calibrate: str,
+    channel: int = 0,
+    preset: str | None = None,
+    findings: Sequence[str] = (),
+    progress: Progress | None = None,
+) -> Model:
+    """`fit` for recordings that were looked at already and a configuration that is made.
+
+    Args:
+        recordings: usable ones, heard on ``channel`` and at the configuration's sample rate.
+        findings: what the look at them found, to be kept among the model's warnings.
+    """
+    started = time.perf_counter()
+    fitted, calibration = _fit_and_calibrate(
+        detector, config, recordings, calibrate=calibrate, progress=progress
+    )
     provenance = {
-        "clips": len(inspection.usable),
-        "domains": dict(Counter(r.clip.domain or "unknown" for r in inspection.usable)),
-        "machines": sorted({r.clip.machine for r in inspection.usable if r.clip.machine}),
-        "preset": preset or DEFAULT_PRESETS.get(detector),
-        "warnings": warnings,
+        "clips": len(recordings),
+        "domains": dict(Counter(r.clip.domain or "unknown" for r in recordings)),
+        "machines": sorted({r.clip.machine for r in recordings if r.clip.machine}),
+        "preset": preset,
+        "warnings": [*findings, *fitted.facts.get("warnings", [])],
         "fit_seconds": round(time.perf_counter() - started, 3),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "versions": _versions(),
+        "versions": versions(),
     }
     return Model(fitted, calibration, channel=channel, provenance=provenance)
 
 
-def fit_and_calibrate(
+def _fit_and_calibrate(
     detector: str,
     config: Config,
     recordings: Sequence[Recording],
@@ -163,7 +191,7 @@ def _refuse_what_is_not_normal(clips: Sequence[Clip]) -> None:
         )
 
 
-def _usual_rate(clips: Sequence[Clip]) -> int:
+def usual_rate(clips: Sequence[Clip]) -> int:
     """The sample rate of most files; files that cannot be read are found, and named, later."""
     rates: Counter[int] = Counter()
     for clip in clips:
@@ -178,6 +206,7 @@ def _usual_rate(clips: Sequence[Clip]) -> int:
     return rates.most_common(1)[0][0]
 
 
-def _versions() -> Mapping[str, str]:
+def versions() -> Mapping[str, str]:
+    """Of what the numbers rest on, for provenance."""
     packages = {name: version(name) for name in ("auscult", "numpy", "scipy", "onnxruntime")}
     return {**packages, "python": platform.python_version()}

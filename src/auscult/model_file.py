@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import numpy as np
 from auscult.detectors import detector_type
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.errors import ModelFileError, OptionError
+from auscult.files import write_atomically
 from auscult.model import Calibration, Model
 
 SCHEMA = 1
@@ -45,7 +45,10 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "provenance": model.provenance,
     }
     header["digest"] = _digest(header, arrays)
-    write_atomically(Path(path), save(arrays, metadata={_KEY: json.dumps(header)}))
+    try:
+        write_atomically(path, save(arrays, metadata={_KEY: json.dumps(header)}))
+    except OSError as error:
+        raise ModelFileError(path, f"cannot be written: {error.strerror or error}") from error
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
@@ -118,28 +121,6 @@ def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any]
             path, "damaged: its digest does not fit its contents; fit again or restore a copy"
         )
     return header, arrays
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Writes a file so that a kill leaves the old one or the new one, never half of it.
-
-    Raises:
-        ModelFileError: the folder does not exist or cannot be written.
-    """
-    try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise ModelFileError(path, f"cannot be written: {error.strerror or error}") from error
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except OSError as error:
-        os.unlink(temporary)
-        raise ModelFileError(path, f"cannot be written: {error.strerror or error}") from error
 
 
 def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 
 from auscult.errors import EvaluationError
+from auscult.files import write_atomically
 
 
 def read_rows(path: str | PathLike[str]) -> Iterator[tuple[int, list[str]]]:
@@ -37,20 +38,14 @@ def read_rows(path: str | PathLike[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def write_rows(path: str | PathLike[str], rows: Iterable[Sequence[object]]) -> None:
-    """Writes comma-separated rows: to a temporary file beside, synced, then renamed.
+    """Writes comma-separated rows, whole or not at all.
 
     Raises:
         EvaluationError: the folder is missing or cannot be written to.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
     try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file, lineterminator="\n").writerows(rows)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
+        write_atomically(path, text.getvalue().encode())
     except OSError as error:
-        raise EvaluationError(f"{target}: cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+        raise EvaluationError(f"{os.fspath(path)}: cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,80 @@
+"""Is one system better than another? Differences on the same clips, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from auscult.evaluation import Estimate, Labels
+from auscult.evaluation.bootstrap import estimate, replicate
+from auscult.evaluation.protocol import mean_over, official_terms
+
+#: One seed's scores of one system: for each section the labels and the (N,) scores.
+Scored = Sequence[tuple[Labels, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Harmonic mean of a system less that of the baseline, both averaged over their seeds.
+
+    Attributes:
+        machine: the machine, or ``None`` for all together.
+        system: ``detector:score``.
+        baseline: the system that it is compared with.
+        difference: with its 95 % interval over clips; seeds are taken as they are.
+    """
+
+    machine: str | None
+    system: str
+    baseline: str
+    difference: Estimate
+
+    def to_json(self) -> dict[str, Any]:
+        """``{"machine", "system", "baseline", "value", "low", "high"}``."""
+        told = asdict(self)
+        return {k: told[k] for k in ("machine", "system", "baseline")} | self.difference.to_json()
+
+
+def differences(
+    scored: Mapping[str, Mapping[int, Mapping[str, Scored]]], baseline: str, *, resamples: int = 1000
+) -> list[Difference]:
+    """Every system against the baseline, for each machine and for all.
+
+    Args:
+        scored: system to seed to machine to its scored sections.
+        baseline: one of the systems; without it there is nothing to compare.
+        resamples: stratified bootstrap resamples, the same for all systems, so that differences are paired.
+    """
+    if baseline not in scored:
+        return []
+    machines = sorted({m for seeds in scored.values() for one in seeds.values() for m in one})
+    found = []
+    for group in [*([m] for m in machines), *([machines] if len(machines) > 1 else [])]:
+        ours = _mean_replicates(scored[baseline], group, resamples)
+        for system, seeds in scored.items():
+            theirs = _mean_replicates(seeds, group, resamples) if system != baseline else None
+            if ours is None or theirs is None:
+                continue
+            machine = group[0] if len(group) == 1 else None
+            found.append(Difference(machine, system, baseline, estimate(theirs - ours)))
+    return found
+
+
+def _mean_replicates(
+    seeds: Mapping[int, Mapping[str, Scored]], machines: Sequence[str], resamples: int
+) -> np.ndarray | None:
+    """(1 + R,) harmonic mean over the machines, averaged over the seeds that have all of them."""
+    means = []
+    for by_machine in seeds.values():
+        if not all(machine in by_machine for machine in machines):
+            continue
+        sections = [
+            replicate(labels, values, resamples=resamples, seed=[0, place, index])
+            for place, machine in enumerate(machines)
+            for index, (labels, values) in enumerate(by_machine[machine])
+        ]
+        means.append(mean_over(official_terms(sections)))
+    return np.mean(means, axis=0) if means else None

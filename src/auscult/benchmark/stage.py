@@ -1,0 +1,232 @@
+"""One stage of a benchmark: one detector, one machine, one seed, fitted and scored; kept as two files.
+
+``model.auscult`` and then ``test.json`` are written, each whole or not at all, so a stage with a
+``test.json`` that bears the same key is done, and one that was killed is done again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from auscult.corpus import Clip, Recording, inspect_recordings, open_corpus
+from auscult.decision import Threshold, gamma_threshold
+from auscult.detectors import Detector, Progress, detector_type
+from auscult.detectors.options import config_to_json, make_config
+from auscult.errors import AudioError, CorpusError, FitError
+from auscult.files import write_atomically
+from auscult.fitting import FITTED_BY_DEFAULT, fit_recordings, usual_rate
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A detector with a preset, as one column of the table: ``gamma_vae``, ``gamma_vae@seed``."""
+
+    detector: str
+    preset: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The detector's name alone for its default preset."""
+        default = FITTED_BY_DEFAULT.get(self.detector)
+        return self.detector if self.preset in (None, default) else f"{self.detector}@{self.preset}"
+
+
+def entries(detectors: Sequence[str]) -> list[Entry]:
+    """Every preset of every named detector; ``gamma_vae@seed`` names one preset alone."""
+    found = []
+    for name in detectors:
+        detector, _, preset = name.partition("@")
+        named = [preset] if preset else list(detector_type(detector).presets)
+        found += [Entry(detector, p) for p in named] or [Entry(detector)]
+    for entry in found:
+        make_config(entry.detector, preset=entry.preset)  # a wrong name is told before hours of work
+    return list(dict.fromkeys(found))
+
+
+@dataclass
+class MachineData:
+    """The clips of one machine, heard once for all its stages."""
+
+    name: str
+    folder: str
+    channel: int = 0
+    train: list[Clip] = field(init=False)
+    test: list[Clip] = field(init=False)
+    _heard: dict[tuple[str, int], list[Recording]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        corpus = open_corpus(self.folder)
+        self.train = list(corpus.where(split="train").for_training())
+        self.test = list(corpus.where(split="test"))
+        if not self.train or not self.test:
+            raise CorpusError(
+                self.folder, f"{len(self.train)} training and {len(self.test)} test clips; a bench needs both"
+            )
+
+    def training(self, sample_rate: int, progress: Progress | None) -> list[Recording]:
+        """The usable training recordings."""
+        if ("train", sample_rate) not in self._heard:
+            heard = [
+                Recording.from_file(c, channel=self.channel, sample_rate=sample_rate) for c in self.train
+            ]
+            usable = inspect_recordings(heard, minimum_samples=1, progress=progress).usable
+            self._heard["train", sample_rate] = list(usable)
+        return self._heard["train", sample_rate]
+
+    def testing(self, sample_rate: int) -> list[Recording]:
+        """The test recordings."""
+        if ("test", sample_rate) not in self._heard:
+            self._heard["test", sample_rate] = [
+                Recording.from_file(c, channel=self.channel, sample_rate=sample_rate) for c in self.test
+            ]
+        return self._heard["test", sample_rate]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a finished stage left.
+
+    Attributes:
+        clips: the test clips that could be scored.
+        scores: score name to one value a clip.
+        thresholds: score name to the baseline's threshold, a gamma fitted to the training clips' scores.
+        fit_seconds, score_seconds: wall time.
+        errors: test clips that could not be scored, ``{"path", "error"}``.
+        warnings: of the fit.
+    """
+
+    clips: list[Clip]
+    scores: dict[str, np.ndarray]
+    thresholds: dict[str, Threshold]
+    fit_seconds: float
+    score_seconds: float
+    errors: list[dict[str, str]]
+    warnings: list[str]
+
+
+def run_stage(
+    folder: Path,
+    machine: MachineData,
+    entry: Entry,
+    seed: int,
+    settings: Mapping[str, Any],
+    progress: Progress | None = None,
+) -> Stage:
+    """Does a stage, or reads what it left if it is done already with the same clips and settings.
+
+    Raises:
+        FitError: too little to learn from, or training diverged.
+        OptionError: a setting that the detector does not have.
+    """
+    wanted = {"sample_rate": usual_rate(machine.train), **settings, "seed": seed}
+    config = make_config(entry.detector, preset=entry.preset, settings=wanted)
+    key = _key(entry, config_to_json(config), machine)
+    done = folder / "test.json"
+    if (stage := _read(done, key)) is not None:
+        return stage
+    folder.mkdir(parents=True, exist_ok=True)
+    recordings = machine.training(config.front_end.sample_rate, progress)
+    started = time.perf_counter()
+    model = fit_recordings(
+        entry.detector,
+        config,
+        recordings,
+        calibrate="none",  # the official split: a tenth of the vectors, not of the clips, is kept out
+        channel=machine.channel,
+        preset=entry.preset,
+        progress=progress,
+    )
+    fit_seconds = time.perf_counter() - started
+    started = time.perf_counter()
+    heard, scores, errors = _score_all(
+        model.detector, machine.testing(config.front_end.sample_rate), progress
+    )
+    score_seconds = time.perf_counter() - started
+    _, normals, _ = _score_all(model.detector, recordings, None)
+    thresholds = {name: _threshold(values) for name, values in normals.items()}
+    warnings = model.provenance["warnings"]
+    stage = Stage(heard, scores, thresholds, fit_seconds, score_seconds, errors, warnings)
+    model.save(str(folder / "model.auscult"))
+    write_atomically(done, json.dumps({"key": key, **_to_json(stage)}).encode())
+    return stage
+
+
+def _score_all(
+    detector: Detector, recordings: Sequence[Recording], progress: Progress | None
+) -> tuple[list[Clip], dict[str, np.ndarray], list[dict[str, str]]]:
+    heard, rows, errors = [], [], []
+    for done, recording in enumerate(recordings, start=1):
+        try:
+            rows.append(detector.score(recording).scores)
+            heard.append(recording.clip)
+        except AudioError as error:
+            errors.append({"path": error.path, "error": error.reason})
+        if progress:
+            progress("score", done, len(recordings), {})
+    if not rows:
+        raise FitError(f"none of {len(recordings)} clips could be scored: {errors[0]['error']}")
+    return heard, {name: np.array([row[name] for row in rows]) for name in rows[0]}, errors
+
+
+def _threshold(scores: np.ndarray) -> Threshold:
+    """The baseline's 90th percentile of a gamma; without one where there are too few scores to fit it."""
+    try:
+        return gamma_threshold(scores)
+    except FitError as error:
+        return Threshold(None, "gamma", calibration_count=len(scores), warning=str(error))
+
+
+def _key(entry: Entry, config: Mapping[str, Any], machine: MachineData) -> str:
+    """Changes with anything that the stage's result depends on, the device it trains on left out."""
+    stamps = []
+    for clip in [*machine.train, *machine.test]:
+        stat = os.stat(clip.path)
+        stamps.append([os.path.relpath(clip.path, machine.folder), stat.st_size, stat.st_mtime_ns])
+    settings = {k: v for k, v in config.items() if k not in ("device", "score")}
+    told = [entry.name, settings, machine.channel, stamps]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _to_json(stage: Stage) -> dict[str, Any]:
+    return {
+        "clips": [_clip_to_json(c) for c in stage.clips],
+        "scores": {name: values.tolist() for name, values in stage.scores.items()},
+        "thresholds": {name: asdict(t) for name, t in stage.thresholds.items()},
+        "fit_seconds": stage.fit_seconds,
+        "score_seconds": stage.score_seconds,
+        "errors": stage.errors,
+        "warnings": stage.warnings,
+    }
+
+
+def _clip_to_json(clip: Clip) -> dict[str, Any]:
+    """A clip as plain data; `Clip(**data)` brings it back."""
+    return {**vars(clip), "attributes": dict(clip.attributes)}
+
+
+def _read(path: Path, key: str) -> Stage | None:
+    """A finished stage with this key, else ``None``: it has still to be done."""
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    if data.get("key") != key:
+        return None
+    return Stage(
+        clips=[Clip(**clip) for clip in data["clips"]],
+        scores={name: np.array(values) for name, values in data["scores"].items()},
+        thresholds={name: Threshold(**t) for name, t in data["thresholds"].items()},
+        fit_seconds=data["fit_seconds"],
+        score_seconds=data["score_seconds"],
+        errors=data["errors"],
+        warnings=data["warnings"],
+    )
