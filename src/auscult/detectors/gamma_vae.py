@@ -198,7 +198,7 @@ class GammaVAE(NetworkDetector):
         """Learns where the codes of normal clips lie, and says so where the posterior has collapsed."""
         from sklearn.covariance import ledoit_wolf
 
-        pooled = np.stack([self._codes(self.run(self._windows(r))).mean(axis=0) for r in recordings])
+        pooled = np.stack([self.codes(r).mean(axis=0) for r in recordings])
         mean = pooled.mean(axis=0)
         covariance = ledoit_wolf(pooled - mean, assume_centered=True)[0] if len(pooled) > 1 else 0.0
         self.arrays["latent_mean"] = mean  # (2 · latents,)
@@ -211,6 +211,10 @@ class GammaVAE(NetworkDetector):
                 f"nats, {self.config.reading}); the detector rebuilds one constant window, and its scores "
                 "tell only how far a clip is from that"
             )
+
+    def codes(self, recording: Recording) -> np.ndarray:
+        """(V, 2 · latents) float64 codes of a clip's windows: logarithms of the posterior's shapes and scales."""
+        return self._codes(self.run(self._windows(recording)))
 
     def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
         windows = self._windows(recording)
@@ -229,6 +233,5 @@ class GammaVAE(NetworkDetector):
 
     @staticmethod
     def _codes(outputs: dict[str, np.ndarray]) -> np.ndarray:
-        """(V, 2 · latents) logarithms of the posterior's shapes and scales."""
         both = np.concatenate([outputs["shape"], outputs["scale"]], axis=1)
         return np.log(both.astype(np.float64))
