@@ -1,9 +1,11 @@
 """Intervals by the stratified bootstrap: clips are drawn anew within each domain and condition.
 
-Drawing within strata keeps the number of normals and anomalies of each domain as the test set has it,
-so that every resample has every metric. An interval speaks of other clips of the same machines: over
-machines nothing is drawn. Ends are the 2.5 % and 97.5 % quantiles of the resampled metric (Efron 1979);
-where normals and anomalies are told apart perfectly all resamples agree and the interval has no width.
+Drawing within strata keeps normals and anomalies of each domain as the test set has them, so that every
+resample has every metric. Where clips were cut from longer recordings, recordings are drawn, for such
+clips resemble each other and tell less than as many recordings would. An interval speaks of other clips
+of the same machines: over machines nothing is drawn. Ends are the 2.5 % and 97.5 % quantiles of the
+resampled metric (Efron 1979); where normals and anomalies are told apart perfectly all resamples agree
+and the interval has no width.
 """
 
 from __future__ import annotations
@@ -126,19 +128,20 @@ def _weights(labels: Labels, resamples: int, seed: int | Sequence[int]) -> Itera
         raise OptionError(f"the number of resamples cannot be negative: {resamples}")
     yield np.ones((1, len(labels)))
     rng = np.random.default_rng(seed)
-    strata = [
-        np.flatnonzero(mask & condition)
-        for mask in labels.domains.values()
-        for condition in (labels.anomaly, ~labels.anomaly)
-    ]
+    strata = []  # of each its clips, the unit that each is drawn with, and the number of units
+    for mask in labels.domains.values():
+        for condition in (labels.anomaly, ~labels.anomaly):
+            members = np.flatnonzero(mask & condition)
+            if len(members):
+                own = members if labels.recording is None else labels.recording[members]
+                names, units = np.unique(own, return_inverse=True)
+                strata.append((members, units, len(names)))
     rows_at_once = max(1, _BLOCK // max(1, len(labels)))
     for start in range(0, resamples, rows_at_once):
         rows = min(rows_at_once, resamples - start)
         weights = np.zeros((rows, len(labels)))
-        for members in strata:
-            size = len(members)
-            if size == 0:
-                continue
+        for members, units, size in strata:
             drawn = rng.integers(0, size, (rows, size)) + size * np.arange(rows)[:, None]
-            weights[:, members] = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
+            counts = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
+            weights[:, members] = counts[:, units]
         yield weights

@@ -116,9 +116,8 @@ def evaluate_scores(
 
     sections = {}
     for key, members in _by_section(clips).items():
-        target = None if labels.target is None else labels.target[members]
         sections[key] = ScoredSection(
-            Labels(labels.anomaly[members], target, name=f"section {key}" if key != "all" else "the clips"),
+            labels.select(members, name=f"section {key}" if key != "all" else "the clips"),
             values[members],
             None if decisions is None else decisions[members],
         )
@@ -126,14 +125,14 @@ def evaluate_scores(
     return Evaluation(
         overall=summarise(sections, replicates, year=year),
         sections={key: summarise({key: section}, replicates, year=year) for key, section in sections.items()},
-        attributes=_by_attribute(clips, labels.anomaly, values, resamples, seed),
+        attributes=_by_attribute(clips, labels, values, resamples, seed),
         threshold=threshold,
         year=year,
     )
 
 
 def labels_of(clips: Sequence[Clip]) -> Labels:
-    """Conditions and domains of clips as arrays.
+    """Conditions, domains and recordings of clips as arrays.
 
     Raises:
         EvaluationError: clips lack a condition, or some of them a domain; says how many, and one of them.
@@ -147,15 +146,32 @@ def labels_of(clips: Sequence[Clip]) -> Labels:
             f"{unlabelled[0]}; label them, or leave them out"
         )
     anomaly = np.array([clip.condition == "anomaly" for clip in clips])
+    recording = _recordings(clips)
     homeless = [clip.path for clip in clips if clip.domain is None]
     if len(homeless) == len(clips):
-        return Labels(anomaly)
+        return Labels(anomaly, recording=recording)
     if homeless:
         raise EvaluationError(
             f"{len(homeless)} of {len(clips)} clips have no domain (source or target) though others have, "
             f"for instance {homeless[0]}; name the domain of all or of none"
         )
-    return Labels(anomaly, np.array([clip.domain == "target" for clip in clips]))
+    return Labels(anomaly, np.array([clip.domain == "target" for clip in clips]), recording=recording)
+
+
+def _recordings(clips: Sequence[Clip]) -> np.ndarray | None:
+    """(N,) a number for each recording, clips of unknown recordings each with their own."""
+    if all(clip.recording is None for clip in clips):
+        return None
+    numbers: dict[object, int] = {}
+    return np.array(
+        [
+            numbers.setdefault(
+                index if clip.recording is None else (clip.machine, clip.section, clip.recording),
+                len(numbers),
+            )
+            for index, clip in enumerate(clips)
+        ]
+    )
 
 
 def _check(clips: Sequence[Clip], scores: np.ndarray, threshold: float | None) -> None:
@@ -183,9 +199,10 @@ def _by_section(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
 
 
 def _by_attribute(
-    clips: Sequence[Clip], anomaly: np.ndarray, scores: np.ndarray, resamples: int, seed: int
+    clips: Sequence[Clip], labels: Labels, scores: np.ndarray, resamples: int, seed: int
 ) -> dict[str, AttributeResult]:
     """AUC by attribute value; see ``AttributeResult`` for what is compared with what."""
+    anomaly, pooled = labels.anomaly, Labels(labels.anomaly, recording=labels.recording)
     values = sorted({pair for clip in clips for pair in clip.attributes.items()})
     found = {}
     for number, (key, value) in enumerate(values):
@@ -198,7 +215,7 @@ def _by_attribute(
         if min(np.sum(normals), np.sum(anomalies)) < 2:
             continue
         chosen = normals | anomalies
-        drawn = replicate(Labels(anomaly[chosen]), scores[chosen], resamples=resamples, seed=[seed, number])
+        drawn = replicate(pooled.select(chosen), scores[chosen], resamples=resamples, seed=[seed, number])
         found[f"{key}={value}"] = AttributeResult(
             estimate(drawn["auc_source"]), contrast, int(np.sum(normals)), int(np.sum(anomalies))
         )

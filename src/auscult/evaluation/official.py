@@ -21,7 +21,7 @@ from auscult.errors import EvaluationError
 from auscult.evaluation.bootstrap import estimate
 from auscult.evaluation.ground_truth import GroundTruth, read_ground_truth
 from auscult.evaluation.intervals import Estimate
-from auscult.evaluation.protocol import Labels, check_year, mean_over, official_terms
+from auscult.evaluation.protocol import check_year, mean_over, official_terms
 from auscult.evaluation.submission import Row, Submission, read_submission
 from auscult.evaluation.summary import ScoredSection, Summary, replicate_sections, summarise
 
@@ -175,9 +175,8 @@ def _match_section(
     if not kept:
         return None
     names = [truth.names[index] for index in kept]
-    target = truth.labels.target
     return ScoredSection(
-        Labels(truth.labels.anomaly[kept], None if target is None else target[kept], truth.labels.name),
+        truth.labels.select(np.array(kept)),
         np.array([scores[name] for name in names]),
         np.array([decisions[name] == 1 for name in names])
         if all(name in decisions for name in names)

@@ -42,7 +42,7 @@ class Summary:
         decisions: ``precision_source``, ``recall_source``, ``f1_source``, ``false_alarm_rate_source``
             and the same of the target, from the clips of that domain alone (its own anomalies only,
             unlike the AUC), where it has such; empty without decisions. False-alarm
-            rates have Clopper–Pearson intervals.
+            rates have Clopper–Pearson intervals, which take clips as independent.
         clips: counts by condition, and by domain where domains are known (``normal_source``).
     """
 
