@@ -305,3 +305,14 @@ class TestMp3:
             data = data[data.index(data[:2], 60) :]  # without its first frame
         samples = read_audio(saved(tmp_path / "bare.mp3", data)).samples
         assert 0 <= len(samples) - 5 * rate < 3500
+
+    @pytest.mark.parametrize("surplus", [0, 10, 10**6])
+    def test_a_count_in_a_vbri_header(self, tmp_path: Path, frames: list[bytes], surplus: int) -> None:
+        count = struct.pack(">4sHHHII", b"VBRI", 1, 0, 75, 0, len(frames) - 1 + surplus)
+        header = (b"\xff\xf3\x88\xc4" + bytes(32) + count).ljust(288, b"\0")
+        path = saved(tmp_path / "a.mp3", header + b"".join(frames[1:]))
+        if surplus:
+            with pytest.raises(TruncatedAudio, match=f"declares {len(frames) - 1 + surplus} frames"):
+                read_audio(path)
+        else:
+            assert len(read_audio(path).samples) == (len(frames) - 1) * 576 - 529
