@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auscult.detectors.network import NetworkConfig, NetworkDetector
+from auscult.errors import OptionError
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +26,11 @@ class AutoencoderConfig(NetworkConfig):
 
     hidden: int = 128  # width of the hidden layers
     bottleneck: int = 8  # width of the narrowest layer
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.hidden, self.bottleneck) < 1:
+            raise OptionError("hidden and bottleneck must be positive")
 
 
 class Autoencoder(NetworkDetector):
@@ -54,7 +60,7 @@ class Autoencoder(NetworkDetector):
         x: torch.Tensor,
         rows: torch.Tensor,
         generators: Sequence[torch.Generator],
-        epoch: int,
+        epochs: torch.Tensor,
     ) -> Loss:
         error = (network["rebuild"](network["layers"](x, rows)) - x).square().mean(2)  # (M, B)
         mean = (error * rows[..., 0]).sum(1) / rows.sum((1, 2)).clamp(min=1)  # (M,)

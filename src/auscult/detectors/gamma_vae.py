@@ -51,6 +51,7 @@ class GammaVAEConfig(NetworkConfig):
     hidden: int = 128
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for option, choices in _CHOICES.items():
             if getattr(self, option) not in choices:
                 raise OptionError(f"{option}={getattr(self, option)!r}: choose one of {', '.join(choices)}")
@@ -58,6 +59,8 @@ class GammaVAEConfig(NetworkConfig):
             raise OptionError("sampler=weibull has its own exact divergence: it needs kl=exact")
         if min(self.prior_shape, self.prior_scale) <= 0:
             raise OptionError("prior_shape and prior_scale must be positive")
+        if min(self.latents, self.hidden) < 1 or min(self.kl_weight, self.kl_warmup) < 0:
+            raise OptionError("latents and hidden must be positive, kl_weight and kl_warmup not negative")
 
     @property
     def reading(self) -> str:
@@ -125,23 +128,31 @@ class GammaVAE(NetworkDetector):
         return shape * scale, shape * scale.square()
 
     def sample(
-        self, shape: torch.Tensor, scale: torch.Tensor, generators: Sequence[torch.Generator]
+        self,
+        shape: torch.Tensor,
+        scale: torch.Tensor,
+        rows: torch.Tensor,
+        generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
         """A draw from the posterior through which gradients flow, (M, B, latents)."""
         import torch
+        from torch.nn.functional import pad
 
         if self.config.sampler == "mean":
-            z, _ = self.moments(shape, scale)
-        elif self.config.sampler == "weibull":
-            draws = [torch.rand(s.shape, generator=g) for s, g in zip(shape, generators, strict=True)]
-            u = torch.stack(draws).to(shape.device)
-            z = scale * (-torch.log1p(-u)).clamp_min(1e-30).pow(1 / shape)
-        else:
-            draws = [  # drawn on the CPU: there each machine has its own generator
-                torch._standard_gamma(s.cpu(), generator=g) for s, g in zip(shape, generators, strict=True)
-            ]
-            z = scale * torch.stack(draws).to(shape.device)
-        return z.clamp_min(_SMALLEST)
+            return self.moments(shape, scale)[0].clamp_min(_SMALLEST)
+        draws = []  # on the CPU, by each machine's own generator, and for the rows that count alone:
+        counts = rows.sum((1, 2)).long().tolist()  # others' longer batches must not change what comes next
+        for its_shape, count, generator in zip(shape, counts, generators, strict=True):
+            own = its_shape[:count].cpu()
+            if self.config.sampler == "weibull":
+                draw = torch.rand(own.shape, generator=generator)
+            else:
+                draw = torch._standard_gamma(own, generator=generator)
+            draws.append(pad(draw, (0, 0, 0, len(its_shape) - count), value=0.5))
+        drawn = torch.stack(draws).to(shape.device)  # (M, B, latents)
+        if self.config.sampler == "weibull":
+            drawn = (-torch.log1p(-drawn)).clamp_min(1e-30).pow(1 / shape)
+        return (scale * drawn).clamp_min(_SMALLEST)
 
     def loss(
         self,
@@ -149,19 +160,19 @@ class GammaVAE(NetworkDetector):
         x: torch.Tensor,
         rows: torch.Tensor,
         generators: Sequence[torch.Generator],
-        epoch: int,
+        epochs: torch.Tensor,
     ) -> Loss:
         from auscult.detectors import gamma_kl
 
         c = self.config
         divergence = gamma_kl.weibull if c.sampler == "weibull" else gamma_kl.KL[c.kl]
         shape, scale = self.posterior(network, x, rows)
-        z = self.sample(shape, scale, generators)  # (M, B, latents)
+        z = self.sample(shape, scale, rows, generators)  # (M, B, latents)
         rebuilt = network["rebuild"](network["decoder"](z, rows))  # (M, B, width)
         count = rows.sum(1).clamp(min=1)  # (M, 1)
         kl = (divergence(shape, scale, c.prior_shape, c.prior_scale) * rows).sum(1) / count  # (M, latents)
         error = ((rebuilt - x).square().mean(2) * rows[..., 0]).sum(1) / count[:, 0]  # (M,)
-        weight = c.kl_weight * min(1.0, (epoch + 1) / c.kl_warmup) if c.kl_warmup else c.kl_weight
+        weight = c.kl_weight * ((epochs + 1) / max(1, c.kl_warmup)).clamp(max=1.0)  # (M,)
         total = error + weight * kl.sum(1)
         active = self.active_units(shape.detach(), scale.detach(), rows)
         figures = {"reconstruction": error, "kl": kl.sum(1), "kl_per_dimension": kl, "active_units": active}
@@ -213,7 +224,7 @@ class GammaVAE(NetworkDetector):
             )
 
     def codes(self, recording: Recording) -> np.ndarray:
-        """(V, 2 · latents) float64 codes of a clip's windows: logarithms of the posterior's shapes and scales."""
+        """(V, 2 · latents) float64: for each window the logarithms of the posterior's shapes and scales."""
         return self._codes(self.run(self._windows(recording)))
 
     def score(self, recording: Recording, *, explain: bool = False) -> Evidence:

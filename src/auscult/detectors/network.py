@@ -16,12 +16,13 @@ import numpy as np
 from auscult.corpus import Recording
 from auscult.detectors.base import Config, Detector, Evidence, Progress
 from auscult.detectors.residuals import (
+    COVARIANCES,
     precision_matrix,
     residual_covariances,
     residual_maps,
     residual_scores,
 )
-from auscult.errors import FitError, MissingExtraError, TooShortAudio
+from auscult.errors import FitError, MissingExtraError, OptionError, TooShortAudio
 from auscult.spectrum import context_windows
 
 if TYPE_CHECKING:
@@ -42,6 +43,16 @@ class NetworkConfig(Config):
     covariance: str = "auto"  # auto, exact, float32 (the baseline's), ledoit_wolf
     device: str = "auto"  # auto, cpu, cuda, mps
 
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.context < 1 or not self.learning_rate > 0:
+            raise OptionError("epochs, context and learning_rate must be positive")
+        if self.batch_size < 2:
+            raise OptionError(f"batch_size={self.batch_size}: batch normalisation needs 2 vectors or more")
+        if not 0 <= self.validation < 1:
+            raise OptionError(f"validation={self.validation:g} is a share: from 0 to less than 1")
+        if self.covariance not in COVARIANCES:
+            raise OptionError(f"covariance={self.covariance!r}: choose one of {', '.join(COVARIANCES)}")
+
 
 class NetworkDetector(Detector):
     """A network that rebuilds context windows of log-mel frames."""
@@ -61,9 +72,14 @@ class NetworkDetector(Detector):
         x: torch.Tensor,
         rows: torch.Tensor,
         generators: Sequence[torch.Generator],
-        epoch: int,
+        epochs: torch.Tensor,
     ) -> Loss:
-        """Loss of each machine on x (M, B, width), where ``rows`` (M, B, 1) marks the vectors that count."""
+        """Loss of each machine on x (M, B, width).
+
+        Args:
+            rows: (M, B, 1), 1 for the vectors that count; those come first, the rest fills up the batch.
+            epochs: (M,) the epoch that each machine is in, from 0.
+        """
 
     @abstractmethod
     def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from auscult.errors import DivergedError
+from auscult.errors import DivergedError, OptionError
 
 #: A loss this far out never comes back: log-mels in dB keep a squared error below 1e5.
 DIVERGED = 1e12
@@ -20,7 +20,7 @@ Loss = tuple[Tensor, dict[str, Tensor]]
 
 
 class LossFunction(Protocol):
-    """A detector's loss on one batch of the fleet."""
+    """A detector's loss on one batch of the fleet; ``epochs`` (M,) counts each machine's from 0."""
 
     def __call__(
         self,
@@ -28,7 +28,7 @@ class LossFunction(Protocol):
         x: Tensor,
         rows: Tensor,
         generators: Sequence[torch.Generator],
-        epoch: int,
+        epochs: Tensor,
     ) -> Loss: ...
 
 
@@ -60,9 +60,16 @@ class FleetVectors:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device to train on; ``auto`` takes CUDA, then MPS, then the CPU."""
+    """The device to train on; ``auto`` takes CUDA, then MPS, then the CPU.
+
+    Raises:
+        OptionError: no such device, or not here.
+    """
     if name != "auto":
-        return torch.device(name)
+        try:
+            return torch.empty(0, device=name).device
+        except (RuntimeError, AssertionError) as error:
+            raise OptionError(f"device={name!r} cannot be used here: take auto or cpu") from error
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -111,9 +118,9 @@ def train_fleet(
         network.train()
         current = [next(b) if i not in done else None for i, b in enumerate(batches)]
         index, rows = _pad([None if c is None else c.index for c in current])
-        epoch = max(c.epoch for c in current if c is not None)
+        epochs = torch.tensor([0 if c is None else c.epoch for c in current], device=device)
         optimiser.zero_grad(set_to_none=True)
-        losses, figures = loss(network, windows[index.to(device)], rows.to(device), generators, epoch)
+        losses, figures = loss(network, windows[index.to(device)], rows.to(device), generators, epochs)
         losses.sum().backward()
         optimiser.step()
         for i, batch in enumerate(current):
@@ -122,7 +129,7 @@ def train_fleet(
             books[i].add({"loss": losses[i], **{k: v[i] for k, v in figures.items()}}, len(batch.index))
         ending = {i: c.epoch for i, c in enumerate(current) if c is not None and c.ends_epoch}
         kept_out = [v if i in ending else v[:0] for i, v in enumerate(vectors.validation)]
-        validation = _validate(network, loss, windows, kept_out, generators, epoch)
+        validation = _validate(network, loss, windows, kept_out, generators, epochs)
         for i, its_epoch in ending.items():
             books[i].close({"validation": validation[i]} if i in validation else {})
             if its_epoch + 1 == plan.epochs:
@@ -172,7 +179,7 @@ def _validate(
     windows: Tensor,
     kept_out: Sequence[np.ndarray],
     generators: Sequence[torch.Generator],
-    epoch: int,
+    epochs: Tensor,
 ) -> dict[int, float]:
     """Loss of each machine on the vectors kept out of its training, for logging alone."""
     totals = {i: 0.0 for i, starts in enumerate(kept_out) if len(starts)}
@@ -182,7 +189,7 @@ def _validate(
         parts = [torch.from_numpy(starts[cut : cut + 4096]) for starts in kept_out]
         index, rows = _pad(parts)
         losses, _ = loss(
-            network, windows[index.to(windows.device)], rows.to(windows.device), generators, epoch
+            network, windows[index.to(windows.device)], rows.to(windows.device), generators, epochs
         )
         for i in totals:
             totals[i] += float(losses[i]) * len(parts[i])
