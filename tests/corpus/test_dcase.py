@@ -309,3 +309,22 @@ def test_a_table_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "attributes_00.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(CorpusError, match=r"attributes_00\.csv: attribute table cannot be read"):
         machine_corpus(tmp_path)
+
+
+def test_all_labelled_names_of_the_2023_evaluation_are_read() -> None:
+    reference = os.environ.get("AUSCULT_REFERENCE")
+    if not reference:
+        pytest.skip("AUSCULT_REFERENCE is not set: no ground truth of 2023")
+    anomalies = {}
+    for path in sorted(Path(reference).glob("dcase2023_eval_mse/ground_truth_attributes/*.csv")):
+        rows = [line.split(",") for line in path.read_text().splitlines() if line]
+        hidden = [parse_name(name) for name, _ in rows]
+        labelled = [parse_name(stem) for _, stem in rows]
+        assert all(said and said.domain is None and said.condition is None for said in hidden)
+        assert all(said and said.split == "test" and said.domain and said.attributes for said in labelled)
+        machine = path.name.removeprefix("ground_truth_").removesuffix("_section_00_test.csv")
+        anomalies[machine] = sum(said is not None and said.condition == "anomaly" for said in labelled)
+    assert anomalies == {
+        "ToyDrone": 100, "ToyNscale": 100, "ToyTank": 100, "Vacuum": 100,
+        "bandsaw": 73, "grinder": 57, "shaker": 99,
+    }  # fmt: skip
