@@ -18,7 +18,7 @@ Scored = Sequence[tuple[Labels, np.ndarray]]
 
 @dataclass(frozen=True)
 class Difference:
-    """Harmonic mean of a system less that of the baseline, both averaged over their seeds.
+    """A metric of a system less that of the baseline, both averaged over their seeds.
 
     Attributes:
         machine: the machine, or ``None`` for all together.
@@ -39,13 +39,19 @@ class Difference:
 
 
 def differences(
-    scored: Mapping[str, Mapping[int, Mapping[str, Scored]]], baseline: str, *, resamples: int = 1000
+    scored: Mapping[str, Mapping[int, Mapping[str, Scored]]],
+    baseline: str,
+    *,
+    metric: str = "harmonic_mean",
+    resamples: int = 1000,
 ) -> list[Difference]:
     """Every system against the baseline, for each machine and for all.
 
     Args:
         scored: system to seed to machine to its scored sections.
         baseline: one of the systems; without it there is nothing to compare.
+        metric: ``harmonic_mean`` of all terms, or the harmonic mean over sections of ``auc_source``,
+            ``auc_target`` or ``pauc`` alone.
         resamples: stratified bootstrap resamples, the same for all systems, so that differences are paired.
     """
     if baseline not in scored:
@@ -53,9 +59,9 @@ def differences(
     machines = sorted({m for seeds in scored.values() for one in seeds.values() for m in one})
     found = []
     for group in [*([m] for m in machines), *([machines] if len(machines) > 1 else [])]:
-        ours = _mean_replicates(scored[baseline], group, resamples)
+        ours = _mean_replicates(scored[baseline], group, metric, resamples)
         for system, seeds in scored.items():
-            theirs = _mean_replicates(seeds, group, resamples) if system != baseline else None
+            theirs = _mean_replicates(seeds, group, metric, resamples) if system != baseline else None
             if ours is None or theirs is None:
                 continue
             machine = group[0] if len(group) == 1 else None
@@ -64,7 +70,7 @@ def differences(
 
 
 def _mean_replicates(
-    seeds: Mapping[int, Mapping[str, Scored]], machines: Sequence[str], resamples: int
+    seeds: Mapping[int, Mapping[str, Scored]], machines: Sequence[str], metric: str, resamples: int
 ) -> np.ndarray | None:
     """(1 + R,) harmonic mean over the machines, averaged over the seeds that have all of them."""
     means = []
@@ -76,5 +82,8 @@ def _mean_replicates(
             for place, machine in enumerate(machines)
             for index, (labels, values) in enumerate(by_machine[machine])
         ]
-        means.append(mean_over(official_terms(sections)))
+        if metric == "harmonic_mean":
+            means.append(mean_over(official_terms(sections)))
+        else:
+            means.append(mean_over([section[metric] for section in sections]))
     return np.mean(means, axis=0) if means else None
