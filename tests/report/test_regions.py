@@ -1,0 +1,113 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from auscult.errors import OptionError
+from auscult.report.regions import KEPT, SMALLEST, band_edges, frame_edges, strongest_regions
+from auscult.spectrum import FrontEnd, band_centres
+
+FRONT_END = FrontEnd(n_mels=8, n_fft=256, hop=160)
+
+
+def regions_by_brute_force(map, front_end):
+    """The same by loops alone: smooth, take the strongest bins, flood-fill."""
+    positive = np.maximum(map.astype(float), 0)
+    count, bands = positive.shape
+    smooth = {}
+    for t in range(count):
+        for b in range(bands):
+            near = [
+                positive[min(max(t + i, 0), count - 1), min(max(b + j, 0), bands - 1)]
+                for i in (-1, 0, 1)
+                for j in (-1, 0, 1)
+            ]
+            smooth[t, b] = sum(near) / 9
+    ordered, total, level = sorted(smooth.values(), reverse=True), 0.0, 0.0
+    for level in ordered:
+        total += level
+        if total >= KEPT * sum(ordered) * (1 - 1e-9):
+            break
+    left = {place for place, value in smooth.items() if value >= level * (1 - 1e-9)}
+    found = []
+    while left:
+        grown, edge = set(), [left.pop()]
+        while edge:
+            t, b = edge.pop()
+            grown.add((t, b))
+            near = {(t + i, b + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & left
+            left -= near
+            edge += near
+        share = sum(positive[place] for place in grown) / positive.sum()
+        times, its_bands = [t for t, _ in grown], [b for _, b in grown]
+        seconds, hertz = frame_edges(count, front_end), band_edges(front_end)
+        box = seconds[min(times)], seconds[max(times) + 1], hertz[min(its_bands)], hertz[max(its_bands) + 1]
+        found.append((share, *box))
+    return sorted((f for f in found if f[0] >= SMALLEST), reverse=True)
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.float64, st.tuples(st.integers(1, 12), st.just(8)), elements=st.integers(-3, 9).map(float)))
+def test_regions_equal_brute_force(map):
+    found = strongest_regions(map, FRONT_END, count=100)
+    got = [(r.share, r.start_seconds, r.end_seconds, r.low_hz, r.high_hz) for r in found]
+    want = regions_by_brute_force(map, FRONT_END) if map.max() > 0 else []
+    assert [g[0] for g in got] == sorted((g[0] for g in got), reverse=True)
+    np.testing.assert_allclose(sorted(got), sorted(want), rtol=1e-9)
+
+
+def test_two_bursts_are_found_where_they_are():
+    map = np.zeros((100, 8))
+    map[20:30, 2:4] = 3.0
+    map[60:64, 6:8] = 2.0
+    strong, weak = strongest_regions(map, FRONT_END)
+    frame, edges = 160 / 16000, band_edges(FRONT_END)
+    assert 19 * frame <= strong.start_seconds <= 22 * frame
+    assert 28 * frame <= strong.end_seconds <= 31 * frame
+    assert edges[1] <= strong.low_hz <= edges[3]
+    assert weak.high_hz == 8000.0
+    assert 59 * frame <= weak.start_seconds < weak.end_seconds <= 65 * frame
+    assert strong.share > weak.share
+    assert strong.share + weak.share <= 1
+
+
+def test_count_bounds_the_regions():
+    map = np.zeros((60, 8))
+    map[5::20, 3] = 1.0
+    assert len(strongest_regions(map, FRONT_END, count=2)) == 2
+    assert len(strongest_regions(map, FRONT_END)) == 3
+
+
+def test_nothing_positive_has_no_region():
+    assert strongest_regions(np.full((10, 8), -1.0), FRONT_END) == []
+    assert strongest_regions(np.zeros((10, 8)), FRONT_END) == []
+
+
+def test_an_even_map_is_one_region_that_holds_all():
+    (region,) = strongest_regions(np.ones((10, 8)), FRONT_END)
+    assert region.share == pytest.approx(1.0)
+    assert (region.start_seconds, region.low_hz, region.high_hz) == (0.0, 0.0, 8000.0)
+    assert region.end_seconds == pytest.approx(9.5 * 160 / 16000)
+
+
+def test_band_edges_enclose_their_centres():
+    front_end = FrontEnd(f_min=100.0, f_max=6000.0)
+    edges, centres = band_edges(front_end), band_centres(front_end)
+    assert edges[0] == 100.0
+    assert edges[-1] == 6000.0
+    assert np.all(edges[:-1] < centres)
+    assert np.all(centres < edges[1:])
+
+
+@pytest.mark.parametrize("map", [np.ones((10, 7)), np.ones(8), np.ones((0, 8)), np.full((4, 8), np.nan)])
+def test_a_map_that_does_not_fit_is_refused(map):
+    with pytest.raises(OptionError):
+        strongest_regions(map, FRONT_END)
+
+
+def test_a_region_reads_as_a_sentence():
+    map = np.zeros((100, 8))
+    map[20:30, 2:4] = 3.0
+    assert " s, " in str(strongest_regions(map, FRONT_END)[0])
+    assert " Hz: " in str(strongest_regions(map, FRONT_END)[0])
