@@ -125,7 +125,8 @@ def rows_of(counts: list[Count]) -> list[list[str]]:
             clips = members[0].clips
             mean = sum(a or 0 for a, _ in known) / len(known)
             interval = proportion_interval(round(mean), clips)
-            cells.append(f"{100 * mean / clips:.0f} [{100 * interval.low:.0f}, {100 * interval.high:.0f}]")
+            low, high = 100 * (interval.low or 0.0), 100 * (interval.high or 0.0)
+            cells.append(f"{100 * mean / clips:.0f} [{low:.0f}, {high:.0f}]")
         rows.append([*key, str(members[0].clips), *cells])
     return rows
 

@@ -1,0 +1,87 @@
+"""Does our autoencoder agree with the official one? Ten seeds of each on the real motor, compared by a test.
+
+    python -m bench.agreement -o results/agreement [--jobs 2]
+
+The official code's harmonic means (AUC source, AUC target, pAUC; 100 epochs; seeds 13711 and 1 to 9) were
+measured once on the same clips (``AUSCULT_REAL_DATA``/bldc) and stand below as data. Seeds do not match
+between the two programs, so the two samples of ten are compared by Welch's t-test, and by Mann and Whitney's,
+both two-sided. Writes its table into docs/reproduction.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from statistics import fmean, stdev
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run side by side, one core each
+
+import joblib
+import numpy as np
+
+from auscult.benchmark.stage import Entry, MachineData, run_stage
+from auscult.evaluation import evaluate_scores
+from bench.markdown import table, this_machine, write_section
+
+SEEDS = (13711, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+OFFICIAL = {
+    "mse": (0.747, 0.741, 0.900, 0.961, 0.730, 0.527, 0.747, 0.922, 0.914, 0.764),
+    "mahalanobis": (0.682, 0.624, 0.721, 0.694, 0.687, 0.620, 0.667, 0.614, 0.614, 0.679),
+}
+
+
+def harmonic_means(folder: str, output: Path, seed: int) -> dict[str, float]:
+    """Of one fit with the official settings, by score."""
+    machine = MachineData("BrushlessMotor", folder)
+    stage = run_stage(output / f"seed{seed}", machine, Entry("autoencoder"), seed, {})
+    return {
+        name: evaluate_scores(stage.clips, stage.scores[name], resamples=0).overall.harmonic_mean.value
+        for name in OFFICIAL
+    }
+
+
+def main() -> None:
+    """Fits what is missing, tests, writes the table."""
+    from scipy.stats import mannwhitneyu, t, ttest_ind
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("-o", "--output", default="results/agreement", help="folder for the fits")
+    parser.add_argument("--jobs", type=int, default=2, help="fits at a time, one core each")
+    args = parser.parse_args()
+    root = os.environ.get("AUSCULT_REAL_DATA")
+    if not root:
+        sys.exit("set AUSCULT_REAL_DATA to the folder that holds bldc/")
+    folder = str(Path(root) / "bldc" / "BrushlessMotor")
+    parallel = joblib.Parallel(n_jobs=args.jobs)
+    ours = parallel(joblib.delayed(harmonic_means)(folder, Path(args.output), seed) for seed in SEEDS)
+    rows = []
+    for score, official in OFFICIAL.items():
+        mine = [one[score] for one in ours]
+        difference = fmean(mine) - fmean(official)
+        welch = ttest_ind(mine, official, equal_var=False)
+        reach = t.ppf(0.975, welch.df) * float(
+            np.sqrt(np.var(mine, ddof=1) / 10 + np.var(official, ddof=1) / 10)
+        )
+        rows.append(
+            [
+                score,
+                f"{100 * fmean(official):.1f} ± {100 * stdev(official):.1f}",
+                f"{100 * fmean(mine):.1f} ± {100 * stdev(mine):.1f}",
+                f"{100 * difference:+.1f} [{100 * (difference - reach):+.1f}, {100 * (difference + reach):+.1f}]",
+                f"{welch.pvalue:.2f}",
+                f"{mannwhitneyu(mine, official).pvalue:.2f}",
+                " ".join(f"{v:.3f}" for v in mine),
+            ]
+        )
+    header = ["score", "official", "ours", "difference", "Welch p", "Mann–Whitney p", "our seeds 13711, 1–9"]
+    text = f"{table(header, rows)}\n\nMeasured on {this_machine()}."
+    write_section("reproduction.md", "bench.agreement", text)
+    print(text)
+
+
+if __name__ == "__main__":
+    main()
