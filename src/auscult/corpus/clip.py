@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Literal, overload
 
 Split = Literal["train", "test", "supplemental"]
@@ -35,7 +34,7 @@ class Clip:
     split: Split | None = None
     domain: Domain | None = None
     condition: Condition | None = None
-    attributes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    attributes: Mapping[str, str] = field(default_factory=dict)
     raw_attributes: str | None = None
     recording: str | None = None
 
