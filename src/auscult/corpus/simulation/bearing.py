@@ -21,7 +21,7 @@ class Bearing(Machine):
     target = ({"spd": "900", "mic": "2"}, {"spd": "1200", "mic": "2"})
     fault_levels: ClassVar[Mapping[str, float]] = {"outer_race": -12.0, "imbalance": -11.0, "rubbing": -11.0}
     noise_level = -6.0
-    microphone_ripple = 2.0
+    microphone_ripple = 1.6
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.balls = int(rng.integers(7, 11))

@@ -44,8 +44,8 @@ def colour(rng: np.random.Generator, frequencies: np.ndarray, ripple: float) -> 
         As ``frequencies``, float32.
     """
     octaves = np.log2(np.maximum(frequencies, 60.0) / 60.0)
-    decibels = np.interp(octaves, np.arange(13), rng.normal(0, ripple, 13))
-    return (10.0 ** (decibels / 20.0)).astype(np.float32)
+    decibels = np.interp(octaves, np.arange(13), rng.normal(0, ripple, 13)).astype(np.float32)
+    return 10.0 ** (decibels / np.float32(20.0))
 
 
 def microphone_gain(rng: np.random.Generator, frequencies: np.ndarray, ripple: float) -> np.ndarray:

@@ -19,7 +19,7 @@ class Valve(Machine):
     type = "valve"
     source = ({"pat": "1", "noise": "1"}, {"pat": "2", "noise": "1"})
     target = ({"pat": "1", "noise": "2"}, {"pat": "2", "noise": "2"})
-    fault_levels: ClassVar[Mapping[str, float]] = {"sticking_stroke": 0.0, "leak": -26.0}
+    fault_levels: ClassVar[Mapping[str, float]] = {"sticking_stroke": 0.0, "leak": -33.0}
     noise_level = -8.0
     factory: ClassVar[Mapping[str, tuple[float, float]]] = {"1": (-5.0, 0.05), "2": (-3.5, 0.2)}
 
@@ -52,7 +52,7 @@ class Valve(Machine):
         width = period * self.open_share
         drag = np.zeros(take.samples, np.float32)
         for start, end in zip(opening[stuck], (opening + late)[stuck], strict=True):
-            drag[take.span(start, end)] = 0.5 * self.air_level * severity
+            drag[take.span(start, end)] = 0.15 * self.air_level * severity
         scrape = drag * shaped_noise(take, chance, band(take.frequencies, 800, 3000))
         return Sound(
             rest=self._strokes(take, air, opening[~stuck], strength[~stuck], width),
