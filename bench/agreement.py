@@ -63,15 +63,16 @@ def main() -> None:
         mine = [one[score] for one in ours]
         difference = fmean(mine) - fmean(official)
         welch = ttest_ind(mine, official, equal_var=False)
-        reach = t.ppf(0.975, welch.df) * float(
-            np.sqrt(np.var(mine, ddof=1) / 10 + np.var(official, ddof=1) / 10)
-        )
+        variance = np.var(mine, ddof=1) / len(mine) + np.var(official, ddof=1) / len(official)
+        variance = np.var(mine, ddof=1) / len(mine) + np.var(official, ddof=1) / len(official)
+        reach = t.ppf(0.975, welch.df) * float(np.sqrt(variance))
+        low, high = 100 * (difference - reach), 100 * (difference + reach)
         rows.append(
             [
                 score,
                 f"{100 * fmean(official):.1f} ± {100 * stdev(official):.1f}",
                 f"{100 * fmean(mine):.1f} ± {100 * stdev(mine):.1f}",
-                f"{100 * difference:+.1f} [{100 * (difference - reach):+.1f}, {100 * (difference + reach):+.1f}]",
+                f"{100 * difference:+.1f} [{low:+.1f}, {high:+.1f}]",
                 f"{welch.pvalue:.2f}",
                 f"{mannwhitneyu(mine, official).pvalue:.2f}",
                 " ".join(f"{v:.3f}" for v in mine),
