@@ -234,7 +234,7 @@ class _Splits:
             if progress:
                 progress("features", done + 1, len(unique), {})
         lengths = [len(s) for s in spectra]
-        firsts = dict(zip(map(id, unique), np.cumsum([0, *lengths[:-1]]), strict=True))
+        firsts = dict(zip(map(id, unique), np.cumsum([0, *lengths])[:-1], strict=True))
         counts = {id(r): length - config.context + 1 for r, length in zip(unique, lengths, strict=True)}
         self.frames = (
             np.concatenate(spectra) if spectra else np.empty((0, config.front_end.n_mels), np.float32)

@@ -114,6 +114,7 @@ def precision_matrix(sums: ResidualCovariance, how: str) -> tuple[np.ndarray, di
         raise OptionError(
             f"covariance={how!r}: the covariance of the residuals has no inverse; take 'auto'"
         ) from error
+    condition = min(condition, np.finfo(np.float64).max.item())  # JSON knows no infinity
     return inverse.astype(np.float64), {"condition": condition, "shrinkage": weight}
 
 

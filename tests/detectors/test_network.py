@@ -1,0 +1,186 @@
+"""Sizes of the two networks, layer by layer, and what all networks share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from auscult.corpus import Clip, Recording
+from auscult.detectors import detector_type
+from auscult.detectors.options import make_config
+from auscult.errors import FitError, OptionError, TooShortAudio
+from auscult.sound import Waveform
+from auscult.spectrum import FrontEnd
+
+SMALL = {"sample_rate": 8000, "n_mels": 8, "n_fft": 512, "hop": 256, "hidden": 8, "epochs": 2}
+
+
+def build(name: str) -> torch.nn.ModuleDict:
+    return detector_type(name)().build([torch.Generator().manual_seed(0)])
+
+
+def widths(network: torch.nn.ModuleDict) -> dict[str, list[tuple[int, int]]]:
+    """Name of each part to the widths of its linear layers."""
+    parts = {}
+    for name, part in network.items():
+        linears = part.linears if hasattr(part, "linears") else [part]
+        parts[name] = [tuple(layer.weight.shape[1:]) for layer in linears]
+    return parts
+
+
+def recording(seconds: float, seed: int = 0, domain: str | None = None) -> Recording:
+    noise = np.random.default_rng(seed).standard_normal(round(seconds * 8000)).astype(np.float32)
+    return Recording(Clip(f"{seed}.wav", domain=domain), lambda: Waveform(0.1 * noise, 8000))
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("autoencoder", 267_928), ("gamma_vae", 268_944)])
+def test_parameters(name, parameters):
+    assert sum(p.numel() for p in build(name).parameters()) == parameters
+
+
+def test_layers_of_the_baseline():
+    network = build("autoencoder")
+    hidden = [(128, 128)] * 3
+    assert widths(network) == {
+        "layers": [(640, 128), *hidden, (128, 8), (8, 128), *hidden],
+        "rebuild": [(128, 640)],
+    }
+    norms = network["layers"].norms
+    assert [norm.scale.shape[2] for norm in norms] == [128] * 4 + [8] + [128] * 4
+    assert {(norm.momentum, norm.eps) for norm in norms} == {(0.01, 1e-3)}
+
+
+def test_layers_of_the_gamma_vae():
+    hidden = [(128, 128)] * 3
+    assert widths(build("gamma_vae")) == {
+        "encoder": [(640, 128), *hidden],
+        "fc_mu": [(128, 8)],
+        "fc_var": [(128, 8)],
+        "decoder": [(8, 128), *hidden],
+        "rebuild": [(128, 640)],
+    }
+
+
+def test_the_settings_are_the_baselines():
+    config = detector_type("autoencoder")().config
+    assert (config.epochs, config.batch_size, config.learning_rate, config.context) == (100, 256, 1e-3, 5)
+    assert (config.seed, config.validation) == (13711, 0.1)
+    assert config.front_end == FrontEnd(16000, 1024, 512, 128, 0.0, None, 2.220446e-16)
+
+
+def test_a_window_is_five_frames_oldest_first():
+    kind = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
+    clip = recording(1.0)
+    frames, windows = clip.log_mel(kind.config.front_end), kind._windows(clip)
+    assert windows.shape == (len(frames) - 4, 40)
+    np.testing.assert_array_equal(windows[3], frames[3:8].ravel())
+
+
+def test_minimum_samples_is_exactly_one_window():
+    kind = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
+    needed = kind.minimum_samples()
+    assert len(kind._windows(recording(needed / 8000))) == 1
+    with pytest.raises(TooShortAudio, match=r"0\.wav: .*0\.128 s"):
+        kind._windows(recording((needed - 1) / 8000))
+
+
+def test_a_tenth_of_the_vectors_is_kept_out_of_training(monkeypatch):
+    from auscult.detectors.learning import training
+
+    seen = []
+
+    def stop(build, loss, vectors, *_, **__):
+        seen.append(vectors)
+        raise FitError("enough seen")
+
+    monkeypatch.setattr(training, "train_fleet", stop)
+    recordings = [recording(1.0, seed) for seed in range(4)]  # 28 windows each
+    for share, kept in ((0.1, 11), (0.0, 0)):
+        kind = detector_type("autoencoder")(
+            make_config("autoencoder", settings={**SMALL, "validation": share})
+        )
+        with pytest.raises(FitError, match="enough seen"):
+            kind.fit(recordings)
+        train, validation = seen[-1].train[0], seen[-1].validation[0]
+        assert (len(train), len(validation)) == (112 - kept, kept)
+        starts = sorted([*train, *validation])
+        assert starts == [32 * clip + i for clip in range(4) for i in range(28)], "no window spans two clips"
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "gamma_vae"])
+def test_too_little_to_learn_from(name):
+    kind = detector_type(name)(make_config(name, settings=SMALL))
+    for recordings in ([], [recording(0.05)], [recording(kind.minimum_samples() / 8000)]):
+        with pytest.raises(FitError, match="at least 2 are needed"):
+            kind.fit(recordings)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 1),
+        ("learning_rate", 0.0),
+        ("context", 0),
+        ("validation", 1.0),
+        ("validation", -0.1),
+        ("covariance", "pretty"),
+        ("hidden", 0),
+    ],
+)
+@pytest.mark.parametrize("name", ["autoencoder", "gamma_vae"])
+def test_values_that_cannot_train_are_refused_at_once(name, option, value):
+    with pytest.raises(OptionError, match=option):
+        make_config(name, settings={option: value})
+
+
+def test_a_device_that_is_not_there():
+    kind = detector_type("autoencoder")(make_config("autoencoder", settings={**SMALL, "device": "abacus"}))
+    with pytest.raises(OptionError, match="abacus"):
+        kind.fit([recording(1.0)])
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A fleet of two: the second hears two domains and takes Ledoit and Wolf's covariance."""
+    kinds = [detector_type("autoencoder")(make_config("autoencoder", settings=SMALL)) for _ in range(2)]
+    kinds[1].config.seed = 2
+    recordings = [recording(1.0, seed, "target" if seed == 3 else "source") for seed in range(4)]
+    type(kinds[0]).fit_fleet(kinds, [recordings[:3], recordings])
+    return kinds, recordings
+
+
+def test_without_target_clips_the_source_serves_for_both(fitted):
+    (first, second), _ = fitted
+    np.testing.assert_array_equal(first.arrays["precision_source"], first.arrays["precision_target"])
+    assert not np.allclose(second.arrays["precision_source"], second.arrays["precision_target"])
+
+
+def test_the_covariance_is_of_the_training_vectors_in_the_baselines_batches(fitted):
+    """One batch holds all vectors here, so it can be worked out by hand."""
+    (first, _), recordings = fitted
+    windows = np.concatenate([first._windows(r) for r in recordings[:3]])  # 84
+    order = np.random.default_rng([first.config.seed, 10]).permutation(84)
+    x = windows[np.sort(order[8:])]  # a tenth is kept out
+    residual = (first.run(x)["rebuilt"] - x).reshape(-1, 8).astype(np.float64)
+    centred = residual - residual.mean(axis=0)
+    covariance = centred.T @ centred / (len(x) - 1)
+    np.testing.assert_allclose(first.arrays["precision_source"] @ covariance, np.eye(8), atol=1e-5)
+
+
+def test_facts_tell_what_happened(fitted):
+    for kind in fitted[0]:
+        assert [epoch["epoch"] for epoch in kind.facts["history"]] == [1, 2]
+        assert {"loss", "validation"} <= set(kind.facts["history"][0])
+        assert kind.facts["covariance_source"]["condition"] >= 1
+        assert kind.parameters == sum(p.numel() for p in kind.build([torch.Generator()]).parameters())
+
+
+def test_a_network_set_anew_is_the_one_that_runs(fitted):
+    (first, second), recordings = fitted
+    copy = type(first)(first.config)
+    copy.arrays, copy.facts = dict(first.arrays), first.facts
+    assert copy.score(recordings[0]).scores == first.score(recordings[0]).scores
+    copy.arrays = dict(second.arrays)
+    assert copy.score(recordings[0]).scores == second.score(recordings[0]).scores
