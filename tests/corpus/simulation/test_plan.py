@@ -54,8 +54,6 @@ def test_every_fault_comes_as_often_at_every_severity(machine):
 
 def test_three_target_clips_show_all_operations_of_the_target_domain():
     for machine in TYPES:
-        plans = plan_clips(machine, (0, machine.type), 10, 0)
-        assert {p.operation["mic" if "mic" in p.operation else next(iter(p.operation))] for p in plans}
         shown = [p.operation for p in plan_clips(machine, (0, machine.type), 10, 0) if p.domain == "target"]
         assert all(operation in shown for operation in machine.target)
 

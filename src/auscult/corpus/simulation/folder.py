@@ -62,7 +62,7 @@ def simulate(
         clips: training clips a machine, both domains together.
         test_clips: test clips of each domain and condition (four times as many a machine).
         seed: chooses units, rooms and clips.
-        seconds: length of a clip.
+        seconds: length of a clip, at least 2: one cycle of the slowest machine.
         sample_rate: Hz.
         progress: told the machine's name, clips done, clips in all.
 
@@ -79,11 +79,11 @@ def simulate(
         clips < 4
         or test_clips < 0
         or seed < 0
-        or not 0.5 <= seconds <= 600
+        or not 2 <= seconds <= 600
         or not 4000 <= sample_rate <= 384000
     ):
         raise OptionError(
-            "a simulation needs clips ≥ 4, test_clips ≥ 0, seed ≥ 0, seconds 0.5–600 and sample_rate "
+            "a simulation needs clips ≥ 4, test_clips ≥ 0, seed ≥ 0, seconds 2–600 and sample_rate "
             f"4000–384000 Hz, not {clips=} {test_clips=} {seed=} {seconds=} {sample_rate=}"
         )
     settings = {
@@ -126,6 +126,9 @@ def machine_names(machines: int | Sequence[str]) -> list[str]:
 
 def load_mask(clip_path: str | PathLike[str]) -> np.ndarray:
     """Where the fault of a simulated clip is louder than all the rest.
+
+    The fault's own share is what the clip gains and loses by it, through room and microphone; the rest
+    is all that it leaves alone, noise included. A stroke that fails to come is thus marked as well.
 
     Args:
         clip_path: an anomalous test clip, ``<machine>/test/<stem>.wav``.
