@@ -17,6 +17,7 @@ from auscult.evaluation import (
     write_results,
 )
 from auscult.evaluation.results import COLUMNS
+from auscult.evaluation.table import OVERALL
 
 
 def _result(machine="fan", seed=0, source=0.8, target=0.6, pauc=0.5, **more):
@@ -40,8 +41,9 @@ def _result(machine="fan", seed=0, source=0.8, target=0.6, pauc=0.5, **more):
 
 
 def _cells(table, machine, metric):
-    (row,) = [row for row in table.rows if row[:2] == (machine, metric)]
-    return row[2:]
+    """The figures of one machine and metric, a system after the other."""
+    place = table.header.index(metric)
+    return tuple(row[place] for row in table.rows if row[0] == machine)
 
 
 def test_results_come_back_as_they_went(tmp_path):
@@ -99,11 +101,14 @@ def test_results_that_cannot_be_read_or_written(tmp_path):
 
 def test_one_seed_shows_percent_without_spread():
     table = results_table([_result(), _result("pump", source=0.9, target=0.7, pauc=0.55)])
-    assert table.header == ("machine", "metric", "gamma_vae:mse")
+    assert table.header == ("machine", "system", "AUC-s", "AUC-t", "pAUC", "harmonic mean")
+    assert [row[1] for row in table.rows] == ["gamma_vae:mse"] * 3
     assert _cells(table, "fan", "AUC-s") == ("80.00",)
     assert _cells(table, "pump", "pAUC") == ("55.00",)
-    assert _cells(table, "harmonic mean", "AUC-t") == (f"{100 * hmean([0.6, 0.7]):.2f}",)
-    assert _cells(table, "harmonic mean", "all") == (f"{100 * hmean([0.8, 0.6, 0.5, 0.9, 0.7, 0.55]):.2f}",)
+    assert _cells(table, "fan", "harmonic mean") == (f"{100 * hmean([0.8, 0.6, 0.5]):.2f}",)
+    assert _cells(table, OVERALL, "AUC-t") == (f"{100 * hmean([0.6, 0.7]):.2f}",)
+    overall = hmean([0.8, 0.6, 0.5, 0.9, 0.7, 0.55])
+    assert _cells(table, OVERALL, "harmonic mean") == (f"{100 * overall:.2f}",)
 
 
 def test_several_seeds_show_mean_and_standard_deviation():
@@ -114,43 +119,46 @@ def test_several_seeds_show_mean_and_standard_deviation():
     table = results_table(results)
     assert _cells(table, "fan", "AUC-s") == (f"75.00 ± {100 * stdev([0.8, 0.7]):.2f}",)
     means = [hmean([0.8, 0.5]), hmean([0.7, 0.6])]  # within a seed first
-    assert _cells(table, "harmonic mean", "AUC-s") == (
-        f"{100 * fmean(means):.2f} ± {100 * stdev(means):.2f}",
-    )
+    assert _cells(table, OVERALL, "AUC-s") == (f"{100 * fmean(means):.2f} ± {100 * stdev(means):.2f}",)
     assert "over seeds (2 of them)" in table.notes[0]
 
 
 def test_a_machine_that_lacks_is_not_averaged_over_in_silence():
     table = results_table([_result(), _result("pump"), _result(detector="autoencoder")])
-    assert table.header[2:] == ("gamma_vae:mse", "autoencoder:mse")
-    assert _cells(table, "pump", "AUC-s") == ("80.00", "–")
-    assert _cells(table, "harmonic mean", "all")[1] == "–"
+    assert _cells(table, "fan", "system") == ("gamma_vae:mse", "autoencoder:mse")
+    assert _cells(table, "pump", "system") == ("gamma_vae:mse",)
+    assert _cells(table, OVERALL, "system") == ("gamma_vae:mse", "autoencoder:mse")
+    assert _cells(table, OVERALL, "harmonic mean")[1] == "–"
     assert "autoencoder:mse, seed 0: no result for pump, so not in its harmonic means." in table.notes
 
 
 def test_machines_without_domains_add_what_they_have():
     table = results_table([_result(target=None), _result("pump")])
-    assert not [row for row in table.rows if row[:2] == ("fan", "AUC-t")]
-    assert _cells(table, "harmonic mean", "all") == (f"{100 * hmean([0.8, 0.5, 0.8, 0.6, 0.5]):.2f}",)
-    alone = results_table([_result(target=None)])
-    assert [row[1] for row in alone.rows] == ["AUC-s", "pAUC", "AUC-s", "pAUC", "all"]
+    assert _cells(table, "fan", "AUC-t") == ("–",)
+    expected = f"{100 * hmean([0.8, 0.5, 0.8, 0.6, 0.5]):.2f}"
+    assert _cells(table, OVERALL, "harmonic mean") == (expected,)
+
+
+def test_one_machine_alone_has_no_rows_over_all_machines():
+    assert {row[0] for row in results_table([_result()]).rows} == {"fan"}
 
 
 def test_sections_are_named_where_there_are_several():
     table = results_table([_result(section="00"), _result(section="01")])
-    assert {row[0] for row in table.rows} == {"fan 00", "fan 01", "harmonic mean"}
+    assert {row[0] for row in table.rows} == {"fan 00", "fan 01", OVERALL}
 
 
 def test_text_is_aligned_and_markdown_is_a_table():
     table = results_table([_result(), _result("a long name"), _result(detector="x|y", score="")])
     lines = table.to_text().splitlines()
-    body = [line for line in lines if "AUC" in line]
-    assert len({len(line) for line in body}) == 1
-    assert lines[0].split() == ["machine", "metric", "gamma_vae", "x|y"]
-    assert lines[1].split() == ["mse"]
+    assert len({len(line) for line in lines if "gamma_vae" in line}) == 1
+    assert lines[0].split() == ["machine", "system", "AUC-s", "AUC-t", "pAUC", "harmonic", "mean"]
+    assert sum(line.startswith("fan") for line in lines) == 1  # a machine is named once, on its first line
+    assert sum(line.startswith("─") for line in lines) == 3
     markdown = table.to_markdown().splitlines()
-    assert markdown[0] == "| machine | metric | gamma_vae:mse | x\\|y |"
-    assert markdown[1] == "| --- | --- | ---: | ---: |"
+    assert markdown[0] == "| machine | system | AUC-s | AUC-t | pAUC | harmonic mean |"
+    assert markdown[1] == "| --- | --- | ---: | ---: | ---: | ---: |"
+    assert "| fan | x\\|y |" in "\n".join(markdown)
     assert len(markdown) == 2 + len(table.rows) + 1 + len(table.notes)
 
 
@@ -162,8 +170,11 @@ def test_the_published_table_has_the_published_means():
     results = published_results()
     assert len(results) == 14
     table = results_table(results)
-    assert table.header[2:] == ("published autoencoder:mahalanobis", "published gamma_vae:mahalanobis")
-    assert _cells(table, "harmonic mean", "all") == ("54.97", "54.49")
-    assert _cells(table, "harmonic mean", "AUC-t") == ("49.44", "50.00")
+    assert _cells(table, "fan", "system") == (
+        "published autoencoder:mahalanobis",
+        "published gamma_vae:mahalanobis",
+    )
+    assert _cells(table, OVERALL, "harmonic mean") == ("54.97", "54.49")
+    assert _cells(table, OVERALL, "AUC-t") == ("49.44", "50.00")
     assert _cells(table, "gearbox", "AUC-s") == ("80.40", "78.28")
     assert PUBLISHED_MACHINES == ("ToyCar", "ToyTrain", "bearing", "fan", "gearbox", "slider", "valve")

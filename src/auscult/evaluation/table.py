@@ -1,4 +1,4 @@
-"""Results as the table that papers of the field print: machines down, detectors across, in percent."""
+"""Results as the table that papers of the field print, in percent: systems down, so that any number fits."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ METRICS = (("auc_source", "AUC-s"), ("auc_target", "AUC-t"), ("pauc", "pAUC"))
 #: Stands where there is no figure.
 NONE = "–"
 
+#: Stands in place of a machine's name before figures over all machines.
+OVERALL = "all machines"
+
 
 @dataclass(frozen=True)
 class Table:
@@ -25,18 +28,15 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def to_text(self) -> str:
-        """Aligned columns for a terminal: names to the left, figures to the right.
-
-        ``detector:score`` stands on two lines, so that more columns fit.
-        """
-        heads = [
-            tuple(title.partition(":")[0] for title in self.header),
-            tuple(title.partition(":")[2] for title in self.header),
-        ]
-        widths = [max(_width(row[i]) for row in (*heads, *self.rows)) for i in range(len(self.header))]
-        lines = [_aligned(head, widths) for head in heads if any(head)]
-        lines.append("  ".join("─" * width for width in widths))
-        lines += [_aligned(row, widths) for row in self.rows]
+        """Aligned columns for a terminal, names to the left, figures to the right, each machine under a line."""
+        widths = [max(_width(row[i]) for row in (self.header, *self.rows)) for i in range(len(self.header))]
+        ruler = "  ".join("─" * width for width in widths)
+        lines, above = [_aligned(self.header, widths)], None
+        for row in self.rows:
+            if row[0] != above:
+                lines.append(ruler)
+            lines.append(_aligned((row[0] if row[0] != above else "", *row[1:]), widths))
+            above = row[0]
         return "\n".join([*lines, *self.notes]) + "\n"
 
     def to_markdown(self) -> str:
@@ -50,20 +50,20 @@ class Table:
         return "\n".join(lines + notes) + "\n"
 
 
-#: The first columns, machine and metric, hold names; the rest figures.
+#: The first columns, machine and system, hold names; the rest figures.
 _NAMES = 2
 
 
 def results_table(results: Sequence[Result]) -> Table:
-    """AUC-source, AUC-target and pAUC of each machine, then harmonic means over machines; in percent.
+    """AUC-source, AUC-target, pAUC and their harmonic mean of each machine and system, and over machines.
 
-    A column for each ``detector:score`` in order of appearance. Over several seeds a figure is the mean ±
-    the standard deviation (n − 1) over seeds; a harmonic mean over machines is taken within each seed
-    first. It is left out (–) for a seed that lacks one of the machines, since means over different
-    machines do not compare; a note says so. Machines without domains have no AUC-target and add only what
-    they have.
+    A row for each machine and ``detector:score``, in order of appearance; below them, where there are
+    several machines, a row for each system with the harmonic means over machines. Over several seeds a
+    figure is the mean ± the standard deviation (n − 1) over seeds; a harmonic mean is taken within each
+    seed first. It is left out (–) for a seed that lacks one of the machines, since means over different
+    machines do not compare; a note says so. Machines without domains have no AUC-target and add only what they have.
     """
-    columns = list(dict.fromkeys(result.column for result in results))
+    systems = list(dict.fromkeys(result.column for result in results))
     several_sections = len({(r.machine, r.section) for r in results}) > len({r.machine for r in results})
 
     def name_of(result: Result) -> str:
@@ -71,19 +71,19 @@ def results_table(results: Sequence[Result]) -> Table:
 
     machines = list(dict.fromkeys(name_of(result) for result in results))
     found = {(name_of(result), result.column, result.seed): result for result in results}
-    seeds = {c: sorted({seed for _, column, seed in found if column == c}) for c in columns}
-
-    rows = []
-    for machine in machines:
-        for field, title in METRICS:
-            cells = [_cell(_values(found, [machine], column, seeds[column], [field])) for column in columns]
-            if any(cell != NONE for cell in cells):
-                rows.append((machine, title, *cells))
-    for fields, title in [([f], t) for f, t in METRICS] + [([f for f, _ in METRICS], "all")]:
-        cells = [_cell(_values(found, machines, column, seeds[column], fields)) for column in columns]
-        if any(cell != NONE for cell in cells):
-            rows.append(("harmonic mean", title, *cells))
-    return Table(("machine", "metric", *columns), tuple(rows), tuple(_notes(found, machines, seeds)))
+    seeds = {c: sorted({seed for _, column, seed in found if column == c}) for c in systems}
+    columns = [[field] for field, _ in METRICS] + [[field for field, _ in METRICS]]
+    groups = [(machine, [machine]) for machine in machines]
+    if len(machines) > 1:
+        groups.append((OVERALL, machines))
+    rows = [
+        (name, system, *(_cell(_values(found, group, system, seeds[system], fields)) for fields in columns))
+        for name, group in groups
+        for system in systems
+    ]
+    rows = [row for row in rows if row[0] == OVERALL or any(cell != NONE for cell in row[_NAMES:])]
+    header = ("machine", "system", *(title for _, title in METRICS), "harmonic mean")
+    return Table(header, tuple(rows), tuple(_notes(found, machines, seeds)))
 
 
 def _values(
