@@ -28,7 +28,7 @@ class Table:
     notes: tuple[str, ...] = ()
 
     def to_text(self) -> str:
-        """Aligned columns for a terminal, names to the left, figures to the right, each machine under a line."""
+        """Aligned columns for a terminal, names to the left, figures to the right."""
         widths = [max(_width(row[i]) for row in (self.header, *self.rows)) for i in range(len(self.header))]
         ruler = "  ".join("─" * width for width in widths)
         lines, above = [_aligned(self.header, widths)], None
@@ -61,7 +61,8 @@ def results_table(results: Sequence[Result]) -> Table:
     several machines, a row for each system with the harmonic means over machines. Over several seeds a
     figure is the mean ± the standard deviation (n − 1) over seeds; a harmonic mean is taken within each
     seed first. It is left out (–) for a seed that lacks one of the machines, since means over different
-    machines do not compare; a note says so. Machines without domains have no AUC-target and add only what they have.
+    machines do not compare; a note says so. Machines without domains have no AUC-target and add only
+    what they have.
     """
     systems = list(dict.fromkeys(result.column for result in results))
     several_sections = len({(r.machine, r.section) for r in results}) > len({r.machine for r in results})
