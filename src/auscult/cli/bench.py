@@ -1,0 +1,143 @@
+"""``auscult bench``: detectors compared on many machines, in one table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from auscult.cli import text
+from auscult.cli.options import json_option, names_from, quiet_option, settings_from, training_options
+from auscult.cli.progress import shown_progress
+from auscult.errors import OptionError
+
+FAILED, SOME_FAILED = 1, 4
+
+
+@click.command("bench", short_help="Compare detectors on many machines in one table.")
+@click.argument("root", metavar="ROOT", type=click.Path())
+@click.option(
+    "--detectors",
+    default="autoencoder,gamma_vae",
+    show_default=True,
+    metavar="NAMES",
+    help="Which detectors, each with all its presets; gamma_vae@seed is one preset alone; all is all.",
+)
+@click.option(
+    "--seeds",
+    default="1",
+    show_default=True,
+    metavar="N|LIST",
+    help="How many seeds, 3 for 0, 1 and 2; or which, with commas: 13711,1 or 13711, for one.",
+)
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Folder for the results; a bench that was stopped goes on where it was.",
+)
+@click.option("--machines", metavar="NAMES", help="Some machines only, separated by commas.")
+@click.option(
+    "--scores",
+    "others",
+    multiple=True,
+    metavar="NAME=DIR",
+    help="Another system's score files, for the same table; may be repeated.",
+)
+@training_options
+@click.option(
+    "--channel",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Channel of files with several, from 0.",
+)
+@json_option
+@quiet_option
+def command(
+    root: str,
+    detectors: str,
+    seeds: str,
+    output: str,
+    machines: str | None,
+    others: tuple[str, ...],
+    pairs: tuple[str, ...],
+    epochs: int | None,
+    device: str | None,
+    channel: int,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Fit and score detectors on every machine in ROOT, and compare them in one table.
+
+    ROOT is a DCASE data root, or any folder of machine folders with train/ and test/. Every score of a
+    detector has its own column.
+    """
+    wanted = names_from(detectors) or []
+    chosen_seeds, other_folders = _seeds(seeds), _other_folders(others)
+    settings = settings_from(pairs, epochs=epochs, device=device)
+
+    from auscult.benchmark import run_bench
+    from auscult.detectors import DETECTORS
+
+    with shown_progress(quiet=quiet) as progress:
+        result = run_bench(
+            root,
+            detectors=list(DETECTORS) if wanted == ["all"] else wanted,
+            seeds=chosen_seeds,
+            output=Path(output),
+            machines=names_from(machines),
+            score_folders=other_folders,
+            settings=settings,
+            channel=channel,
+            progress=progress,
+        )
+    if as_json:
+        text.print_json(
+            {
+                "output": output,
+                "results": [vars(row) for row in result.results],
+                "differences": [difference.to_json() for difference in result.differences],
+                "failures": result.failures,
+                "notes": result.notes,
+            }
+        )
+    else:
+        click.echo(result.text)
+        click.echo(f"\nresults.csv, results.json and scores/ are in {output}")
+    for failure in result.failures:
+        text.note(
+            f"Error: {failure['machine']} {failure['detector']} seed {failure['seed']}: {failure['error']}"
+        )
+    if result.failures:
+        return SOME_FAILED if result.results else FAILED
+    return 0
+
+
+def _seeds(written: str) -> list[int]:
+    """``"3"`` is 0, 1, 2; with a comma the seeds themselves: ``"13711,1"``, ``"13711,"``."""
+    try:
+        if "," not in written:
+            seeds = list(range(int(written)))
+        else:
+            seeds = [int(seed) for seed in written.split(",") if seed.strip()]
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0:
+        raise OptionError(
+            f"--seeds {written}: write how many, as 3 for 0, 1 and 2, or which, with commas, as 13711,1"
+        )
+    return list(dict.fromkeys(seeds))
+
+
+def _other_folders(pairs: tuple[str, ...]) -> dict[str, str]:
+    folders = {}
+    for pair in pairs:
+        name, equals, folder = pair.partition("=")
+        if not equals or not name or not folder:
+            raise OptionError(f"--scores {pair}: write NAME=DIR, as theirs=downloads/their_scores")
+        folders[name] = folder
+    return folders

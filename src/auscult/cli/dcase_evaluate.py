@@ -1,0 +1,77 @@
+"""``auscult dcase evaluate``: the official score of a submission."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from auscult.cli import text
+from auscult.cli.options import json_option
+
+if TYPE_CHECKING:
+    from auscult.evaluation import OfficialReport
+
+INCOMPLETE = 4
+_SHOWN = 10  # names listed of each kind of mismatch; JSON has all
+
+
+@click.command("evaluate", short_help="Score a submission against the ground truth.")
+@click.argument("submission", metavar="SUBMISSION", type=click.Path())
+@click.option(
+    "--ground-truth",
+    required=True,
+    metavar="DIR",
+    type=click.Path(),
+    help="Folder with ground_truth_data and ground_truth_domain, as the challenge publishes them.",
+)
+@click.option(
+    "--year", type=int, default=2023, show_default=True, metavar="YYYY", help="DCASE year whose rules apply."
+)
+@json_option
+def command(submission: str, ground_truth: str, year: int, as_json: bool) -> int:
+    """Score a SUBMISSION, a folder of score and decision files, against the ground truth.
+
+    Rows are matched by name. Exits with code 4 if scores or decisions are missing or doubled: the score
+    is then no official one.
+    """
+    from auscult.evaluation import evaluate_submission
+
+    report = evaluate_submission(submission, ground_truth, year=year)
+    found = report.mismatches
+    for kind, names in (("missing", found.missing), ("doubled", found.doubled), ("extra", found.extra)):
+        for name in names[:_SHOWN]:
+            text.note(f"{kind}: {name}")
+        if len(names) > _SHOWN:
+            text.note(f"{kind}: … and {len(names) - _SHOWN} more")
+    if as_json:
+        text.print_json(report.to_json())
+    else:
+        click.echo(_as_text(report))
+    return 0 if report.complete else INCOMPLETE
+
+
+def _as_text(report: OfficialReport) -> str:
+    rows = [
+        (
+            machine,
+            text.interval(part.auc_source),
+            text.interval(part.auc_target),
+            text.interval(part.pauc),
+            text.interval(part.official),
+            *(
+                text.NONE if name not in part.decisions else f"{100 * part.decisions[name].value:.2f}"
+                for name in ("f1_source", "f1_target")
+            ),
+        )
+        for machine, part in report.machines.items()
+    ]
+    header = ("machine", "AUC source", "AUC target", "pAUC", "mean", "F1 source", "F1 target")
+    found = report.mismatches
+    counts = f"{len(found.missing)} missing, {len(found.doubled)} doubled, {len(found.extra)} extra"
+    caution = "" if report.complete else ": no official score, for it is not complete"
+    score = f"official score {report.year}  {text.interval(report.official_score)}"
+    return (
+        f"{text.table(header, rows)}\n\n{score}\n"
+        f"{counts}{caution}\nIn percent, with 95 % intervals over clips."
+    )

@@ -1,0 +1,179 @@
+"""``auscult evaluate``: how good a model is on labelled recordings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from auscult.cli import text
+from auscult.cli.options import (
+    channel_option,
+    chosen_threshold,
+    json_option,
+    model_argument,
+    quiet_option,
+    threshold_options,
+)
+from auscult.cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from auscult.corpus import Corpus
+    from auscult.evaluating import ModelEvaluation
+    from auscult.evaluation import Evaluation, Summary
+
+SOME_UNREADABLE = 4
+
+
+@click.command("evaluate", short_help="Measure a model on labelled recordings.")
+@model_argument
+@click.argument("folder", metavar="DIR", type=click.Path())
+@json_option
+@click.option(
+    "--year",
+    type=int,
+    metavar="YYYY",
+    help="DCASE year by whose rules the metrics are formed.  [default: those of 2022 on]",
+)
+@threshold_options
+@channel_option
+@quiet_option
+def command(
+    model: str,
+    folder: str,
+    as_json: bool,
+    year: int | None,
+    threshold: float | None,
+    false_alarms: str | None,
+    threshold_method: str | None,
+    channel: int | None,
+    quiet: bool,
+) -> int:
+    """Measure a model on labelled recordings.
+
+    DIR is a DCASE machine folder (its test/ is taken), a folder with normal/ and anomaly/, or a CSV
+    manifest. Metrics come with 95 % intervals: in percent, and as fractions in JSON.
+    """
+    from auscult.evaluating import evaluate
+    from auscult.model_file import load_model
+
+    loaded = load_model(model)
+    if channel is not None:
+        loaded.channel = channel
+    limit = chosen_threshold(
+        loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
+    )
+    corpus = _test_clips(folder)
+    if limit.warning:
+        text.warn(limit.warning)
+    fitted_on = loaded.provenance.get("machines") or []
+    strangers = [m for m in corpus.machines if m is not None and fitted_on and m not in fitted_on]
+    if strangers:
+        text.warn(f"the model learnt {', '.join(fitted_on)} and these are recordings of {strangers[0]}")
+    with shown_progress(quiet=quiet) as progress:
+        result = evaluate(loaded, corpus, threshold=limit, year=year, progress=progress)
+    for error in result.errors:
+        text.note(f"Error: {error}")
+    if as_json:
+        promised = {"method": limit.method, "rate": limit.rate}
+        text.print_json({**result.to_json(), "threshold_from": promised})
+    else:
+        click.echo(f"{loaded.detector.name}, {loaded.detector.decisive_score}, on {folder}\n")
+        click.echo(_as_text(result))
+    return SOME_UNREADABLE if result.errors else 0
+
+
+def _test_clips(folder: str) -> Corpus:
+    """The labelled recordings, found wanting before any is scored.
+
+    Raises:
+        CorpusError, EvaluationError: no recordings, no labels, or several machines.
+    """
+    from auscult.corpus import open_corpus
+    from auscult.errors import EvaluationError
+    from auscult.evaluation import labels_of
+
+    corpus = open_corpus(folder).for_evaluation()
+    machines = [machine for machine in corpus.machines if machine is not None]
+    if len(machines) > 1:
+        raise EvaluationError(
+            f"{folder}: {len(machines)} machines ({', '.join(machines)}), and a model knows one: name the "
+            "folder of one, or compare them all with auscult bench"
+        )
+    labels_of(corpus)
+    return corpus
+
+
+def _as_text(result: ModelEvaluation) -> str:
+    evaluation = result.evaluation
+    parts = [_metrics(evaluation)]
+    if evaluation.overall.decisions:
+        parts.append(_decisions(result))
+    if len(evaluation.sections) > 1:
+        parts.append(_sections(evaluation))
+    if evaluation.attributes:
+        rows = [
+            (name, text.interval(part.auc), part.contrast, str(part.normals), str(part.anomalies))
+            for name, part in evaluation.attributes.items()
+        ]
+        parts.append(text.table(("attribute", "AUC", "against", "normals", "anomalies"), rows))
+    return "\n\n".join(parts)
+
+
+def _metrics(evaluation: Evaluation) -> str:
+    overall = evaluation.overall
+    rows = [(name, text.interval(value)) for name, value in _of(overall) if value is not None]
+    if evaluation.year:
+        rows.append((f"official score {evaluation.year}", text.interval(overall.official)))
+    clips = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in overall.clips.items())
+    return f"{text.table(('metric', '%  [95 % interval]'), rows)}\n{clips} clips"
+
+
+def _of(summary: Summary) -> list:
+    alone = summary.auc_target is None
+    return [
+        ("AUC" if alone else "AUC source", summary.auc_source),
+        ("AUC target", summary.auc_target),
+        ("pAUC", summary.pauc),
+        ("harmonic mean", summary.harmonic_mean),
+    ]
+
+
+def _decisions(result: ModelEvaluation) -> str:
+    """Precision, recall and F1 by domain, and the false alarms beside their promise."""
+    decisions, clips = result.evaluation.overall.decisions, result.evaluation.overall.clips
+    known = "normal_source" in clips
+    domains = [d for d in ("source", "target") if any(name.endswith(f"_{d}") for name in decisions)]
+    rows = [
+        (title, *(text.interval(decisions.get(f"{name}_{domain}")) for domain in domains))
+        for name, title in (
+            ("precision", "precision"),
+            ("recall", "recall"),
+            ("f1", "F1"),
+            ("false_alarm_rate", "false alarms"),
+        )
+    ]
+    lines = [
+        f"at the threshold {text.describe_threshold(result.threshold)}",
+        text.table(("decision", *(domains if known else ["all"])), rows),
+    ]
+    if result.threshold.method == "conformal" and result.threshold.rate is not None:
+        for domain in domains:
+            rate = decisions.get(f"false_alarm_rate_{domain}")
+            if rate is None or rate.low is None:
+                continue
+            promised = result.threshold.rate
+            kept = "not kept" if rate.low > promised else "kept, within chance"
+            of = f" of the {domain} domain" if known else ""
+            lines.append(
+                f"false alarms{of}: {text.percent(rate.value)}; {text.percent(promised)} promised: {kept}"
+            )
+    return "\n".join(lines)
+
+
+def _sections(evaluation: Evaluation) -> str:
+    rows = [
+        (name, *(text.interval(value) for _, value in _of(section)))
+        for name, section in evaluation.sections.items()
+    ]
+    return text.table(("section", "AUC source", "AUC target", "pAUC", "harmonic mean"), rows)

@@ -1,0 +1,197 @@
+"""``auscult fit``: from recordings of normal running to a model file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auscult.cli import text
+from auscult.cli.options import (
+    check_writable,
+    json_option,
+    names_from,
+    quiet_option,
+    settings_from,
+    training_options,
+)
+from auscult.cli.progress import shown_progress
+
+if TYPE_CHECKING:
+    from auscult.corpus import Corpus
+    from auscult.model import Model
+
+
+@click.command("fit", short_help="Learn a machine's normal sound from recordings of normal running.")
+@click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
+@click.option("--output", "-o", required=True, metavar="FILE", type=click.Path(), help="Model file to write.")
+@click.option(
+    "--detector", default="gamma_vae", show_default=True, metavar="NAME", help="gamma_vae or autoencoder."
+)
+@click.option(
+    "--preset",
+    metavar="NAME",
+    help="A named set of the detector's options; gamma_vae has exact and seed.  [default: gamma_vae: exact]",
+)
+@training_options
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Decides everything random in learning.  [default: 13711]",
+)
+@click.option(
+    "--calibrate",
+    type=click.Choice(["auto", "crossfit", "holdout", "none"]),
+    default="auto",
+    show_default=True,
+    help="Where scores of normal recordings that the model does not know come from: crossfit fits five "
+    "more models, holdout keeps a tenth of the recordings out, auto cross-fits below 400 recordings.",
+)
+@click.option(
+    "--channel",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Channel of files with several, from 0.",
+)
+@click.option(
+    "--group-by",
+    metavar="NAMES",
+    help="Attributes, like motor,spd: clips that agree in all of them are taken for cuts of one recording, "
+    "and never calibrate a model that heard the others.",
+)
+@json_option
+@quiet_option
+def command(
+    folders: tuple[str, ...],
+    output: str,
+    detector: str,
+    preset: str | None,
+    pairs: tuple[str, ...],
+    epochs: int | None,
+    device: str | None,
+    seed: int | None,
+    calibrate: str,
+    channel: int,
+    group_by: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Learn a machine's normal sound from recordings of normal running.
+
+    DIR is a folder of recordings, a DCASE machine folder (its train/ is taken), a recording, or a CSV
+    manifest; all must be of one machine.
+    """
+    check_writable(output)
+    settings = settings_from(pairs, epochs=epochs, device=device, seed=seed)
+    corpus = _training_clips(folders)
+    if group_by is not None:
+        from auscult.corpus import attribute_groups
+
+        corpus = attribute_groups(corpus, names_from(group_by) or [])
+
+    from auscult.fitting import fit
+
+    with shown_progress(quiet=quiet) as progress:
+        model = fit(
+            corpus,
+            detector,
+            preset=preset,
+            calibrate=calibrate,
+            channel=channel,
+            progress=progress,
+            **settings,
+        )
+    model.save(output)
+    result = _summary(model, output)
+    if as_json:
+        text.print_json(result)
+        return
+    for warning in result["warnings"]:
+        text.warn(warning)
+    click.echo(_as_text(result, model))
+
+
+def _training_clips(folders: tuple[str, ...]) -> Corpus:
+    """What may be learnt from in all folders.
+
+    Raises:
+        CorpusError: a folder without recordings.
+        FitError: nothing in them to learn from, or several machines.
+    """
+    from auscult.corpus import Corpus, open_corpus
+    from auscult.errors import FitError
+
+    corpora = [open_corpus(folder) for folder in folders]
+    chosen = [corpus.for_training() for corpus in corpora]  # of each by itself: one may have no splits
+    for folder, corpus, clips in zip(folders, corpora, chosen, strict=True):
+        if not clips:
+            raise FitError(
+                f"{folder}: none of its {text.count(len(corpus), 'recording')} is for learning; they are "
+                "test clips, supplements or anomalies"
+            )
+        odd = sum(clip.condition == "anomaly" and clip.split != "test" for clip in corpus)
+        if odd:
+            text.warn(f"{folder}: {text.count(odd, 'recording')} labelled as anomalies left out")
+    clips = Corpus(clip for corpus in chosen for clip in corpus)
+    machines = [machine for machine in clips.machines if machine is not None]
+    if len(machines) > 1:
+        raise FitError(
+            f"{len(machines)} machines ({', '.join(machines)}), and a model knows one: name the folder of one"
+        )
+    return clips
+
+
+def _summary(model: Model, output: str) -> dict[str, Any]:
+    threshold = model.threshold()
+    warnings = [*model.provenance["warnings"], *([threshold.warning] if threshold.warning else [])]
+    return {
+        "model": output,
+        "detector": model.detector.name,
+        "preset": model.provenance["preset"],
+        "score": model.detector.decisive_score,
+        "parameters": model.detector.parameters,
+        "clips": model.provenance["clips"],
+        "domains": model.provenance["domains"],
+        "calibration": {"how": model.calibration.how, "count": len(model.calibration)},
+        "threshold": threshold.value,
+        "false_alarms": threshold.rate,
+        "bytes": os.path.getsize(output),
+        "fit_seconds": model.provenance["fit_seconds"],
+        "warnings": warnings,
+    }
+
+
+def _as_text(result: dict[str, Any], model: Model) -> str:
+    preset = f", preset {result['preset']}" if result["preset"] else ""
+    domains = ", ".join(f"{number:,} {name}" for name, number in result["domains"].items())
+    known = f" ({domains})" if set(result["domains"]) != {"unknown"} else ""
+    calibration = result["calibration"]
+    return "\n".join(
+        [
+            text.facts(
+                [
+                    ("model", f"{result['model']} ({text.size(result['bytes'])})"),
+                    (
+                        "detector",
+                        f"{result['detector']}{preset}, {result['parameters']:,} parameters; "
+                        f"the score {result['score']} decides",
+                    ),
+                    (
+                        "learnt from",
+                        f"{text.count(result['clips'], 'recording')}{known} in {result['fit_seconds']:.1f} s",
+                    ),
+                    (
+                        "calibration",
+                        f"{calibration['how']}, {text.count(calibration['count'], 'recording')}",
+                    ),
+                    ("threshold", text.describe_threshold(model.threshold())),
+                ]
+            ),
+            "",
+            f"Next:  auscult score {result['model']} NEW_RECORDINGS...",
+        ]
+    )

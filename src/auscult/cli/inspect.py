@@ -1,0 +1,102 @@
+"""``auscult inspect``: what is in a model file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auscult.cli import text
+from auscult.cli.options import json_option, model_argument
+
+if TYPE_CHECKING:
+    from auscult.model import Model
+
+
+@click.command("inspect", short_help="Tell what is in a model file.")
+@model_argument
+@json_option
+def command(model: str, as_json: bool) -> None:
+    """Tell what is in a model file."""
+    from auscult.model_file import load_model
+
+    contents = _contents(load_model(model))
+    if as_json:
+        text.print_json(contents)
+    else:
+        click.echo(_as_text(contents))
+
+
+def _contents(model: Model) -> dict[str, Any]:
+    from auscult.detectors.options import config_to_json
+    from auscult.model_file import SCHEMA
+
+    config = config_to_json(model.detector.config)
+    front_end = config.pop("front_end")
+    threshold = model.threshold()
+    provenance = dict(model.provenance)
+    warnings = [*provenance.pop("warnings", []), *([threshold.warning] if threshold.warning else [])]
+    return {
+        "schema": SCHEMA,
+        "detector": model.detector.name,
+        "score": model.detector.decisive_score,
+        "parameters": model.detector.parameters,
+        "config": config,
+        "front_end": front_end,
+        "channel": model.channel,
+        "calibration": {
+            "how": model.calibration.how,
+            "count": len(model.calibration),
+            "domains": dict(Counter(domain or "unknown" for domain in model.calibration.domains)),
+            "threshold": {"value": threshold.value, "method": threshold.method, "rate": threshold.rate},
+        },
+        "facts": _summary(model.detector.facts),
+        "provenance": provenance,
+        "warnings": warnings,
+    }
+
+
+def _summary(facts: dict[str, Any]) -> dict[str, Any]:
+    """What happened while learning, with the last epoch for the whole history."""
+    kept = {k: v for k, v in facts.items() if k not in ("history", "warnings", "parameters")}
+    history = facts.get("history")
+    return {**kept, "last_epoch": history[-1]} if history else kept
+
+
+def _as_text(contents: dict[str, Any]) -> str:
+    calibration, provenance = contents["calibration"], contents["provenance"]
+    counts = ", ".join(f"{number:,} {domain}" for domain, number in calibration["domains"].items())
+    limit = calibration["threshold"]
+    lines = [
+        ("schema", str(contents["schema"])),
+        ("detector", contents["detector"]),
+        ("score", contents["score"]),
+        ("parameters", f"{contents['parameters']:,}"),
+        ("calibration", calibration["how"] + (f", {counts}" if counts else "")),
+        ("threshold", f"{text.figure(limit['value'])} at {text.percent(limit['rate'])} false alarms"),
+        ("channel", str(contents["channel"])),
+        ("front end", _settings(contents["front_end"])),
+        ("config", _settings(contents["config"])),
+    ]
+    lines += [(name.replace("_", " "), _value(value)) for name, value in provenance.items()]
+    lines += [(name.replace("_", " "), _value(value)) for name, value in contents["facts"].items()]
+    lines += [("warning", warning) for warning in contents["warnings"]]
+    return text.facts(lines)
+
+
+def _settings(values: dict[str, Any]) -> str:
+    return " ".join(f"{name}={_value(value)}" for name, value in values.items())
+
+
+def _value(value: Any) -> str:
+    """Plain data in one line, its numbers short."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(_value(one) for one in value) or text.NONE
+    if value is None:
+        return text.NONE
+    if isinstance(value, float):
+        return text.figure(value)
+    return str(value)

@@ -1,0 +1,150 @@
+"""Options that several verbs share, and what they mean."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from auscult.errors import OptionError
+
+if TYPE_CHECKING:
+    from auscult.decision import Threshold
+    from auscult.model import Model
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+channel_option = click.option(
+    "--channel",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Channel of files with several, from 0.  [default: the model's]",
+)
+
+
+def model_argument(verb: F) -> F:
+    """MODEL, a file; a missing one is told of by the library, in the words of the Python API."""
+    return click.argument("model", metavar="MODEL", type=click.Path())(verb)
+
+
+def threshold_options(verb: F) -> F:
+    """How a verdict is made; `chosen_threshold` reads them."""
+    for option in (
+        click.option(
+            "--threshold-method",
+            type=click.Choice(["conformal", "gamma"]),
+            help="From calibration scores to a threshold: conformal keeps the promised rate; gamma is the "
+            "baseline's fit of a distribution, which promises nothing.  [default: conformal]",
+        ),
+        click.option(
+            "--false-alarms",
+            metavar="RATE",
+            help="Share of normal recordings that may be called anomalous, like 5% or 0.05.  "
+            "[default: 5%; gamma: 10%]",
+        ),
+        click.option(
+            "--threshold",
+            type=float,
+            metavar="X",
+            help="Call anomalous what scores above X, whatever the calibration says.",
+        ),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def training_options(verb: F) -> F:
+    """How a detector learns; `settings_from` reads them."""
+    for option in (
+        click.option(
+            "--set",
+            "pairs",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Any option of the detector: score=mahalanobis, n_mels=64, …; may be repeated.",
+        ),
+        click.option(
+            "--device",
+            type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+            help="Where to train; auto takes a GPU where there is one.  [default: auto]",
+        ),
+        click.option(
+            "--epochs",
+            type=click.IntRange(min=1),
+            metavar="N",
+            help="Passes over the training data.  [default: 100]",
+        ),
+    ):
+        verb = option(verb)
+    return verb
+
+
+def settings_from(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
+    """Detector settings from ``--set`` pairs and from the options that have a name of their own.
+
+    Raises:
+        OptionError: a pair without ``=``, or a setting that is given both ways.
+    """
+    from auscult.detectors.options import parse_settings
+
+    settings: dict[str, Any] = dict(parse_settings(pairs))
+    given = {name: value for name, value in named.items() if value is not None}
+    for name in given.keys() & settings.keys():
+        raise OptionError(f"--{name} and --set {name}=… are both given: choose one")
+    return {**settings, **given}
+
+
+def chosen_threshold(
+    model: Model, *, threshold: float | None, false_alarms: str | None, threshold_method: str | None
+) -> Threshold:
+    """The threshold that ``--threshold``, or ``--false-alarms`` and ``--threshold-method``, ask for.
+
+    Raises:
+        OptionError: both ways at once, or a rate that is none.
+        FitError: calibration scores that no threshold can be made of.
+    """
+    from auscult.decision import fixed_threshold, parse_rate, threshold_by_name
+
+    if threshold is not None:
+        if false_alarms is not None or threshold_method is not None:
+            raise OptionError("--threshold leaves nothing for --false-alarms or --threshold-method to decide")
+        return fixed_threshold(threshold)
+    scores = model.calibration.scores.get(model.detector.decisive_score, ())
+    rate = None if false_alarms is None else parse_rate(false_alarms)
+    return threshold_by_name(threshold_method or "conformal", scores, rate=rate)
+
+
+def names_from(text: str | None) -> list[str] | None:
+    """``"fan, valve"`` as a list; ``None`` stays ``None``.
+
+    Raises:
+        OptionError: no name in it.
+    """
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise OptionError(f"{text!r} names nothing; separate names by commas")
+    return names
+
+
+def check_writable(path: str) -> None:
+    """Makes sure that a file can be written, before the work that it is for.
+
+    Raises:
+        OptionError: a folder of that name, or a folder that is missing or cannot be written to.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        raise OptionError(f"{path}: a folder; name a file in it")
+    if not os.path.isdir(folder):
+        raise OptionError(f"{path}: there is no folder {folder}; make it first")
+    try:
+        tempfile.TemporaryFile(dir=folder).close()  # permissions alone do not tell
+    except OSError as error:
+        raise OptionError(f"{path}: the folder {folder} cannot be written to: {error.strerror}") from error

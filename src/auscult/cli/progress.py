@@ -1,0 +1,77 @@
+"""Progress on standard error: a live line in a terminal, else a plain line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from auscult.cli.text import note
+
+if TYPE_CHECKING:
+    from auscult.detectors import Progress
+
+#: Seconds between plain lines of one stage.
+PLAIN_EVERY = 10.0
+
+
+@contextmanager
+def shown_progress(*, quiet: bool = False, in_bytes: bool = False) -> Iterator[Progress | None]:
+    """What long work is to be told of its progress; ``None`` when it should keep quiet.
+
+    Args:
+        in_bytes: steps are bytes.
+    """
+    if quiet:
+        yield None
+    elif sys.stderr.isatty():
+        with _live(in_bytes) as told:
+            yield told
+    else:
+        yield _Plain(in_bytes)
+
+
+class _Plain:
+    """A line when a stage ends, and for a long stage every few seconds."""
+
+    def __init__(self, in_bytes: bool) -> None:
+        self._in_bytes = in_bytes
+        self._last = time.monotonic()
+
+    def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
+        now = time.monotonic()
+        if done < total and now - self._last < PLAIN_EVERY:
+            return
+        self._last = now
+        steps = f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if self._in_bytes else f"{done}/{total}"
+        note("  ".join(part for part in (stage, steps, _figures(figures)) if part))
+
+
+@contextmanager
+def _live(in_bytes: bool) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        DownloadColumn() if in_bytes else MofNCompleteColumn(),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        TextColumn("{task.fields[figures]}"),
+    )
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks = {}
+
+        def told(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, figures="")
+            bars.update(tasks[stage], completed=done, total=total, figures=_figures(figures))
+
+        yield told
+
+
+def _figures(figures: Mapping[str, float]) -> str:
+    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
