@@ -1,0 +1,199 @@
+"""The words and tables of a benchmark's page: what is best, every figure, and what was run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from statistics import fmean
+from typing import Any
+
+from auscult.evaluation import Result
+from auscult.report.bench_data import BenchData, leading_number
+from auscult.report.markup import Markup, join, tag
+
+
+def verdict_sentence(bench: BenchData) -> Markup:
+    """Which system is best, and whether that is more than the paired interval."""
+    known = [s for s in bench.systems if bench.percent(s) > float("-inf")]
+    if not known:
+        return tag("p", "No system has results with labels on every machine, so none is best.", class_="lead")
+    best, percent = known[0], bench.percent(known[0])
+    count = len(bench.machines)
+    over = f"over {count} machines" if count > 1 else f"on {bench.machines[0]}"
+    said = [tag("strong", best), f" has the highest harmonic mean {over}, {percent:.1f} %"]
+    if len(known) == 1:
+        return tag("p", *said, "; it is the only system with results on every machine.", class_="lead")
+    if best == bench.baseline:
+        rival, difference = known[1], bench.difference(known[1])
+        said.append(f", and is the baseline. The next, {rival}, ")
+        told = (
+            "stands {points} points below"
+            if difference is None or difference["value"] < 0
+            else "stands level"
+        )
+    else:
+        rival, difference = best, bench.difference(best)
+        said.append(". It ")
+        told = f"stands {{points}} points above the baseline {bench.baseline}"
+    if difference is None or difference["low"] is None:
+        if best != bench.baseline:
+            return tag("p", *said[:-1], "; no baseline was run beside it.", class_="lead")
+        points = percent - bench.percent(rival)
+        return tag("p", *said, told.format(points=f"{points:.1f}") + ".", class_="lead")
+    low, high = 100 * difference["low"], 100 * difference["high"]
+    interval = f" (95 % interval {_signed(low)} to {_signed(high)} over the same clips)"
+    beyond = low > 0 or high < 0
+    meaning = (
+        ": more than other clips of these machines would explain."
+        if beyond
+        else ": the interval holds zero, so these clips do not tell the two apart."
+    )
+    return tag(
+        "p",
+        *said,
+        told.format(points=f"{abs(100 * difference['value']):.1f}"),
+        interval,
+        meaning,
+        class_="lead",
+    )
+
+
+def systems_table(bench: BenchData) -> Markup:
+    """One row a system, the best first, sortable: means, difference from the baseline, time."""
+    titles = bench.table.header[2:]
+    heads = ["System", *titles, "Less the baseline’s [points]", "Fit [s]", "Score [ms a clip]"]
+    best = _best(bench, bench.overall)
+    body = []
+    for system in [*bench.systems, *(s for s in bench.overall if s not in bench.systems)]:
+        cells = [
+            _cell(cell, is_best=cell == top) for cell, top in zip(bench.overall[system], best, strict=True)
+        ]
+        cells += [_difference(bench, system), *_seconds(bench, system)]
+        body.append(tag("tr", tag("th", system, scope="row"), *cells))
+    head = tag("tr", *(tag("th", tag("button", h, type="button"), scope="col") for h in heads))
+    notes = [
+        *bench.table.notes,
+        "Bold: the best of what was run here, and differences whose interval lacks zero.",
+    ]
+    if bench.facts.get("published"):
+        notes.append("The systems “published …” are Table 2 of the report, printed there and not run here.")
+    return join(
+        _scroll("All systems", tag("table", tag("thead", head), tag("tbody", *body), class_="sortable")),
+        tag("p", " ".join(notes), class_="note"),
+    )
+
+
+def machines_table(bench: BenchData) -> Markup:
+    """Every figure of each machine; nothing where there is one machine alone."""
+    if len(bench.groups) < 2:
+        return Markup()
+    heads = ["Machine", "System", *bench.table.header[2:]]
+    bodies = []
+    for machine, systems in bench.groups.items():
+        best = _best(bench, systems)
+        lines = []
+        for place, (system, cells) in enumerate(systems.items()):
+            first = tag("th", machine, scope="rowgroup", rowspan=len(systems)) if place == 0 else None
+            marked = [_cell(cell, is_best=cell == top) for cell, top in zip(cells, best, strict=True)]
+            lines.append(tag("tr", first, tag("th", system, scope="row"), *marked))
+        bodies.append(tag("tbody", *lines))
+    head = tag("thead", tag("tr", *(tag("th", h, scope="col") for h in heads)))
+    return join(tag("h3", "By machine"), _scroll("Results by machine", tag("table", head, *bodies)))
+
+
+def what_was_run(bench: BenchData) -> Markup:
+    """Where, when, with what, and what went wrong."""
+    facts = bench.facts
+    machine = facts.get("machine", {})
+    listed: list[tuple[str, str]] = [
+        ("Recordings", str(facts.get("root", "not told"))),
+        ("Run", str(facts.get("created", "not told"))),
+        ("Machines", ", ".join(bench.machines)),
+        ("Systems", ", ".join(map(str, facts.get("systems", bench.systems)))),
+        ("Seeds", ", ".join(map(str, facts.get("seeds", [])))),
+        ("Settings", _pairs(facts.get("settings", {})) or "as they come"),
+        ("Computer", _pairs(machine) or "not told"),
+        ("Versions", _pairs(facts.get("versions", {})) or "not told"),
+        ("Time", _time_in_all(bench.results)),
+    ]
+    facts_list = tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in listed))
+    failures = [
+        tag(
+            "li",
+            " ".join(f"{f.get('machine', '')} {f.get('detector', '')}".split()),
+            f", seed {f['seed']}" if f.get("seed") not in (None, "") else None,
+            f": {f.get('error', '')}",
+        )
+        for f in facts.get("failures", [])
+    ]
+    notes = [tag("li", str(note)) for note in facts.get("notes", [])]
+    return join(
+        facts_list,
+        tag("h3", f"Failures ({len(failures)})"),
+        tag("ul", *failures, class_="failures") if failures else tag("p", "None."),
+        tag("h3", f"Warnings and notes ({len(notes)})"),
+        tag("ul", *notes) if notes else tag("p", "None."),
+    )
+
+
+def _best(bench: BenchData, systems: Mapping[str, tuple[str, ...]]) -> list[str | None]:
+    """For each metric the cell with the highest mean among the systems that were run here."""
+    mine = [cells for system, cells in systems.items() if system in bench.systems]
+    tops = (max(column, key=leading_number) for column in zip(*mine, strict=True))
+    found = [top if leading_number(top) > float("-inf") else None for top in tops]
+    return found or [None] * (len(bench.table.header) - 2)
+
+
+def _cell(text: str, *, is_best: bool) -> Markup:
+    mean, plus_minus, spread = text.partition(" ± ")
+    shown = tag("strong", mean) if is_best else mean
+    return tag("td", shown, tag("span", f" ± {spread}", class_="spread") if plus_minus else None)
+
+
+def _difference(bench: BenchData, system: str) -> Markup:
+    found = bench.difference(system)
+    if system == bench.baseline:
+        return tag("td", "baseline", data_order=0)
+    if found is None:
+        return tag("td", "–")
+    value, low, high = (100 * found[k] if found[k] is not None else None for k in ("value", "low", "high"))
+    if low is None or high is None:
+        return tag("td", _signed(value))
+    beyond = low > 0 or high < 0
+    shown = tag("strong", _signed(value)) if beyond else _signed(value)
+    interval = tag("span", f" {_signed(low)} to {_signed(high)}", class_="spread")
+    return tag("td", shown, interval, data_order=round(value or 0.0, 4))
+
+
+def _seconds(bench: BenchData, system: str) -> list[Markup]:
+    """Mean time to fit, and to score one clip."""
+    clips = {(s.machine, s.detector, s.seed): max(1, len(s.clips)) for s in bench.stages}
+    mine = [r for r in bench.results if r.column == system]
+    fits = [r.fit_seconds for r in mine if r.fit_seconds is not None]
+    scores = [
+        1000 * r.score_seconds / clips[r.machine, r.detector, r.seed]
+        for r in mine
+        if r.score_seconds is not None and (r.machine, r.detector, r.seed) in clips
+    ]
+    return [
+        tag("td", f"{fmean(fits):.1f}" if fits else "–"),
+        tag("td", f"{fmean(scores):.1f}" if scores else "–"),
+    ]
+
+
+def _time_in_all(results: list[Result]) -> str:
+    fits = {(r.machine, r.detector, r.seed): (r.fit_seconds or 0, r.score_seconds or 0) for r in results}
+    fit, score = (sum(times) for times in zip(*fits.values(), strict=True)) if fits else (0, 0)
+    return f"{fit:.0f} s to fit and {score:.0f} s to score, over {len(fits)} fits"
+
+
+def _pairs(told: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in told.items())
+
+
+def _signed(points: float | None) -> str:
+    return "–" if points is None else f"{points:+.1f}".replace("-", "−")
+
+
+def _scroll(label: str, table: Markup) -> Markup:
+    """A table wider than a phone scrolls by itself, also by keyboard."""
+    return tag("div", table, class_="scroll", role="region", aria_label=label, tabindex=0)
