@@ -140,7 +140,7 @@ def _machine(bench: BenchData, machine: str) -> Markup:
             "domains together.",
             [f for seeds in by_detector for f in _rocs(seeds)],
         ),
-        *_histograms([seeds[0] for seeds in by_detector]),
+        *_histograms(bench, [seeds[0] for seeds in by_detector]),
         _group("Training", "Means over each epoch; validation is for looking alone.", histories),
         _group(
             "Latent space",
@@ -172,13 +172,15 @@ def _rocs(seeds: list[StageData]) -> list[Markup]:
     return [figure for figure in drawn if figure is not None]
 
 
-def _histograms(firsts: list[StageData]) -> list[Markup]:
-    """Each detector's first score at sight, its others folded away."""
+def _histograms(bench: BenchData, firsts: list[StageData]) -> list[Markup]:
+    """Each detector's best score at sight, its others folded away."""
     shown: list[Markup] = []
     more: list[Markup] = []
     for stage in firsts:
+        rank = {system: place for place, system in enumerate(bench.systems)}
+        scores = sorted(stage.scores, key=lambda s: rank.get(f"{stage.detector}:{s}", len(rank)))
         for section in sections_of(stage.clips):
-            for place, score in enumerate(stage.scores):
+            for place, score in enumerate(scores):
                 (more if place else shown).append(histogram_figure(stage, score, section))
     text = (
         "Normal and anomalous test clips, each as shares of their own number; the threshold is "

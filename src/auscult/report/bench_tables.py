@@ -19,7 +19,7 @@ def verdict_sentence(bench: BenchData) -> Markup:
     best, percent = known[0], bench.percent(known[0])
     count = len(bench.machines)
     over = f"over {count} machines" if count > 1 else f"on {bench.machines[0]}"
-    said = [tag("strong", best), f" has the highest harmonic mean {over}, {percent:.1f} %"]
+    said = [tag("strong", best), f" has the highest harmonic mean {over}, {percent:.1f}\u00a0%"]
     if len(known) == 1:
         return tag("p", *said, "; it is the only system with results on every machine.", class_="lead")
     if best == bench.baseline:
@@ -40,12 +40,12 @@ def verdict_sentence(bench: BenchData) -> Markup:
         points = percent - bench.percent(rival)
         return tag("p", *said, told.format(points=f"{points:.1f}") + ".", class_="lead")
     low, high = 100 * difference["low"], 100 * difference["high"]
-    interval = f" (95 % interval {_signed(low)} to {_signed(high)} over the same clips)"
+    interval = f" (95\u00a0% interval {_signed(low)} to {_signed(high)} over the same clips)"
     beyond = low > 0 or high < 0
     meaning = (
-        ": more than other clips of these machines would explain."
+        ". The interval does not hold zero: the difference is more than the choice of clips explains."
         if beyond
-        else ": the interval holds zero, so these clips do not tell the two apart."
+        else ". The interval holds zero: these clips do not tell the two apart."
     )
     return tag(
         "p",
@@ -83,12 +83,12 @@ def systems_table(bench: BenchData) -> Markup:
 
 
 def machines_table(bench: BenchData) -> Markup:
-    """Every figure of each machine; nothing where there is one machine alone."""
+    """Every figure of each machine; nothing where there is one alone, which `systems_table` shows."""
     if len(bench.groups) < 2:
         return Markup()
     heads = ["Machine", "System", *bench.table.header[2:]]
     bodies = []
-    for machine, systems in bench.groups.items():
+    for machine, systems in list(bench.groups.items())[:-1]:
         best = _best(bench, systems)
         lines = []
         for place, (system, cells) in enumerate(systems.items()):
@@ -96,7 +96,10 @@ def machines_table(bench: BenchData) -> Markup:
             marked = [_cell(cell, is_best=cell == top) for cell, top in zip(cells, best, strict=True)]
             lines.append(tag("tr", first, tag("th", system, scope="row"), *marked))
         bodies.append(tag("tbody", *lines))
-    head = tag("thead", tag("tr", *(tag("th", h, scope="col") for h in heads)))
+    head = tag(
+        "thead",
+        tag("tr", *(tag("th", h, scope="col", class_="name" if h in heads[:2] else None) for h in heads)),
+    )
     return join(tag("h3", "By machine"), _scroll("Results by machine", tag("table", head, *bodies)))
 
 

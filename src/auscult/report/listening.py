@@ -100,7 +100,7 @@ def excerpt(waveform: Waveform, weight: np.ndarray) -> tuple[Waveform, float]:
 
 
 def _card(caption: str, heard: _Heard, gain: float, model: Model) -> Markup:
-    front_end, score = model.detector.config.front_end, heard.score
+    score = heard.score
     waveform = heard.recording.waveform()
     assert score.map is not None  # explain=True asked for it
     part, start = excerpt(waveform, score.map.sum(axis=1))
@@ -115,19 +115,18 @@ def _card(caption: str, heard: _Heard, gain: float, model: Model) -> Markup:
         notes.append(f"{SECONDS:.0f} s from {start:.1f} s")
     if played.sample_rate < part.sample_rate:
         notes.append(f"without what lies above {played.sample_rate // 2000} kHz")
-    return tag(
-        "figure",
+    words = tag(
+        "div",
         tag("figcaption", caption),
         tag("p", name, class_="file"),
         tag("p", verdict(score), class_="verdict"),
         sound,
         tag("p", "Plays at " + ", ".join(notes) + ".", class_="note"),
-        _picture(heard, model, front_end, f"{caption}: {name}"),
-        class_="wide",
     )
+    return tag("figure", words, _picture(heard, model, f"{caption}: {name}"), class_="wide")
 
 
-def _picture(heard: _Heard, model: Model, front_end: object, title: str) -> Markup:
+def _picture(heard: _Heard, model: Model, title: str) -> Markup:
     config, score = model.detector.config, heard.score
     assert score.map is not None
     stream = io.BytesIO()

@@ -1,0 +1,124 @@
+import re
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from auscult.evaluation import Result, published_results
+from auscult.report.bench_data import BenchData
+from auscult.report.bench_tables import machines_table, systems_table, verdict_sentence, what_was_run
+
+
+def row(machine, system, value, seed=0):
+    detector, _, score = system.partition(":")
+    return Result(machine, "00", detector, score, seed, value, value, value, value, 2.0, 0.5)
+
+
+def bench(results, *differences, **facts):
+    told = [
+        {"machine": machine, "system": system, "baseline": "base:mse", "value": v, "low": low, "high": high}
+        for machine, system, v, low, high in differences
+    ]
+    return BenchData(None, results, {**facts, "differences": told}, [])
+
+
+def words(markup):
+    return re.sub(r"\s+", " ", "".join(ET.fromstring(f"<x>{markup}</x>").itertext()))
+
+
+ONE = [row("fan", "base:mse", 0.7), row("fan", "new:mse", 0.8)]
+
+
+def test_a_clear_winner_is_told_with_its_interval():
+    said = words(verdict_sentence(bench(ONE, ("fan", "new:mse", 0.1, 0.05, 0.15))))
+    assert said.startswith(
+        "new:mse has the highest harmonic mean on fan, 80.0 %. It stands 10.0 points above"
+    )
+    assert "(95 % interval +5.0 to +15.0 over the same clips)" in said
+    assert "does not hold zero" in said
+
+
+def test_a_winner_by_chance_is_told_as_such():
+    said = words(verdict_sentence(bench(ONE, ("fan", "new:mse", 0.1, -0.05, 0.25))))
+    assert "−5.0 to +25.0" in said
+    assert "The interval holds zero: these clips do not tell the two apart" in said
+
+
+def test_where_the_baseline_wins_the_next_is_told():
+    results = [row("fan", "base:mse", 0.9), row("fan", "new:mse", 0.8), row("fan", "worst:mse", 0.1)]
+    told = [("fan", "new:mse", -0.1, -0.2, -0.02), ("fan", "worst:mse", -0.8, -0.9, -0.7)]
+    said = words(verdict_sentence(bench(results, *told)))
+    assert "is the baseline. The next, new:mse, stands 10.0 points below (95 % interval −20.0 to −2.0" in said
+
+
+def test_over_several_machines_the_overall_difference_counts():
+    results = [*ONE, row("pump", "base:mse", 0.7), row("pump", "new:mse", 0.8)]
+    told = [("fan", "new:mse", 0.3, 0.2, 0.4), (None, "new:mse", 0.1, -0.1, 0.3)]
+    said = words(verdict_sentence(bench(results, *told)))
+    assert "over 2 machines" in said
+    assert "10.0 points above" in said
+    assert "holds zero" in said
+
+
+@pytest.mark.parametrize(
+    ("results", "part"),
+    [
+        ([], "none is best"),
+        ([row("fan", "a", 0.5)], "the only system"),
+        ([row("fan", "a", 0.5), row("pump", "b", 0.5)], "none is best"),
+        (ONE, "no baseline was run"),
+    ],
+)
+def test_what_cannot_be_compared_is_not(results, part):
+    assert part in words(verdict_sentence(bench(results)))
+
+
+def test_published_systems_are_shown_but_never_best():
+    machines = dict.fromkeys(r.machine for r in published_results())
+    results = [*(row(machine, "a:mse", 0.1) for machine in machines), *published_results()]
+    data = bench(results, published=True)
+    table = systems_table(data)
+    assert "a:mse" in words(verdict_sentence(data))
+    assert "published gamma_vae:mahalanobis" in table
+    assert "printed there and not run here" in table
+    assert set(re.findall("<strong>(.*?)</strong>", table)) == {"10.00"}
+    assert set(re.findall("<strong>(.*?)</strong>", machines_table(data))) == {"10.00"}
+
+
+def test_the_best_of_each_column_is_marked_and_spread_is_shown():
+    results = [*ONE, *(row("fan", s, v, seed=1) for s, v in (("base:mse", 0.72), ("new:mse", 0.84)))]
+    table = systems_table(bench(results, ("fan", "new:mse", 0.1, -0.05, 0.25)))
+    assert set(re.findall("<strong>(.*?)</strong>", table)) == {"82.00"}
+    assert " ± 2.83" in table
+    assert table.index("new:mse") < table.index("base:mse")
+
+
+def test_heads_of_tables_have_a_scope():
+    results = [*ONE, row("pump", "base:mse", 0.7), row("pump", "new:mse", 0.8)]
+    for table in (systems_table(bench(results)), machines_table(bench(results))):
+        heads = [head for head in ET.fromstring(f"<x>{table}</x>").iter("th")]
+        assert heads
+        assert all(head.get("scope") in ("col", "row", "rowgroup") for head in heads)
+
+
+def test_one_machine_needs_no_second_table():
+    assert machines_table(bench(ONE)) == ""
+
+
+def test_what_was_run_is_told_with_failures_and_notes():
+    told = what_was_run(
+        bench(
+            ONE,
+            root="/data/<b>",
+            seeds=[0, 1],
+            settings={"epochs": "3"},
+            versions={"auscult": "9.9"},
+            machine={"cores": 4},
+            failures=[{"machine": "fan", "detector": "gamma_vae", "seed": 0, "error": "diverged <x>"}],
+            notes=["left out a.wav"],
+        )
+    )
+    said = words(told)
+    for part in ("/data/<b>", "0, 1", "epochs 3", "auscult 9.9", "cores 4", "left out a.wav", "2 fits"):
+        assert part in said
+    assert "fan gamma_vae, seed 0: diverged <x>" in said
+    assert "<x>" not in told
