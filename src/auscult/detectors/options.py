@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, get_type_hints
@@ -82,6 +83,9 @@ def _typed(owner: type, name: str, value: Any) -> Any:
             return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
         if kind is int and isinstance(value, float) and value != int(value):
             raise ValueError
-        return kind(value)
+        typed = kind(value)
+        if kind is float and not math.isfinite(typed):
+            raise ValueError
+        return typed
     except (KeyError, TypeError, ValueError) as error:
         raise OptionError(f"{name}={value!r} is no {kind.__name__}") from error

@@ -1,0 +1,105 @@
+"""Settings from words to a typed configuration, or an error that says what would be right."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auscult.detectors import DETECTORS, detector_type
+from auscult.detectors.options import config_from_json, config_to_json, make_config, parse_settings
+from auscult.errors import OptionError
+from auscult.spectrum import FrontEnd
+
+
+def test_pairs():
+    pairs = ["epochs=30", " score = mahalanobis ", "f_max=none", "latent=a=b"]
+    assert parse_settings(pairs) == {
+        "epochs": "30",
+        "score": "mahalanobis",
+        "f_max": "none",
+        "latent": "a=b",
+    }
+    assert parse_settings([]) == {}
+
+
+@pytest.mark.parametrize("pair", ["epochs", "=30", "", " =x"])
+def test_what_is_no_pair(pair):
+    with pytest.raises(OptionError, match="KEY=VALUE"):
+        parse_settings([pair])
+
+
+def test_text_becomes_the_declared_type():
+    settings = {
+        "epochs": "30",
+        "learning_rate": "1e-2",
+        "score": "mahalanobis",
+        "f_max": "3000",
+        "hop": "256",
+    }
+    config = make_config("autoencoder", settings=settings)
+    assert (config.epochs, config.learning_rate, config.score) == (30, 0.01, "mahalanobis")
+    assert type(config.epochs) is int
+    assert config.front_end == FrontEnd(f_max=3000.0, hop=256)
+
+
+def test_typed_values_pass():
+    config = make_config("gamma_vae", settings={"epochs": 3.0, "kl_weight": 2, "f_max": None, "seed": 5})
+    assert (config.epochs, config.kl_weight, config.front_end.f_max, config.seed) == (3, 2.0, None, 5)
+    assert type(config.epochs) is int
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("epochs", "many", "epochs='many' is no int"),
+        ("epochs", "1.5", "is no int"),
+        ("epochs", 1.5, "is no int"),
+        ("epochs", None, "is no int"),
+        ("learning_rate", "fast", "is no float"),
+        ("learning_rate", "nan", "is no float"),
+        ("f_max", "high", "is no float"),
+        ("f_max", "inf", "is no float"),
+        ("colour", "red", "has no option 'colour'; it has: .*epochs"),
+        ("front_end", {}, "has no option 'front_end'"),
+        ("score", "loudness", "has no score 'loudness'.*mse"),
+        ("hop", 0, "hop"),
+        ("f_min", 9000, "f_min"),
+    ],
+)
+def test_wrong_settings_are_named(option, value, told):
+    with pytest.raises(OptionError, match=told):
+        make_config("autoencoder", settings={option: value})
+
+
+def test_unknown_detectors_and_presets_are_named():
+    with pytest.raises(OptionError, match=r"'ear'.*autoencoder.*gamma_vae"):
+        make_config("ear")
+    with pytest.raises(OptionError, match=r"no preset 'seed'; it has: none"):
+        make_config("autoencoder", preset="seed")
+    with pytest.raises(OptionError, match=r"no preset 'best'; it has: exact, seed"):
+        make_config("gamma_vae", preset="best")
+
+
+def test_single_settings_win_over_the_preset():
+    config = make_config("gamma_vae", preset="seed", settings={"kl_warmup": 3})
+    assert (config.head, config.kl, config.kl_warmup) == ("softmax", "eq2_text_labels", 3)
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_configurations_survive_json(name):
+    kind = detector_type(name)
+    for preset in (None, *kind.presets):
+        settings = {"n_mels": 40, "f_max": 3500.0, "seed": 1, "score": kind.scores[-1]}
+        config = make_config(name, preset=preset, settings=settings)
+        assert config_from_json(name, json.loads(json.dumps(config_to_json(config)))) == config
+
+
+@given(st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3))
+def test_any_settings_give_a_configuration_or_one_error(settings):
+    try:
+        make_config("gamma_vae", settings=settings)
+    except OptionError:
+        pass
