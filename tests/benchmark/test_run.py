@@ -1,0 +1,183 @@
+import json
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from auscult.benchmark import run_bench
+from auscult.benchmark import stage as stage_module
+from auscult.benchmark.stage import entries
+from auscult.errors import CorpusError, OptionError
+from auscult.evaluation import auc, published_results, read_results, read_submission
+
+QUICK = {"epochs": "2", "n_mels": "32"}
+
+
+def test_every_machine_section_score_and_seed_has_a_row(bench):
+    rows = read_results(bench.output / "results.csv")
+    assert rows == bench.results
+    assert Counter((r.machine, r.section) for r in rows) == {
+        ("fan", "00"): 6,
+        ("pump", "00"): 6,
+        ("pump", "02"): 6,
+    }
+    assert {r.column for r in rows} == {
+        f"autoencoder:{s}" for s in ("mse", "mahalanobis", "mahalanobis_frames")
+    }
+    assert {r.seed for r in rows} == {0, 1}
+    assert all(r.fit_seconds > 0 and r.score_seconds > 0 for r in rows)
+    assert bench.failures == []
+
+
+def test_machines_without_domains_leave_the_target_empty(bench):
+    assert all(r.auc_target is None for r in bench.results if r.machine == "pump")
+    assert all(r.auc_target is not None for r in bench.results if r.machine == "fan")
+    assert any(line.startswith("pump,00,") and ",," in line for line in _lines(bench))
+
+
+def _lines(bench):
+    return (bench.output / "results.csv").read_text().splitlines()
+
+
+def test_score_files_hold_every_clip_and_give_the_same_metric(bench, root):
+    for row in bench.results:
+        submission = read_submission(bench.output / "scores" / row.column / f"seed{row.seed}")
+        rows = submission.scores[row.machine, row.section]
+        names = {p.name for p in (root / row.machine / "test").iterdir()}
+        assert {r.name for r in rows} <= names
+        labels = np.array(["anomaly" in r.name for r in rows])
+        values = np.array([r.value for r in rows])
+        if row.machine == "pump":
+            assert row.auc_source == pytest.approx(auc(labels, values), abs=1e-12)
+        assert (row.machine, row.section) in submission.decisions
+    kept = {r.name for rows in submission.scores.values() for r in rows}
+    assert len(kept) == 16 + 16
+
+
+def test_differences_are_of_every_system_from_the_baseline(bench):
+    systems = {(d.machine, d.system) for d in bench.differences}
+    expected = {"autoencoder:mahalanobis", "autoencoder:mahalanobis_frames"}
+    assert systems == {(m, s) for m in ("fan", "pump", None) for s in expected}
+    for d in bench.differences:
+        assert d.difference.low <= d.difference.value <= d.difference.high
+    told = json.loads((bench.output / "results.json").read_text())
+    assert told["differences"] == [d.to_json() for d in bench.differences]
+    assert told["seeds"] == [0, 1]
+    assert told["systems"] == list(dict.fromkeys(r.column for r in bench.results))
+
+
+def test_a_finished_stage_is_not_done_again(bench, root, tmp_path, monkeypatch):
+    copy = tmp_path / "results"
+    shutil.copytree(bench.output, copy)
+    (
+        copy / "stages/pump/autoencoder/seed1/test.json"
+    ).unlink()  # as a kill between model and scores leaves it
+    fits = []
+    real = stage_module.fit_recordings
+
+    def spy(*args, **kwargs):
+        fits.append(args[0])
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(stage_module, "fit_recordings", spy)
+    again = run_bench(root, detectors=["autoencoder"], seeds=[0, 1], output=copy, settings=QUICK)
+    assert fits == ["autoencoder"]
+    assert [(r.column, r.seed, r.machine, r.section, r.pauc) for r in again.results] == [
+        (r.column, r.seed, r.machine, r.section, r.pauc) for r in bench.results
+    ]
+
+
+def test_other_settings_or_other_clips_are_another_stage(bench, root, tmp_path, monkeypatch):
+    copy, data = tmp_path / "results", tmp_path / "root"
+    shutil.copytree(bench.output, copy)
+    shutil.copytree(root, data)
+    fits = []
+    real = stage_module.fit_recordings
+    monkeypatch.setattr(
+        stage_module, "fit_recordings", lambda *a, **k: fits.append(a[1].epochs) or real(*a, **k)
+    )
+    one = {"detectors": ["autoencoder"], "seeds": [0], "machines": ["fan"], "output": copy}
+    run_bench(data, **one, settings=QUICK)
+    assert fits == []
+    run_bench(data, **one, settings={**QUICK, "epochs": "1"})
+    assert fits == [1]
+    next((data / "fan" / "train").iterdir()).unlink()
+    run_bench(data, **one, settings={**QUICK, "epochs": "1"})
+    assert fits == [1, 1]
+
+
+def test_a_stage_that_fails_is_listed_and_the_rest_goes_on(root, tmp_path):
+    data = tmp_path / "root"
+    shutil.copytree(root, data)
+    for path in (data / "pump" / "train").iterdir():
+        path.write_bytes(b"not a sound")
+    broken = next((data / "fan" / "test").iterdir())
+    broken.write_bytes(b"not a sound")
+    result = run_bench(
+        data, detectors=["autoencoder"], seeds=[0], output=tmp_path / "results", settings=QUICK
+    )
+    assert [f["machine"] for f in result.failures] == ["pump"]
+    assert "nothing to learn from" in result.failures[0]["error"] or "read" in result.failures[0]["error"]
+    assert {r.machine for r in result.results} == {"fan"}
+    assert any(broken.name in note for note in result.notes)
+    assert "failed: pump" in result.text
+
+
+def test_other_systems_stand_in_the_same_table(bench, root, tmp_path):
+    theirs = bench.output / "scores" / "autoencoder:mse" / "seed0"
+    result = run_bench(
+        root,
+        detectors=["autoencoder"],
+        seeds=[0, 1],
+        output=bench.output,
+        settings=QUICK,
+        score_folders={"theirs": theirs, "lost": tmp_path},
+    )
+    rows = {(r.machine, r.section): r for r in result.results if r.detector == "theirs"}
+    mine = {
+        (r.machine, r.section): r for r in result.results if r.column == "autoencoder:mse" and r.seed == 0
+    }
+    assert rows.keys() == mine.keys()
+    for key, row in rows.items():
+        assert (row.auc_source, row.auc_target, row.pauc) == pytest.approx(
+            (mine[key].auc_source, mine[key].auc_target, mine[key].pauc)
+        )
+        assert row.fit_seconds is None
+    assert {f["detector"] for f in result.failures} == {"lost"}
+
+
+def test_the_published_table_stands_beside_the_set_it_is_of(tmp_path, root):
+    year = tmp_path / "dcase2024t2" / "dev_data" / "raw"
+    for row in published_results():
+        if not (year / row.machine).exists():
+            shutil.copytree(root / "fan", year / row.machine)
+    result = run_bench(
+        year, detectors=["autoencoder"], seeds=[0], output=tmp_path / "r", settings={**QUICK, "epochs": "1"}
+    )
+    published = [r for r in result.results if r.detector.startswith("published")]
+    assert published == published_results()
+    assert "published gamma_vae:mahalanobis" in result.text
+
+
+def test_wrong_names_are_told_before_any_work(root, tmp_path):
+    with pytest.raises(OptionError, match="no detector named 'autoencodr'"):
+        run_bench(root, detectors=["autoencodr"], seeds=[0], output=tmp_path / "r")
+    with pytest.raises(CorpusError, match="no machine 'fanny'"):
+        run_bench(root, detectors=["autoencoder"], seeds=[0], output=tmp_path / "r", machines=["fanny"])
+    with pytest.raises(OptionError, match="no option 'epoch'"):
+        run_bench(root, detectors=["autoencoder"], seeds=[0], output=tmp_path / "r", settings={"epoch": 1})
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(CorpusError, match="no machine folders"):
+        run_bench(tmp_path / "empty", detectors=["autoencoder"], seeds=[0], output=tmp_path / "r")
+
+
+def test_every_preset_of_a_detector_is_an_entry():
+    assert [e.name for e in entries(["autoencoder", "gamma_vae"])] == [
+        "autoencoder",
+        "gamma_vae",
+        "gamma_vae@seed",
+    ]
+    assert [e.name for e in entries(["gamma_vae@seed"])] == ["gamma_vae@seed"]
+    with pytest.raises(OptionError, match="no preset 'sed'"):
+        entries(["gamma_vae@sed"])
