@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from auscult.cli import text
 from auscult.cli.options import json_option, names_from, quiet_option, settings_from, training_options
 from auscult.cli.progress import shown_progress
-from auscult.errors import OptionError
+from auscult.errors import MissingExtraError, OptionError
+
+if TYPE_CHECKING:
+    from auscult.detectors import Progress
 
 FAILED, SOME_FAILED = 1, 4
 
@@ -95,10 +99,12 @@ def command(
             channel=channel,
             progress=progress,
         )
+        page = _report(output, progress) if result.results else None
     if as_json:
         text.print_json(
             {
                 "output": output,
+                "report": page,
                 "results": [vars(row) for row in result.results],
                 "differences": [difference.to_json() for difference in result.differences],
                 "failures": result.failures,
@@ -108,6 +114,8 @@ def command(
     else:
         click.echo(result.text)
         click.echo(f"\nresults.csv, results.json and scores/ are in {output}")
+        if page is not None:
+            click.echo(f"report: {page}")
     for failure in result.failures:
         text.note(
             f"Error: {failure['machine']} {failure['detector']} seed {failure['seed']}: {failure['error']}"
@@ -115,6 +123,17 @@ def command(
     if result.failures:
         return SOME_FAILED if result.results else FAILED
     return 0
+
+
+def _report(output: str, progress: Progress | None) -> str | None:
+    """Writes the page with pictures, where what draws them is installed."""
+    from auscult.report.bench_report import write_bench_report
+
+    try:
+        return str(write_bench_report(output, progress=progress))
+    except MissingExtraError as error:
+        text.warn(f"no report.html: {error}")
+        return None
 
 
 def _seeds(written: str) -> list[int]:

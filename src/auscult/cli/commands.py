@@ -81,6 +81,7 @@ def _complain(error: Exception, code: int) -> int:
 
 
 @click.command(
+    "auscult",
     cls=_Auscult,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     verbs={

@@ -1,0 +1,156 @@
+"""``auscult fit``: what it takes, what it refuses before any work, what it tells."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from auscult import fitting, load
+from auscult.cli.fit import command
+
+QUICK = ("--detector", "autoencoder", "--epochs", 1, "--calibrate", "none")
+
+
+@pytest.fixture
+def unfitted(monkeypatch):
+    """Fails a test in which anything is learnt."""
+
+    def fail(*_, **__):
+        raise AssertionError("it began to learn")
+
+    monkeypatch.setattr("auscult.fitting.fit", fail)
+
+
+def test_choices_are_those_of_the_library():
+    (choice,) = (p.type.choices for p in command.params if p.name == "calibrate")
+    assert tuple(choice) == fitting.CALIBRATIONS
+
+
+def test_json_summary_is_of_the_model_that_was_written(run, machine, tmp_path):
+    path = tmp_path / "fan.auscult"
+    result = run("fit", machine, "-o", path, *QUICK, "--seed", 5, "--set", "score=mahalanobis", "--json")
+    assert result.exit_code == 0, result.output
+    told, model = json.loads(result.stdout), load(path)
+    assert list(told) == [
+        "model", "detector", "preset", "score", "parameters", "clips", "domains", "calibration", "threshold",
+        "false_alarms", "bytes", "fit_seconds", "warnings",
+    ]  # fmt: skip
+    assert told["model"] == str(path)
+    assert told["bytes"] == path.stat().st_size
+    assert (told["detector"], told["preset"], told["score"]) == ("autoencoder", None, "mahalanobis")
+    assert told["parameters"] == model.detector.parameters
+    assert (told["clips"], told["domains"]) == (24, {"source": 20, "target": 4})  # train/ alone
+    assert told["calibration"] == {"how": "none", "count": 0}
+    assert told["threshold"] is None
+    assert any("19 more are needed" in warning for warning in told["warnings"])
+    assert (model.detector.config.epochs, model.detector.config.seed) == (1, 5)
+    assert model.detector.decisive_score == "mahalanobis"
+
+
+def test_text_tells_progress_warnings_and_what_is_next(run, machine, tmp_path):
+    plain = tmp_path / "recordings"
+    plain.mkdir()
+    for clip in sorted((machine / "train").iterdir())[:5]:
+        shutil.copy(clip, plain)
+    path = tmp_path / "fan.auscult"
+    result = run("fit", plain, "-o", path, *QUICK)
+    assert result.exit_code == 0, result.output
+    assert "train  1/1  loss" in result.stderr
+    assert "inspect  5/5" in result.stderr
+    assert "Warning: " in result.stderr
+    assert "learnt from  5 recordings" in result.stdout
+    assert result.stdout.endswith(f"Next:  auscult score {path} NEW_RECORDINGS...\n")
+
+
+def test_quiet_shows_warnings_but_no_progress(run, machine, tmp_path):
+    result = run("fit", machine, "-o", tmp_path / "fan.auscult", *QUICK, "--quiet")
+    assert result.stderr.splitlines()
+    assert all(line.startswith("Warning: ") for line in result.stderr.splitlines())
+
+
+def test_groups_keep_cuts_of_one_recording_together(run, machine, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr("auscult.fitting.fit", lambda corpus, *_, **__: seen.append(corpus) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("fit", machine, "-o", tmp_path / "m.auscult", "--group-by", "spd")
+    assert len({clip.recording for clip in seen[0]}) == 4  # two speeds in two domains
+
+
+def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr("auscult.fitting.fit", lambda corpus, name, **k: given.update(k, name=name) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("fit", machine, "-o", tmp_path / "m", "--preset", "seed", "--device", "cpu", "--channel", 1,
+            "--calibrate", "holdout", "--set", "kl_weight=0.5")  # fmt: skip
+    del given["progress"]
+    assert given == {
+        "name": "gamma_vae", "preset": "seed", "device": "cpu", "channel": 1, "calibrate": "holdout",
+        "kl_weight": "0.5",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--set", "epochs"], "write KEY=VALUE"),
+        (["--epochs", 3, "--set", "epochs=4"], "choose one"),
+        (["--epochs", 0], "not in the range"),
+        (["--group-by", "colour"], "no clip has the attribute colour"),
+        (["--group-by", ","], "names nothing"),
+        (["--device", "abacus"], "abacus"),
+    ],
+)
+def test_wrong_options_are_2_before_anything_is_learnt(run, unfitted, machine, tmp_path, options, said):
+    result = run("fit", machine, "-o", tmp_path / "m.auscult", *options)
+    assert result.exit_code == 2
+    assert said in result.stderr
+
+
+def test_unknown_detectors_and_settings_are_2(run, machine, tmp_path):
+    for options in (["--detector", "ear"], ["--preset", "loud"], ["--set", "colour=red"]):
+        assert run("fit", machine, "-o", tmp_path / "m.auscult", *options).exit_code == 2
+
+
+@pytest.mark.parametrize("output", ["missing/m.auscult", ".", "file/m.auscult"])
+def test_an_output_that_cannot_be_written_is_told_first(run, unfitted, machine, tmp_path, output):
+    (tmp_path / "file").write_text("")
+    result = run("fit", machine, "-o", tmp_path / output)
+    assert result.exit_code == 2
+    assert str(tmp_path) in result.stderr
+
+
+def test_several_machines_are_refused_by_name(run, unfitted, machine, tmp_path):
+    for name in ("fan", "valve"):
+        shutil.copytree(machine, tmp_path / name)
+    for folders in ([tmp_path], [tmp_path / "fan", tmp_path / "valve"]):
+        result = run("fit", *folders, "-o", tmp_path / "m.auscult")
+        assert result.exit_code == 1
+        assert "2 machines (fan, valve)" in result.stderr
+
+
+def test_test_clips_and_anomalies_are_not_learnt_from(run, unfitted, machine, tmp_path):
+    result = run("fit", machine / "test", "-o", tmp_path / "m.auscult")
+    assert result.exit_code == 1
+    assert "none of its 32 recordings is for learning" in result.stderr
+
+
+def test_labelled_anomalies_are_left_out_and_told(run, machine, tmp_path):
+    folder = tmp_path / "labelled"
+    shutil.copytree(machine / "train", folder / "normal")
+    shutil.copytree(machine / "test", folder / "anomaly")
+    for odd in (folder / "anomaly").iterdir():
+        odd.rename(odd.with_name(f"odd{odd.name[-9:]}" if "normal" in odd.name else f"x{odd.name[-9:]}"))
+    for good in list((folder / "normal").iterdir()):
+        good.rename(good.with_name(f"good_{good.name[-14:]}"))
+    result = run("fit", folder, "-o", tmp_path / "m.auscult", *QUICK, "--json")
+    assert result.exit_code == 0, result.output
+    assert "labelled as anomalies left out" in result.stderr
+    assert json.loads(result.stdout)["clips"] == len(list((folder / "normal").iterdir()))
+
+
+def test_a_folder_that_is_not_there_is_1(run, tmp_path):
+    result = run("fit", tmp_path / "none", "-o", tmp_path / "m.auscult")
+    assert result.exit_code == 1
+    assert "no such file or folder" in result.stderr

@@ -1,0 +1,189 @@
+"""``explain``, ``inspect`` and ``evaluate``: what they print of one model."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from auscult import evaluate, load, open_corpus
+
+METRIC = {"value", "low", "high"}
+
+
+def test_explain_says_where_the_score_comes_from(run, model, faulty_clip):
+    result = run("explain", model, faulty_clip, "--json")
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
+    assert list(told) == ["path", "score", "threshold", "anomalous", "warnings", "regions", "picture"]
+    assert told["anomalous"] is True
+    assert told["picture"] is None
+    regions = told["regions"]
+    assert [set(r) for r in regions] == [{"start", "end", "low_hz", "high_hz", "share"}] * len(regions)
+    assert 1 <= len(regions) <= 3
+    assert regions[0]["low_hz"] < 2600 < regions[0]["high_hz"]  # where the fault rings
+    assert [r["share"] for r in regions] == sorted((r["share"] for r in regions), reverse=True)
+    score = json.loads(run("score", model, faulty_clip, "--json").stdout)
+    assert {k: told[k] for k in score} == score
+
+
+def test_explain_draws_a_picture(run, model, faulty_clip, tmp_path):
+    picture = tmp_path / "why.png"
+    result = run("explain", model, faulty_clip, "-o", picture)
+    assert result.exit_code == 0, result.output
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert "verdict    ANOMALY" in result.stdout
+    assert " kHz: " in result.stdout
+    assert str(picture) in result.stdout
+
+
+def test_explain_of_what_cannot_be_heard_is_1(run, model, broken_file, tmp_path):
+    assert run("explain", model, broken_file).exit_code == 1
+    assert run("explain", model, broken_file, "-o", tmp_path / "none" / "why.png").exit_code == 2
+
+
+def test_inspect_json(run, model):
+    told = json.loads(run("inspect", model, "--json").stdout)
+    loaded = load(model)
+    assert list(told) == [
+        "schema", "detector", "score", "parameters", "config", "front_end", "channel", "calibration", "facts",
+        "provenance", "warnings",
+    ]  # fmt: skip
+    assert (told["schema"], told["detector"], told["score"]) == (1, "autoencoder", "mse")
+    assert told["parameters"] == loaded.detector.parameters
+    assert told["config"]["epochs"] == 40
+    assert told["front_end"]["sample_rate"] == 8000
+    assert told["calibration"] == {
+        "how": "crossfit",
+        "count": 24,
+        "domains": {"source": 20, "target": 4},
+        "threshold": {"value": loaded.threshold().value, "method": "conformal", "rate": 0.05},
+    }
+    assert told["provenance"]["clips"] == 24
+    assert told["facts"]["last_epoch"]["epoch"] == 40
+    assert "history" not in told["facts"]
+
+
+def test_inspect_text(run, model):
+    lines = dict(line.split("  ", 1) for line in run("inspect", model).stdout.splitlines())
+    assert lines["detector"].strip() == "autoencoder"
+    assert lines["calibration"].strip() == "crossfit, 20 source, 4 target"
+    assert "n_mels=128" in lines["front end"]
+
+
+@pytest.mark.parametrize(
+    "spoil", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[:-9] + b"x" + b[-8:]]
+)
+def test_a_damaged_model_is_one_clear_line(run, model, tmp_path, spoil):
+    damaged = tmp_path / "damaged.auscult"
+    damaged.write_bytes(spoil(model.read_bytes()))
+    for verb in (["inspect", damaged], ["score", damaged, "x.wav"], ["evaluate", damaged, tmp_path]):
+        result = run(*verb)
+        assert result.exit_code == 1
+        assert result.stderr.startswith(f"Error: {damaged}: ")
+        assert len(result.stderr.splitlines()) == 1
+
+
+def test_evaluate_json_is_what_the_library_says(run, model, machine):
+    result = run("evaluate", model, machine, "--json", "--quiet")
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
+    library = evaluate(load(model), open_corpus(machine).for_evaluation())
+    expected = json.loads(json.dumps(library.to_json()))
+    assert {k: v for k, v in told.items() if k != "threshold_from"} == expected
+    assert told["threshold_from"] == {"method": "conformal", "rate": 0.05}
+    for name in ("auc_source", "auc_target", "pauc", "harmonic_mean", "false_alarm_rate_source", "f1_target"):
+        assert set(told[name]) == METRIC
+        assert 0 <= told[name]["low"] <= told[name]["value"] <= told[name]["high"] <= 1
+    assert told["auc_source"]["value"] > 0.9
+    assert set(told["sections"]) == {"00"}
+    assert set(told["attributes"]) == {"spd=0", "spd=1"}
+    assert told["errors"] == []
+
+
+def test_evaluate_text_has_every_part(run, model, machine):
+    result = run("evaluate", model, machine)
+    for part in ("AUC source", "AUC target", "pAUC", "harmonic mean", "precision", "recall", "F1", "spd=1"):
+        assert part in result.stdout
+    assert "5 % promised" in result.stdout
+    assert "official" not in result.stdout
+    assert "score  32/32" in result.stderr
+
+
+def test_evaluate_by_a_years_rules(run, model, machine):
+    told = json.loads(run("evaluate", model, machine, "--year", 2024, "--json", "-q").stdout)
+    assert told["year"] == 2024
+    assert set(told["official_score"]) == METRIC
+    assert "official score 2024" in run("evaluate", model, machine, "--year", 2024, "-q").stdout
+    assert run("evaluate", model, machine, "--year", 1999, "-q").exit_code == 2
+
+
+def test_evaluate_at_a_threshold_of_ones_own(run, model, machine):
+    told = json.loads(run("evaluate", model, machine, "--threshold", "0", "--json", "-q").stdout)
+    assert told["threshold"] == 0
+    assert told["recall_source"]["value"] == told["false_alarm_rate_source"]["value"] == 1
+
+
+def test_evaluate_without_a_threshold_leaves_decisions_out(run, model, machine):
+    result = run("evaluate", model, machine, "--false-alarms", "1%", "--json", "-q")
+    told = json.loads(result.stdout)
+    assert told["threshold"] is None
+    assert "precision_source" not in told
+    assert "75 more are needed" in result.stderr
+
+
+def test_evaluate_a_plain_folder_without_domains(run, model, machine, tmp_path):
+    for condition in ("normal", "anomaly"):
+        (tmp_path / condition).mkdir()
+        for i, clip in enumerate(sorted((machine / "test").glob(f"*{condition}*"))):
+            shutil.copy(clip, tmp_path / condition / f"{i}.wav")
+    told = json.loads(run("evaluate", model, tmp_path, "--json", "-q").stdout)
+    assert told["auc_target"] is None
+    assert told["auc_source"]["value"] > 0.9
+    text = run("evaluate", model, tmp_path, "-q").stdout
+    assert "AUC target" not in text
+    assert "of the source domain" not in text
+
+
+def test_evaluate_does_the_rest_and_is_4(run, model, machine, broken_file, tmp_path):
+    folder = tmp_path / "fan"
+    shutil.copytree(machine, folder)
+    bad = folder / "test" / "section_00_source_test_normal_0099_spd_0.wav"
+    shutil.copy(broken_file, bad)
+    result = run("evaluate", model, folder, "--json", "-q")
+    assert result.exit_code == 4
+    assert [error["path"] for error in json.loads(result.stdout)["errors"]] == [str(bad)]
+    assert str(bad) in result.stderr
+
+
+def test_evaluate_refuses_unlabelled_clips_and_several_machines(run, model, machine, tmp_path):
+    unlabelled = tmp_path / "unlabelled"
+    unlabelled.mkdir()
+    shutil.copy(next((machine / "train").iterdir()), unlabelled / "a.wav")
+    result = run("evaluate", model, unlabelled)
+    assert result.exit_code == 1
+    assert "no condition" in result.stderr
+    for name in ("fan", "valve"):
+        shutil.copytree(machine, tmp_path / "many" / name)
+    result = run("evaluate", model, tmp_path / "many")
+    assert result.exit_code == 1
+    assert "2 machines (fan, valve)" in result.stderr
+
+
+def test_evaluate_says_when_it_is_another_machine(run, model, machine, tmp_path):
+    shutil.copytree(machine, tmp_path / "valve")
+    result = run("evaluate", model, tmp_path / "valve", "-q")
+    assert "the model learnt fan and these are recordings of valve" in result.stderr
+
+
+def test_metrics_agree_with_the_scores_that_are_printed(run, model, machine):
+    lines = run("score", model, machine / "test", "--json").stdout.splitlines()
+    rows = [json.loads(line) for line in lines]
+    normal = np.array(["normal" in row["path"].rsplit("/", 1)[1] for row in rows])
+    source = np.array(["_source_" in row["path"] for row in rows])
+    alarms = np.array([row["anomalous"] for row in rows])
+    told = json.loads(run("evaluate", model, machine, "--json", "-q").stdout)
+    assert told["false_alarm_rate_source"]["value"] == pytest.approx(alarms[normal & source].mean())
+    assert told["recall_target"]["value"] == pytest.approx(alarms[~normal & ~source].mean())

@@ -1,0 +1,219 @@
+"""``auscult score``: formats that programs rely on, order, failures in place, exit codes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+
+import numpy as np
+import pytest
+import soundfile
+
+from auscult import load, open_corpus, read_audio
+
+RATE = 8000
+
+
+def rows(result) -> list[dict]:
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_json_has_exactly_the_promised_keys_in_order(run, model, normal_clip, faulty_clip):
+    result = run("score", model, faulty_clip, normal_clip, "--json")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    found = rows(result)
+    assert [row["path"] for row in found] == [str(faulty_clip), str(normal_clip)]
+    for row in found:
+        assert list(row) == ["path", "score", "threshold", "anomalous", "warnings"]
+        assert row["anomalous"] is (row["score"] > row["threshold"])
+        assert row["warnings"] == []
+    assert [row["anomalous"] for row in found] == [True, False]
+
+
+def test_it_prints_what_the_library_says(run, model, normal_clip):
+    (row,) = rows(run("score", model, normal_clip, "--json"))
+    loaded = load(model)
+    waveform = read_audio(normal_clip)
+    assert row["score"] == pytest.approx(loaded.score(waveform.samples, waveform.sample_rate).score, rel=1e-6)
+    assert row["threshold"] == loaded.threshold().value
+
+
+def test_an_unreadable_file_stands_in_its_place_and_is_4(run, model, normal_clip, broken_file):
+    result = run(
+        "score", model, normal_clip, broken_file, normal_clip.parent / "gone.wav", normal_clip, "--json"
+    )
+    assert result.exit_code == 4
+    found = rows(result)
+    assert [list(row) for row in found[1:3]] == [["path", "error"]] * 2
+    assert [row["path"] for row in found[1:3]] == [str(broken_file), str(normal_clip.parent / "gone.wav")]
+    assert found[0] == found[3]
+    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [row["path"] for row in found[1:3]]
+
+
+def test_a_folder_without_recordings_is_an_unreadable_input(run, model, normal_clip, tmp_path):
+    result = run("score", model, tmp_path, normal_clip, "--json")
+    assert result.exit_code == 4
+    assert [row["path"] for row in rows(result)] == [str(tmp_path), str(normal_clip)]
+
+
+def test_a_folder_is_scored_in_the_order_of_its_corpus(run, model, machine):
+    result = run("score", model, machine / "test", "--json")
+    assert [row["path"] for row in rows(result)] == [clip.path for clip in open_corpus(machine / "test")]
+
+
+def test_a_manifest_is_scored(run, model, normal_clip, faulty_clip, tmp_path):
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(f"path,condition\n{faulty_clip},anomaly\n{normal_clip},normal\n")
+    result = run("score", model, manifest, "--json")
+    assert [row["anomalous"] for row in rows(result)] == [True, False]
+
+
+def test_anomaly_is_3_only_when_asked(run, model, normal_clip, faulty_clip):
+    assert run("score", model, faulty_clip).exit_code == 0
+    assert run("score", model, faulty_clip, "--fail-on-anomaly").exit_code == 3
+    assert run("score", model, normal_clip, "--fail-on-anomaly").exit_code == 0
+
+
+def test_3_wins_over_4(run, model, faulty_clip, normal_clip, broken_file):
+    assert run("score", model, broken_file, faulty_clip, "--fail-on-anomaly").exit_code == 3
+    assert run("score", model, broken_file, normal_clip, "--fail-on-anomaly").exit_code == 4
+
+
+def test_without_a_threshold_there_is_a_score_but_no_verdict(run, model, normal_clip):
+    result = run("score", model, normal_clip, "--false-alarms", "1%", "--json")
+    (row,) = rows(result)
+    assert row["threshold"] is None
+    assert row["anomalous"] is None
+    assert row["score"] > 0
+    assert "75 more are needed" in row["warnings"][0]
+    assert result.stderr.count("75 more are needed") == 1
+
+
+def test_fail_on_anomaly_refuses_to_judge_nothing(run, model, faulty_clip):
+    result = run("score", model, faulty_clip, "--false-alarms", "1%", "--fail-on-anomaly")
+    assert result.exit_code == 1
+    assert "99 calibration clips" in result.stderr
+
+
+def test_a_threshold_of_ones_own(run, model, faulty_clip):
+    result = run("score", model, faulty_clip, "--threshold", "1e9", "--json")
+    (row,) = rows(result)
+    assert (row["threshold"], row["anomalous"]) == (1e9, False)
+
+
+def test_methods_of_the_library_make_the_threshold(run, model, normal_clip):
+    from auscult.decision import conformal_threshold, gamma_threshold
+
+    scores = load(model).calibration.scores["mse"]
+    (gamma,) = rows(run("score", model, normal_clip, "--threshold-method", "gamma", "--json"))
+    assert gamma["threshold"] == gamma_threshold(scores).value
+    (loose,) = rows(run("score", model, normal_clip, "--false-alarms", "0.2", "--json"))
+    assert loose["threshold"] == conformal_threshold(scores, 0.2).value
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--threshold", "5", "--false-alarms", "5%"],
+        ["--threshold", "5", "--threshold-method", "gamma"],
+        ["--threshold", "nan"],
+        ["--false-alarms", "5"],
+        ["--false-alarms", "few"],
+        ["--json", "--csv"],
+        ["--hop", "1"],
+        ["--window", "0"],
+        ["--window", "0.01"],
+    ],
+)
+def test_wrong_options_are_2(run, model, normal_clip, options):
+    result = run("score", model, normal_clip, *options)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert "Error: " in result.stderr
+
+
+def test_a_missing_model_is_1(run, normal_clip, tmp_path):
+    result = run("score", tmp_path / "none.auscult", normal_clip)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: {tmp_path / 'none.auscult'}: no such model file\n"
+
+
+def test_windows_have_a_row_each(run, model, machine_sound, tmp_path):
+    long = tmp_path / "long.wav"
+    samples = np.concatenate(
+        [machine_sound(7, 3.0), machine_sound(8, 1.0, broken=True), machine_sound(9, 0.6)]
+    )
+    soundfile.write(long, samples, RATE)
+    found = rows(run("score", model, long, "--window", "1", "--json"))
+    assert [list(row) for row in found] == [
+        ["path", "start", "end", "score", "threshold", "anomalous", "warnings"]
+    ] * 5
+    assert [(row["start"], row["end"]) for row in found] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 4.6)]
+    assert [row["anomalous"] for row in found][:4] == [False, False, False, True]
+
+
+def test_hop_overlaps_windows(run, model, machine_sound, tmp_path):
+    long = tmp_path / "long.wav"
+    soundfile.write(long, machine_sound(7, 2.0), RATE)
+    found = rows(run("score", model, long, "--window", "1", "--hop", "0.5", "--json"))
+    assert [row["start"] for row in found] == [0, 0.5, 1, 1.5]
+
+
+def test_what_is_left_over_may_be_too_short_to_judge(run, model, machine_sound, tmp_path):
+    long = tmp_path / "long.wav"
+    soundfile.write(long, machine_sound(7, 0.6 + 0.17), RATE)
+    result = run("score", model, long, "--window", "0.3", "--json")
+    assert result.exit_code == 0
+    assert [row["start"] for row in rows(result)] == [0, 0.3]
+
+
+def test_a_file_shorter_than_the_detector_needs_is_an_error(run, model, machine_sound, tmp_path):
+    short = tmp_path / "short.wav"
+    soundfile.write(short, machine_sound(7, 0.1), RATE)
+    for options in ([], ["--window", "1"]):
+        result = run("score", model, short, "--json", *options)
+        assert result.exit_code == 4
+        assert "shorter than" in rows(result)[0]["error"]
+
+
+def test_resampling_is_told_in_the_row_and_once_for_all(run, model, machine_sound, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        soundfile.write(tmp_path / name, machine_sound(7), 2 * RATE)
+    result = run("score", model, tmp_path, "--json")
+    assert [row["warnings"] for row in rows(result)] == [["resampled from 16000 Hz to 8000 Hz"]] * 2
+    assert result.stderr == "Warning: resampled from 16000 Hz to 8000 Hz (2 of 2)\n"
+
+
+def test_another_channel_is_heard(run, model, machine_sound, tmp_path):
+    stereo = tmp_path / "stereo.wav"
+    both = np.stack([machine_sound(7), machine_sound(7, broken=True)], axis=1)
+    soundfile.write(stereo, both, RATE)
+    verdicts = [rows(run("score", model, stereo, "--json", "--channel", c))[0]["anomalous"] for c in (0, 1)]
+    assert verdicts == [False, True]
+    result = run("score", model, stereo, "--json", "--channel", 2)
+    assert result.exit_code == 4
+    assert "no channel 2" in rows(result)[0]["error"]
+
+
+def test_csv_reads_back(run, model, normal_clip, broken_file):
+    result = run("score", model, normal_clip, broken_file, "--csv")
+    assert result.exit_code == 4
+    good, bad = csv.DictReader(io.StringIO(result.stdout))
+    assert list(good) == ["path", "score", "threshold", "anomalous", "warnings", "error"]
+    assert good["anomalous"] == "false"
+    assert float(good["score"]) == rows(run("score", model, normal_clip, "--json"))[0]["score"]
+    assert (bad["path"], bad["score"]) == (str(broken_file), "")
+    assert bad["error"]
+
+
+def test_text_for_people(run, model, normal_clip, faulty_clip, broken_file):
+    result = run("score", model, normal_clip, faulty_clip, broken_file)
+    header, normal, faulty, broken, _, summary = result.stdout.splitlines()
+    assert header.split() == ["recording", "score", "threshold", "verdict"]
+    assert normal.split()[0] == str(normal_clip)
+    assert normal.endswith("normal")
+    assert faulty.endswith("ANOMALY")
+    assert "unreadable: " in broken
+    assert summary.startswith("2 recordings, 1 anomalous, 1 unreadable; threshold")
