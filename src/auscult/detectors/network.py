@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -125,7 +125,8 @@ class NetworkDetector(Detector):
         )
         parameters = sum(p.numel() for p in network.parameters()) // len(detectors)
         width = config.context * config.front_end.n_mels
-        blobs = export_fleet(first.build, first.outputs, network, len(detectors), width)
+        kind = f"{first.name} {replace(config, seed=0)}"
+        blobs = export_fleet(first.build, first.outputs, network, len(detectors), width, kind=kind)
         for detector, recordings, blob, history, starts in zip(
             detectors, fleets, blobs, histories, splits.train, strict=True
         ):

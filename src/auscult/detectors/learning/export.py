@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -34,10 +35,16 @@ def export_fleet(
     network: nn.ModuleDict,
     machines: int,
     width: int,
+    *,
+    kind: str | None = None,
 ) -> list[np.ndarray]:
     """The ONNX bytes of every machine of a trained fleet, each (L,) uint8.
 
     The graph is the same for all, so it is traced once and the weights of each machine put into it.
+
+    Args:
+        kind: names all that the graph depends on but weights; a graph of that kind that was traced before
+            is taken again, since tracing takes half a second, and seconds the first time.
     """
     import onnx
     from onnx import numpy_helper
@@ -47,7 +54,11 @@ def export_fleet(
     single.load_state_dict({name: value[:1] for name, value in state.items()})
     scoring = _Scoring(single, outputs).eval()
     names = list(outputs(single, torch.zeros(1, 2, width)))
-    graph = _trace(scoring, names, width)
+    graph = _traced.get(kind) if kind else None
+    if graph is None:
+        graph = _trace(scoring, names, width)
+    if kind:
+        _traced[kind] = graph
     weights = {w.name: w for w in graph.graph.initializer if w.name.startswith("network.")}
     blobs = []
     for machine in range(machines):
@@ -57,6 +68,9 @@ def export_fleet(
         onnx.checker.check_model(graph)
         blobs.append(np.frombuffer(graph.SerializeToString(), dtype=np.uint8))
     return blobs
+
+
+_traced: dict[str, Any] = {}  # kind to ONNX graph, with whatever weights were put into it last
 
 
 def _trace(scoring: nn.Module, names: list[str], width: int):
