@@ -71,10 +71,10 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise ModelFileError(path, f"its settings are not of this version of auscult: {error}") from error
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelFileError(path, f"damaged: its header lacks or garbles {error}") from error
-    if set(shapes) != set(detector.arrays):
-        raise ModelFileError(path, f"damaged: holds arrays {sorted(detector.arrays)}, not {sorted(shapes)}")
     shapes = {f"detector/{name}": shape for name, shape in shapes.items()}
     shapes |= {f"calibration/{name}": (len(domains),) for name in calibration.scores}
+    if set(shapes) != set(arrays):
+        raise ModelFileError(path, f"damaged: holds arrays {sorted(arrays)}, not {sorted(shapes)}")
     for name, array in arrays.items():
         fits = len(array.shape) == len(shapes[name]) and all(
             wanted in (None, got) for wanted, got in zip(shapes[name], array.shape, strict=True)
@@ -112,9 +112,8 @@ def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ModelFileError(path, "damaged: its header cannot be read") from error
     if not isinstance(schema, int) or schema > SCHEMA:
-        by = header.get("provenance", {}).get("versions", {}).get("auscult", "?")
         raise ModelFileError(
-            path, f"written by a newer auscult ({by}): its schema is {schema}, this version reads {SCHEMA}"
+            path, f"written by a newer auscult: its schema is {schema}, this version reads {SCHEMA}"
         )
     if digest != _digest(header, arrays):
         raise ModelFileError(
