@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import sys
 from html.parser import HTMLParser
 
@@ -106,7 +107,7 @@ def test_hostile_names_stay_text(html, page, hostile_name):
 
 
 def test_the_page_is_of_bounded_size(html):
-    assert len(html) < 4 * 700_000 + 400_000  # four clips with pictures, and the rest
+    assert len(html) < 4 * 300_000 + 400_000  # four clips of a second with pictures, and the rest
 
 
 def test_gone_recordings_are_said_to_be_gone(bench, tmp_path):
@@ -139,6 +140,8 @@ def test_a_bench_without_stages_still_has_its_tables(bench):
 
 
 def test_clips_without_labels_have_no_metrics(bench):
+    shutil.rmtree(bench / "stages" / "fan")
+    shutil.rmtree(bench / "stages" / "odd <i>pump" / "gamma_vae")
     write_results(bench / "results.csv", [])
     for stage in bench.glob("stages/*/*/*/test.json"):
         told = json.loads(stage.read_text())
@@ -163,6 +166,7 @@ def test_a_folder_that_is_no_bench_is_named(tmp_path):
 
 
 def test_progress_is_told(bench):
+    shutil.rmtree(bench / "stages")
     told = []
     write_bench_report(bench, progress=lambda *step: told.append(step))
     assert [step[:3] for step in told] == [("report", 0, 2), ("report", 1, 2), ("report", 2, 2)]

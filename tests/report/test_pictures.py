@@ -157,3 +157,21 @@ def test_importing_does_not_load_matplotlib_and_drawing_does_not_load_pyplot(tmp
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("count", "smoothing"), [(300, "nearest"), (3000, "antialiased")])
+def test_a_click_in_a_long_recording_is_not_passed_over(tmp_path, drawn, count, smoothing):
+    frames = np.zeros((count, 128), np.float32)
+    frames[count // 2] = 60.0
+    draw(tmp_path / "why.png", frames, map=frames)
+    image = drawn[0].axes[0].images[0]
+    assert image.get_interpolation() == smoothing
+    assert image.get_extent() == pytest.approx((0, (count - 0.5) * 512 / 16000, 0, 128))
+
+
+def test_dots_decide_the_size(frames):
+    small, large = io.BytesIO(), io.BytesIO()
+    draw(small, frames, dots_per_inch=50)
+    draw(large, frames, dots_per_inch=100)
+    assert int.from_bytes(small.getvalue()[16:20], "big") == 500
+    assert int.from_bytes(large.getvalue()[16:20], "big") == 1000

@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 
 import numpy as np
 
-from auscult.corpus import Clip, Recording
+from auscult.corpus import Clip
 from auscult.detectors import Progress
 from auscult.detectors.gamma_vae import GammaVAE
 from auscult.errors import AudioError, EvaluationError, ModelFileError
@@ -120,14 +120,13 @@ def _machine(bench: BenchData, machine: str) -> Markup:
     by_detector = [list(same) for _, same in groupby(stages, key=lambda stage: stage.detector)]
     histories: list[Markup] = []
     latents: list[Markup] = []
-    heard: dict[str, Recording] = {}
     for seeds in by_detector:
         models = list(_models(seeds))
         told = [(s, m.detector.facts["history"]) for s, m in models if m.detector.facts.get("history")]
         if told:
             histories += training_figures([s for s, _ in told], [h for _, h in told])
         if models and isinstance(models[0][1].detector, GammaVAE):
-            latents.append(_latent(*models[0], heard))
+            latents.append(_latent(*models[0]))
     return tag(
         "section",
         heading,
@@ -190,7 +189,7 @@ def _histograms(bench: BenchData, firsts: list[StageData]) -> list[Markup]:
     return [_group("Scores", text, shown), rest if more else Markup()]
 
 
-def _latent(stage: StageData, model: Model, heard: dict[str, Recording]) -> Markup:
+def _latent(stage: StageData, model: Model) -> Markup:
     """The latent space of the test clips that are still there."""
     detector = model.detector
     assert isinstance(detector, GammaVAE)
@@ -198,8 +197,7 @@ def _latent(stage: StageData, model: Model, heard: dict[str, Recording]) -> Mark
     codes: list[np.ndarray] = []
     for clip in stage.clips:
         try:
-            recording = heard.setdefault(clip.path, model.recording(clip))
-            codes.append(detector.codes(recording).mean(axis=0))
+            codes.append(detector.codes(model.recording(clip)).mean(axis=0))
             clips.append(clip)
         except AudioError:
             continue

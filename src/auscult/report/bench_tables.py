@@ -78,7 +78,7 @@ def systems_table(bench: BenchData) -> Markup:
         notes.append("The systems “published …” are Table 2 of the report, printed there and not run here.")
     return join(
         _scroll("All systems", tag("table", tag("thead", head), tag("tbody", *body), class_="sortable")),
-        tag("p", " ".join(notes), class_="note"),
+        *(tag("p", note, class_="note") for note in notes),
     )
 
 

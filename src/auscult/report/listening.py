@@ -138,6 +138,7 @@ def _picture(heard: _Heard, model: Model, title: str) -> Markup:
             front_end=config.front_end,
             score=score,
             title=PurePath(heard.clip.path).name,
+            dots_per_inch=100,
         )
     except MissingExtraError as error:
         return tag("p", str(error), class_="note")

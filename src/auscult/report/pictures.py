@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TICKS_HZ = (50, 100, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000)
 _INK = "#333333"
+_DOTS_ACROSS = 600  # of the spectrogram, about
 _RANGE_DB = 80.0  # shown below the loudest bin; digital silence would else take all the colours
 
 
@@ -34,6 +35,7 @@ def draw_explanation(
     front_end: FrontEnd,
     score: Score,
     title: str,
+    dots_per_inch: int = 130,
 ) -> None:
     """Draws the log-mel spectrogram of a recording above the map of where its score comes from.
 
@@ -47,6 +49,7 @@ def draw_explanation(
         front_end: by which the frames were made.
         score: the verdict that goes into the title.
         title: what to call the recording.
+        dots_per_inch: of the 10 × 6.6 inches, where the format has dots.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
@@ -65,17 +68,17 @@ def draw_explanation(
     legend = figure.add_subplot(grid[0, 1])
 
     seconds = frame_edges(len(map), front_end)
-    extent = (seconds[0], seconds[-1], 0, front_end.n_mels)
+    image = _image((seconds[0], seconds[-1], 0, front_end.n_mels), len(map))
     loudest = float(np.max(frames))
     low = max(float(np.percentile(frames, 1)), loudest - _RANGE_DB)
-    sound = upper.imshow(frames.T, **_image(extent), cmap="magma", vmin=low, vmax=max(loudest, low + 1))
+    sound = upper.imshow(frames.T, **image, cmap="magma", vmin=low, vmax=max(loudest, low + 1))
     figure.colorbar(sound, ax=upper, label="level [dB]", pad=0.01, aspect=18)
     reach = float(np.percentile(np.abs(map), 99.7)) or float(np.max(np.abs(map))) or 1.0
     signed = bool(np.sum(np.minimum(map, 0)) < -0.01 * np.sum(np.abs(map)))
     colours: dict[str, Any] = (
         {"cmap": "PuOr_r", "vmin": -reach} if signed else {"cmap": "viridis", "vmin": 0.0}
     )
-    shares = lower.imshow(map.T, **_image(extent), **colours, vmax=reach)
+    shares = lower.imshow(map.T, **image, **colours, vmax=reach)
     figure.colorbar(shares, ax=lower, label="added to the score", pad=0.01, aspect=18, extend="max")
 
     regions = strongest_regions(map, front_end)
@@ -89,7 +92,7 @@ def draw_explanation(
     upper.tick_params(labelbottom=False)
     lower.tick_params(labelbottom=False)
     figure.suptitle(f"{title}\n{verdict(score)}", parse_math=False, fontsize=11, color=_INK)
-    save_figure(figure, path_out)
+    save_figure(figure, path_out, dots_per_inch=dots_per_inch)
 
 
 def verdict(score: Score) -> str:
@@ -137,8 +140,10 @@ def save_figure(
 _HEAD: dict[str, Any] = {"loc": "left", "fontsize": 9.5, "color": _INK}
 
 
-def _image(extent: tuple[float, float, float, float]) -> dict[str, Any]:
-    return {"origin": "lower", "aspect": "auto", "extent": extent, "interpolation": "auto"}
+def _image(extent: tuple[float, float, float, float], frames: int) -> dict[str, Any]:
+    """Bins as they are; where there are more frames than dots, smoothed, so that none is passed over."""
+    smoothing = "nearest" if frames < _DOTS_ACROSS else "antialiased"
+    return {"origin": "lower", "aspect": "auto", "extent": extent, "interpolation": smoothing}
 
 
 def _mark_bands(axes: Axes, front_end: FrontEnd) -> None:
