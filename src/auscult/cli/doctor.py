@@ -24,6 +24,7 @@ REQUIRED = (
     "soundfile",
     "soxr",
     "safetensors",
+    "joblib",
     "onnxruntime",
     "click",
     "rich",

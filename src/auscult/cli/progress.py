@@ -33,8 +33,13 @@ def shown_progress(*, quiet: bool = False, in_bytes: bool = False) -> Iterator[P
         yield _Plain(in_bytes)
 
 
+def _is_job(stage: str) -> bool:
+    """Whether it is a job of several stages, as "fan autoencoder seed 0"; stages are one word."""
+    return " " in stage
+
+
 class _Plain:
-    """A line when a stage ends, and for a long stage every few seconds."""
+    """A line when a job begins and when a stage ends, and for a long stage every few seconds."""
 
     def __init__(self, in_bytes: bool) -> None:
         self._in_bytes = in_bytes
@@ -42,33 +47,53 @@ class _Plain:
 
     def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
         now = time.monotonic()
-        if done < total and now - self._last < PLAIN_EVERY:
+        if _is_job(stage):
+            note(f"{stage}  ({done + 1} of {total})")
+        elif done < total and now - self._last < PLAIN_EVERY:
             return
+        else:
+            steps = f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if self._in_bytes else f"{done}/{total}"
+            note("  ".join(part for part in (stage, steps, _figures(figures)) if part))
         self._last = now
-        steps = f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if self._in_bytes else f"{done}/{total}"
-        note("  ".join(part for part in (stage, steps, _figures(figures)) if part))
 
 
 @contextmanager
 def _live(in_bytes: bool) -> Iterator[Progress]:
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        TaskID,
+        TextColumn,
+        TimeRemainingColumn,
+    )
     from rich.progress import Progress as Bars
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
         DownloadColumn() if in_bytes else MofNCompleteColumn(),
         TimeRemainingColumn(compact=True, elapsed_when_finished=True),
-        TextColumn("{task.fields[figures]}"),
+        TextColumn("{task.fields[figures]}", markup=False),
     )
     with Bars(*columns, console=Console(stderr=True)) as bars:
-        tasks = {}
+        job: TaskID | None = None
+        stages: dict[str, TaskID] = {}
 
         def told(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, figures="")
-            bars.update(tasks[stage], completed=done, total=total, figures=_figures(figures))
+            nonlocal job
+            if _is_job(stage):
+                for old in stages.values():
+                    bars.remove_task(old)
+                stages.clear()
+                if job is None:
+                    job = bars.add_task(stage, total=total, figures="")
+                bars.update(job, description=stage, completed=done, total=total)
+                return
+            if stage not in stages:
+                stages[stage] = bars.add_task(stage, total=total, figures="")
+            bars.update(stages[stage], completed=done, total=total, figures=_figures(figures))
 
         yield told
 

@@ -1,0 +1,290 @@
+"""``bench`` and the verbs of ``dcase``: from machine folders to a table, a submission, its official score."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+import threading
+import zipfile
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from auscult.cli.bench import _seeds
+from auscult.errors import OptionError
+
+
+@pytest.fixture(scope="module")
+def bench(run, machine, tmp_path_factory):
+    """The results folder of a small bench, and what it printed."""
+    folder = tmp_path_factory.mktemp("bench") / "results"
+    options = ("--detectors", "autoencoder", "--seeds", "7,", "--epochs", 1, "--set", "batch_size=64")
+    result = run("bench", machine.parent, "-o", folder, *options)
+    assert result.exit_code == 0, result.output
+    return folder, result
+
+
+@pytest.fixture(scope="module")
+def submission(run, bench, tmp_path_factory):
+    """A submission made from it."""
+    folder = tmp_path_factory.mktemp("submissions") / "Me_task2_1"
+    result = run("dcase", "submit", bench[0], "-o", folder, "--system", "autoencoder:mse", "--json")
+    assert result.exit_code == 0, result.output
+    return folder, json.loads(result.stdout)
+
+
+@pytest.fixture(scope="module")
+def ground_truth(machine, tmp_path_factory):
+    """The ground truth of the made-up machine, as the challenge publishes it."""
+    root = tmp_path_factory.mktemp("truth")
+    names = sorted(clip.name for clip in (machine / "test").iterdir())
+    for kind, mark in (("data", "_anomaly_"), ("domain", "_target_")):
+        (root / f"ground_truth_{kind}").mkdir()
+        rows = "".join(f"{name},{int(mark in name)}\n" for name in names)
+        (root / f"ground_truth_{kind}" / "ground_truth_fan_section_00_test.csv").write_text(rows)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("written", "seeds"), [("3", [0, 1, 2]), ("1", [0]), ("13711,1", [13711, 1]), ("13711,", [13711])]
+)
+def test_seeds_are_counted_or_named(written, seeds):
+    assert _seeds(written) == seeds
+
+
+@pytest.mark.parametrize("written", ["0", "", ",", "two", "-1", "1,x", "-3,"])
+def test_other_seeds_are_refused(written):
+    with pytest.raises(OptionError, match="--seeds"):
+        _seeds(written)
+
+
+def test_bench_prints_a_table_and_names_its_files(bench):
+    folder, result = bench
+    for part in ("autoencoder:mse", "autoencoder:mahalanobis", "fan", "AUC-s", str(folder)):
+        assert part in result.stdout.replace("autoencoder\n", "autoencoder:")
+    assert "fan autoencoder seed 7  (1 of 1)" in result.stderr
+    assert (folder / "report.html").read_text().startswith("<!")
+    with (folder / "results.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["machine"], row["seed"]) for row in rows} == {("fan", "7")}
+
+
+def test_bench_json_and_another_systems_scores(run, bench, machine):
+    folder, _ = bench
+    theirs = folder / "scores" / "autoencoder:mse" / "seed7"
+    options = ("--detectors", "autoencoder", "--seeds", "7,", "--epochs", 1, "--set", "batch_size=64")
+    result = run(
+        "bench", machine.parent, "-o", folder, *options, "--scores", f"theirs={theirs}", "--json", "-q"
+    )
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert set(told) == {"output", "report", "results", "differences", "failures", "notes"}
+    by_system = {(r["detector"], r["score"]): r["harmonic_mean"] for r in told["results"]}
+    assert by_system["theirs", ""] == pytest.approx(by_system["autoencoder", "mse"])
+
+
+def test_bench_goes_on_after_a_failure_and_is_4(run, bench, machine, tmp_path):
+    shutil.copytree(machine, tmp_path / "data" / "fan")
+    (tmp_path / "data" / "void" / "test").mkdir(parents=True)
+    shutil.copy(next((machine / "test").iterdir()), tmp_path / "data" / "void" / "test")
+    options = ("--detectors", "autoencoder", "--seeds", "7,", "--epochs", 1, "--set", "batch_size=64")
+    result = run("bench", tmp_path / "data", "-o", tmp_path / "results", *options, "--json", "-q")
+    assert result.exit_code == 4
+    told = json.loads(result.stdout)
+    assert {failure["machine"] for failure in told["failures"]} == {"void"}
+    assert {row["machine"] for row in told["results"]} == {"fan"}
+    assert "Error: void" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (["--scores", "theirs"], 2),
+        (["--seeds", "x"], 2),
+        (["--detectors", "ear"], 2),
+        (["--set", "colour=red"], 2),
+        (["--machines", "pump"], 1),
+    ],
+)
+def test_bench_refuses_what_cannot_be(run, machine, tmp_path, options, code):
+    result = run("bench", machine.parent, "-o", tmp_path / "results", *options)
+    assert result.exit_code == code
+    assert result.stderr.splitlines()[-1].startswith("Error: ")
+
+
+def test_submission_has_the_scores_of_the_bench(bench, submission):
+    folder, told = submission
+    assert set(told) == {"system", "seed", "files", "problems"}
+    assert (told["system"], told["seed"], told["problems"]) == ("autoencoder:mse", 7, [])
+    names = {path.name for path in folder.iterdir()}
+    assert names == {
+        "anomaly_score_fan_section_00_test.csv",
+        "decision_result_fan_section_00_test.csv",
+        "Me_task2_1.meta.yaml",
+    }
+    original = bench[0] / "scores" / "autoencoder:mse" / "seed7"
+    for name in names - {"Me_task2_1.meta.yaml"}:
+        assert (folder / name).read_text() == (original / name).read_text()
+
+
+def test_submission_tells_what_is_known_of_the_system(bench, submission):
+    meta = (submission[0] / "Me_task2_1.meta.yaml").read_text()
+    with (bench[0] / "results.csv").open() as file:
+        (row,) = (r for r in csv.DictReader(file) if r["score"] == "mse" and r["detector"] == "autoencoder")
+    for line in (
+        'label: "Me_task2_1"',
+        "total_parameters: 267928",
+        'input_sampling_rate: "8 kHz"',
+        f"auc_source: {100 * float(row['auc_source']):.2f}",
+        "seed: 7",
+    ):
+        assert line in meta
+
+
+def test_submission_needs_a_choice_and_an_empty_folder(run, bench, submission, tmp_path):
+    results = bench[0]
+    assert "choose one of autoencoder:mahalanobis" in run("dcase", "submit", results, "-o", tmp_path).stderr
+    system = ("--system", "autoencoder:mse")
+    for options in (
+        ["-o", tmp_path / "a"],
+        ["-o", tmp_path / "a", "--system", "other:mse"],
+        ["-o", tmp_path / "a", *system, "--seed", 8],
+        ["-o", submission[0], *system],
+    ):
+        assert run("dcase", "submit", results, *options).exit_code == 2
+    assert not (tmp_path / "a").exists()
+    assert run("dcase", "submit", tmp_path, "-o", tmp_path / "a").exit_code == 1
+
+
+def test_an_incomplete_submission_is_told_and_4(run, bench, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(bench[0], results)
+    scores = results / "scores" / "autoencoder:mse" / "seed7"
+    (scores / "decision_result_fan_section_00_test.csv").unlink()
+    other = results / "scores" / "autoencoder:mahalanobis" / "seed7"
+    shutil.copy(
+        other / "anomaly_score_fan_section_00_test.csv", other / "anomaly_score_pump_section_00_test.csv"
+    )
+    result = run("dcase", "submit", results, "-o", tmp_path / "sub", "--system", "autoencoder:mse")
+    assert result.exit_code == 4
+    assert "fan section 00: no decisions" in result.stderr
+    assert "pump section 00: no scores" in result.stderr
+
+
+def test_scores_and_decisions_of_different_clips_are_refused(run, bench, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(bench[0], results)
+    decisions = results / "scores/autoencoder:mse/seed7/decision_result_fan_section_00_test.csv"
+    decisions.write_text("".join(decisions.read_text().splitlines(keepends=True)[1:]))
+    result = run("dcase", "submit", results, "-o", tmp_path / "sub", "--system", "autoencoder:mse")
+    assert result.exit_code == 1
+    assert not (tmp_path / "sub").exists()
+
+
+def test_a_submission_scores_officially_what_the_bench_measured(run, bench, submission, ground_truth):
+    options = (submission[0], "--ground-truth", ground_truth)
+    result = run("dcase", "evaluate", *options, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    with (bench[0] / "results.csv").open() as file:
+        (row,) = (r for r in csv.DictReader(file) if r["score"] == "mse")
+    assert set(told) >= {"official_score", "machines", "missing", "extra"}
+    assert set(told["official_score"]) == {"value", "low", "high"}
+    assert told["official_score"]["value"] == pytest.approx(float(row["harmonic_mean"]))
+    assert told["machines"]["fan"]["auc_source"]["value"] == pytest.approx(float(row["auc_source"]))
+    assert told["missing"] == told["extra"] == []
+    text = run("dcase", "evaluate", *options, "--year", 2024).stdout
+    assert "official score 2024" in text
+    assert "0 missing, 0 doubled, 0 extra" in text
+
+
+def test_missing_rows_are_named_and_4(run, submission, ground_truth, tmp_path):
+    folder = tmp_path / "sub"
+    shutil.copytree(submission[0], folder)
+    scores = folder / "anomaly_score_fan_section_00_test.csv"
+    first, *rest = scores.read_text().splitlines()
+    scores.write_text("\n".join([*rest, "stranger.wav,1.0"]) + "\n")
+    result = run("dcase", "evaluate", folder, "--ground-truth", ground_truth, "--json")
+    assert result.exit_code == 4
+    told = json.loads(result.stdout)
+    assert told["missing"] == [f"fan/{first.split(',')[0]}"]
+    assert told["extra"] == ["fan/stranger.wav"]
+    assert f"missing: fan/{first.split(',')[0]}" in result.stderr
+    assert "no official score" in run("dcase", "evaluate", folder, "--ground-truth", ground_truth).stdout
+
+
+def test_the_known_good_case(run, reference):
+    root = reference / "dcase2023_eval_mse"
+    told = json.loads(run("dcase", "evaluate", root / "scores", "--ground-truth", root, "--json").stdout)
+    assert told["official_score"]["value"] == pytest.approx(0.5988161137636058, abs=1e-12)
+    assert len(told["machines"]) == 7
+
+
+@pytest.fixture
+def zenodo(machine):
+    """A server with the record of 2024 and one archive in it; its address, and what was asked of it."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for clip in sorted((machine / "train").iterdir())[:3]:
+            archive.write(clip, f"fan/train/{clip.name}")
+    data, asked = packed.getvalue(), []
+    entry = {
+        "key": "dev_fan.zip", "size": len(data), "checksum": f"md5:{hashlib.md5(data).hexdigest()}",
+    }  # fmt: skip
+    record = {"files": [entry], "metadata": {"license": {"id": "cc-by-4.0"}}}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            body = json.dumps(record).encode() if "/api/" in self.path else data
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_download_tells_its_plan_and_fetches(run, zenodo, tmp_path):
+    url, asked = zenodo
+    options = ("2024", "--to", tmp_path, "--machines", "fan", "--base-url", url)
+    result = run("dcase", "download", *options, "--yes", "--json")
+    assert result.exit_code == 0, result.output
+    (folder,) = json.loads(result.stdout)["folders"]
+    assert len(list((tmp_path / "dcase2024t2/dev_data/raw/fan/train").iterdir())) == 3
+    assert folder == str(tmp_path / "dcase2024t2/dev_data/raw/fan")
+    assert "licence: cc-by-4.0" in result.stderr
+    assert "disk needed" in result.stderr
+    fetched = len(asked)
+    again = run("dcase", "download", *options)  # nothing to fetch, so nothing to ask
+    assert (again.exit_code, again.stdout) == (0, f"{folder}\n")
+    assert len(asked) == fetched + 1
+
+
+def test_download_does_not_begin_unasked(run, zenodo, tmp_path):
+    url, asked = zenodo
+    result = run("dcase", "download", 2024, "--to", tmp_path, "--machines", "fan", "--base-url", url)
+    assert result.exit_code == 2
+    assert "--yes" in result.stderr
+    assert all("/api/" in path for path in asked)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_download_without_a_network_is_one_clear_line(run, tmp_path):
+    result = run(
+        "dcase", "download", 2024, "--to", tmp_path, "--machines", "fan", "--base-url", "http://127.0.0.1:9"
+    )
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "by hand" in result.stderr
+    assert run("dcase", "download", 1999, "--to", tmp_path).exit_code == 2

@@ -1,0 +1,100 @@
+"""Progress on standard error, and the small forms in which numbers are printed."""
+
+from __future__ import annotations
+
+import pytest
+
+from auscult.cli import progress, text
+from auscult.cli.progress import shown_progress
+from auscult.decision import Threshold
+from auscult.evaluation import Estimate
+
+
+def test_plain_lines_come_now_and_then(capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    with shown_progress() as told:
+        for epoch in range(1, 101):
+            clock[0] += 1.0
+            told("train", epoch, 100, {"loss": 1 / epoch, "active_units": 8.0})
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert captured.out == ""
+    assert len(lines) == 10
+    assert lines[0] == "train  10/100  loss 0.1  active units 8"
+    assert lines[-1].startswith("train  100/100")
+
+
+def test_every_job_and_every_end_of_a_stage_has_a_line(capsys):
+    with shown_progress() as told:
+        told("fan autoencoder seed 0", 0, 2, {})
+        for done in range(1, 4):
+            told("score", done, 3, {})
+        told("fan autoencoder seed 1", 1, 2, {})
+    assert capsys.readouterr().err.splitlines() == [
+        "fan autoencoder seed 0  (1 of 2)",
+        "score  3/3",
+        "fan autoencoder seed 1  (2 of 2)",
+    ]
+
+
+def test_quiet_is_quiet(capsys):
+    with shown_progress(quiet=True) as told:
+        assert told is None
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_gets_live_lines(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    with shown_progress() as told:
+        told("fan autoencoder seed 0", 0, 2, {})
+        told("train", 1, 2, {"loss": 0.5})
+        told("fan autoencoder seed 1", 1, 2, {})
+        told("train", 2, 2, {"loss": 0.25})
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "fan autoencoder seed 1" in captured.err
+    assert "loss 0.25" in captured.err
+
+
+def test_bytes_are_told_in_megabytes(capsys):
+    with shown_progress(in_bytes=True) as told:
+        told("dev_fan.zip", 5_000_000, 5_000_000, {})
+    assert capsys.readouterr().err == "dev_fan.zip  5.0/5.0 MB\n"
+
+
+def test_table_aligns_names_left_and_figures_right():
+    assert text.table(("name", "value"), [("a", "1"), ("longer", "22.5")]).splitlines() == [
+        "name    value",
+        "──────  ─────",
+        "a           1",
+        "longer   22.5",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "told"),
+    [
+        (
+            Threshold(10.5234, "conformal", 0.05, 55),
+            "10.5234 (conformal, 5 % false alarms, from 55 recordings)",
+        ),
+        (Threshold(None, "gamma", 0.1, 1, 3), "none (gamma, 10 % false alarms, from 1 recording)"),
+        (Threshold(7.0, "fixed"), "7 (given)"),
+    ],
+)
+def test_a_threshold_in_words(threshold, told):
+    assert text.describe_threshold(threshold) == told
+
+
+def test_intervals_in_percent():
+    assert text.interval(Estimate(0.77884, 0.701, 0.8444)) == "77.88 [70.1, 84.4]"
+    assert text.interval(Estimate(0.5)) == "50.00"
+    assert text.interval(None) == "–"
+
+
+def test_json_is_strict(capsys):
+    text.print_json({"a": 1.5})
+    assert capsys.readouterr().out == '{"a": 1.5}\n'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        text.print_json(float("nan"))

@@ -1,0 +1,106 @@
+"""``simulate`` and ``doctor``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib.metadata import version
+
+import pytest
+import soundfile
+
+from auscult import open_corpus
+from auscult.cli import doctor
+
+SMALL = ("--clips", 4, "--test-clips", 1, "--seconds", 2)
+
+
+def test_simulated_machines_are_where_it_says(run, tmp_path):
+    result = run("simulate", tmp_path, "--machines", 2, *SMALL, "--seed", 3, "--json")
+    assert result.exit_code == 0, result.output
+    machines = json.loads(result.stdout)["machines"]
+    assert list(machines) == ["fan", "gearbox"]
+    for name, folder in machines.items():
+        corpus = open_corpus(folder)
+        assert len(corpus.for_training()) == 4
+        assert len(corpus.for_evaluation()) == 4
+        assert corpus.machines == (name,)
+        assert soundfile.info(corpus[0].path).duration == 2
+
+
+def test_machines_by_name_and_what_is_next(run, tmp_path):
+    result = run("simulate", tmp_path, "--machines", "valve, fan_2", *SMALL)
+    assert [line.split()[0] for line in result.stdout.splitlines()[:2]] == [
+        str(tmp_path / "valve"),
+        str(tmp_path / "fan_2"),
+    ]
+    assert result.stdout.count("simulated") == 2
+    assert result.stdout.endswith(f"auscult fit {tmp_path / 'valve'} -o valve.auscult\n")
+    assert "valve  8/8" in result.stderr
+
+
+@pytest.mark.parametrize("options", [["--machines", "teapot"], ["--clips", 1], ["--seconds", 0]])
+def test_what_cannot_be_simulated_is_2(run, tmp_path, options):
+    assert run("simulate", tmp_path, *options).exit_code == 2
+
+
+def test_another_seed_in_the_same_folder_is_refused(run, tmp_path):
+    assert run("simulate", tmp_path, "--machines", 1, *SMALL, "-q").stderr == ""
+    result = run("simulate", tmp_path, "--machines", 1, *SMALL, "--seed", 1)
+    assert result.exit_code == 1
+    assert str(tmp_path) in result.stderr
+
+
+def test_doctor_json(run):
+    result = run("doctor", "--json")
+    assert result.exit_code == 0
+    told = json.loads(result.stdout)
+    assert told["python"] == sys.version.split()[0]
+    assert told["packages"]["numpy"] == version("numpy")
+    assert set(told["packages"]) == set(doctor.REQUIRED)
+    assert told["optional"]["torch"] == {
+        "version": version("torch"), "for": "fitting networks", "extra": "train",
+    }  # fmt: skip
+    assert told["devices"][0] == "cpu"
+    assert told["cores"] >= 1
+    assert told["memory_bytes"] > 1e8
+    assert told["sound"]["formats"]["WAV"] is True
+    assert isinstance(told["sound_devices"], list)
+
+
+def test_doctor_says_what_is_missing_and_how_to_get_it(run, monkeypatch):
+    real = doctor._version
+    missing = {"torch", "onnx", "matplotlib", "soxr"}
+    monkeypatch.setattr(doctor, "_version", lambda name: None if name in missing else real(name))
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert "fitting networks needs torch and onnx: pip install 'auscult[train]'" in result.stdout
+    assert "pictures and reports needs matplotlib: pip install 'auscult[report]'" in result.stdout
+    assert "soxr is missing" in result.stdout
+    assert "Nothing is missing" not in result.stdout
+
+
+def test_requirements_are_those_of_the_package():
+    from importlib.metadata import requires
+
+    declared = [r for r in requires("auscult") or [] if "extra ==" not in r]
+    names = {r.split(">")[0].split("=")[0].split(";")[0].strip() for r in declared}
+    assert names == set(doctor.REQUIRED)
+
+
+def test_doctor_lists_capture_devices(monkeypatch, tmp_path):
+    arecord = tmp_path / "arecord"
+    listing = "**** List ****\ncard 1: USB [Mic], device 0: USB Audio"
+    arecord.write_text(f"#!/bin/sh\necho '{listing}'\n")
+    arecord.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert doctor._sound_devices() == ["card 1: USB [Mic], device 0: USB Audio"]
+
+
+def test_doctor_survives_a_broken_torch(monkeypatch):
+    def broken(name):
+        raise OSError("libgomp is gone")
+
+    monkeypatch.setattr(doctor, "import_module", broken)
+    assert doctor._training_devices() == ["torch does not start: libgomp is gone"]
+    assert not any(doctor._sound()["formats"].values())
