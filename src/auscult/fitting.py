@@ -162,19 +162,19 @@ def _fit_and_calibrate(
 def _folds(recordings: Sequence[Recording], count: int, seed: int) -> list[int]:
     """A fold for every recording: each domain is spread over all folds, and clips that were cut from one
     longer recording stay together."""
-    groups: dict[tuple[str, str], list[int]] = {}
+    groups: dict[str | int, list[int]] = {}
     for i, recording in enumerate(recordings):
-        clip = recording.clip
-        key = clip.recording if clip.recording is not None else f"clip {i}"
-        groups.setdefault((clip.domain or "", key), []).append(i)
+        groups.setdefault(i if recording.clip.recording is None else recording.clip.recording, []).append(i)
+    by_domain: dict[str, list[list[int]]] = {}
+    for group in groups.values():
+        by_domain.setdefault(recordings[group[0]].clip.domain or "", []).append(group)
     count = min(count, len(groups))
     folds = [0] * len(recordings)
     rng = np.random.default_rng([seed, FOLDS])
     turn = 0
-    for domain in sorted({domain for domain, _ in groups}):
-        members = [indices for (its_domain, _), indices in groups.items() if its_domain == domain]
-        for place in rng.permutation(len(members)):
-            for i in members[place]:
+    for domain in sorted(by_domain):
+        for place in rng.permutation(len(by_domain[domain])):
+            for i in by_domain[domain][place]:
                 folds[i] = turn % count
             turn += 1
     return folds
@@ -188,6 +188,12 @@ def _refuse_what_is_not_normal(clips: Sequence[Clip]) -> None:
         raise FitError(
             f"{len(odd)} of {len(clips)} recordings are labelled as anomalies ({odd[0]}): fit learns from "
             "normal running alone"
+        )
+    kept = [c.path for c in clips if c.split == "test"]
+    if kept:
+        raise FitError(
+            f"{len(kept)} of {len(clips)} recordings are test clips ({kept[0]}): a model that has heard them "
+            "cannot be judged on them; Corpus.for_training() leaves them out"
         )
 
 
