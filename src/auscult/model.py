@@ -11,7 +11,7 @@ import numpy as np
 from auscult.corpus import Clip, Recording
 from auscult.decision import Threshold, conformal_threshold
 from auscult.detectors import Detector
-from auscult.errors import AudioError, OptionError, TooShortAudio
+from auscult.errors import AudioError, EmptyAudio, NonFiniteAudio, OptionError, TooShortAudio
 from auscult.sound import Waveform
 
 
@@ -102,13 +102,24 @@ class Model:
             threshold: what to compare with; default the conformal one at 5 % false alarms.
 
         Raises:
-            AudioError: too short, or not finite.
-            OptionError: not one channel.
+            AudioError: empty, too short, or not finite.
+            OptionError: not one channel, whole numbers, or no sample rate.
         """
-        samples = np.asarray(samples, dtype=np.float32)
+        samples = np.asarray(samples)
         if samples.ndim != 1:
             raise OptionError(f"samples of shape {samples.shape}: one channel of shape (N,) is needed")
-        waveform = Waveform(samples, int(sample_rate))
+        if samples.dtype.kind != "f":
+            raise OptionError(
+                f"samples of type {samples.dtype}: real numbers with full scale ±1 are needed; divide those "
+                "of 16 bits by 32768"
+            )
+        if sample_rate < 1:
+            raise OptionError(f"a sample rate of {sample_rate} Hz is none; it must be positive")
+        if not len(samples):
+            raise EmptyAudio("<memory>", "no samples")
+        if not np.all(np.isfinite(samples)):
+            raise NonFiniteAudio("<memory>", "NaN or infinity among the samples")
+        waveform = Waveform(samples.astype(np.float32), int(sample_rate))
         recording = Recording.from_waveform(waveform, sample_rate=self.sample_rate)
         return self.score_recording(recording, threshold=threshold, explain=explain)
 

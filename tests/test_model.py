@@ -1,0 +1,219 @@
+"""A model asked for verdicts: files and samples, other rates, errors in their place, without PyTorch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import auscult
+from auscult.corpus import Clip
+from auscult.decision import fixed_threshold
+from auscult.errors import EmptyAudio, NonFiniteAudio, OptionError, TooShortAudio, UnreadableAudio
+from auscult.model import Calibration, Model
+
+RATE = 8000
+
+
+@pytest.fixture(scope="module")
+def folder(machine_sound, tmp_path_factory) -> Path:
+    """24 normal files, and labelled ones under ``test``."""
+    folder = tmp_path_factory.mktemp("fan")
+    for name in ("train", "test/normal", "test/anomaly"):
+        (folder / name).mkdir(parents=True)
+    for i in range(24):
+        soundfile.write(folder / f"train/{i:02}.wav", machine_sound(i), RATE)
+    for i in range(4):
+        soundfile.write(folder / f"test/normal/{i}.wav", machine_sound(50 + i), RATE)
+        soundfile.write(folder / f"test/anomaly/{i}.wav", machine_sound(60 + i, broken=True), RATE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder) -> Model:
+    small = {"n_fft": 512, "hop": 256, "n_mels": 16, "hidden": 16}
+    return auscult.fit(
+        auscult.open_corpus(str(folder / "train")),
+        "autoencoder",
+        **{**small, "epochs": 15, "batch_size": 32, "learning_rate": 1e-2, "device": "cpu"},
+    )
+
+
+@pytest.fixture(scope="module")
+def saved(model, tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "fan.auscult"
+    model.save(path)
+    return path
+
+
+def test_the_users_day(model, machine_sound):
+    normal = [model.score(machine_sound(200 + i), RATE) for i in range(5)]
+    broken = model.score(machine_sound(300, broken=True), RATE)
+    assert broken.anomalous is True
+    assert broken.score > broken.threshold == model.threshold(0.05).value
+    assert sum(verdict.anomalous for verdict in normal) <= 1
+    assert broken.path == "<memory>"
+    assert broken.scores["mse"] == broken.score
+    assert broken.map is None
+    assert broken.warnings == ()
+
+
+def test_a_rate_that_is_promised_needs_clips(model, machine_sound):
+    verdict = model.score(machine_sound(0), RATE, threshold=model.threshold(0.01))
+    assert (verdict.threshold, verdict.anomalous) == (None, None)
+    assert any("75 more" in warning for warning in verdict.warnings), "99 are needed, 24 are there"
+
+
+def test_a_threshold_of_ones_own(model, machine_sound):
+    value = model.score(machine_sound(0), RATE).score
+    for limit, expected in ((value, False), (np.nextafter(value, 0), True)):
+        verdict = model.score(machine_sound(0), RATE, threshold=fixed_threshold(limit))
+        assert (verdict.threshold, verdict.anomalous) == (limit, expected)
+
+
+def test_a_threshold_for_every_score(model):
+    for name in model.detector.scores:
+        scores = np.sort(model.calibration.scores[name])
+        assert model.threshold(0.05, score=name).value == scores[-1]
+        assert model.threshold(0.2, score=name).value == scores[19]
+    assert Model(model.detector).threshold().value is None
+
+
+def test_another_rate_is_resampled_and_said(model, machine_sound):
+    sound = machine_sound(0)
+    t = np.arange(3 * len(sound)) / (3 * RATE)
+    faster = np.interp(t, np.arange(len(sound)) / RATE, sound).astype(np.float32)
+    verdict = model.score(faster, 3 * RATE)
+    assert any("resampled from 24000 Hz to 8000 Hz" in warning for warning in verdict.warnings)
+    assert np.isfinite(verdict.score)
+    assert not model.score(sound, RATE).warnings
+
+
+def test_explain(model, machine_sound):
+    verdict = model.score(machine_sound(0, broken=True), RATE, explain=True)
+    assert verdict.map.shape == (1 + RATE // 256, 16)
+    assert verdict.map.mean() * 16 == pytest.approx(verdict.score, rel=0.1)
+
+
+def test_samples_of_any_number_type(model, machine_sound):
+    sound = machine_sound(0)
+    value = model.score(sound, RATE).score
+    assert model.score(sound.astype(np.float64), RATE).score == pytest.approx(value, rel=1e-5)
+    assert model.score(list(map(float, sound)), RATE).score == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "error"),
+    [
+        (np.zeros((8000, 2)), RATE, OptionError),
+        (np.float32(3), RATE, OptionError),
+        (np.zeros(1000), RATE, TooShortAudio),
+        (np.zeros(0), RATE, EmptyAudio),
+        (np.full(8000, np.nan), RATE, NonFiniteAudio),
+        (np.r_[np.zeros(7999), np.inf], RATE, NonFiniteAudio),
+        (np.zeros(8000, np.int16), RATE, OptionError),
+        (np.zeros(8000), 0, OptionError),
+        (np.zeros(8000), -8000, OptionError),
+    ],
+    ids=[
+        "two channels",
+        "one number",
+        "short",
+        "empty",
+        "NaN",
+        "infinite",
+        "whole numbers",
+        "no rate",
+        "negative rate",
+    ],
+)
+def test_samples_that_cannot_be_scored(model, samples, rate, error):
+    with pytest.raises(error):
+        model.score(samples, rate)
+
+
+def test_clips_in_order_with_errors_in_their_place(model, folder, tmp_path):
+    bad, short = tmp_path / "bad.wav", tmp_path / "short.wav"
+    bad.write_bytes(b"no sound")
+    soundfile.write(short, np.zeros(500), RATE)
+    good = [str(folder / "train/00.wav"), str(folder / "train/01.wav")]
+    paths = [good[0], str(bad), good[1], str(short), "/nowhere/at/all.wav"]
+    outcomes = list(model.score_clips([Clip(p) for p in paths]))
+    kinds = [type(outcome) for outcome in outcomes]
+    assert kinds == [auscult.Score, UnreadableAudio, auscult.Score, TooShortAudio, UnreadableAudio]
+    assert [outcome.path for outcome in outcomes] == paths
+
+
+def test_a_file_scores_as_its_samples(model, folder):
+    path = str(folder / "train/05.wav")
+    samples, rate = soundfile.read(path, dtype="float32")
+    (from_file,) = model.score_clips([Clip(path)])
+    assert from_file.score == pytest.approx(model.score(samples, rate).score, rel=1e-6)
+
+
+def test_calibration_has_the_length_of_its_clips():
+    assert len(Calibration()) == 0
+    assert len(Calibration("holdout", {"mse": np.zeros(2)}, ["source", None])) == 2
+
+
+BLOCKED = """
+import sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"torch", "onnx", "onnxscript", "sklearn", "matplotlib"}:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Blocked())
+import auscult
+"""
+
+
+def without_pytorch(code: str) -> str:
+    """What a program prints on a machine that has neither PyTorch nor scikit-learn."""
+    program = BLOCKED + textwrap.dedent(code)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_scoring_explaining_and_evaluating_need_no_pytorch(model, saved, folder):
+    path = str(folder / "test/anomaly/0.wav")
+    printed = without_pytorch(
+        f"""
+        model = auscult.load({str(saved)!r})
+        samples = auscult.read_audio({path!r})
+        verdict = model.score(samples.samples, samples.sample_rate, explain=True)
+        print(verdict.score, verdict.anomalous, verdict.map.shape)
+        evaluation = auscult.evaluate(model, auscult.open_corpus({str(folder / "test")!r}), resamples=20)
+        print(evaluation.to_json()["auc_source"]["value"])
+        """
+    )
+    score, anomalous, *_ = printed.split()
+    samples, rate = soundfile.read(path, dtype="float32")
+    assert float(score) == pytest.approx(model.score(samples, rate).score, rel=1e-5)
+    assert anomalous == "True"
+    assert float(printed.split()[-1]) == 1.0
+
+
+def test_fitting_without_pytorch_says_what_to_install(folder):
+    printed = without_pytorch(
+        f"""
+        clips = auscult.open_corpus({str(folder / "train")!r})
+        for name in ("autoencoder", "gamma_vae"):
+            try:
+                auscult.fit(clips, name, calibrate="none")
+            except auscult.AuscultError as error:
+                print(type(error).__name__, error)
+        """
+    )
+    first, second = printed.splitlines()
+    assert (
+        first == "MissingExtraError Fitting autoencoder needs an optional part: pip install 'auscult[train]'"
+    )
+    assert "auscult[train]" in second
