@@ -45,7 +45,7 @@ def roc_figure(seeds: Sequence[StageData], section: str) -> Markup | None:
     truth = _anomaly(first.clips)[mask]
     if truth.all() or not truth.any():
         return None
-    caption = " ".join(filter(None, [first.detector, section]))
+    caption = ", ".join(filter(None, [first.detector, section and f"section {section}"]))
     alt = f"ROC curves of {first.detector} on {first.machine} {section}".strip()
     chart = Chart(
         Axis("false-positive rate", 0, 1), Axis("true-positive rate", 0, 1), alt=f"{alt}: see the legend"
@@ -102,7 +102,9 @@ def histogram_figure(stage: StageData, score: str, section: str) -> Markup:
             chart.upright(limit, "threshold")
         label = f"{what}: {counts['normal']} normal, {counts['anomaly']} anomalous"
         charts.append(tag("div", tag("p", label, class_="panel"), chart.to_markup()))
-    caption = " ".join(filter(None, [f"{stage.detector}:{score}", section, f"seed {stage.seed}"]))
+    caption = ", ".join(
+        filter(None, [f"{stage.detector}:{score}", section and f"section {section}", f"seed {stage.seed}"])
+    )
     missing = None if limit is not None else tag("p", "no threshold", class_="panel")
     return figure(caption, *charts, missing or Markup(), kind_legend(_KINDS))
 

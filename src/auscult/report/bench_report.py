@@ -135,12 +135,12 @@ def _machine(bench: BenchData, machine: str) -> Markup:
         ),
         _group(
             "ROC curves",
-            "Full lines are the first seed, faint ones further seeds; areas are means over seeds, of both "
-            "domains together.",
+            "Full lines are the first seed, faint ones further seeds; areas are means over seeds. Clips "
+            "of both domains count together.",
             [f for seeds in by_detector for f in _rocs(seeds)],
         ),
         *_histograms(bench, [seeds[0] for seeds in by_detector]),
-        _group("Training", "Means over each epoch; validation is for looking alone.", histories),
+        _group("Training", "Means over each epoch; nothing is tuned by the validation loss.", histories),
         _group(
             "Latent space",
             "Principal components of each test clip’s mean latent code, the logarithms of shape and scale.",

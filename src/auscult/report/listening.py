@@ -107,7 +107,7 @@ def _card(caption: str, heard: _Heard, gain: float, model: Model) -> Markup:
     played = resample(part, min(RATE, part.sample_rate))
     name = PurePath(heard.clip.path).name
     sound = tag(
-        "audio", controls=True, preload="none", aria_label=f"{caption}, {name}",
+        "audio", controls=True, preload="metadata", aria_label=f"{caption}, {name}",
         src=data_uri(wav_bytes(played.samples * gain, played.sample_rate), "audio/wav"),
     )  # fmt: skip
     notes = [f"{20 * np.log10(gain):+.0f} dB, alike for this machine's clips"]
