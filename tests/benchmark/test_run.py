@@ -124,6 +124,27 @@ def test_a_stage_that_fails_is_listed_and_the_rest_goes_on(root, tmp_path):
     assert "failed: pump" in result.text
 
 
+def test_a_section_without_anomalies_or_labels_keeps_its_scores_and_the_rest_its_metrics(root, tmp_path):
+    data = tmp_path / "root"
+    shutil.copytree(root / "pump", data / "pump")
+    for path in (data / "pump" / "test").glob("anomaly_id_02_*"):
+        path.unlink()
+    for number, path in enumerate(sorted((data / "pump" / "test").glob("*_id_00_*"))):
+        path.rename(path.with_name(f"id_04_{number:08d}.wav"))  # as in an evaluation set
+    for i, kind in enumerate(("normal", "anomaly")):
+        source = next((root / "pump" / "test").glob(f"{kind}_id_00_*"))
+        shutil.copy(source, data / "pump" / "test" / f"{kind}_id_06_{i:08d}.wav")
+    result = run_bench(data, detectors=["autoencoder"], seeds=[0], output=tmp_path / "r", settings=QUICK)
+    assert result.failures == []
+    assert {(r.section, r.score) for r in result.results} == {
+        ("06", s) for s in ("mse", "mahalanobis", "mahalanobis_frames")
+    }
+    assert any("pump section 02" in note for note in result.notes)
+    assert any("pump section 04" in note for note in result.notes)
+    scores = read_submission(tmp_path / "r" / "scores" / "autoencoder:mse" / "seed0").scores
+    assert {section: len(rows) for (_, section), rows in scores.items()} == {"02": 4, "04": 8, "06": 2}
+
+
 def test_other_systems_stand_in_the_same_table(bench, root, tmp_path):
     theirs = bench.output / "scores" / "autoencoder:mse" / "seed0"
     result = run_bench(

@@ -214,12 +214,13 @@ def _add(
                 values,
                 None if limit is None else values > limit,
             )
-        if any(clip.condition is None for clip in part):
-            note = f"{machine} section {section}: no labels, so scores alone"
+        try:
+            metrics = evaluate_scores(part, values, resamples=0).overall
+        except EvaluationError as error:  # no labels, or of one kind alone: the scores are kept all the same
+            note = f"{machine} section {section}: scores but no metrics: {error}"
             if note not in bench.notes:
                 bench.notes.append(note)
             continue
-        metrics = evaluate_scores(part, values, resamples=0).overall
         labels = labels_of(part)
         by_machine = scored.setdefault(system, {}).setdefault(seed, {})
         by_machine[machine] = [*by_machine.get(machine, []), (labels, values)]
