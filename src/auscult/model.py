@@ -133,7 +133,8 @@ class Model:
             needed = self.detector.minimum_samples() / self.sample_rate
             raise TooShortAudio(
                 recording.clip.path,
-                f"{waveform.seconds:.3f} s is shorter than the {needed:.3f} s that {self.detector.name} needs",
+                f"{waveform.seconds:.3f} s is shorter than the {needed:.3f} s "
+                f"that {self.detector.name} needs",
             )
         heard = Recording(recording.clip, lambda: waveform)  # one read serves both the sound and its notes
         evidence = self.detector.score(heard, explain=explain)
