@@ -24,7 +24,6 @@ REQUIRED = (
     "soundfile",
     "soxr",
     "safetensors",
-    "joblib",
     "onnxruntime",
     "click",
     "rich",
