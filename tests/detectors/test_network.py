@@ -184,3 +184,28 @@ def test_a_network_set_anew_is_the_one_that_runs(fitted):
     assert copy.score(recordings[0]).scores == first.score(recordings[0]).scores
     copy.arrays = dict(second.arrays)
     assert copy.score(recordings[0]).scores == second.score(recordings[0]).scores
+
+
+@pytest.mark.parametrize(("covariance", "shrunk"), [("auto", True), ("exact", False), ("ledoit_wolf", True)])
+def test_an_ill_conditioned_covariance_is_told(monkeypatch, covariance, shrunk):
+    kind = detector_type("autoencoder")(
+        make_config("autoencoder", settings={**SMALL, "covariance": covariance})
+    )
+    kind.facts = {"warnings": []}
+    rng = np.random.default_rng(0)
+
+    def rebuild(x):  # the last band errs as the first does, but for a ten-thousandth
+        residual = rng.standard_normal((len(x), 5, 8))
+        residual[..., -1] = residual[..., 0] + 1e-4 * residual[..., -1]
+        return {"rebuilt": x + residual.reshape(len(x), -1)}
+
+    monkeypatch.setattr(kind, "run", rebuild)
+    frames = np.zeros((300, 8), np.float32)
+    kind._fit_covariances(frames, np.arange(296), np.arange(300) >= 150)
+    for domain in ("source", "target"):
+        done = kind.facts[f"covariance_{domain}"]
+        assert done["condition"] > 1e6
+        assert (done["shrinkage"] > 0) == shrunk
+    told = [w for w in kind.facts["warnings"] if "ill-conditioned" in w]
+    assert len(told) == (2 if covariance == "auto" else 0)
+    assert all("Ledoit-Wolf" in w and "covariance=exact" in w for w in told)
