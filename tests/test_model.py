@@ -217,3 +217,18 @@ def test_fitting_without_pytorch_says_what_to_install(folder):
         first == "MissingExtraError Fitting autoencoder needs an optional part: pip install 'auscult[train]'"
     )
     assert "auscult[train]" in second
+
+
+def test_real_valves(real_data, tmp_path):
+    """Real recordings at the baseline's own settings, through the file and back."""
+    corpus = auscult.open_corpus(str(real_data / "dcase2020" / "valve"))
+    model = auscult.fit(corpus.for_training(), "autoencoder", epochs=2, calibrate="none")
+    assert (model.sample_rate, model.detector.parameters) == (16000, 267_928)
+    assert any("few to learn from" in warning for warning in model.provenance["warnings"])
+    heard = corpus.for_evaluation()
+    outcome = auscult.evaluate(model, heard, resamples=10)
+    assert len(outcome.scores) == len(heard) > 0
+    assert all(np.isfinite(list(verdict.scores.values())).all() for verdict in outcome.scores)
+    model.save(tmp_path / "valve.auscult")
+    again = [verdict.score for verdict in auscult.load(tmp_path / "valve.auscult").score_clips(heard)]
+    assert again == pytest.approx([verdict.score for verdict in outcome.scores], rel=1e-5)
