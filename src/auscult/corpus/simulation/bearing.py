@@ -19,7 +19,7 @@ class Bearing(Machine):
     type = "bearing"
     source = ({"spd": "900", "mic": "1"}, {"spd": "1200", "mic": "1"})
     target = ({"spd": "900", "mic": "2"}, {"spd": "1200", "mic": "2"})
-    fault_levels: ClassVar[Mapping[str, float]] = {"outer_race": -12.0, "imbalance": -11.0, "rubbing": -11.0}
+    fault_levels: ClassVar[Mapping[str, float]] = {"outer_race": -12.5, "imbalance": -12.0, "rubbing": -11.5}
     noise_level = -6.0
     microphone_ripple = 1.6
 

@@ -19,7 +19,7 @@ class Fan(Machine):
     type = "fan"
     source = ({"spd": "1000", "mic": "1"}, {"spd": "1200", "mic": "1"})
     target = ({"spd": "1400", "mic": "1"}, {"spd": "1600", "mic": "1"})
-    fault_levels: ClassVar[Mapping[str, float]] = {"imbalance": -12.0, "rubbing": -20.0, "outer_race": -18.0}
+    fault_levels: ClassVar[Mapping[str, float]] = {"imbalance": -13.0, "rubbing": -21.0, "outer_race": -19.0}
     noise_level = -6.0
 
     def __init__(self, rng: np.random.Generator) -> None:

@@ -21,11 +21,11 @@ class Slider(Machine):
 
     type = "slider"
     source = ({"vel": "400"}, {"vel": "500"})
-    target = ({"vel": "600"}, {"vel": "700"})
+    target = ({"vel": "550"}, {"vel": "625"})
     fault_levels: ClassVar[Mapping[str, float]] = {
         "sticking_stroke": 0.0,
-        "belt_slip": -19.0,
-        "rubbing": -11.0,
+        "belt_slip": -17.0,
+        "rubbing": -9.0,
     }
     noise_level = -8.0
 

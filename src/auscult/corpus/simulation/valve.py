@@ -19,9 +19,9 @@ class Valve(Machine):
     type = "valve"
     source = ({"pat": "1", "noise": "1"}, {"pat": "2", "noise": "1"})
     target = ({"pat": "1", "noise": "2"}, {"pat": "2", "noise": "2"})
-    fault_levels: ClassVar[Mapping[str, float]] = {"sticking_stroke": 0.0, "leak": -33.0}
+    fault_levels: ClassVar[Mapping[str, float]] = {"sticking_stroke": 0.0, "leak": -31.0}
     noise_level = -8.0
-    factory: ClassVar[Mapping[str, tuple[float, float]]] = {"1": (-5.0, 0.05), "2": (-3.5, 0.2)}
+    factory: ClassVar[Mapping[str, tuple[float, float]]] = {"1": (-5.0, 0.05), "2": (-4.0, 0.15)}
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.plunger = Modes.draw(rng, 900, 5500, 6, 0.006)
