@@ -142,7 +142,7 @@ def tasks(args: argparse.Namespace, output: Path) -> list[Task]:
         ]
     if args.only in (None, "simulated"):
         fleet = output / "simulated"
-        simulate(fleet, machines=args.machines.split(","), clips=100, seed=0, seconds=5.0)
+        simulate(fleet, machines=args.machines.split(","), clips=60, seed=0, seconds=5.0)
         found += [
             Task("simulated", machine, str(fleet / machine), v, seed, 30)
             for machine in args.machines.split(",")
