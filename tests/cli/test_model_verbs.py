@@ -147,6 +147,19 @@ def test_evaluate_a_plain_folder_without_domains(run, model, machine, tmp_path):
     assert "of the source domain" not in text
 
 
+def test_evaluate_shows_each_section_where_there_are_several(run, model, machine, tmp_path):
+    folder = tmp_path / "fan"
+    shutil.copytree(machine, folder)
+    for clip in sorted((machine / "test").iterdir()):
+        shutil.copy(clip, folder / "test" / clip.name.replace("section_00", "section_03"))
+    result = run("evaluate", model, folder, "-q")
+    assert result.exit_code == 0, result.output
+    table = result.stdout.partition("section  ")[2].splitlines()
+    assert table[0].split() == ["AUC", "source", "AUC", "target", "pAUC", "harmonic", "mean"]
+    assert [line.split()[0] for line in table[2:4]] == ["00", "03"]
+    assert table[2].split()[1] == table[3].split()[1]  # the same clips, the same figures
+
+
 def test_evaluate_does_the_rest_and_is_4(run, model, machine, broken_file, tmp_path):
     folder = tmp_path / "fan"
     shutil.copytree(machine, folder)

@@ -20,7 +20,7 @@ from auscult.cli.progress import shown_progress
 if TYPE_CHECKING:
     from auscult.corpus import Corpus
     from auscult.evaluating import ModelEvaluation
-    from auscult.evaluation import Evaluation, Summary
+    from auscult.evaluation import Evaluation
 
 SOME_UNREADABLE = 4
 
@@ -122,21 +122,23 @@ def _as_text(result: ModelEvaluation) -> str:
 
 def _metrics(evaluation: Evaluation) -> str:
     overall = evaluation.overall
-    rows = [(name, text.interval(value)) for name, value in _of(overall) if value is not None]
+    rows = [(title, text.interval(getattr(overall, name))) for name, title in _columns(evaluation).items()]
     if evaluation.year:
         rows.append((f"official score {evaluation.year}", text.interval(overall.official)))
     clips = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in overall.clips.items())
     return f"{text.table(('metric', '%  [95 % interval]'), rows)}\n{clips} clips"
 
 
-def _of(summary: Summary) -> list:
-    alone = summary.auc_target is None
-    return [
-        ("AUC" if alone else "AUC source", summary.auc_source),
-        ("AUC target", summary.auc_target),
-        ("pAUC", summary.pauc),
-        ("harmonic mean", summary.harmonic_mean),
-    ]
+def _columns(evaluation: Evaluation) -> dict[str, str]:
+    """The metrics that there are, by their field of a summary, and what to call them."""
+    overall = evaluation.overall
+    titles = {
+        "auc_source": "AUC source" if overall.auc_target else "AUC",  # of all clips without domains
+        "auc_target": "AUC target",
+        "pauc": "pAUC",
+        "harmonic_mean": "harmonic mean",
+    }
+    return {name: title for name, title in titles.items() if getattr(overall, name) is not None}
 
 
 def _decisions(result: ModelEvaluation) -> str:
@@ -172,8 +174,9 @@ def _decisions(result: ModelEvaluation) -> str:
 
 
 def _sections(evaluation: Evaluation) -> str:
+    columns = _columns(evaluation)
     rows = [
-        (name, *(text.interval(value) for _, value in _of(section)))
+        (name, *(text.interval(getattr(section, field)) for field in columns))
         for name, section in evaluation.sections.items()
     ]
-    return text.table(("section", "AUC source", "AUC target", "pAUC", "harmonic mean"), rows)
+    return text.table(("section", *columns.values()), rows)
