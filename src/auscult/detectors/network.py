@@ -39,7 +39,7 @@ class NetworkConfig(Config):
     batch_size: int = 256  # vectors in one step
     learning_rate: float = 1e-3  # of Adam
     context: int = 5  # frames in one vector
-    validation: float = 0.1  # share of the vectors kept out of training, for logging alone
+    validation: float = 0.1  # share of the vectors kept out, for logging alone; 0 where fit calibrates
     covariance: str = "auto"  # auto, exact, float32 (the baseline's), ledoit_wolf
     device: str = "auto"  # auto, cpu, cuda, mps
 
