@@ -185,3 +185,36 @@ def test_a_name_that_is_no_text_can_be_printed(start, model):
     assert process.returncode == 4
     assert "no such file" in output
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(
+    ("missing", "verb", "extra"), [("torch", "fit", "train"), ("matplotlib", "explain", "report")]
+)
+def test_a_missing_part_is_named_with_what_brings_it(
+    missing, verb, extra, model, machine, normal_clip, tmp_path
+):
+    arguments = {
+        "fit": ["fit", str(machine), "-o", str(tmp_path / "m.auscult"), "--quiet"],
+        "explain": ["explain", str(model), str(normal_clip), "-o", str(tmp_path / "why.png")],
+    }[verb]
+    code = f"import sys\nsys.modules[{missing!r}] = None\nfrom auscult.cli import commands\n"
+    code += f"commands.main({arguments!r})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"pip install 'auscult[{extra}]'" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_scoring_explaining_and_evaluating_need_no_torch(model, machine, normal_clip):
+    for arguments in (
+        ["score", str(model), str(normal_clip)],
+        ["explain", str(model), str(normal_clip)],
+        ["evaluate", str(model), str(machine), "-q"],
+        ["inspect", str(model)],
+        ["doctor"],
+    ):
+        code = "import sys\nsys.modules['torch'] = None\nfrom auscult.cli import commands\n"
+        code += f"commands.main({arguments!r})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
