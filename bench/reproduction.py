@@ -13,7 +13,6 @@ import argparse
 import json
 import os
 import sys
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,68 +21,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run side by side, one 
 import joblib
 import numpy as np
 
-from auscult.benchmark.stage import Entry, MachineData, Stage, run_stage
+from auscult.benchmark.stage import MachineData, Stage, run_stage
 from auscult.corpus.simulation import simulate
 from auscult.errors import FitError
 from auscult.files import write_atomically
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A preset, or a preset with one option changed."""
-
-    name: str
-    entry: Entry
-    settings: dict[str, Any] = field(default_factory=dict)
-
-
-def variants() -> list[Variant]:
-    """The autoencoder, the two presets, and one change at a time around each."""
-    around: dict[str, list[dict[str, Any]]] = {
-        "seed": [
-            {"latent": "shape_rate"},
-            {"latent": "mean_variance"},
-            {"head": "softplus"},
-            {"kl": "eq2_shape_scale"},
-            {"kl": "exact"},
-            {"sampler": "mean"},
-            {"prior_shape": 1.0},
-            {"kl_weight": 0.1},
-            {"kl_weight": 10.0},
-        ],
-        "exact": [
-            {"latent": "shape_rate"},
-            {"latent": "mean_variance"},
-            {"head": "softmax"},
-            {"kl": "eq2_text_labels"},
-            {"sampler": "weibull"},
-            {"sampler": "mean"},
-            {"prior_shape": 1.0},
-            {"kl_weight": 0.1},
-            {"kl_weight": 10.0},
-            {"kl_warmup": 0},
-        ],
-    }
-    found = [Variant("autoencoder", Entry("autoencoder"))]
-    for preset, changes in around.items():
-        entry = Entry("gamma_vae", preset)
-        found.append(Variant(preset, entry))
-        for change in changes:
-            ((option, value),) = change.items()
-            found.append(Variant(f"{preset}, {option}={value}", entry, change))
-    return found
-
-
-@dataclass(frozen=True)
-class Task:
-    """One fit of one variant."""
-
-    data: str  # bldc or simulated
-    machine: str
-    folder: str
-    variant: Variant
-    seed: int
-    epochs: int
+from bench.readings import Task, variants
+from bench.reproduction_tables import write_tables
 
 
 def run_task(task: Task, output: Path) -> tuple[Task, Stage | str, dict[str, Any]]:
@@ -175,8 +118,6 @@ def main() -> None:
             f"{len(outcomes)}/{len(todo)} {task.machine} {task.variant.name} seed {task.seed}: {told}",
             file=sys.stderr,
         )
-    from bench.reproduction_tables import write_tables
-
     write_tables(outcomes)
 
 

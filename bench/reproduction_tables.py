@@ -10,12 +10,10 @@ from auscult.benchmark.differences import Scored, differences
 from auscult.benchmark.stage import Stage
 from auscult.evaluation import evaluate_scores, labels_of
 from bench.markdown import table, this_machine, write_section
-from bench.reproduction import Task
+from bench.readings import Task, variants
 
 Outcome = tuple[Task, "Stage | str", dict[str, Any]]
 SCORES = ("mse", "mahalanobis")
-#: What each claim of the report comes to: its system, its metric.
-CLAIM = ("seed", "mahalanobis")
 
 
 def write_tables(outcomes: Sequence[Outcome]) -> None:
@@ -55,8 +53,6 @@ def _section(outcomes: Sequence[Outcome]) -> str:
 
 
 def _order(outcomes: Sequence[Outcome]) -> Any:
-    from bench.reproduction import variants
-
     place = {variant.name: i for i, variant in enumerate(variants())}
     return lambda name: place[name]
 
