@@ -65,7 +65,9 @@ def fit(
     recordings = [
         Recording.from_file(c, channel=channel, sample_rate=config.front_end.sample_rate) for c in clips
     ]
-    needed = detector_type(detector)(config).minimum_samples()
+    kind = detector_type(detector)
+    kind.check_can_fit()
+    needed = kind(config).minimum_samples()
     inspection = inspect_recordings(recordings, minimum_samples=needed, progress=progress)
     if not inspection.usable:
         reasons = "; ".join(f.message for f in inspection.findings)

@@ -205,7 +205,7 @@ def test_a_section_without_anomalies_is_named():
     with pytest.raises(
         EvaluationError, match=r"section 01: no anomalous clips.*3 normal source, 0 anomaly source"
     ):
-        evaluate_scores(kept, np.arange(len(kept)))
+        evaluate_scores(kept, np.arange(len(kept)), year=2023)
 
 
 def test_anomalies_in_one_domain_alone_leave_the_others_recall_out():
@@ -214,3 +214,14 @@ def test_anomalies_in_one_domain_alone_leave_the_others_recall_out():
     assert "recall_target" not in found.decisions
     assert "false_alarm_rate_target" in found.decisions
     assert found.auc_target is not None
+
+
+def test_a_section_without_anomalies_is_left_out_where_there_are_others():
+    clips = [c for c in _clips(sections=("00", "01")) if c.section == "00" or c.condition == "normal"]
+    found = evaluate_scores(clips, _scores(clips), threshold=0.5)
+    judged = [c.section == "00" for c in clips]
+    alone = evaluate_scores([c for c in clips if c.section == "00"], _scores(clips)[judged], threshold=0.5)
+    assert found.overall.to_json() == alone.overall.to_json()
+    assert list(found.sections) == ["00"]
+    assert "01" in found.to_json()["left_out"]["01"]
+    assert alone.left_out == {}

@@ -326,3 +326,9 @@ def real_data() -> Path:
     if "AUSCULT_REAL_DATA" not in os.environ:
         pytest.skip("AUSCULT_REAL_DATA names no folder of real recordings")
     return Path(os.environ["AUSCULT_REAL_DATA"])
+
+
+def test_a_name_that_is_not_utf8_is_read(tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b"l\xfcfter.wav")
+    soundfile.write(path, np.zeros(100), 8000)
+    assert len(read_audio(os.fsdecode(path)).samples) == 100

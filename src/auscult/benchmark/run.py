@@ -62,8 +62,9 @@ class BenchResult:
         overall = [d for d in self.differences if d.machine is None] or self.differences
         if overall:
             parts.append(f"Harmonic mean less that of {BASELINE}, in points, with 95 % interval over clips:")
+            width = max(len(d.system) for d in overall) + 2
             parts += [
-                f"  {d.system:<28}{100 * d.difference.value:+7.2f}   "
+                f"  {d.system:<{width}}{100 * d.difference.value:+7.2f}   "
                 f"[{100 * d.difference.low:+.2f}, {100 * d.difference.high:+.2f}]"
                 for d in overall
                 if d.difference.low is not None and d.difference.high is not None

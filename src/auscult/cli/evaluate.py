@@ -111,6 +111,7 @@ def _as_text(result: ModelEvaluation) -> str:
         parts.append(_decisions(result))
     if len(evaluation.sections) > 1:
         parts.append(_sections(evaluation))
+    parts += [f"left out: {reason}" for reason in evaluation.left_out.values()]
     if evaluation.attributes:
         rows = [
             (name, text.interval(part.auc), part.contrast, str(part.normals), str(part.anomalies))

@@ -56,6 +56,10 @@ class Detector(ABC):
         self.arrays: dict[str, np.ndarray] = {}  # everything learnt; empty until fitted
         self.facts: dict[str, Any] = {}  # what happened while learning, JSON-able
 
+    @classmethod  # noqa: B027 - most detectors need nothing
+    def check_can_fit(cls) -> None:
+        """Raises `MissingExtraError` where fitting needs an optional part that is not installed."""
+
     @abstractmethod
     def fit(self, recordings: Sequence[Recording], *, progress: Progress | None = None) -> Detector:
         """Learns what is normal.

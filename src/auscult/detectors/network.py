@@ -85,6 +85,14 @@ class NetworkDetector(Detector):
     def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """What scoring needs of x (M, N, width): at least ``rebuilt``, of the same shape."""
 
+    @classmethod
+    def check_can_fit(cls) -> None:
+        try:
+            import onnxscript  # noqa: F401
+            import torch  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError(f"Fitting {cls.name}", "train") from error
+
     def fit(self, recordings: Sequence[Recording], *, progress: Progress | None = None) -> NetworkDetector:
         self.fit_fleet([self], [recordings], progress=progress)
         return self
@@ -98,10 +106,7 @@ class NetworkDetector(Detector):
         progress: Progress | None = None,
     ) -> None:
         """Fits several machines in one batched program; they differ in seed and recordings alone."""
-        try:
-            import torch  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError(f"Fitting {cls.name}", "train") from error
+        cls.check_can_fit()
         from auscult.detectors.learning.export import export_fleet
         from auscult.detectors.learning.training import FleetVectors, TrainingPlan, train_fleet
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from auscult.errors import EvaluationError
 from auscult.evaluation.bootstrap import estimate, replicate
 from auscult.evaluation.intervals import Estimate
-from auscult.evaluation.protocol import Labels, check_year
+from auscult.evaluation.protocol import Labels, check_year, section_metrics
 from auscult.evaluation.summary import ScoredSection, Summary, replicate_sections, summarise
 
 if TYPE_CHECKING:  # only fields of clips are read
@@ -58,6 +58,7 @@ class Evaluation:
         attributes: by ``"key=value"``, clips of all sections together.
         threshold: at which decisions were made, or ``None``.
         year: whose rules, or ``None``.
+        left_out: sections that could not be judged, and why.
     """
 
     overall: Summary
@@ -65,6 +66,7 @@ class Evaluation:
     attributes: Mapping[str, AttributeResult]
     threshold: float | None
     year: int | None
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """The overall metrics at the top, each ``{"value", "low", "high"}``, then sections and attributes."""
@@ -73,6 +75,7 @@ class Evaluation:
             "official_score": self.overall.official.to_json() if self.year else None,
             "threshold": self.threshold,
             "year": self.year,
+            "left_out": dict(self.left_out),
             "sections": {name: section.to_json() for name, section in self.sections.items()},
             "attributes": {name: result.to_json() for name, result in self.attributes.items()},
         }
@@ -89,8 +92,9 @@ def evaluate_scores(
 ) -> Evaluation:
     """Evaluates scores of labelled clips with 95 % stratified bootstrap intervals.
 
-    Sections are judged each by itself, as DCASE does, and then combined. An attribute value is judged
-    over all sections, by the AUC that ``AttributeResult`` defines, where two normals and two anomalies
+    Sections are judged each by itself, as DCASE does, and then combined; one without normals or without
+    anomalies is left out, and named in ``left_out``, if there are others and no year's rules are kept. An
+    attribute value is judged over all sections, by the AUC that ``AttributeResult`` defines, where two normals and two anomalies
     or more can be compared.
 
     Args:
@@ -114,13 +118,22 @@ def evaluate_scores(
     decisions = None if threshold is None else values > threshold
     labels = labels_of(clips)
 
-    sections = {}
-    for key, members in _by_section(clips).items():
-        sections[key] = ScoredSection(
+    sections, left_out = {}, {}
+    groups = _by_section(clips)
+    for key, members in groups.items():
+        section = ScoredSection(
             labels.select(members, name=f"section {key}" if key != "all" else "the clips"),
             values[members],
             None if decisions is None else decisions[members],
         )
+        try:
+            section_metrics(section.labels, section.scores, year=year)
+        except EvaluationError as error:
+            left_out[key] = str(error)
+            if year is not None or len(left_out) == len(groups):
+                raise
+        else:
+            sections[key] = section
     replicates = replicate_sections(sections, year=year, resamples=resamples, seed=seed)
     return Evaluation(
         overall=summarise(sections, replicates, year=year),
@@ -128,6 +141,7 @@ def evaluate_scores(
         attributes=_by_attribute(clips, labels, values, resamples, seed),
         threshold=threshold,
         year=year,
+        left_out=left_out,
     )
 
 

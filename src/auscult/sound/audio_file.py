@@ -168,7 +168,8 @@ class _ForwardFile(soundfile.SoundFile):
 
 def _open(name: str, source: RecountedFile | None = None) -> _ForwardFile:
     try:
-        return _ForwardFile(source or name)
+        # As bytes: soundfile would encode a name that is not UTF-8, and fail.
+        return _ForwardFile(source or os.fsencode(name))
     except soundfile.LibsndfileError as error:
         if error.code in _REFUSED_BY_LIBSNDFILE:
             raise UnsupportedAudio(name, f"its header claims {_REFUSED_BY_LIBSNDFILE[error.code]}") from error
