@@ -11,7 +11,14 @@ import numpy as np
 from auscult.corpus import Clip, Recording
 from auscult.decision import Threshold, conformal_threshold
 from auscult.detectors import Detector
-from auscult.errors import AudioError, EmptyAudio, NonFiniteAudio, OptionError, TooShortAudio
+from auscult.errors import (
+    AudioError,
+    EmptyAudio,
+    NonFiniteAudio,
+    OptionError,
+    TooShortAudio,
+    UnsupportedAudio,
+)
 from auscult.sound import Waveform
 
 
@@ -140,6 +147,9 @@ class Model:
         evidence = self.detector.score(heard, explain=explain)
         name = self.detector.decisive_score
         value = evidence.scores[name]
+        if not np.isfinite(value):
+            reason = f"its {name} score is {value}: the numbers of this model overflow on it"
+            raise UnsupportedAudio(recording.clip.path, reason)
         limit = threshold.value
         warnings = waveform.notes + ((threshold.warning,) if threshold.warning else ())
         return Score(

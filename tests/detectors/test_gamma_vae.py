@@ -222,3 +222,18 @@ def test_latents_that_carry_something_are_no_collapse():
     assert share.mean() == pytest.approx(distance, rel=1e-6), "windows share the distance among them"
     frames = np.r_[share[0], (share[:-1] + share[1:]) / 2, share[-1]]  # each the mean of its windows
     np.testing.assert_allclose(evidence.maps["latent"].sum(axis=1), frames, rtol=1e-3, atol=1e-3)
+
+
+def test_mean_and_variance_that_underflow_still_give_a_finite_posterior():
+    """A softmax head can give exact zeros; the ratio of two of them once made scores that were no number."""
+    detector = GammaVAE(
+        GammaVAEConfig(latent="mean_variance", head="softmax", kl="eq2_text_labels", kl_warmup=0)
+    )
+    network = detector.build([torch.Generator().manual_seed(0)]).eval()
+    for head, index in (("fc_mu", 0), ("fc_var", 1)):  # all mass on one latent, another in each head
+        torch.nn.init.zeros_(network[head].weight)
+        with torch.no_grad():
+            network[head].bias.fill_(-200.0)[..., index] = 200.0
+    shape, scale = detector.posterior(network, torch.randn(1, 4, 640))
+    assert bool(torch.isfinite(shape).all() and torch.isfinite(scale).all())
+    assert bool((shape > 0).all() and (scale > 0).all())

@@ -114,7 +114,8 @@ class GammaVAE(NetworkDetector):
             first, second = softplus(first) + 0.1, softplus(second) + _SMALLEST
         if self.config.latent == "shape_rate":
             return first, 1 / second
-        if self.config.latent == "mean_variance":
+        if self.config.latent == "mean_variance":  # a softmax may underflow, and 0 has no ratio
+            first, second = first.clamp_min(_SMALLEST), second.clamp_min(_SMALLEST)
             return first.square() / second, second / first
         return first, second
 

@@ -94,8 +94,8 @@ def evaluate_scores(
 
     Sections are judged each by itself, as DCASE does, and then combined; one without normals or without
     anomalies is left out, and named in ``left_out``, if there are others and no year's rules are kept. An
-    attribute value is judged over all sections, by the AUC that ``AttributeResult`` defines, where two normals and two anomalies
-    or more can be compared.
+    attribute value is judged over all sections, by the AUC that ``AttributeResult`` defines, where two
+    normals and two anomalies or more can be compared.
 
     Args:
         clips: N labelled clips, each with a condition, and all with a domain or none.
