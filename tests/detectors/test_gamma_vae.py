@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from auscult.corpus import Clip, Recording
-from auscult.detectors.gamma_vae import GammaVAE
+from auscult.detectors.gamma_vae import GammaVAE, GammaVAEConfig
 from auscult.detectors.learning.training import FleetVectors, TrainingPlan, train_fleet
 from auscult.detectors.options import make_config
 from auscult.errors import DivergedError, OptionError
