@@ -1,4 +1,4 @@
-"""What `bench.reproduction` fits: the presets of the gamma VAE, and one option changed at a time around each."""
+"""What `bench.reproduction` fits: both presets of the gamma VAE, and one change at a time around each."""
 
 from __future__ import annotations
 
