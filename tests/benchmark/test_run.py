@@ -4,6 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import soundfile
 
 from auscult.benchmark import run_bench
 from auscult.benchmark import stage as stage_module
@@ -124,6 +125,21 @@ def test_a_stage_that_fails_is_listed_and_the_rest_goes_on(root, tmp_path):
     assert "failed: pump" in result.text
 
 
+def test_training_clips_that_cannot_be_used_are_told_and_the_rest_is_learnt_from(root, tmp_path):
+    data = tmp_path / "root"
+    shutil.copytree(root / "fan", data / "fan")
+    first, second, third = sorted((data / "fan" / "train").iterdir())[:3]
+    soundfile.write(first, np.zeros(100), 8000)
+    second.write_bytes(b"not a sound")
+    third.unlink()
+    third.symlink_to(tmp_path / "gone.wav")
+    result = run_bench(data, detectors=["gamma_vae@exact"], seeds=[0], output=tmp_path / "r", settings=QUICK)
+    assert result.failures == []
+    assert {r.score for r in result.results} == {"mse", "mahalanobis", "mahalanobis_frames", "latent"}
+    for path in (first, second, third):
+        assert any(path.name in note for note in result.notes)
+
+
 def test_a_section_without_anomalies_or_labels_keeps_its_scores_and_the_rest_its_metrics(root, tmp_path):
     data = tmp_path / "root"
     shutil.copytree(root / "pump", data / "pump")
@@ -166,6 +182,25 @@ def test_other_systems_stand_in_the_same_table(bench, root, tmp_path):
         )
         assert row.fit_seconds is None
     assert {f["detector"] for f in result.failures} == {"lost"}
+
+
+def test_other_systems_are_compared_on_the_same_resamples(bench, root, tmp_path):
+    """The rows of their files may stand in any order."""
+    theirs = bench.output / "scores" / "autoencoder:mse" / "seed0"
+    for path in theirs.iterdir():
+        lines = path.read_text().splitlines()
+        (tmp_path / path.name).write_text("\n".join(reversed(lines)) + "\n")
+    result = run_bench(
+        root,
+        detectors=["autoencoder"],
+        seeds=[0],
+        output=bench.output,
+        settings=QUICK,
+        score_folders={"the same": tmp_path},
+    )
+    same = [d.difference for d in result.differences if d.system == "the same"]
+    assert len(same) == 3
+    assert {(d.value, d.low, d.high) for d in same} == {(0.0, 0.0, 0.0)}
 
 
 def test_the_published_table_stands_beside_the_set_it_is_of(tmp_path, root):

@@ -17,10 +17,13 @@ from auscult.evaluation import read_submission
 
 @dataclass(frozen=True)
 class OtherScores:
-    """What a folder of score files says of one machine."""
+    """What a folder of score files says of one machine, in the order of its test clips.
+
+    That order is every system's, so that resamples draw the same clips and differences are paired.
+    """
 
     clips: list[Clip]
-    scores: np.ndarray  # (N,), in the order of ``clips``
+    scores: np.ndarray  # (N,)
 
 
 def read_other_scores(folder: Path, machine: str, test: Sequence[Clip]) -> OtherScores:
@@ -45,4 +48,5 @@ def read_other_scores(folder: Path, machine: str, test: Sequence[Clip]) -> Other
     for what, names in (("doubled", doubled), ("not among the test clips", extra), ("missing", missing)):
         if names:
             raise EvaluationError(f"{folder}: {machine}: {len(names)} names {what}, the first {names[0]}")
-    return OtherScores([clips[row.name] for row in rows], np.array([row.value for row in rows]))
+    values = {row.name: row.value for row in rows}
+    return OtherScores(list(clips.values()), np.array([values[name] for name in clips]))

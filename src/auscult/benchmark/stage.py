@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from auscult.corpus import Clip, Recording, inspect_recordings, open_corpus
+from auscult.corpus import Clip, Inspection, Recording, inspect_recordings, open_corpus
+from auscult.corpus.inspection import LEFT_OUT
 from auscult.decision import Threshold, gamma_threshold
 from auscult.detectors import Detector, Progress, detector_type
 from auscult.detectors.options import config_to_json, make_config
@@ -61,7 +62,8 @@ class MachineData:
     channel: int = 0
     train: list[Clip] = field(init=False)
     test: list[Clip] = field(init=False)
-    _heard: dict[tuple[str, int], list[Recording]] = field(init=False, default_factory=dict)
+    _usable: dict[tuple[int, int], Inspection] = field(init=False, default_factory=dict)
+    _heard: dict[int, list[Recording]] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         corpus = open_corpus(self.folder)
@@ -72,23 +74,25 @@ class MachineData:
                 self.folder, f"{len(self.train)} training and {len(self.test)} test clips; a bench needs both"
             )
 
-    def training(self, sample_rate: int, progress: Progress | None) -> list[Recording]:
-        """The usable training recordings."""
-        if ("train", sample_rate) not in self._heard:
+    def training(self, sample_rate: int, minimum_samples: int, progress: Progress | None) -> Inspection:
+        """The training recordings that a detector can use, and what is to be said of them all."""
+        wanted = sample_rate, minimum_samples
+        if wanted not in self._usable:
             heard = [
                 Recording.from_file(c, channel=self.channel, sample_rate=sample_rate) for c in self.train
             ]
-            usable = inspect_recordings(heard, minimum_samples=1, progress=progress).usable
-            self._heard["train", sample_rate] = list(usable)
-        return self._heard["train", sample_rate]
+            self._usable[wanted] = inspect_recordings(
+                heard, minimum_samples=minimum_samples, progress=progress
+            )
+        return self._usable[wanted]
 
     def testing(self, sample_rate: int) -> list[Recording]:
         """The test recordings."""
-        if ("test", sample_rate) not in self._heard:
-            self._heard["test", sample_rate] = [
+        if sample_rate not in self._heard:
+            self._heard[sample_rate] = [
                 Recording.from_file(c, channel=self.channel, sample_rate=sample_rate) for c in self.test
             ]
-        return self._heard["test", sample_rate]
+        return self._heard[sample_rate]
 
 
 @dataclass(frozen=True)
@@ -134,7 +138,9 @@ def run_stage(
     if (stage := _read(done, key)) is not None:
         return stage
     folder.mkdir(parents=True, exist_ok=True)
-    recordings = machine.training(config.front_end.sample_rate, progress)
+    needed = detector_type(entry.detector)(config).minimum_samples()
+    inspection = machine.training(config.front_end.sample_rate, needed, progress)
+    recordings = inspection.usable
     started = time.perf_counter()
     model = fit_recordings(
         entry.detector,
@@ -143,6 +149,7 @@ def run_stage(
         calibrate="none",  # the official split: a tenth of the vectors, not of the clips, is kept out
         channel=machine.channel,
         preset=entry.preset,
+        findings=[f.message for f in inspection.findings if f.kind in LEFT_OUT],
         progress=progress,
     )
     fit_seconds = time.perf_counter() - started
@@ -189,8 +196,12 @@ def _key(entry: Entry, config: Mapping[str, Any], machine: MachineData) -> str:
     """Changes with anything that the stage's result depends on, the device it trains on left out."""
     stamps = []
     for clip in [*machine.train, *machine.test]:
-        stat = os.stat(clip.path)
-        stamps.append([os.path.relpath(clip.path, machine.folder), stat.st_size, stat.st_mtime_ns])
+        try:
+            stat = os.stat(clip.path)
+            stamp = [stat.st_size, stat.st_mtime_ns]
+        except OSError:  # a link that leads nowhere is an unreadable clip, told of when it is heard
+            stamp = []
+        stamps.append([os.path.relpath(clip.path, machine.folder), *stamp])
     settings = {k: v for k, v in config.items() if k not in ("device", "score")}
     told = [entry.name, settings, machine.channel, stamps]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()

@@ -21,6 +21,9 @@ Kind = Literal[
     "mixed_sample_rates", "mixed_channels", "mixed_lengths", "outlier",
 ]  # fmt: skip
 
+#: Kinds of finding whose recordings cannot be learnt from.
+LEFT_OUT = ("unreadable", "too_short")
+
 SILENCE_DB = -90.0  # dB re full scale: RMS about the mean; the noise of 16-bit rounding alone is -101
 FULL_SCALE = 32767 / 32768  # the largest positive value of 16 bits
 CLIPPED_RUN = 3  # samples in a row at full scale: a peak that only touches it has one or two
