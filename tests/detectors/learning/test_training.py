@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from auscult.detectors import detector_type
-from auscult.detectors.learning.training import FleetVectors, TrainingPlan, choose_device, train_fleet
+from auscult.detectors.learning.training import FleetVectors, TrainingPlan, _Book, choose_device, train_fleet
 from auscult.detectors.options import make_config
 from auscult.errors import DivergedError, OptionError
 
@@ -182,6 +183,29 @@ def test_progress_is_told_every_epoch():
     train(detector("gamma_vae"), [np.arange(40)], [0], epochs=3, told=told)
     assert [epoch for epoch, _ in told] == [1, 2, 3]
     assert {"loss", "reconstruction", "kl", "active_units"} <= set(told[-1][1])
+
+
+class _NoFloat64(TorchFunctionMode):
+    """Fails where PyTorch is asked for a float64 tensor."""
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        assert not (isinstance(made, torch.Tensor) and made.dtype == torch.float64), function
+        return made
+
+
+def test_figures_are_means_over_the_vectors_of_an_epoch():
+    """A step of few vectors weighs little. While steps go on no float64 is made, for MPS has none."""
+    book = _Book("machine")
+    with _NoFloat64():
+        for value, count in ((1.0, 16), (4.0, 2)):
+            book.add({"loss": torch.tensor(value), "each": torch.tensor([value, -value])}, count)
+    book.close({"validation": 3.0})
+    mean = (16 * 1.0 + 2 * 4.0) / 18
+    (epoch,) = book.epochs
+    assert epoch["loss"] == pytest.approx(mean, rel=1e-12)
+    assert epoch["each"] == pytest.approx([mean, -mean], rel=1e-12)
+    assert (epoch["epoch"], epoch["validation"]) == (1, 3.0)
 
 
 def test_divergence_names_the_machine():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -75,6 +76,20 @@ def choose_device(name: str) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """PyTorch on one thread. These matrices are so small that a second thread gains little on an idle
+    machine, and on a busy one the two wait for each other, spinning, and training takes several times
+    as long."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
 def train_fleet(
     build: Callable[[Sequence[torch.Generator]], nn.ModuleDict],
     loss: LossFunction,
@@ -204,18 +219,21 @@ class _Book:
     def __init__(self, name: str) -> None:
         self.name = name
         self.epochs: list[dict] = []
-        self._sums: dict[str, Tensor] = {}
-        self._count = 0
+        self._steps: dict[str, list[Tensor]] = {}  # on the device, so that no step waits for it
+        self._counts: list[int] = []
 
     def add(self, figures: Mapping[str, Tensor], count: int) -> None:
         for key, value in figures.items():
-            self._sums[key] = self._sums.get(key, 0.0) + value.detach().double() * count
-        self._count += count
+            self._steps.setdefault(key, []).append(value.detach())
+        self._counts.append(count)
 
     def close(self, validation: Mapping[str, float]) -> None:
-        means: dict[str, Any] = {key: (value / self._count).tolist() for key, value in self._sums.items()}
+        share = torch.tensor(self._counts, dtype=torch.float64) / sum(self._counts)  # (S,)
+        means: dict[str, Any] = {}
+        for key, steps in self._steps.items():  # on the CPU: MPS has no float64
+            means[key] = torch.tensordot(share, torch.stack(steps).cpu().double(), dims=1).tolist()
         self.epochs.append({"epoch": len(self.epochs) + 1, **means, **validation})
-        self._sums, self._count = {}, 0
+        self._steps, self._counts = {}, []
         loss = float(means["loss"])
         if not np.isfinite(loss) or abs(loss) > DIVERGED:
             figures = ", ".join(f"{k} {v:.3g}" for k, v in self.latest().items())
