@@ -59,6 +59,8 @@ def test_typed_values_pass():
         ("epochs", "1.5", "is no int"),
         ("epochs", 1.5, "is no int"),
         ("epochs", None, "is no int"),
+        ("seed", -1, "seed=-1"),
+        ("seed", 2**63, "less than 2 to the 63rd"),
         ("learning_rate", "fast", "is no float"),
         ("learning_rate", "nan", "is no float"),
         ("f_max", "high", "is no float"),

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from auscult.corpus import Recording
+from auscult.errors import OptionError
 from auscult.spectrum import FrontEnd
 
 #: Told what is being done: stage name, steps done, steps in all, and figures worth showing.
@@ -37,6 +38,10 @@ class Config:
     score: str = ""  # which of the detector's scores decides; empty: its first
     seed: int = 13711  # the baseline's
     front_end: FrontEnd = field(default_factory=FrontEnd)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.seed < 2**63:
+            raise OptionError(f"seed={self.seed}: it must be 0 or more, and less than 2 to the 63rd")
 
 
 class Detector(ABC):

@@ -44,6 +44,7 @@ class NetworkConfig(Config):
     device: str = "auto"  # auto, cpu, cuda, mps
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.epochs < 1 or self.context < 1 or not self.learning_rate > 0:
             raise OptionError("epochs, context and learning_rate must be positive")
         if self.batch_size < 2:
@@ -193,6 +194,7 @@ class NetworkDetector(Detector):
 
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
+            options.intra_op_num_threads = 1  # as in training: more would only spin
             self._live_session = onnxruntime.InferenceSession(
                 blob.tobytes(), options, providers=["CPUExecutionProvider"]
             )
