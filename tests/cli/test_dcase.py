@@ -55,7 +55,7 @@ def test_seeds_are_counted_or_named(written, seeds):
     assert _seeds(written) == seeds
 
 
-@pytest.mark.parametrize("written", ["0", "", ",", "two", "-1", "1,x", "-3,"])
+@pytest.mark.parametrize("written", ["0", "", ",", "two", "-1", "1,x", "-3,", "13711"])
 def test_other_seeds_are_refused(written):
     with pytest.raises(OptionError, match="--seeds"):
         _seeds(written)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -61,6 +62,15 @@ def test_a_folder_without_recordings_is_an_unreadable_input(run, model, normal_c
 def test_a_folder_is_scored_in_the_order_of_its_corpus(run, model, machine):
     result = run("score", model, machine / "test", "--json")
     assert [row["path"] for row in rows(result)] == [clip.path for clip in open_corpus(machine / "test")]
+
+
+def test_of_a_folder_nothing_is_left_out(run, model, normal_clip, tmp_path):
+    places = ["fan/test/a.wav", "fan/other/b.wav", "new/c.wav"]  # beside what makes it a corpus of machines
+    for place in places:
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(normal_clip, tmp_path / place)
+    result = run("score", model, tmp_path, "--json")
+    assert {row["path"] for row in rows(result)} == {str(tmp_path / place) for place in places}
 
 
 def test_a_manifest_is_scored(run, model, normal_clip, faulty_clip, tmp_path):
@@ -125,6 +135,9 @@ def test_methods_of_the_library_make_the_threshold(run, model, normal_clip):
         ["--hop", "1"],
         ["--window", "0"],
         ["--window", "0.01"],
+        ["--window", "inf"],
+        ["--window", "nan"],
+        ["--window", "1e308"],
     ],
 )
 def test_wrong_options_are_2(run, model, normal_clip, options):

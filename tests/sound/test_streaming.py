@@ -118,6 +118,7 @@ class TestErrors:
             {"seconds": -1.0},
             {"seconds": float("nan")},
             {"seconds": float("inf")},
+            {"seconds": 1e308},
             {"seconds": 1.0, "hop_seconds": 0.0},
             {"seconds": 1.0, "sample_rate": 0},
         ],

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from auscult.detectors import Progress
 
 FAILED, SOME_FAILED = 1, 4
+_MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
 
 
 @click.command("bench", short_help="Compare detectors on many machines in one table.")
@@ -140,7 +141,7 @@ def _seeds(written: str) -> list[int]:
     """``"3"`` is 0, 1, 2; with a comma the seeds themselves: ``"13711,1"``, ``"13711,"``."""
     try:
         if "," not in written:
-            seeds = list(range(int(written)))
+            seeds = list(range(int(written))) if int(written) <= _MOST_SEEDS else []
         else:
             seeds = [int(seed) for seed in written.split(",") if seed.strip()]
     except ValueError:

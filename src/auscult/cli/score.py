@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import sys
 from collections import Counter
@@ -117,11 +118,18 @@ def command(
 
 
 def _clips(inputs: Sequence[str]) -> list[Clip | CorpusError]:
-    """Every recording named, or in a folder or manifest named; a folder without any gives its error."""
+    """Every recording named, or in a folder or manifest named; a folder without any gives its error.
+
+    Of a folder all recordings, not its corpus: that leaves out what lies beside ``train`` and ``test``.
+    """
     from auscult.corpus import Clip, open_corpus
+    from auscult.corpus.files import audio_files
 
     clips: list[Clip | CorpusError] = []
     for path in inputs:
+        if os.path.isdir(path) and (found := audio_files(path)):
+            clips += [Clip(path=name) for name in found]
+            continue
         if not os.path.isdir(path) and not path.lower().endswith(".csv"):
             clips.append(Clip(path=path))
             continue
@@ -133,8 +141,10 @@ def _clips(inputs: Sequence[str]) -> list[Clip | CorpusError]:
 
 
 def _check_window(model: Model, window: float) -> None:
-    needed = model.detector.minimum_samples() / model.sample_rate
-    if round(window * model.sample_rate) < model.detector.minimum_samples():
+    needed, samples = model.detector.minimum_samples() / model.sample_rate, window * model.sample_rate
+    if not math.isfinite(samples):
+        raise OptionError(f"--window {window:g} is no length in seconds")
+    if round(samples) < model.detector.minimum_samples():
         raise OptionError(f"--window {window:g} is shorter than the {needed:.3f} s that the detector needs")
 
 

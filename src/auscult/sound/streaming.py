@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from auscult.errors import OptionError
-from auscult.sound.audio_file import decoding
+from auscult.sound.audio_file import MAX_RATE, decoding
 from auscult.sound.resampling import resampled_blocks, resampling_note
 from auscult.sound.waveform import Waveform
 
@@ -47,8 +47,10 @@ def stream_audio(
             tell, such as a FLAC that was cut short, is raised after the windows before it.
     """
     hop_seconds = seconds if hop_seconds is None else hop_seconds
-    if not 0 < seconds < float("inf") or not 0 < hop_seconds < float("inf"):
-        raise OptionError(f"a window of {seconds} s and a hop of {hop_seconds} s must both be positive")
+    if not 0 < seconds * MAX_RATE < float("inf") or not 0 < hop_seconds * MAX_RATE < float("inf"):
+        raise OptionError(
+            f"a window of {seconds} s and a hop of {hop_seconds} s must both be positive and finite"
+        )
     if sample_rate is not None and sample_rate <= 0:
         raise OptionError(f"a sample rate of {sample_rate} Hz is none; it must be positive")
     return _windows(os.fspath(path), seconds, hop_seconds, channel, sample_rate)
