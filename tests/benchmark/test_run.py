@@ -184,25 +184,6 @@ def test_other_systems_stand_in_the_same_table(bench, root, tmp_path):
     assert {f["detector"] for f in result.failures} == {"lost"}
 
 
-def test_other_systems_are_compared_on_the_same_resamples(bench, root, tmp_path):
-    """The rows of their files may stand in any order."""
-    theirs = bench.output / "scores" / "autoencoder:mse" / "seed0"
-    for path in theirs.iterdir():
-        lines = path.read_text().splitlines()
-        (tmp_path / path.name).write_text("\n".join(reversed(lines)) + "\n")
-    result = run_bench(
-        root,
-        detectors=["autoencoder"],
-        seeds=[0],
-        output=bench.output,
-        settings=QUICK,
-        score_folders={"the same": tmp_path},
-    )
-    same = [d.difference for d in result.differences if d.system == "the same"]
-    assert len(same) == 3
-    assert {(d.value, d.low, d.high) for d in same} == {(0.0, 0.0, 0.0)}
-
-
 def test_the_published_table_stands_beside_the_set_it_is_of(tmp_path, root):
     year = tmp_path / "dcase2024t2" / "dev_data" / "raw"
     for row in published_results():
