@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup
 	$(BIN)/auscult simulate demo/fleet --machines 2 --clips 60 --seconds 5 --seed 0
-	$(BIN)/auscult bench demo/fleet --detectors autoencoder,gamma_vae --seeds 1 --epochs 30 --output demo/results
+	$(BIN)/auscult bench demo/fleet --detectors autoencoder,gamma_vae --seeds 1 --epochs 20 --output demo/results
 
 lint: setup
 	$(BIN)/ruff check .

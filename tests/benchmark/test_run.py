@@ -197,6 +197,15 @@ def test_the_published_table_stands_beside_the_set_it_is_of(tmp_path, root):
     assert "published gamma_vae:mahalanobis" in result.text
 
 
+def test_machines_of_the_same_names_have_no_published_table(tmp_path, root):
+    data = tmp_path / "2024-11-22" / "simulated"
+    shutil.copytree(root / "fan", data / "fan")
+    result = run_bench(
+        data, detectors=["autoencoder"], seeds=[0], output=tmp_path / "r", settings={**QUICK, "epochs": "1"}
+    )
+    assert {r.detector for r in result.results} == {"autoencoder"}
+
+
 def test_wrong_names_are_told_before_any_work(root, tmp_path):
     with pytest.raises(OptionError, match="no detector named 'autoencodr'"):
         run_bench(root, detectors=["autoencodr"], seeds=[0], output=tmp_path / "r")
