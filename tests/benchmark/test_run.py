@@ -89,6 +89,15 @@ def test_a_finished_stage_is_not_done_again(bench, root, tmp_path, monkeypatch):
     ]
 
 
+def test_scores_of_an_earlier_run_do_not_stand_among_those_of_this(bench, root, tmp_path):
+    copy = tmp_path / "results"
+    shutil.copytree(bench.output, copy)
+    run_bench(root, detectors=["autoencoder"], seeds=[1], machines=["fan"], output=copy, settings=QUICK)
+    kept = {s: read_submission(copy / "scores" / "autoencoder:mse" / s).scores for s in ("seed0", "seed1")}
+    assert set(kept["seed1"]) == {("fan", "00")}
+    assert set(kept["seed0"]) == {("fan", "00"), ("pump", "00"), ("pump", "02")}, "of no system of this run"
+
+
 def test_other_settings_or_other_clips_are_another_stage(bench, root, tmp_path, monkeypatch):
     copy, data = tmp_path / "results", tmp_path / "root"
     shutil.copytree(bench.output, copy)

@@ -50,6 +50,7 @@ class BenchResult:
         differences: every system against the autoencoder's MSE.
         failures: stages that failed, ``{"machine", "detector", "seed", "error"}``; the rest is done.
         notes: what the reader of the table should know.
+        score_files: the files under ``scores/`` that belong to these results.
     """
 
     output: Path
@@ -57,6 +58,7 @@ class BenchResult:
     differences: list[Difference] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    score_files: list[Path] = field(default_factory=list)
 
     @property
     def text(self) -> str:
@@ -143,6 +145,7 @@ def run_bench(
     if published:
         bench.results += [row for row in published_results() if row.machine in folders]
         bench.notes.append("The columns 'published …' are Table 2 of the GammaVAE report, not run here.")
+    _drop_stale(bench)
     _write(bench, columns, seeds, root, settings, published)
     return bench
 
@@ -210,7 +213,7 @@ def _add(
         part, values = [c for c in clips if c.section == section], scores[members]
         if score:
             limit = threshold.value if threshold else None
-            write_submission(
+            bench.score_files += write_submission(
                 bench.output / "scores" / system / f"seed{seed}",
                 machine,
                 section or "00",
@@ -243,6 +246,13 @@ def _add(
                 None if seconds[1] is None else round(seconds[1], 3),
             )
         )
+
+
+def _drop_stale(bench: BenchResult) -> None:
+    """Removes score files of an earlier run beside those of this one, which a submission would mix."""
+    for folder in {path.parent for path in bench.score_files}:
+        for path in set(folder.glob("*_test.csv")).difference(bench.score_files):
+            path.unlink()
 
 
 def _write(
