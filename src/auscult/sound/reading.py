@@ -35,8 +35,8 @@ def read_audio(path: str | os.PathLike[str], *, channel: int = 0, max_seconds: f
             if left < 0:
                 raise TooLongAudio(
                     name,
-                    f"longer than the {max_seconds:g} s read at once; score it piece by piece with --window; to learn from "
-                    "it, cut it first",
+                    f"longer than the {max_seconds:g} s read at once; score it piece by piece with --window; "
+                    "cut it to learn from it",
                 )
             blocks.append(block)
     return Waveform(np.concatenate(blocks), sample_rate, path=name)
