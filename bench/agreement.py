@@ -64,7 +64,6 @@ def main() -> None:
         difference = fmean(mine) - fmean(official)
         welch = ttest_ind(mine, official, equal_var=False)
         variance = np.var(mine, ddof=1) / len(mine) + np.var(official, ddof=1) / len(official)
-        variance = np.var(mine, ddof=1) / len(mine) + np.var(official, ddof=1) / len(official)
         reach = t.ppf(0.975, welch.df) * float(np.sqrt(variance))
         low, high = 100 * (difference - reach), 100 * (difference + reach)
         rows.append(

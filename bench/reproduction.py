@@ -60,7 +60,7 @@ def _latents(folder: Path, task: Task) -> dict[str, Any]:
     facts["collapsed"] = bool(model.detector.facts.get("collapsed"))
     clips = open_corpus(task.folder).where(split="test", condition="normal")
     key = next((k for k in ("spd", "vel", "speed") if all(k in c.attributes for c in clips)), None)
-    if key and hasattr(model.detector, "codes") and len({c.attributes[key] for c in clips}) > 2:
+    if key and model.detector.has_codes and len({c.attributes[key] for c in clips}) > 2:
         rate = model.sample_rate
         heard = [Recording.from_file(c, sample_rate=rate) for c in clips]
         pooled = np.stack([model.detector.codes(r).mean(axis=0) for r in heard])

@@ -251,3 +251,8 @@ def test_the_default_is_the_gamma_vae_in_its_exact_reading(files, monkeypatch):
     with pytest.raises(FitError, match="seen"):
         auscult.fit(files[:10], calibrate="none", preset="seed", hop=256)
     assert (len(seen), seen[0].config.kl, seen[0].config.validation) == (1, "eq2_text_labels", 0.1)
+
+
+def test_a_share_kept_out_for_the_log_is_refused_where_recordings_are_kept_out(files):
+    with pytest.raises(OptionError, match="calibrate=none"):
+        auscult.fit(files, "autoencoder", validation=0.2, epochs=1)

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 import auscult
-from auscult.corpus import Clip
+from auscult.corpus import Clip, Recording
 from auscult.decision import fixed_threshold
 from auscult.errors import EmptyAudio, NonFiniteAudio, OptionError, TooShortAudio, UnreadableAudio
 from auscult.model import Calibration, Model
@@ -232,3 +232,11 @@ def test_real_valves(real_data, tmp_path):
     model.save(tmp_path / "valve.auscult")
     again = [verdict.score for verdict in auscult.load(tmp_path / "valve.auscult").score_clips(heard)]
     assert again == pytest.approx([verdict.score for verdict in outcome.scores], rel=1e-5)
+
+
+def test_a_recording_at_another_rate_than_the_models_is_no_score(model, tmp_path, machine_sound):
+    path = tmp_path / "fast.wav"
+    soundfile.write(path, machine_sound(1), 2 * model.sample_rate)
+    with pytest.raises(OptionError, match=r"Model\.recording"):
+        model.score_recording(Recording.from_file(Clip(str(path))))
+    assert np.isfinite(model.score_recording(model.recording(Clip(str(path)))).score)

@@ -60,6 +60,11 @@ def fit(
         raise OptionError(f"calibrate={calibrate!r}: choose one of {', '.join(CALIBRATIONS)}")
     clips = list(clips)
     _refuse_what_is_not_normal(clips)
+    if calibrate != "none" and "validation" in settings:
+        raise OptionError(
+            "validation keeps vectors out of training for the log alone, and calibrating keeps out whole "
+            "recordings: give one of them, validation with calibrate=none"
+        )
     preset = preset or FITTED_BY_DEFAULT.get(detector)
     config = make_config(detector, preset=preset, settings={"sample_rate": usual_rate(clips), **settings})
     recordings = [
@@ -134,8 +139,7 @@ def _fit_and_calibrate(
         alone = kind(config)
         kind.fit_fleet([alone], [recordings], progress=progress)
         return alone, Calibration()
-    if hasattr(config, "validation"):
-        config.validation = 0.0  # whole recordings are kept out instead of single vectors
+    config = kind.learning_from_all(config)
     folds = _folds(recordings, FOLDS if calibrate == "crossfit" else 10, config.seed)
     count = max(folds) + 1
     if count < 2:

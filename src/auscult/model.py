@@ -133,9 +133,14 @@ class Model:
     def score_recording(
         self, recording: Recording, *, threshold: Threshold | None = None, explain: bool = False
     ) -> Score:
-        """Scores one recording that is at the model's sample rate; raises `AudioError` as `score`."""
+        """Scores one recording that is at the model's sample rate; raises as `score` does."""
         threshold = threshold or self.threshold()
         waveform = recording.waveform()
+        if waveform.sample_rate != self.sample_rate:
+            raise OptionError(
+                f"{recording.clip.path} is heard at {waveform.sample_rate} Hz and the model at "
+                f"{self.sample_rate}: take Model.recording(clip), which resamples"
+            )
         if len(waveform.samples) < self.detector.minimum_samples():
             needed = self.detector.minimum_samples() / self.sample_rate
             raise TooShortAudio(
@@ -150,13 +155,12 @@ class Model:
         if not np.isfinite(value):
             reason = f"its {name} score is {value}: the numbers of this model overflow on it"
             raise UnsupportedAudio(recording.clip.path, reason)
-        limit = threshold.value
         warnings = waveform.notes + ((threshold.warning,) if threshold.warning else ())
         return Score(
             path=recording.clip.path,
             score=value,
-            threshold=limit,
-            anomalous=None if limit is None else bool(value > limit),
+            threshold=threshold.value,
+            anomalous=threshold.is_anomalous(value),
             warnings=warnings,
             scores=dict(evidence.scores),
             map=evidence.maps[name] if explain else None,

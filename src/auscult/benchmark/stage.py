@@ -22,9 +22,12 @@ from auscult.corpus.inspection import LEFT_OUT
 from auscult.decision import Threshold, gamma_threshold
 from auscult.detectors import Detector, Progress, detector_type
 from auscult.detectors.options import config_to_json, make_config
-from auscult.errors import AudioError, CorpusError, FitError
+from auscult.errors import AudioError, CorpusError, DivergedError, FitError
 from auscult.files import write_atomically
 from auscult.fitting import FITTED_BY_DEFAULT, fit_recordings, usual_rate
+
+#: Part of every key: a change of the code that changes numbers raises it, and old stages are done again.
+SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -138,20 +141,27 @@ def run_stage(
     if (stage := _read(done, key)) is not None:
         return stage
     folder.mkdir(parents=True, exist_ok=True)
+    failed = folder / "failed.json"
+    if (known := _read_json(failed, key)) is not None:
+        raise DivergedError(known["error"])
     needed = detector_type(entry.detector)(config).minimum_samples()
     inspection = machine.training(config.front_end.sample_rate, needed, progress)
     recordings = inspection.usable
     started = time.perf_counter()
-    model = fit_recordings(
-        entry.detector,
-        config,
-        recordings,
-        calibrate="none",  # the official split: a tenth of the vectors, not of the clips, is kept out
-        channel=machine.channel,
-        preset=entry.preset,
-        findings=[f.message for f in inspection.findings if f.kind in LEFT_OUT],
-        progress=progress,
-    )
+    try:
+        model = fit_recordings(
+            entry.detector,
+            config,
+            recordings,
+            calibrate="none",  # the official split: a tenth of the vectors, not of the clips, is kept out
+            channel=machine.channel,
+            preset=entry.preset,
+            findings=[f.message for f in inspection.findings if f.kind in LEFT_OUT],
+            progress=progress,
+        )
+    except DivergedError as error:  # the same seed would diverge again, after as long
+        write_atomically(failed, json.dumps({"key": key, "error": str(error)}).encode())
+        raise
     fit_seconds = time.perf_counter() - started
     started = time.perf_counter()
     heard, scores, errors = _score_all(
@@ -203,7 +213,7 @@ def _key(entry: Entry, config: Mapping[str, Any], machine: MachineData) -> str:
             stamp = []
         stamps.append([os.path.relpath(clip.path, machine.folder), *stamp])
     settings = {k: v for k, v in config.items() if k not in ("device", "score")}
-    told = [entry.name, settings, machine.channel, stamps]
+    told = [SCHEMA, entry.name, settings, machine.channel, stamps]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -224,13 +234,19 @@ def _clip_to_json(clip: Clip) -> dict[str, Any]:
     return {**vars(clip), "attributes": dict(clip.attributes)}
 
 
-def _read(path: Path, key: str) -> Stage | None:
-    """A finished stage with this key, else ``None``: it has still to be done."""
+def _read_json(path: Path, key: str) -> dict[str, Any] | None:
+    """What a file of a stage says, if it is there, whole, and of this key."""
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    if data.get("key") != key:
+    return data if data.get("key") == key else None
+
+
+def _read(path: Path, key: str) -> Stage | None:
+    """A finished stage with this key, else ``None``: it has still to be done."""
+    data = _read_json(path, key)
+    if data is None:
         return None
     return Stage(
         clips=[Clip(**clip) for clip in data["clips"]],

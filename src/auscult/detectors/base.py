@@ -54,12 +54,28 @@ class Detector(ABC):
     name: ClassVar[str]
     scores: ClassVar[tuple[str, ...]]  # the first is the default
     config_type: ClassVar[type[Config]]
+    has_codes: ClassVar[bool] = False  # whether `codes` gives a latent space to look at
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.config_type()
         self.arrays: dict[str, np.ndarray] = {}  # everything learnt; empty until fitted
         self.facts: dict[str, Any] = {}  # what happened while learning, JSON-able
+
+    @classmethod
+    def learning_from_all(cls, config: Config) -> Config:
+        """The configuration that keeps nothing of what is given out of learning; asked for where
+        calibration keeps whole recordings out."""
+        return config
+
+    def codes(self, recording: Recording) -> np.ndarray:
+        """(V, K) latent code of each window of a recording, where ``has_codes``.
+
+        Raises:
+            OptionError: the detector has no latent space.
+            AudioError: as `score`.
+        """
+        raise OptionError(f"{self.name} has no latent space, so no codes for {recording.clip.path}")
 
     @classmethod  # noqa: B027 - most detectors need nothing
     def check_can_fit(cls) -> None:

@@ -75,6 +75,7 @@ class GammaVAE(NetworkDetector):
     """A variational autoencoder with gamma latents (Figurnov et al. 2018 for the pathwise gradients)."""
 
     name = "gamma_vae"
+    has_codes = True
     config: GammaVAEConfig
     config_type = GammaVAEConfig
     scores = (*NetworkDetector.scores, "latent")

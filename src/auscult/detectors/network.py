@@ -87,6 +87,10 @@ class NetworkDetector(Detector):
         """What scoring needs of x (M, N, width): at least ``rebuilt``, of the same shape."""
 
     @classmethod
+    def learning_from_all(cls, config: NetworkConfig) -> NetworkConfig:  # type: ignore[override]
+        return replace(config, validation=0.0)
+
+    @classmethod
     def check_can_fit(cls) -> None:
         try:
             import onnxscript  # noqa: F401

@@ -12,7 +12,6 @@ import numpy as np
 
 from auscult.corpus import Clip
 from auscult.detectors import Progress
-from auscult.detectors.gamma_vae import GammaVAE
 from auscult.errors import AudioError, EvaluationError, ModelFileError
 from auscult.files import write_atomically
 from auscult.model import Model
@@ -125,7 +124,7 @@ def _machine(bench: BenchData, machine: str) -> Markup:
         told = [(s, m.detector.facts["history"]) for s, m in models if m.detector.facts.get("history")]
         if told:
             histories += training_figures([s for s, _ in told], [h for _, h in told])
-        if models and isinstance(models[0][1].detector, GammaVAE):
+        if models and models[0][1].detector.has_codes:
             latents.append(_latent(*models[0]))
     return tag(
         "section",
@@ -192,7 +191,6 @@ def _histograms(bench: BenchData, firsts: list[StageData]) -> list[Markup]:
 def _latent(stage: StageData, model: Model) -> Markup:
     """The latent space of the test clips that are still there."""
     detector = model.detector
-    assert isinstance(detector, GammaVAE)
     clips: list[Clip] = []
     codes: list[np.ndarray] = []
     for clip in stage.clips:

@@ -234,8 +234,7 @@ class _Book:
             means[key] = torch.tensordot(share, torch.stack(steps).cpu().double(), dims=1).tolist()
         self.epochs.append({"epoch": len(self.epochs) + 1, **means, **validation})
         self._steps, self._counts = {}, []
-        loss = float(means["loss"])
-        if not np.isfinite(loss) or abs(loss) > DIVERGED:
+        if not all(abs(value) <= DIVERGED for value in self.latest().values()):  # nor is NaN below it
             figures = ", ".join(f"{k} {v:.3g}" for k, v in self.latest().items())
             raise DivergedError(f"{self.name}: training diverged in epoch {len(self.epochs)}: {figures}")
 

@@ -1,0 +1,22 @@
+import json
+
+import pytest
+
+from auscult.benchmark import stage as stage_module
+from auscult.benchmark.stage import Entry, MachineData, run_stage
+from auscult.errors import DivergedError
+
+DIVERGING = {"epochs": "2", "n_mels": "32", "kl": "eq2_shape_scale", "learning_rate": "0.5"}
+
+
+def test_a_fit_that_diverged_is_told_again_without_being_done_again(root, tmp_path, monkeypatch):
+    machine = MachineData("fan", str(root / "fan"))
+    entry = Entry("gamma_vae", "seed")
+    with pytest.raises(DivergedError, match="eq2_shape_scale") as first:
+        run_stage(tmp_path, machine, entry, 0, DIVERGING)
+    assert json.loads((tmp_path / "failed.json").read_text())["error"] == str(first.value)
+    assert not (tmp_path / "test.json").exists()
+    monkeypatch.setattr(stage_module, "fit_recordings", lambda *_, **__: pytest.fail("fitted again"))
+    with pytest.raises(DivergedError) as again:
+        run_stage(tmp_path, machine, entry, 0, DIVERGING)
+    assert str(again.value) == str(first.value)
