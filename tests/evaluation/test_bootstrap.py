@@ -5,8 +5,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from auscult.errors import EvaluationError, OptionError
-from auscult.evaluation import auc, delong_interval, paired_difference, proportion_interval
-from auscult.evaluation.bootstrap import estimate, replicate
+from auscult.evaluation import auc, delong_interval, harmonic_mean, proportion_interval
+from auscult.evaluation.bootstrap import estimate, mean_replicates, replicate
 from auscult.evaluation.protocol import Labels, section_metrics
 
 
@@ -130,39 +130,55 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     np.testing.assert_allclose(covered / trials, 0.95, atol=0.03)  # the error of 1000 trials is 0.007
 
 
+def _difference(scores_a, scores_b, labels, **options):
+    a, b = (mean_replicates(list(zip(labels, s, strict=True)), **options) for s in (scores_a, scores_b))
+    return estimate(a - b)
+
+
 def test_paired_intervals_are_narrower_and_cover_nothing_where_nothing_differs():
     rng = np.random.default_rng(8)
     trials, excluded = 250, 0
     for trial in range(trials):
         labels, common = _section(rng)
         a, b = (common + 0.5 * rng.normal(size=200) for _ in range(2))
-        found = paired_difference([a], [b], [labels], resamples=200, seed=trial)
+        found = _difference([a], [b], [labels], resamples=200, seed=trial)
         excluded += not found.low <= 0 <= found.high
     assert abs(excluded / trials - 0.05) < 0.03
 
     alone = [estimate(replicate(labels, scores)["auc_source"]) for scores in (a, b)]
-    paired = paired_difference([a], [b], [labels], metric="auc_source")
+    paired = _difference([a], [b], [labels], metric="auc_source")
     assert paired.value == pytest.approx(alone[0].value - alone[1].value)
     assert paired.high - paired.low < 0.8 * np.hypot(*(each.high - each.low for each in alone))
 
 
 def test_a_system_does_not_differ_from_itself_and_differs_from_a_worse_one():
     labels, scores = _section(np.random.default_rng(9))
-    same = paired_difference([scores], [scores * 2 + 1], [labels])
+    same = _difference([scores], [scores * 2 + 1], [labels])
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
     noisy = scores + 3 * np.random.default_rng(10).normal(size=200)
-    assert paired_difference([scores, scores], [noisy, noisy], [labels, labels], year=2021).low > 0
-    assert paired_difference([scores], [noisy], [labels], metric="pauc", year=2020).value > 0
+    assert _difference([scores, scores], [noisy, noisy], [labels, labels], year=2021).low > 0
+    assert _difference([scores], [noisy], [labels], metric="pauc", year=2020).value > 0
 
 
-def test_paired_difference_refuses_what_does_not_match():
+def test_the_mean_over_sections_is_that_of_all_their_terms():
+    rng = np.random.default_rng(12)
+    sections = [_section(rng), _section(rng, shift=2.0)]
+    terms = [v[0] for section in sections for v in section_metrics(*section).values()]
+    assert mean_replicates(sections, resamples=0) == pytest.approx([harmonic_mean(terms)])
+    drawn = mean_replicates([sections[0], sections[0]], metric="pauc", resamples=50)
+    alone = mean_replicates([sections[0]], metric="pauc", resamples=50)
+    assert drawn[0] == pytest.approx(alone[0])
+    assert np.std(drawn[1:]) < np.std(alone[1:]), "each section has draws of its own"
+
+
+def test_a_mean_over_sections_refuses_what_does_not_match():
     labels, scores = _section(np.random.default_rng(11))
-    with pytest.raises(EvaluationError, match="same sections"):
-        paired_difference([scores], [scores, scores], [labels])
+    with pytest.raises(EvaluationError, match="at least one"):
+        mean_replicates([])
     with pytest.raises(EvaluationError, match="200 labelled clips but 199"):
-        paired_difference([scores], [scores[1:]], [labels])
+        mean_replicates([(labels, scores[1:])])
     with pytest.raises(OptionError, match="no metric 'auk'"):
-        paired_difference([scores], [scores], [labels], metric="auk")
+        mean_replicates([(labels, scores)], metric="auk")
 
 
 def test_proportion_interval_is_clopper_pearson():

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from auscult.evaluation import Estimate, Labels
-from auscult.evaluation.bootstrap import estimate, replicate
-from auscult.evaluation.protocol import mean_over, official_terms
+from auscult.evaluation.bootstrap import estimate, mean_replicates
 
 #: One seed's scores of one system: for each section the labels and the (N,) scores.
 Scored = Sequence[tuple[Labels, np.ndarray]]
@@ -73,17 +72,13 @@ def _mean_replicates(
     seeds: Mapping[int, Mapping[str, Scored]], machines: Sequence[str], metric: str, resamples: int
 ) -> np.ndarray | None:
     """(1 + R,) harmonic mean over the machines, averaged over the seeds that have all of them."""
-    means = []
-    for by_machine in seeds.values():
-        if not all(machine in by_machine for machine in machines):
-            continue
-        sections = [
-            replicate(labels, values, resamples=resamples, seed=[0, place, index])
-            for place, machine in enumerate(machines)
-            for index, (labels, values) in enumerate(by_machine[machine])
-        ]
-        if metric == "harmonic_mean":
-            means.append(mean_over(official_terms(sections)))
-        else:
-            means.append(mean_over([section[metric] for section in sections]))
+    means = [
+        mean_replicates(
+            [section for machine in machines for section in by_machine[machine]],
+            metric=metric,
+            resamples=resamples,
+        )
+        for by_machine in seeds.values()
+        if all(machine in by_machine for machine in machines)
+    ]
     return np.mean(means, axis=0) if means else None

@@ -1,6 +1,5 @@
 """Scores of labelled clips to metrics, with intervals, by the protocols of the DCASE Challenge."""
 
-from auscult.evaluation.bootstrap import paired_difference
 from auscult.evaluation.evaluate import Evaluation, evaluate_scores, labels_of
 from auscult.evaluation.intervals import Estimate, delong_interval, proportion_interval
 from auscult.evaluation.metrics import auc, harmonic_mean, pauc, precision_recall_f1, roc_curve
@@ -27,7 +26,6 @@ __all__ = [
     "evaluate_submission",
     "harmonic_mean",
     "labels_of",
-    "paired_difference",
     "pauc",
     "precision_recall_f1",
     "proportion_interval",

@@ -72,54 +72,48 @@ def estimate(replicates: np.ndarray) -> Estimate:
     return Estimate(value, float(low), float(high))
 
 
-def paired_difference(
-    scores_a: Sequence[np.ndarray],
-    scores_b: Sequence[np.ndarray],
-    labels: Sequence[Labels],
+def mean_replicates(
+    sections: Sequence[tuple[Labels, np.ndarray]],
     *,
     metric: str = "harmonic_mean",
     year: int | None = None,
     resamples: int = 1000,
     seed: int = 0,
-) -> Estimate:
-    """A metric of system a less that of system b on the same clips, with its interval.
+) -> np.ndarray:
+    """A system's mean over sections, and what it would be with other clips of the same kinds.
 
-    Both are judged on the same resamples, so that what is easy or hard about the clips cancels. An
-    interval without zero is a difference that other clips of these machines would show too.
+    With the same seed, sections and clips, in the same order, two systems are judged on the same resamples,
+    so that what is easy or hard about the clips cancels in the difference of their replicates. If the
+    :func:`estimate` of that difference has an interval without zero, other clips of these machines would
+    show it too.
 
     Args:
-        scores_a: for each section its (N,) scores by system a.
-        scores_b: the same by system b, clips in the same order.
-        labels: for each section its labels.
-        metric: ``"harmonic_mean"`` (for 2020 the arithmetic mean) over all sections, or the name of
-            one metric, of which the same mean over sections is taken.
+        sections: of each the labels and its (N,) scores.
+        metric: ``"harmonic_mean"`` (for 2020 the arithmetic mean) of all terms of the official score, or
+            the name of one metric, of which the same mean over sections is taken.
         year: whose rules, as in ``section_metrics``.
         resamples: how often clips are drawn anew.
         seed: of the draws.
 
+    Returns:
+        (1 + resamples,) means, that of the clips themselves first.
+
     Raises:
-        EvaluationError: sections or clips do not match.
+        EvaluationError: no sections, or as ``section_metrics``.
         OptionError: no such metric or year.
     """
-    if not len(scores_a) == len(scores_b) == len(labels) or not labels:
-        raise EvaluationError(
-            f"a paired difference takes the same sections: {len(scores_a)} and {len(scores_b)} of scores, "
-            f"{len(labels)} of labels"
-        )
-    means = []
-    for scores in (scores_a, scores_b):
-        sections = [
-            replicate(truth, values, year=year, resamples=resamples, seed=[seed, index])
-            for index, (truth, values) in enumerate(zip(labels, scores, strict=True))
-        ]
-        if metric == "harmonic_mean":
-            means.append(mean_over(official_terms(sections, year), year))
-        elif all(metric in section for section in sections):
-            means.append(mean_over([section[metric] for section in sections], year))
-        else:
-            known = ", ".join(["harmonic_mean", *sections[0]])
-            raise OptionError(f"there is no metric {metric!r} of every section; there is {known}")
-    return estimate(means[0] - means[1])
+    if not sections:
+        raise EvaluationError("a mean over sections takes at least one")
+    drawn = [
+        replicate(labels, scores, year=year, resamples=resamples, seed=[seed, index])
+        for index, (labels, scores) in enumerate(sections)
+    ]
+    if metric == "harmonic_mean":
+        return mean_over(official_terms(drawn, year), year)
+    if not all(metric in section for section in drawn):
+        known = ", ".join(["harmonic_mean", *drawn[0]])
+        raise OptionError(f"there is no metric {metric!r} of every section; there is {known}")
+    return mean_over([section[metric] for section in drawn], year)
 
 
 def _weights(labels: Labels, resamples: int, seed: int | Sequence[int]) -> Iterator[np.ndarray]:
