@@ -43,7 +43,7 @@ def _lines(bench):
 
 def test_score_files_hold_every_clip_and_give_the_same_metric(bench, root):
     for row in bench.results:
-        submission = read_submission(bench.output / "scores" / row.column / f"seed{row.seed}")
+        submission = read_submission(bench.output / "scores" / row.detector / row.score / f"seed{row.seed}")
         rows = submission.scores[row.machine, row.section]
         names = {p.name for p in (root / row.machine / "test").iterdir()}
         assert {r.name for r in rows} <= names
@@ -93,7 +93,9 @@ def test_scores_of_an_earlier_run_do_not_stand_among_those_of_this(bench, root, 
     copy = tmp_path / "results"
     shutil.copytree(bench.output, copy)
     run_bench(root, detectors=["autoencoder"], seeds=[1], machines=["fan"], output=copy, settings=QUICK)
-    kept = {s: read_submission(copy / "scores" / "autoencoder:mse" / s).scores for s in ("seed0", "seed1")}
+    kept = {
+        s: read_submission(copy / "scores" / "autoencoder" / "mse" / s).scores for s in ("seed0", "seed1")
+    }
     assert set(kept["seed1"]) == {("fan", "00")}
     assert set(kept["seed0"]) == {("fan", "00"), ("pump", "00"), ("pump", "02")}, "of no system of this run"
 
@@ -166,12 +168,12 @@ def test_a_section_without_anomalies_or_labels_keeps_its_scores_and_the_rest_its
     }
     assert any("pump section 02" in note for note in result.notes)
     assert any("pump section 04" in note for note in result.notes)
-    scores = read_submission(tmp_path / "r" / "scores" / "autoencoder:mse" / "seed0").scores
+    scores = read_submission(tmp_path / "r" / "scores" / "autoencoder" / "mse" / "seed0").scores
     assert {section: len(rows) for (_, section), rows in scores.items()} == {"02": 4, "04": 8, "06": 2}
 
 
 def test_other_systems_stand_in_the_same_table(bench, root, tmp_path):
-    theirs = bench.output / "scores" / "autoencoder:mse" / "seed0"
+    theirs = bench.output / "scores" / "autoencoder" / "mse" / "seed0"
     result = run_bench(
         root,
         detectors=["autoencoder"],

@@ -74,7 +74,7 @@ def test_bench_prints_a_table_and_names_its_files(bench):
 
 def test_bench_json_and_another_systems_scores(run, bench, machine):
     folder, _ = bench
-    theirs = folder / "scores" / "autoencoder:mse" / "seed7"
+    theirs = folder / "scores" / "autoencoder" / "mse" / "seed7"
     options = ("--detectors", "autoencoder", "--seeds", "7,", "--epochs", 1, "--set", "batch_size=64")
     result = run(
         "bench", machine.parent, "-o", folder, *options, "--scores", f"theirs={theirs}", "--json", "-q"
@@ -117,15 +117,18 @@ def test_bench_refuses_what_cannot_be(run, machine, tmp_path, options, code):
 
 def test_submission_has_the_scores_of_the_bench(bench, submission):
     folder, told = submission
-    assert set(told) == {"system", "seed", "files", "problems"}
-    assert (told["system"], told["seed"], told["problems"]) == ("autoencoder:mse", 7, [])
+    assert set(told) == {"submissions", "hidden_names", "labelled_names", "problems"}
+    (made,) = told["submissions"]
+    assert (made["folder"], made["system"], made["seed"]) == (str(folder), "autoencoder:mse", 7)
+    assert (told["hidden_names"], told["labelled_names"], told["problems"]) == ([], ["fan"], [])
+    assert {path.name for path in folder.iterdir()} == {file.rsplit("/", 1)[-1] for file in made["files"]}
     names = {path.name for path in folder.iterdir()}
     assert names == {
         "anomaly_score_fan_section_00_test.csv",
         "decision_result_fan_section_00_test.csv",
         "Me_task2_1.meta.yaml",
     }
-    original = bench[0] / "scores" / "autoencoder:mse" / "seed7"
+    original = bench[0] / "scores" / "autoencoder" / "mse" / "seed7"
     for name in names - {"Me_task2_1.meta.yaml"}:
         assert (folder / name).read_text() == (original / name).read_text()
 
@@ -144,12 +147,94 @@ def test_submission_tells_what_is_known_of_the_system(bench, submission):
         assert line in meta
 
 
-def test_submission_needs_a_choice_and_an_empty_folder(run, bench, submission, tmp_path):
+def test_every_system_gets_a_submission_of_its_own(run, bench, submission, tmp_path):
+    result = run("dcase", "submit", bench[0], "-o", tmp_path / "Me_Here")
+    assert result.exit_code == 0, result.output
+    labels = sorted(path.name for path in (tmp_path / "Me_Here").iterdir())
+    assert labels == ["Me_Here_task2_1", "Me_Here_task2_2", "Me_Here_task2_3"]
+    systems = ("mse", "mahalanobis", "mahalanobis_frames")  # as in the table
+    for label, system in zip(labels, systems, strict=True):
+        folder = tmp_path / "Me_Here" / label
+        assert f"{folder}: autoencoder:{system}, seed 7, 1 section, 3 files\n" in result.stdout
+        assert f'label: "{label}"' in (folder / f"{label}.meta.yaml").read_text()
+    name = "anomaly_score_fan_section_00_test.csv"
+    first = tmp_path / "Me_Here" / labels[0] / name
+    assert first.read_text() == (submission[0] / name).read_text()
+    assert "at most" not in result.stdout
+
+
+def test_the_first_seed_of_the_last_run_is_taken_and_told(run, bench, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(bench[0], results)
+    for score in ("mse", "mahalanobis", "mahalanobis_frames"):
+        shutil.copytree(
+            results / f"scores/autoencoder/{score}/seed7", results / f"scores/autoencoder/{score}/seed1"
+        )
+    for score in ("mse", "a", "b", "c", "d"):
+        shutil.copytree(results / "scores/autoencoder/mse", results / "scores/earlier" / score)
+    facts = json.loads((results / "results.json").read_text())
+    (results / "results.json").write_text(json.dumps({**facts, "seeds": [7, 1]}))
+    result = run("dcase", "submit", results, "-o", tmp_path / "all")
+    assert result.exit_code == 0, result.output
+    assert "Seed 7 is the first; --seed takes another: 1." in result.stdout
+    assert len(list((tmp_path / "all").iterdir())) == 3, "what an earlier run left is not of this bench"
+    told = run("dcase", "submit", results, "-o", tmp_path / "one", "--seed", 1, "--json").stdout
+    assert {made["seed"] for made in json.loads(told)["submissions"]} == {1}
+    assert run("dcase", "submit", results, "-o", tmp_path / "two", "--system", "earlier:mse").exit_code == 0
+    (results / "results.json").unlink()  # as a bench that was stopped leaves it
+    result = run("dcase", "submit", results, "-o", tmp_path / "more_task2")
+    assert result.exit_code == 0, result.output
+    assert "The challenge takes 4 systems" in result.stdout
+    assert {path.name for path in (tmp_path / "more_task2").iterdir()} == {
+        f"more_task2_{n}" for n in range(1, 9)
+    }
+
+
+def test_clips_of_an_evaluation_set_bear_their_hidden_names(run, bench, machine, tmp_path):
+    data, results = tmp_path / "data", tmp_path / "results"
+    shutil.copytree(machine, data / "fan")
+    (data / "fan" / "test").rename(data / "fan" / "test_rename")
+    (data / "fan" / "test").mkdir()
+    copies = sorted(
+        (data / "fan" / "test_rename").iterdir(), key=lambda p: hashlib.md5(p.name.encode()).digest()
+    )
+    hidden = {copy.name: f"section_00_{number:04d}.wav" for number, copy in enumerate(copies)}
+    for copy in copies:
+        shutil.copy(copy, data / "fan" / "test" / hidden[copy.name])
+    shutil.copytree(bench[0], results)
+    facts = json.loads((results / "results.json").read_text())
+    (results / "results.json").write_text(json.dumps({**facts, "root": str(data)}))
+    result = run("dcase", "submit", results, "-o", tmp_path / "sub", "--system", "autoencoder:mse")
+    assert result.exit_code == 0, result.output
+    assert "fan: clips bear their names in test/" in result.stdout
+    for file in ("anomaly_score_fan_section_00_test.csv", "decision_result_fan_section_00_test.csv"):
+        before = dict(csv.reader((results / "scores/autoencoder/mse/seed7" / file).open()))
+        after = dict(csv.reader((tmp_path / "sub" / file).open()))
+        assert after == {hidden[name]: value for name, value in before.items()}
+
+    copies[0].write_bytes(b"something else")
+    result = run(
+        "dcase", "submit", results, "-o", tmp_path / "other", "--system", "autoencoder:mse", "--json"
+    )
+    assert result.exit_code == 4
+    told = json.loads(result.stdout)
+    assert (told["hidden_names"], told["labelled_names"]) == ([], ["fan"])
+    assert copies[0].name in told["problems"][0]
+    written = dict(csv.reader((tmp_path / "other" / file).open()))
+    assert written == before, "all names of a machine are hidden, or none"
+
+    shutil.rmtree(data)
+    result = run("dcase", "submit", results, "-o", tmp_path / "third", "--system", "autoencoder:mse")
+    assert result.exit_code == 0
+    assert f"{data} is not there any more" in result.stdout
+
+
+def test_submission_needs_a_system_a_seed_and_an_empty_folder(run, bench, submission, tmp_path):
     results = bench[0]
-    assert "choose one of autoencoder:mahalanobis" in run("dcase", "submit", results, "-o", tmp_path).stderr
     system = ("--system", "autoencoder:mse")
     for options in (
-        ["-o", tmp_path / "a"],
+        ["-o", submission[0]],
+        ["-o", tmp_path / "a", "--seed", 8],
         ["-o", tmp_path / "a", "--system", "other:mse"],
         ["-o", tmp_path / "a", *system, "--seed", 8],
         ["-o", submission[0], *system],
@@ -162,9 +247,9 @@ def test_submission_needs_a_choice_and_an_empty_folder(run, bench, submission, t
 def test_an_incomplete_submission_is_told_and_4(run, bench, tmp_path):
     results = tmp_path / "results"
     shutil.copytree(bench[0], results)
-    scores = results / "scores" / "autoencoder:mse" / "seed7"
+    scores = results / "scores" / "autoencoder" / "mse" / "seed7"
     (scores / "decision_result_fan_section_00_test.csv").unlink()
-    other = results / "scores" / "autoencoder:mahalanobis" / "seed7"
+    other = results / "scores" / "autoencoder" / "mahalanobis" / "seed7"
     shutil.copy(
         other / "anomaly_score_fan_section_00_test.csv", other / "anomaly_score_pump_section_00_test.csv"
     )
@@ -177,7 +262,7 @@ def test_an_incomplete_submission_is_told_and_4(run, bench, tmp_path):
 def test_scores_and_decisions_of_different_clips_are_refused(run, bench, tmp_path):
     results = tmp_path / "results"
     shutil.copytree(bench[0], results)
-    decisions = results / "scores/autoencoder:mse/seed7/decision_result_fan_section_00_test.csv"
+    decisions = results / "scores/autoencoder/mse/seed7/decision_result_fan_section_00_test.csv"
     decisions.write_text("".join(decisions.read_text().splitlines(keepends=True)[1:]))
     result = run("dcase", "submit", results, "-o", tmp_path / "sub", "--system", "autoencoder:mse")
     assert result.exit_code == 1

@@ -206,14 +206,11 @@ def test_renamed_copies_stand_for_the_hidden_names(tmp_path: Path) -> None:
     touch(tmp_path / "test_rename", "section_00_source_anomaly_0000_weight_5.wav")
     test = machine_corpus(tmp_path).where(split="test")
     assert [(c.domain, c.condition, c.attributes) for c in test] == [("source", "anomaly", {"weight": "5"})]
-    hidden = machine_corpus(tmp_path, renamed=False).where(split="test")
-    assert [os.path.basename(c.path) for c in hidden] == ["section_00_0000.wav", "section_00_0001.wav"]
 
 
-@pytest.mark.parametrize("renamed", [True, False])
-def test_renamed_copies_alone_are_used_either_way(tmp_path: Path, renamed: bool) -> None:
+def test_renamed_copies_alone_are_used(tmp_path: Path) -> None:
     touch(tmp_path / "test_rename", "section_00_source_test_normal_0000.wav")
-    assert len(machine_corpus(tmp_path, renamed=renamed)) == 1
+    assert len(machine_corpus(tmp_path)) == 1
 
 
 def test_an_empty_folder_of_renamed_copies_hides_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auscult.corpus import Clip, Corpus, attribute_groups, machine_folders, open_corpora, open_corpus
+from auscult.corpus import Clip, Corpus, attribute_groups, machine_folders, open_corpus
 from auscult.errors import CorpusError, OptionError
 
 
@@ -118,17 +118,6 @@ def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
     (tmp_path / "data" / "store").symlink_to(tmp_path / "store")
     (tmp_path / "data" / "circle").symlink_to(tmp_path / "data")
     assert names(open_corpus(tmp_path / "data")) == ["a.wav"]
-
-
-def test_several_paths_follow_each_other(tmp_path: Path) -> None:
-    touch(tmp_path / "new", "b.wav")
-    touch(tmp_path / "fan" / "test", "section_00_0000.wav")
-    touch(tmp_path, "z.wav")
-    corpus = open_corpora([tmp_path / "z.wav", tmp_path / "new", tmp_path / "fan"], condition="normal")
-    assert names(corpus) == ["z.wav", "b.wav", "section_00_0000.wav"]
-    assert {c.condition for c in corpus} == {"normal"}
-    assert open_corpora([tmp_path / "new"]).root == str(tmp_path / "new")
-    assert len(open_corpora([])) == 0
 
 
 def test_errors_say_what_was_looked_for_and_found(tmp_path: Path) -> None:

@@ -101,7 +101,8 @@ def run_bench(
         root: a DCASE data root or any folder of machine folders.
         detectors: names; each stands with all its presets, ``name@preset`` with that alone.
         seeds: one fit each.
-        output: folder for ``results.csv``, ``results.json``, ``scores/`` and ``stages/``.
+        output: folder for ``results.csv``, ``results.json``, ``scores/<detector>/<score>/seed<k>/`` and
+            ``stages/<machine>/<detector>/seed<k>/``.
         machines: only these; default all.
         score_folders: name to folder of another system's score files, for the same table.
         settings: options for all detectors that have them.
@@ -214,7 +215,7 @@ def _add(
         if score:
             limit = threshold.value if threshold else None
             bench.score_files += write_submission(
-                bench.output / "scores" / system / f"seed{seed}",
+                bench.output / "scores" / detector / score / f"seed{seed}",
                 machine,
                 section or "00",
                 [os.path.basename(c.path) for c in part],

@@ -13,7 +13,7 @@ from auscult.cli.commands import LazyGroup
     short_help="Work with the DCASE Challenge: download, submit, evaluate.",
     verbs={
         "download": ("auscult.cli.dcase_download", "Fetch a year's data from Zenodo."),
-        "submit": ("auscult.cli.dcase_submit", "Make a submission from the results of a bench."),
+        "submit": ("auscult.cli.dcase_submit", "Make submissions from the results of a bench."),
         "evaluate": ("auscult.cli.dcase_evaluate", "Score a submission against the ground truth."),
     },
 )

@@ -1,23 +1,26 @@
-"""``auscult dcase submit``: one system of a bench as a submission folder for the challenge."""
+"""``auscult dcase submit``: the systems of a bench as submission folders for the challenge."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from auscult.cli import text
 from auscult.cli.options import json_option
-from auscult.errors import EvaluationError, OptionError
+from auscult.errors import OptionError
+
+if TYPE_CHECKING:
+    from auscult.benchmark.benched import BenchedSystem, ClipNames
 
 INCOMPLETE = 4
+MOST = 4  # systems that the challenge takes of a team
 
 
-@click.command("submit", short_help="Make a submission from the results of a bench.")
+@click.command("submit", short_help="Make submissions from the results of a bench.")
 @click.argument("results", metavar="RESULTS", type=click.Path())
 @click.option(
     "--output",
@@ -25,165 +28,104 @@ INCOMPLETE = 4
     required=True,
     metavar="DIR",
     type=click.Path(file_okay=False),
-    help="Folder to make: its name is the submission's label, like Name_Institute_task2_1.",
+    help="Folder to make: Name_Institute, or with --system the whole label, Name_Institute_task2_1.",
 )
 @click.option(
-    "--system",
-    metavar="NAME",
-    help="Which system, like gamma_vae:mse.  [default: the only one]",
+    "--system", metavar="NAME", help="One system alone, like gamma_vae:mse, in DIR itself.  [default: all]"
 )
-@click.option("--seed", type=int, metavar="N", help="Which of its seeds.  [default: the only one]")
+@click.option("--seed", type=int, metavar="N", help="Which seed.  [default: the first]")
 @json_option
 def command(results: str, output: str, system: str | None, seed: int | None, as_json: bool) -> int:
-    """Make a submission from RESULTS, the output folder of a bench.
+    """Make submissions from RESULTS, the output folder of a bench.
 
-    Score and decision files of one system and seed are checked and copied, and what auscult knows of the
-    meta information is written beside them. Exits with code 4 if a machine or a decision is missing.
+    Each system of the bench gets a folder of its own in DIR, labelled <DIR>_task2_1 and so on: its score
+    and decision files, checked, under the names that the challenge gives the clips, and a meta file with
+    what auscult knows. Exits with code 4 if a machine or a decision is missing.
     """
+    from auscult.benchmark.benched import ClipNames, benched_systems, read_facts, read_sections
+    from auscult.cli.dcase_meta import meta_file
     from auscult.evaluation import write_submission
     from auscult.files import write_atomically
 
-    folder, system, seed = _choose(Path(results), system, seed)
-    rows, problems = _checked_rows(folder, Path(results))
-    target = Path(output)
+    home, target = Path(results), Path(output)
+    facts = read_facts(home)
+    systems = benched_systems(home, facts)
+    chosen = _choose(home, systems, system, seed)
     if target.exists() and any(target.iterdir()):
         raise OptionError(f"{output}: not empty; a submission gets a folder of its own")
-    files: list[Path] = []
-    for (machine, section), (names, scores, decisions) in rows.items():
-        files += write_submission(target, machine, section, names, scores, decisions)
-    label = target.resolve().name
-    files.append(target / f"{label}.meta.yaml")
-    write_atomically(files[-1], _meta(label, Path(results), system, seed, folder).encode())
+    names = ClipNames(facts.get("root"))
+    problems: list[str] = []
+    checked = []  # all of them before any is written
+    for one, number in chosen:
+        sections, missing = read_sections(one, number, systems)
+        checked.append({key: (names.to_write(key[0], s.names), s) for key, s in sections.items()})
+        problems += missing
+    problems += names.problems.values()
+    made: list[dict[str, Any]] = []
+    folders = [target] if system else _labelled_folders(target, len(chosen))
+    for folder, (one, number), rows in zip(folders, chosen, checked, strict=True):
+        files: list[Path] = []
+        for (machine, section), (clips, s) in rows.items():
+            files += write_submission(folder, machine, section, clips, s.scores, s.decisions)
+        label = folder.resolve().name
+        files.append(folder / f"{label}.meta.yaml")
+        write_atomically(files[-1], meta_file(label, home, one.name, number).encode())
+        told = {"folder": str(folder), "system": one.name, "seed": number, "files": [str(f) for f in files]}
+        made.append(told)
+        if not as_json:
+            about = f"{folder}: {one.name}, seed {number}, {text.count(len(rows), 'section')}"
+            listed = "".join(f"\n  {file.name}" for file in files) if system else ""
+            click.echo(about + (listed or f", {text.count(len(files), 'file')}"))
     for problem in problems:
         text.warn(problem)
     if as_json:
-        told = {"system": system, "seed": seed, "files": [str(f) for f in files], "problems": problems}
-        text.print_json(told)
+        called = {"hidden_names": sorted(names.hidden), "labelled_names": sorted(names.labelled)}
+        text.print_json({"submissions": made, **called, "problems": problems})
     else:
-        click.echo(f"{target}: {system}, seed {seed}, {text.count(len(rows), 'section')}")
-        click.echo("\n".join(f"  {file.name}" for file in files))
-        click.echo("Authors, institute and whatever else is marked ? in the meta file are yours to fill in.")
+        click.echo("\n".join(_remarks(chosen, seed, names, facts.get("root"))))
     return INCOMPLETE if problems else 0
 
 
-def _choose(results: Path, system: str | None, seed: int | None) -> tuple[Path, str, int]:
-    """The folder of score files of the system and seed that are meant."""
-    systems = _subfolders(results / "scores")
-    if not systems:
-        raise EvaluationError(f"{results}: no scores/ with systems in it; it should be the output of a bench")
-    if system is None and len(systems) > 1:
-        raise OptionError(f"--system: choose one of {', '.join(systems)}")
-    system = system or systems[0]
-    if system not in systems:
-        raise OptionError(f"--system {system}: {results} has {', '.join(systems)}")
-    seeds = sorted(int(s[4:]) for s in _subfolders(results / "scores" / system) if s[4:].isdigit())
-    if seed is None and len(seeds) != 1:
-        raise OptionError(f"--seed: choose one of {', '.join(map(str, seeds)) or 'none'}")
-    if seed is not None and seed not in seeds:
-        raise OptionError(f"--seed {seed}: {system} has {', '.join(map(str, seeds))}")
-    seed = seeds[0] if seed is None else seed
-    return results / "scores" / system / f"seed{seed}", system, seed
+def _choose(
+    home: Path, systems: Sequence[BenchedSystem], system: str | None, seed: int | None
+) -> list[tuple[BenchedSystem, int]]:
+    """The named system, or all of the bench's last run; each with the named seed, or its first."""
+    named = [one for one in systems if one.name == system]
+    if system and not named:
+        raise OptionError(f"--system {system}: {home} has {', '.join(one.name for one in systems)}")
+    chosen = named or [one for one in systems if one.latest] or list(systems)
+    for one in chosen:
+        if seed is not None and seed not in one.seeds:
+            raise OptionError(f"--seed {seed}: {one.name} has {', '.join(map(str, one.seeds))}")
+    return [(one, next(iter(one.seeds)) if seed is None else seed) for one in chosen]
 
 
-def _subfolders(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+def _labelled_folders(target: Path, count: int) -> list[Path]:
+    """Folders in the target with labels as the challenge wants them: ``Name_Institute_task2_1`` and on."""
+    team = re.sub(r"_task2(_\d+)?$", "", target.resolve().name)
+    return [target / f"{team}_task2_{number}" for number in range(1, count + 1)]
 
 
-def _checked_rows(
-    folder: Path, results: Path
-) -> tuple[dict[tuple[str, str], tuple[list[str], list[float], list[bool] | None]], list[str]]:
-    """Names, scores and decisions of each section, and what is missing.
-
-    Raises:
-        EvaluationError: files that cannot be read, or that contradict each other.
-    """
-    from auscult.evaluation import read_submission
-
-    submission = read_submission(folder)
-    rows: dict[tuple[str, str], tuple[list[str], list[float], list[bool] | None]] = {}
-    problems = []
-    for key, scores in submission.scores.items():
-        names = [row.name for row in scores]
-        decided = {row.name: row.value == 1 for row in submission.decisions.get(key, ())}
-        if decided and set(decided) != set(names):
-            raise EvaluationError(f"{folder}: {' '.join(key)}: scores and decisions are of different clips")
-        if not decided:
-            problems.append(f"{key[0]} section {key[1]}: no decisions, and the challenge asks for them")
-        rows[key] = names, [row.value for row in scores], [decided[n] for n in names] if decided else None
-    for other in sorted(results.glob("scores/*/seed*")):
-        for key in sorted(read_submission(other).scores.keys() - rows.keys()):
-            problem = f"{key[0]} section {key[1]}: no scores, though {other.parent.name} has some"
-            if problem not in problems:
-                problems.append(problem)
-    return rows, problems
-
-
-def _meta(label: str, results: Path, system: str, seed: int, folder: Path) -> str:
-    """The meta information that is known; ``?`` marks what only the authors know."""
-    entry, _, score = system.partition(":")
-    header = _model_header(results, entry, seed)
-    config, facts = header.get("config", {}), header.get("facts", {})
-    rate = config.get("front_end", {}).get("sample_rate")
-    lines = [
-        "submission:",
-        f"  label: {json.dumps(label)}",
-        f"  name: {json.dumps(system)}",
-        f"  abbreviation: {json.dumps(entry)}",
-        '  authors: "?"',
-        "system:",
-        "  description:",
-        f"    input_sampling_rate: {json.dumps(f'{rate / 1000:g} kHz' if rate else '?')}",
-        '    data_augmentation: "none"',
-        '    acoustic_features: "log-mel energies"',
-        f"    machine_learning_method: {json.dumps(entry)}",
-        f"    anomaly_score: {json.dumps(score or '?')}",
-        '    decision_making: "90th percentile of a gamma distribution fitted to training scores"',
-        '    external_data_usage: "none"',
-        "  complexity:",
-        f"    total_parameters: {facts.get('parameters', json.dumps('?'))}",
-        "  software:",
-        '    name: "auscult"',
-        f"    version: {json.dumps(header.get('provenance', {}).get('versions', {}).get('auscult', '?'))}",
-        f"    seed: {seed}",
-        "results:",
-        "  development_dataset:  # in percent",
-    ]
-    achieved = _achieved(results, system, seed)
-    for machine, metrics in achieved.items():
-        lines.append(f"    {json.dumps(machine)}:")
-        lines += [f"      {name}: {100 * value:.2f}" for name, value in metrics.items()]
-    if not achieved:
-        lines[-1] = '  development_dataset: "?"'
-    return "\n".join(lines) + "\n"
-
-
-def _model_header(results: Path, entry: str, seed: int) -> Mapping[str, Any]:
-    """The header of one of the bench's models; empty where it keeps none, as of another system."""
-    from auscult.errors import ModelFileError
-    from auscult.model_file import read_header_and_arrays
-
-    for path in sorted(results.glob(f"stages/*/{entry}/seed{seed}/model.auscult")):
-        try:
-            return read_header_and_arrays(path)[0]
-        except ModelFileError as error:
-            text.warn(str(error))
-    return {}
-
-
-def _achieved(results: Path, system: str, seed: int) -> dict[str, dict[str, float]]:
-    """What the bench measured: each machine's harmonic means over its sections."""
-    from auscult.evaluation import harmonic_mean, read_results
-
-    if not os.path.exists(results / "results.csv"):
-        return {}
-    found: dict[str, dict[str, list[float]]] = {}
-    for row in read_results(results / "results.csv"):
-        if (row.column, row.seed) == (system, seed):
-            metrics = found.setdefault(row.machine, {})
-            for name in ("auc_source", "auc_target", "pauc"):
-                if getattr(row, name) is not None:
-                    metrics.setdefault(name, []).append(getattr(row, name))
-    return {
-        machine: {name: harmonic_mean(values) for name, values in metrics.items()}
-        for machine, metrics in found.items()
-    }
+def _remarks(
+    chosen: Sequence[tuple[BenchedSystem, int]], seed: int | None, names: ClipNames, root: str | None
+) -> list[str]:
+    """What the user should know of what was taken, and do next."""
+    remarks = []
+    several = next((list(one.seeds) for one, _ in chosen if len(one.seeds) > 1), [])
+    if seed is None and several:
+        others = ", ".join(map(str, several[1:]))
+        remarks.append(f"Seed {several[0]} is the first; --seed takes another: {others}.")
+    if names.hidden:
+        machines = ", ".join(sorted(names.hidden))
+        remarks.append(
+            f"{machines}: clips bear their names in test/, not those of the copies in test_rename/."
+        )
+    if names.labelled:
+        machines = ", ".join(sorted(names.labelled))
+        remarks.append(f"{machines}: clips' names tell their condition, as in a development set.")
+        if root and not names.found:
+            remarks.append(f"{root} is not there any more to look for their hidden names.")
+    if len(chosen) > MOST:
+        remarks.append(f"The challenge takes {MOST} systems of a team at most: remove the other folders.")
+    remarks.append("Authors, institute and whatever else is marked ? in the meta file are yours to fill in.")
+    return remarks

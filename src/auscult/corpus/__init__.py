@@ -1,7 +1,8 @@
 """Which recordings exist, and what is known of each."""
 
 from auscult.corpus.clip import Clip, Corpus
-from auscult.corpus.folders import attribute_groups, machine_folders, open_corpora, open_corpus
+from auscult.corpus.folders import attribute_groups, machine_folders, open_corpus
+from auscult.corpus.hidden import hidden_names
 from auscult.corpus.inspection import Finding, Inspection, inspect_recordings
 from auscult.corpus.recording import Recording
 
@@ -12,8 +13,8 @@ __all__ = [
     "Inspection",
     "Recording",
     "attribute_groups",
+    "hidden_names",
     "inspect_recordings",
     "machine_folders",
-    "open_corpora",
     "open_corpus",
 ]

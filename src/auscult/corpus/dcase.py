@@ -29,8 +29,8 @@ SPLIT_FOLDERS: Mapping[str, tuple[Split, Domain | None]] = {
     "test_rename": ("test", None),
     "supplemental": ("supplemental", None),
 }
-_RENAMED = "test_rename"
-_RENAMES = ("test", "source_test", "target_test")  # what the renamed copies stand for
+RENAMED = "test_rename"
+HIDDEN = ("test", "source_test", "target_test")  #: what the renamed copies stand for
 
 # 2021 on, and all that leaves slots out: hidden evaluation names (section_00_0000), those that still tell
 # the domain (2021: section_03_source_test_0000), and RoboticArm's of 2024, which lack the split.
@@ -166,15 +166,14 @@ def is_machine_folder(folder: str | PathLike[str]) -> bool:
     )
 
 
-def machine_corpus(
-    folder: str | PathLike[str], *, machine: str | None = None, renamed: bool = True
-) -> Corpus:
+def machine_corpus(folder: str | PathLike[str], *, machine: str | None = None) -> Corpus:
     """All clips of one machine folder: training first, then test, then supplemental.
+
+    Where there is a ``test_rename/`` with clips, these are the test clips, for their names tell domain and
+    condition; :func:`~auscult.corpus.hidden_names` tells what a submission calls them.
 
     Args:
         machine: the machine's name; by default the folder's.
-        renamed: take ``test_rename/`` for the test clips where it is; ``False`` takes the hidden names
-            of ``test/``, which a submission must bear.
 
     Raises:
         CorpusError: no clips, or an attribute table that cannot be read.
@@ -182,8 +181,7 @@ def machine_corpus(
     folder = os.fspath(folder)
     machine = machine or os.path.basename(os.path.abspath(folder))
     present = {name: audio_files(os.path.join(folder, name)) for name in SPLIT_FOLDERS}
-    has_originals = any(present[name] for name in _RENAMES)
-    dropped = _RENAMES if present[_RENAMED] and (renamed or not has_originals) else (_RENAMED,)
+    dropped = HIDDEN if present[RENAMED] else ()
     clips = [
         clip_at(path, machine=machine, split_folder=name)
         for name, paths in present.items()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from os import PathLike
 
@@ -46,12 +46,6 @@ def open_corpus(path: str | PathLike[str], *, condition: Condition | None = None
     if condition is None:
         return corpus
     return Corpus((replace(c, condition=c.condition or condition) for c in corpus), root=corpus.root)
-
-
-def open_corpora(paths: Iterable[str | PathLike[str]], *, condition: Condition | None = None) -> Corpus:
-    """The clips of several paths of any kind, one path after the other (see :func:`open_corpus`)."""
-    opened = [open_corpus(path, condition=condition) for path in paths]
-    return Corpus((c for corpus in opened for c in corpus), root=opened[0].root if len(opened) == 1 else None)
 
 
 def machine_folders(root: str | PathLike[str]) -> dict[str, str]:
