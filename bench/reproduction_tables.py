@@ -26,7 +26,8 @@ def write_tables(outcomes: Sequence[Outcome]) -> None:
 def _section(outcomes: Sequence[Outcome]) -> str:
     names = list(dict.fromkeys(sorted((t.variant.name for t, _, _ in outcomes), key=_order(outcomes))))
     scored = _scored(outcomes)
-    by_mse = {d.system: d for d in differences(scored, "autoencoder:mse") if _is_whole(d.machine, outcomes)}
+    mse = {k: v for k, v in scored.items() if k.endswith(":mse")}
+    by_mse = {d.system: d for d in differences(mse, "autoencoder:mse") if _is_whole(d.machine, outcomes)}
     rows = [
         [name, *_means(outcomes, name), _difference(by_mse.get(f"{name}:mse")), *_training(outcomes, name)]
         for name in names
@@ -122,14 +123,14 @@ def _claims(scored: dict[str, dict[int, dict[str, Scored]]], outcomes: Sequence[
         "The report's comparison, gamma VAE less autoencoder, both by selective Mahalanobis distance:",
         "",
     ]
-    for preset in ("seed", "exact"):
-        for metric in ("auc_source", "auc_target", "pauc", "harmonic_mean"):
-            found = [
-                d
-                for d in differences(scored, "autoencoder:mahalanobis", metric=metric)
-                if d.system == f"{preset}:mahalanobis" and _is_whole(d.machine, outcomes)
-            ]
-            lines += [f"- `{preset}`, {metric}: {_difference(d)} points" for d in found]
+    compared = ("autoencoder:mahalanobis", "seed:mahalanobis", "exact:mahalanobis")
+    few = {system: scored[system] for system in compared if system in scored}
+    for metric in ("auc_source", "auc_target", "pauc", "harmonic_mean"):
+        lines += [
+            f"- `{d.system.partition(':')[0]}`, {metric}: {_difference(d)} points"
+            for d in differences(few, compared[0], metric=metric)
+            if _is_whole(d.machine, outcomes)
+        ]
     return "\n".join(lines)
 
 
