@@ -234,7 +234,8 @@ class _Book:
             means[key] = torch.tensordot(share, torch.stack(steps).cpu().double(), dims=1).tolist()
         self.epochs.append({"epoch": len(self.epochs) + 1, **means, **validation})
         self._steps, self._counts = {}, []
-        if not all(abs(value) <= DIVERGED for value in self.latest().values()):  # nor is NaN below it
+        judged = [self.epochs[-1][key] for key in ("loss", "validation") if key in self.epochs[-1]]
+        if not all(abs(value) <= DIVERGED for value in judged):  # NaN is not below it either
             figures = ", ".join(f"{k} {v:.3g}" for k, v in self.latest().items())
             raise DivergedError(f"{self.name}: training diverged in epoch {len(self.epochs)}: {figures}")
 
