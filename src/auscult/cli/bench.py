@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from auscult.cli import text
-from auscult.cli.options import json_option, names_from, quiet_option, settings_from, training_options
+from auscult.cli.options import (
+    first_channel_option,
+    json_option,
+    names_from,
+    quiet_option,
+    settings_from,
+    training_options,
+)
 from auscult.cli.progress import shown_progress
 from auscult.errors import MissingExtraError, OptionError
 
@@ -52,14 +59,7 @@ _MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
     help="Another system's score files, for the same table; may be repeated.",
 )
 @training_options
-@click.option(
-    "--channel",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Channel of files with several, from 0.",
-)
+@first_channel_option
 @json_option
 @quiet_option
 def command(

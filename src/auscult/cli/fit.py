@@ -10,6 +10,7 @@ import click
 from auscult.cli import text
 from auscult.cli.options import (
     check_writable,
+    first_channel_option,
     json_option,
     names_from,
     quiet_option,
@@ -49,14 +50,7 @@ if TYPE_CHECKING:
     help="Where scores of normal recordings that the model does not know come from: crossfit fits five "
     "more models, holdout keeps a tenth of the recordings out, auto cross-fits below 400 recordings.",
 )
-@click.option(
-    "--channel",
-    type=click.IntRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="N",
-    help="Channel of files with several, from 0.",
-)
+@first_channel_option
 @click.option(
     "--group-by",
     metavar="NAMES",

@@ -25,6 +25,14 @@ channel_option = click.option(
     metavar="N",
     help="Channel of files with several, from 0.  [default: the model's]",
 )
+first_channel_option = click.option(  # for what makes a model, where there is none yet to say
+    "--channel",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Channel of files with several, from 0.",
+)
 
 
 def model_argument(verb: F) -> F:

@@ -211,4 +211,5 @@ def _free(path: str) -> int:
 
 
 def gigabytes(size: int) -> str:
+    """A number of bytes for people: GB, and kB below five million."""
     return f"{size / 1e9:.2f} GB" if size >= 5e6 else f"{size / 1e3:.0f} kB"
