@@ -99,6 +99,10 @@ def test_clips_can_be_heard_and_seen(page):
     assert all(a.get("aria-label") or a.get("aria-hidden") for a in page.all("svg"))
 
 
+def test_every_threshold_is_told_for_what_it_is(page):
+    assert page.words.count("not the promised rate of `auscult score`") == 4 + 2  # clips, histograms
+
+
 def test_hostile_names_stay_text(html, page, hostile_name):
     assert hostile_name in page.words
     assert "<img src=x" not in html

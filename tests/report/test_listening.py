@@ -1,11 +1,19 @@
 import io
 import wave
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from auscult.report.bench_data import read_bench
-from auscult.report.listening import RATE, chosen_clips, excerpt, listening_figures, wav_bytes
+from auscult.report.listening import (
+    RATE,
+    THRESHOLD_NOTE,
+    chosen_clips,
+    excerpt,
+    listening_figures,
+    wav_bytes,
+)
 from auscult.sound import Waveform
 
 
@@ -31,14 +39,31 @@ def test_the_excerpt_holds_what_weighs_most(second):
     assert part.samples[0] == waveform.samples[round(start * 100)]
 
 
-def test_the_median_normal_and_the_highest_score_are_chosen(finished_bench):
+def test_the_median_normal_of_the_source_domain_and_the_highest_score_are_chosen(finished_bench):
     stage = read_bench(finished_bench[1]).stages[0]
-    (_, typical), (_, odd) = chosen_clips(stage, "mse")
+    values = np.arange(16.0)[::-1].copy()  # the clips are not in this order, so that the two domains differ
+    stage = replace(stage, scores={"mse": values})
+    (why, typical), (_, odd) = chosen_clips(stage, "mse")
+    clip = stage.clips[typical]
+    assert (clip.condition, clip.domain) == ("normal", "source")
+    same = [v for v, c in zip(values, stage.clips, strict=True) if _kind(c) == ("normal", "source")]
+    assert sorted(same).index(values[typical]) == 1
+    assert why == "A typical normal clip (of median score among the source domain’s normal test clips)"
+    assert values[odd] == values.max()
+
+
+def test_without_domains_the_median_is_over_all_normal_clips(finished_bench):
+    stage = read_bench(finished_bench[1]).stages[0]
+    stage = replace(stage, clips=tuple(replace(clip, domain=None) for clip in stage.clips))
+    (why, typical), _ = chosen_clips(stage, "mse")
     values = stage.scores["mse"]
     normals = [v for v, c in zip(values, stage.clips, strict=True) if c.condition == "normal"]
-    assert stage.clips[typical].condition == "normal"
     assert sorted(normals).index(values[typical]) == 3
-    assert values[odd] == values.max()
+    assert why == "A typical normal clip (of median score among the normal test clips)"
+
+
+def _kind(clip):
+    return clip.condition, clip.domain
 
 
 def test_a_card_has_sound_picture_and_words(finished_bench):
@@ -53,6 +78,12 @@ def test_a_card_has_sound_picture_and_words(finished_bench):
     assert "labelled normal" in cards[0]
     assert f"without what lies above {RATE // 2000} kHz" not in cards[0]
     assert "dB, alike" in cards[0]
+    assert all(THRESHOLD_NOTE in card for card in cards)
+
+
+def test_without_a_threshold_nothing_is_said_of_one(finished_bench):
+    stage = replace(read_bench(finished_bench[1]).stages[0], thresholds={})
+    assert not any(THRESHOLD_NOTE in card for card in listening_figures(stage, "mse", stage.model()))
 
 
 def test_the_score_on_the_card_is_that_of_the_stage(finished_bench):

@@ -24,7 +24,7 @@ from auscult.report.bench_charts import (
 )
 from auscult.report.bench_data import BenchData, StageData, read_bench
 from auscult.report.bench_tables import machines_table, systems_table, verdict_sentence, what_was_run
-from auscult.report.listening import listening_figures
+from auscult.report.listening import THRESHOLD_NOTE, listening_figures
 from auscult.report.markup import Markup, join, tag
 
 PAGE = "report.html"
@@ -180,10 +180,7 @@ def _histograms(bench: BenchData, firsts: list[StageData]) -> list[Markup]:
         for section in sections_of(stage.clips):
             for place, score in enumerate(scores):
                 (more if place else shown).append(histogram_figure(stage, score, section))
-    text = (
-        "Normal and anomalous test clips, each as shares of their own number; the threshold is "
-        "fitted to the scores of the training clips."
-    )
+    text = f"Normal and anomalous test clips, each as shares of their own number. {THRESHOLD_NOTE}"
     rest = tag("details", tag("summary", f"{len(more)} more scores"), tag("div", *more, class_="figures"))
     return [_group("Scores", text, shown), rest if more else Markup()]
 

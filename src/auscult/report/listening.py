@@ -23,6 +23,10 @@ from auscult.sound import Waveform, resample
 SECONDS = 10.0  # of one excerpt
 RATE = 16000  # Hz, at most; what plays is not what is judged
 _PEAK = 0.8  # of the louder clip of a pair
+#: What a threshold of a benchmark is, and what it is not.
+THRESHOLD_NOTE = (
+    "Threshold as the DCASE baseline sets it, from training clips: not the promised rate of `auscult score`."
+)
 
 
 @dataclass(frozen=True)
@@ -33,13 +37,19 @@ class _Heard:
 
 
 def chosen_clips(stage: StageData, score: str) -> list[tuple[str, int]]:
-    """What to play and why: the normal clip of median score, and the clip with the highest."""
+    """What to play and why: the normal clip of median score, and the clip with the highest.
+
+    The normal one is of the source domain, which the model has mostly heard, where any is.
+    """
     values = stage.scores[score]
     normals = [i for i, clip in enumerate(stage.clips) if clip.condition == "normal"]
+    source = [i for i in normals if stage.clips[i].domain == "source"]
     chosen = []
     if normals:
-        middle = sorted(normals, key=lambda i: values[i])[(len(normals) - 1) // 2]
-        chosen.append(("A typical normal clip", middle))
+        among = source or normals
+        middle = sorted(among, key=lambda i: values[i])[(len(among) - 1) // 2]
+        of = "the source domain’s normal test clips" if source else "the normal test clips"
+        chosen.append((f"A typical normal clip (of median score among {of})", middle))
     if len(values):
         chosen.append(("The most anomalous clip", int(np.argmax(values))))
     return chosen
@@ -120,6 +130,7 @@ def _card(caption: str, heard: _Heard, gain: float, model: Model) -> Markup:
         tag("figcaption", caption),
         tag("p", name, class_="file"),
         tag("p", verdict(score), class_="verdict"),
+        tag("p", THRESHOLD_NOTE, class_="note") if score.threshold is not None else None,
         sound,
         tag("p", "Plays at " + ", ".join(notes) + ".", class_="note"),
     )
