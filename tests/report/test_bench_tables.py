@@ -50,6 +50,44 @@ def test_where_the_baseline_wins_the_next_is_told():
     assert "is the baseline. The next, new:mse, stands 10.0 points below (95 % interval −20.0 to −2.0" in said
 
 
+def test_a_gain_by_another_score_is_not_told_as_one_by_another_detector():
+    results = [*ONE, row("fan", "base:far", 0.77), row("fan", "base@odd:low", 0.6)]
+    said = words(verdict_sentence(bench(results, ("fan", "new:mse", 0.1, 0.05, 0.15))))
+    assert "Above the best score of the base, base:far, it stands 3.0 points (no interval)." in said
+
+
+def test_a_preset_of_the_baselines_detector_counts_as_that_detector():
+    results = [*ONE, row("fan", "base@odd:far", 0.79)]
+    said = words(verdict_sentence(bench(results, ("fan", "new:mse", 0.1, 0.05, 0.15))))
+    assert "best score of the base, base@odd:far, it stands 1.0 points" in said
+
+
+def test_where_the_baseline_is_its_detectors_best_it_is_named_once():
+    said = words(verdict_sentence(bench(ONE, ("fan", "new:mse", 0.1, 0.05, 0.15))))
+    assert "best score of" not in said
+    assert "chance:" not in said
+
+
+def test_a_winner_of_the_baselines_own_detector_is_told_as_such():
+    results = [row("fan", "base:mse", 0.7), row("fan", "base:far", 0.8)]
+    said = words(verdict_sentence(bench(results, ("fan", "base:far", 0.1, 0.05, 0.15))))
+    assert "The gain is the score’s: the detector is the baseline’s, base." in said
+
+
+def test_what_is_below_chance_is_said_to_be():
+    results = [row("fan", "base:mse", 0.3), row("fan", "new:mse", 0.4)]
+    said = words(verdict_sentence(bench(results, ("fan", "new:mse", 0.1, 0.05, 0.15))))
+    assert "still below chance: anomalies score lower than normals." in said
+    assert "harmonic mean of new:mse 40.0, base:mse 30.0; AUC-t of new:mse 40.0, base:mse 30.0." in said
+
+
+def test_a_target_domain_below_chance_is_said_beside_a_good_mean():
+    results = [row("fan", "base:mse", 0.7), Result("fan", "00", "new", "mse", 0, 0.9, 0.45, 0.8, 0.8)]
+    said = words(verdict_sentence(bench(results)))
+    assert "still below chance" not in said
+    assert "Below chance: anomalies score lower than normals: AUC-t of new:mse 45.0." in said
+
+
 def test_over_several_machines_the_overall_difference_counts():
     results = [*ONE, row("pump", "base:mse", 0.7), row("pump", "new:mse", 0.8)]
     told = [("fan", "new:mse", 0.3, 0.2, 0.4), (None, "new:mse", 0.1, -0.1, 0.3)]
