@@ -256,3 +256,14 @@ def test_the_default_is_the_gamma_vae_in_its_exact_reading(files, monkeypatch):
 def test_a_share_kept_out_for_the_log_is_refused_where_recordings_are_kept_out(files):
     with pytest.raises(OptionError, match="calibrate=none"):
         auscult.fit(files, "autoencoder", validation=0.2, epochs=1)
+
+
+def test_clips_that_may_be_cuts_of_one_recording_are_told(files):
+    spoken = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
+    (hint,) = [w for w in fit(spoken).provenance["warnings"] if "--group-by" in w]
+    assert "40 clips share 10 sets of attributes" in hint
+    assert "--group-by spd" in hint
+    known = [replace(clip, recording=clip.attributes["spd"]) for clip in spoken]
+    alike = [replace(clip, attributes={"spd": "1"}) for clip in files]  # says nothing of recordings
+    for clips, how in ((known, "auto"), (files, "auto"), (alike, "auto"), (spoken, "none")):
+        assert not [w for w in fit(clips, calibrate=how).provenance["warnings"] if "--group-by" in w]

@@ -240,3 +240,14 @@ def test_a_recording_at_another_rate_than_the_models_is_no_score(model, tmp_path
     with pytest.raises(OptionError, match=r"Model\.recording"):
         model.score_recording(Recording.from_file(Clip(str(path))))
     assert np.isfinite(model.score_recording(model.recording(Clip(str(path)))).score)
+
+
+def test_a_dead_or_overdriven_microphone_and_another_length_are_told(model, machine_sound):
+    rate = model.sample_rate
+    (silent,) = [w for w in model.score(np.zeros(rate, np.float32), rate).warnings if "silent" in w]
+    assert "microphone" in silent
+    loud = np.clip(40 * machine_sound(1), -1, 1)
+    assert any("clipped" in w for w in model.score(loud, rate).warnings)
+    told = Model(model.detector, model.calibration, provenance={"seconds": [1.0, 1.0]})
+    assert any("promised rate" in w for w in told.score(machine_sound(1, 2.0), rate).warnings)
+    assert not any("promised rate" in w for w in told.score(machine_sound(1, 1.2), rate).warnings)

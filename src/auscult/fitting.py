@@ -5,14 +5,14 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
 from auscult.corpus import Clip, Recording
-from auscult.corpus.inspection import inspect_recordings
+from auscult.corpus.inspection import Inspection, inspect_recordings
 from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.options import make_config
 from auscult.errors import AudioError, FitError, OptionError
@@ -23,6 +23,8 @@ CALIBRATIONS = ("auto", "crossfit", "holdout", "none")
 FOLDS = 5
 #: With fewer clips than this, ``auto`` fits five times more rather than keep a tenth of them out.
 CROSSFIT_BELOW = 400
+#: So many clips with the same attributes, on average, may be cuts of one recording.
+CUTS = 3
 DEFAULT_DETECTOR = "gamma_vae"
 #: The preset that a detector takes when none is named.
 FITTED_BY_DEFAULT = {"gamma_vae": "exact"}
@@ -80,11 +82,10 @@ def fit(
     return fit_recordings(
         detector,
         config,
-        inspection.usable,
+        inspection,
         calibrate=calibrate,
         channel=channel,
         preset=preset,
-        findings=[f.message for f in inspection.findings],
         progress=progress,
     )
 
@@ -92,21 +93,23 @@ def fit(
 def fit_recordings(
     detector: str,
     config: Config,
-    recordings: Sequence[Recording],
+    inspection: Inspection,
     *,
     calibrate: str,
     channel: int = 0,
     preset: str | None = None,
-    findings: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> Model:
     """`fit` for recordings that were looked at already and a configuration that is made.
 
     Args:
-        recordings: usable ones, heard on ``channel`` and at the configuration's sample rate.
-        findings: what the look at them found, to be kept among the model's warnings.
+        inspection: what is usable, heard on ``channel`` and at the configuration's sample rate, and the
+            findings to be kept among the model's warnings.
     """
+    recordings = inspection.usable
     started = time.perf_counter()
+    if calibrate == "auto":
+        calibrate = "crossfit" if len(recordings) < CROSSFIT_BELOW else "holdout"
     fitted, calibration = _fit_and_calibrate(
         detector, config, recordings, calibrate=calibrate, progress=progress
     )
@@ -114,8 +117,13 @@ def fit_recordings(
         "clips": len(recordings),
         "domains": dict(Counter(r.clip.domain or "unknown" for r in recordings)),
         "machines": sorted({r.clip.machine for r in recordings if r.clip.machine}),
+        "seconds": inspection.seconds,
         "preset": preset,
-        "warnings": [*findings, *fitted.facts.get("warnings", [])],
+        "warnings": [
+            *(f.message for f in inspection.findings),
+            *(_hint_of_cuts(recordings) if calibrate == "crossfit" else ()),
+            *fitted.facts.get("warnings", []),
+        ],
         "fit_seconds": round(time.perf_counter() - started, 3),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": versions(),
@@ -133,8 +141,6 @@ def _fit_and_calibrate(
 ) -> tuple[Detector, Calibration]:
     """Fits a detector on recordings known to be usable, and scores normals that it was not fitted on."""
     kind = detector_type(detector)
-    if calibrate == "auto":
-        calibrate = "crossfit" if len(recordings) < CROSSFIT_BELOW else "holdout"
     if calibrate == "none":
         alone = kind(config)
         kind.fit_fleet([alone], [recordings], progress=progress)
@@ -163,6 +169,18 @@ def _fit_and_calibrate(
                     progress("calibrate", len(evidence), len(recordings) if final else folds.count(0), {})
     scores = {name: np.array([e[name] for e in evidence]) for name in kind.scores}
     return models[0], Calibration(calibrate, scores, domains)
+
+
+def _hint_of_cuts(recordings: Sequence[Recording]) -> Iterator[str]:
+    """Says so where clips may be cuts of a few longer recordings, which by-clip folds would tear apart."""
+    clips = [r.clip for r in recordings if r.clip.attributes and r.clip.recording is None]
+    groups = Counter(tuple(sorted(clip.attributes.items())) for clip in clips)
+    if len(clips) >= CUTS * max(1, len(groups)) and len(groups) > 1:
+        names = ",".join(dict.fromkeys(name for clip in clips for name in clip.attributes))
+        yield (
+            f"{len(clips)} clips share {len(groups)} sets of attributes: if they were cut from that many "
+            f"longer recordings, say so (--group-by {names}), or the promised rate of false alarms does not hold"
+        )
 
 
 def _folds(recordings: Sequence[Recording], count: int, seed: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,10 @@ from auscult.errors import (
     UnsupportedAudio,
 )
 from auscult.sound import Waveform
+from auscult.sound.level import SILENCE_DB, clipped_samples, level_db
+
+#: A recording that is longer or shorter than those learnt from by more than this factor is told of.
+OTHER_LENGTH = 1.5
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,12 @@ class Model:
         self.calibration = calibration or Calibration()
         self.channel = channel
         self.provenance = dict(provenance or {})  # fitted on what, by which versions, warnings
+
+    def __repr__(self) -> str:
+        return (
+            f"Model({self.detector.name}, score {self.detector.decisive_score}, {self.sample_rate} Hz, "
+            f"{len(self.calibration)} calibration clips by {self.calibration.how})"
+        )
 
     @property
     def sample_rate(self) -> int:
@@ -155,7 +166,9 @@ class Model:
         if not np.isfinite(value):
             reason = f"its {name} score is {value}: the numbers of this model overflow on it"
             raise UnsupportedAudio(recording.clip.path, reason)
-        warnings = waveform.notes + ((threshold.warning,) if threshold.warning else ())
+        warnings = (*waveform.notes, *self._doubts(waveform))
+        if threshold.warning:
+            warnings = (*warnings, threshold.warning)
         return Score(
             path=recording.clip.path,
             score=value,
@@ -165,6 +178,20 @@ class Model:
             scores=dict(evidence.scores),
             map=evidence.maps[name] if explain else None,
         )
+
+    def _doubts(self, waveform: Waveform) -> Iterator[str]:
+        """What makes the score of this sound say less than it seems to."""
+        if level_db(waveform) < SILENCE_DB:
+            yield "silent: is the microphone connected?"
+        if clipped := clipped_samples(waveform):
+            share = 100 * clipped / len(waveform.samples)
+            yield f"clipped ({share:.2g} % of samples at full scale): lower the gain"
+        shortest, longest = self.provenance.get("seconds") or (0.0, math.inf)
+        if not shortest / OTHER_LENGTH <= waveform.seconds <= longest * OTHER_LENGTH:
+            yield (
+                f"{waveform.seconds:.3g} s long, where the model learnt from recordings of {shortest:.3g} to "
+                f"{longest:.3g} s: the promised rate of false alarms is for that length"
+            )
 
     def score_clips(
         self, clips: Iterable[Clip], *, threshold: Threshold | None = None, explain: bool = False

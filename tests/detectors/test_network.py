@@ -209,3 +209,16 @@ def test_an_ill_conditioned_covariance_is_told(monkeypatch, covariance, shrunk):
     told = [w for w in kind.facts["warnings"] if "ill-conditioned" in w]
     assert len(told) == (2 if covariance == "auto" else 0)
     assert all("Ledoit-Wolf" in w and "covariance=exact" in w for w in told)
+
+
+def test_learning_that_was_cut_off_is_told():
+    detector = detector_type("autoencoder")()
+    falling = [{"loss": 100.0}, {"loss": 60.0}]
+    settled = [{"loss": 100.0}, {"loss": 95.0}]
+    detector.facts = {"warnings": []}
+    detector._tell_unsettled(settled)
+    assert detector.facts["warnings"] == []
+    detector._tell_unsettled(falling)
+    (warning,) = detector.facts["warnings"]
+    assert "fell by 40 %" in warning
+    assert "--epochs 6" in warning

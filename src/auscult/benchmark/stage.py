@@ -11,7 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,11 +152,10 @@ def run_stage(
         model = fit_recordings(
             entry.detector,
             config,
-            recordings,
+            replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in LEFT_OUT)),
             calibrate="none",  # the official split: a tenth of the vectors, not of the clips, is kept out
             channel=machine.channel,
             preset=entry.preset,
-            findings=[f.message for f in inspection.findings if f.kind in LEFT_OUT],
             progress=progress,
         )
     except DivergedError as error:  # the same seed would diverge again, after as long

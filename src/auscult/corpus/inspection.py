@@ -13,7 +13,8 @@ import numpy as np
 
 from auscult.corpus.recording import Recording
 from auscult.errors import AudioError
-from auscult.sound import Waveform, audio_info
+from auscult.sound import audio_info
+from auscult.sound.level import SILENCE_DB, clipped_samples, level_db
 from auscult.spectrum import FrontEnd, log_mel
 
 Kind = Literal[
@@ -24,9 +25,6 @@ Kind = Literal[
 #: Kinds of finding whose recordings cannot be learnt from.
 LEFT_OUT = ("unreadable", "too_short")
 
-SILENCE_DB = -90.0  # dB re full scale: RMS about the mean; the noise of 16-bit rounding alone is -101
-FULL_SCALE = 32767 / 32768  # the largest positive value of 16 bits
-CLIPPED_RUN = 3  # samples in a row at full scale: a peak that only touches it has one or two
 LENGTH_RATIO = 1.5  # longest to shortest recording that still counts as one length
 OUTLIER_RATIO = 3.0  # times the usual distance …
 OUTLIER_DB = 6.0  # … and at least this far, dB
@@ -56,6 +54,7 @@ class Inspection:
 
     usable: tuple[Recording, ...]
     findings: tuple[Finding, ...]
+    seconds: tuple[float, float] | None = None  # the shortest and the longest usable recording's length
 
 
 @dataclass
@@ -118,7 +117,9 @@ def inspect_recordings(
         )
         findings.append(Finding("too_few_clips", message))
     findings += [*_levels(looks), *_duplicates(looks), *_mixtures(looks), *_outliers(looks)]
-    return Inspection(tuple(look.recording for look in looks), tuple(findings))
+    lengths = [look.seconds for look in looks]
+    seconds = (min(lengths), max(lengths)) if lengths else None
+    return Inspection(tuple(look.recording for look in looks), tuple(findings), seconds)
 
 
 def _look_at(recording: Recording) -> _Look:
@@ -137,26 +138,12 @@ def _look_at(recording: Recording) -> _Look:
         seconds=waveform.seconds,
         file_rate=file_rate,
         channels=channels,
-        level=_level(waveform),
-        clipped=_clipped_samples(waveform),
+        level=level_db(waveform),
+        clipped=clipped_samples(waveform),
         digest=hashlib.blake2b(waveform.samples.tobytes()).digest(),
         spectrum=log_mel(waveform.samples, front_end).mean(axis=0),
         rate=waveform.sample_rate,
     )
-
-
-def _level(waveform: Waveform) -> float:
-    """RMS about the mean in dB re full scale: a constant is silence too."""
-    power = float(np.var(waveform.samples, dtype=np.float64))
-    return 10.0 * np.log10(power) if power > 0 else -np.inf
-
-
-def _clipped_samples(waveform: Waveform) -> int:
-    """Samples in runs of at least :data:`CLIPPED_RUN` at full scale."""
-    full = np.concatenate([[False], np.abs(waveform.samples) >= FULL_SCALE, [False]])
-    edges = np.flatnonzero(np.diff(full))  # starts and ends by turns
-    runs = edges[1::2] - edges[0::2]
-    return int(runs[runs >= CLIPPED_RUN].sum())
 
 
 def _levels(looks: Sequence[_Look]) -> Iterable[Finding]:

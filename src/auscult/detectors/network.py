@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
     from auscult.detectors.learning.training import Loss
 
+#: A fall of the training error over the last tenth of the epochs that says that learning was cut off.
+UNSETTLED = 0.2
+
 
 @dataclass
 class NetworkConfig(Config):
@@ -143,11 +146,27 @@ class NetworkDetector(Detector):
             detector.arrays = {"network": blob}
             detector.facts = {"parameters": parameters, "history": history, "warnings": []}
             detector._fit_covariances(splits.frames, starts, splits.is_target)
+            detector._tell_unsettled(history)
             detector.after_training(recordings)
 
     def describe(self) -> str:
         """What to call this detector in an error about its training."""
         return f"{self.name}, seed {self.config.seed}"
+
+    def _tell_unsettled(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Warns where learning was cut off: such a network can find faults less odd than normal running."""
+        tenth = max(1, len(history) // 10)
+        if len(history) < 2 * tenth:
+            return
+        key = "reconstruction" if "reconstruction" in history[0] else "loss"
+        before = np.mean([epoch[key] for epoch in history[-2 * tenth : -tenth]])
+        fall = 1 - np.mean([epoch[key] for epoch in history[-tenth:]]) / before
+        if fall > UNSETTLED:
+            self.facts["warnings"].append(
+                f"learning had not settled: the error still fell by {100 * fall:.0f} % over the last {tenth} "
+                f"of {len(history)} epochs; give more (--epochs {3 * len(history)}), for scores of such a "
+                "model can be the wrong way round"
+            )
 
     def after_training(self, recordings: Sequence[Recording]) -> None:
         """What a subclass still learns once its network scores; nothing here."""

@@ -46,4 +46,6 @@ def resampled_blocks(blocks: Iterable[np.ndarray], sample_rate: int, wanted: int
 
 def resampling_note(sample_rate: int, wanted: int) -> str:
     """What a waveform's notes say of it."""
-    return f"resampled from {sample_rate} Hz to {wanted} Hz"
+    note = f"resampled from {sample_rate} Hz to {wanted} Hz"
+    missing = f": nothing above {sample_rate / 2:g} Hz is in it" if wanted > sample_rate else ""
+    return note + missing
