@@ -82,7 +82,7 @@ def test_a_tick_stands_at_its_own_frequency(tmp_path, frames, drawn):
 def test_the_title_holds_clip_score_threshold_and_verdict(tmp_path, frames, drawn):
     draw(tmp_path / "why.png", frames, title="fan $5^{x.wav")
     text = drawn[0].get_suptitle()
-    assert text == "fan $5^{x.wav\nscore 12.34 · threshold 10 · ANOMALOUS"
+    assert text == "fan $5^{x.wav\nscore 12.34 · threshold 10 · ANOMALY"
 
 
 def test_without_a_threshold_there_is_no_verdict():

@@ -96,10 +96,10 @@ def draw_explanation(
 
 
 def verdict(score: Score) -> str:
-    """A line such as ``score 12.3 · threshold 10.2 · ANOMALOUS``."""
+    """A line such as ``score 12.3 · threshold 10.2 · ANOMALY``."""
     if score.threshold is None:
         return f"score {score.score:.4g} · no threshold, so no verdict"
-    judged = "ANOMALOUS" if score.anomalous else "normal"
+    judged = "ANOMALY" if score.anomalous else "normal"
     return f"score {score.score:.4g} · threshold {score.threshold:.4g} · {judged}"
 
 
