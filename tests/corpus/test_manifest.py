@@ -97,12 +97,17 @@ def test_errors_name_the_line(tmp_path: Path, text: str, message: str) -> None:
     assert caught.value.path == str(tmp_path / "list.csv")
 
 
-def test_missing_recordings_are_counted_and_named(tmp_path: Path) -> None:
+def test_a_manifest_all_of_whose_recordings_are_missing_says_so(tmp_path: Path) -> None:
     rows = "".join(f"gone{i}.wav\n" for i in range(12))
     with pytest.raises(
-        CorpusError, match=r"12 of 13 recordings are missing: line 3: .*gone0\.wav.*and 2 more"
+        CorpusError, match=r"all 12 recordings are missing: line 2: .*gone0\.wav.*and 2 more\. Paths are"
     ):
-        read_manifest(manifest(tmp_path, "path\na.wav\n" + rows))
+        read_manifest(manifest(tmp_path, "path\n" + rows))
+
+
+def test_one_missing_recording_leaves_the_others(tmp_path: Path) -> None:
+    corpus = read_manifest(manifest(tmp_path, "path\na.wav\ngone.wav\nb.wav\n"))
+    assert [Path(clip.path).name for clip in corpus] == ["a.wav", "gone.wav", "b.wav"]
 
 
 def test_no_manifest_and_no_text(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
     "domain": {"source": "source", "target": "target"},
     "split": {"train": "train", "test": "test", "supplemental": "supplemental"},
 }
-_SHOWN = 10  # missing files named in the message
+_SHOWN = 10  # missing files named in the message where all are missing
 
 
 def read_manifest(path: str | PathLike[str]) -> Corpus:
@@ -36,8 +36,8 @@ def read_manifest(path: str | PathLike[str]) -> Corpus:
     relative to the manifest. What a cell leaves empty is taken from the file's name, if that follows DCASE.
 
     Raises:
-        CorpusError: no such file, not a table, an unknown value (with its line), or recordings that
-            are missing (all of them counted, the first ones named).
+        CorpusError: no such file, not a table, an unknown value (with its line), or recordings all of
+            which are missing (the first ones named); one that is missing among others fails when it is read.
     """
     path = os.fspath(path)
     try:
@@ -66,11 +66,11 @@ def read_manifest(path: str | PathLike[str]) -> Corpus:
         clips.append(clip)
         if not os.path.isfile(clip.path):
             missing.append(f"line {number}: {clip.path}")
-    if missing:
+    if missing and len(missing) == len(clips):
         more = f"; and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
         raise CorpusError(
             path,
-            f"{len(missing)} of {len(clips)} recordings are missing: {'; '.join(missing[:_SHOWN])}{more}. "
+            f"all {len(missing)} recordings are missing: {'; '.join(missing[:_SHOWN])}{more}. "
             "Paths are relative to the manifest",
         )
     if not clips:
