@@ -179,11 +179,12 @@ def test_a_reader_that_goes_away_ends_it_quietly(start, model, normal_clip):
     process.stderr.close()
 
 
-def test_a_name_that_is_no_text_can_be_printed(start, model):
-    process = start("score", model, b"gone\xff.wav".decode(errors="surrogateescape"))
+def test_a_name_that_is_no_text_can_be_printed(start, model, normal_clip):
+    process = start("score", model, normal_clip, b"gone\xff.wav".decode(errors="surrogateescape"))
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 4
-    assert "no such file" in output
+    assert "unreadable" in output
+    assert "no such file" in errors
     assert "Traceback" not in errors
 
 

@@ -71,6 +71,9 @@ def test_inspect_text(run, model):
     assert lines["detector"].strip() == "autoencoder"
     assert lines["calibration"].strip() == "crossfit, 20 source, 4 target"
     assert "n_mels=128" in lines["front end"]
+    assert (
+        lines["config"].split()[0] == "score=mse"
+    )  # what decides, though the option was left at its default
 
 
 @pytest.mark.parametrize(
@@ -183,6 +186,21 @@ def test_evaluate_refuses_unlabelled_clips_and_several_machines(run, model, mach
     result = run("evaluate", model, tmp_path / "many")
     assert result.exit_code == 1
     assert "2 machines (fan, valve)" in result.stderr
+
+
+def test_labels_that_allow_no_metric_are_told_before_anything_is_scored(
+    run, model, machine, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("auscult.model.Model.score_clips", lambda *_, **__: pytest.fail("it began to score"))
+    folder = tmp_path / "normal"
+    shutil.copytree(machine / "train", folder)
+    for clip in sorted(folder.iterdir()):
+        clip.rename(folder / f"{clip.stem[-10:]}.wav")
+    for name in (folder, tmp_path):  # without a condition, and without anomalies
+        result = run("evaluate", model, name)
+        assert result.exit_code == 1
+        assert result.stderr.startswith(f"Error: {name}: ")
+    assert "anomal" in result.stderr
 
 
 def test_evaluate_says_when_it_is_another_machine(run, model, machine, tmp_path):

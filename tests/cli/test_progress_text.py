@@ -57,6 +57,18 @@ def test_a_terminal_gets_live_lines(capsys, monkeypatch):
     assert "loss 0.25" in captured.err
 
 
+@pytest.mark.parametrize(("columns", "shown"), [(200, ["loss", "units"]), (56, ["loss"]), (46, [])])
+def test_a_narrow_terminal_drops_figures_before_counts(capsys, monkeypatch, columns, shown):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with shown_progress() as told:
+        told("train", 57, 100, {"loss": 0.5, "units": 8.0})
+    lines = capsys.readouterr().err.splitlines()
+    assert any("57/100" in line for line in lines)
+    assert [name for name in ("loss", "units") if any(name in line for line in lines)] == shown
+    assert not any("…" in line for line in lines)
+
+
 def test_bytes_are_told_in_megabytes(capsys):
     with shown_progress(in_bytes=True) as told:
         told("dev_fan.zip", 5_000_000, 5_000_000, {})

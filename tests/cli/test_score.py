@@ -80,6 +80,16 @@ def test_a_manifest_is_scored(run, model, normal_clip, faulty_clip, tmp_path):
     assert [row["anomalous"] for row in rows(result)] == [True, False]
 
 
+def test_a_missing_line_of_a_manifest_fails_alone(run, model, normal_clip, tmp_path):
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(f"path\n{normal_clip}\ngone.wav\n{normal_clip}\n")
+    result = run("score", model, manifest, "--json")
+    assert result.exit_code == 4
+    first, gone, last = rows(result)
+    assert gone == {"path": str(tmp_path / "gone.wav"), "error": "no such file"}
+    assert first == last
+
+
 def test_anomaly_is_3_only_when_asked(run, model, normal_clip, faulty_clip):
     assert run("score", model, faulty_clip).exit_code == 0
     assert run("score", model, faulty_clip, "--fail-on-anomaly").exit_code == 3
@@ -147,6 +157,29 @@ def test_wrong_options_are_2(run, model, normal_clip, options):
     assert "Error: " in result.stderr
 
 
+def test_wrong_values_are_told_by_the_name_of_their_option(run, model, normal_clip):
+    result = run("score", model, normal_clip, "--window", "abc")
+    assert "'--window': 'abc' is not a valid number of seconds" in result.stderr
+    result = run("score", model, normal_clip, "--false-alarms", "500")
+    assert result.stderr.startswith("Error: --false-alarms: false-alarm rate '500' must lie between")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
+def test_when_nothing_named_exists_it_is_1_and_there_is_no_table(run, model, tmp_path, form):
+    gone = [tmp_path / "gone", tmp_path / "gone.wav"]
+    result = run("score", model, *gone, *form)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [f"Error: {path}: no such file or folder" for path in gone]
+
+
+@pytest.mark.parametrize("verb", ["score", "explain", "evaluate"])
+def test_the_model_comes_first(run, model, machine, verb):
+    result = run(verb, machine, model)
+    assert result.exit_code == 2
+    assert result.stderr == f"Error: {machine} is no model: the model file comes first: {model} {machine}\n"
+
+
 def test_a_missing_model_is_1(run, normal_clip, tmp_path):
     result = run("score", tmp_path / "none.auscult", normal_clip)
     assert result.exit_code == 1
@@ -193,7 +226,7 @@ def test_a_file_shorter_than_the_detector_needs_is_an_error(run, model, machine_
 
 def test_resampling_is_told_in_the_row_and_once_for_all(run, model, machine_sound, tmp_path):
     for name in ("a.wav", "b.wav"):
-        soundfile.write(tmp_path / name, machine_sound(7), 2 * RATE)
+        soundfile.write(tmp_path / name, machine_sound(7, 2.0), 2 * RATE)
     result = run("score", model, tmp_path, "--json")
     assert [row["warnings"] for row in rows(result)] == [["resampled from 16000 Hz to 8000 Hz"]] * 2
     assert result.stderr == "Warning: resampled from 16000 Hz to 8000 Hz (2 of 2)\n"
@@ -228,5 +261,6 @@ def test_text_for_people(run, model, normal_clip, faulty_clip, broken_file):
     assert normal.split()[0] == str(normal_clip)
     assert normal.endswith("normal")
     assert faulty.endswith("ANOMALY")
-    assert "unreadable: " in broken
+    assert broken.split() == [str(broken_file), "–", "–", "unreadable"]
+    assert result.stderr.startswith(f"Error: {broken_file}: ")
     assert summary.startswith("2 recordings, 1 anomalous, 1 unreadable; threshold")

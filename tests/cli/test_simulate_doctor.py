@@ -47,6 +47,12 @@ def test_what_cannot_be_simulated_is_2(run, tmp_path, options):
     assert run("simulate", tmp_path, *options).exit_code == 2
 
 
+def test_the_range_of_seconds_is_told(run, tmp_path):
+    assert "2 to 600" in run("simulate", "--help").stdout
+    result = run("simulate", tmp_path, "--seconds", 1)
+    assert result.stderr.splitlines()[-1].endswith("'--seconds': 1.0 is not in the range 2<=x<=600.")
+
+
 def test_another_seed_in_the_same_folder_is_refused(run, tmp_path):
     assert run("simulate", tmp_path, "--machines", 1, *SMALL, "-q").stderr == ""
     result = run("simulate", tmp_path, "--machines", 1, *SMALL, "--seed", 1)

@@ -12,6 +12,7 @@ from auscult.cli.options import (
     chosen_threshold,
     json_option,
     model_argument,
+    opened_model,
     quiet_option,
     threshold_options,
 )
@@ -55,15 +56,12 @@ def command(
     manifest. Metrics come with 95 % intervals: in percent, and as fractions in JSON.
     """
     from auscult.evaluating import evaluate
-    from auscult.model_file import load_model
 
-    loaded = load_model(model)
-    if channel is not None:
-        loaded.channel = channel
+    loaded = opened_model(model, folder, channel=channel)
     limit = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
-    corpus = _test_clips(folder)
+    corpus = _test_clips(folder, year)
     if limit.warning:
         text.warn(limit.warning)
     fitted_on = loaded.provenance.get("machines") or []
@@ -83,15 +81,15 @@ def command(
     return SOME_UNREADABLE if result.errors else 0
 
 
-def _test_clips(folder: str) -> Corpus:
+def _test_clips(folder: str, year: int | None) -> Corpus:
     """The labelled recordings, found wanting before any is scored.
 
     Raises:
-        CorpusError, EvaluationError: no recordings, no labels, or several machines.
+        CorpusError, EvaluationError: no recordings, too few labels for a metric, or several machines.
     """
     from auscult.corpus import open_corpus
     from auscult.errors import EvaluationError
-    from auscult.evaluation import labels_of
+    from auscult.evaluation import evaluate_scores
 
     corpus = open_corpus(folder).for_evaluation()
     machines = [machine for machine in corpus.machines if machine is not None]
@@ -100,7 +98,10 @@ def _test_clips(folder: str) -> Corpus:
             f"{folder}: {len(machines)} machines ({', '.join(machines)}), and a model knows one: name the "
             "folder of one, or compare them all with auscult bench"
         )
-    labels_of(corpus)
+    try:  # whatever the scores will be, the labels must do
+        evaluate_scores(corpus, [0.0] * len(corpus), year=year, resamples=0)
+    except EvaluationError as error:
+        raise EvaluationError(f"{folder}: {error}") from error
     return corpus
 
 

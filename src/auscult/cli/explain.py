@@ -13,6 +13,7 @@ from auscult.cli.options import (
     chosen_threshold,
     json_option,
     model_argument,
+    opened_model,
     threshold_options,
 )
 
@@ -48,12 +49,9 @@ def command(
         check_writable(output)
 
     from auscult.corpus import Clip
-    from auscult.model_file import load_model
     from auscult.report.regions import strongest_regions
 
-    loaded = load_model(model)
-    if channel is not None:
-        loaded.channel = channel
+    loaded = opened_model(model, recording, channel=channel)
     limit = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )

@@ -77,7 +77,7 @@ def _as_text(contents: dict[str, Any]) -> str:
         ("threshold", f"{text.figure(limit['value'])} at {text.percent(limit['rate'])} false alarms"),
         ("channel", str(contents["channel"])),
         ("front end", _settings(contents["front_end"])),
-        ("config", _settings(contents["config"])),
+        ("config", _settings({**contents["config"], "score": contents["score"]})),  # empty is the default
     ]
     lines += [(name.replace("_", " "), _value(value)) for name, value in provenance.items()]
     lines += [(name.replace("_", " "), _value(value)) for name, value in contents["facts"].items()]

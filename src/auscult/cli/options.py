@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from auscult.errors import OptionError
+from auscult.errors import ModelFileError, OptionError
 
 if TYPE_CHECKING:
     from auscult.decision import Threshold
     from auscult.model import Model
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Seconds(click.FloatRange):
+    """A length of time; what is no number is called so in the message."""
+
+    name = "number of seconds"
+
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
@@ -123,8 +130,36 @@ def chosen_threshold(
             raise OptionError("--threshold leaves nothing for --false-alarms or --threshold-method to decide")
         return fixed_threshold(threshold)
     scores = model.calibration.scores.get(model.detector.decisive_score, ())
-    rate = None if false_alarms is None else parse_rate(false_alarms)
+    try:
+        rate = None if false_alarms is None else parse_rate(false_alarms)
+    except OptionError as error:
+        raise OptionError(f"--false-alarms: {error}") from error
     return threshold_by_name(threshold_method or "conformal", scores, rate=rate)
+
+
+def opened_model(path: str, *others: str, channel: int | None = None) -> Model:
+    """The model, made to hear ``channel`` unless that is ``None``.
+
+    Args:
+        others: the arguments after it, to tell when one of them is the model.
+
+    Raises:
+        ModelFileError: as `auscult.load`.
+        OptionError: the model is among the others.
+    """
+    from auscult.model_file import load_model
+
+    try:
+        model = load_model(path)
+    except ModelFileError as error:
+        if swapped := [other for other in others if other.lower().endswith(".auscult")]:
+            raise OptionError(
+                f"{path} is no model: the model file comes first: {swapped[0]} {path}"
+            ) from error
+        raise
+    if channel is not None:
+        model.channel = channel
+    return model
 
 
 def names_from(text: str | None) -> list[str] | None:
@@ -145,10 +180,10 @@ def check_writable(path: str) -> None:
     """Makes sure that a file can be written, before the work that it is for.
 
     Raises:
-        OptionError: a folder of that name, or a folder that is missing or cannot be written to.
+        OptionError: the name of a folder, or a folder that is missing or cannot be written to.
     """
     folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path):
+    if os.path.isdir(path) or path.endswith((os.sep, os.altsep or os.sep)):
         raise OptionError(f"{path}: a folder; name a file in it")
     if not os.path.isdir(folder):
         raise OptionError(f"{path}: there is no folder {folder}; make it first")

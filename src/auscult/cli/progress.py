@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 #: Seconds between plain lines of one stage.
 PLAIN_EVERY = 10.0
+#: Columns of a live line that its name, the digits of its count and the figures cannot have: the bar of 20,
+#: a slash, a time of 7 and four gaps.
+_BESIDE = 20 + 1 + 7 + 4
 
 
 @contextmanager
@@ -69,12 +72,13 @@ def _live(in_bytes: bool) -> Iterator[Progress]:
         TimeRemainingColumn,
     )
     from rich.progress import Progress as Bars
+    from rich.table import Column
 
     columns = (
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=20),
-        DownloadColumn() if in_bytes else MofNCompleteColumn(),
-        TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        (DownloadColumn if in_bytes else MofNCompleteColumn)(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, elapsed_when_finished=True, table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[figures]}", markup=False),
     )
     with Bars(*columns, console=Console(stderr=True)) as bars:
@@ -93,10 +97,19 @@ def _live(in_bytes: bool) -> Iterator[Progress]:
                 return
             if stage not in stages:
                 stages[stage] = bars.add_task(stage, total=total, figures="")
-            bars.update(stages[stage], completed=done, total=total, figures=_figures(figures))
+            names = max(len(task.description) for task in bars.tasks)
+            room = bars.console.width - names - _BESIDE - 2 * len(str(total))
+            bars.update(stages[stage], completed=done, total=total, figures=_figures(figures, room))
 
         yield told
 
 
-def _figures(figures: Mapping[str, float]) -> str:
-    return "  ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in figures.items())
+def _figures(figures: Mapping[str, float], room: int | None = None) -> str:
+    """As many of the figures as there is room for in a line; the counts beside them come first."""
+    shown = ""
+    for name, value in figures.items():
+        longer = f"{shown}  {name.replace('_', ' ')} {value:.4g}".strip()
+        if room is not None and len(longer) > room:
+            break
+        shown = longer
+    return shown

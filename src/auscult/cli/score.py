@@ -14,10 +14,11 @@ import click
 
 from auscult.cli import text
 from auscult.cli.options import (
+    Seconds,
     channel_option,
     chosen_threshold,
-    json_option,
     model_argument,
+    opened_model,
     threshold_options,
 )
 from auscult.cli.progress import shown_progress
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from auscult.decision import Threshold
     from auscult.model import Model, Score
 
-ANOMALY_FOUND, SOME_UNREADABLE = 3, 4
+FAILED, ANOMALY_FOUND, SOME_UNREADABLE = 1, 3, 4
 
 #: One result: the fields of ``--json``; an unreadable input has ``path`` and ``error`` alone.
 Row = dict[str, Any]
@@ -37,18 +38,18 @@ Row = dict[str, Any]
 @click.command("score", short_help="Judge recordings: a score and a verdict for each.")
 @model_argument
 @click.argument("inputs", metavar="FILE|DIR...", nargs=-1, required=True, type=click.Path())
-@json_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for programs.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header.")
 @threshold_options
 @click.option(
     "--window",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(min=0, min_open=True),
     metavar="S",
     help="Cut each file into windows of S seconds and judge each; files may then be of any length.",
 )
 @click.option(
     "--hop",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(min=0, min_open=True),
     metavar="S",
     help="Seconds from window to window.  [default: the window's length]",
 )
@@ -76,11 +77,7 @@ def command(
     if hop is not None and window is None:
         raise OptionError("--hop says how far windows move: it needs --window")
 
-    from auscult.model_file import load_model
-
-    loaded = load_model(model)
-    if channel is not None:
-        loaded.channel = channel
+    loaded = opened_model(model, *inputs, channel=channel)
     limit = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
@@ -92,6 +89,10 @@ def command(
         _check_window(loaded, window)
 
     clips = _clips(inputs)
+    if all(isinstance(clip, CorpusError) for clip in clips):
+        for error in clips:
+            text.note(f"Error: {error}")
+        return FAILED
     printed = _printer("json" if as_json else "csv" if as_csv else "text", clips, windows=window is not None)
     warnings: Counter[str] = Counter()
     anomalies = failures = judged = 0
@@ -118,7 +119,7 @@ def command(
 
 
 def _clips(inputs: Sequence[str]) -> list[Clip | CorpusError]:
-    """Every recording named, or in a folder or manifest named; a folder without any gives its error.
+    """Every recording named, or in a folder or manifest named; what yields none gives its error.
 
     Of a folder all recordings, not its corpus: that leaves out what lies beside ``train`` and ``test``.
     """
@@ -130,7 +131,7 @@ def _clips(inputs: Sequence[str]) -> list[Clip | CorpusError]:
         if os.path.isdir(path) and (found := audio_files(path)):
             clips += [Clip(path=name) for name in found]
             continue
-        if not os.path.isdir(path) and not path.lower().endswith(".csv"):
+        if os.path.isfile(path) and not path.lower().endswith(".csv"):
             clips.append(Clip(path=path))
             continue
         try:
@@ -209,7 +210,7 @@ def _printer(form: str, clips: Sequence[Clip | CorpusError], *, windows: bool) -
         span = f"{row['start']:.1f}–{row['end']:.1f}" if "start" in row else ""
         at = f"{span:>17}  " if windows else ""
         if "error" in row:
-            result = f"{text.NONE:>10}  {text.NONE:>10}  unreadable: {row['error']}"
+            result = f"{text.NONE:>10}  {text.NONE:>10}  unreadable"
         else:
             verdict = {True: "ANOMALY", False: "normal", None: "no verdict"}[row["anomalous"]]
             result = f"{text.figure(row['score']):>10}  {text.figure(row['threshold']):>10}  {verdict}"

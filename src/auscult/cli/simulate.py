@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from auscult.cli import text
-from auscult.cli.options import json_option, names_from, quiet_option
+from auscult.cli.options import Seconds, json_option, names_from, quiet_option
 from auscult.cli.progress import shown_progress
 
 
@@ -36,7 +36,12 @@ from auscult.cli.progress import shown_progress
 )
 @click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Same seed, same sounds.")
 @click.option(
-    "--seconds", type=float, default=10.0, show_default=True, metavar="S", help="Length of each clip."
+    "--seconds",
+    type=Seconds(min=2, max=600),
+    default=10.0,
+    show_default=True,
+    metavar="S",
+    help="Length of each clip, 2 to 600.",
 )
 @json_option
 @quiet_option
