@@ -211,10 +211,18 @@ def test_the_published_table_stands_beside_the_set_it_is_of(tmp_path, root):
 def test_machines_of_the_same_names_have_no_published_table(tmp_path, root):
     data = tmp_path / "2024-11-22" / "simulated"
     shutil.copytree(root / "fan", data / "fan")
+    (data / "fan" / "simulation.json").write_text("{}")
     result = run_bench(
         data, detectors=["autoencoder"], seeds=[0], output=tmp_path / "r", settings={**QUICK, "epochs": "1"}
     )
     assert {r.detector for r in result.results} == {"autoencoder"}
+    assert "Simulated recordings, not of real machines: fan." in result.text.splitlines()
+
+
+def test_the_text_says_what_its_columns_and_differences_are(bench):
+    assert "how often an anomaly scores above a normal clip" in bench.text
+    assert "Difference of harmonic mean from autoencoder:mse, in points" in bench.text
+    assert "Simulated" not in bench.text
 
 
 def test_wrong_names_are_told_before_any_work(root, tmp_path):

@@ -114,6 +114,25 @@ def test_the_page_is_of_bounded_size(html):
     assert len(html) < 4 * 300_000 + 400_000  # four clips of a second with pictures, and the rest
 
 
+def test_simulated_recordings_are_said_to_be(bench, tmp_path, page):
+    assert "not of real machines" not in page.words
+    for stage in bench.glob("stages/*/*/*/test.json"):
+        told = json.loads(stage.read_text())
+        for clip in told["clips"]:
+            clip["path"] = str(tmp_path / stage.parts[-4] / "test" / "clip.wav")
+        stage.write_text(json.dumps(told))
+    for machines, part in (
+        (["fan"], "Simulated recordings: fan, not of real machines."),
+        (["fan", "odd <i>pump"], "All recordings are simulated, not of real machines."),
+    ):
+        for machine in machines:
+            (tmp_path / machine).mkdir(exist_ok=True)
+            (tmp_path / machine / "simulation.json").write_text("{}")
+        words = Page(write_bench_report(bench).read_text(encoding="utf-8")).words
+        assert part in words
+        assert words.index(part) < words.index("has the highest harmonic mean")
+
+
 def test_gone_recordings_are_said_to_be_gone(bench, tmp_path):
     for stage in bench.glob("stages/*/*/*/test.json"):
         told = json.loads(stage.read_text())

@@ -127,7 +127,14 @@ def test_the_best_of_each_column_is_marked_and_spread_is_shown():
     table = systems_table(bench(results, ("fan", "new:mse", 0.1, -0.05, 0.25)))
     assert set(re.findall("<strong>(.*?)</strong>", table)) == {"82.00"}
     assert " ± 2.83" in table
-    assert table.index("new:mse") < table.index("base:mse")
+    assert table.index(">new:mse<") < table.index(">base:mse<")
+
+
+def test_columns_are_explained():
+    said = words(systems_table(bench(ONE, ("fan", "new:mse", 0.1, -0.05, 0.25))))
+    assert "Difference from base:mse [points]" in said
+    assert "how often an anomaly scores above a normal clip" in said
+    assert "Difference [points]" in words(systems_table(bench(ONE)))
 
 
 def test_heads_of_tables_have_a_scope():

@@ -66,7 +66,9 @@ class BenchResult:
         parts = [results_table(self.results).to_text()] if self.results else ["no results\n"]
         overall = [d for d in self.differences if d.machine is None] or self.differences
         if overall:
-            parts.append(f"Harmonic mean less that of {BASELINE}, in points, with 95 % interval over clips:")
+            parts.append(
+                f"Difference of harmonic mean from {BASELINE}, in points, with 95 % interval over clips:"
+            )
             width = max(len(d.system) for d in overall) + 2
             parts += [
                 f"  {d.system:<{width}}{100 * d.difference.value:+7.2f}   "
@@ -117,6 +119,11 @@ def run_bench(
     columns = entries(detectors)
     bench = BenchResult(output)
     output.mkdir(parents=True, exist_ok=True)
+    simulated = [
+        n for n, folder in folders.items() if os.path.isfile(os.path.join(folder, "simulation.json"))
+    ]
+    if simulated:
+        bench.notes.append(f"Simulated recordings, not of real machines: {', '.join(simulated)}.")
     scored: dict[str, dict[int, dict[str, Scored]]] = {}
     jobs, done = len(folders) * len(columns) * len(seeds), 0
     for name, folder in folders.items():

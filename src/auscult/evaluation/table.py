@@ -12,6 +12,13 @@ from auscult.evaluation.results import Result
 
 METRICS = (("auc_source", "AUC-s"), ("auc_target", "AUC-t"), ("pauc", "pAUC"))
 
+#: What the columns are, for who has not met them.
+COLUMNS_NOTE = (
+    "AUC-s, AUC-t: how often an anomaly scores above a normal clip of the source or target domain (target: "
+    "conditions hardly heard in training), 50 is guessing; pAUC: the same where at most 10 % false alarms "
+    "are allowed; harmonic mean of the three."
+)
+
 #: Stands where there is no figure.
 NONE = "–"
 
@@ -119,6 +126,7 @@ def _notes(
     counts = sorted({len(each) for each in seeds.values()})
     if counts and counts[-1] > 1:
         notes[0] += f" Mean ± standard deviation over seeds ({' or '.join(map(str, counts))} of them)."
+    notes.append(COLUMNS_NOTE)
     for column, its_seeds in seeds.items():
         for seed in its_seeds:
             absent = [machine for machine in machines if (machine, column, seed) not in found]

@@ -97,6 +97,12 @@ class BenchData:
         """Machines, in the order of the results."""
         return list(dict.fromkeys([r.machine for r in self.results] + [s.machine for s in self.stages]))
 
+    @cached_property
+    def simulated(self) -> list[str]:
+        """Machines that do not exist: beside their ``test/`` lies what the simulation noted."""
+        folders = {s.machine: Path(s.clips[0].path).parent.parent for s in self.stages if s.clips}
+        return [name for name, folder in folders.items() if (folder / "simulation.json").is_file()]
+
     @property
     def baseline(self) -> str | None:
         """The system that the others were compared with, if any were."""

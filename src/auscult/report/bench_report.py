@@ -70,6 +70,7 @@ def _page(bench: BenchData, machines: list[Markup]) -> Markup:
             "header",
             tag("p", "auscult benchmark", class_="kicker"),
             tag("h1", name),
+            _simulated(bench),
             verdict_sentence(bench),
             tag(
                 "p",
@@ -107,6 +108,17 @@ def _page(bench: BenchData, machines: list[Markup]) -> Markup:
         Markup(f"<style>{_resource('page.css')}</style>"),
     )
     return Markup("<!doctype html>\n" + tag("html", head, body, lang="en") + "\n")
+
+
+def _simulated(bench: BenchData) -> Markup | None:
+    """That what follows is not of real machines, where it is not."""
+    if not bench.simulated:
+        return None
+    of_all = len(bench.simulated) == len(bench.machines)
+    which = (
+        "All recordings are simulated" if of_all else f"Simulated recordings: {', '.join(bench.simulated)}"
+    )
+    return tag("p", tag("strong", f"{which}, not of real machines."))
 
 
 def _machine(bench: BenchData, machine: str) -> Markup:

@@ -93,7 +93,8 @@ def _detector(system: str) -> str:
 def systems_table(bench: BenchData) -> Markup:
     """One row a system, the best first, sortable: means, difference from the baseline, time."""
     titles = bench.table.header[2:]
-    heads = ["System", *titles, "Less the baseline’s [points]", "Fit [s]", "Score [ms a clip]"]
+    from_baseline = f"Difference from {bench.baseline} [points]" if bench.baseline else "Difference [points]"
+    heads = ["System", *titles, from_baseline, "Fit [s]", "Score [ms a clip]"]
     best = _best(bench, bench.overall)
     body = []
     for system in [*bench.systems, *(s for s in bench.overall if s not in bench.systems)]:
@@ -105,6 +106,7 @@ def systems_table(bench: BenchData) -> Markup:
     head = tag("tr", *(tag("th", tag("button", h, type="button"), scope="col") for h in heads))
     notes = [
         *bench.table.notes,
+        "Difference: of the harmonic mean, with its 95\u00a0% interval over clips.",
         "Bold: the best of what was run here, and differences whose interval lacks zero.",
     ]
     if bench.facts.get("published"):
