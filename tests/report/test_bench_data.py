@@ -1,10 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 
+from auscult.corpus import Clip
 from auscult.errors import EvaluationError
 from auscult.evaluation import Result, read_results, write_results
-from auscult.report.bench_data import BenchData, leading_number, read_bench
+from auscult.report.bench_data import BenchData, StageData, leading_number, read_bench
 
 
 def row(machine, detector, score, value, seed=0):
@@ -56,6 +58,17 @@ def test_differences_are_of_the_only_machine_or_of_all():
     one = BenchData(None, [row("fan", "b", "", 0.5)], {"differences": told[:1]}, [])
     assert one.difference("b")["value"] == 0.1
     assert one.difference("absent") is None
+
+
+@pytest.mark.parametrize(("anomalies", "few"), [(9, True), (10, False)])
+def test_few_clips_are_those_of_the_least_kind(anomalies, few):
+    clips = [Clip(path="a.wav", domain="source", condition="normal")] * 30
+    clips += [Clip(path="b.wav", domain="source", condition="anomaly")] * anomalies
+    clips += [Clip(path="c.wav")]  # without a label it is in no interval
+    stage = StageData("fan", "a", 0, Path(), tuple(clips), {}, {})
+    bench = BenchData(None, [], {}, [stage])
+    assert (bench.fewest_clips, bench.has_few_clips) == (anomalies, few)
+    assert not BenchData(None, [], {}, []).has_few_clips
 
 
 def test_stages_of_another_run_are_left_out(bench):

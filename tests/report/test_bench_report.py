@@ -114,6 +114,11 @@ def test_the_page_is_of_bounded_size(html):
     assert len(html) < 4 * 300_000 + 400_000  # four clips of a second with pictures, and the rest
 
 
+def test_intervals_from_few_clips_are_told_as_rough(page):
+    assert "few clips, 4 of a kind, so it is rough" in page.words
+    assert "Few clips: intervals are rough under 10 test clips" in page.words
+
+
 def test_simulated_recordings_are_said_to_be(bench, tmp_path, page):
     assert "not of real machines" not in page.words
     for stage in bench.glob("stages/*/*/*/test.json"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +18,9 @@ from auscult.decision import Threshold
 from auscult.errors import EvaluationError
 from auscult.evaluation import Result, Table, read_results, results_table
 from auscult.model import Model
+
+#: With fewer clips of a kind an interval that draws from them is rough.
+FEW_CLIPS = 10
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,19 @@ class BenchData:
         """Machines that do not exist: beside their ``test/`` lies what the simulation noted."""
         folders = {s.machine: Path(s.clips[0].path).parent.parent for s in self.stages if s.clips}
         return [name for name, folder in folders.items() if (folder / "simulation.json").is_file()]
+
+    @cached_property
+    def fewest_clips(self) -> int | None:
+        """Test clips of the least one of the kinds that an interval draws from: domain and condition."""
+        kinds = [
+            Counter((c.section, c.domain, c.condition) for c in s.clips if c.condition) for s in self.stages
+        ]
+        return min((count for kind in kinds for count in kind.values()), default=None)
+
+    @property
+    def has_few_clips(self) -> bool:
+        """Whether intervals over clips rest on too few to be trusted."""
+        return self.fewest_clips is not None and self.fewest_clips < FEW_CLIPS
 
     @property
     def baseline(self) -> str | None:

@@ -7,7 +7,7 @@ from statistics import fmean
 from typing import Any
 
 from auscult.evaluation import Result
-from auscult.report.bench_data import BenchData, leading_number
+from auscult.report.bench_data import FEW_CLIPS, BenchData, leading_number
 from auscult.report.markup import Markup, join, tag
 
 _CHANCE = 50.0  # percent, of every metric here
@@ -52,6 +52,8 @@ def _against_baseline(bench: BenchData, known: list[str]) -> list[str]:
         else "The interval holds zero: these clips do not tell the two apart."
     )
     interval = f"95\u00a0% interval {_signed(low)} to {_signed(high)} over the same clips"
+    if bench.has_few_clips:
+        interval += f"; few clips, {bench.fewest_clips} of a kind, so it is rough"
     points = f"{abs(100 * difference['value']):.1f}"
     return [said.replace("{points}", points), f" ({interval}). {meaning}"]
 
@@ -109,6 +111,10 @@ def systems_table(bench: BenchData) -> Markup:
         "Difference: of the harmonic mean, with its 95\u00a0% interval over clips.",
         "Bold: the best of what was run here, and differences whose interval lacks zero.",
     ]
+    if bench.has_few_clips:
+        notes.append(
+            f"Few clips: intervals are rough under {FEW_CLIPS} test clips of a domain and condition."
+        )
     if bench.facts.get("published"):
         notes.append("The systems “published …” are Table 2 of the report, printed there and not run here.")
     return join(
@@ -199,7 +205,8 @@ def _difference(bench: BenchData, system: str) -> Markup:
     beyond = low > 0 or high < 0
     shown = tag("strong", _signed(value)) if beyond else _signed(value)
     interval = tag("span", f" {_signed(low)} to {_signed(high)}", class_="spread")
-    return tag("td", shown, interval, data_order=round(value or 0.0, 4))
+    few = tag("span", " few clips", class_="spread") if bench.has_few_clips else None
+    return tag("td", shown, interval, few, data_order=round(value or 0.0, 4))
 
 
 def _seconds(bench: BenchData, system: str) -> list[Markup]:
@@ -234,4 +241,5 @@ def _signed(points: float | None) -> str:
 
 def _scroll(label: str, table: Markup) -> Markup:
     """A table wider than a phone scrolls by itself, also by keyboard."""
-    return tag("div", table, class_="scroll", role="region", aria_label=label, tabindex=0)
+    hint = tag("p", "The table scrolls sideways.", class_="note wider")
+    return join(hint, tag("div", table, class_="scroll", role="region", aria_label=label, tabindex=0))
