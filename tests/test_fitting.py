@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from dataclasses import replace
+from importlib.metadata import distributions
 from pathlib import Path
 from types import ModuleType
 
@@ -174,6 +175,7 @@ def test_unusable_files_are_left_out_and_named(files, tmp_path):
     for path in (bad, empty, short):
         assert any(path in warning for warning in model.provenance["warnings"]), path
     assert model.provenance["clips"] == 21
+    assert model.provenance["left_out"] == [bad, empty, short]
 
 
 def test_nothing_usable(tmp_path):
@@ -218,6 +220,7 @@ def test_provenance_tells_what_it_was_fitted_on(files):
     assert "a warning of the detector" in told["warnings"]
     assert any("few to learn from" in warning for warning in told["warnings"])
     assert told["versions"]["auscult"] == auscult.__version__
+    assert told["versions"].get("torch") == next((d.version for d in distributions(name="torch")), None)
     assert told["fit_seconds"] >= 0
 
 

@@ -6,13 +6,14 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
 from auscult.corpus import Clip, Recording
-from auscult.corpus.inspection import Inspection, inspect_recordings
+from auscult.corpus.inspection import LEFT_OUT, Inspection, inspect_recordings
 from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.options import make_config
 from auscult.errors import AudioError, FitError, OptionError
@@ -118,6 +119,7 @@ def fit_recordings(
         "domains": dict(Counter(r.clip.domain or "unknown" for r in recordings)),
         "machines": sorted({r.clip.machine for r in recordings if r.clip.machine}),
         "seconds": inspection.seconds,
+        "left_out": [path for f in inspection.findings if f.kind in LEFT_OUT for path in f.paths],
         "preset": preset,
         "warnings": [
             *(f.message for f in inspection.findings),
@@ -240,4 +242,6 @@ def usual_rate(clips: Sequence[Clip]) -> int:
 def versions() -> Mapping[str, str]:
     """Of what the numbers rest on, for provenance."""
     packages = {name: version(name) for name in ("auscult", "numpy", "scipy", "onnxruntime")}
+    with suppress(PackageNotFoundError):  # scoring does without
+        packages["torch"] = version("torch")
     return {**packages, "python": platform.python_version()}

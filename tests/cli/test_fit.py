@@ -6,6 +6,7 @@ import json
 import shutil
 
 import pytest
+import soundfile
 
 from auscult import fitting, load
 from auscult.cli.fit import command
@@ -35,7 +36,7 @@ def test_json_summary_is_of_the_model_that_was_written(run, machine, tmp_path):
     told, model = json.loads(result.stdout), load(path)
     assert list(told) == [
         "model", "detector", "preset", "score", "parameters", "clips", "domains", "calibration", "threshold",
-        "false_alarms", "bytes", "fit_seconds", "warnings",
+        "false_alarms", "bytes", "fit_seconds", "left_out", "warnings",
     ]  # fmt: skip
     assert told["model"] == str(path)
     assert told["bytes"] == path.stat().st_size
@@ -62,6 +63,26 @@ def test_text_tells_progress_warnings_and_what_is_next(run, machine, tmp_path):
     assert "Warning: " in result.stderr
     assert "learnt from  5 recordings" in result.stdout
     assert result.stdout.endswith(f"Next:  auscult score {path} NEW_RECORDINGS...\n")
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_what_cannot_be_used_is_left_out_and_named_and_is_4(run, machine, broken_file, tmp_path, form):
+    short = tmp_path / "short.wav"
+    soundfile.write(short, [0.1] * 100, 8000)
+    good = [f"{i}.wav" for i in range(5)]
+    for name, clip in zip(good, sorted((machine / "train").iterdir()), strict=False):
+        shutil.copy(clip, tmp_path / name)
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text("\n".join(["path", *good, "broken.wav", "gone.wav", "short.wav", ""]))
+    path = tmp_path / "fan.auscult"
+    result = run("fit", manifest, "-o", path, *QUICK, "--quiet", *form)
+    assert result.exit_code == 4
+    left_out = [str(broken_file), str(tmp_path / "gone.wav"), str(short)]
+    assert result.stderr.splitlines()[-1] == f"Error: 3 recordings left out: {', '.join(left_out)}"
+    if form:
+        assert json.loads(result.stdout)["left_out"] == left_out
+    provenance = load(path).provenance
+    assert (provenance["clips"], provenance["left_out"]) == (5, left_out)
 
 
 def test_quiet_shows_warnings_but_no_progress(run, machine, tmp_path):
@@ -113,10 +134,10 @@ def test_unknown_detectors_and_settings_are_2(run, machine, tmp_path):
         assert run("fit", machine, "-o", tmp_path / "m.auscult", *options).exit_code == 2
 
 
-@pytest.mark.parametrize("output", ["missing/m.auscult", ".", "file/m.auscult"])
+@pytest.mark.parametrize("output", ["missing/m.auscult", ".", "file/m.auscult", "outdir/"])
 def test_an_output_that_cannot_be_written_is_told_first(run, unfitted, machine, tmp_path, output):
     (tmp_path / "file").write_text("")
-    result = run("fit", machine, "-o", tmp_path / output)
+    result = run("fit", machine, "-o", f"{tmp_path}/{output}")
     assert result.exit_code == 2
     assert str(tmp_path) in result.stderr
 

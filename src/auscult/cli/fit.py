@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from auscult.corpus import Corpus
     from auscult.model import Model
 
+SOME_LEFT_OUT = 4
+
 
 @click.command("fit", short_help="Learn a machine's normal sound from recordings of normal running.")
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
@@ -73,11 +75,11 @@ def command(
     group_by: str | None,
     as_json: bool,
     quiet: bool,
-) -> None:
+) -> int:
     """Learn a machine's normal sound from recordings of normal running.
 
     DIR is a folder of recordings, a DCASE machine folder (its train/ is taken), a recording, or a CSV
-    manifest; all must be of one machine.
+    manifest; all must be of one machine. Exits with code 4 if recordings that cannot be used were left out.
     """
     check_writable(output)
     settings = settings_from(pairs, epochs=epochs, device=device, seed=seed)
@@ -103,10 +105,14 @@ def command(
     result = _summary(model, output)
     if as_json:
         text.print_json(result)
-        return
-    for warning in result["warnings"]:
-        text.warn(warning)
-    click.echo(_as_text(result, model))
+    else:
+        for warning in result["warnings"]:
+            text.warn(warning)
+        click.echo(_as_text(result, model))
+    if left_out := result["left_out"]:
+        text.note(f"Error: {text.count(len(left_out), 'recording')} left out: {', '.join(left_out)}")
+        return SOME_LEFT_OUT
+    return 0
 
 
 def _training_clips(folders: tuple[str, ...]) -> Corpus:
@@ -155,6 +161,7 @@ def _summary(model: Model, output: str) -> dict[str, Any]:
         "false_alarms": threshold.rate,
         "bytes": os.path.getsize(output),
         "fit_seconds": model.provenance["fit_seconds"],
+        "left_out": model.provenance["left_out"],
         "warnings": warnings,
     }
 
