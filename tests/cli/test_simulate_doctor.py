@@ -48,7 +48,7 @@ def test_what_cannot_be_simulated_is_2(run, tmp_path, options):
 
 
 def test_the_range_of_seconds_is_told(run, tmp_path):
-    assert "2 to 600" in run("simulate", "--help").stdout
+    assert "2<=x<=600" in run("simulate", "--help").stdout
     result = run("simulate", tmp_path, "--seconds", 1)
     assert result.stderr.splitlines()[-1].endswith("'--seconds': 1.0 is not in the range 2<=x<=600.")
 

@@ -41,7 +41,7 @@ from auscult.cli.progress import shown_progress
     default=10.0,
     show_default=True,
     metavar="S",
-    help="Length of each clip, 2 to 600.",
+    help="Length of each clip.",
 )
 @json_option
 @quiet_option
