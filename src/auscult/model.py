@@ -188,9 +188,10 @@ class Model:
             yield f"clipped ({share:.2g} % of samples at full scale): lower the gain"
         shortest, longest = self.provenance.get("seconds") or (0.0, math.inf)
         if not shortest / OTHER_LENGTH <= waveform.seconds <= longest * OTHER_LENGTH:
+            usual = " to ".join(dict.fromkeys(f"{length:.3g}" for length in (shortest, longest)))
             yield (
-                f"{waveform.seconds:.3g} s long, where the model learnt from recordings of {shortest:.3g} to "
-                f"{longest:.3g} s: the promised rate of false alarms is for that length"
+                f"{waveform.seconds:.3g} s long, where the model learnt from recordings of {usual} s: the "
+                "promised rate of false alarms is for that length"
             )
 
     def score_clips(
