@@ -217,6 +217,7 @@ def test_machines_of_the_same_names_have_no_published_table(tmp_path, root):
     )
     assert {r.detector for r in result.results} == {"autoencoder"}
     assert "Simulated recordings, not of real machines: fan." in result.text.splitlines()
+    assert json.loads((result.output / "results.json").read_text())["simulated"] == ["fan"]
 
 
 def test_the_text_says_what_its_columns_and_differences_are(bench):

@@ -60,6 +60,12 @@ def test_differences_are_of_the_only_machine_or_of_all():
     assert one.difference("absent") is None
 
 
+def test_simulated_machines_are_known_without_their_recordings():
+    results = [row("fan", "a", "x", 0.5), row("pump", "a", "x", 0.5)]
+    assert BenchData(None, results, {"simulated": ["pump"]}, []).simulated == ["pump"]
+    assert BenchData(None, results, {}, []).simulated == []
+
+
 @pytest.mark.parametrize(("anomalies", "few"), [(9, True), (10, False)])
 def test_few_clips_are_those_of_the_least_kind(anomalies, few):
     clips = [Clip(path="a.wav", domain="source", condition="normal")] * 30

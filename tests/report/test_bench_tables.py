@@ -81,6 +81,12 @@ def test_what_is_below_chance_is_said_to_be():
     assert "harmonic mean of new:mse 40.0, base:mse 30.0; AUC-t of new:mse 40.0, base:mse 30.0." in said
 
 
+def test_many_systems_below_chance_are_counted():
+    results = [row("fan", f"base:{n}", 0.3 + n / 100) for n in range(4)] + [row("fan", "new:mse", 0.6)]
+    said = words(verdict_sentence(bench(results)))
+    assert "harmonic mean of 4 of 5 systems, down to 30.0 by base:0; AUC-t of 4 of 5 systems" in said
+
+
 def test_a_target_domain_below_chance_is_said_beside_a_good_mean():
     results = [row("fan", "base:mse", 0.7), Result("fan", "00", "new", "mse", 0, 0.9, 0.45, 0.8, 0.8)]
     said = words(verdict_sentence(bench(results)))

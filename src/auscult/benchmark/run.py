@@ -50,6 +50,7 @@ class BenchResult:
         differences: every system against the autoencoder's MSE.
         failures: stages that failed, ``{"machine", "detector", "seed", "error"}``; the rest is done.
         notes: what the reader of the table should know.
+        simulated: the machines that do not exist, by the notes that the simulation left in their folders.
         score_files: the files under ``scores/`` that belong to these results.
     """
 
@@ -58,6 +59,7 @@ class BenchResult:
     differences: list[Difference] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    simulated: list[str] = field(default_factory=list)
     score_files: list[Path] = field(default_factory=list)
 
     @property
@@ -119,11 +121,11 @@ def run_bench(
     columns = entries(detectors)
     bench = BenchResult(output)
     output.mkdir(parents=True, exist_ok=True)
-    simulated = [
-        n for n, folder in folders.items() if os.path.isfile(os.path.join(folder, "simulation.json"))
+    bench.simulated = [
+        name for name, folder in folders.items() if os.path.isfile(os.path.join(folder, "simulation.json"))
     ]
-    if simulated:
-        bench.notes.append(f"Simulated recordings, not of real machines: {', '.join(simulated)}.")
+    if bench.simulated:
+        bench.notes.append(f"Simulated recordings, not of real machines: {', '.join(bench.simulated)}.")
     scored: dict[str, dict[int, dict[str, Scored]]] = {}
     jobs, done = len(folders) * len(columns) * len(seeds), 0
     for name, folder in folders.items():
@@ -283,6 +285,7 @@ def _write(
         "seeds": list(seeds),
         "settings": {k: str(v) for k, v in settings.items()},
         "published": published,
+        "simulated": bench.simulated,
         "differences": [d.to_json() for d in bench.differences],
         "failures": bench.failures,
         "notes": bench.notes,

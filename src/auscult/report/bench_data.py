@@ -103,9 +103,14 @@ class BenchData:
 
     @cached_property
     def simulated(self) -> list[str]:
-        """Machines that do not exist: beside their ``test/`` lies what the simulation noted."""
+        """Machines that do not exist, as the benchmark told or by what lies beside their ``test/``."""
         folders = {s.machine: Path(s.clips[0].path).parent.parent for s in self.stages if s.clips}
-        return [name for name, folder in folders.items() if (folder / "simulation.json").is_file()]
+        told = self.facts.get("simulated", [])
+        return [
+            name
+            for name in self.machines
+            if name in told or (name in folders and (folders[name] / "simulation.json").is_file())
+        ]
 
     @cached_property
     def fewest_clips(self) -> int | None:

@@ -11,6 +11,7 @@ from auscult.report.bench_data import FEW_CLIPS, BenchData, leading_number
 from auscult.report.markup import Markup, join, tag
 
 _CHANCE = 50.0  # percent, of every metric here
+_NAMED = 3  # systems in a sentence
 
 
 def verdict_sentence(bench: BenchData) -> Markup:
@@ -80,7 +81,12 @@ def _below_chance(bench: BenchData, known: list[str]) -> Markup | None:
     for title in ("harmonic mean", "AUC-t"):
         figures = {system: leading_number(bench.overall[system][titles.index(title)]) for system in known}
         low = [f"{s} {value:.1f}" for s, value in figures.items() if float("-inf") < value < _CHANCE]
-        if low:
+        if len(low) > _NAMED:
+            least = min(figures, key=lambda s: abs(figures[s]))  # what is absent is infinite
+            parts.append(
+                f"{title} of {len(low)} of {len(known)} systems, down to {figures[least]:.1f} by {least}"
+            )
+        elif low:
             parts.append(f"{title} of {', '.join(low)}")
     if not parts:
         return None
