@@ -172,6 +172,11 @@ def leading_number(cell: str) -> float:
         return float("-inf")
 
 
+def signed_points(points: float | None) -> str:
+    """A difference of percentages with its sign; a dash where there is none."""
+    return "–" if points is None else f"{points:+.1f}".replace("-", "−")
+
+
 def _read_stage(path: Path, machine: str, detector: str, seed: int) -> StageData:
     told = _read_json(path)
     try:

@@ -23,7 +23,8 @@ from auscult.report.bench_charts import (
     training_figures,
 )
 from auscult.report.bench_data import BenchData, StageData, read_bench
-from auscult.report.bench_tables import machines_table, systems_table, verdict_sentence, what_was_run
+from auscult.report.bench_tables import machines_table, systems_table, what_was_run
+from auscult.report.bench_verdict import verdict_sentence
 from auscult.report.listening import THRESHOLD_NOTE, listening_figures
 from auscult.report.markup import Markup, join, tag
 
