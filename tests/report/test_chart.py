@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auscult.report.chart import Axis, Chart, figure, kind_legend, legend
@@ -13,6 +13,8 @@ FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 
 
 @given(st.lists(FINITE, min_size=1, max_size=20), st.booleans())
+@example([1.0, 1e-306], True)
+@example([1.0, 1e-99], True)
 def test_an_axis_around_values_holds_them_and_has_ticks_inside(values, log):
     axis = Axis.around("x", values, log=log)
     assert all(-1e-9 <= axis.part(value) <= 1 + 1e-9 for value in values)

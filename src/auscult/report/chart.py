@@ -17,6 +17,7 @@ from auscult.report.markup import Markup, join, tag
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 8, 36
 _DASHES = ("", "7 3", "2 2", "9 3 2 3", "4 2", "1 3")
 _SHAPES = {"circle": "M-3 0a3 3 0 1 0 6 0a3 3 0 1 0-6 0", "triangle": "M0-3.8L3.6 2.8H-3.6Z"}
+_LEAST_LOG = 1e-100  # ratios to what is less may not be finite
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,10 @@ class Axis:
 
     @classmethod
     def around(cls, label: str, values: Iterable[float], *, log: bool = False, margin: float = 0.04) -> Axis:
-        """Holds all values with a little room; logarithmic only if asked and all are positive."""
+        """Holds all values with a little room; logarithmic only if asked and all exceed 1e-100."""
         array = np.array([v for v in values if math.isfinite(v)] or [0.0, 1.0], dtype=np.float64)
         low, high = float(array.min()), float(array.max())
-        log = log and low > 0
+        log = log and low > _LEAST_LOG
         if log:
             room = (high / low) ** margin if high > low else 1.5
             return cls(label, low / room, high * room, True)
