@@ -37,6 +37,12 @@ def test_a_clear_winner_is_told_with_its_interval():
     assert "does not hold zero" in said
 
 
+def test_the_name_of_the_best_breaks_between_detector_and_score_alone():
+    verdict = verdict_sentence(bench([row("fan", "one@two:far_off", 0.8)]))
+    parts = [span.text for span in ET.fromstring(verdict).iter("span")]
+    assert parts == ["one@two:", "far_off"]
+
+
 def test_a_winner_by_chance_is_told_as_such():
     said = words(verdict_sentence(bench(ONE, ("fan", "new:mse", 0.1, -0.05, 0.25))))
     assert "−5.0 to +25.0" in said

@@ -17,7 +17,7 @@ def verdict_sentence(bench: BenchData) -> Markup:
     best, percent = known[0], bench.percent(known[0])
     count = len(bench.machines)
     over = f"over {count} machines" if count > 1 else f"on {bench.machines[0]}"
-    said = [tag("strong", best), f" has the highest harmonic mean {over}, {percent:.1f}\u00a0%"]
+    said = [tag("strong", *_breakable(best)), f" has the highest harmonic mean {over}, {percent:.1f}\u00a0%"]
     said += _against_baseline(bench, known) + _against_detector(bench, known)
     if percent < _CHANCE:
         said.append(" It is the highest, and still below chance: anomalies score lower than normals.")
@@ -86,6 +86,12 @@ def _below_chance(bench: BenchData, known: list[str]) -> Markup | None:
     if not parts:
         return None
     return tag("p", f"Below chance: anomalies score lower than normals: {'; '.join(parts)}.", class_="note")
+
+
+def _breakable(system: str) -> list[Markup]:
+    """A name in parts, so that a narrow page breaks it between detector and score, not within a word."""
+    detector, colon, score = system.partition(":")
+    return [tag("span", part, class_="part") for part in (detector + colon, score) if part]
 
 
 def _detector(system: str) -> str:
