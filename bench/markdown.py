@@ -6,6 +6,8 @@ import os
 import platform
 from pathlib import Path
 
+from auscult.evaluation import Table
+
 DOCS = Path(__file__).parent.parent / "docs"
 
 
@@ -26,9 +28,8 @@ def write_section(document: str, name: str, text: str) -> None:
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table; every column after the first is set to the right."""
-    ruler = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in [header, ruler, *rows])
+    """A Markdown table, names to the left and figures to the right."""
+    return Table(tuple(header), tuple(map(tuple, rows))).to_markdown().strip()
 
 
 def this_machine() -> str:

@@ -129,8 +129,8 @@ def train_fleet(
     batches = [_batches(v, plan, g) for v, g in zip(vectors.train, generators, strict=True)]
     books = [_Book(name) for name in names]
     done: dict[int, dict[str, Tensor]] = {}
+    network.train()
     while len(done) < len(seeds):
-        network.train()
         current = [next(b) if i not in done else None for i, b in enumerate(batches)]
         index, rows = _pad([None if c is None else c.index for c in current])
         epochs = torch.tensor([0 if c is None else c.epoch for c in current], device=device)
@@ -143,8 +143,11 @@ def train_fleet(
                 continue
             books[i].add({"loss": losses[i], **{k: v[i] for k, v in figures.items()}}, len(batch.index))
         ending = {i: c.epoch for i, c in enumerate(current) if c is not None and c.ends_epoch}
+        if not ending:
+            continue
         kept_out = [v if i in ending else v[:0] for i, v in enumerate(vectors.validation)]
         validation = _validate(network, loss, windows, kept_out, generators, epochs)
+        network.train()
         for i, its_epoch in ending.items():
             books[i].close({"validation": validation[i]} if i in validation else {})
             if its_epoch + 1 == plan.epochs:
