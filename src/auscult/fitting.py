@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from auscult.corpus import Clip, Recording
+from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import LEFT_OUT, Inspection, inspect_recordings
 from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.options import make_config
@@ -37,6 +37,7 @@ def fit(
     *,
     preset: str | None = None,
     calibrate: str = "auto",
+    others: Iterable[Clip] = (),
     channel: int = 0,
     progress: Progress | None = None,
     **settings: Any,
@@ -51,6 +52,8 @@ def fit(
             domain out of fitting; ``crossfit`` scores each fifth of the recordings by a model of the
             other four, and the final model learns from all; ``auto`` cross-fits below 400 clips;
             ``none`` calibrates nothing and keeps the baseline's split of vectors.
+        others: recordings of other machines running normally, for detectors that learn how machines
+            differ; the rest do not read them.
         channel: the channel of files with several.
         progress: told what is being done.
         settings: the detector's options: ``epochs=30``, ``score="mahalanobis"``, ``n_mels=64``, …
@@ -62,7 +65,10 @@ def fit(
     if calibrate not in CALIBRATIONS:
         raise OptionError(f"calibrate={calibrate!r}: choose one of {', '.join(CALIBRATIONS)}")
     clips = list(clips)
+    others = list(others)
     _refuse_what_is_not_normal(clips)
+    if others:
+        _refuse_what_is_not_normal(others)
     if calibrate != "none" and "validation" in settings:
         raise OptionError(
             "validation keeps vectors out of training for the log alone, and calibrating keeps out whole "
@@ -70,9 +76,10 @@ def fit(
         )
     preset = preset or FITTED_BY_DEFAULT.get(detector)
     config = make_config(detector, preset=preset, settings={"sample_rate": usual_rate(clips), **settings})
-    recordings = [
-        Recording.from_file(c, channel=channel, sample_rate=config.front_end.sample_rate) for c in clips
-    ]
+    recordings, beside = (
+        [Recording.from_file(c, channel=channel, sample_rate=config.front_end.sample_rate) for c in these]
+        for these in (clips, others)
+    )
     kind = detector_type(detector)
     kind.check_can_fit()
     needed = kind(config).minimum_samples()
@@ -85,6 +92,7 @@ def fit(
         config,
         inspection,
         calibrate=calibrate,
+        others=beside,
         channel=channel,
         preset=preset,
         progress=progress,
@@ -97,6 +105,7 @@ def fit_recordings(
     inspection: Inspection,
     *,
     calibrate: str,
+    others: Sequence[Recording] = (),
     channel: int = 0,
     preset: str | None = None,
     progress: Progress | None = None,
@@ -106,13 +115,14 @@ def fit_recordings(
     Args:
         inspection: what is usable, heard on ``channel`` and at the configuration's sample rate, and the
             findings to be kept among the model's warnings.
+        others: recordings of other machines, for detectors that learn from them how machines differ.
     """
     recordings = inspection.usable
     started = time.perf_counter()
     if calibrate == "auto":
         calibrate = "crossfit" if len(recordings) < CROSSFIT_BELOW else "holdout"
     fitted, calibration = _fit_and_calibrate(
-        detector, config, recordings, calibrate=calibrate, progress=progress
+        detector, config, recordings, calibrate=calibrate, others=others, progress=progress
     )
     provenance = {
         "clips": len(recordings),
@@ -139,38 +149,37 @@ def _fit_and_calibrate(
     recordings: Sequence[Recording],
     *,
     calibrate: str,
+    others: Sequence[Recording] = (),
     progress: Progress | None = None,
 ) -> tuple[Detector, Calibration]:
     """Fits a detector on recordings known to be usable, and scores normals that it was not fitted on."""
     kind = detector_type(detector)
     if calibrate == "none":
         alone = kind(config)
-        kind.fit_fleet([alone], [recordings], progress=progress)
+        kind.fit_fleet([alone], [recordings], others=others, progress=progress)
         return alone, Calibration()
     config = kind.learning_from_all(config)
-    folds = _folds(recordings, FOLDS if calibrate == "crossfit" else 10, config.seed)
-    count = max(folds) + 1
-    if count < 2:
+    folds = folds_of(recordings, FOLDS if calibrate == "crossfit" else 10, config.seed)
+    if max(folds) < 1:
         raise FitError(
             f"calibrate={calibrate} needs at least two recordings that are not cut from the same one; "
             "give more, or calibrate=none"
         )
-    kept_out = range(count) if calibrate == "crossfit" else [0]
-    parts = [[r for r, f in zip(recordings, folds, strict=True) if f != fold] for fold in kept_out]
-    final = [list(recordings)] if calibrate == "crossfit" else []
-    models = [kind(config) for _ in [*final, *parts]]
-    kind.fit_fleet(models, [*final, *parts], progress=progress)
-    judges = models[1:] if calibrate == "crossfit" else models
-    evidence, domains = [], []
-    for judge, fold in zip(judges, kept_out, strict=True):
-        for recording, its_fold in zip(recordings, folds, strict=True):
-            if its_fold == fold:
-                evidence.append(judge.score(recording).scores)
-                domains.append(recording.clip.domain)
-                if progress:
-                    progress("calibrate", len(evidence), len(recordings) if final else folds.count(0), {})
+    if calibrate == "crossfit":
+        final, judges = kind.crossfit(config, recordings, folds, others=others, progress=progress)
+    else:
+        final = kind(config)
+        learnt = [r for r, fold in zip(recordings, folds, strict=True) if fold != 0]
+        kind.fit_fleet([final], [learnt], others=others, progress=progress)
+        judges = [final]
+    judged = [(judges[f], r) for f, r in zip(folds, recordings, strict=True) if f < len(judges)]
+    evidence = []
+    for judge, recording in judged:
+        evidence.append(judge.score(recording).scores)
+        if progress:
+            progress("calibrate", len(evidence), len(judged), {})
     scores = {name: np.array([e[name] for e in evidence]) for name in kind.scores}
-    return models[0], Calibration(calibrate, scores, domains)
+    return final, Calibration(calibrate, scores, [r.clip.domain for _, r in judged])
 
 
 def _hint_of_cuts(recordings: Sequence[Recording]) -> Iterator[str]:
@@ -184,27 +193,6 @@ def _hint_of_cuts(recordings: Sequence[Recording]) -> Iterator[str]:
             f"longer recordings, say so (--group-by {names}), or the promised rate of false alarms does not "
             "hold"
         )
-
-
-def _folds(recordings: Sequence[Recording], count: int, seed: int) -> list[int]:
-    """A fold for every recording: each domain is spread over all folds, and clips that were cut from one
-    longer recording stay together."""
-    groups: dict[str | int, list[int]] = {}
-    for i, recording in enumerate(recordings):
-        groups.setdefault(i if recording.clip.recording is None else recording.clip.recording, []).append(i)
-    by_domain: dict[str, list[list[int]]] = {}
-    for group in groups.values():
-        by_domain.setdefault(recordings[group[0]].clip.domain or "", []).append(group)
-    count = min(count, len(groups))
-    folds = [0] * len(recordings)
-    rng = np.random.default_rng([seed, FOLDS])
-    turn = 0
-    for domain in sorted(by_domain):
-        for place in rng.permutation(len(by_domain[domain])):
-            for i in by_domain[domain][place]:
-                folds[i] = turn % count
-            turn += 1
-    return folds
 
 
 def _refuse_what_is_not_normal(clips: Sequence[Clip]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -82,11 +83,19 @@ class Detector(ABC):
         """Raises `MissingExtraError` where fitting needs an optional part that is not installed."""
 
     @abstractmethod
-    def fit(self, recordings: Sequence[Recording], *, progress: Progress | None = None) -> Detector:
+    def fit(
+        self,
+        recordings: Sequence[Recording],
+        *,
+        others: Sequence[Recording] = (),
+        progress: Progress | None = None,
+    ) -> Detector:
         """Learns what is normal.
 
         Args:
             recordings: normal recordings alone, all at ``config.front_end.sample_rate``.
+            others: normal recordings of other machines at the same rate, from which a detector may learn
+                how machines differ; read only by detectors that do.
 
         Raises:
             FitError: too little to learn from, or learning did not end well.
@@ -107,11 +116,57 @@ class Detector(ABC):
         detectors: Sequence[Detector],
         fleets: Sequence[Sequence[Recording]],
         *,
+        others: Sequence[Recording] = (),
         progress: Progress | None = None,
     ) -> None:
-        """Fits several detectors of this kind, each on its own recordings; networks do it in one program."""
+        """Fits several detectors of this kind, each on its own recordings; networks do it in one program.
+        No detector learns from the recordings of another."""
         for detector, recordings in zip(detectors, fleets, strict=True):
-            detector.fit(recordings, progress=progress)
+            detector.fit(recordings, others=others, progress=progress)
+
+    @classmethod
+    def crossfit(
+        cls,
+        config: Config,
+        recordings: Sequence[Recording],
+        folds: Sequence[int],
+        *,
+        others: Sequence[Recording] = (),
+        progress: Progress | None = None,
+    ) -> tuple[Detector, list[Detector]]:
+        """A detector that learnt from all recordings, and for each fold a judge that learnt from the rest.
+
+        Args:
+            folds: the fold of each recording, counted from 0; see `auscult.corpus.folds_of`.
+        """
+        parts = [
+            [r for r, its_fold in zip(recordings, folds, strict=True) if its_fold != fold]
+            for fold in range(max(folds) + 1)
+        ]
+        final, *judges = [cls(config) for _ in range(len(parts) + 1)]
+        cls.fit_fleet([final, *judges], [recordings, *parts], others=others, progress=progress)
+        return final, judges
+
+    def adapted(self, recordings: Sequence[Recording]) -> Detector:
+        """A new detector that takes these recordings for normal too; this one stays as it is.
+
+        Networks are not trained again: banks, statistics and densities are. What changed is added to
+        ``facts["adaptations"]``, a line for each call.
+
+        Args:
+            recordings: normal recordings; those of a new domain say so by ``clip.domain``.
+
+        Raises:
+            OptionError: this detector cannot learn more without being fitted again.
+            AudioError: a recording cannot be used.
+        """
+        raise OptionError(f"{self.name} cannot take more recordings in: fit it again with them")
+
+    def _copy(self) -> Detector:
+        """This detector with arrays and facts that can be changed without changing this one's."""
+        other = copy.copy(self)
+        other.arrays, other.facts = dict(self.arrays), copy.deepcopy(self.facts)
+        return other
 
     @abstractmethod
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:

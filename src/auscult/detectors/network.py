@@ -101,8 +101,14 @@ class NetworkDetector(Detector):
         except ImportError as error:
             raise MissingExtraError(f"Fitting {cls.name}", "train") from error
 
-    def fit(self, recordings: Sequence[Recording], *, progress: Progress | None = None) -> NetworkDetector:
-        self.fit_fleet([self], [recordings], progress=progress)
+    def fit(
+        self,
+        recordings: Sequence[Recording],
+        *,
+        others: Sequence[Recording] = (),
+        progress: Progress | None = None,
+    ) -> NetworkDetector:
+        self.fit_fleet([self], [recordings], others=others, progress=progress)
         return self
 
     @classmethod
@@ -111,6 +117,7 @@ class NetworkDetector(Detector):
         detectors: Sequence[NetworkDetector],
         fleets: Sequence[Sequence[Recording]],
         *,
+        others: Sequence[Recording] = (),
         progress: Progress | None = None,
     ) -> None:
         """Fits several machines in one batched program; they differ in seed and recordings alone."""

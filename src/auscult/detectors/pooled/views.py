@@ -1,0 +1,99 @@
+"""Ways of making one vector out of a clip's log-mel frames, and the way back to where it came from.
+
+Global weighted ranking pooling (GWRP, Kolesnikov & Lampert, ECCV 2016; for machine sounds as TWFR, Guan
+et al., ICASSP 2023): the frames of each band in falling order, the i-th weighted by r^i. r = 1 is the mean,
+r = 0 the maximum. A mean hides what is short and a maximum what is steady, so several stand side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+#: How a view weighs the frames of every band: (T, B) log-mel in, (T, B) weights with columns of sum 1 out.
+Weights = Callable[[np.ndarray], np.ndarray]
+
+_DB = 10 / np.log(10)  # log-mels are in decibels
+
+
+def _ranked(r: float) -> Weights:
+    def weights(frames: np.ndarray) -> np.ndarray:
+        falling = r ** np.arange(len(frames), dtype=np.float64)
+        rank = np.argsort(np.argsort(-frames, axis=0, kind="stable"), axis=0)
+        return (falling / falling.sum())[rank]
+
+    return weights
+
+
+def _loudest(frames: np.ndarray) -> np.ndarray:
+    return np.eye(len(frames))[np.argmax(frames, axis=0)].T
+
+
+def _evenly(frames: np.ndarray) -> np.ndarray:
+    return np.full(frames.shape, 1 / len(frames))
+
+
+#: Views that are a weighted mean of each band's frames.
+_WEIGHTED: Mapping[str, Weights] = {
+    "mean": _evenly,
+    "gwrp_0.9": _ranked(0.9),
+    "gwrp_0.5": _ranked(0.5),
+    "max": _loudest,
+}
+#: Every view; ``std`` is the standard deviation over time, ``spectrum`` the long-term power spectrum in dB
+#: with the mean over its bands taken away, so that it does not know how loud the clip is.
+VIEWS = (*_WEIGHTED, "std", "spectrum")
+
+
+def pooled_view(frames: np.ndarray, view: str) -> np.ndarray:
+    """One view of a clip.
+
+    Args:
+        frames: (T, B) log-mel in dB.
+        view: one of `VIEWS`.
+
+    Returns:
+        (B,) float64.
+    """
+    frames = frames.astype(np.float64)
+    if view == "std":
+        return frames.std(axis=0)
+    if view == "spectrum":
+        power = _DB * np.log(np.exp(frames / _DB).mean(axis=0))
+        return power - power.mean()
+    return (_WEIGHTED[view](frames) * frames).sum(axis=0)
+
+
+def pooled_views(frames: np.ndarray) -> dict[str, np.ndarray]:
+    """All views of a clip, each (B,)."""
+    return {view: pooled_view(frames, view) for view in VIEWS}
+
+
+def shared_out(share: np.ndarray, frames: np.ndarray, view: str, usual: np.ndarray) -> np.ndarray:
+    """Where in time the share of each band came from.
+
+    A frame has its part of a band's share by how much it weighs in the view and how far it lies from what
+    is usual there; the average over time gives the share back.
+
+    Args:
+        share: (B,) what each band of the view added to a score.
+        frames: (T, B) log-mel in dB.
+        view: one of `VIEWS`.
+        usual: (B,) what the view was compared with.
+
+    Returns:
+        (T, B) float64.
+    """
+    frames = frames.astype(np.float64)
+    if view == "std":  # what lies far from the clip's own mean made it large
+        odd = np.abs(frames - frames.mean(axis=0)) ** 2
+    elif view == "spectrum":
+        level = frames.mean(axis=1, keepdims=True)
+        odd = np.exp(frames / _DB - frames.max() / _DB) * np.abs(frames - level - usual)
+    else:
+        odd = _WEIGHTED[view](frames) * np.abs(frames - usual)
+    total = odd.sum(axis=0)
+    even = np.full(frames.shape, 1 / len(frames))
+    parts = np.divide(odd, total, out=even, where=total > 0)
+    return share * parts * len(frames)
