@@ -25,7 +25,7 @@ class Loudness(Detector):
     scores = ("rms", "quiet")
     config_type = Config
 
-    def fit(self, recordings, *, progress=None):
+    def fit(self, recordings, *, others=(), progress=None):
         return self
 
     def score(self, recording, *, explain=False):
