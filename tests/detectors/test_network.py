@@ -201,7 +201,7 @@ def test_an_ill_conditioned_covariance_is_told(monkeypatch, covariance, shrunk):
 
     monkeypatch.setattr(kind, "run", rebuild)
     frames = np.zeros((300, 8), np.float32)
-    kind._fit_covariances(frames, np.arange(296), np.arange(300) >= 150)
+    kind.learn_from_windows(frames, np.arange(296), np.arange(300) >= 150)
     for domain in ("source", "target"):
         done = kind.facts[f"covariance_{domain}"]
         assert done["condition"] > 1e6

@@ -1,7 +1,7 @@
-"""What the detectors with a network share: windows in, ONNX to score with, scores of the residual.
+"""What the detectors with a network share: windows in, ONNX to score with; and scores of the residual.
 
 A subclass says what its network is (`build`), what it is trained for (`loss`) and what it gives when it
-scores (`outputs`, among them ``rebuilt``); these three alone touch PyTorch, and only while fitting.
+scores (`outputs`); these three alone touch PyTorch, and only while fitting.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ UNSETTLED = 0.2
 
 
 @dataclass
-class NetworkConfig(Config):
+class WindowConfig(Config):
     """Settings of a network on context windows; the defaults are the DCASE baseline's."""
 
     epochs: int = 100  # passes over the training vectors
@@ -43,7 +43,6 @@ class NetworkConfig(Config):
     learning_rate: float = 1e-3  # of Adam
     context: int = 5  # frames in one vector
     validation: float = 0.1  # share of the vectors kept out, for logging alone; 0 where fit calibrates
-    covariance: str = "auto"  # auto, exact, float32 (the baseline's), ledoit_wolf
     device: str = "auto"  # auto, cpu, cuda, mps
 
     def __post_init__(self) -> None:
@@ -54,20 +53,25 @@ class NetworkConfig(Config):
             raise OptionError(f"batch_size={self.batch_size}: batch normalisation needs 2 vectors or more")
         if not 0 <= self.validation < 1:
             raise OptionError(f"validation={self.validation:g} is a share: from 0 to less than 1")
-        if self.covariance not in COVARIANCES:
-            raise OptionError(f"covariance={self.covariance!r}: choose one of {', '.join(COVARIANCES)}")
 
 
-class NetworkDetector(Detector):
-    """A network that rebuilds context windows of log-mel frames."""
+class WindowDetector(Detector):
+    """A network on context windows of log-mel frames."""
 
-    config: NetworkConfig
-    config_type = NetworkConfig
-    scores: ClassVar[tuple[str, ...]] = ("mse", "mahalanobis", "mahalanobis_frames")
+    config: WindowConfig
+    config_type = WindowConfig
 
     @abstractmethod
     def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
         """The network of a fleet, one random generator a machine."""
+
+    def prepare(self, network: torch.nn.ModuleDict, frames: np.ndarray, starts: Sequence[np.ndarray]) -> None:
+        """Puts into a new network what it takes from its recordings before it trains.
+
+        Args:
+            frames: (F, bands), the frames of all recordings one after the other.
+            starts: for every machine the first frame of each of its training windows.
+        """
 
     @abstractmethod
     def loss(
@@ -87,10 +91,10 @@ class NetworkDetector(Detector):
 
     @abstractmethod
     def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What scoring needs of x (M, N, width): at least ``rebuilt``, of the same shape."""
+        """What scoring needs of x (M, N, width), by name; each (M, …)."""
 
     @classmethod
-    def learning_from_all(cls, config: NetworkConfig) -> NetworkConfig:  # type: ignore[override]
+    def learning_from_all(cls, config: WindowConfig) -> WindowConfig:  # type: ignore[override]
         return replace(config, validation=0.0)
 
     @classmethod
@@ -107,14 +111,14 @@ class NetworkDetector(Detector):
         *,
         others: Sequence[Recording] = (),
         progress: Progress | None = None,
-    ) -> NetworkDetector:
+    ) -> WindowDetector:
         self.fit_fleet([self], [recordings], others=others, progress=progress)
         return self
 
     @classmethod
     def fit_fleet(  # type: ignore[override]
         cls,
-        detectors: Sequence[NetworkDetector],
+        detectors: Sequence[WindowDetector],
         fleets: Sequence[Sequence[Recording]],
         *,
         others: Sequence[Recording] = (),
@@ -130,12 +134,17 @@ class NetworkDetector(Detector):
         splits = _Splits(detectors, fleets, progress)
         plan = TrainingPlan(config.epochs, config.batch_size, config.learning_rate, config.device)
 
+        def build(generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
+            network = first.build(generators)
+            first.prepare(network, splits.frames, splits.train)
+            return network
+
         def tell(epochs: int, figures: Mapping[str, float]) -> None:
             if progress:
                 progress("train", epochs, config.epochs, figures)
 
         network, histories = train_fleet(
-            first.build,
+            build,
             first.loss,
             FleetVectors(splits.frames, splits.train, splits.validation, config.context),
             [d.config.seed for d in detectors],
@@ -152,7 +161,7 @@ class NetworkDetector(Detector):
         ):
             detector.arrays = {"network": blob}
             detector.facts = {"parameters": parameters, "history": history, "warnings": []}
-            detector._fit_covariances(splits.frames, starts, splits.is_target)
+            detector.learn_from_windows(splits.frames, starts, splits.is_target)
             detector._tell_unsettled(history)
             detector.after_training(recordings)
 
@@ -175,29 +184,17 @@ class NetworkDetector(Detector):
                 "model can be the wrong way round"
             )
 
+    def learn_from_windows(self, frames: np.ndarray, starts: np.ndarray, is_target: np.ndarray) -> None:
+        """What a subclass learns from its training windows once its network scores; nothing here."""
+
     def after_training(self, recordings: Sequence[Recording]) -> None:
         """What a subclass still learns once its network scores; nothing here."""
-
-    def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
-        windows = self._windows(recording)
-        return self._residual_evidence(self.run(windows)["rebuilt"] - windows, explain=explain)
-
-    def _residual_evidence(self, residual: np.ndarray, *, explain: bool) -> Evidence:
-        """The scores, and with ``explain`` the maps, that the residual (V, width) alone gives."""
-        precisions = {d: self.arrays[f"precision_{d}"] for d in ("source", "target")}
-        scores = residual_scores(residual, precisions)
-        maps = residual_maps(residual, precisions, self.config.context) if explain else {}
-        return Evidence(scores, maps)
 
     def run(self, windows: np.ndarray) -> dict[str, np.ndarray]:
         """The network's named outputs for (N, width) float32 vectors, by ONNX Runtime."""
         session = self._session()
         names = [o.name for o in session.get_outputs()]
         return dict(zip(names, session.run(names, {"x": np.ascontiguousarray(windows)}), strict=True))
-
-    def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
-        square = (self.config.front_end.n_mels,) * 2
-        return {"network": (None,), "precision_source": square, "precision_target": square}
 
     def minimum_samples(self) -> int:
         return (self.config.context - 1) * self.config.front_end.hop
@@ -231,7 +228,42 @@ class NetworkDetector(Detector):
             self._session_of = blob
         return self._live_session
 
-    def _fit_covariances(self, frames: np.ndarray, starts: np.ndarray, is_target: np.ndarray) -> None:
+
+@dataclass
+class NetworkConfig(WindowConfig):
+    """Settings of a network that rebuilds its windows."""
+
+    covariance: str = "auto"  # auto, exact, float32 (the baseline's), ledoit_wolf
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.covariance not in COVARIANCES:
+            raise OptionError(f"covariance={self.covariance!r}: choose one of {', '.join(COVARIANCES)}")
+
+
+class NetworkDetector(WindowDetector):
+    """A network that rebuilds context windows: among its `outputs` is ``rebuilt``, of the shape of x."""
+
+    config: NetworkConfig
+    config_type = NetworkConfig
+    scores: ClassVar[tuple[str, ...]] = ("mse", "mahalanobis", "mahalanobis_frames")
+
+    def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
+        windows = self._windows(recording)
+        return self._residual_evidence(self.run(windows)["rebuilt"] - windows, explain=explain)
+
+    def _residual_evidence(self, residual: np.ndarray, *, explain: bool) -> Evidence:
+        """The scores, and with ``explain`` the maps, that the residual (V, width) alone gives."""
+        precisions = {d: self.arrays[f"precision_{d}"] for d in ("source", "target")}
+        scores = residual_scores(residual, precisions)
+        maps = residual_maps(residual, precisions, self.config.context) if explain else {}
+        return Evidence(scores, maps)
+
+    def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        square = (self.config.front_end.n_mels,) * 2
+        return {"network": (None,), "precision_source": square, "precision_target": square}
+
+    def learn_from_windows(self, frames: np.ndarray, starts: np.ndarray, is_target: np.ndarray) -> None:
         """One more pass over the training vectors in shuffled batches, as the baseline does."""
         order = np.random.default_rng(self.config.seed).permutation(starts)
         windows = context_windows(frames, self.config.context)
@@ -260,7 +292,7 @@ class _Splits:
 
     def __init__(
         self,
-        detectors: Sequence[NetworkDetector],
+        detectors: Sequence[WindowDetector],
         fleets: Sequence[Sequence[Recording]],
         progress: Progress | None,
     ) -> None:
