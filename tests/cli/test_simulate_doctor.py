@@ -42,6 +42,13 @@ def test_machines_by_name_and_what_is_next(run, tmp_path):
     assert "valve  8/8" in result.stderr
 
 
+def test_target_clips_can_be_counted(run, tmp_path):
+    result = run("simulate", tmp_path, "--machines", 1, *SMALL, "--target-clips", 0, "-q")
+    assert result.exit_code == 0, result.output
+    assert {clip.domain for clip in open_corpus(tmp_path / "fan").for_training()} == {"source"}
+    assert run("simulate", tmp_path / "more", *SMALL, "--target-clips", 4).exit_code == 2
+
+
 @pytest.mark.parametrize("options", [["--machines", "teapot"], ["--clips", 1], ["--seconds", 0]])
 def test_what_cannot_be_simulated_is_2(run, tmp_path, options):
     assert run("simulate", tmp_path, *options).exit_code == 2

@@ -24,7 +24,13 @@ from auscult.cli.progress import shown_progress
     default=200,
     show_default=True,
     metavar="N",
-    help="Training clips a machine, a hundredth of them, at least 3, of the target domain.",
+    help="Training clips a machine.",
+)
+@click.option(
+    "--target-clips",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How many of them are of the target domain.  [default: a hundredth, at least 3]",
 )
 @click.option(
     "--test-clips",
@@ -49,6 +55,7 @@ def command(
     folder: str,
     machines: str,
     clips: int,
+    target_clips: int | None,
     test_clips: int,
     seed: int,
     seconds: float,
@@ -69,6 +76,7 @@ def command(
             machines=wanted,
             clips=clips,
             test_clips=test_clips,
+            target_clips=target_clips,
             seed=seed,
             seconds=seconds,
             progress=progress,

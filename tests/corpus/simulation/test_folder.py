@@ -130,7 +130,16 @@ def test_machines_that_cannot_be_are_refused(names, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"clips": 3}, {"test_clips": -1}, {"seed": -1}, {"seconds": 0.0}, {"sample_rate": 100}]
+    "wrong",
+    [
+        {"clips": 3},
+        {"test_clips": -1},
+        {"target_clips": 8},
+        {"target_clips": -1},
+        {"seed": -1},
+        {"seconds": 0.0},
+        {"sample_rate": 100},
+    ],
 )
 def test_settings_that_cannot_be_are_refused(wrong, tmp_path):
     with pytest.raises(OptionError, match=next(iter(wrong))):
@@ -148,6 +157,26 @@ def test_a_finished_machine_is_not_made_again(fleet):
 def test_a_machine_of_other_settings_is_refused_by_name(fleet):
     with pytest.raises(CorpusError, match=r"fan: .*other settings \(seed=0\)"):
         simulate(fleet, machines=1, seed=5, **SMALL)
+
+
+def test_target_clips_can_be_counted(fleet, tmp_path):
+    (home,) = simulate(tmp_path, machines=["valve"], target_clips=5, **SMALL)
+    domains = Counter(parse_name(p.name).domain for p in (home / "train").iterdir())
+    assert domains == {"source": 3, "target": 5}
+    assert json.loads((home / "simulation.json").read_text())["target_training_clips"] == 5
+    kept = contents(fleet / "valve")
+    assert all(kept.get(name, clip) == clip for name, clip in contents(home).items() if name.endswith("wav"))
+    assert simulate(tmp_path, machines=["valve"], target_clips=5, **SMALL) == [home]
+    for other in ({}, {"target_clips": 4}):
+        with pytest.raises(CorpusError, match=r"other settings \(target_clips=5\)"):
+            simulate(tmp_path, machines=["valve"], **other, **SMALL)
+
+
+def test_the_usual_number_of_target_clips_may_be_said(fleet):
+    """And a folder that was made without saying it is still known."""
+    before = contents(fleet / "fan")
+    simulate(fleet, machines=["fan"], target_clips=3, **SMALL)
+    assert contents(fleet / "fan") == before
 
 
 def test_a_folder_that_was_not_simulated_is_left_alone(tmp_path):

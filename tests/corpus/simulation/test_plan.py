@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from auscult.corpus.dcase import parse_name
 from auscult.corpus.simulation import MACHINE_TYPES
-from auscult.corpus.simulation.plan import plan_clips, target_clips
+from auscult.corpus.simulation.plan import plan_clips, usual_target_clips
 
 TYPES = list(MACHINE_TYPES.values())
 NAME = re.compile(r"section_00_(source|target)_(train|test)_(normal|anomaly)_\d{4}(_[a-z]+_[A-Za-z0-9.]+)+")
@@ -18,10 +18,24 @@ NAME = re.compile(r"section_00_(source|target)_(train|test)_(normal|anomaly)_\d{
 
 @pytest.mark.parametrize(("clips", "target"), [(4, 3), (200, 3), (400, 4), (1000, 10)])
 def test_one_percent_of_the_training_clips_and_at_least_three_are_of_the_target_domain(clips, target):
-    assert target_clips(clips) == target
+    assert usual_target_clips(clips) == target
     plans = [p for p in plan_clips(TYPES[0], (0, "fan"), clips, 0) if p.split == "train"]
     assert Counter(p.domain for p in plans) == {"source": clips - target, "target": target}
     assert {p.condition for p in plans} == {"normal"}
+
+
+@pytest.mark.parametrize("target", [0, 1, 10, 19])
+def test_target_clips_can_be_counted_and_the_source_has_the_rest(target):
+    plans = list(plan_clips(TYPES[0], (0, "fan"), 20, 0, target))
+    assert Counter(p.domain for p in plans) == Counter(source=20 - target, target=target)
+
+
+def test_fewer_target_clips_are_the_first_of_more():
+    few, many = (list(plan_clips(TYPES[0], (0, "fan"), 20, 2, target)) for target in (3, 10))
+    first = [p for p in few if p.domain == "target"]
+    assert first == [p for p in many if p.domain == "target"][:3] + [
+        p for p in many if p.split == "test" and p.domain == "target"
+    ]
 
 
 @pytest.mark.parametrize("machine", TYPES, ids=lambda m: m.type)

@@ -17,7 +17,7 @@ from auscult.corpus.simulation.bearing import Bearing
 from auscult.corpus.simulation.fan import Fan
 from auscult.corpus.simulation.gearbox import Gearbox
 from auscult.corpus.simulation.machine import Machine
-from auscult.corpus.simulation.plan import ClipPlan, plan_clips, target_clips
+from auscult.corpus.simulation.plan import ClipPlan, plan_clips, usual_target_clips
 from auscult.corpus.simulation.pump import Pump
 from auscult.corpus.simulation.rendering import Site, louder_bins
 from auscult.corpus.simulation.slider import Slider
@@ -43,6 +43,7 @@ def simulate(
     machines: int | Sequence[str] = 3,
     clips: int = 200,
     test_clips: int = 50,
+    target_clips: int | None = None,
     seed: int = 0,
     seconds: float = 10.0,
     sample_rate: int = 16000,
@@ -52,8 +53,8 @@ def simulate(
 
     A clip depends on the seed, its machine's name, its domain, split, condition and number, on
     ``seconds`` and ``sample_rate``, and on nothing else: the same settings give the same bytes (with the
-    same NumPy and SciPy), and more machines or clips leave the others as they are, except that of
-    ``clips`` training clips 1 %, at least 3, are of the target domain. Loudness is drawn alike for
+    same NumPy and SciPy), and more machines or clips leave the others as they are, except that
+    ``target_clips`` of the ``clips`` training clips are of the target domain. Loudness is drawn alike for
     every kind of clip. What is wrong in an anomalous clip stands in ``simulation.json`` alone.
 
     Args:
@@ -61,6 +62,7 @@ def simulate(
         machines: how many, or which by name: a type (``"fan"``), or another unit of it (``"fan_2"``).
         clips: training clips a machine, both domains together.
         test_clips: test clips of each domain and condition (four times as many a machine).
+        target_clips: how many of the training clips are of the target domain; ``None`` for 1 %, at least 3.
         seed: chooses units, rooms and clips.
         seconds: length of a clip, at least 2: one cycle of the slowest machine.
         sample_rate: Hz.
@@ -75,16 +77,19 @@ def simulate(
         CorpusError: a machine folder is there that was not made with these settings.
     """
     names = machine_names(machines)
+    few = usual_target_clips(clips) if target_clips is None else target_clips
     if (
         clips < 4
+        or not 0 <= few < clips
         or test_clips < 0
         or seed < 0
         or not 2 <= seconds <= 600
         or not 4000 <= sample_rate <= 384000
     ):
         raise OptionError(
-            "a simulation needs clips ≥ 4, test_clips ≥ 0, seed ≥ 0, seconds 2–600 and sample_rate "
-            f"4000–384000 Hz, not {clips=} {test_clips=} {seed=} {seconds=} {sample_rate=}"
+            "a simulation needs clips ≥ 4, fewer target_clips than clips, test_clips ≥ 0, seed ≥ 0, seconds "
+            f"2–600 and sample_rate 4000–384000 Hz, not {clips=} target_clips={few} {test_clips=} {seed=} "
+            f"{seconds=} {sample_rate=}"
         )
     settings = {
         "version": _VERSION,
@@ -94,6 +99,8 @@ def simulate(
         "seconds": float(seconds),
         "sample_rate": sample_rate,
     }
+    if few != usual_target_clips(clips):  # so that folders of before this could be chosen are still known
+        settings["target_clips"] = few
     done = []
     for name in names:
         home = Path(folder) / name
@@ -161,8 +168,9 @@ def _is_complete(home: Path, settings: Mapping[str, Any]) -> bool:
             home, "is there, but was not made by a simulation; remove it or choose another folder"
         ) from None
     if made_with != settings:
+        keys = {**settings, **made_with}
         other = ", ".join(
-            f"{key}={made_with.get(key)}" for key in settings if made_with.get(key) != settings[key]
+            f"{key}={made_with.get(key)}" for key in keys if made_with.get(key) != settings.get(key)
         )
         raise CorpusError(
             home, f"was simulated with other settings ({other}); remove it or choose another folder"
@@ -176,7 +184,8 @@ def _write_machine(home: Path, settings: Mapping[str, Any], progress: Progress |
     keys = (settings["seed"], home.name)
     rate = settings["sample_rate"]
     site = Site(machine, keys, round(settings["seconds"] * rate), rate)
-    plans = list(plan_clips(machine, keys, settings["clips"], settings["test_clips"]))
+    of_target = settings.get("target_clips")
+    plans = list(plan_clips(machine, keys, settings["clips"], settings["test_clips"], of_target))
     unfinished = home.with_name(f".{home.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     for part in ("train", "test", "masks"):
@@ -216,7 +225,7 @@ def _write_notes(
         "machine": name,
         "type": machine.type,
         "settings": settings,
-        "target_training_clips": target_clips(settings["clips"]),
+        "target_training_clips": sum(plan.split == "train" and plan.domain == "target" for plan in plans),
         "anomalies": {
             plan.stem: {
                 "fault": plan.fault.name,

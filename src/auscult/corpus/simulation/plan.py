@@ -32,13 +32,17 @@ class ClipPlan:
         return f"section_00_{self.domain}_{self.split}_{self.condition}_{self.index:04d}_{operation}"
 
 
-def target_clips(clips: int) -> int:
-    """How many of a machine's training clips are of the target domain: 1 %, at least 3."""
+def usual_target_clips(clips: int) -> int:
+    """How many of a machine's training clips are of the target domain unless told: 1 %, at least 3."""
     return max(3, round(0.01 * clips))
 
 
 def plan_clips(
-    machine: type[Machine], keys: tuple[int | str, ...], clips: int, test_clips: int
+    machine: type[Machine],
+    keys: tuple[int | str, ...],
+    clips: int,
+    test_clips: int,
+    target_clips: int | None = None,
 ) -> Iterator[ClipPlan]:
     """The clips of one machine, training first.
 
@@ -47,8 +51,9 @@ def plan_clips(
         keys: keys of the machine's random numbers.
         clips: training clips of both domains together.
         test_clips: test clips of each domain and condition.
+        target_clips: how many of the training clips are of the target domain; ``None`` for the usual.
     """
-    few = target_clips(clips)
+    few = usual_target_clips(clips) if target_clips is None else target_clips
     for split, domain, condition, count in [
         ("train", "source", "normal", clips - few),
         ("train", "target", "normal", few),
