@@ -57,6 +57,9 @@ class Detector(ABC):
     config_type: ClassVar[type[Config]]
     has_codes: ClassVar[bool] = False  # whether `codes` gives a latent space to look at
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    extra: ClassVar[str] = ""  # the optional part of auscult that fitting imports, as "train"; scoring: none
+    required_options: ClassVar[tuple[str, ...]] = ()  # without a default: what only the user can bring
+    learns_from_others: ClassVar[bool] = False  # whether `fit` reads the recordings of other machines
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.config_type()
