@@ -1,0 +1,58 @@
+"""From how much each bin added to a score, to how much more than it usually adds: a map that points.
+
+A raw map lights up wherever normal running is loud or noisy, since residuals are always large there. Against
+what normal recordings have in the same band, a fault stands out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+#: Standard deviations, in frames and in bands, of the smoothing: a fault is wider than one bin, and a
+#: single bin far from usual is mostly chance.
+SMOOTHING = (1.0, 1.0)
+#: A band in which normal maps hardly vary counts as if it varied by this share of the usual band, so that a
+#: trifle there is no find.
+LEAST_SPREAD = 0.01
+
+
+@dataclass(frozen=True)
+class MapProfile:
+    """What the maps of normal recordings are like in each band.
+
+    Attributes:
+        centre: (B,) float64 mean over the frames.
+        spread: (B,) float64 standard deviation over the frames, positive.
+    """
+
+    centre: np.ndarray
+    spread: np.ndarray
+
+    @classmethod
+    def fit(cls, maps: Iterable[np.ndarray]) -> MapProfile:
+        """Learns from the (T, B) raw maps, at least one, of normal recordings that the detector did not
+        learn from; T may differ from map to map."""
+        frames = np.concatenate([np.asarray(map, np.float64) for map in maps])
+        spread = frames.std(axis=0)
+        floor = LEAST_SPREAD * float(np.median(spread))
+        return cls(frames.mean(axis=0), np.maximum(spread, floor if floor > 0 else 1.0))
+
+    def pointing(self, map: np.ndarray) -> np.ndarray:
+        """A raw map (T, B) as one that points: standard deviations of normal running by which each bin is
+        above what is usual in its band, smoothed over neighbours; (T, B) float32."""
+        from scipy.ndimage import gaussian_filter
+
+        odd = (np.asarray(map, np.float64) - self.centre) / self.spread
+        return gaussian_filter(odd, SMOOTHING, mode="nearest").astype(np.float32)
+
+    def to_array(self) -> np.ndarray:
+        """(2, B) float64, centre above spread; `from_array` is the way back."""
+        return np.stack([self.centre, self.spread])
+
+    @classmethod
+    def from_array(cls, array: np.ndarray) -> MapProfile:
+        """The inverse of `to_array`."""
+        return cls(array[0], array[1])

@@ -1,0 +1,66 @@
+"""Maps that point: what is usual in a band says nothing, what is more than usual stands out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from auscult.detectors.maps import MapProfile
+
+
+def normal_maps(count: int = 8) -> list[np.ndarray]:
+    """Raw maps whose bands add from 1 to 100 with noise in proportion, of several lengths."""
+    rng = np.random.default_rng(0)
+    usual = np.geomspace(1, 100, 12)
+    return [usual * rng.gamma(4.0, 0.25, (40 + 5 * i, 12)) for i in range(count)]
+
+
+def test_a_quiet_bands_fault_is_found_beside_a_loud_band():
+    maps = normal_maps()
+    profile = MapProfile.fit(maps[1:])
+    odd = maps[0].copy()
+    odd[20:24, 1:3] += 8.0  # far less than what the loud bands always add
+    frame, band = np.unravel_index(profile.pointing(odd).argmax(), odd.shape)
+    assert 20 <= frame < 24
+    assert 1 <= band < 3
+    assert np.unravel_index(odd.argmax(), odd.shape)[1] > 8, "the raw map points at the loud bands"
+
+
+def test_normal_running_lights_nothing_up():
+    maps = normal_maps()
+    profile = MapProfile.fit(maps[1:])
+    map = profile.pointing(maps[0])
+    assert map.shape == maps[0].shape
+    assert map.dtype == np.float32
+    assert abs(map.mean()) < 0.2
+    assert np.abs(map.mean(axis=0)).max() < 0.6, "no band stands out by itself"
+    assert map.max() < 3
+
+
+def test_a_single_stray_bin_is_less_than_a_patch():
+    maps = normal_maps()
+    profile = MapProfile.fit(maps)
+    quiet = np.tile(profile.centre, (60, 1))
+    quiet[10, 5] += 6 * profile.spread[5]
+    quiet[40:44, 8:11] += 4 * profile.spread[8:11]
+    frame, band = np.unravel_index(profile.pointing(quiet).argmax(), quiet.shape)
+    assert 40 <= frame < 44
+    assert 8 <= band < 11
+
+
+@pytest.mark.parametrize("constant", [[3], range(12)], ids=["one band", "all bands"])
+def test_bands_that_never_vary_give_finite_numbers(constant):
+    maps = normal_maps()
+    for map in maps:
+        map[:, list(constant)] = 7.0
+    profile = MapProfile.fit(maps)
+    assert np.all(np.isfinite(profile.pointing(maps[0] + 1.0)))
+    assert np.all(profile.spread > 0)
+
+
+def test_as_an_array_and_back():
+    profile = MapProfile.fit(normal_maps())
+    again = MapProfile.from_array(profile.to_array())
+    assert profile.to_array().shape == (2, 12)
+    assert np.array_equal(again.centre, profile.centre)
+    assert np.array_equal(again.spread, profile.spread)
