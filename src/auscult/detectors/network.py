@@ -60,6 +60,7 @@ class WindowDetector(Detector):
 
     config: WindowConfig
     config_type = WindowConfig
+    extra = "train"
 
     @abstractmethod
     def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
