@@ -10,6 +10,8 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 
 from auscult.detectors.residuals import (
     ResidualCovariance,
+    pooled_residual,
+    pooled_residual_map,
     precision_matrix,
     residual_covariances,
     residual_maps,
@@ -183,3 +185,33 @@ def test_a_map_points_at_the_bin_that_is_wrong():
     for name, map_ in maps.items():
         assert np.unravel_index(np.argmax(map_), map_.shape) == (12, 2), name
         assert np.count_nonzero(map_) == 1, name
+
+
+def test_sums_join_what_only_its_precision_is_left_of():
+    """Joining a precision and a batch gives the covariance of both batches."""
+    batches = [random_residual(seed, windows) for seed, windows in ((1, 20), (2, 30))]
+    first, second, both = (ResidualCovariance(np.zeros((BANDS, BANDS))) for _ in range(3))
+    for sums, these in ((first, batches[:1]), (second, batches[1:]), (both, batches)):
+        for batch in these:
+            sums.add(batch, BANDS)
+    joined = second.joined(np.linalg.inv(first.covariance()), weight=19)
+    assert joined.vectors == both.vectors == 50
+    np.testing.assert_allclose(joined.covariance(), both.covariance(), rtol=1e-9)
+
+
+def test_a_pooled_residual_by_hand():
+    """Two windows of one frame of two bands: rows (1, 0) and (3, 0)."""
+    pooled = pooled_residual(np.array([[1, 0], [3, 0]], np.float32), 2)
+    np.testing.assert_allclose(pooled, [2, 0, np.log(5), np.log(1e-9)], rtol=1e-6)
+
+
+def test_the_map_of_a_pooled_residual_spreads_each_band_by_its_square():
+    residual = np.random.default_rng(0).standard_normal((50, BANDS)).astype(np.float32)
+    residual[17, 2] = 20.0
+    shares = np.arange(2.0 * BANDS)  # bands get 0 + 4, 1 + 5, 2 + 6, 3 + 7
+    map_ = pooled_residual_map(shares, residual, context=1)
+    assert map_.dtype == np.float32
+    np.testing.assert_allclose(map_.mean(axis=0), [4, 6, 8, 10], rtol=1e-5)
+    assert np.unravel_index(np.argmax(map_), map_.shape) == (17, 2)
+    even = pooled_residual_map(shares, np.zeros((6, CONTEXT * BANDS), np.float32), CONTEXT)
+    np.testing.assert_allclose(even, np.tile([4, 6, 8, 10], (6 + CONTEXT - 1, 1)))

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auscult.detectors.network import NetworkConfig, NetworkDetector
+from auscult.detectors.rebuilding import NetworkConfig, NetworkDetector
 from auscult.errors import OptionError
 
 if TYPE_CHECKING:

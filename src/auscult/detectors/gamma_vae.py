@@ -15,7 +15,7 @@ import numpy as np
 
 from auscult.corpus import Recording
 from auscult.detectors.base import Evidence
-from auscult.detectors.network import NetworkConfig, NetworkDetector
+from auscult.detectors.rebuilding import NetworkConfig, NetworkDetector, density_shapes
 from auscult.errors import OptionError
 from auscult.spectrum import spread_over_frames
 
@@ -32,7 +32,6 @@ _CHOICES = {
 }
 _SMALLEST = 1e-6  # samples are clamped here: a gamma of small shape puts much of its mass below
 _ACTIVE = 0.01  # a latent is active where its mean varies by this share of its own variance or more
-_LOG_FLOOR = 1e-3  # of a code's logarithms: spread that means nothing
 
 
 @dataclass
@@ -204,18 +203,15 @@ class GammaVAE(NetworkDetector):
         return f"{super().describe()}, {self.config.reading}"
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
-        codes = 2 * self.config.latents
-        return {**super().expected_shapes(), "latent_mean": (codes,), "latent_precision": (codes, codes)}
+        return {**super().expected_shapes(), **density_shapes("latent", 2 * self.config.latents)}
+
+    def pooled(self, windows: np.ndarray, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The pooled residual, and the clip's mean code ``latent`` (2 · latents,)."""
+        return {**super().pooled(windows, outputs), "latent": self._codes(outputs).mean(axis=0)}
 
     def after_training(self, recordings: Sequence[Recording]) -> None:
-        """Learns where the codes of normal clips lie, and says so where the posterior has collapsed."""
-        from sklearn.covariance import ledoit_wolf
-
-        pooled = np.stack([self.codes(r).mean(axis=0) for r in recordings])
-        mean = pooled.mean(axis=0)
-        covariance = ledoit_wolf(pooled - mean, assume_centered=True)[0] if len(pooled) > 1 else 0.0
-        self.arrays["latent_mean"] = mean  # (2 · latents,)
-        self.arrays["latent_precision"] = np.linalg.inv(covariance + _LOG_FLOOR**2 * np.eye(len(mean)))
+        """Learns its densities, and says so where the posterior has collapsed."""
+        super().after_training(recordings)
         last = self.facts["history"][-1]
         self.facts["collapsed"] = last["active_units"] < 0.5
         if self.facts["collapsed"]:
@@ -232,19 +228,22 @@ class GammaVAE(NetworkDetector):
     def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
         windows = self._windows(recording)
         outputs = self.run(windows)
-        residual = self._residual_evidence(outputs["rebuilt"] - windows, explain=explain)
-        away = self._codes(outputs) - self.arrays["latent_mean"]  # (V, 2 · latents)
-        direction = self.arrays["latent_precision"] @ away.mean(axis=0)
-        scores = {**residual.scores, "latent": float(away.mean(axis=0) @ direction)}
+        residual = self.residual_evidence(outputs["rebuilt"] - windows, explain=explain)
+        density, codes = self.density("latent"), self._codes(outputs)  # (V, 2 · latents)
+        distance, _, nearer = density.distance(codes.mean(axis=0))
+        scores = {**residual.scores, "latent": distance}
         if not explain:
             return Evidence(scores)
         # The code knows when, not at which frequency: a frame's share is spread evenly over its bands.
         bands, context = self.config.front_end.n_mels, self.config.context
-        share = np.repeat((away @ direction)[:, None] / bands, context, axis=1)
-        frames = spread_over_frames(share, context).astype(np.float32)
-        return Evidence(scores, {**residual.maps, "latent": np.repeat(frames, bands, axis=1)})
+        away = codes - nearer
+        share = away @ (density.precision @ away.mean(axis=0))  # (V,), whose mean is the distance
+        frames = spread_over_frames(np.repeat(share[:, None] / bands, context, axis=1), context)
+        return Evidence(
+            scores, {**residual.maps, "latent": np.repeat(frames.astype(np.float32), bands, axis=1)}
+        )
 
     @staticmethod
-    def _codes(outputs: dict[str, np.ndarray]) -> np.ndarray:
+    def _codes(outputs: Mapping[str, np.ndarray]) -> np.ndarray:
         both = np.concatenate([outputs["shape"], outputs["scale"]], axis=1)
         return np.log(both.astype(np.float64))

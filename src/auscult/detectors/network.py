@@ -1,4 +1,4 @@
-"""What the detectors with a network share: windows in, ONNX to score with; and scores of the residual.
+"""What the detectors with a network share: windows of frames in, and ONNX to score with.
 
 A subclass says what its network is (`build`), what it is trained for (`loss`) and what it gives when it
 scores (`outputs`); these three alone touch PyTorch, and only while fitting.
@@ -7,21 +7,14 @@ scores (`outputs`); these three alone touch PyTorch, and only while fitting.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from auscult.corpus import Recording
-from auscult.detectors.base import Config, Detector, Evidence, Progress
-from auscult.detectors.residuals import (
-    COVARIANCES,
-    precision_matrix,
-    residual_covariances,
-    residual_maps,
-    residual_scores,
-)
+from auscult.detectors.base import Config, Detector, Progress
 from auscult.errors import FitError, MissingExtraError, OptionError, TooShortAudio
 from auscult.spectrum import context_windows
 
@@ -228,64 +221,6 @@ class WindowDetector(Detector):
             )
             self._session_of = blob
         return self._live_session
-
-
-@dataclass
-class NetworkConfig(WindowConfig):
-    """Settings of a network that rebuilds its windows."""
-
-    covariance: str = "auto"  # auto, exact, float32 (the baseline's), ledoit_wolf
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.covariance not in COVARIANCES:
-            raise OptionError(f"covariance={self.covariance!r}: choose one of {', '.join(COVARIANCES)}")
-
-
-class NetworkDetector(WindowDetector):
-    """A network that rebuilds context windows: among its `outputs` is ``rebuilt``, of the shape of x."""
-
-    config: NetworkConfig
-    config_type = NetworkConfig
-    scores: ClassVar[tuple[str, ...]] = ("mse", "mahalanobis", "mahalanobis_frames")
-
-    def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
-        windows = self._windows(recording)
-        return self._residual_evidence(self.run(windows)["rebuilt"] - windows, explain=explain)
-
-    def _residual_evidence(self, residual: np.ndarray, *, explain: bool) -> Evidence:
-        """The scores, and with ``explain`` the maps, that the residual (V, width) alone gives."""
-        precisions = {d: self.arrays[f"precision_{d}"] for d in ("source", "target")}
-        scores = residual_scores(residual, precisions)
-        maps = residual_maps(residual, precisions, self.config.context) if explain else {}
-        return Evidence(scores, maps)
-
-    def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
-        square = (self.config.front_end.n_mels,) * 2
-        return {"network": (None,), "precision_source": square, "precision_target": square}
-
-    def learn_from_windows(self, frames: np.ndarray, starts: np.ndarray, is_target: np.ndarray) -> None:
-        """One more pass over the training vectors in shuffled batches, as the baseline does."""
-        order = np.random.default_rng(self.config.seed).permutation(starts)
-        windows = context_windows(frames, self.config.context)
-
-        def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
-            for cut in range(0, len(order), self.config.batch_size):
-                part = order[cut : cut + self.config.batch_size]
-                if len(part) > 1:  # a batch of one vector is skipped here as in training
-                    x = windows[part]
-                    yield self.run(x)["rebuilt"] - x, is_target[part]
-
-        for domain, sums in residual_covariances(batches(), self.config.front_end.n_mels).items():
-            precision, done = precision_matrix(sums, self.config.covariance)
-            self.arrays[f"precision_{domain}"] = precision
-            self.facts[f"covariance_{domain}"] = done
-            if done["shrinkage"] and self.config.covariance == "auto":
-                self.facts["warnings"].append(
-                    f"the {domain} covariance of the residuals is ill-conditioned ({done['condition']:.1e}): "
-                    f"shrunk by Ledoit-Wolf, weight {done['shrinkage']:.2g}; its exact inverse means nothing "
-                    "(covariance=exact takes it all the same)"
-                )
 
 
 class _Splits:

@@ -19,6 +19,8 @@ from auscult.spectrum import spread_over_frames
 COVARIANCES = ("auto", "exact", "float32", "ledoit_wolf")
 #: Above this condition number a float32 inverse has no correct digit left.
 WORST_CONDITION = 1e6
+#: Added to squared residuals, dB², so that a band rebuilt without error has a logarithm.
+_LEAST_SQUARE = 1e-9
 
 
 @dataclass
@@ -57,6 +59,17 @@ class ResidualCovariance:
         spread = np.sum((sample - np.trace(sample) / bands * np.eye(bands)) ** 2)
         noise = (self.fourth / self.rows - np.sum(sample**2)) / self.rows
         return float(np.clip(noise / spread, 0.0, 1.0)) if spread > 0 else 1.0
+
+    def joined(self, precision: np.ndarray, weight: float) -> ResidualCovariance:
+        """These sums and those of vectors of which only the precision matrix is left.
+
+        Args:
+            precision: (bands, bands), the inverse of their covariance.
+            weight: how many vectors they were, less the one that the division takes off.
+        """
+        outer = self.outer + weight * np.linalg.inv(precision)
+        vectors = self.vectors + round(weight) + 1
+        return ResidualCovariance((outer + outer.T) / 2, self.fourth, vectors, self.rows)
 
 
 def residual_covariances(
@@ -163,3 +176,32 @@ def residual_maps(
         name: spread_over_frames(share.reshape(len(residual), -1), context).astype(np.float32)
         for name, share in shares.items()
     }
+
+
+def pooled_residual(residual: np.ndarray, bands: int) -> np.ndarray:
+    """What a clip's residual is like on the whole: for every band its mean over time, and how large it is.
+
+    Args:
+        residual: (V, context · bands).
+
+    Returns:
+        (2 · bands,) float64: means of the signed residual in dB, then logarithms of its mean square.
+    """
+    rows = residual.reshape(-1, bands).astype(np.float64)
+    return np.concatenate([rows.mean(axis=0), np.log(np.mean(rows**2, axis=0) + _LEAST_SQUARE)])
+
+
+def pooled_residual_map(shares: np.ndarray, residual: np.ndarray, context: int) -> np.ndarray:
+    """Where a score of `pooled_residual` comes from: each band's share spread by its squared residual.
+
+    Args:
+        shares: (2 · bands,) what each element of the vector added to the score.
+        residual: (V, context · bands).
+
+    Returns:
+        (T, bands) float32 that averages over T to the share of each band, but for the clip's ends.
+    """
+    share = shares.reshape(2, -1).sum(axis=0)  # (bands,)
+    square = residual.reshape(-1, len(share)).astype(np.float64) ** 2 + _LEAST_SQUARE
+    parts = share * square / square.mean(axis=0)
+    return spread_over_frames(parts.reshape(len(residual), -1), context).astype(np.float32)

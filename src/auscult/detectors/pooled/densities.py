@@ -34,18 +34,32 @@ class Gaussian:
     @classmethod
     def fit(cls, vectors: np.ndarray, target: np.ndarray) -> Gaussian:
         """Learns from (N, D) vectors, N ≥ 2, of which ``target`` (N,) are of the target domain."""
-        from sklearn.covariance import ledoit_wolf
-
         vectors, target = vectors.astype(np.float64), np.asarray(target, bool)
         common = vectors.mean(axis=0)
         counts = np.array([np.sum(~target), np.sum(target)], np.float64)
         sums = np.stack([vectors[~target].sum(axis=0), vectors[target].sum(axis=0)])
         means = (sums + PRIOR_CLIPS * common) / (counts + PRIOR_CLIPS)[:, None]
+        return cls(means, shrunk_precision(vectors - means[target.astype(int)]), counts)
+
+    def adapted(self, vectors: np.ndarray, target: np.ndarray) -> Gaussian:
+        """The density with (N, D) further vectors taken in, N ≥ 1; this one stays as it is.
+
+        Means become those of all vectors. The covariance is the old one, which is shrunk already, and the
+        scatter of the new vectors about the new means, weighted by their numbers; what the old vectors
+        scatter about means that have moved cannot be known any more and is left as it was.
+        """
+        vectors, target = vectors.astype(np.float64), np.asarray(target, bool)
+        known = self.counts.sum()
+        sums = self.means * (self.counts + PRIOR_CLIPS)[:, None]  # with the common mean's share in each
+        common = sums.sum(axis=0) / (known + 2 * PRIOR_CLIPS)
+        sums += np.stack([vectors[~target].sum(axis=0), vectors[target].sum(axis=0)]) - PRIOR_CLIPS * common
+        counts = self.counts + np.array([np.sum(~target), np.sum(target)])
+        common = sums.sum(axis=0) / counts.sum()
+        means = (sums + PRIOR_CLIPS * common) / (counts + PRIOR_CLIPS)[:, None]
         centred = vectors - means[target.astype(int)]
-        covariance, _ = ledoit_wolf(centred, assume_centered=True)
-        floor = _FLOOR * max(np.trace(covariance) / len(covariance), 1.0)
-        precision = np.linalg.inv(covariance + floor * np.eye(len(covariance)))
-        return cls(means, (precision + precision.T) / 2, counts)
+        covariance = (known * np.linalg.inv(self.precision) + centred.T @ centred) / counts.sum()
+        precision = np.linalg.inv(covariance)
+        return Gaussian(means, (precision + precision.T) / 2, counts)
 
     def distance(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Squared Mahalanobis distance of x (D,) from the nearer mean, the share of each dimension in it
@@ -55,3 +69,13 @@ class Gaussian:
         shares = shares[self.counts > 0]
         nearer = int(shares.sum(axis=1).argmin())
         return float(shares[nearer].sum()), shares[nearer], self.means[self.counts > 0][nearer]
+
+
+def shrunk_precision(centred: np.ndarray) -> np.ndarray:
+    """(D, D) inverse of the shrunk covariance of centred vectors (N, D)."""
+    from sklearn.covariance import ledoit_wolf
+
+    covariance, _ = ledoit_wolf(centred, assume_centered=True)
+    floor = _FLOOR * max(np.trace(covariance) / len(covariance), 1.0)
+    precision = np.linalg.inv(covariance + floor * np.eye(len(covariance)))
+    return (precision + precision.T) / 2
