@@ -15,6 +15,7 @@ import numpy as np
 
 from auscult.corpus import Recording
 from auscult.detectors.base import Config, Detector, Progress
+from auscult.detectors.onnx_network import OnnxNetwork
 from auscult.errors import FitError, MissingExtraError, OptionError, TooShortAudio
 from auscult.spectrum import context_windows
 
@@ -48,7 +49,7 @@ class WindowConfig(Config):
             raise OptionError(f"validation={self.validation:g} is a share: from 0 to less than 1")
 
 
-class WindowDetector(Detector):
+class WindowDetector(OnnxNetwork, Detector):
     """A network on context windows of log-mel frames."""
 
     config: WindowConfig
@@ -186,9 +187,7 @@ class WindowDetector(Detector):
 
     def run(self, windows: np.ndarray) -> dict[str, np.ndarray]:
         """The network's named outputs for (N, width) float32 vectors, by ONNX Runtime."""
-        session = self._session()
-        names = [o.name for o in session.get_outputs()]
-        return dict(zip(names, session.run(names, {"x": np.ascontiguousarray(windows)}), strict=True))
+        return self.run_network({"x": windows})
 
     def minimum_samples(self) -> int:
         return (self.config.context - 1) * self.config.front_end.hop
@@ -206,21 +205,6 @@ class WindowDetector(Detector):
                 recording.clip.path, f"shorter than the {seconds:.3f} s that {self.name} needs"
             )
         return windows
-
-    def _session(self) -> Any:
-        """ONNX Runtime's session, made when first needed and again after the network changed."""
-        blob = self.arrays["network"]
-        if getattr(self, "_session_of", None) is not blob:
-            import onnxruntime
-
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3
-            options.intra_op_num_threads = 1  # as in training: more would only spin
-            self._live_session = onnxruntime.InferenceSession(
-                blob.tobytes(), options, providers=["CPUExecutionProvider"]
-            )
-            self._session_of = blob
-        return self._live_session
 
 
 class _Splits:

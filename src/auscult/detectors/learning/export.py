@@ -7,7 +7,7 @@ import io
 import logging
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,31 +40,51 @@ def export_fleet(
 ) -> list[np.ndarray]:
     """The ONNX bytes of every machine of a trained fleet, each (L,) uint8.
 
-    The graph is the same for all, so it is traced once and the weights of each machine put into it.
+    Args:
+        kind: as `export`'s.
+    """
+    state = network.state_dict()
+    single = build([torch.Generator().manual_seed(0)]).eval()
+    single.load_state_dict({name: value[:1] for name, value in state.items()})
+    scoring = _Scoring(single, outputs).eval()
+    names = list(outputs(single, torch.zeros(1, 2, width)))
+    states = [{k: v[m : m + 1] for k, v in state.items()} for m in range(machines)]
+    return export(scoring, {"x": (torch.zeros(3, width), {0: "vectors"})}, names, states, kind=kind)
+
+
+def export(
+    scoring: nn.Module,
+    inputs: Mapping[str, tuple[Tensor, Mapping[int, str]]],
+    names: Sequence[str],
+    states: Sequence[Mapping[str, Tensor]],
+    *,
+    kind: str | None = None,
+) -> list[np.ndarray]:
+    """The ONNX bytes, each (L,) uint8, of one network with every given set of weights.
+
+    The graph is the same for all, so it is traced once and the weights put into copies of it.
 
     Args:
+        scoring: in evaluation mode; its submodule ``network`` is what the weights belong to.
+        inputs: name to an example, and the axes of any length with a name each, in the order of ``forward``.
+        names: of the outputs, in order.
+        states: the weights of ``scoring.network``, as `state_dict` names them.
         kind: names all that the graph depends on but weights; a graph of that kind that was traced before
             is taken again, since tracing takes half a second, and seconds the first time.
     """
     import onnx
     from onnx import numpy_helper
 
-    state = network.state_dict()
-    single = build([torch.Generator().manual_seed(0)]).eval()
-    single.load_state_dict({name: value[:1] for name, value in state.items()})
-    scoring = _Scoring(single, outputs).eval()
-    names = list(outputs(single, torch.zeros(1, 2, width)))
     graph = _traced.get(kind) if kind else None
     if graph is None:
-        graph = _trace(scoring, names, width)
+        graph = _trace(scoring, inputs, names)
     if kind:
         _traced[kind] = graph
     weights = {w.name: w for w in graph.graph.initializer if w.name.startswith("network.")}
     blobs = []
-    for machine in range(machines):
+    for state in states:
         for name, tensor in weights.items():
-            value = state[name.removeprefix("network.")][machine : machine + 1]
-            tensor.CopyFrom(numpy_helper.from_array(value.numpy(), name))
+            tensor.CopyFrom(numpy_helper.from_array(state[name.removeprefix("network.")].numpy(), name))
         onnx.checker.check_model(graph)
         blobs.append(np.frombuffer(graph.SerializeToString(), dtype=np.uint8))
     return blobs
@@ -73,7 +93,11 @@ def export_fleet(
 _traced: dict[str, Any] = {}  # kind to ONNX graph, with whatever weights were put into it last
 
 
-def _trace(scoring: nn.Module, names: list[str], width: int):
+def _trace(
+    scoring: nn.Module,
+    inputs: Mapping[str, tuple[Tensor, Mapping[int, str]]],
+    names: Sequence[str],
+):
     """The graph of a network with its weights as named initialisers (``optimize=False`` keeps the names)."""
     import onnx
 
@@ -88,11 +112,14 @@ def _trace(scoring: nn.Module, names: list[str], width: int):
                 warnings.simplefilter("ignore")  # the exporter warns about its own insides
                 torch.onnx.export(
                     scoring,
-                    (torch.zeros(3, width),),
+                    tuple(example for example, _ in inputs.values()),
                     path,
-                    input_names=["x"],
-                    output_names=names,
-                    dynamic_shapes={"x": {0: torch.export.Dim("vectors")}},
+                    input_names=list(inputs),
+                    output_names=list(names),
+                    dynamic_shapes={
+                        name: {axis: torch.export.Dim(its_name) for axis, its_name in axes.items()}
+                        for name, (_, axes) in inputs.items()
+                    },
                     dynamo=True,
                     optimize=False,
                     external_data=False,
