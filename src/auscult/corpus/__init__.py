@@ -2,7 +2,7 @@
 
 from auscult.corpus.clip import Clip, Corpus
 from auscult.corpus.folders import attribute_groups, machine_folders, open_corpus
-from auscult.corpus.folds import folds_of
+from auscult.corpus.folds import folds_of, folds_of_clips
 from auscult.corpus.hidden import hidden_names
 from auscult.corpus.inspection import Finding, Inspection, inspect_recordings
 from auscult.corpus.recording import Recording
@@ -15,6 +15,7 @@ __all__ = [
     "Recording",
     "attribute_groups",
     "folds_of",
+    "folds_of_clips",
     "hidden_names",
     "inspect_recordings",
     "machine_folders",

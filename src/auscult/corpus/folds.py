@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from auscult.corpus.clip import Clip
 from auscult.corpus.recording import Recording
 
 
@@ -18,14 +19,19 @@ def folds_of(recordings: Sequence[Recording], count: int, seed: int) -> list[int
         count: folds wanted; fewer where there are fewer recordings that may be parted.
         seed: decides which recording falls into which fold.
     """
+    return folds_of_clips([recording.clip for recording in recordings], count, seed)
+
+
+def folds_of_clips(clips: Sequence[Clip], count: int, seed: int) -> list[int]:
+    """`folds_of` for what is known of the recordings."""
     groups: dict[str | int, list[int]] = {}
-    for i, recording in enumerate(recordings):
-        groups.setdefault(i if recording.clip.recording is None else recording.clip.recording, []).append(i)
+    for i, clip in enumerate(clips):
+        groups.setdefault(i if clip.recording is None else clip.recording, []).append(i)
     by_domain: dict[str, list[list[int]]] = {}
     for group in groups.values():
-        by_domain.setdefault(recordings[group[0]].clip.domain or "", []).append(group)
+        by_domain.setdefault(clips[group[0]].domain or "", []).append(group)
     count = min(count, len(groups))
-    folds = [0] * len(recordings)
+    folds = [0] * len(clips)
     rng = np.random.default_rng([seed, 5])
     turn = 0
     for domain in sorted(by_domain):

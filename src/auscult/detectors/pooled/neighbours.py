@@ -3,9 +3,9 @@
 A clip of the target domain has few neighbours and lies far from all of them, normal or not. Four ways of
 making distances comparable, each a column of `SCORES`:
 
-* ``nearest``: the plain distance to the nearest neighbour.
 * ``density``: min over y of d(x, y) / ρ(y), with ρ(y) the mean distance of y to its K nearest among the
   others of its own domain (local density normalisation, Wilkinghoff et al. 2025).
+* ``nearest``: the plain distance to the nearest neighbour.
 * ``variance``: min over y of log d(x, y) − α log ρ(y), with the α that makes its variance over
   leave-one-out pairs least, Cov(log d, log ρ) / Var(log ρ).
 * ``domain``: each domain's distance over the median leave-one-out distance within that domain, the smaller.
@@ -29,6 +29,8 @@ def distances(one: np.ndarray, other: np.ndarray, metric: str = "euclidean") -> 
     if metric == "cosine":
         one, other = (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12) for v in (one, other))
         return np.maximum(1 - one @ other.T, 0.0)
+    middle = other.mean(axis=0)  # far from the origin squares cancel, and little is left of the difference
+    one, other = one - middle, other - middle
     squares = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
     return np.sqrt(np.maximum(squares, 0.0))
 
@@ -59,41 +61,60 @@ class Neighbours:
         vectors: np.ndarray,
         target: np.ndarray,
         *,
-        groups: Sequence[int] | None = None,
+        groups: Sequence[int] | np.ndarray | None = None,
         metric: str = "euclidean",
         k_source: int = 1,
         k_target: int = 1,
     ) -> Neighbours:
-        """Learns the density around each normal vector.
+        """Learns the density around each normal vector; arguments as for `fit_left_out`."""
+        return cls.fit_left_out(
+            vectors, target, groups=groups, metric=metric, k_source=k_source, k_target=k_target
+        )[0]
+
+    @classmethod
+    def fit_left_out(
+        cls,
+        vectors: np.ndarray,
+        target: np.ndarray,
+        *,
+        groups: Sequence[int] | np.ndarray | None = None,
+        metric: str = "euclidean",
+        k_source: int = 1,
+        k_target: int = 1,
+    ) -> tuple[Neighbours, dict[str, np.ndarray]]:
+        """`fit`, and what each normal vector scores by the others.
+
+        Densities and scales are those that the rest of the bank alone would have; only α, one number of
+        all pairs, stays. Where the rest is a single group and tells no density, it keeps what it had.
 
         Args:
             vectors: (N, D), at least 2.
             target: (N,) bool.
-            groups: (N,) vectors of one group, cuts of one recording, are no neighbours of each other.
+            groups: (N,) vectors of one group, cuts of one recording, are no neighbours of each other, and
+                are left out together.
             k_source, k_target: neighbours that make up a density, or as many as there are.
+
+        Returns:
+            The neighbours, and score name to (N,) leave-one-out scores.
         """
+        vectors, target = vectors.astype(np.float32), np.asarray(target, bool)
         group = np.arange(len(vectors)) if groups is None else np.asarray(groups)
-        target = np.asarray(target, bool)
-        apart = group[:, None] != group
-        if not apart.any():  # one recording alone: its cuts are all there is
-            apart = ~np.eye(len(vectors), dtype=bool)
-        between = np.where(apart, np.maximum(distances(vectors, vectors, metric), _SMALLEST), np.inf)
-        same = np.where(target[:, None] == target, between, np.inf)
-        lonely = ~np.isfinite(same).any(axis=1)
-        same[lonely] = between[lonely]  # the only one of its domain looks at the other domain
-        density = np.array(
-            [
-                _mean_nearest(row, k_target if is_target else k_source)
-                for row, is_target in zip(same, target, strict=True)
-            ]
-        )
-        density[~np.isfinite(density)] = np.median(density[np.isfinite(density)])
-        nearest = same.min(axis=1)
-        overall = np.median(nearest[np.isfinite(nearest)])
-        scale = [_median(nearest[target == domain], overall) for domain in (False, True)]
-        return cls(
-            vectors.astype(np.float32), target, density, _alpha(between, density), np.array(scale), metric
-        )
+        if np.all(group == group[0]):  # one recording alone: its cuts are all there is
+            group = np.arange(len(vectors))
+        between = np.maximum(distances(vectors, vectors, metric), _SMALLEST)
+        bank = _Bank(np.where(group[:, None] == group, np.inf, between), target, group)
+        density, density_without = bank.densities(np.where(target, k_target, k_source))
+        nearest, nearest_without = bank.densities(np.ones(len(vectors), int))
+        scale, scale_without = bank.scales(nearest[None])[0], bank.scales(nearest_without, left_out=True)
+        alpha, log_between, log_without = _alpha(bank.between, density_without)
+        by_score = {
+            "density": bank.between / density_without,
+            "nearest": bank.between,
+            "variance": log_between - alpha * log_without,
+            "domain": bank.between / scale_without[:, target.astype(int)],
+        }
+        left_out = {name: values.min(axis=1) for name, values in by_score.items()}
+        return cls(vectors, target, density, alpha, scale, metric), left_out
 
     def scores(self, x: np.ndarray) -> dict[str, float]:
         """Every score of one vector (D,)."""
@@ -127,21 +148,86 @@ class Neighbours:
         return cls(arrays["vectors"], arrays["target"], arrays["density"], alpha, arrays["scale"], metric)
 
 
-def _mean_nearest(row: np.ndarray, k: int) -> float:
-    near = np.sort(row[np.isfinite(row)])[:k]
-    return float(near.mean()) if len(near) else np.inf
+@dataclass(frozen=True)
+class _Bank:
+    """Distances among normal vectors, whole and with each left out in turn, its group with it.
+
+    Attributes:
+        between: (N, N), infinite within a group.
+        target: (N,) bool.
+        group: (N,), two groups at least.
+    """
+
+    between: np.ndarray
+    target: np.ndarray
+    group: np.ndarray
+
+    def densities(self, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Mean distance of each vector y to its k (N,) nearest of the same domain; of both domains where it
+        has none.
+
+        Returns:
+            (N,), and (N, N) whose row i is without i. Only vectors with i among their k nearest differ
+            there, and since their next nearest follow in the same list nothing is fitted again.
+        """
+        count, largest = len(k), np.bincount(np.unique(self.group, return_inverse=True)[1]).max()
+        same = np.where(self.target[:, None] == self.target, self.between, np.inf)
+        lonely = ~np.isfinite(same).any(axis=1)
+        same[lonely] = self.between[lonely]
+        listed = min(int(k.max() + largest), count)
+        near = np.argpartition(same, listed - 1, axis=1)[:, :listed]
+        near = np.take_along_axis(near, np.argsort(np.take_along_axis(same, near, 1), axis=1), 1)
+        far = np.take_along_axis(same, near, 1)  # (N, listed), rising
+        whole = _mean_of_first(far, np.isfinite(far), k)
+        counted = np.isfinite(far) & (np.arange(listed) < k[:, None])
+        hit = np.zeros((count, count), bool)  # i among the k nearest of y
+        for rank in range(min(int(k.max()), listed)):
+            hit |= (self.group[:, None] == self.group[near[:, rank]]) & counted[:, rank]
+        i, y = np.nonzero(hit)
+        there = np.isfinite(far[y]) & (self.group[near[y]] != self.group[i, None])
+        changed = _mean_of_first(far[y], there, k[y])
+        gone = np.isnan(changed)  # none of its domain is left
+        row = np.where(self.group[i[gone], None] == self.group, np.inf, self.between[y[gone]])
+        row = np.sort(row, axis=1)
+        changed[gone] = _mean_of_first(row, np.isfinite(row), k[y[gone]])
+        without = np.tile(whole, (count, 1))
+        without[i, y] = np.where(np.isnan(changed), whole[y], changed)
+        return whole, without
+
+    def scales(self, nearest: np.ndarray, *, left_out: bool = False) -> np.ndarray:
+        """(M, 2) median of the nearest distances (M, N) of each domain, of all where it has none; with
+        ``left_out`` row i is without i's group."""
+        apart = self.group[:, None] != self.group if left_out else np.ones((1, len(self.group)), bool)
+        everyone = _median_of_rows(np.where(apart, nearest, np.inf))
+        of_domain = [
+            _median_of_rows(np.where(apart & (self.target == domain), nearest, np.inf))
+            for domain in (False, True)
+        ]
+        return np.stack([np.where(np.isfinite(m), m, everyone) for m in of_domain], axis=1)
 
 
-def _median(values: np.ndarray, otherwise: float) -> float:
-    values = values[np.isfinite(values)]
-    return float(np.median(values)) if len(values) else float(otherwise)
+def _mean_of_first(rising: np.ndarray, there: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Mean of the first k (M,) values that are ``there`` in each row (M, L), or of as many as there are; NaN
+    where there is none."""
+    used = there & (np.cumsum(there, axis=1) <= k[:, None])
+    found = used.sum(axis=1)
+    total = np.where(used, rising, 0.0).sum(axis=1)
+    return np.divide(total, found, out=np.full(len(rising), np.nan), where=found > 0)
 
 
-def _alpha(between: np.ndarray, density: np.ndarray) -> float:
-    """Regression of log distance on log density over all leave-one-out pairs."""
-    one, other = np.nonzero(np.isfinite(between))
-    log_d, log_rho = np.log(between[one, other]), np.log(density[other])
-    variance = log_rho.var()
-    if variance < 1e-12:
-        return 0.0
-    return float(np.mean((log_d - log_d.mean()) * (log_rho - log_rho.mean())) / variance)
+def _median_of_rows(values: np.ndarray) -> np.ndarray:
+    """Median of the finite values of each row (M, N); infinite where there is none."""
+    rising = np.sort(values, axis=1)
+    found = np.isfinite(rising).sum(axis=1)
+    rows = np.arange(len(values))
+    return (rising[rows, (np.maximum(found, 1) - 1) // 2] + rising[rows, found // 2]) / 2
+
+
+def _alpha(between: np.ndarray, density: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    """Slope of log distance on log density over all leave-one-out pairs, and both logarithms (N, N)."""
+    log_d, log_rho = np.log(between), np.log(density)
+    pairs = np.isfinite(between)
+    x, y = log_rho[pairs], log_d[pairs]
+    variance = x.var()
+    alpha = float(np.mean((x - x.mean()) * (y - y.mean())) / variance) if variance > 1e-12 else 0.0
+    return alpha, log_d, log_rho
