@@ -34,6 +34,12 @@ SETTINGS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _brought(encoder_file):
+    """What detectors need that only a user can bring."""
+    SETTINGS["encoder"] = encoder_file()
+
+
 def unfitted(name: str):
     kind = detector_type(name)
     options = {f.name for f in (*fields(kind.config_type), *fields(FrontEnd))}

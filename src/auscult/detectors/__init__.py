@@ -11,6 +11,7 @@ from auscult.errors import OptionError
 DETECTORS = {
     "autoencoder": ("auscult.detectors.autoencoder", "Autoencoder"),
     "gamma_vae": ("auscult.detectors.gamma_vae", "GammaVAE"),
+    "embedding_memory": ("auscult.detectors.embedding_memory", "EmbeddingMemory"),
 }
 
 

@@ -1,0 +1,71 @@
+"""A small real encoder: a bank of fixed random filters in ONNX, in the shapes that encoders come in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+FEATURES = 24
+
+
+@pytest.fixture(scope="session")
+def encoder_file(tmp_path_factory) -> Callable[..., str]:
+    """``encoder_file(kind="waveform", shape=None, clip_level=False)``: path of an encoder of 24 features.
+
+    Args:
+        kind: ``waveform``: a frame for every 160 samples, from 400; ``log_mel``: one for every frame.
+        shape: of the input, default ``(1, "N")`` or ``(1, "T", 16)``.
+        clip_level: the mean over the frames comes out instead, (1, D).
+    """
+    folder, written = tmp_path_factory.mktemp("encoders"), {}
+
+    def write(kind: str = "waveform", shape: tuple | None = None, *, clip_level: bool = False) -> str:
+        shape = shape or ((1, "N") if kind == "waveform" else (1, "T", 16))
+        key = (kind, shape, clip_level)
+        if key not in written:
+            path = folder / f"{len(written)}.onnx"
+            _write(path, kind, shape, clip_level)
+            written[key] = str(path)
+        return written[key]
+
+    return write
+
+
+def _write(path: Path, kind: str, shape: tuple, clip_level: bool) -> None:
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    rng = np.random.default_rng(7)
+    nodes, weights = [], {}
+    if kind == "waveform":
+        hertz, phase = rng.uniform(50, 7000, (FEATURES, 1)), rng.uniform(0, 6.3, (FEATURES, 1))
+        tones = np.cos(2 * np.pi * hertz * np.arange(400) / 16000 + phase)  # (D, 400)
+        short = np.pad(np.hanning(64), 168)  # as wide as to leave no gap between the tones
+        weights["filters"] = (tones * short / 4)[:, None].astype(np.float32)  # (D, 1, 400)
+        weights["layout"] = np.array([1, 1, -1])
+        nodes += [
+            helper.make_node("Reshape", ["x", "layout"], ["samples"]),  # (1, 1, N)
+            helper.make_node("Conv", ["samples", "filters"], ["filtered"], strides=[160]),  # (1, D, F)
+            helper.make_node("Transpose", ["filtered"], ["steps"], perm=[0, 2, 1]),  # (1, F, D)
+        ]
+    else:
+        weights["filters"] = rng.standard_normal((shape[-1], FEATURES)).astype(np.float32) / 10
+        nodes.append(helper.make_node("MatMul", ["x", "filters"], ["steps"]))  # (1, T, D)
+    nodes.append(helper.make_node("Relu", ["steps"], ["y" if not clip_level else "frames"]))
+    if clip_level:
+        weights["axis"] = np.array([1])
+        nodes.append(helper.make_node("ReduceMean", ["frames", "axis"], ["y"], keepdims=0))  # (1, D)
+    out = (1, FEATURES) if clip_level else (1, "F", FEATURES)
+    graph = helper.make_graph(
+        nodes,
+        "encoder",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, out)],
+        [numpy_helper.from_array(value, name) for name, value in weights.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
