@@ -21,7 +21,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run side by side, one 
 import joblib
 import numpy as np
 
-from auscult.benchmark.stage import Entry, MachineData, run_stage
+from auscult.benchmark.entries import Entry
+from auscult.benchmark.machine import MachineData
+from auscult.benchmark.stage import run_stage
 from auscult.evaluation import evaluate_scores
 from bench.markdown import table, this_machine, write_section
 

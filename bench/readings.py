@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from auscult.benchmark.stage import Entry
+from auscult.benchmark.entries import Entry
 
 
 @dataclass(frozen=True)

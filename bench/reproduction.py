@@ -21,7 +21,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run side by side, one 
 import joblib
 import numpy as np
 
-from auscult.benchmark.stage import MachineData, Stage, run_stage
+from auscult.benchmark.machine import MachineData
+from auscult.benchmark.stage import Stage, run_stage
 from auscult.corpus.simulation import simulate
 from auscult.errors import FitError
 from auscult.files import write_atomically

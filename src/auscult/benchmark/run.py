@@ -2,87 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from auscult.benchmark.differences import Difference, Scored, differences
+from auscult.benchmark.differences import differences
+from auscult.benchmark.entries import Entry, entries
+from auscult.benchmark.machine import MachineData, seconds_of
 from auscult.benchmark.others import read_other_scores
-from auscult.benchmark.stage import Entry, MachineData, entries, run_stage
-from auscult.corpus import Clip, machine_folders
-from auscult.decision import Threshold
+from auscult.benchmark.ranking import Fit, costs, ranking
+from auscult.benchmark.result import BASELINE, BenchResult
+from auscult.benchmark.stage import run_stage
+from auscult.corpus import machine_folders
 from auscult.detectors import Progress
 from auscult.errors import AuscultError, CorpusError, EvaluationError, OptionError
-from auscult.evaluation import (
-    PUBLISHED_MACHINES,
-    Result,
-    evaluate_scores,
-    labels_of,
-    published_results,
-    results_table,
-    write_results,
-    write_submission,
-)
-from auscult.files import write_atomically
+from auscult.evaluation import PUBLISHED_MACHINES, published_results
 from auscult.fitting import versions
 
-BASELINE = "autoencoder:mse"
-SCHEMA = 1
 #: Names of folders that hold the data of 2024; the machines of 2023 and 2025 have the same names.
 _OF_2024 = re.compile(r"dcase[^/\\]*2024", re.IGNORECASE)
-
-
-@dataclass
-class BenchResult:
-    """What came of a benchmark.
-
-    Attributes:
-        output: the results folder.
-        results: a row for each machine, section, system and seed.
-        differences: every system against the autoencoder's MSE.
-        failures: stages that failed, ``{"machine", "detector", "seed", "error"}``; the rest is done.
-        notes: what the reader of the table should know.
-        simulated: the machines that do not exist, by the notes that the simulation left in their folders.
-        score_files: the files under ``scores/`` that belong to these results.
-    """
-
-    output: Path
-    results: list[Result] = field(default_factory=list)
-    differences: list[Difference] = field(default_factory=list)
-    failures: list[dict[str, Any]] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    simulated: list[str] = field(default_factory=list)
-    score_files: list[Path] = field(default_factory=list)
-
-    @property
-    def text(self) -> str:
-        """The table, the differences from the baseline, and what went wrong, for a terminal."""
-        parts = [results_table(self.results).to_text()] if self.results else ["no results\n"]
-        overall = [d for d in self.differences if d.machine is None] or self.differences
-        if overall:
-            parts.append(
-                f"Difference of harmonic mean from {BASELINE}, in points, with 95 % interval over clips:"
-            )
-            width = max(len(d.system) for d in overall) + 2
-            parts += [
-                f"  {d.system:<{width}}{100 * d.difference.value:+7.2f}   "
-                f"[{100 * d.difference.low:+.2f}, {100 * d.difference.high:+.2f}]"
-                for d in overall
-                if d.difference.low is not None and d.difference.high is not None
-            ]
-        parts += self.notes
-        parts += [
-            f"failed: {f['machine']} {f['detector']} seed {f['seed']}: {f['error']}" for f in self.failures
-        ]
-        return "\n".join(parts)
 
 
 def run_bench(
@@ -92,6 +34,7 @@ def run_bench(
     seeds: Sequence[int],
     output: str | os.PathLike[str],
     machines: Sequence[str] | None = None,
+    alone: bool = False,
     score_folders: Mapping[str, str | os.PathLike[str]] | None = None,
     settings: Mapping[str, Any] | None = None,
     channel: int = 0,
@@ -103,191 +46,140 @@ def run_bench(
 
     Args:
         root: a DCASE data root or any folder of machine folders.
-        detectors: names; each stands with all its presets, ``name@preset`` with that alone.
+        detectors: names; each stands with all its presets, ``name@preset`` with that alone, and ``all`` for
+            every detector of the table that can be fitted with these settings.
         seeds: one fit each.
         output: folder for ``results.csv``, ``results.json``, ``scores/<detector>/<score>/seed<k>/`` and
             ``stages/<machine>/<detector>/seed<k>/``.
         machines: only these; default all.
+        alone: gives detectors that learn how machines differ no other machine to learn it from; else they
+            have the training clips of all other machines of the root, also of those not asked for.
         score_folders: name to folder of another system's score files, for the same table.
         settings: options for all detectors that have them.
         progress: told what is being done; stage names are ``machine detector seed``.
 
     Raises:
         CorpusError: no machines, or none of the named ones.
-        OptionError: an unknown detector or setting.
+        OptionError: an unknown detector, a setting that no detector has, or one that a named detector lacks.
     """
     output, settings = Path(output), dict(settings or {})
-    folders = _choose(root, machines)
-    columns = entries(detectors)
-    bench = BenchResult(output)
+    folders = machine_folders(root)
+    wanted = _choose(root, folders, machines)
+    columns, notes = entries(detectors, settings)
+    bench = BenchResult(output, notes=notes)
     output.mkdir(parents=True, exist_ok=True)
-    bench.simulated = [
-        name for name, folder in folders.items() if os.path.isfile(os.path.join(folder, "simulation.json"))
-    ]
+    bench.simulated = [m for m in wanted if os.path.isfile(os.path.join(folders[m], "simulation.json"))]
     if bench.simulated:
-        bench.notes.append(f"Simulated recordings, not of real machines: {', '.join(bench.simulated)}.")
-    scored: dict[str, dict[int, dict[str, Scored]]] = {}
-    jobs, done = len(folders) * len(columns) * len(seeds), 0
-    for name, folder in folders.items():
+        bench.note(f"Simulated recordings, not of real machines: {', '.join(bench.simulated)}.")
+    share = not alone and any(entry.kind.learns_from_others for entry in columns)
+    fleet = _fleet(bench, {name: folders[name] for name in (folders if share else wanted)}, wanted, channel)
+    if share:
+        for machine in fleet:
+            machine.others = [other for other in fleet if other is not machine]
+    fits: dict[str, list[Fit]] = {}
+    jobs = [(m, e, seed) for m in fleet if m.name in wanted for e in columns for seed in seeds]
+    for done, (machine, entry, seed) in enumerate(jobs):
+        if progress:
+            progress(f"{machine.name} {entry.name} seed {seed}", done, len(jobs), {})
         try:
-            machine = MachineData(name, folder, channel)
-        except CorpusError as error:
-            bench.failures.append({"machine": name, "detector": "", "seed": "", "error": str(error)})
-            done += len(columns) * len(seeds)
-            continue
-        for entry in columns:
-            for seed in seeds:
-                if progress:
-                    progress(f"{name} {entry.name} seed {seed}", done, jobs, {})
-                try:
-                    _one(bench, scored, machine, entry, seed, settings, progress)
-                except OptionError:
-                    raise
-                except AuscultError as error:
-                    bench.failures.append(
-                        {"machine": name, "detector": entry.name, "seed": seed, "error": str(error)}
-                    )
-                done += 1
-        for system, scores in (score_folders or {}).items():
-            _other(bench, scored, machine, system, Path(scores))
-    bench.differences = differences(scored, BASELINE)
-    published = set(folders) <= set(PUBLISHED_MACHINES) and bool(_OF_2024.search(os.path.abspath(root)))
+            fits.setdefault(entry.name, []).append(_one(bench, machine, entry, seed, settings, progress))
+        except OptionError:
+            raise
+        except AuscultError as error:
+            bench.failures.append(
+                {"machine": machine.name, "detector": entry.name, "seed": seed, "error": str(error)}
+            )
+        if not share and jobs[done + 1 : done + 2] and jobs[done + 1][0] is not machine:
+            machine.forget()
+    for machine in fleet:
+        for system, scores in (score_folders or {}).items() if machine.name in wanted else ():
+            _other(bench, machine, system, Path(scores))
+    bench.differences = differences(bench.scored, BASELINE)
+    decisive = {f"{e.name}:{e.kind(e.config(settings)).decisive_score}" for e in columns}
+    bench.ranking = ranking(bench.results, bench.differences, decisive | set(score_folders or ()))
+    bench.costs = costs(
+        {name: its for name, its in fits.items() if its}, {entry.name: entry.needs() for entry in columns}
+    )
+    published = set(wanted) <= set(PUBLISHED_MACHINES) and bool(_OF_2024.search(os.path.abspath(root)))
     if published:
-        bench.results += [row for row in published_results() if row.machine in folders]
-        bench.notes.append("The columns 'published …' are Table 2 of the GammaVAE report, not run here.")
-    _drop_stale(bench)
-    _write(bench, columns, seeds, root, settings, published)
+        bench.results += [row for row in published_results() if row.machine in wanted]
+        bench.note("The columns 'published …' are Table 2 of the GammaVAE report, not run here.")
+    bench.write(
+        {
+            "root": os.path.abspath(root),
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "machine": {
+                "cores": os.cpu_count(),
+                "processor": platform.machine(),
+                "system": platform.system(),
+            },
+            "versions": dict(versions()),
+            "detectors": [entry.name for entry in columns],
+            "seeds": list(seeds),
+            "settings": {k: str(v) for k, v in settings.items()},
+            "alone": alone,
+            "published": published,
+        }
+    )
     return bench
 
 
-def _choose(root: str | os.PathLike[str], machines: Sequence[str] | None) -> dict[str, str]:
-    folders = machine_folders(root)
+def _choose(
+    root: str | os.PathLike[str], folders: Mapping[str, str], machines: Sequence[str] | None
+) -> list[str]:
+    """Names of the machines that are asked for."""
     if not folders:
         raise CorpusError(root, "no machine folders (with train/ and test/) in it or below it")
     unknown = [m for m in machines or () if m not in folders]
     if unknown:
         raise CorpusError(root, f"no machine {unknown[0]!r}; there are {', '.join(folders)}")
-    return {m: folders[m] for m in machines} if machines else folders
+    return list(machines or folders)
+
+
+def _fleet(
+    bench: BenchResult, folders: Mapping[str, str], wanted: Sequence[str], channel: int
+) -> list[MachineData]:
+    """The machines that can be opened; those that cannot are failures where they were asked for."""
+
+    def opened() -> Iterator[MachineData]:
+        for name in sorted(folders, key=lambda m: wanted.index(m) if m in wanted else len(wanted)):
+            try:
+                yield MachineData(name, folders[name], channel)
+            except CorpusError as error:
+                if name in wanted:
+                    bench.failures.append({"machine": name, "detector": "", "seed": "", "error": str(error)})
+
+    return list(opened())
 
 
 def _one(
     bench: BenchResult,
-    scored: dict[str, dict[int, dict[str, Scored]]],
     machine: MachineData,
     entry: Entry,
     seed: int,
     settings: Mapping[str, Any],
     progress: Progress | None,
-) -> None:
+) -> Fit:
+    """Does one stage and adds what came of it."""
     folder = bench.output / "stages" / machine.name / entry.name / f"seed{seed}"
-    stage = run_stage(folder, machine, entry, seed, settings, progress)
+    stage = run_stage(folder, machine, entry, seed, entry.settings(settings), progress)
     for error in stage.errors:
-        bench.notes.append(f"{machine.name}: left out {error['path']}: {error['error']}")
-    bench.notes += [f"{machine.name} {entry.name} seed {seed}: {w}" for w in stage.warnings]
+        bench.note(f"{machine.name}: left out {error['path']}: {error['error']}")
+    for warning in stage.warnings:
+        bench.note(f"{machine.name} {entry.name} seed {seed}: {warning}")
     for score, values in stage.scores.items():
         seconds = (stage.fit_seconds, stage.score_seconds)
-        threshold = stage.thresholds[score]
-        _add(bench, scored, machine.name, (entry.name, score, seed), stage.clips, values, threshold, seconds)
+        which = (entry.name, score, seed)
+        bench.add(machine.name, which, stage.clips, values, stage.thresholds[score], seconds)
+    size = (folder / "model.auscult").stat().st_size
+    return Fit(stage.fit_seconds, stage.score_seconds, len(stage.clips), seconds_of(stage.clips), size)
 
 
-def _other(
-    bench: BenchResult,
-    scored: dict[str, dict[int, dict[str, Scored]]],
-    machine: MachineData,
-    system: str,
-    folder: Path,
-) -> None:
+def _other(bench: BenchResult, machine: MachineData, system: str, folder: Path) -> None:
+    """Adds another program's score files."""
     try:
         other = read_other_scores(folder, machine.name, machine.test)
     except EvaluationError as error:
         bench.failures.append({"machine": machine.name, "detector": system, "seed": "", "error": str(error)})
         return
-    _add(bench, scored, machine.name, (system, "", 0), other.clips, other.scores, None, (None, None))
-
-
-def _add(
-    bench: BenchResult,
-    scored: dict[str, dict[int, dict[str, Scored]]],
-    machine: str,
-    which: tuple[str, str, int],
-    clips: Sequence[Clip],
-    scores: np.ndarray,
-    threshold: Threshold | None,
-    seconds: tuple[float | None, float | None],
-) -> None:
-    """Adds one system's scores of one machine: a result and score files for each section."""
-    detector, score, seed = which
-    system = f"{detector}:{score}" if score else detector
-    for section in dict.fromkeys(clip.section for clip in clips):
-        members = np.array([clip.section == section for clip in clips])
-        part, values = [c for c in clips if c.section == section], scores[members]
-        if score:
-            limit = threshold.value if threshold else None
-            bench.score_files += write_submission(
-                bench.output / "scores" / detector / score / f"seed{seed}",
-                machine,
-                section or "00",
-                [os.path.basename(c.path) for c in part],
-                values,
-                None if limit is None else values > limit,
-            )
-        try:
-            metrics = evaluate_scores(part, values, resamples=0).overall
-        except EvaluationError as error:  # no labels, or of one kind alone: the scores are kept all the same
-            note = f"{machine} section {section}: scores but no metrics: {error}"
-            if note not in bench.notes:
-                bench.notes.append(note)
-            continue
-        labels = labels_of(part)
-        by_machine = scored.setdefault(system, {}).setdefault(seed, {})
-        by_machine[machine] = [*by_machine.get(machine, []), (labels, values)]
-        bench.results.append(
-            Result(
-                machine,
-                section or "",
-                detector,
-                score,
-                seed,
-                metrics.auc_source.value if metrics.auc_source else None,
-                metrics.auc_target.value if metrics.auc_target else None,
-                metrics.pauc.value,
-                metrics.harmonic_mean.value,
-                None if seconds[0] is None else round(seconds[0], 3),
-                None if seconds[1] is None else round(seconds[1], 3),
-            )
-        )
-
-
-def _drop_stale(bench: BenchResult) -> None:
-    """Removes score files of an earlier run beside those of this one, which a submission would mix."""
-    for folder in {path.parent for path in bench.score_files}:
-        for path in set(folder.glob("*_test.csv")).difference(bench.score_files):
-            path.unlink()
-
-
-def _write(
-    bench: BenchResult,
-    columns: Sequence[Entry],
-    seeds: Sequence[int],
-    root: str | os.PathLike[str],
-    settings: Mapping[str, Any],
-    published: bool,
-) -> None:
-    write_results(bench.output / "results.csv", bench.results)
-    told = {
-        "schema": SCHEMA,
-        "root": os.path.abspath(root),
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "machine": {"cores": os.cpu_count(), "processor": platform.machine(), "system": platform.system()},
-        "versions": dict(versions()),
-        "detectors": [entry.name for entry in columns],
-        "systems": list(dict.fromkeys(result.column for result in bench.results)),
-        "seeds": list(seeds),
-        "settings": {k: str(v) for k, v in settings.items()},
-        "published": published,
-        "simulated": bench.simulated,
-        "differences": [d.to_json() for d in bench.differences],
-        "failures": bench.failures,
-        "notes": bench.notes,
-    }
-    write_atomically(bench.output / "results.json", json.dumps(told, indent=1).encode())
+    bench.add(machine.name, (system, "", 0), other.clips, other.scores)

@@ -8,94 +8,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from auscult.corpus import Clip, Inspection, Recording, inspect_recordings, open_corpus
+from auscult.benchmark.entries import Entry
+from auscult.benchmark.machine import MachineData, stamps
+from auscult.corpus import Clip, Recording
 from auscult.corpus.inspection import LEFT_OUT
 from auscult.decision import Threshold, gamma_threshold
-from auscult.detectors import Detector, Progress, detector_type
+from auscult.detectors import Detector, Progress
 from auscult.detectors.options import config_to_json, make_config
-from auscult.errors import AudioError, CorpusError, DivergedError, FitError
+from auscult.errors import AudioError, DivergedError, FitError
 from auscult.files import write_atomically
-from auscult.fitting import FITTED_BY_DEFAULT, fit_recordings, usual_rate
+from auscult.fitting import fit_recordings, usual_rate
 
 #: Part of every key: a change of the code that changes numbers raises it, and old stages are done again.
 SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A detector with a preset, as one column of the table: ``gamma_vae``, ``gamma_vae@seed``."""
-
-    detector: str
-    preset: str | None = None
-
-    @property
-    def name(self) -> str:
-        """The detector's name alone for its default preset."""
-        default = FITTED_BY_DEFAULT.get(self.detector)
-        return self.detector if self.preset in (None, default) else f"{self.detector}@{self.preset}"
-
-
-def entries(detectors: Sequence[str]) -> list[Entry]:
-    """Every preset of every named detector; ``gamma_vae@seed`` names one preset alone."""
-    found = []
-    for name in detectors:
-        detector, _, preset = name.partition("@")
-        named = [preset] if preset else list(detector_type(detector).presets)
-        found += [Entry(detector, p) for p in named] or [Entry(detector)]
-    for entry in found:
-        make_config(entry.detector, preset=entry.preset)  # a wrong name is told before hours of work
-    return list(dict.fromkeys(found))
-
-
-@dataclass
-class MachineData:
-    """The clips of one machine, heard once for all its stages."""
-
-    name: str
-    folder: str
-    channel: int = 0
-    train: list[Clip] = field(init=False)
-    test: list[Clip] = field(init=False)
-    _usable: dict[tuple[int, int], Inspection] = field(init=False, default_factory=dict)
-    _heard: dict[int, list[Recording]] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        corpus = open_corpus(self.folder)
-        self.train = list(corpus.where(split="train").for_training())
-        self.test = list(corpus.where(split="test"))
-        if not self.train or not self.test:
-            raise CorpusError(
-                self.folder, f"{len(self.train)} training and {len(self.test)} test clips; a bench needs both"
-            )
-
-    def training(self, sample_rate: int, minimum_samples: int, progress: Progress | None) -> Inspection:
-        """The training recordings that a detector can use, and what is to be said of them all."""
-        wanted = sample_rate, minimum_samples
-        if wanted not in self._usable:
-            heard = [
-                Recording.from_file(c, channel=self.channel, sample_rate=sample_rate) for c in self.train
-            ]
-            self._usable[wanted] = inspect_recordings(
-                heard, minimum_samples=minimum_samples, progress=progress
-            )
-        return self._usable[wanted]
-
-    def testing(self, sample_rate: int) -> list[Recording]:
-        """The test recordings."""
-        if sample_rate not in self._heard:
-            self._heard[sample_rate] = [
-                Recording.from_file(c, channel=self.channel, sample_rate=sample_rate) for c in self.test
-            ]
-        return self._heard[sample_rate]
 
 
 @dataclass(frozen=True)
@@ -106,7 +39,7 @@ class Stage:
         clips: the test clips that could be scored.
         scores: score name to one value a clip.
         thresholds: score name to the baseline's threshold, a gamma fitted to the training clips' scores.
-        fit_seconds, score_seconds: wall time.
+        fit_seconds, score_seconds: wall time, reading of the recordings and their log-mels included.
         errors: test clips that could not be scored, ``{"path", "error"}``.
         warnings: of the fit.
     """
@@ -144,9 +77,15 @@ def run_stage(
     failed = folder / "failed.json"
     if (known := _read_json(failed, key)) is not None:
         raise DivergedError(known["error"])
-    needed = detector_type(entry.detector)(config).minimum_samples()
-    inspection = machine.training(config.front_end.sample_rate, needed, progress)
-    recordings = inspection.usable
+    needed = entry.kind(config).minimum_samples()
+    rate = config.front_end.sample_rate
+    inspection = machine.training(rate, needed, progress)
+    hearing = machine.hear("train", config.front_end, progress)
+    others: list[Recording] = []
+    if entry.kind.learns_from_others:
+        for other in machine.others:
+            others += other.training(rate, needed, progress).usable
+            hearing += other.hear("train", config.front_end, progress)
     started = time.perf_counter()
     try:
         model = fit_recordings(
@@ -154,6 +93,7 @@ def run_stage(
             config,
             replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in LEFT_OUT)),
             calibrate="none",  # the official split: a tenth of the vectors, not of the clips, is kept out
+            others=others,
             channel=machine.channel,
             preset=entry.preset,
             progress=progress,
@@ -161,13 +101,12 @@ def run_stage(
     except DivergedError as error:  # the same seed would diverge again, after as long
         write_atomically(failed, json.dumps({"key": key, "error": str(error)}).encode())
         raise
-    fit_seconds = time.perf_counter() - started
+    fit_seconds = hearing + time.perf_counter() - started
+    hearing = machine.hear("test", config.front_end, progress)
     started = time.perf_counter()
-    heard, scores, errors = _score_all(
-        model.detector, machine.testing(config.front_end.sample_rate), progress
-    )
-    score_seconds = time.perf_counter() - started
-    _, normals, _ = _score_all(model.detector, recordings, None)
+    heard, scores, errors = _score_all(model.detector, machine.testing(rate), progress)
+    score_seconds = hearing + time.perf_counter() - started
+    _, normals, _ = _score_all(model.detector, inspection.usable, None)
     thresholds = {name: _threshold(values) for name, values in normals.items()}
     warnings = model.provenance["warnings"]
     stage = Stage(heard, scores, thresholds, fit_seconds, score_seconds, errors, warnings)
@@ -203,16 +142,11 @@ def _threshold(scores: np.ndarray) -> Threshold:
 
 def _key(entry: Entry, config: Mapping[str, Any], machine: MachineData) -> str:
     """Changes with anything that the stage's result depends on, the device it trains on left out."""
-    stamps = []
-    for clip in [*machine.train, *machine.test]:
-        try:
-            stat = os.stat(clip.path)
-            stamp = [stat.st_size, stat.st_mtime_ns]
-        except OSError:  # a link that leads nowhere is an unreadable clip, told of when it is heard
-            stamp = []
-        stamps.append([os.path.relpath(clip.path, machine.folder), *stamp])
     settings = {k: v for k, v in config.items() if k not in ("device", "score")}
-    told = [SCHEMA, entry.name, settings, machine.channel, stamps]
+    heard = stamps([*machine.train, *machine.test], machine.folder)
+    told = [SCHEMA, entry.name, settings, machine.channel, heard]
+    if entry.kind.learns_from_others:
+        told.append([[other.name, stamps(other.train, other.folder)] for other in machine.others])
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

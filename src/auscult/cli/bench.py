@@ -33,7 +33,8 @@ _MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
     default="autoencoder,gamma_vae",
     show_default=True,
     metavar="NAMES",
-    help="Which detectors, each with all its presets; gamma_vae@seed is one preset alone; all is all.",
+    help="Which detectors, each with all its presets; gamma_vae@seed is one preset alone; all is every "
+    "detector for which nothing is missing.",
 )
 @click.option(
     "--seeds",
@@ -52,6 +53,11 @@ _MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
 )
 @click.option("--machines", metavar="NAMES", help="Some machines only, separated by commas.")
 @click.option(
+    "--alone",
+    is_flag=True,
+    help="Fit each machine without hearing the others, also where a detector could learn from them.",
+)
+@click.option(
     "--scores",
     "others",
     multiple=True,
@@ -68,6 +74,7 @@ def command(
     seeds: str,
     output: str,
     machines: str | None,
+    alone: bool,
     others: tuple[str, ...],
     pairs: tuple[str, ...],
     epochs: int | None,
@@ -78,23 +85,23 @@ def command(
 ) -> int:
     """Fit and score detectors on every machine in ROOT, and compare them in one table.
 
-    ROOT is a DCASE data root, or any folder of machine folders with train/ and test/. Every score of a
-    detector has its own column.
+    ROOT is a DCASE data root, or any folder of machine folders with train/ and test/. The table has the
+    score that decides for each detector, the ranking below it all scores. Settings are for those
+    detectors that have them.
     """
-    wanted = names_from(detectors) or []
     chosen_seeds, other_folders = _seeds(seeds), _other_folders(others)
     settings = settings_from(pairs, epochs=epochs, device=device)
 
     from auscult.benchmark import run_bench
-    from auscult.detectors import DETECTORS
 
     with shown_progress(quiet=quiet) as progress:
         result = run_bench(
             root,
-            detectors=list(DETECTORS) if wanted == ["all"] else wanted,
+            detectors=names_from(detectors) or [],
             seeds=chosen_seeds,
             output=Path(output),
             machines=names_from(machines),
+            alone=alone,
             score_folders=other_folders,
             settings=settings,
             channel=channel,
@@ -108,6 +115,8 @@ def command(
                 "report": page,
                 "results": [vars(row) for row in result.results],
                 "differences": [difference.to_json() for difference in result.differences],
+                "ranking": [system.to_json() for system in result.ranking],
+                "costs": [cost.to_json() for cost in result.costs],
                 "failures": result.failures,
                 "notes": result.notes,
             }

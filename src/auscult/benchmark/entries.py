@@ -1,0 +1,116 @@
+"""The columns of a benchmark: which detectors with which presets, and which settings each of them has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from auscult.detectors import DETECTORS, Config, Detector, detector_type
+from auscult.detectors.options import make_config
+from auscult.errors import MissingExtraError, OptionError
+from auscult.fitting import FITTED_BY_DEFAULT
+from auscult.spectrum import FrontEnd
+
+#: Stands for every detector of the table.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A detector with a preset, as one column of the table: ``gamma_vae``, ``gamma_vae@seed``."""
+
+    detector: str
+    preset: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The detector's name alone for its default preset."""
+        default = FITTED_BY_DEFAULT.get(self.detector)
+        return self.detector if self.preset in (None, default) else f"{self.detector}@{self.preset}"
+
+    @property
+    def kind(self) -> type[Detector]:
+        """The class of the detector."""
+        return detector_type(self.detector)
+
+    def settings(self, wanted: Mapping[str, Any]) -> dict[str, Any]:
+        """Those settings that this detector has; ``score`` only where it has a score of that name."""
+        known = {f.name for f in (*fields(self.kind.config_type), *fields(FrontEnd))} - {"front_end"}
+        return {
+            key: value
+            for key, value in wanted.items()
+            if key in known and (key != "score" or value in self.kind.scores)
+        }
+
+    def config(self, wanted: Mapping[str, Any]) -> Config:
+        """Its configuration with those settings that it has; raises `OptionError` for a wrong value."""
+        return make_config(self.detector, preset=self.preset, settings=self.settings(wanted))
+
+    def needs(self) -> list[str]:
+        """What it takes to fit it besides recordings of one machine, in words."""
+        kind = self.kind
+        return [
+            *([f"auscult[{kind.extra}]"] if kind.extra else []),
+            *(f"{option}=…" for option in kind.required_options),
+            *(["other machines (if there are any)"] if kind.learns_from_others else []),
+        ]
+
+
+def entries(detectors: Sequence[str], settings: Mapping[str, Any]) -> tuple[list[Entry], list[str]]:
+    """Every preset of every named detector; ``gamma_vae@seed`` names one preset alone, ``all`` names all.
+
+    Args:
+        detectors: their names.
+        settings: options for those that have them.
+
+    Returns:
+        The entries, and what was left out of ``all`` for want of something that the user must bring.
+
+    Raises:
+        OptionError: an unknown detector or preset, a setting that none of them has, or a named detector
+            without an option that it requires. Told here, before hours of work.
+    """
+    found: list[Entry] = []
+    notes: list[str] = []
+    for name in detectors:
+        if name == ALL:
+            for each in DETECTORS:
+                lack = _lack(each, settings)
+                if lack is None:
+                    found += _presets(each)
+                else:
+                    notes.append(f"{each} is left out: {lack}.")
+            continue
+        detector, _, preset = name.partition("@")
+        for option in _missing(detector, settings):
+            raise OptionError(f"{detector} needs the option {option}: give it by --set {option}=…")
+        found += [Entry(detector, preset)] if preset else _presets(detector)
+    found = list(dict.fromkeys(found))
+    for entry in found:
+        entry.config(settings)
+    for key, value in settings.items():
+        if not any(key in entry.settings(settings) for entry in found):
+            names = ", ".join(dict.fromkeys(entry.detector for entry in found))
+            what = f"score {value!r}" if key == "score" else f"option {key!r}"
+            raise OptionError(f"no {what} in any of: {names}")
+    return found, notes
+
+
+def _presets(detector: str) -> list[Entry]:
+    return [Entry(detector, preset) for preset in detector_type(detector).presets] or [Entry(detector)]
+
+
+def _missing(detector: str, settings: Mapping[str, Any]) -> list[str]:
+    return [option for option in detector_type(detector).required_options if not settings.get(option)]
+
+
+def _lack(detector: str, settings: Mapping[str, Any]) -> str | None:
+    """What a detector cannot be fitted without and does not have, in words."""
+    if missing := _missing(detector, settings):
+        return f"it needs --set {missing[0]}=…"
+    try:
+        detector_type(detector).check_can_fit()
+    except MissingExtraError as error:
+        return str(error)
+    return None
