@@ -12,6 +12,8 @@ DETECTORS = {
     "autoencoder": ("auscult.detectors.autoencoder", "Autoencoder"),
     "gamma_vae": ("auscult.detectors.gamma_vae", "GammaVAE"),
     "embedding_memory": ("auscult.detectors.embedding_memory", "EmbeddingMemory"),
+    "pooled_gaussian": ("auscult.detectors.pooled_gaussian", "PooledGaussian"),
+    "spectral_memory": ("auscult.detectors.spectral_memory", "SpectralMemory"),
 }
 
 
