@@ -38,8 +38,12 @@ class Ledger(Detector):
 
     def score(self, recording, *, explain=False):
         judged.append((recording.clip.path, self))
-        level = float(recording.log_mel(self.config.front_end).mean())
-        return Evidence({"level": level, "negative": -level})
+        frames = recording.log_mel(self.config.front_end)
+        level = float(frames.mean())
+        if not explain:
+            return Evidence({"level": level, "negative": -level})
+        explained.append((recording.clip.path, frames))
+        return Evidence({"level": level, "negative": -level}, {"level": frames, "negative": -frames})
 
     def expected_shapes(self):
         return {"mean": (self.config.front_end.n_mels,)}
@@ -47,6 +51,7 @@ class Ledger(Detector):
 
 fitted: list[Ledger] = []
 judged: list[tuple[str, Ledger]] = []
+explained: list[tuple[str, np.ndarray]] = []
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +63,7 @@ def _ledger_in_the_table(monkeypatch):
     monkeypatch.setitem(DETECTORS, "ledger", ("ledger_detector", "Ledger"))
     fitted.clear()
     judged.clear()
+    explained.clear()
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +104,34 @@ def test_calibration_scores_stand_beside_their_domains(files):
     ]
     assert model.calibration.scores.keys() == {"level", "negative"}
     np.testing.assert_array_equal(model.calibration.scores["level"], -model.calibration.scores["negative"])
+
+
+@pytest.mark.parametrize("calibrate", ["crossfit", "holdout", "none"])
+def test_maps_of_normals_make_a_profile_of_every_score(files, calibrate):
+    model = fit(files, calibrate=calibrate)
+    wanted = {path for path, _ in judged}
+    assert {path for path, _ in explained} == (wanted if calibrate != "none" else {c.path for c in files})
+    frames = np.concatenate([frames for _, frames in explained])
+    level, negative = model.profiles["level"], model.profiles["negative"]
+    np.testing.assert_allclose(level.centre, frames.mean(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(level.spread, frames.std(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(negative.centre, -level.centre)
+    assert model.profiles.keys() == {"level", "negative"}
+
+
+def test_of_many_recordings_some_of_each_domain_are_explained(files, monkeypatch):
+    monkeypatch.setattr(fitting, "PROFILED", 8)
+    model = fit(files, calibrate="crossfit")
+    assert len(judged) == len(model.calibration) == 40
+    domain = {c.path: c.domain for c in files}
+    assert Counter(domain[path] for path, _ in explained) == {"source": 6, "target": 2}
+
+
+def test_the_model_knows_the_recordings_that_it_was_given(files):
+    for calibrate in ("crossfit", "holdout", "none"):
+        model = fit(files, calibrate=calibrate)
+        assert list(model.normals.paths) == [c.path for c in files]
+        assert model.normals.vectors.shape == (40, 2 * model.detector.config.front_end.n_mels)
 
 
 def test_holdout_keeps_a_tenth_of_each_domain(files):

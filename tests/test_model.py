@@ -96,8 +96,29 @@ def test_another_rate_is_resampled_and_said(model, machine_sound):
 
 def test_explain(model, machine_sound):
     verdict = model.score(machine_sound(0, broken=True), RATE, explain=True)
+    assert verdict.points
     assert verdict.map.shape == (1 + RATE // 256, 16)
+    calm = model.score(machine_sound(0), RATE, explain=True)
+    assert abs(calm.map.mean()) < 0.5
+    assert verdict.map.max() > 4 * calm.map.max()
+    assert np.mean(calm.map > 2) < 0.05, "standard deviations of normal running"
+    assert not model.score(machine_sound(0), RATE).points
+
+
+def test_explain_without_profiles_shows_what_each_bin_added(model, machine_sound):
+    bare = Model(model.detector, model.calibration)
+    verdict = bare.score(machine_sound(0, broken=True), RATE, explain=True)
+    assert not verdict.points
     assert verdict.map.mean() * 16 == pytest.approx(verdict.score, rel=0.1)
+    assert verdict.nearest is None
+
+
+def test_the_nearest_normal_can_be_listened_to(model, folder):
+    files = [str(folder / f"train/{i:02}.wav") for i in range(24)]
+    (broken,) = model.score_clips([Clip(str(folder / "test/anomaly/0.wav"))])
+    assert broken.nearest in files
+    (itself,) = model.score_clips([Clip(files[3])])
+    assert itself.nearest in set(files) - {files[3]}
 
 
 def test_samples_of_any_number_type(model, machine_sound):

@@ -17,7 +17,9 @@ from safetensors.numpy import load, save
 from auscult import model_file
 from auscult.corpus import Recording
 from auscult.detectors.autoencoder import Autoencoder
+from auscult.detectors.maps import MapProfile
 from auscult.detectors.options import make_config
+from auscult.detectors.pooled.gallery import Gallery
 from auscult.errors import ModelFileError
 from auscult.model import Calibration, Model
 from auscult.model_file import load_model, read_header_and_arrays, save_model
@@ -37,7 +39,9 @@ def model(machine_sound) -> Model:
     scores = {name: np.arange(3.0) + i for i, name in enumerate(detector.scores)}
     calibration = Calibration("crossfit", scores, ["source", None, "target"])
     provenance = {"clips": 3, "warnings": ["few – of 3"], "versions": {"auscult": "0.1.0"}}
-    return Model(detector, calibration, channel=1, provenance=provenance)
+    profiles = {name: MapProfile(np.arange(4.0) + i, np.ones(4)) for i, name in enumerate(detector.scores)}
+    normals = Gallery(("a – 1.wav", "b.wav"), np.arange(16, dtype=np.float32).reshape(2, 8))
+    return Model(detector, calibration, profiles=profiles, normals=normals, channel=1, provenance=provenance)
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +69,14 @@ def same(one: Model, other: Model) -> bool:
         and list(one.calibration.domains) == list(other.calibration.domains)
         and equal(one.detector.arrays, other.detector.arrays)
         and equal(one.calibration.scores, other.calibration.scores)
+        and equal(profiles_of(one), profiles_of(other))
+        and one.normals.paths == other.normals.paths
+        and equal({"vectors": one.normals.vectors}, {"vectors": other.normals.vectors})
     )
+
+
+def profiles_of(model: Model) -> dict[str, np.ndarray]:
+    return {name: profile.to_array() for name, profile in model.profiles.items()}
 
 
 def equal(one, other) -> bool:
@@ -88,6 +99,27 @@ def test_round_trip(model, path, machine_sound):
     assert again.threshold().needed == model.threshold().needed == 16
     sound = machine_sound(9)
     assert again.score(sound, RATE).scores == model.score(sound, RATE).scores
+    one, other = (m.score(sound, RATE, explain=True) for m in (model, again))
+    assert np.array_equal(one.map, other.map)
+    assert one.nearest == other.nearest == "a – 1.wav"
+
+
+def test_a_file_of_before_there_were_explanations_loads(model, path, machine_sound):
+    def older(header, arrays):
+        del header["normals"], arrays["normals/vectors"]
+        for name in model.profiles:
+            del arrays[f"profile/{name}"]
+
+    rewrite(path, older)
+    again = load_model(path)
+    verdict = again.score(machine_sound(9), RATE, explain=True)
+    assert (again.profiles, verdict.points, verdict.nearest) == ({}, False, None)
+    assert verdict.scores == model.score(machine_sound(9), RATE).scores
+
+
+def test_a_model_that_knows_no_recordings_comes_back(model, tmp_path):
+    Model(model.detector).save(str(tmp_path / "bare"))
+    assert same(load_model(tmp_path / "bare"), Model(model.detector))
 
 
 def test_saving_again_gives_the_same_bytes(data, path, tmp_path):
@@ -197,6 +229,12 @@ def spoil_array(name, change):
         (spoil_array("detector/precision_target", lambda x: x * np.nan), "not finite"),
         (spoil_array("calibration/mse", lambda x: x * np.inf), "not finite"),
         (spoil_array("calibration/mahalanobis", lambda x: x[:1]), "calibration/mahalanobis is"),
+        (spoil_array("profile/mse", lambda x: x[:1]), "profile/mse is"),
+        (spoil_array("normals/vectors", lambda x: x[:1]), "normals/vectors is"),
+        (lambda h, a: h.update(normals=["a.wav"]), "normals/vectors is"),
+        (lambda h, a: h.update(normals=3), "header"),
+        (lambda h, a: h.pop("normals"), "holds arrays"),
+        (lambda h, a: a.pop("normals/vectors"), "holds arrays"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:invalid value")
@@ -232,7 +270,7 @@ def test_a_killed_write_leaves_the_old_file(model, path, monkeypatch):
     assert path.read_bytes() == before
 
 
-def test_no_pickle(data, path):
+def test_no_pickle(model, data, path):
     with (
         mock.patch.object(pickle, "loads", side_effect=AssertionError),
         mock.patch.object(pickle, "load", side_effect=AssertionError),
@@ -243,6 +281,8 @@ def test_no_pickle(data, path):
         *("detector/residual_means", "detector/residual_precision", "detector/residual_counts"),
         *("calibration/mse", "calibration/mahalanobis", "calibration/mahalanobis_frames"),
         "calibration/residual_gaussian",
+        *(f"profile/{name}" for name in model.detector.scores),
+        "normals/vectors",
     }
     sources = Path(model_file.__file__).parent.rglob("*.py")
     offenders = [s.name for s in sources if "import pickle" in s.read_text(encoding="utf-8")]

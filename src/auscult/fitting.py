@@ -15,7 +15,9 @@ import numpy as np
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import LEFT_OUT, Inspection, inspect_recordings
 from auscult.detectors import Config, Detector, Progress, detector_type
+from auscult.detectors.maps import MapProfile
 from auscult.detectors.options import make_config
+from auscult.detectors.pooled.gallery import Gallery
 from auscult.errors import AudioError, FitError, OptionError
 from auscult.model import Calibration, Model
 from auscult.sound import audio_info
@@ -26,6 +28,8 @@ FOLDS = 5
 CROSSFIT_BELOW = 400
 #: So many clips with the same attributes, on average, may be cuts of one recording.
 CUTS = 3
+#: Recordings whose maps tell what normal maps look like; more would change little and cost time.
+PROFILED = 100
 DEFAULT_DETECTOR = "gamma_vae"
 #: The preset that a detector takes when none is named.
 FITTED_BY_DEFAULT = {"gamma_vae": "exact"}
@@ -66,9 +70,11 @@ def fit(
         raise OptionError(f"calibrate={calibrate!r}: choose one of {', '.join(CALIBRATIONS)}")
     clips = list(clips)
     others = list(others)
-    _refuse_what_is_not_normal(clips)
+    refuse_anomalies(clips)
+    _refuse_test_clips(clips)
     if others:
-        _refuse_what_is_not_normal(others)
+        refuse_anomalies(others)
+        _refuse_test_clips(others)
     if calibrate != "none" and "validation" in settings:
         raise OptionError(
             "validation keeps vectors out of training for the log alone, and calibrating keeps out whole "
@@ -121,7 +127,7 @@ def fit_recordings(
     started = time.perf_counter()
     if calibrate == "auto":
         calibrate = "crossfit" if len(recordings) < CROSSFIT_BELOW else "holdout"
-    fitted, calibration = _fit_and_calibrate(
+    fitted, calibration, profiles = _fit_and_calibrate(
         detector, config, recordings, calibrate=calibrate, others=others, progress=progress
     )
     provenance = {
@@ -133,14 +139,21 @@ def fit_recordings(
         "preset": preset,
         "warnings": [
             *(f.message for f in inspection.findings),
-            *(_hint_of_cuts(recordings) if calibrate == "crossfit" else ()),
+            *(hint_of_cuts(recordings) if calibrate == "crossfit" else ()),
             *fitted.facts.get("warnings", []),
         ],
         "fit_seconds": round(time.perf_counter() - started, 3),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": versions(),
     }
-    return Model(fitted, calibration, channel=channel, provenance=provenance)
+    return Model(
+        fitted,
+        calibration,
+        profiles=profiles,
+        normals=Gallery.of(recordings, config.front_end),
+        channel=channel,
+        provenance=provenance,
+    )
 
 
 def _fit_and_calibrate(
@@ -151,13 +164,15 @@ def _fit_and_calibrate(
     calibrate: str,
     others: Sequence[Recording] = (),
     progress: Progress | None = None,
-) -> tuple[Detector, Calibration]:
-    """Fits a detector on recordings known to be usable, and scores normals that it was not fitted on."""
+) -> tuple[Detector, Calibration, dict[str, MapProfile]]:
+    """Fits a detector on recordings known to be usable, scores normals that it was not fitted on, and looks
+    at the maps of some of them; where all were learnt from, those maps alone are looked at."""
     kind = detector_type(detector)
     if calibrate == "none":
         alone = kind(config)
         kind.fit_fleet([alone], [recordings], others=others, progress=progress)
-        return alone, Calibration()
+        _, profiles = _judge([(alone, recordings[i]) for i in _spread(recordings)], progress)
+        return alone, Calibration(), profiles
     config = kind.learning_from_all(config)
     folds = folds_of(recordings, FOLDS if calibrate == "crossfit" else 10, config.seed)
     if max(folds) < 1:
@@ -173,16 +188,36 @@ def _fit_and_calibrate(
         kind.fit_fleet([final], [learnt], others=others, progress=progress)
         judges = [final]
     judged = [(judges[f], r) for f, r in zip(folds, recordings, strict=True) if f < len(judges)]
-    evidence = []
-    for judge, recording in judged:
-        evidence.append(judge.score(recording).scores)
-        if progress:
-            progress("calibrate", len(evidence), len(judged), {})
+    evidence, profiles = _judge(judged, progress)
     scores = {name: np.array([e[name] for e in evidence]) for name in kind.scores}
-    return final, Calibration(calibrate, scores, [r.clip.domain for _, r in judged])
+    return final, Calibration(calibrate, scores, [r.clip.domain for _, r in judged]), profiles
 
 
-def _hint_of_cuts(recordings: Sequence[Recording]) -> Iterator[str]:
+def _judge(
+    judged: Sequence[tuple[Detector, Recording]], progress: Progress | None
+) -> tuple[list[Mapping[str, float]], dict[str, MapProfile]]:
+    """The scores of each recording by its judge, and for every score the profile of some of their maps."""
+    explained = set(_spread([recording for _, recording in judged]))
+    scores: list[Mapping[str, float]] = []
+    profiles: dict[str, list[MapProfile]] = {}
+    for i, (judge, recording) in enumerate(judged):
+        evidence = judge.score(recording, explain=i in explained)
+        scores.append(evidence.scores)
+        for name, map in evidence.maps.items():
+            profiles.setdefault(name, []).append(MapProfile.fit([map]))
+        if progress:
+            progress("calibrate", i + 1, len(judged), {})
+    return scores, {name: MapProfile.together(parts) for name, parts in profiles.items()}
+
+
+def _spread(recordings: Sequence[Recording]) -> list[int]:
+    """At most `PROFILED` of the recordings, as many of each domain as its share is, spread over all."""
+    order = sorted(range(len(recordings)), key=lambda i: recordings[i].clip.domain or "")
+    places = np.linspace(0, len(order) - 1, min(PROFILED, len(order))).round().astype(int)
+    return [order[place] for place in places]
+
+
+def hint_of_cuts(recordings: Sequence[Recording]) -> Iterator[str]:
     """Says so where clips may be cuts of a few longer recordings, which by-clip folds would tear apart."""
     clips = [r.clip for r in recordings if r.clip.attributes and r.clip.recording is None]
     groups = Counter(tuple(sorted(clip.attributes.items())) for clip in clips)
@@ -195,7 +230,8 @@ def _hint_of_cuts(recordings: Sequence[Recording]) -> Iterator[str]:
         )
 
 
-def _refuse_what_is_not_normal(clips: Sequence[Clip]) -> None:
+def refuse_anomalies(clips: Sequence[Clip]) -> None:
+    """Raises `FitError` where there are no clips, or anomalies among them."""
     if not clips:
         raise FitError("nothing to learn from: there are no recordings")
     odd = [c.path for c in clips if c.condition == "anomaly"]
@@ -204,6 +240,9 @@ def _refuse_what_is_not_normal(clips: Sequence[Clip]) -> None:
             f"{len(odd)} of {len(clips)} recordings are labelled as anomalies ({odd[0]}): fit learns from "
             "normal running alone"
         )
+
+
+def _refuse_test_clips(clips: Sequence[Clip]) -> None:
     kept = [c.path for c in clips if c.split == "test"]
     if kept:
         raise FitError(

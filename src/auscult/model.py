@@ -12,6 +12,8 @@ import numpy as np
 from auscult.corpus import Clip, Recording
 from auscult.decision import Threshold, conformal_threshold
 from auscult.detectors import Detector
+from auscult.detectors.maps import MapProfile
+from auscult.detectors.pooled.gallery import Gallery
 from auscult.errors import (
     AudioError,
     EmptyAudio,
@@ -56,7 +58,12 @@ class Score:
         anomalous: score > threshold; ``None`` without a threshold.
         warnings: what the user should know of this verdict.
         scores: every score of the detector.
-        map: (T, n_mels) how much each time-frequency bin added, if asked for.
+        nearest: path of the normal recording, of those that the model was given, most like this one;
+            ``None`` where the model knows none.
+        map: (T, n_mels) where the score comes from, if asked for. Where ``points``, by how many standard
+            deviations of normal running each time-frequency bin is above what is usual; else how much
+            it added to the score.
+        points: whether the map is measured against normal running, which takes a model with profiles.
     """
 
     path: str
@@ -65,24 +72,39 @@ class Score:
     anomalous: bool | None
     warnings: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
+    nearest: str | None = None
     map: np.ndarray | None = None
+    points: bool = False
 
 
 class Model:
-    """A fitted detector with its calibration."""
+    """A fitted detector with its calibration, and what is needed to show why.
+
+    Args:
+        detector: fitted.
+        calibration: what normal clips score; without it there is no verdict.
+        profiles: score name to what its maps look like on normal recordings.
+        normals: the recordings that the model was given, to name the nearest; empty by default.
+        channel: the channel of files with several.
+        provenance: fitted on what, by which versions, with which warnings.
+    """
 
     def __init__(
         self,
         detector: Detector,
         calibration: Calibration | None = None,
         *,
+        profiles: Mapping[str, MapProfile] | None = None,
+        normals: Gallery | None = None,
         channel: int = 0,
         provenance: Mapping[str, Any] | None = None,
     ) -> None:
         self.detector = detector
         self.calibration = calibration or Calibration()
+        self.profiles = dict(profiles or {})
+        self.normals = normals or Gallery.of([], detector.config.front_end)
         self.channel = channel
-        self.provenance = dict(provenance or {})  # fitted on what, by which versions, warnings
+        self.provenance = dict(provenance or {})
 
     def __repr__(self) -> str:
         return (
@@ -169,6 +191,10 @@ class Model:
         warnings = (*waveform.notes, *self._doubts(waveform))
         if threshold.warning:
             warnings = (*warnings, threshold.warning)
+        profile = self.profiles.get(name)
+        map = evidence.maps[name] if explain else None
+        if map is not None and profile is not None:
+            map = profile.pointing(map)
         return Score(
             path=recording.clip.path,
             score=value,
@@ -176,7 +202,9 @@ class Model:
             anomalous=threshold.is_anomalous(value),
             warnings=warnings,
             scores=dict(evidence.scores),
-            map=evidence.maps[name] if explain else None,
+            nearest=self.normals.nearest(heard, self.detector.config.front_end),
+            map=map,
+            points=map is not None and profile is not None,
         )
 
     def _doubts(self, waveform: Waveform) -> Iterator[str]:

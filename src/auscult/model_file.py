@@ -1,8 +1,10 @@
 """The model file: safetensors with a JSON header, written whole or not at all, checked when read.
 
-Arrays are the detector's under ``detector/…`` (a network as its ONNX bytes) and the calibration scores under
-``calibration/…``. The header holds the schema version, the detector's name, configuration and facts, the
-channel, where it came from, and a digest of header and arrays. ``docs/model-file.md`` describes it.
+Arrays are the detector's under ``detector/…`` (a network as its ONNX bytes), the calibration scores under
+``calibration/…``, what normal maps look like under ``profile/…``, and ``normals/vectors`` of the recordings
+that the model was given. The header holds the schema version, the detector's name, configuration and facts,
+the paths of those recordings, the channel, where it came from, and a digest of header and arrays.
+``docs/model-file.md`` describes it.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from auscult.detectors import detector_type
+from auscult.detectors.maps import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json
+from auscult.detectors.pooled.gallery import Gallery
 from auscult.errors import ModelFileError, OptionError
 from auscult.files import write_atomically
 from auscult.model import Calibration, Model
@@ -35,12 +39,15 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
 
     arrays = {f"detector/{k}": np.ascontiguousarray(v) for k, v in model.detector.arrays.items()}
     arrays |= {f"calibration/{k}": np.asarray(v, np.float64) for k, v in model.calibration.scores.items()}
+    arrays |= {f"profile/{name}": profile.to_array() for name, profile in model.profiles.items()}
+    arrays["normals/vectors"] = np.ascontiguousarray(model.normals.vectors)
     header = {
         "schema": SCHEMA,
         "detector": model.detector.name,
         "config": config_to_json(model.detector.config),
         "facts": model.detector.facts,
         "calibration": {"how": model.calibration.how, "domains": list(model.calibration.domains)},
+        "normals": list(model.normals.paths),
         "channel": model.channel,
         "provenance": model.provenance,
     }
@@ -63,9 +70,13 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         detector = kind(config_from_json(header["detector"], header["config"]))
         detector.facts = header["facts"]
         detector.arrays = _part(arrays, "detector/")
-        domains = header["calibration"]["domains"]
+        domains = list(header["calibration"]["domains"])
         calibration = Calibration(header["calibration"]["how"], _part(arrays, "calibration/"), domains)
-        model = Model(detector, calibration, channel=header["channel"], provenance=header["provenance"])
+        profiles = _part(arrays, "profile/")
+        bands = detector.config.front_end.n_mels
+        none = np.empty((0, 2 * bands), np.float32)
+        normals = Gallery(tuple(header.get("normals", ())), arrays.get("normals/vectors", none))
+        channel, provenance = header["channel"], header["provenance"]
         shapes: dict[str, Any] = dict(detector.expected_shapes())
     except OptionError as error:
         raise ModelFileError(path, f"its settings are not of this version of auscult: {error}") from error
@@ -73,6 +84,9 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise ModelFileError(path, f"damaged: its header lacks or garbles {error}") from error
     shapes = {f"detector/{name}": shape for name, shape in shapes.items()}
     shapes |= {f"calibration/{name}": (len(domains),) for name in calibration.scores}
+    shapes |= {f"profile/{name}": (2, bands) for name in profiles}
+    if "normals" in header:  # models of before there were explanations have neither these nor profiles
+        shapes["normals/vectors"] = (len(normals.paths), 2 * bands)
     if set(shapes) != set(arrays):
         raise ModelFileError(path, f"damaged: holds arrays {sorted(arrays)}, not {sorted(shapes)}")
     for name, array in arrays.items():
@@ -83,7 +97,14 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             raise ModelFileError(path, f"damaged: array {name} is {array.shape}, not {shapes[name]}")
         if not np.all(np.isfinite(array)):
             raise ModelFileError(path, f"damaged: array {name} holds numbers that are not finite")
-    return model
+    return Model(
+        detector,
+        calibration,
+        profiles={name: MapProfile.from_array(array) for name, array in profiles.items()},
+        normals=normals,
+        channel=channel,
+        provenance=provenance,
+    )
 
 
 def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

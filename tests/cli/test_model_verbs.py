@@ -13,11 +13,14 @@ from auscult import evaluate, load, open_corpus
 METRIC = {"value", "low", "high"}
 
 
-def test_explain_says_where_the_score_comes_from(run, model, faulty_clip):
+def test_explain_says_where_the_score_comes_from(run, model, machine, faulty_clip):
     result = run("explain", model, faulty_clip, "--json")
     assert result.exit_code == 0
     told = json.loads(result.stdout)
-    assert list(told) == ["path", "score", "threshold", "anomalous", "warnings", "regions", "picture"]
+    assert list(told) == [
+        "path", "score", "threshold", "anomalous", "nearest", "warnings", "regions", "picture",
+    ]  # fmt: skip
+    assert told["nearest"] in {str(path) for path in (machine / "train").glob("*.wav")}
     assert told["anomalous"] is True
     assert told["picture"] is None
     regions = told["regions"]
@@ -37,6 +40,28 @@ def test_explain_draws_a_picture(run, model, faulty_clip, tmp_path):
     assert "verdict    ANOMALY" in result.stdout
     assert " kHz: " in result.stdout
     assert str(picture) in result.stdout
+
+
+def test_explain_names_the_nearest_normal_and_says_if_it_is_gone(run, model, machine, faulty_clip, tmp_path):
+    nearest = json.loads(run("explain", model, faulty_clip, "--json").stdout)["nearest"]
+    assert f"nearest    {nearest}\n" in run("explain", model, faulty_clip).stdout
+    away = tmp_path / "away.wav"
+    shutil.move(nearest, away)
+    try:
+        picture = tmp_path / "why.png"
+        result = run("explain", model, faulty_clip, "-o", picture)
+        assert result.exit_code == 0
+        assert f"{nearest} (no longer there)" in result.stdout
+        gone = picture.stat().st_size
+        with open(nearest, "wb") as file:
+            file.write(b"no sound")
+        result = run("explain", model, faulty_clip, "-o", picture)
+        assert result.exit_code == 0
+        assert "the picture lacks the nearest normal recording" in result.stderr
+    finally:
+        shutil.move(away, nearest)
+    run("explain", model, faulty_clip, "-o", picture)
+    assert picture.stat().st_size > 1.2 * gone, "with the nearest there is one spectrogram more"
 
 
 def test_explain_of_what_cannot_be_heard_is_1(run, model, broken_file, tmp_path):

@@ -27,7 +27,7 @@ def test_json_has_exactly_the_promised_keys_in_order(run, model, normal_clip, fa
     found = rows(result)
     assert [row["path"] for row in found] == [str(faulty_clip), str(normal_clip)]
     for row in found:
-        assert list(row) == ["path", "score", "threshold", "anomalous", "warnings"]
+        assert list(row) == ["path", "score", "threshold", "anomalous", "nearest", "warnings"]
         assert row["anomalous"] is (row["score"] > row["threshold"])
         assert row["warnings"] == []
     assert [row["anomalous"] for row in found] == [True, False]
@@ -194,7 +194,7 @@ def test_windows_have_a_row_each(run, model, machine_sound, tmp_path):
     soundfile.write(long, samples, RATE)
     found = rows(run("score", model, long, "--window", "1", "--json"))
     assert [list(row) for row in found] == [
-        ["path", "start", "end", "score", "threshold", "anomalous", "warnings"]
+        ["path", "start", "end", "score", "threshold", "anomalous", "nearest", "warnings"]
     ] * 5
     assert [(row["start"], row["end"]) for row in found] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 4.6)]
     assert [row["anomalous"] for row in found][:4] == [False, False, False, True]
@@ -247,7 +247,7 @@ def test_csv_reads_back(run, model, normal_clip, broken_file):
     result = run("score", model, normal_clip, broken_file, "--csv")
     assert result.exit_code == 4
     good, bad = csv.DictReader(io.StringIO(result.stdout))
-    assert list(good) == ["path", "score", "threshold", "anomalous", "warnings", "error"]
+    assert list(good) == ["path", "score", "threshold", "anomalous", "nearest", "warnings", "error"]
     assert good["anomalous"] == "false"
     assert float(good["score"]) == rows(run("score", model, normal_clip, "--json"))[0]["score"]
     assert (bad["path"], bad["score"]) == (str(broken_file), "")

@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from auscult.spectrum import FrontEnd, log_mel
 
 pytest.importorskip("matplotlib")
 FRONT_END = FrontEnd()
-SCORE = Score("clip.wav", 12.34, 10.0, True)
+SCORE = Score("clip.wav", 12.34, 10.0, True, nearest="train/7.wav")
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,8 @@ def drawn(monkeypatch):
 
 
 def draw(path_out, frames, **changes):
-    options = {"map": np.abs(frames) ** 2, "front_end": FRONT_END, "score": SCORE, "title": "clip.wav"}
+    score = replace(SCORE, map=changes.pop("map", np.abs(frames) ** 2), points=changes.pop("points", False))
+    options = {"front_end": FRONT_END, "score": score, "title": "clip.wav"}
     draw_explanation(path_out, frames=frames, **{**options, **changes})
 
 
@@ -97,6 +99,42 @@ def test_a_map_with_negative_values_gets_colours_on_both_sides_of_zero(tmp_path,
     assert low == -high < 0
 
 
+def test_a_map_that_points_is_dark_where_running_is_normal(tmp_path, frames, drawn):
+    map = np.random.default_rng(1).normal(0, 0.4, frames.shape).astype(np.float32)
+    draw(tmp_path / "calm.png", frames, map=map, points=True)
+    map[20:30, 40:44] = 9.0
+    draw(tmp_path / "odd.png", frames, map=map, points=True)
+    (calm, odd) = (figure.axes[1].images[0].get_clim() for figure in drawn)
+    assert calm == (0.0, 4.0), "less than usual is no find, and four deviations are the least that is bright"
+    assert odd[1] > 6
+    labels = {axes.get_ylabel() for axes in drawn[0].axes}
+    assert "above usual [std. dev.]" in labels
+    assert "added to the score" not in labels
+    assert len(drawn[1].axes[0].patches) == 1, "one region stands out"
+    assert not drawn[0].axes[0].patches, "and where all is usual, none does"
+
+
+def test_the_nearest_normal_stands_beside_in_the_same_colours(tmp_path, frames, drawn):
+    draw(tmp_path / "why.png", frames)
+    draw(tmp_path / "both.png", frames, nearest=frames[:40] - 6)
+    alone, both = drawn
+    assert [len(figure.axes[0].get_figure().axes) for figure in drawn] == [7, 9]
+    titled = {axes.get_title(loc="left"): axes for axes in both.axes}
+    beside = titled["Nearest normal: train/7.wav"]
+    assert np.array_equal(beside.images[0].get_array(), (frames[:40] - 6).T)
+    assert beside.images[0].get_clim() == titled["Spectrogram"].images[0].get_clim()
+    assert beside.get_xlim() == pytest.approx((0, (len(frames) - 0.5) * 512 / 16000))
+    assert not any("Nearest" in axes.get_title(loc="left") for axes in alone.axes)
+
+
+def test_a_long_path_is_shortened_in_the_middle():
+    path = "/".join(["folder"] * 40) + "/the_file.wav"
+    short = pictures._shortened(f"Nearest normal: {path}")
+    assert len(short) == pictures._LETTERS
+    assert short.startswith("Nearest normal: ")
+    assert short.endswith("/the_file.wav")
+
+
 def test_digital_silence_does_not_take_all_the_colours(tmp_path, frames, drawn):
     frames = frames.copy()
     frames[:30] = -156.5
@@ -128,6 +166,8 @@ def test_frames_and_map_must_fit(tmp_path, frames):
         draw(tmp_path / "why.png", frames, map=np.ones((3, 128)))
     with pytest.raises(OptionError, match="128"):
         draw(tmp_path / "why.png", frames, map=np.ones((3, 5)))
+    with pytest.raises(OptionError, match="explain=True"):
+        draw(tmp_path / "why.png", frames, map=None)
 
 
 def test_an_unknown_format_or_folder_is_named(tmp_path, frames):
@@ -151,8 +191,8 @@ def test_importing_does_not_load_matplotlib_and_drawing_does_not_load_pyplot(tmp
         "from auscult.spectrum import FrontEnd\n"
         "assert 'matplotlib' not in sys.modules and 'scipy' not in sys.modules\n"
         "x = np.ones((5, 128), np.float32)\n"
-        f"draw_explanation({str(tmp_path / 'x.png')!r}, frames=x, map=x, front_end=FrontEnd(),\n"
-        "                 score=Score('c', 1.0, None, None), title='c')\n"
+        f"draw_explanation({str(tmp_path / 'x.png')!r}, frames=x, front_end=FrontEnd(),\n"
+        "                 score=Score('c', 1.0, None, None, map=x), title='c')\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

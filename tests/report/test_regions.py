@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from auscult.errors import OptionError
-from auscult.report.regions import KEPT, SMALLEST, band_edges, frame_edges, strongest_regions
+from auscult.model import Score
+from auscult.report.regions import (
+    KEPT,
+    OUTSTANDING,
+    SMALLEST,
+    band_edges,
+    frame_edges,
+    score_regions,
+    strongest_regions,
+)
 from auscult.spectrum import FrontEnd, band_centres
 
 FRONT_END = FrontEnd(n_mels=8, n_fft=256, hop=160)
@@ -77,6 +88,26 @@ def test_count_bounds_the_regions():
     map[5::20, 3] = 1.0
     assert len(strongest_regions(map, FRONT_END, count=2)) == 2
     assert len(strongest_regions(map, FRONT_END)) == 3
+
+
+def test_what_is_below_the_floor_neither_counts_nor_shares():
+    map = np.random.default_rng(0).uniform(0, 0.9, (100, 8))
+    map[20:30, 2:4] = 3.0
+    (region,) = strongest_regions(map, FRONT_END, floor=1.0)
+    assert region.share > 0.6
+    assert 0.19 <= region.start_seconds < region.end_seconds <= 0.31
+    assert strongest_regions(map, FRONT_END)[0].share < 0.25
+
+
+def test_a_map_that_points_has_a_floor_and_a_raw_one_has_none():
+    map = np.full((50, 8), 0.5, np.float32)
+    map[20:30, 2:4] = 6.0
+    score = Score("clip.wav", 1.0, None, None, map=map, points=True)
+    assert score_regions(score, FRONT_END) == strongest_regions(map, FRONT_END, floor=OUTSTANDING)
+    raw = replace(score, points=False)
+    assert score_regions(raw, FRONT_END) == strongest_regions(map, FRONT_END)
+    with pytest.raises(OptionError, match="explain=True"):
+        score_regions(replace(score, map=None), FRONT_END)
 
 
 def test_nothing_positive_has_no_region():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,8 +17,12 @@ from auscult.cli.options import (
     opened_model,
     threshold_options,
 )
+from auscult.errors import AudioError
 
 if TYPE_CHECKING:
+    import numpy as np
+
+    from auscult.model import Model
     from auscult.report.regions import Region
 
 
@@ -44,12 +49,12 @@ def command(
     channel: int | None,
     as_json: bool,
 ) -> None:
-    """Show where in time and frequency the score of a recording comes from."""
+    """Show where in time and frequency the score of a recording comes from, and the nearest normal one."""
     if output is not None:
         check_writable(output)
 
     from auscult.corpus import Clip
-    from auscult.report.regions import strongest_regions
+    from auscult.report.regions import score_regions
 
     loaded = opened_model(model, recording, channel=channel)
     limit = chosen_threshold(
@@ -57,25 +62,26 @@ def command(
     )
     heard = loaded.recording(Clip(path=recording))
     score = loaded.score_recording(heard, threshold=limit, explain=True)
-    assert score.map is not None  # explain=True asked for it
     front_end = loaded.detector.config.front_end
-    regions = strongest_regions(score.map, front_end, count=3)
+    regions = score_regions(score, front_end)
+    gone = score.nearest is not None and not os.path.exists(score.nearest)
     if output is not None:
         from auscult.report.pictures import draw_explanation
 
         draw_explanation(
             output,
             frames=heard.log_mel(front_end),
-            map=score.map,
             front_end=front_end,
             score=score,
             title=recording,
+            nearest=None if gone else _frames_of(loaded, score.nearest),
         )
     result = {
         "path": score.path,
         "score": score.score,
         "threshold": score.threshold,
         "anomalous": score.anomalous,
+        "nearest": score.nearest,
         "warnings": list(score.warnings),
         "regions": [_region_to_json(region) for region in regions],
         "picture": output,
@@ -92,9 +98,25 @@ def command(
         ("verdict", _verdict(score.anomalous)),
     ]
     lines += [("strongest" if not i else "", _region_as_text(r)) for i, r in enumerate(regions)]
+    if score.nearest is not None:
+        lines.append(("nearest", f"{score.nearest}{' (no longer there)' if gone else ''}"))
     if output is not None:
         lines.append(("picture", output))
     click.echo(text.facts(lines))
+
+
+def _frames_of(model: Model, path: str | None) -> np.ndarray | None:
+    """Log-mel of the nearest normal recording; a file that cannot be heard any more is told of, and left
+    out of the picture."""
+    from auscult.corpus import Clip
+
+    if path is None:
+        return None
+    try:
+        return model.recording(Clip(path=path)).log_mel(model.detector.config.front_end)
+    except AudioError as error:
+        text.warn(f"{error}: the picture lacks the nearest normal recording")
+        return None
 
 
 def _verdict(anomalous: bool | None) -> str:
@@ -114,5 +136,5 @@ def _region_to_json(region: Region) -> dict[str, Any]:
 def _region_as_text(region: Region) -> str:
     return (
         f"{region.start_seconds:.1f}–{region.end_seconds:.1f} s, {region.low_hz / 1000:.2f}–"
-        f"{region.high_hz / 1000:.2f} kHz: {text.percent(region.share)} of the score"
+        f"{region.high_hz / 1000:.2f} kHz: {text.percent(region.share)} of what stands out"
     )

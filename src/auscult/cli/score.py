@@ -192,6 +192,7 @@ def _row(score: Score) -> Row:
         "score": score.score,
         "threshold": score.threshold,
         "anomalous": score.anomalous,
+        "nearest": score.nearest,
         "warnings": list(score.warnings),
     }
 
@@ -221,7 +222,7 @@ def _printer(form: str, clips: Sequence[Clip | CorpusError], *, windows: bool) -
 
 def _csv_printer(windows: bool) -> Callable[[Row], None]:
     times = ["start", "end"] if windows else []
-    columns = ["path", *times, "score", "threshold", "anomalous", "warnings", "error"]
+    columns = ["path", *times, "score", "threshold", "anomalous", "nearest", "warnings", "error"]
     writer = csv.DictWriter(sys.stdout, columns, restval="", lineterminator="\n")
     writer.writeheader()
 

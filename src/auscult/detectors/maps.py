@@ -6,7 +6,7 @@ what normal recordings have in the same band, a fault stands out.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,7 +25,7 @@ class MapProfile:
 
     Attributes:
         centre: (B,) float64 mean over the frames.
-        spread: (B,) float64 standard deviation over the frames, positive.
+        spread: (B,) float64 standard deviation over the frames of all recordings.
     """
 
     centre: np.ndarray
@@ -34,18 +34,28 @@ class MapProfile:
     @classmethod
     def fit(cls, maps: Iterable[np.ndarray]) -> MapProfile:
         """Learns from the (T, B) raw maps, at least one, of normal recordings that the detector did not
-        learn from; T may differ from map to map."""
-        frames = np.concatenate([np.asarray(map, np.float64) for map in maps])
-        spread = frames.std(axis=0)
-        floor = LEAST_SPREAD * float(np.median(spread))
-        return cls(frames.mean(axis=0), np.maximum(spread, floor if floor > 0 else 1.0))
+        learn from; they are taken one after the other, and each counts alike whatever its length."""
+        moments = np.stack([[map.mean(axis=0), (map**2).mean(axis=0)] for map in _precise(maps)])
+        return cls._of_moments(moments.mean(axis=0))
+
+    @classmethod
+    def together(cls, profiles: Sequence[MapProfile]) -> MapProfile:
+        """One profile of several, at least one, that were learnt from as many recordings each."""
+        return cls._of_moments(np.mean([[p.centre, p.spread**2 + p.centre**2] for p in profiles], axis=0))
+
+    @classmethod
+    def _of_moments(cls, moments: np.ndarray) -> MapProfile:
+        """From the mean and the mean square of each band, (2, B)."""
+        mean, square = moments
+        return cls(mean, np.sqrt(np.maximum(square - mean**2, 0.0)))
 
     def pointing(self, map: np.ndarray) -> np.ndarray:
         """A raw map (T, B) as one that points: standard deviations of normal running by which each bin is
         above what is usual in its band, smoothed over neighbours; (T, B) float32."""
         from scipy.ndimage import gaussian_filter
 
-        odd = (np.asarray(map, np.float64) - self.centre) / self.spread
+        least = LEAST_SPREAD * float(np.median(self.spread)) or 1.0
+        odd = (np.asarray(map, np.float64) - self.centre) / np.maximum(self.spread, least)
         return gaussian_filter(odd, SMOOTHING, mode="nearest").astype(np.float32)
 
     def to_array(self) -> np.ndarray:
@@ -56,3 +66,8 @@ class MapProfile:
     def from_array(cls, array: np.ndarray) -> MapProfile:
         """The inverse of `to_array`."""
         return cls(array[0], array[1])
+
+
+def _precise(maps: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    for map in maps:
+        yield np.asarray(map, np.float64)

@@ -17,7 +17,7 @@ from auscult.model import Model, Score
 from auscult.report.bench_data import StageData
 from auscult.report.markup import Markup, data_uri, tag
 from auscult.report.pictures import draw_explanation, verdict
-from auscult.report.regions import strongest_regions
+from auscult.report.regions import score_regions
 from auscult.sound import Waveform, resample
 
 SECONDS = 10.0  # of one excerpt
@@ -113,7 +113,7 @@ def _card(caption: str, heard: _Heard, gain: float, model: Model) -> Markup:
     score = heard.score
     waveform = heard.recording.waveform()
     assert score.map is not None  # explain=True asked for it
-    part, start = excerpt(waveform, score.map.sum(axis=1))
+    part, start = excerpt(waveform, np.maximum(score.map, 0).sum(axis=1))
     played = resample(part, min(RATE, part.sample_rate))
     name = PurePath(heard.clip.path).name
     sound = tag(
@@ -139,13 +139,11 @@ def _card(caption: str, heard: _Heard, gain: float, model: Model) -> Markup:
 
 def _picture(heard: _Heard, model: Model, title: str) -> Markup:
     config, score = model.detector.config, heard.score
-    assert score.map is not None
     stream = io.BytesIO()
     try:
         draw_explanation(
             stream,
             frames=heard.recording.log_mel(config.front_end),
-            map=score.map,
             front_end=config.front_end,
             score=score,
             title=PurePath(heard.clip.path).name,
@@ -153,7 +151,7 @@ def _picture(heard: _Heard, model: Model, title: str) -> Markup:
         )
     except MissingExtraError as error:
         return tag("p", str(error), class_="note")
-    regions = strongest_regions(score.map, config.front_end)
+    regions = score_regions(score, config.front_end)
     where = "; ".join(map(str, regions)) or "no region stands out"
     alt = f"{title}. Spectrogram and map of the score, {verdict(score)}. Strongest regions: {where}."
     return tag("img", src=data_uri(stream.getvalue(), "image/png"), alt=alt, loading="lazy")

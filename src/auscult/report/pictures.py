@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from auscult.errors import MissingExtraError, OptionError
-from auscult.report.regions import Region, band_edges, check_map, frame_edges, strongest_regions
+from auscult.report.regions import Region, band_edges, frame_edges, score_regions
 from auscult.spectrum import FrontEnd
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _TICKS_HZ = (50, 100, 250, 500, 1000, 2000, 4000, 8000, 16000, 32000, 64000)
 _INK = "#333333"
 _DOTS_ACROSS = 600  # of the spectrogram, about
+_LETTERS = 96  # of a title above a spectrogram
+_FIND = 4.0  # standard deviations of normal running that are a find
 _RANGE_DB = 80.0  # shown below the loudest bin; digital silence would else take all the colours
 
 
@@ -31,66 +33,59 @@ def draw_explanation(
     path_out: str | os.PathLike[str] | IO[bytes],
     *,
     frames: np.ndarray,
-    map: np.ndarray,
     front_end: FrontEnd,
     score: Score,
     title: str,
+    nearest: np.ndarray | None = None,
     dots_per_inch: int = 130,
 ) -> None:
     """Draws the log-mel spectrogram of a recording above the map of where its score comes from.
 
-    The strongest regions are boxed and numbered in both. Beside and below the map: which share of the
-    score comes from each band, and when.
+    The strongest regions are boxed and numbered in both. Beside and below the map: its mean over time
+    and over the bands. Between the two, where it is given, the spectrogram of the nearest normal
+    recording in the same colours.
 
     Args:
         path_out: a file, its type by its ending (png, svg, pdf), or a binary stream, which gets a PNG.
         frames: (T, n_mels) log-mel, dB.
-        map: (T, n_mels) how much each bin added to the score.
         front_end: by which the frames were made.
-        score: the verdict that goes into the title.
+        score: the verdict, with a map (T, n_mels).
         title: what to call the recording.
-        dots_per_inch: of the 10 × 6.6 inches, where the format has dots.
+        nearest: (T', n_mels) log-mel of the recording at ``score.nearest``, dB.
+        dots_per_inch: of the 10 × 6.6 inches (8.8 with the nearest), where the format has dots.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        OptionError: frames and map do not fit each other or the front end, no such picture format, or
-            the file cannot be written.
+        OptionError: no map, frames and map do not fit each other or the front end, no such picture
+            format, or the file cannot be written.
     """
-    check_map(map, front_end)
-    if np.shape(frames) != np.shape(map):
-        raise OptionError(f"frames of shape {np.shape(frames)} and a map of {np.shape(map)} do not fit")
-    figure = new_figure(10.0, 6.6)
-    grid = figure.add_gridspec(3, 2, width_ratios=[4.2, 1], height_ratios=[3, 3, 1])
+    regions = score_regions(score, front_end)
+    assert score.map is not None  # else there are no regions
+    map = np.asarray(score.map, dtype=np.float64)
+    if np.shape(frames) != map.shape:
+        raise OptionError(f"frames of shape {np.shape(frames)} and a map of {map.shape} do not fit")
+    figure = new_figure(10.0, 6.6 if nearest is None else 8.8)
+    heights = [3, 3, 1] if nearest is None else [3, 3, 3, 1]
+    grid = figure.add_gridspec(len(heights), 2, width_ratios=[4.2, 1], height_ratios=heights)
     upper = figure.add_subplot(grid[0, 0])
-    lower = figure.add_subplot(grid[1, 0], sharex=upper, sharey=upper)
-    by_band = figure.add_subplot(grid[1, 1], sharey=upper)
-    by_time = figure.add_subplot(grid[2, 0], sharex=upper)
+    lower = figure.add_subplot(grid[-2, 0], sharex=upper, sharey=upper)
+    by_band = figure.add_subplot(grid[-2, 1], sharey=upper)
+    by_time = figure.add_subplot(grid[-1, 0], sharex=upper)
     legend = figure.add_subplot(grid[0, 1])
 
-    seconds = frame_edges(len(map), front_end)
-    image = _image((seconds[0], seconds[-1], 0, front_end.n_mels), len(map))
-    loudest = float(np.max(frames))
-    low = max(float(np.percentile(frames, 1)), loudest - _RANGE_DB)
-    sound = upper.imshow(frames.T, **image, cmap="magma", vmin=low, vmax=max(loudest, low + 1))
-    figure.colorbar(sound, ax=upper, label="level [dB]", pad=0.01, aspect=18)
-    reach = float(np.percentile(np.abs(map), 99.7)) or float(np.max(np.abs(map))) or 1.0
-    signed = bool(np.sum(np.minimum(map, 0)) < -0.01 * np.sum(np.abs(map)))
-    colours: dict[str, Any] = (
-        {"cmap": "PuOr_r", "vmin": -reach} if signed else {"cmap": "viridis", "vmin": 0.0}
-    )
-    shares = lower.imshow(map.T, **image, **colours, vmax=reach)
-    figure.colorbar(shares, ax=lower, label="added to the score", pad=0.01, aspect=18, extend="max")
-
-    regions = strongest_regions(map, front_end)
-    for axes in (upper, lower):
-        _mark_bands(axes, front_end)
-        _box(axes, regions, front_end, "#333333" if signed and axes is lower else "white")
+    colours = _sound_colours(frames)
+    _spectrogram(figure, upper, frames, front_end, colours)
     upper.set_title("Spectrogram", **_HEAD)
-    lower.set_title("Where the score comes from", **_HEAD)
-    _profiles(by_band, by_time, np.asarray(map, dtype=np.float64), front_end)
+    if nearest is not None:
+        beside = figure.add_subplot(grid[1, 0], sharex=upper, sharey=upper)
+        _spectrogram(figure, beside, nearest, front_end, colours)
+        beside.set_title(_shortened(f"Nearest normal: {score.nearest}"), parse_math=False, **_HEAD)
+    lit = "#333333" if _draw_map(figure, lower, map, front_end, score) else "white"
+    for axes, colour in ((upper, "white"), (lower, lit)):
+        _box(axes, regions, front_end, colour)
+    _profiles(by_band, by_time, map, front_end)
     _list_regions(legend, regions)
-    upper.tick_params(labelbottom=False)
-    lower.tick_params(labelbottom=False)
+    upper.set_xlim(0, frame_edges(len(map), front_end)[-1])
     figure.suptitle(f"{title}\n{verdict(score)}", parse_math=False, fontsize=11, color=_INK)
     save_figure(figure, path_out, dots_per_inch=dots_per_inch)
 
@@ -140,9 +135,55 @@ def save_figure(
 _HEAD: dict[str, Any] = {"loc": "left", "fontsize": 9.5, "color": _INK}
 
 
-def _image(extent: tuple[float, float, float, float], frames: int) -> dict[str, Any]:
+def _sound_colours(frames: np.ndarray) -> dict[str, Any]:
+    """Colours for the levels of these frames, dB, and of others beside them."""
+    loudest = float(np.max(frames))
+    low = max(float(np.percentile(frames, 1)), loudest - _RANGE_DB)
+    return {"cmap": "magma", "vmin": low, "vmax": max(loudest, low + 1)}
+
+
+def _spectrogram(
+    figure: Figure, axes: Axes, frames: np.ndarray, front_end: FrontEnd, colours: dict[str, Any]
+) -> None:
+    sound = axes.imshow(frames.T, **_image(len(frames), front_end), **colours)
+    figure.colorbar(sound, ax=axes, label="level [dB]", pad=0.01, aspect=18)
+    _mark_bands(axes, front_end)
+    axes.tick_params(labelbottom=False)
+
+
+def _draw_map(figure: Figure, axes: Axes, map: np.ndarray, front_end: FrontEnd, score: Score) -> bool:
+    """Draws the map; returns whether its ground is light.
+
+    What is less than usual is as dark as what is usual: it is no find. A map in standard deviations is
+    scaled to `_FIND` of them at least, so that a normal recording stays dark.
+    """
+    reach = float(np.percentile(np.abs(map), 99.7)) or float(np.max(np.abs(map))) or 1.0
+    signed = not score.points and bool(np.sum(np.minimum(map, 0)) < -0.01 * np.sum(np.abs(map)))
+    colours: dict[str, Any] = {"cmap": "viridis", "vmin": 0.0, "vmax": reach}
+    if score.points:
+        colours["vmax"] = max(reach, _FIND)
+    elif signed:
+        colours |= {"cmap": "PuOr_r", "vmin": -reach}
+    image = axes.imshow(map.T, **_image(len(map), front_end), **colours)
+    label = "above usual [std. dev.]" if score.points else "added to the score"
+    figure.colorbar(image, ax=axes, label=label, pad=0.01, aspect=18, extend="max")
+    axes.set_title(
+        "What is more than in normal running" if score.points else "Where the score comes from", **_HEAD
+    )
+    _mark_bands(axes, front_end)
+    axes.tick_params(labelbottom=False)
+    return signed
+
+
+def _shortened(text: str) -> str:
+    """At most `_LETTERS` of a text, the end of which says most."""
+    return text if len(text) <= _LETTERS else f"{text[:16]}…{text[17 - _LETTERS :]}"
+
+
+def _image(count: int, front_end: FrontEnd) -> dict[str, Any]:
     """Bins as they are; where there are more frames than dots, smoothed, so that none is passed over."""
-    smoothing = "nearest" if frames < _DOTS_ACROSS else "antialiased"
+    smoothing = "nearest" if count < _DOTS_ACROSS else "antialiased"
+    extent = (0.0, frame_edges(count, front_end)[-1], 0, front_end.n_mels)
     return {"origin": "lower", "aspect": "auto", "extent": extent, "interpolation": smoothing}
 
 
@@ -175,19 +216,18 @@ def _box(axes: Axes, regions: list[Region], front_end: FrontEnd, colour: str) ->
 
 
 def _profiles(by_band: Axes, by_time: Axes, map: np.ndarray, front_end: FrontEnd) -> None:
-    """Percent of the score from each band, and from each frame."""
-    total = float(map.sum()) or 1.0
-    bands, frames = 100 * map.sum(axis=0) / total, 100 * map.sum(axis=1) / total
+    """The mean of each band over time, and of each frame over the bands."""
+    bands, frames = map.mean(axis=0), map.mean(axis=1)
     heights = np.arange(front_end.n_mels) + 0.5
     by_band.fill_betweenx(heights, bands, color="#31688e", linewidth=0)
-    by_band.set_xlim(min(0.0, 1.05 * bands.min()), 1.05 * max(bands.max(), 0.01))
+    by_band.set_xlim(min(0.0, 1.05 * bands.min()), 1.05 * bands.max() if bands.max() > 0 else 1.0)
     by_band.tick_params(labelleft=False)
-    by_band.set_title("By frequency [% a band]", **_HEAD)
+    by_band.set_title("By frequency", **_HEAD)
     times = np.arange(len(map)) * (front_end.hop / front_end.sample_rate)
     by_time.fill_between(times, frames, color="#31688e", linewidth=0)
     by_time.set_xlabel("time [s]")
-    by_time.set_ylim(min(0.0, 1.05 * frames.min()), 1.05 * max(frames.max(), 0.01))
-    by_time.set_title("By time [% a frame]", **_HEAD)
+    by_time.set_ylim(min(0.0, 1.05 * frames.min()), 1.05 * frames.max() if frames.max() > 0 else 1.0)
+    by_time.set_title("By time", **_HEAD)
     for axes in (by_band, by_time):
         axes.spines[["top", "right"]].set_visible(False)
 
@@ -195,9 +235,9 @@ def _profiles(by_band: Axes, by_time: Axes, map: np.ndarray, front_end: FrontEnd
 def _list_regions(axes: Axes, regions: list[Region]) -> None:
     axes.set_axis_off()
     lines = [
-        f"{number}  {100 * r.share:.0f} % of the score\n"
+        f"{number}  {100 * r.share:.0f} % of it\n"
         f"    {r.start_seconds:.2f}–{r.end_seconds:.2f} s\n    {r.low_hz:.0f}–{r.high_hz:.0f} Hz"
         for number, r in enumerate(regions, start=1)
     ]
-    text = "Strongest regions\n\n" + "\n\n".join(lines or ["none"])
+    text = "Strongest regions\nof what stands out\n\n" + "\n\n".join(lines or ["none"])
     axes.text(0.0, 1.0, text, transform=axes.transAxes, va="top", fontsize=9, color=_INK)

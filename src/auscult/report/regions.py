@@ -1,17 +1,23 @@
-"""The few regions of time and frequency from which a score mostly comes, in seconds and hertz."""
+"""The few regions of time and frequency that stand out in a map, in seconds and hertz."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from auscult.errors import OptionError
 from auscult.spectrum import FrontEnd, band_centres
 
-#: The strongest bins that together hold this part of the score are the ones that form regions.
+if TYPE_CHECKING:
+    from auscult.model import Score
+
+#: What a map that is measured against normal running must exceed to stand out, standard deviations.
+OUTSTANDING = 2.0
+#: The strongest bins that together hold this part of what stands out are the ones that form regions.
 KEPT = 1 / 3
-#: A region with less of the score than this is a speck, not a place to look at.
+#: A region with less of what stands out than this is a speck, not a place to look at.
 SMALLEST = 0.01
 _LESS = 1 - 1e-9
 
@@ -25,7 +31,7 @@ class Region:
         end_seconds: right edge.
         low_hz: lower edge.
         high_hz: upper edge.
-        share: part of the map's positive sum that its connected bins (not all of the box) hold.
+        share: part of what stands out in the map that its connected bins (not all of the box) hold.
     """
 
     start_seconds: float
@@ -41,19 +47,23 @@ class Region:
         )
 
 
-def strongest_regions(map: np.ndarray, front_end: FrontEnd, *, count: int = 3) -> list[Region]:
-    """Where most of a score comes from.
+def strongest_regions(
+    map: np.ndarray, front_end: FrontEnd, *, floor: float = 0.0, count: int = 3
+) -> list[Region]:
+    """Where a map is strongest.
 
-    The map is smoothed over 3 × 3 bins, so that single specks do not count; of its positive part the
-    strongest bins that together hold a third are kept, and those that touch, also by a corner, are a region.
+    What stands out is what exceeds the floor. It is smoothed over 3 × 3 bins, so that single specks do
+    not count; the strongest bins that together hold a third are kept, and those that touch, also by a
+    corner, are a region.
 
     Args:
-        map: (T, n_mels) how much each bin added to the score; negative values speak for normal.
+        map: (T, n_mels) as of `auscult.model.Score`; low values speak for normal.
         front_end: by which the frames were made.
+        floor: `OUTSTANDING` for a map that points, 0 for one of what each bin added to the score.
         count: at most so many regions, the one with the largest share first.
 
     Returns:
-        None where nothing is positive, and none that holds less than 1 %.
+        None where nothing stands out, and none that holds less than 1 %.
 
     Raises:
         OptionError: the map does not fit the front end, or is not finite.
@@ -61,7 +71,7 @@ def strongest_regions(map: np.ndarray, front_end: FrontEnd, *, count: int = 3) -
     from scipy import ndimage
 
     check_map(map, front_end)
-    positive = np.maximum(np.asarray(map, dtype=np.float64), 0.0)
+    positive = np.maximum(np.asarray(map, dtype=np.float64) - floor, 0.0)
     total = positive.sum()
     if not total > 0:
         return []
@@ -85,6 +95,13 @@ def strongest_regions(map: np.ndarray, front_end: FrontEnd, *, count: int = 3) -
             )
         )
     return regions
+
+
+def score_regions(score: Score, front_end: FrontEnd) -> list[Region]:
+    """The strongest regions of a score that was asked to explain itself; errors as of `strongest_regions`."""
+    if score.map is None:
+        raise OptionError(f"{score.path} was scored without a map: score it with explain=True")
+    return strongest_regions(score.map, front_end, floor=OUTSTANDING if score.points else 0.0)
 
 
 def frame_edges(count: int, front_end: FrontEnd) -> np.ndarray:
