@@ -84,3 +84,69 @@ def test_what_was_run_is_told_with_failures_and_notes():
         assert part in said
     assert "fan gamma_vae, seed 0: diverged <x>" in said
     assert "<x>" not in told
+
+
+RANKING = [
+    {"system": "new:best", "decisive": False, "better_on": ["fan", "pump"], "worse_on": []},
+    {"system": "new:mse", "decisive": True, "better_on": ["fan"], "worse_on": ["pump"]},
+    {"system": "base:mse", "decisive": False, "better_on": [], "worse_on": []},
+]
+COSTS = [
+    {
+        "detector": "new",
+        "fit_seconds": 12.34,
+        "score_milliseconds": 5.06,
+        "real_time": 1234.5,
+        "model_bytes": 2_500_000,
+        "needs": ["auscult[train]", "encoder=…"],
+    }
+]
+TWO = [
+    row(m, s, v) for m in ("fan", "pump") for s, v in (("base:mse", 0.7), ("new:mse", 0.8), ("new:best", 0.9))
+]
+
+
+def cells(table, system):
+    """The cells of one row as a reader sees them."""
+    root = ET.fromstring(f"<x>{table}</x>")
+    rows = [[re.sub(r"\s+", " ", "".join(cell.itertext())) for cell in line] for line in root.iter("tr")]
+    heads = rows[0]
+    (mine,) = [line for line in rows if line[0] == system]
+    return dict(zip(heads, mine, strict=True))
+
+
+def test_costs_needs_and_counts_of_machines_stand_beside_each_system():
+    told = ("new:mse", 0.1, 0.05, 0.15)
+    data = bench(TWO, (None, *told), ranking=RANKING, costs=COSTS)
+    table = systems_table(data)
+    mine = cells(table, "new:mse")
+    assert mine["Machines better / worse"] == "1 / 1 below on pump"
+    assert mine["Fit [s]"] == "12.3"
+    assert mine["Score [ms a clip]"] == "5.1"
+    assert mine["Score [× real time]"] == "1234"
+    assert mine["Model [MB]"] == "2.5"
+    assert mine["Needs to fit"] == "auscult[train], encoder=…"
+    assert cells(table, "new:best")["Machines better / worse"] == "2 / 0"
+    base = cells(table, "base:mse")
+    assert [base[head] for head in ("Machines better / worse", "Fit [s]", "Needs to fit")] == ["–"] * 3
+    assert "Machines better / worse" not in words(systems_table(bench(ONE, ranking=RANKING)))
+
+
+def test_many_machines_below_are_cut_short():
+    worse = ["a", "b", "c", "d"]
+    ranking = [{"system": "new:mse", "decisive": True, "better_on": [], "worse_on": worse}]
+    assert cells(systems_table(bench(TWO, ranking=ranking)), "new:mse")["Machines better / worse"] == (
+        "0 / 4 below on a, b, c, …"
+    )
+
+
+def test_by_machine_the_scores_that_decide_stand_at_sight_and_the_rest_is_folded():
+    told = ("new:mse", 0.1, 0.05, 0.15)
+    table = machines_table(bench(TWO, (None, *told), ranking=RANKING))
+    sight, _, rest = table.partition("<details>")
+    assert "new:mse" in sight
+    assert "base:mse" in sight
+    assert "new:best" not in sight
+    assert "new:best" in rest
+    assert set(re.findall("<strong>(.*?)</strong>", sight)) == {"80.00"}, "the best of what is shown"
+    assert "<details>" not in machines_table(bench(TWO))

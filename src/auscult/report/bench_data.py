@@ -97,6 +97,21 @@ class BenchData:
         return leading_number(self.overall[system][-1])
 
     @cached_property
+    def ranked(self) -> dict[str, Mapping[str, Any]]:
+        """What the benchmark said of each system's place, by system."""
+        return {told["system"]: told for told in self.facts.get("ranking", [])}
+
+    @cached_property
+    def folded(self) -> set[str]:
+        """Systems whose score is not the one that decides for its detector, the baseline not counted."""
+        return {s for s, told in self.ranked.items() if not told["decisive"] and s != self.baseline}
+
+    def cost(self, system: str) -> Mapping[str, Any]:
+        """What the system's detector costs and needs; empty where that is not known."""
+        detector = system.partition(":")[0]
+        return next((told for told in self.facts.get("costs", []) if told["detector"] == detector), {})
+
+    @cached_property
     def machines(self) -> list[str]:
         """Machines, in the order of the results."""
         return list(dict.fromkeys([r.machine for r in self.results] + [s.machine for s in self.stages]))

@@ -3,32 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from statistics import fmean
 from typing import Any
 
 from auscult.evaluation import Result
 from auscult.report.bench_data import FEW_CLIPS, BenchData, leading_number, signed_points
 from auscult.report.markup import Markup, join, tag
 
+_NAMED = 3  # machines in a cell
+
 
 def systems_table(bench: BenchData) -> Markup:
-    """One row a system, the best first, sortable: means, difference from the baseline, time."""
+    """One row a system, the best first, sortable: means, difference from the baseline, costs, needs."""
     titles = bench.table.header[2:]
     from_baseline = f"Difference from {bench.baseline} [points]" if bench.baseline else "Difference [points]"
-    heads = ["System", *titles, from_baseline, "Fit [s]", "Score [ms a clip]"]
+    heads = ["System", *titles, from_baseline]
+    if len(bench.machines) > 1:
+        heads.append("Machines better / worse")
+    heads += ["Fit [s]", "Score [ms a clip]", "Score [× real time]", "Model [MB]", "Needs to fit"]
     best = _best(bench, bench.overall)
     body = []
     for system in [*bench.systems, *(s for s in bench.overall if s not in bench.systems)]:
         cells = [
             _cell(cell, is_best=cell == top) for cell, top in zip(bench.overall[system], best, strict=True)
         ]
-        cells += [_difference(bench, system), *_seconds(bench, system)]
+        cells.append(_difference(bench, system))
+        if len(bench.machines) > 1:
+            cells.append(_machines(bench, system))
+        cells += _cost(bench, system)
         body.append(tag("tr", tag("th", system, scope="row"), *cells))
     head = tag("tr", *(tag("th", tag("button", h, type="button"), scope="col") for h in heads))
     notes = [
         *bench.table.notes,
         "Difference: of the harmonic mean, with its 95\u00a0% interval over clips.",
         "Bold: the best of what was run here, and differences whose interval lacks zero.",
+        "Times are of one fit and of one clip; reading the files and their log-mel spectra count in each.",
     ]
     if bench.has_few_clips:
         notes.append(
@@ -43,12 +51,22 @@ def systems_table(bench: BenchData) -> Markup:
 
 
 def machines_table(bench: BenchData) -> Markup:
-    """Every figure of each machine; nothing where there is one alone, which `systems_table` shows."""
+    """Every figure of each machine, at sight of the scores that decide and of the baseline; nothing where
+    there is one machine alone, which `systems_table` shows."""
     if len(bench.groups) < 2:
         return Markup()
+    shown = [_by_machine(bench, "Results by machine", bench.folded)]
+    if bench.folded:
+        whole = _by_machine(bench, "Results by machine, all scores", set())
+        shown.append(tag("details", tag("summary", "All scores by machine"), whole))
+    return join(tag("h3", "By machine"), *shown)
+
+
+def _by_machine(bench: BenchData, label: str, left_out: set[str]) -> Markup:
     heads = ["Machine", "System", *bench.table.header[2:]]
     bodies = []
     for machine, systems in list(bench.groups.items())[:-1]:
+        systems = {system: cells for system, cells in systems.items() if system not in left_out}
         best = _best(bench, systems)
         lines = []
         for place, (system, cells) in enumerate(systems.items()):
@@ -60,7 +78,7 @@ def machines_table(bench: BenchData) -> Markup:
         "thead",
         tag("tr", *(tag("th", h, scope="col", class_="name" if h in heads[:2] else None) for h in heads)),
     )
-    return join(tag("h3", "By machine"), _scroll("Results by machine", tag("table", head, *bodies)))
+    return _scroll(label, tag("table", head, *bodies))
 
 
 def what_was_run(bench: BenchData) -> Markup:
@@ -128,20 +146,30 @@ def _difference(bench: BenchData, system: str) -> Markup:
     return tag("td", shown, interval, few, data_order=round(value or 0.0, 4))
 
 
-def _seconds(bench: BenchData, system: str) -> list[Markup]:
-    """Mean time to fit, and to score one clip."""
-    clips = {(s.machine, s.detector, s.seed): max(1, len(s.clips)) for s in bench.stages}
-    mine = [r for r in bench.results if r.column == system]
-    fits = [r.fit_seconds for r in mine if r.fit_seconds is not None]
-    scores = [
-        1000 * r.score_seconds / clips[r.machine, r.detector, r.seed]
-        for r in mine
-        if r.score_seconds is not None and (r.machine, r.detector, r.seed) in clips
+def _machines(bench: BenchData, system: str) -> Markup:
+    """On how many machines it is above and below the baseline, and which those below are."""
+    told = bench.ranked.get(system)
+    if told is None or not (told["better_on"] or told["worse_on"]):
+        return tag("td", "–", data_order=0)
+    better, worse = len(told["better_on"]), len(told["worse_on"])
+    names = ", ".join(told["worse_on"][:_NAMED]) + (", …" if worse > _NAMED else "")
+    below = tag("span", f" below on {names}", class_="spread") if worse else None
+    return tag("td", f"{better} / {worse}", below, data_order=better - worse)
+
+
+def _cost(bench: BenchData, system: str) -> list[Markup]:
+    """Time to fit and to score, size of the model file, and what it needs."""
+    told = bench.cost(system)
+    figures = [
+        (told.get("fit_seconds"), 1, 1.0),
+        (told.get("score_milliseconds"), 1, 1.0),
+        (told.get("real_time"), 0, 1.0),
+        (told.get("model_bytes"), 1, 1e6),
     ]
-    return [
-        tag("td", f"{fmean(fits):.1f}" if fits else "–"),
-        tag("td", f"{fmean(scores):.1f}" if scores else "–"),
+    cells = [
+        tag("td", "–" if value is None else f"{value / unit:.{digits}f}") for value, digits, unit in figures
     ]
+    return [*cells, tag("td", ", ".join(told.get("needs", [])) or "–", class_="name")]
 
 
 def _time_in_all(results: list[Result]) -> str:
