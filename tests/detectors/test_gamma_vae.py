@@ -175,18 +175,6 @@ def test_scoring_decodes_the_posterior_mean():
         torch.testing.assert_close(kind.outputs(net, X)["rebuilt"], outputs["rebuilt"])
 
 
-def test_active_units_are_those_whose_mean_moves():
-    kind = vae()
-    shape = torch.full((1, 30, 4), 2.0)
-    scale = torch.ones(1, 30, 4)  # variance 2
-    shape[0, :, 1] += torch.linspace(-1, 1, 30)  # variance of the mean 0.36: active
-    shape[0, :, 2] += 0.1 * torch.linspace(-1, 1, 30)  # 0.0036: not
-    assert kind.active_units(shape, scale, ROWS).tolist() == [1.0]
-    half = torch.cat([torch.ones(1, 15, 1), torch.zeros(1, 15, 1)], dim=1)
-    shape[0, 15:, 3] = 50.0  # moves only where rows do not count
-    assert kind.active_units(shape, scale, half).tolist() == [1.0]
-
-
 def test_an_unbounded_reading_ends_in_an_error_that_names_it():
     kind = vae(kl="eq2_shape_scale", head="softmax", learning_rate=1.0, kl_weight=1e3)
     with pytest.raises(DivergedError, match=r"kl=eq2_shape_scale .*prior=\(2, 1\).*diverged in epoch \d+"):

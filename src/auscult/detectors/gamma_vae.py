@@ -15,7 +15,8 @@ import numpy as np
 
 from auscult.corpus import Recording
 from auscult.detectors.base import Evidence
-from auscult.detectors.rebuilding import NetworkConfig, NetworkDetector, density_shapes
+from auscult.detectors.clip_densities import density_shapes
+from auscult.detectors.rebuilding import NetworkConfig, NetworkDetector
 from auscult.errors import OptionError
 from auscult.spectrum import spread_over_frames
 
@@ -31,7 +32,6 @@ _CHOICES = {
     "sampler": ("implicit", "weibull", "mean"),
 }
 _SMALLEST = 1e-6  # samples are clamped here: a gamma of small shape puts much of its mass below
-_ACTIVE = 0.01  # a latent is active where its mean varies by this share of its own variance or more
 
 
 @dataclass
@@ -137,23 +137,17 @@ class GammaVAE(NetworkDetector):
     ) -> torch.Tensor:
         """A draw from the posterior through which gradients flow, (M, B, latents)."""
         import torch
-        from torch.nn.functional import pad
+
+        from auscult.detectors.learning.latents import drawn
 
         if self.config.sampler == "mean":
             return self.moments(shape, scale)[0].clamp_min(_SMALLEST)
-        draws = []  # on the CPU, by each machine's own generator, and for the rows that count alone:
-        counts = rows.sum((1, 2)).long().tolist()  # others' longer batches must not change what comes next
-        for its_shape, count, generator in zip(shape, counts, generators, strict=True):
-            own = its_shape[:count].cpu()
-            if self.config.sampler == "weibull":
-                draw = torch.rand(own.shape, generator=generator)
-            else:
-                draw = torch._standard_gamma(own, generator=generator)
-            draws.append(pad(draw, (0, 0, 0, len(its_shape) - count), value=0.5))
-        drawn = torch.stack(draws).to(shape.device)  # (M, B, latents)
         if self.config.sampler == "weibull":
-            drawn = (-torch.log1p(-drawn)).clamp_min(1e-30).pow(1 / shape)
-        return (scale * drawn).clamp_min(_SMALLEST)
+            uniform = drawn(shape, rows, generators, lambda k, g: torch.rand(k.shape, generator=g))
+            unscaled = (-torch.log1p(-uniform)).clamp_min(1e-30).pow(1 / shape)
+        else:
+            unscaled = drawn(shape, rows, generators, lambda k, g: torch._standard_gamma(k, generator=g))
+        return (scale * unscaled).clamp_min(_SMALLEST)
 
     def loss(
         self,
@@ -164,6 +158,7 @@ class GammaVAE(NetworkDetector):
         epochs: torch.Tensor,
     ) -> Loss:
         from auscult.detectors import gamma_kl
+        from auscult.detectors.learning.latents import active_units
 
         c = self.config
         divergence = gamma_kl.weibull if c.sampler == "weibull" else gamma_kl.KL[c.kl]
@@ -175,23 +170,9 @@ class GammaVAE(NetworkDetector):
         error = ((rebuilt - x).square().mean(2) * rows[..., 0]).sum(1) / count[:, 0]  # (M,)
         weight = c.kl_weight * ((epochs + 1) / max(1, c.kl_warmup)).clamp(max=1.0)  # (M,)
         total = error + weight * kl.sum(1)
-        active = self.active_units(shape.detach(), scale.detach(), rows)
+        active = active_units(*self.moments(shape.detach(), scale.detach()), rows)
         figures = {"reconstruction": error, "kl": kl.sum(1), "kl_per_dimension": kl, "active_units": active}
         return total, figures
-
-    def active_units(self, shape: torch.Tensor, scale: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """How many latents carry something of the input, (M,).
-
-        After Burda et al., "Importance weighted autoencoders", ICLR 2016, section 5, but on the scale of
-        the posterior: a latent counts where the variance of its posterior mean over the vectors is at
-        least 1 % of the mean posterior variance.
-        """
-        mean, variance = self.moments(shape, scale)
-        count = rows.sum(1, keepdim=True).clamp(min=1)  # (M, 1, 1)
-        centre = (mean * rows).sum(1, keepdim=True) / count
-        signal = ((mean - centre).square() * rows).sum(1) / count[:, 0]  # (M, latents)
-        noise = (variance * rows).sum(1) / count[:, 0]
-        return (signal >= _ACTIVE * noise).sum(1).to(shape.dtype)
 
     def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
         shape, scale = self.posterior(network, x)

@@ -17,8 +17,9 @@ import numpy as np
 
 from auscult.corpus import Recording
 from auscult.detectors.base import Evidence
-from auscult.detectors.network import WindowConfig, WindowDetector
-from auscult.detectors.pooled.densities import PRIOR_CLIPS, Gaussian
+from auscult.detectors.clip_densities import ClipDensityDetector, density_shapes
+from auscult.detectors.network import WindowConfig
+from auscult.detectors.pooled.densities import PRIOR_CLIPS
 from auscult.detectors.residuals import (
     COVARIANCES,
     ResidualCovariance,
@@ -47,7 +48,7 @@ class NetworkConfig(WindowConfig):
             raise OptionError(f"covariance={self.covariance!r}: choose one of {', '.join(COVARIANCES)}")
 
 
-class NetworkDetector(WindowDetector):
+class NetworkDetector(ClipDensityDetector):
     """A network that rebuilds context windows: among its `outputs` is ``rebuilt``, of the shape of x."""
 
     config: NetworkConfig
@@ -71,17 +72,8 @@ class NetworkDetector(WindowDetector):
         return Evidence(scores, {**maps, "residual_gaussian": pooled_map})
 
     def pooled(self, windows: np.ndarray, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The vectors of one clip whose density over normal clips is learnt, by name.
-
-        Args:
-            windows: (V, width) of the clip.
-            outputs: what `run` gave for them.
-        """
+        """The pooled residual of a clip, (2 · bands,)."""
         return {"residual": pooled_residual(outputs["rebuilt"] - windows, self.config.front_end.n_mels)}
-
-    def density(self, name: str) -> Gaussian:
-        """The density of one of the vectors that `pooled` gives."""
-        return Gaussian(*(self.arrays[f"{name}_{part}"] for part in ("means", "precision", "counts")))
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         bands = self.config.front_end.n_mels
@@ -114,17 +106,6 @@ class NetworkDetector(WindowDetector):
                     "(covariance=exact takes it all the same)"
                 )
 
-    def after_training(self, recordings: Sequence[Recording]) -> None:
-        """Learns how the pooled vectors of normal clips are spread."""
-        clips = [self._windows(r) for r in recordings]
-        target = [r.clip.domain == "target" for r in recordings]
-        if len(clips) == 1:  # one clip has no spread: its two halves stand for two clips
-            half = len(clips[0]) // 2
-            clips, target = [clips[0][:half], clips[0][half:]], target * 2
-        pooled = [self.pooled(windows, self.run(windows)) for windows in clips]
-        for name in pooled[0]:
-            self._keep(name, Gaussian.fit(np.stack([vectors[name] for vectors in pooled]), np.array(target)))
-
     def adapted(self, recordings: Sequence[Recording]) -> NetworkDetector:
         """A new detector that takes these recordings for normal too; see `Detector.adapted`.
 
@@ -137,10 +118,7 @@ class NetworkDetector(WindowDetector):
         clips = [self._windows(r) for r in recordings]
         outputs = [self.run(windows) for windows in clips]
         target = np.array([r.clip.domain == "target" for r in recordings])
-        pooled = [self.pooled(w, o) for w, o in zip(clips, outputs, strict=True)]
-        for name in pooled[0]:
-            vectors = np.stack([its[name] for its in pooled])
-            other._keep(name, self.density(name).adapted(vectors, target))
+        other.take_in(zip(clips, outputs, strict=True), target)
         residuals = [o["rebuilt"] - w for w, o in zip(clips, outputs, strict=True)]
         for is_target, domain in enumerate(_DOMAINS):
             if new := [r for r, its in zip(residuals, target, strict=True) if its == bool(is_target)]:
@@ -170,16 +148,6 @@ class NetworkDetector(WindowDetector):
             "vectors": known["vectors"] + len(vectors),
         }
 
-    def _keep(self, name: str, density: Gaussian) -> None:
-        self.arrays[f"{name}_means"] = density.means
-        self.arrays[f"{name}_precision"] = density.precision
-        self.arrays[f"{name}_counts"] = density.counts
-
-
-def density_shapes(name: str, size: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of the arrays of one density on vectors of ``size`` elements."""
-    return {f"{name}_means": (2, size), f"{name}_precision": (size, size), f"{name}_counts": (2,)}
-
 
 def _told(before: NetworkDetector, after: NetworkDetector, recordings: Sequence[Recording]) -> str:
     """One line on what an adaptation changed."""
@@ -193,4 +161,7 @@ def _told(before: NetworkDetector, after: NetworkDetector, recordings: Sequence[
             else f"{domain} covariance from none to {now:,} windows, shrunk to the other domain's"
         )
     new = " and ".join(f"{number} {domain}" for domain, number in counts.items())
-    return f"{new} clips taken in: {'; '.join(windows)}; means and spread of pooled vectors; mse unchanged"
+    return (
+        f"{new} {'clip' if len(recordings) == 1 else 'clips'} taken in: {'; '.join(windows)}; means and "
+        "spread of what clips are like on the whole; the network, and with it mse, as before"
+    )
