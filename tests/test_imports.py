@@ -23,7 +23,7 @@ ORDER = [
     {"detectors"},
     {"decision"},
     {"evaluation"},
-    {"model", "model_file", "fitting", "evaluating"},
+    {"model", "model_file", "fitting", "adapting", "evaluating"},
     {"benchmark"},
     {"report"},
     {"cli", "__main__"},

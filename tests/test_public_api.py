@@ -15,7 +15,7 @@ from auscult import errors
 
 NAMES = {
     *("AuscultError", "Clip", "Corpus", "Model", "Score"),
-    *("evaluate", "fit", "load", "open_corpus", "read_audio", "__version__"),
+    *("adapt", "evaluate", "fit", "load", "open_corpus", "read_audio", "__version__"),
 }
 
 
@@ -50,7 +50,7 @@ def test_the_version_is_the_installed_one():
     assert auscult.__version__ == version("auscult")
 
 
-@pytest.mark.parametrize("name", ["fit", "evaluate", "open_corpus", "read_audio", "load"])
+@pytest.mark.parametrize("name", ["adapt", "fit", "evaluate", "open_corpus", "read_audio", "load"])
 def test_options_are_named_by_keyword(name):
     """One or two things by place, all else by name."""
     parameters = inspect.signature(getattr(auscult, name)).parameters.values()

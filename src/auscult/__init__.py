@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from auscult.adapting import adapt as adapt
     from auscult.corpus import Clip as Clip
     from auscult.corpus import Corpus as Corpus
     from auscult.corpus import open_corpus as open_corpus
@@ -37,6 +38,7 @@ _WHERE = {
     "Corpus": ("auscult.corpus", "Corpus"),
     "Model": ("auscult.model", "Model"),
     "Score": ("auscult.model", "Score"),
+    "adapt": ("auscult.adapting", "adapt"),
     "evaluate": ("auscult.evaluating", "evaluate"),
     "fit": ("auscult.fitting", "fit"),
     "load": ("auscult.model_file", "load_model"),

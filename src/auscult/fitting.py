@@ -237,8 +237,8 @@ def refuse_anomalies(clips: Sequence[Clip]) -> None:
     odd = [c.path for c in clips if c.condition == "anomaly"]
     if odd:
         raise FitError(
-            f"{len(odd)} of {len(clips)} recordings are labelled as anomalies ({odd[0]}): fit learns from "
-            "normal running alone"
+            f"{len(odd)} of {len(clips)} recordings are labelled as anomalies ({odd[0]}): a model learns "
+            "from normal running alone"
         )
 
 

@@ -86,6 +86,10 @@ def _complain(error: Exception, code: int) -> int:
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     verbs={
         "fit": ("auscult.cli.fit", "Learn a machine's normal sound from recordings of normal running."),
+        "adapt": (
+            "auscult.cli.adapt",
+            "Add recordings of normal running to a model without training anew.",
+        ),
         "score": ("auscult.cli.score", "Judge recordings: a score and a verdict for each."),
         "explain": ("auscult.cli.explain", "Show where in time and frequency a score comes from."),
         "inspect": ("auscult.cli.inspect", "Tell what is in a model file."),

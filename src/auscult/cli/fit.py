@@ -83,7 +83,7 @@ def command(
     """
     check_writable(output)
     settings = settings_from(pairs, epochs=epochs, device=device, seed=seed)
-    corpus = _training_clips(folders)
+    corpus = training_clips(folders)
     if group_by is not None:
         from auscult.corpus import attribute_groups
 
@@ -115,7 +115,7 @@ def command(
     return 0
 
 
-def _training_clips(folders: tuple[str, ...]) -> Corpus:
+def training_clips(folders: tuple[str, ...]) -> Corpus:
     """What may be learnt from in all folders.
 
     Raises:

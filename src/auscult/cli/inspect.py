@@ -79,10 +79,18 @@ def _as_text(contents: dict[str, Any]) -> str:
         ("front end", _settings(contents["front_end"])),
         ("config", _settings({**contents["config"], "score": contents["score"]})),  # empty is the default
     ]
-    lines += [(name.replace("_", " "), _value(value)) for name, value in provenance.items()]
-    lines += [(name.replace("_", " "), _value(value)) for name, value in contents["facts"].items()]
+    told = {**provenance, **contents["facts"]}
+    lines += [
+        (name.replace("_", " "), _value(value)) for name, value in told.items() if name != "adaptations"
+    ]
+    lines += [("adapted", _adaptation(entry)) for entry in provenance.get("adaptations", ())]
     lines += [("warning", warning) for warning in contents["warnings"]]
     return text.facts(lines)
+
+
+def _adaptation(entry: dict[str, Any]) -> str:
+    before, after = text.figure(entry["threshold_before"]), text.figure(entry["threshold_after"])
+    return f"{entry['created']}: {'; '.join(entry['changes'])}; threshold {before} → {after}"
 
 
 def _settings(values: dict[str, Any]) -> str:

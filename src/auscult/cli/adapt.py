@@ -1,0 +1,180 @@
+"""``auscult adapt``: a model takes in further normal recordings, and a new model file says what changed."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auscult.cli import text
+from auscult.cli.fit import SOME_LEFT_OUT, training_clips
+from auscult.cli.options import (
+    check_writable,
+    json_option,
+    model_argument,
+    names_from,
+    opened_model,
+    quiet_option,
+)
+from auscult.cli.progress import shown_progress
+from auscult.errors import OptionError
+
+if TYPE_CHECKING:
+    from auscult.corpus import Corpus
+    from auscult.model import Model
+
+
+@click.command("adapt", short_help="Add recordings of normal running to a model without training anew.")
+@model_argument
+@click.argument("inputs", metavar="CLIPS...", nargs=-1, required=True, type=click.Path())
+@click.option(
+    "--output",
+    "-o",
+    metavar="FILE",
+    type=click.Path(),
+    help="Model file to write; never MODEL itself.  [default: MODEL's name, ending in .adapted.auscult]",
+)
+@click.option("--force", is_flag=True, help="Write over FILE where it exists.")
+@click.option(
+    "--domain",
+    type=click.Choice(["source", "target"]),
+    default="target",
+    show_default=True,
+    help="Domain of the recordings whose names do not say theirs.",
+)
+@click.option(
+    "--group-by",
+    metavar="NAMES",
+    help="Attributes, like motor,spd: clips that agree in all of them are taken for cuts of one recording, "
+    "and never calibrate a model that heard the others.",
+)
+@json_option
+@quiet_option
+def command(
+    model: str,
+    inputs: tuple[str, ...],
+    output: str | None,
+    force: bool,
+    domain: str,
+    group_by: str | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Add recordings of normal running to a model without training anew.
+
+    CLIPS are recordings, folders of them as for fit, or CSV manifests. The new model knows them beside what
+    MODEL knows, and calibrates with them; MODEL stays as it is. Exits with code 4 if recordings that cannot
+    be used were left out.
+    """
+    output = output or f"{model.removesuffix('.auscult')}.adapted.auscult"
+    _check_output(output, model, force=force)
+    before = opened_model(model, *inputs)
+    clips = _clips(inputs)
+    if group_by is not None:
+        from auscult.corpus import attribute_groups
+
+        clips = attribute_groups(clips, names_from(group_by) or [])
+
+    from auscult.adapting import adapt
+
+    with shown_progress(quiet=quiet) as progress:
+        after = adapt(before, clips, domain="source" if domain == "source" else "target", progress=progress)
+    after.save(output)
+    result = _summary(model, before, output, after)
+    if as_json:
+        text.print_json(result)
+    else:
+        for warning in result["warnings"]:
+            text.warn(warning)
+        click.echo(_as_text(result))
+    if left_out := result["left_out"]:
+        text.note(f"Error: {text.count(len(left_out), 'recording')} left out: {', '.join(left_out)}")
+        return SOME_LEFT_OUT
+    return 0
+
+
+def _check_output(output: str, model: str, *, force: bool) -> None:
+    """Raises `OptionError` where writing would cost the old model, or a file that nobody gave up."""
+    if os.path.realpath(output) == os.path.realpath(model):
+        raise OptionError(f"--output {output} is MODEL itself, which is kept: name another file")
+    check_writable(output)
+    if os.path.exists(output) and not force:
+        raise OptionError(f"{output} exists: name another file by -o, or give --force to write over it")
+
+
+def _clips(inputs: tuple[str, ...]) -> Corpus:
+    """What may be learnt from in folders and manifests, and every recording that is named itself."""
+    from auscult.corpus import Corpus, open_corpus
+
+    folders = tuple(i for i in inputs if not os.path.isfile(i) or i.lower().endswith(".csv"))
+    files = (clip for i in inputs if i not in folders for clip in open_corpus(i))
+    return Corpus([*(training_clips(folders) if folders else ()), *files])
+
+
+def _summary(model: str, before: Model, output: str, after: Model) -> dict[str, Any]:
+    told = after.provenance["adaptations"][-1]
+    threshold = after.threshold()
+    warnings = after.provenance["warnings"][len(before.provenance.get("warnings", ())) :]
+    return {
+        "model": output,
+        "adapted_from": model,
+        "detector": after.detector.name,
+        "score": after.detector.decisive_score,
+        "taken_in": told["domains"],
+        "domains_before": before.provenance.get("domains", {}),
+        "domains": after.provenance["domains"],
+        "changes": told["changes"],
+        "calibration": {
+            "how": after.calibration.how,
+            "before": len(before.calibration),
+            "count": len(after.calibration),
+        },
+        "calibration_domains": dict(Counter(d or "unknown" for d in after.calibration.domains)),
+        "threshold_before": told["threshold_before"],
+        "threshold": told["threshold_after"],
+        "false_alarms": threshold.rate,
+        "bytes": os.path.getsize(output),
+        "left_out": told["left_out"],
+        "warnings": [*warnings, *([threshold.warning] if threshold.warning else [])],
+    }
+
+
+def _as_text(result: dict[str, Any]) -> str:
+    calibration = result["calibration"]
+    thresholds = (result["threshold_before"], result["threshold"])
+    parts = [part for change in result["changes"] for part in change.split("; ")]
+    return "\n".join(
+        [
+            text.facts(
+                [
+                    ("model", f"{result['model']} ({text.size(result['bytes'])})"),
+                    ("adapted from", f"{result['adapted_from']}, which stays as it is"),
+                    ("detector", f"{result['detector']}; the score {result['score']} decides"),
+                    ("learnt from", _arrow(_counts(result["domains_before"]), _counts(result["domains"]))),
+                    *zip(("changed", *[""] * len(parts)), parts, strict=False),
+                    (
+                        "calibration",
+                        f"{calibration['how']}, "
+                        + _arrow(f"{calibration['before']:,}", text.count(calibration["count"], "recording")),
+                    ),
+                    (
+                        "threshold",
+                        f"{_arrow(*map(text.figure, thresholds))} "
+                        f"({text.percent(result['false_alarms'])} false alarms)",
+                    ),
+                ]
+            ),
+            "",
+            f"Next:  auscult score {result['model']} NEW_RECORDINGS...",
+        ]
+    )
+
+
+def _counts(domains: dict[str, int]) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in domains.items()) or "0"
+
+
+def _arrow(before: str, after: str) -> str:
+    return f"{before} → {after}"

@@ -1,0 +1,133 @@
+"""``auscult adapt``: what it writes, what it prints, and what it will not write over."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+import auscult
+
+
+@pytest.fixture(scope="module")
+def targets(machine):
+    """Normal recordings of the target domain that the model has not heard."""
+    return sorted((machine / "test").glob("*_target_test_normal_*"))[:4]
+
+
+@pytest.fixture
+def copy(model, tmp_path):
+    """The model in a folder of its own."""
+    return shutil.copy(model, tmp_path / "fan.auscult")
+
+
+def test_a_new_model_beside_the_old_one(run, model, copy, targets, tmp_path):
+    before = (tmp_path / "fan.auscult").read_bytes()
+    result = run("adapt", copy, *targets)
+    assert result.exit_code == 0, result.output
+    assert (tmp_path / "fan.auscult").read_bytes() == before
+    adapted = auscult.load(tmp_path / "fan.adapted.auscult")
+    assert adapted.provenance["domains"] == {"source": 20, "target": 8}
+    assert len(adapted.calibration) == 28
+    lines = dict(line.split(None, 1) for line in result.stdout.splitlines() if line[:1].islower())
+    assert lines["learnt"] == "from   20 source, 4 target → 20 source, 8 target"
+    assert "4 target clips taken in: target covariance from" in lines["changed"]
+    assert lines["calibration"] == "crossfit, 24 → 28 recordings"
+    limits = [f"{m.threshold().value:.6g}" for m in (auscult.load(copy), adapted)]
+    assert lines["threshold"] == f"{limits[0]} → {limits[1]} (5 % false alarms)"
+    assert "test clips among the recordings taken in (4 of 4" in result.stderr
+    assert run("score", tmp_path / "fan.adapted.auscult", targets[0]).exit_code == 0
+
+
+def test_json(run, copy, targets, tmp_path):
+    result = run("adapt", copy, *targets[:2], "-o", tmp_path / "new.auscult", "--json", "-q")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert told["model"] == str(tmp_path / "new.auscult")
+    assert told["taken_in"] == {"target": 2}
+    assert (told["domains_before"], told["domains"]) == (
+        {"source": 20, "target": 4},
+        {"source": 20, "target": 6},
+    )
+    assert told["calibration"] == {"how": "crossfit", "before": 24, "count": 26}
+    assert told["threshold_before"] == auscult.load(copy).threshold().value
+    assert told["threshold"] == auscult.load(told["model"]).threshold().value
+    assert len(told["changes"]) == 1
+
+
+def test_nothing_is_written_over(run, copy, targets, tmp_path):
+    result = run("adapt", copy, targets[0], "-o", copy, "--force")
+    assert result.exit_code == 2
+    assert "is MODEL itself" in result.stderr
+    link = tmp_path / "link.auscult"
+    link.symlink_to(copy)
+    assert run("adapt", copy, targets[0], "-o", link, "--force").exit_code == 2
+    there = tmp_path / "fan.adapted.auscult"
+    there.write_text("of yesterday")
+    result = run("adapt", copy, targets[0])
+    assert result.exit_code == 2
+    assert "--force" in result.stderr
+    assert there.read_text() == "of yesterday"
+    assert run("adapt", copy, targets[0], "--force").exit_code == 0
+    assert auscult.load(there).provenance["clips"] == 25
+
+
+def test_recordings_without_a_domain_get_one(run, copy, machine, targets, tmp_path):
+    plain = tmp_path / "monday.wav"
+    shutil.copy(targets[0], plain)
+    for given, domains in (
+        ((), {"source": 20, "target": 5}),
+        (("--domain", "source"), {"source": 21, "target": 4}),
+    ):
+        assert run("adapt", copy, plain, *given, "--force").exit_code == 0
+        assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["domains"] == domains
+    assert run("adapt", copy, targets[0], "--domain", "source", "--force").exit_code == 0
+    told = auscult.load(tmp_path / "fan.adapted.auscult").provenance["domains"]
+    assert told == {"source": 20, "target": 5}, "a name that says its domain is believed"
+
+
+def test_of_a_folder_what_is_for_learning_is_taken(run, copy, machine, tmp_path):
+    result = run("adapt", copy, machine)
+    assert result.exit_code == 0, result.output
+    assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["clips"] == 24 + 24
+    result = run("adapt", copy, machine / "test", "--force")
+    assert result.exit_code == 1
+    assert "test clips" in result.stderr
+
+
+def test_cuts_of_one_recording_are_judged_by_the_old_detector(run, copy, targets, tmp_path):
+    same_speed = [path for path in targets if "spd_0" in path.name]
+    assert len(same_speed) > 1
+    assert run("adapt", copy, *same_speed, "--group-by", "spd").exit_code == 0
+    adapted, old = auscult.load(tmp_path / "fan.adapted.auscult"), auscult.load(copy)
+    clips = [auscult.Clip(str(path)) for path in same_speed]
+    scores = [score.scores["mahalanobis"] for score in old.score_clips(clips)]
+    assert adapted.calibration.scores["mahalanobis"][24:].tolist() == pytest.approx(scores)
+
+
+def test_what_cannot_be_used_is_left_out(run, copy, targets, broken_file, tmp_path):
+    result = run("adapt", copy, targets[0], broken_file)
+    assert result.exit_code == 4
+    assert f"Error: 1 recording left out: {broken_file}" in result.stderr
+    assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["clips"] == 25
+    assert run("adapt", copy, broken_file, "--force").exit_code == 1
+
+
+def test_anomalies_are_refused(run, copy, faulty_clip, tmp_path):
+    result = run("adapt", copy, faulty_clip)
+    assert result.exit_code == 1
+    assert "labelled as anomalies" in result.stderr
+    assert not (tmp_path / "fan.adapted.auscult").exists()
+
+
+def test_inspect_shows_adaptations(run, copy, targets, tmp_path):
+    run("adapt", copy, *targets[:2])
+    run("adapt", tmp_path / "fan.adapted.auscult", targets[2], "-o", tmp_path / "twice.auscult")
+    lines = run("inspect", tmp_path / "twice.auscult").stdout.splitlines()
+    adapted = [line for line in lines if line.startswith("adapted ")]
+    assert ["2 target clips taken in" in adapted[0], "1 target clip taken in" in adapted[1]] == [True] * 2
+    assert all(" → " in line for line in adapted)
+    assert not [line for line in lines if line.startswith("adaptations")]
+    told = json.loads(run("inspect", tmp_path / "twice.auscult", "--json").stdout)
+    assert [entry["clips"] for entry in told["provenance"]["adaptations"]] == [2, 1]
