@@ -65,6 +65,15 @@ def test_wrong_options_are_named(option, value):
         kind(**{option: value})
 
 
+def test_presets_and_size():
+    for preset in LATENTS:
+        detector = GammaObservation(make_config("gamma_observation", preset=preset))
+        assert detector.config.latent == preset
+        network = detector.build([torch.Generator().manual_seed(0)])
+        assert sum(p.numel() for p in network.parameters()) == 268_944 + 128, "gamma_vae's and the shapes"
+    assert GammaObservation().config.latent == next(iter(GammaObservation.presets))
+
+
 @pytest.mark.parametrize("latent", LATENTS)
 @torch.no_grad()
 def test_the_loss_is_the_likelihood_of_scipy_and_the_weighted_divergence(latent):

@@ -73,6 +73,7 @@ class GammaObservation(ClipDensityDetector):
     config: GammaObservationConfig
     config_type = GammaObservationConfig
     scores: ClassVar[tuple[str, ...]] = ("deviance_top", "deviance", "log_ratio_gaussian")
+    presets: ClassVar = {"gaussian": {}, "gamma": {"latent": "gamma"}}
 
     def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
         from torch import nn
