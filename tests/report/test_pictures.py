@@ -114,7 +114,7 @@ def test_a_map_that_points_is_dark_where_running_is_normal(tmp_path, frames, dra
     assert not drawn[0].axes[0].patches, "and where all is usual, none does"
 
 
-def test_the_nearest_normal_stands_beside_in_the_same_colours(tmp_path, frames, drawn):
+def test_the_nearest_normal_stands_beside_on_the_same_axes(tmp_path, frames, drawn):
     draw(tmp_path / "why.png", frames)
     draw(tmp_path / "both.png", frames, nearest=frames[:40] - 6)
     alone, both = drawn
@@ -122,7 +122,8 @@ def test_the_nearest_normal_stands_beside_in_the_same_colours(tmp_path, frames, 
     titled = {axes.get_title(loc="left"): axes for axes in both.axes}
     beside = titled["Nearest normal: train/7.wav"]
     assert np.array_equal(beside.images[0].get_array(), (frames[:40] - 6).T)
-    assert beside.images[0].get_clim() == titled["Spectrogram"].images[0].get_clim()
+    low, high = beside.images[0].get_clim()
+    assert low < high == (frames[:40] - 6).max(), "its colours are its own, or a quiet one would be dark"
     assert beside.get_xlim() == pytest.approx((0, (len(frames) - 0.5) * 512 / 16000))
     assert not any("Nearest" in axes.get_title(loc="left") for axes in alone.axes)
 

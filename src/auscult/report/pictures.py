@@ -43,7 +43,7 @@ def draw_explanation(
 
     The strongest regions are boxed and numbered in both. Beside and below the map: its mean over time
     and over the bands. Between the two, where it is given, the spectrogram of the nearest normal
-    recording in the same colours.
+    recording on the same axes.
 
     Args:
         path_out: a file, its type by its ending (png, svg, pdf), or a binary stream, which gets a PNG.
@@ -73,12 +73,11 @@ def draw_explanation(
     by_time = figure.add_subplot(grid[-1, 0], sharex=upper)
     legend = figure.add_subplot(grid[0, 1])
 
-    colours = _sound_colours(frames)
-    _spectrogram(figure, upper, frames, front_end, colours)
+    _spectrogram(figure, upper, frames, front_end)
     upper.set_title("Spectrogram", **_HEAD)
     if nearest is not None:
         beside = figure.add_subplot(grid[1, 0], sharex=upper, sharey=upper)
-        _spectrogram(figure, beside, nearest, front_end, colours)
+        _spectrogram(figure, beside, nearest, front_end)
         beside.set_title(_shortened(f"Nearest normal: {score.nearest}"), parse_math=False, **_HEAD)
     lit = "#333333" if _draw_map(figure, lower, map, front_end, score) else "white"
     for axes, colour in ((upper, "white"), (lower, lit)):
@@ -135,16 +134,11 @@ def save_figure(
 _HEAD: dict[str, Any] = {"loc": "left", "fontsize": 9.5, "color": _INK}
 
 
-def _sound_colours(frames: np.ndarray) -> dict[str, Any]:
-    """Colours for the levels of these frames, dB, and of others beside them."""
+def _spectrogram(figure: Figure, axes: Axes, frames: np.ndarray, front_end: FrontEnd) -> None:
+    """Draws the levels in colours of their own range, so that a quieter recording is not all dark."""
     loudest = float(np.max(frames))
     low = max(float(np.percentile(frames, 1)), loudest - _RANGE_DB)
-    return {"cmap": "magma", "vmin": low, "vmax": max(loudest, low + 1)}
-
-
-def _spectrogram(
-    figure: Figure, axes: Axes, frames: np.ndarray, front_end: FrontEnd, colours: dict[str, Any]
-) -> None:
+    colours: dict[str, Any] = {"cmap": "magma", "vmin": low, "vmax": max(loudest, low + 1)}
     sound = axes.imshow(frames.T, **_image(len(frames), front_end), **colours)
     figure.colorbar(sound, ax=axes, label="level [dB]", pad=0.01, aspect=18)
     _mark_bands(axes, front_end)
