@@ -9,13 +9,14 @@ from auscult.corpus import Clip, Recording, folds_of
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.densities import Gaussian
 from auscult.detectors.pooled.mixture import Mixture
-from auscult.detectors.pooled.views import VIEWS, pooled_view
+from auscult.detectors.pooled.views import FAMILIES, pooled_view
 from auscult.detectors.pooled_gaussian import FOLDS, PooledGaussian
 from auscult.errors import FitError, OptionError
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
 RATE = 8000
+LEVELS = FAMILIES["levels"]
 SMALL = {"sample_rate": RATE, "n_fft": 512, "hop": 256, "n_mels": 16}
 FRONT_END = FrontEnd(**SMALL)
 
@@ -68,13 +69,13 @@ def test_the_scores_by_hand(fitted, normals, machine_sound):
     def mixture(vectors, _) -> Mixture:
         return Mixture.fit(vectors, fitted.config.components, fitted.config.seed)
 
-    banks = {view: np.stack([view_of(r, view) for r in normals]) for view in VIEWS}
-    one = {view: view_of(heard, view) for view in VIEWS}
-    d2 = [standardised(banks[view], one[view], Gaussian.fit, squared) for view in VIEWS]
+    banks = {view: np.stack([view_of(r, view) for r in normals]) for view in LEVELS}
+    one = {view: view_of(heard, view) for view in LEVELS}
+    d2 = [standardised(banks[view], one[view], Gaussian.fit, squared) for view in LEVELS]
     expected = {
         "gaussian": np.mean(d2),
         "largest": max(d2),
-        "mixture": np.mean([standardised(banks[v], one[v], mixture, surprise) for v in VIEWS]),
+        "mixture": np.mean([standardised(banks[v], one[v], mixture, surprise) for v in LEVELS]),
         "joint": standardised(
             np.concatenate(list(banks.values()), axis=1),
             np.concatenate(list(one.values())),

@@ -8,13 +8,14 @@ import pytest
 from auscult.corpus import Clip, Recording
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.neighbours import Neighbours
-from auscult.detectors.pooled.views import VIEWS, pooled_view
+from auscult.detectors.pooled.views import FAMILIES, pooled_view
 from auscult.detectors.spectral_memory import SpectralMemory
 from auscult.errors import FitError, OptionError
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
 RATE = 8000
+LEVELS = FAMILIES["levels"]
 SMALL = {"sample_rate": RATE, "n_fft": 512, "hop": 256, "n_mels": 16}
 FRONT_END = FrontEnd(**SMALL)
 
@@ -128,7 +129,7 @@ def test_the_bank_names_its_clips(normals):
     detector = memory(normals)
     assert [c.path for c in detector.bank.clips] == [r.clip.path for r in normals]
     assert detector.arrays["bank"].dtype == np.float32
-    assert detector.arrays["bank"].shape == (15, len(VIEWS), 16)
+    assert detector.arrays["bank"].shape == (15, len(LEVELS), 16)
 
 
 @pytest.mark.parametrize(

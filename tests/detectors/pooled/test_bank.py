@@ -10,7 +10,7 @@ import pytest
 from auscult.corpus import Clip
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.bank import Bank
-from auscult.detectors.pooled.views import VIEWS
+from auscult.detectors.pooled.views import FAMILIES
 from auscult.detectors.spectral_memory import SpectralMemory
 from auscult.errors import FitError, OptionError
 
@@ -53,7 +53,7 @@ def test_parts_and_sums():
 
 
 def test_views_by_option():
-    assert make_config("spectral_memory").view_names == VIEWS
+    assert make_config("spectral_memory").view_names == FAMILIES["levels"]
     assert make_config("spectral_memory", settings={"views": "max, std"}).view_names == ("max", "std")
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from auscult.corpus import Clip, Recording
 from auscult.detectors.base import Config, Detector, Progress
-from auscult.detectors.pooled.views import VIEWS, pooled_views, shared_out
+from auscult.detectors.pooled.views import FAMILIES, VIEWS, pooled_views, shared_out
 from auscult.errors import FitError, OptionError
 
 
@@ -73,18 +73,20 @@ class Bank:
 class BankConfig(Config):
     """Settings of a detector that keeps a bank."""
 
-    views: str = "all"  # names out of pooled.views.VIEWS parted by commas, or all
+    views: str = "levels"  # a family out of pooled.views.FAMILIES, or names out of VIEWS parted by commas
 
     def __post_init__(self) -> None:
         super().__post_init__()
         unknown = [view for view in self.view_names if view not in VIEWS]
         if unknown or len(set(self.view_names)) < len(self.view_names):
-            raise OptionError(f"views={self.views!r}: give all, or some of {','.join(VIEWS)}, each once")
+            raise OptionError(
+                f"views={self.views!r}: give {' or '.join(FAMILIES)}, or some of {','.join(VIEWS)}, each once"
+            )
 
     @property
     def view_names(self) -> tuple[str, ...]:
         """The views that are used."""
-        return VIEWS if self.views == "all" else tuple(view.strip() for view in self.views.split(","))
+        return FAMILIES.get(self.views) or tuple(view.strip() for view in self.views.split(","))
 
 
 class BankDetector(Detector):

@@ -3,6 +3,10 @@
 Global weighted ranking pooling (GWRP, Kolesnikov & Lampert, ECCV 2016; for machine sounds as TWFR, Guan
 et al., ICASSP 2023): the frames of each band in falling order, the i-th weighted by r^i. r = 1 is the mean,
 r = 0 the maximum. A mean hides what is short and a maximum what is steady, so several stand side by side.
+
+A modulation view tells how strongly each band swells and fades at some pace, as gears and bearings make it
+do: the envelope spectrum of vibration diagnosis (Randall & Antoni, Mech. Syst. Signal Process. 25, 2011) by
+bands.
 """
 
 from __future__ import annotations
@@ -29,12 +33,27 @@ _WEIGHTED: Mapping[str, Callable[[int], np.ndarray]] = {
     "gwrp_0.5": _ranked(0.5),
     "max": _ranked(0.0),
 }
-#: Every view; ``std`` is the standard deviation over time, ``spectrum`` the long-term power spectrum in dB
-#: with the mean over its bands taken away, so that it does not know how loud the clip is.
-VIEWS = (*_WEIGHTED, "std", "spectrum")
+#: Modulation views: cycles a frame, from the first up to the second, of which the strongest counts.
+_PACES: Mapping[str, tuple[float, float]] = {
+    "modulation_0.01": (0.01, 0.03),
+    "modulation_0.03": (0.03, 0.1),
+    "modulation_0.1": (0.1, 0.25),
+    "modulation_0.25": (0.25, 0.5),
+}
+#: Modulation below this, dB², is none: silence must not be infinitely still.
+_STILL = 1e-3
+#: Views by what they tell. Of the levels ``std`` is the standard deviation over time, ``spectrum`` the
+#: long-term power spectrum in dB with the mean over its bands taken away, so that it does not know how loud
+#: the clip is.
+FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "levels": (*_WEIGHTED, "std", "spectrum"),
+    "modulation": tuple(_PACES),
+}
+#: Every view.
+VIEWS = tuple(view for family in FAMILIES.values() for view in family)
 
 
-def pooled_views(frames: np.ndarray, views: Sequence[str] = VIEWS) -> np.ndarray:
+def pooled_views(frames: np.ndarray, views: Sequence[str] = FAMILIES["levels"]) -> np.ndarray:
     """A clip as one vector for each view.
 
     Args:
@@ -45,7 +64,9 @@ def pooled_views(frames: np.ndarray, views: Sequence[str] = VIEWS) -> np.ndarray
         (V, B) float64.
     """
     falling = np.sort(frames.T, axis=1)[:, ::-1].astype(np.float64)  # (B, T); rows lie together: fast to sort
-    return np.stack([_pooled(falling, view) for view in views])
+    return np.stack(
+        [_modulation(frames, view) if view in _PACES else _pooled(falling, view) for view in views]
+    )
 
 
 def pooled_view(frames: np.ndarray, view: str) -> np.ndarray:
@@ -60,6 +81,24 @@ def _pooled(falling: np.ndarray, view: str) -> np.ndarray:
         power = _DB * np.log(np.exp(falling / _DB).mean(axis=1))
         return power - power.mean()
     return falling @ _WEIGHTED[view](falling.shape[1])
+
+
+def _modulation(frames: np.ndarray, view: str) -> np.ndarray:
+    strength = np.abs(_fluctuation(frames)[_pace(view, len(frames))]) ** 2 / len(frames)
+    return np.log(strength.max(axis=0) + _STILL)
+
+
+def _fluctuation(frames: np.ndarray) -> np.ndarray:
+    """(T // 2 + 1, B) complex spectrum of each band's level about its mean, under a Hann window."""
+    away = frames.astype(np.float64) - frames.mean(axis=0, dtype=np.float64)
+    return np.fft.rfft(away * np.hanning(len(frames) + 2)[1:-1, None], axis=0)
+
+
+def _pace(view: str, frames: int) -> slice:
+    """The bins of `_fluctuation` that a modulation view looks at: never none, and never the mean."""
+    low, high = (int(np.ceil(edge * frames)) for edge in _PACES[view])
+    low = min(max(low, 1), frames // 2)
+    return slice(low, max(high, low + 1))
 
 
 def shared_out(share: np.ndarray, frames: np.ndarray, view: str, usual: np.ndarray) -> np.ndarray:
@@ -80,6 +119,11 @@ def shared_out(share: np.ndarray, frames: np.ndarray, view: str, usual: np.ndarr
     frames = frames.astype(np.float64)
     if view == "std":  # what lies far from the clip's own mean made it large
         odd = np.abs(frames - frames.mean(axis=0)) ** 2
+    elif view in _PACES:  # what swings at that pace, when it swings
+        pace, spectrum = _pace(view, len(frames)), _fluctuation(frames)
+        kept = np.zeros_like(spectrum)
+        kept[pace] = spectrum[pace]
+        odd = np.fft.irfft(kept, len(frames), axis=0) ** 2
     elif view == "spectrum":
         level = frames.mean(axis=1, keepdims=True)
         odd = np.exp(frames / _DB - frames.max() / _DB) * np.abs(frames - level - usual)
