@@ -239,6 +239,9 @@ def test_cuts_of_one_recording_are_no_neighbours(encoder_file, machine_sound):
     assert np.all(together > 1e-6)
     grown = unfitted(encoder_file()).fit(cut[:5]).adapted(cut[5:])
     np.testing.assert_allclose(grown.arrays["density"], together, rtol=1e-4)
+    assert grown.facts["cut_from"] == ["0", "1", "2", "3"]
+    mixed = unfitted(encoder_file()).fit([*cut[:4], *apart[4:]]).arrays["groups"]
+    assert mixed.tolist() == [0, 0, 1, 1, -5, -6, -7, -8]
 
 
 def test_maps_point_at_when_and_roughly_where(encoder_file, normals, machine_sound):

@@ -119,10 +119,10 @@ class EmbeddingMemory(Detector):
             if progress:
                 progress("embed", len(known), len(unique), {})
         for detector, recordings in zip(detectors, fleets, strict=True):
-            detector.facts = {"encoder": dict(first.facts["encoder"]), "warnings": []}
+            detector.facts = {"encoder": dict(first.facts["encoder"]), "cut_from": [], "warnings": []}
             detector._live = first._live
             detector.arrays = {"encoder": blob} if detector.config.embed_encoder else {}
-            detector.facts["cut_from"] = [r.clip.recording for r in recordings]
+            detector.arrays["groups"] = _groups(recordings, detector.facts["cut_from"], 0)
             vectors, usual = zip(*(known[id(r)] for r in recordings), strict=True)
             detector._remember(np.stack(vectors), _is_target(recordings), Usual.mean(usual))
 
@@ -134,7 +134,8 @@ class EmbeddingMemory(Detector):
         assert isinstance(other, EmbeddingMemory)
         vectors, usual = zip(*map(self._know, recordings), strict=True)
         target = np.concatenate([bank.target, _is_target(recordings)])
-        other.facts["cut_from"] += [r.clip.recording for r in recordings]
+        groups = _groups(recordings, other.facts["cut_from"], len(bank.target))
+        other.arrays["groups"] = np.concatenate([self.arrays["groups"], groups])
         other._remember(
             np.concatenate([bank.vectors, vectors]),
             target,
@@ -168,6 +169,7 @@ class EmbeddingMemory(Detector):
             "density": (None,),
             "alpha": (1,),
             "scale": (2,),
+            "groups": (None,),
             "usual_bands": (2, self.config.front_end.n_mels),
             "usual_features": (2, None),
         }
@@ -183,7 +185,7 @@ class EmbeddingMemory(Detector):
     def _remember(self, vectors: np.ndarray, target: np.ndarray, usual: Usual) -> None:
         """Takes these (N, D) vectors, and no others, for normal."""
         k, metric = self.config.neighbours, self.config.metric
-        groups = _groups(self.facts["cut_from"])
+        groups = self.arrays["groups"]
         bank = Neighbours.fit(vectors, target, groups=groups, metric=metric, k_source=k, k_target=k)
         self.arrays |= bank.arrays() | usual.arrays()
 
@@ -265,7 +267,13 @@ def _is_target(recordings: Sequence[Recording]) -> np.ndarray:
     return np.array([r.clip.domain == "target" for r in recordings])
 
 
-def _groups(cut_from: Sequence[str | None]) -> list[int]:
-    """A number for each clip, the same for those that were cut from one longer recording."""
-    first: dict[str | int, int] = {}
-    return [first.setdefault(i if name is None else name, i) for i, name in enumerate(cut_from)]
+def _groups(recordings: Sequence[Recording], names: list[str], before: int) -> np.ndarray:
+    """(N,) int64, the same for clips that were cut from one longer recording: its place in ``names``, to
+    which new ones are added; a clip that was not cut has a negative number of its own, from ``before`` on."""
+    numbers = []
+    for place, recording in enumerate(recordings, before):
+        name = recording.clip.recording
+        if name is not None and name not in names:
+            names.append(name)
+        numbers.append(-1 - place if name is None else names.index(name))
+    return np.array(numbers, np.int64)

@@ -7,6 +7,7 @@ Radenović, Tolias & Chum's (IEEE TPAMI 41, 2019). With frames x_t, their mean �
 
     w_t = (1 + δ_t)^γ / Σ_s (1 + δ_s)^γ          pooled = (Σ_t w_t · max(x_t, 0)^p)^(1/p)
 
+(The formula of w_t is the paper's description of it, in the form in which two reimplementations agree.)
 γ = 0 weighs all frames alike; a high γ lets rare frames count. p = 1 is the plain weighted mean, in which
 signs are kept; above it negative entries count as 0, as in the paper, and p → ∞ is the maximum.
 """
