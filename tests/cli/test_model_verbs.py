@@ -243,3 +243,9 @@ def test_metrics_agree_with_the_scores_that_are_printed(run, model, machine):
     told = json.loads(run("evaluate", model, machine, "--json", "-q").stdout)
     assert told["false_alarm_rate_source"]["value"] == pytest.approx(alarms[normal & source].mean())
     assert told["recall_target"]["value"] == pytest.approx(alarms[~normal & ~source].mean())
+
+
+def test_inspect_does_not_list_what_a_bank_holds(run, machine, tmp_path):
+    path = tmp_path / "memory.auscult"
+    assert run("fit", machine, "-o", path, "--detector", "spectral_memory", "--quiet").exit_code == 0
+    assert "clips" not in json.loads(run("inspect", path, "--json").stdout)["facts"]

@@ -125,9 +125,9 @@ def test_cuts_of_one_recording_are_no_neighbours(machine_sound):
     assert np.all(untold.arrays["density"] < 1e-3)
 
 
-def test_the_bank_names_its_clips(normals):
+def test_the_bank_knows_the_domains(normals):
     detector = memory(normals)
-    assert [c.path for c in detector.bank.clips] == [r.clip.path for r in normals]
+    assert [c.domain for c in detector.bank.clips] == [r.clip.domain for r in normals]
     assert detector.arrays["bank"].dtype == np.float32
     assert detector.arrays["bank"].shape == (15, len(LEVELS), 16)
 

@@ -59,7 +59,7 @@ def _contents(model: Model) -> dict[str, Any]:
 
 def _summary(facts: dict[str, Any]) -> dict[str, Any]:
     """What happened while learning, with the last epoch for the whole history."""
-    kept = {k: v for k, v in facts.items() if k not in ("history", "warnings", "parameters")}
+    kept = {k: v for k, v in facts.items() if k not in ("history", "warnings", "parameters", "clips")}
     history = facts.get("history")
     return {**kept, "last_epoch": history[-1]} if history else kept
 

@@ -15,12 +15,12 @@ from auscult.detectors.spectral_memory import SpectralMemory
 from auscult.errors import FitError, OptionError
 
 CLIPS = (
-    Clip("a.wav", domain="source", recording="one"),
-    Clip("b.wav", domain="target"),
-    Clip("c.wav", recording="one"),
-    Clip("d.wav", domain="source"),
-    Clip("e.wav", domain="source", recording="two"),
-    Clip("f.wav", domain="target", recording="two"),
+    Clip("", domain="source", recording="one"),
+    Clip("", domain="target"),
+    Clip("", recording="one"),
+    Clip("", domain="source"),
+    Clip("", domain="source", recording="two"),
+    Clip("", domain="target", recording="two"),
 )
 
 
@@ -46,10 +46,10 @@ def test_as_facts_and_back():
 def test_parts_and_sums():
     bank = bank_of(*CLIPS)
     chosen = np.array([True, False, False, True, False, True])
-    assert [clip.path for clip in bank.only(chosen).clips] == ["a.wav", "d.wav", "f.wav"]
+    assert bank.only(chosen).clips == (CLIPS[0], CLIPS[3], CLIPS[5])
     whole = bank.only(chosen) + bank.only(~chosen)
     assert len(whole) == len(bank) == len(whole.vectors)
-    assert {clip.path for clip in whole.clips} == {clip.path for clip in CLIPS}
+    assert whole.clips == tuple(CLIPS[i] for i in (0, 3, 5, 1, 2, 4))
 
 
 def test_views_by_option():

@@ -1,7 +1,7 @@
 """The normal clips that a detector on pooled views keeps, and how such detectors are fitted and adapted.
 
 The bank is kept whole, a few kilobytes a clip: adapting to more clips is then the same as learning from all
-of them at once, and the nearest normal clip has a name.
+of them at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Bank:
 
     Attributes:
         vectors: (N, V, B) float32.
-        clips: (N,) path, domain and recording of each; nothing else is kept.
+        clips: (N,) domain and recording of each; nothing else is kept, its path neither.
     """
 
     vectors: np.ndarray
@@ -59,13 +59,13 @@ class Bank:
         return Bank(np.concatenate([self.vectors, other.vectors]), self.clips + other.clips)
 
     def as_facts(self) -> list[list[str | None]]:
-        """The clips as plain data: path, domain, recording."""
-        return [[clip.path, clip.domain, clip.recording] for clip in self.clips]
+        """The clips as plain data: domain, recording."""
+        return [[clip.domain, clip.recording] for clip in self.clips]
 
     @classmethod
     def from_facts(cls, vectors: np.ndarray, facts: Iterable[Sequence[str | None]]) -> Bank:
         """The inverse of `as_facts`."""
-        clips = (Clip(path or "", domain=d, recording=r) for path, d, r in facts)  # type: ignore[arg-type]
+        clips = (Clip("", domain=d, recording=r) for d, r in facts)  # type: ignore[arg-type]
         return cls(vectors, tuple(clips))
 
 
@@ -166,5 +166,5 @@ class BankDetector(Detector):
             vectors.append(self.view(recording).astype(np.float32))
             if progress:
                 progress("features", done + 1, len(recordings), {})
-        clips = (Clip(r.clip.path, domain=r.clip.domain, recording=r.clip.recording) for r in recordings)
+        clips = (Clip("", domain=r.clip.domain, recording=r.clip.recording) for r in recordings)
         return Bank(np.stack(vectors), tuple(clips))
