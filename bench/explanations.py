@@ -73,13 +73,15 @@ def pointed(system: str, machine: str, folder: str, explain: Callable[[Clip], np
 
 
 def by_detector(
-    entry: Entry, machine: str, folder: str, settings: dict[str, str], output: Path
+    entry: Entry, machine: str, folder: str, settings: dict[str, str], calibrate: str, output: Path
 ) -> list[Pointed]:
     """Fits, or takes the model that is there, and explains."""
-    path = output / f"{machine}-{entry.name}.auscult"
+    how = "-".join(f"{key}={value}" for key, value in {**settings, "calibrate": calibrate}.items())
+    path = output / f"{machine}-{entry.name}-{how}.auscult"
     if not path.exists():
         clips = auscult.open_corpus(folder).for_training()
-        fitted = auscult.fit(clips, entry.detector, preset=entry.preset, **entry.settings(settings))
+        options = {"preset": entry.preset, "calibrate": calibrate, **entry.settings(settings)}
+        fitted = auscult.fit(clips, entry.detector, **options)
         fitted.save(str(path))
     model = auscult.load(path)
 
@@ -140,8 +142,9 @@ def main() -> None:
         "--detectors", default=ALL, help="separated by commas; default: all that can be fitted"
     )
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="where there is one")
+    parser.add_argument("--calibrate", default="auto", help="as of auscult fit; holdout is fitted fastest")
     parser.add_argument("--jobs", type=int, default=1, help="fits at a time, one core each")
-    parser.add_argument("--dry-run", action="store_true", help="print the table and leave the page as it is")
+    parser.add_argument("--print", action="store_true", help="print the table and leave the page as it is")
     args = parser.parse_args()
     output = Path(args.output)
     output.mkdir(parents=True, exist_ok=True)
@@ -154,12 +157,12 @@ def main() -> None:
     chosen, left_out = entries(args.detectors.split(","), settings)
     for words in left_out:
         print(words, file=sys.stderr)
-    todo = [
-        joblib.delayed(by_detector)(entry, machine, folder, settings, output)
-        for machine, folder in folders.items()
+    todo = [joblib.delayed(without_detector)(machine, folder) for machine, folder in folders.items()]
+    todo += [
+        joblib.delayed(by_detector)(entry, machine, folder, settings, args.calibrate, output)
         for entry in chosen
+        for machine, folder in folders.items()
     ]
-    todo += [joblib.delayed(without_detector)(machine, folder) for machine, folder in folders.items()]
     found: list[Pointed] = []
     for done, part in enumerate(joblib.Parallel(n_jobs=args.jobs, return_as="generator")(todo), start=1):
         found += part
@@ -167,11 +170,12 @@ def main() -> None:
     header = ["map of", "maximum in the fault, %", "source", "target", *folders, "mass in the fault, %"]
     text = table(header, rows_of(found, list(folders)))
     clips = sum(one.system == RANDOM for one in found)
-    told = ", ".join(f"{key}={value}" for key, value in settings.items()) or "defaults"
+    settings = {**settings, "calibrate": args.calibrate}
+    told = ", ".join(f"{key}={value}" for key, value in settings.items())
     note = f"{clips} clips with a fault of {SEVERITY} severity; detectors with {told}."
     note += f" Measured on {this_machine()}."
     print(f"{text}\n\n{note}")
-    if not args.dry_run:
+    if not args.print:
         write_section("detectors.md", "bench.explanations", f"{text}\n\n{note}")
 
 
