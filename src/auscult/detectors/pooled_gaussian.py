@@ -20,6 +20,8 @@ from auscult.detectors.pooled.mixture import Mixture
 from auscult.detectors.pooled.standard import Standard
 from auscult.errors import OptionError
 
+#: Bands of the joint Gaussian at most: all views in all bands have more covariances than clips can tell.
+COARSE_BANDS = 32
 FOLDS = 5  # in which normals are scored by the densities of the others
 
 
@@ -37,7 +39,7 @@ class PooledGaussianConfig(BankConfig):
 
 @dataclass(frozen=True)
 class _Densities:
-    """A Gaussian and a mixture on each view, and a Gaussian on all views side by side."""
+    """A Gaussian and a mixture on each view, and a Gaussian on all views side by side in coarse bands."""
 
     gaussians: Sequence[Gaussian]
     mixtures: Sequence[Mixture]
@@ -49,7 +51,7 @@ class _Densities:
         return cls(
             [Gaussian.fit(view, bank.target) for view in views],
             [Mixture.fit(view, components, seed) for view in views],
-            Gaussian.fit(bank.vectors.reshape(len(bank), -1), bank.target),
+            Gaussian.fit(_coarse(bank.vectors).reshape(len(bank), -1), bank.target),
         )
 
     def look(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -59,7 +61,9 @@ class _Densities:
             [gaussian.distance(view)[1:] for gaussian, view in zip(self.gaussians, x, strict=True)],
             [mixture.surprise(view)[1:] for mixture, view in zip(self.mixtures, x, strict=True)],
         ]
-        whole = [part.reshape(x.shape) for part in self.joint.distance(x.ravel())[1:]]
+        coarse = _coarse(x)
+        share, mean = (part.reshape(coarse.shape) for part in self.joint.distance(coarse.ravel())[1:])
+        whole = [_fine(share / _sizes(x.shape[-1]), x.shape[-1]), _fine(mean, x.shape[-1])]
         shares, means = (
             np.stack([*(np.stack([look[i] for look in kind]) for kind in looks), whole[i]]) for i in (0, 1)
         )
@@ -95,7 +99,7 @@ class PooledGaussian(BankDetector):
 
     ``gaussian`` is the mean over views of the squared Mahalanobis distance, ``largest`` the largest of them,
     ``mixture`` the mean over views of the negative log-likelihood, ``joint`` the squared distance of all
-    views side by side.
+    views side by side, in coarse bands.
     """
 
     name = "pooled_gaussian"
@@ -147,6 +151,7 @@ class PooledGaussian(BankDetector):
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         c = self.config
         views, bands = len(c.view_names), c.front_end.n_mels
+        coarse = len(_sizes(bands))
         return {
             "bank": (None, views, bands),
             "gaussian_means": (views, 2, bands),
@@ -154,10 +159,31 @@ class PooledGaussian(BankDetector):
             "mixture_weights": (views, c.components),
             "mixture_means": (views, c.components, bands),
             "mixture_precision": (views, bands, bands),
-            "joint_means": (2, views * bands),
-            "joint_precision": (views * bands, views * bands),
+            "joint_means": (2, views * coarse),
+            "joint_precision": (views * coarse, views * coarse),
             "counts": (2,),
             "usual": (3, views, bands),
             "by_view": (2, 2, views),
             "by_joint": (2,),
         }
+
+
+def _first_bands(bands: int) -> np.ndarray:
+    """The first fine band of each coarse one."""
+    count = min(COARSE_BANDS, bands)
+    return np.arange(count) * bands // count
+
+
+def _sizes(bands: int) -> np.ndarray:
+    """How many fine bands make up each coarse one."""
+    return np.diff(_first_bands(bands), append=bands)
+
+
+def _coarse(x: np.ndarray) -> np.ndarray:
+    """Means over neighbouring bands: (..., B) as (..., C)."""
+    return np.add.reduceat(x, _first_bands(x.shape[-1]), axis=-1) / _sizes(x.shape[-1])
+
+
+def _fine(x: np.ndarray, bands: int) -> np.ndarray:
+    """Every coarse band's value for each of its fine bands: (..., C) as (..., B)."""
+    return np.repeat(x, _sizes(bands), axis=-1)

@@ -26,8 +26,22 @@ def test_a_mean_of_few_is_drawn_to_the_common_one():
     vectors = np.zeros((12, 1))
     vectors[10:] = 6.0
     density = Gaussian.fit(vectors, np.arange(12) >= 10)
-    np.testing.assert_allclose(density.means[:, 0], [(0 + 2 * 1) / 12, (12 + 2 * 1) / 4])
+    np.testing.assert_allclose(density.means[:, 0], [0.5 * 1 / 10.5, (12 + 0.5 * 1) / 2.5])
     assert density.counts.tolist() == [10, 2]
+
+
+def test_the_step_between_domains_is_a_usual_direction():
+    """Beyond the target's mean a vector is less odd than as far to the side."""
+    vectors = np.random.default_rng(1).standard_normal((60, 3))
+    vectors[50:, 0] += 20
+    density = Gaussian.fit(vectors, TARGET)
+    within = np.linalg.inv(density.precision)
+    step = density.means[1] - density.means[0]
+    beyond, aside = (density.distance(density.means[1] + way)[0] for way in ([9, 0, 0], [0, 9, 0]))
+    assert beyond < 2 < aside / 10
+    np.testing.assert_allclose(np.linalg.eigvalsh(within)[-1], step @ step, rtol=0.02)
+    alone = Gaussian.fit(vectors[:50], TARGET[:50])
+    assert np.trace(np.linalg.inv(alone.precision)) < 5
 
 
 def test_a_domain_without_vectors_is_never_the_nearer():

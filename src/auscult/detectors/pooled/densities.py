@@ -1,8 +1,9 @@
 """How improbable a vector is under a density fitted to few normal ones.
 
 Shrinkage by Ledoit & Wolf (J. Multivariate Analysis 88, 2004) keeps a covariance of a hundred clips in 128
-dimensions invertible. Domains share one covariance and have a mean each where they have enough clips: ten
-target clips give a mean, never a covariance of their own.
+dimensions invertible. Domains have a mean each and share one covariance: ten target clips give a mean, never
+a covariance of their own. The step from one mean to the other is a variance too, since a machine that moved
+that way once may move that way again, and further.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 #: A share of the mean variance that is added to every variance, so that constant bands stay invertible.
 _FLOOR = 1e-6
 #: Clips that a domain's own mean weighs as much as: a mean of fewer is drawn towards the common one.
-PRIOR_CLIPS = 2.0
+PRIOR_CLIPS = 0.5
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,8 @@ class Gaussian:
         counts = np.array([np.sum(~target), np.sum(target)], np.float64)
         sums = np.stack([vectors[~target].sum(axis=0), vectors[target].sum(axis=0)])
         means = (sums + PRIOR_CLIPS * common) / (counts + PRIOR_CLIPS)[:, None]
-        return cls(means, shrunk_precision(vectors - means[target.astype(int)]), counts)
+        within = shrunk_covariance(vectors - means[target.astype(int)])
+        return cls(means, _inverse(within + _step(means, counts)), counts)
 
     def adapted(self, vectors: np.ndarray, target: np.ndarray) -> Gaussian:
         """The density with (N, D) further vectors taken in, N ≥ 1; this one stays as it is.
@@ -57,9 +59,9 @@ class Gaussian:
         common = sums.sum(axis=0) / counts.sum()
         means = (sums + PRIOR_CLIPS * common) / (counts + PRIOR_CLIPS)[:, None]
         centred = vectors - means[target.astype(int)]
-        covariance = (known * np.linalg.inv(self.precision) + centred.T @ centred) / counts.sum()
-        precision = np.linalg.inv(covariance)
-        return Gaussian(means, (precision + precision.T) / 2, counts)
+        before = np.linalg.inv(self.precision) - _step(self.means, self.counts)
+        within = (known * before + centred.T @ centred) / counts.sum()
+        return Gaussian(means, _inverse(within + _step(means, counts)), counts)
 
     def distance(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
         """Squared Mahalanobis distance of x (D,) from the nearer mean, the share of each dimension in it
@@ -73,9 +75,23 @@ class Gaussian:
 
 def shrunk_precision(centred: np.ndarray) -> np.ndarray:
     """(D, D) inverse of the shrunk covariance of centred vectors (N, D)."""
+    return _inverse(shrunk_covariance(centred))
+
+
+def shrunk_covariance(centred: np.ndarray) -> np.ndarray:
+    """(D, D) covariance of centred vectors (N, D), shrunk and never singular."""
     from sklearn.covariance import ledoit_wolf
 
     covariance, _ = ledoit_wolf(centred, assume_centered=True)
-    floor = _FLOOR * max(np.trace(covariance) / len(covariance), 1.0)
-    precision = np.linalg.inv(covariance + floor * np.eye(len(covariance)))
+    return covariance + _FLOOR * max(np.trace(covariance) / len(covariance), 1.0) * np.eye(len(covariance))
+
+
+def _step(means: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """(D, D) variance of the step between the domains' means; 0 where one domain alone is known."""
+    step = (means[1] - means[0]) * np.all(counts > 0)
+    return np.outer(step, step)
+
+
+def _inverse(covariance: np.ndarray) -> np.ndarray:
+    precision = np.linalg.inv(covariance)
     return (precision + precision.T) / 2
