@@ -64,6 +64,7 @@ def run_stage(
     """Does a stage, or reads what it left if it is done already with the same clips and settings.
 
     Raises:
+        MissingExtraError: fitting needs an optional part that is not installed.
         FitError: too little to learn from, or training diverged.
         OptionError: a setting that the detector does not have.
     """
@@ -86,6 +87,7 @@ def run_stage(
         for other in machine.others:
             others += other.training(rate, needed, progress).usable
             hearing += other.hear("train", config.front_end, progress)
+    entry.kind.check_can_fit()  # and loads what fitting takes, which is not the first fit's time alone
     started = time.perf_counter()
     try:
         model = fit_recordings(

@@ -1,0 +1,73 @@
+"""The most memory that fitting and scoring one machine takes, measured in a process of its own.
+
+    python -m bench.footprint ROOT MACHINE DETECTOR FOLDER [KEY=VALUE …]
+
+Prints megabytes. The process does one stage of a benchmark, as `run_bench` would, and then asks what its
+resident memory was at most. What Python and its libraries take by themselves is part of it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+def peak_megabytes(root: Path, machine: str, detector: str, settings: Mapping[str, Any]) -> float:
+    """Of one fit and the scores of one machine, the others of its root at hand, by a fresh process.
+
+    Raises:
+        RuntimeError: the process failed; says what it said.
+    """
+    pairs = [f"{key}={value}" for key, value in settings.items()]
+    with TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "bench.footprint", str(root), machine, detector, folder, *pairs]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parent.parent)
+    if done.returncode:
+        raise RuntimeError(f"{detector} on {machine}: {done.stderr.strip()}")
+    return float(done.stdout.split()[-1])
+
+
+def peak_of_this_process() -> float:
+    """Megabytes of resident memory at most.
+
+    Linux hands ``ru_maxrss`` on from parent to child, also over ``exec``, so that a child of a large process
+    seems large; the high-water mark of the memory itself begins anew.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
+        return int(line.split()[1]) * 1024 / 1e6
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
+
+
+def main(root: str, machine: str, detector: str, folder: str, *pairs: str) -> None:
+    """Does one stage and prints its peak."""
+    from auscult.benchmark.entries import entries
+    from auscult.benchmark.machine import MachineData
+    from auscult.benchmark.stage import run_stage
+    from auscult.corpus import machine_folders
+    from auscult.detectors.options import parse_settings
+
+    settings = parse_settings(pairs)
+    presets = entries([detector.partition("@")[0]], settings)[0]
+    (entry,) = [entry for entry in presets if entry.name == detector]
+    folders = machine_folders(root)
+    mine = MachineData(machine, folders[machine])
+    if entry.kind.learns_from_others:
+        mine.others = [MachineData(name, home) for name, home in folders.items() if name != machine]
+    run_stage(Path(folder), mine, entry, 0, entry.settings(settings))
+    print(f"\n{peak_of_this_process():.1f}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
