@@ -16,7 +16,7 @@ from auscult.detectors.options import make_config
 from auscult.detectors.pooled.densities import Gaussian
 from auscult.detectors.rebuilding import NetworkDetector
 from auscult.detectors.residuals import pooled_residual
-from auscult.errors import TooShortAudio
+from auscult.errors import FitError, TooShortAudio
 from auscult.sound import Waveform
 
 SMALL = {"sample_rate": 8000, "n_mels": 8, "n_fft": 512, "hop": 256, "hidden": 8, "epochs": 2}
@@ -205,8 +205,10 @@ def test_every_kind_of_covariance_can_be_adapted(fitted, covariance):
     assert (after.facts["covariance_source"]["shrinkage"] > 0) == (covariance == "ledoit_wolf")
 
 
-def test_a_recording_that_is_too_short_is_refused(fitted):
+def test_no_recording_and_one_that_is_too_short_are_refused(fitted):
     (first, _), _ = fitted
+    with pytest.raises(FitError, match="no recordings"):
+        first.adapted([])
     with pytest.raises(TooShortAudio, match=r"0\.wav"):
         first.adapted([recording(0.05)])
 

@@ -19,7 +19,6 @@ from auscult.corpus import Recording
 from auscult.detectors.base import Evidence
 from auscult.detectors.clip_densities import ClipDensityDetector, density_shapes
 from auscult.detectors.network import WindowConfig
-from auscult.detectors.pooled.densities import PRIOR_CLIPS
 from auscult.detectors.residuals import (
     COVARIANCES,
     ResidualCovariance,
@@ -30,10 +29,12 @@ from auscult.detectors.residuals import (
     residual_maps,
     residual_scores,
 )
-from auscult.errors import OptionError
+from auscult.errors import FitError, OptionError
 from auscult.spectrum import context_windows
 
 _DOMAINS = ("source", "target")
+#: Clips that the other domain's covariance weighs as much as in that of a domain whose first clips come.
+_BORROWED_CLIPS = 2.0
 
 
 @dataclass
@@ -113,6 +114,8 @@ class NetworkDetector(ClipDensityDetector):
         pooled vectors are those of all recordings. A domain that was not known has its covariance
         shrunk to the other domain's, which weighs as much as two recordings.
         """
+        if not recordings:
+            raise FitError(f"{self.name}: there are no recordings to adapt to")
         other = self._copy()
         assert isinstance(other, NetworkDetector)
         clips = [self._windows(r) for r in recordings]
@@ -138,7 +141,7 @@ class NetworkDetector(ClipDensityDetector):
         for cut in range(0, len(order), self.config.batch_size):
             sums.add(vectors[order[cut : cut + self.config.batch_size]], self.config.front_end.n_mels)
         # of a domain that was not known, the array holds the other's
-        weight = known["vectors"] - 1 if known["vectors"] else PRIOR_CLIPS * len(vectors) / len(residuals)
+        weight = known["vectors"] - 1 if known["vectors"] else _BORROWED_CLIPS * len(vectors) / len(residuals)
         joined = sums.joined(self.arrays[f"precision_{domain}"], max(1.0, weight))
         how = "float32" if self.config.covariance == "float32" else "exact"  # if shrunk, it is already
         self.arrays[f"precision_{domain}"], done = precision_matrix(joined, how)
