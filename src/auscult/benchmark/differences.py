@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
 
 from auscult.evaluation import Estimate, Labels
-from auscult.evaluation.bootstrap import estimate, mean_replicates
+from auscult.evaluation.bootstrap import estimate, mean_of_drawn, replicate
 
 #: One seed's scores of one system: for each section the labels and the (N,) scores.
 Scored = Sequence[tuple[Labels, np.ndarray]]
@@ -55,12 +56,28 @@ def differences(
     """
     if baseline not in scored:
         return []
-    machines = sorted({m for seeds in scored.values() for one in seeds.values() for m in one})
+    by_seed = [one for seeds in scored.values() for one in seeds.values()]
+    machines = sorted({machine for one in by_seed for machine in one})
+    sections = {m: max(len(one[m]) for one in by_seed if m in one) for m in machines}
+    first = dict(zip(machines, accumulate(sections.values(), initial=0), strict=False))
+    drawn = {
+        system: [
+            {
+                machine: [
+                    replicate(labels, scores, resamples=resamples, seed=[0, first[machine] + place])
+                    for place, (labels, scores) in enumerate(parts)
+                ]
+                for machine, parts in one.items()
+            }
+            for one in seeds.values()
+        ]
+        for system, seeds in scored.items()
+    }
     found = []
     for group in [*([m] for m in machines), *([machines] if len(machines) > 1 else [])]:
-        ours = _mean_replicates(scored[baseline], group, metric, resamples)
-        for system, seeds in scored.items():
-            theirs = _mean_replicates(seeds, group, metric, resamples) if system != baseline else None
+        ours = _mean(drawn[baseline], group, metric)
+        for system, seeds in drawn.items():
+            theirs = _mean(seeds, group, metric) if system != baseline else None
             if ours is None or theirs is None:
                 continue
             machine = group[0] if len(group) == 1 else None
@@ -68,17 +85,13 @@ def differences(
     return found
 
 
-def _mean_replicates(
-    seeds: Mapping[int, Mapping[str, Scored]], machines: Sequence[str], metric: str, resamples: int
+def _mean(
+    seeds: Sequence[Mapping[str, Sequence[Mapping[str, np.ndarray]]]], machines: Sequence[str], metric: str
 ) -> np.ndarray | None:
     """(1 + R,) harmonic mean over the machines, averaged over the seeds that have all of them."""
     means = [
-        mean_replicates(
-            [section for machine in machines for section in by_machine[machine]],
-            metric=metric,
-            resamples=resamples,
-        )
-        for by_machine in seeds.values()
-        if all(machine in by_machine for machine in machines)
+        mean_of_drawn([section for machine in machines for section in one[machine]], metric=metric)
+        for one in seeds
+        if all(machine in one for machine in machines)
     ]
     return np.mean(means, axis=0) if means else None

@@ -10,7 +10,7 @@ and the interval has no width.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -108,6 +108,17 @@ def mean_replicates(
         replicate(labels, scores, year=year, resamples=resamples, seed=[seed, index])
         for index, (labels, scores) in enumerate(sections)
     ]
+    return mean_of_drawn(drawn, metric=metric, year=year)
+
+
+def mean_of_drawn(
+    drawn: Sequence[Mapping[str, np.ndarray]], *, metric: str = "harmonic_mean", year: int | None = None
+) -> np.ndarray:
+    """(1 + R,) mean over sections of what `replicate` gave of each, as `mean_replicates` takes it.
+
+    Raises:
+        OptionError: no such metric of every section.
+    """
     if metric == "harmonic_mean":
         return mean_over(official_terms(drawn, year), year)
     if not all(metric in section for section in drawn):
