@@ -27,10 +27,14 @@ SETTINGS = {
     "hop": 256,
     "n_mels": 16,
     "hidden": 16,
+    "width": 4,
+    "points": 256,
+    "least_clips": 64,
     "epochs": 15,
     "batch_size": 32,
     "learning_rate": 1e-2,
     "device": "cpu",
+    "altered": 2,
 }
 
 

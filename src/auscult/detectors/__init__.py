@@ -10,6 +10,7 @@ from auscult.errors import OptionError
 #: Name to module and class.
 DETECTORS = {
     "autoencoder": ("auscult.detectors.autoencoder", "Autoencoder"),
+    "discriminative": ("auscult.detectors.discriminative", "Discriminative"),
     "gamma_observation": ("auscult.detectors.gamma_observation", "GammaObservation"),
     "gamma_vae": ("auscult.detectors.gamma_vae", "GammaVAE"),
     "embedding_memory": ("auscult.detectors.embedding_memory", "EmbeddingMemory"),

@@ -1,0 +1,353 @@
+"""A network that learns to tell clips apart, and the distance from its nearest normal ones.
+
+The dual-branch network of Wilkinghoff (ICASSP 2023 and 2024, see `learning.dual_branch`), trained to tell
+machines, their attributes and exchanged branches apart by sub-cluster AdaCos with mixup and FeatEx. What it
+had to notice for that is where anomalies show: a clip is scored by the distance of its embedding from the
+nearest normal ones, made comparable by density (Wilkinghoff et al. 2025, see `pooled.neighbours`).
+
+The defaults differ from the publications, which learn from thousands of clips of many machines. With one
+machine hardly any class is left to tell apart, so that each has a twin of clips made odd on purpose
+(`learning.disturbing`). Normalisation spreads few classes over the whole sphere, where no direction is odd:
+the distance is Euclidean. And the frames of the compact size are pooled by their mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, ClassVar
+
+import numpy as np
+
+from auscult.corpus import Recording
+from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.detectors.dual_views import DualViews, dual_views, edge_frames
+from auscult.detectors.onnx_network import OnnxNetwork
+from auscult.detectors.pooled.neighbours import METRICS, SCORES, Neighbours
+from auscult.detectors.pooled.views import pooled_view, shared_out
+from auscult.errors import FitError, MissingExtraError, OptionError
+from auscult.spectrum import band_centres
+
+#: A map hides so many groups of bands and stretches of time, one after the other.
+_BAND_GROUPS, _STRETCHES = 16, 8
+
+
+@dataclass(frozen=True)
+class Size:
+    """How finely a clip is heard, and how large the network is."""
+
+    mels: bool  # frames are log-mel, not all bins of the short-time transform
+    joined: int  # frames that become one
+    points: int  # of the clip's spectrum
+    network: Mapping[str, Any]  # of `learning.dual_branch.Shape`
+
+
+SIZES = {
+    "compact": Size(True, 2, 8000, {}),
+    "published": Size(
+        False,
+        1,
+        80000,
+        {
+            "blocks": 2,
+            "line_width": 128,
+            "kernels": ((256, 64), (64, 32), (16, 4)),
+            "published": True,
+        },
+    ),
+}
+
+
+@dataclass
+class DiscriminativeConfig(Config):
+    """Settings of `Discriminative`; the preset ``published`` has the published ones."""
+
+    size: str = "compact"  # compact: minutes of a CPU; published: for a GPU
+    width: int = 16  # channels of the first residual stage
+    points: int = 0  # of the clip's spectrum; 0: 8000 if compact, 80,000 as published
+    epochs: int = 16  # passes over the clips
+    batch_size: int = 16  # clips in one step; 64 as published, where there are thousands
+    learning_rate: float = 1e-3  # of AdamW
+    mixup: float = 0.5  # share of the clips that another one is added to
+    exchange: float = 0.5  # share of the clips that take the other branch from another one
+    disturb: float = 0.5  # share of the clips made odd, as twins of the classes; 0: none, as published
+    least_clips: int = 300  # clips in an epoch at least: of fewer recordings each is taken several times
+    metric: str = "euclidean"  # between embeddings: euclidean, or cosine as published
+    max_others: int = 200  # clips taken of each other machine at most
+    device: str = "auto"  # auto, cpu, cuda, mps
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.size not in SIZES:
+            raise OptionError(f"size={self.size!r}: choose one of {', '.join(SIZES)}")
+        if min(self.width, self.epochs) < 1 or not self.learning_rate > 0:
+            raise OptionError("width, epochs and learning_rate must be positive")
+        if self.batch_size < 2:
+            raise OptionError(f"batch_size={self.batch_size}: batch normalisation needs 2 clips or more")
+        if not all(0 <= share <= 1 for share in (self.mixup, self.exchange, self.disturb)):
+            raise OptionError("mixup, exchange and disturb are shares: from 0 to 1")
+        if min(self.max_others, self.least_clips) < 0:
+            raise OptionError("max_others and least_clips must be 0 or more")
+        if self.metric not in METRICS:
+            raise OptionError(f"metric={self.metric!r}: choose one of {', '.join(METRICS)}")
+        if self.points and self.points < 64:
+            raise OptionError(f"points={self.points}: 64 or more, or 0 for those of the size")
+
+    @property
+    def spectrum_points(self) -> int:
+        """Points of the clip's spectrum."""
+        return self.points or SIZES[self.size].points
+
+
+class Discriminative(OnnxNetwork, Detector):
+    """An embedding that tells machines and their states apart, scored by its nearest normal neighbours."""
+
+    name = "discriminative"
+    config: DiscriminativeConfig
+    config_type = DiscriminativeConfig
+    scores: ClassVar[tuple[str, ...]] = SCORES
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "published": {"size": "published", "batch_size": 64, "disturb": 0.0, "metric": "cosine"},
+    }
+    extra = "train"
+    learns_from_others = True
+
+    @classmethod
+    def check_can_fit(cls) -> None:
+        try:
+            import onnxscript  # noqa: F401
+            import torch  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError(f"Fitting {cls.name}", "train") from error
+
+    def fit(
+        self,
+        recordings: Sequence[Recording],
+        *,
+        others: Sequence[Recording] = (),
+        progress: Progress | None = None,
+    ) -> Discriminative:
+        """As in `Detector`. Clips of ``others`` become further classes; the neighbours are ``recordings``."""
+        self.fit_fleet([self], [recordings], others=others, progress=progress)
+        return self
+
+    @classmethod
+    def fit_fleet(  # type: ignore[override]
+        cls,
+        detectors: Sequence[Discriminative],
+        fleets: Sequence[Sequence[Recording]],
+        *,
+        others: Sequence[Recording] = (),
+        progress: Progress | None = None,
+    ) -> None:
+        """Fits one after the other; the views of every recording are worked out once for all of them."""
+        cls.check_can_fit()
+        fewest = min(len(recordings) for recordings in fleets)
+        if fewest < 2:
+            raise FitError(f"{cls.name}: {fewest} recordings; at least 2 are needed")
+        first = detectors[0]
+        others = first._some_of(others)
+        unique = list({id(r): r for part in (*fleets, others) for r in part}.values())
+        views: dict[int, DualViews] = {}
+        for recording in unique:
+            views[id(recording)] = first._views(recording)
+            if progress:
+                progress("features", len(views), len(unique), {})
+        for detector, recordings in zip(detectors, fleets, strict=True):
+            detector._learn(recordings, others, views, progress)
+
+    def _some_of(self, others: Sequence[Recording]) -> list[Recording]:
+        """At most ``max_others`` clips of each other machine, drawn by the seed."""
+        machines: dict[str | None, list[Recording]] = {}
+        for recording in others:
+            machines.setdefault(recording.clip.machine, []).append(recording)
+        rng = np.random.default_rng([self.config.seed, 20])
+        kept = []
+        for clips in machines.values():
+            places = rng.permutation(len(clips))[: self.config.max_others]
+            kept += [clips[i] for i in np.sort(places)]
+        return kept
+
+    def _learn(
+        self,
+        recordings: Sequence[Recording],
+        others: Sequence[Recording],
+        views: Mapping[int, DualViews],
+        progress: Progress | None,
+    ) -> None:
+        from auscult.detectors.learning.classes import classes_of
+        from auscult.detectors.learning.dual_branch import Shape
+        from auscult.detectors.learning.dual_training import DualPlan, export_dual, train_dual
+
+        c = self.config
+        everyone = [*recordings, *others]
+        heard = [views[id(r)] for r in everyone]
+        own = [True] * len(recordings) + [False] * len(others)
+        levels = [r.log_mel(c.front_end) for r in everyone]
+        pooled = np.stack([np.concatenate([x.mean(axis=0), x.std(axis=0)]) for x in levels])
+        labels, names = classes_of([r.clip for r in everyone], own, pooled, c.seed)
+        shape = Shape(
+            bands=heard[0].frames.shape[1],
+            points=c.spectrum_points,
+            **{"width": c.width, "line_width": 4 * c.width, **SIZES[c.size].network},
+        )
+        plan = DualPlan(
+            c.epochs,
+            c.batch_size,
+            c.learning_rate,
+            least_clips=c.least_clips,
+            mixup=c.mixup,
+            exchange=c.exchange,
+            disturb=c.disturb,
+            device=c.device,
+        )
+        axes = self._axes(shape.bands)
+
+        def tell(epochs: int, figures: Mapping[str, float]) -> None:
+            if progress:
+                progress("train", epochs, c.epochs, figures)
+
+        name = f"{self.name}, seed {c.seed}"
+        network, history = train_dual(shape, heard, labels, axes, plan, c.seed, name=name, progress=tell)
+        kind = f"{self.name} {replace(c, seed=0)}"
+        self.arrays = {"network": export_dual(network, shape, kind=kind)}
+        self.facts = {
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "classes": names,
+            "history": history,
+            "cut_from": [r.clip.recording for r in recordings],
+            "warnings": [],
+        }
+        own_views = heard[: len(recordings)]
+        self.arrays["usual_frames"] = np.mean([v.frames.mean(axis=0) for v in own_views], axis=0)
+        self.arrays["usual_spectrum"] = np.mean([v.spectrum for v in own_views], axis=0)
+        self.arrays["usual_mel"] = np.mean([pooled_view(x, "mean") for x in levels[: len(own_views)]], axis=0)
+        self._remember(np.stack([self._embed(v) for v in own_views]), _is_target(recordings))
+
+    def adapted(self, recordings: Sequence[Recording]) -> Discriminative:
+        """A new detector that takes these recordings for normal too; see `Detector.adapted`.
+
+        The network stays; the bank of neighbours gains a row for each, and densities are worked out anew.
+        """
+        if not recordings:
+            raise FitError(f"{self.name}: there are no recordings to adapt to")
+        other = self._copy()
+        assert isinstance(other, Discriminative)
+        bank, more = self._bank(), np.stack([self._embed(self._views(r)) for r in recordings])
+        new = _is_target(recordings)
+        other.facts["cut_from"] += [r.clip.recording for r in recordings]
+        other._remember(np.concatenate([bank.vectors, more]), np.concatenate([bank.target, new]))
+        other.facts.setdefault("adaptations", []).append(
+            f"{sum(~new)} source and {sum(new)} target clips added to the neighbours, which were "
+            f"{sum(~bank.target)} source and {sum(bank.target)} target clips; network unchanged"
+        )
+        return other
+
+    def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
+        views, bank = self._views(recording), self._bank()
+        whole = bank.scores(self._embed(views))
+        return Evidence(whole, self._maps(recording, views, bank, whole) if explain else {})
+
+    def _maps(
+        self, recording: Recording, views: DualViews, bank: Neighbours, whole: Mapping[str, float]
+    ) -> dict[str, np.ndarray]:
+        """By how much a score falls when a part of the clip is hidden (occlusion, Zeiler & Fergus, ECCV
+        2014).
+
+        In the frames a group of bands over a stretch of time is replaced by the usual level of each, in the
+        spectrum a group by the usual spectrum; when the latter's share came about is told by where the
+        clip's log-mel is far from usual. A map's mean over time, summed over bands, is the sum of all falls.
+        """
+        frames = recording.log_mel(self.config.front_end)  # (T, B)
+        groups, joined = min(_BAND_GROUPS, frames.shape[1]), SIZES[self.config.size].joined
+        band_group = np.arange(frames.shape[1]) * groups // frames.shape[1]  # (B,)
+        axes = self._axes(views.frames.shape[1])
+        frame_group, line_group = ((axis * groups).astype(int) for axis in axes)  # (F,), (P,)
+        cuts = np.linspace(0, len(views.frames), min(_STRETCHES, len(views.frames)) + 1).astype(int)
+        hidden = np.repeat(views.frames[None], groups * (len(cuts) - 1), axis=0)
+        for g in range(groups):
+            columns = np.flatnonzero(frame_group == g)
+            for s, (start, stop) in enumerate(pairwise(cuts)):
+                of_time = hidden[g * (len(cuts) - 1) + s, start:stop]
+                of_time[:, columns] = self.arrays["usual_frames"][columns]
+        spectra = np.where(
+            line_group == np.arange(groups)[:, None], self.arrays["usual_spectrum"], views.spectrum
+        ).astype(np.float32)
+        inputs = {"frames": np.concatenate([views.frames[None], hidden]), "spectrum": spectra}
+        outputs = self.run_network(inputs)
+        lines = self._embed(views)[outputs["changes"].shape[1] :]
+        without_block = [bank.scores(np.concatenate([e, lines])) for e in outputs["changes"][1:]]
+        without_group = [bank.scores(np.concatenate([outputs["changes"][0], e])) for e in outputs["lines"]]
+        maps = {}
+        place = np.arange(len(frames)) - edge_frames(self.config.front_end)
+        stretch = np.searchsorted(cuts[1:] * joined, place, side="right")
+        stretch = np.minimum(stretch, len(cuts) - 2)  # (T,) which stretch of time a frame is in
+        members = np.bincount(band_group)
+        for name, value in whole.items():
+            falls = np.maximum(value - np.array([s[name] for s in without_block]), 0.0)
+            falls = falls.reshape(groups, -1) / members[:, None]  # (G, S) of each band
+            duration = np.bincount(stretch, minlength=falls.shape[1])
+            blocks = (falls * len(frames) / np.maximum(duration, 1))[band_group][:, stretch].T  # (T, B)
+            share = np.maximum(value - np.array([s[name] for s in without_group]), 0.0) / members
+            steady = shared_out(share[band_group], frames, "mean", self.arrays["usual_mel"])
+            maps[name] = (blocks + steady).astype(np.float32)
+        return maps
+
+    def _axes(self, bins: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where the values of a frame (F,) and the points of the spectrum (P,) lie among the mel bands, from
+        0 to 1."""
+        front_end, points = self.config.front_end, self.config.spectrum_points
+        middles = (np.arange(front_end.n_mels) + 0.5) / front_end.n_mels
+        centres, top = band_centres(front_end), front_end.sample_rate / 2
+        lines = np.interp((np.arange(points) + 0.5) * top / points, centres, middles)
+        if SIZES[self.config.size].mels:
+            return middles, lines
+        return np.interp(np.linspace(0, top, bins), centres, middles), lines
+
+    def _views(self, recording: Recording) -> DualViews:
+        size = SIZES[self.config.size]
+        return dual_views(
+            recording,
+            self.config.front_end,
+            mels=size.mels,
+            joined=size.joined,
+            points=self.config.spectrum_points,
+        )
+
+    def _embed(self, views: DualViews) -> np.ndarray:
+        """(256,) embeddings of both branches, one clip at a time, so that no clip depends on another."""
+        outputs = self.run_network({"frames": views.frames[None], "spectrum": views.spectrum[None]})
+        return np.concatenate([outputs["changes"][0], outputs["lines"][0]])
+
+    def _remember(self, vectors: np.ndarray, target: np.ndarray) -> None:
+        """Makes these embeddings (N, 256) the normal ones."""
+        cut_from = self.facts["cut_from"]
+        known: dict[Any, int] = {}
+        groups = [known.setdefault(i if name is None else name, i) for i, name in enumerate(cut_from)]
+        bank = Neighbours.fit(vectors, target, groups=groups, metric=self.config.metric)
+        self.arrays |= {f"bank_{name}": array for name, array in bank.arrays().items()}
+
+    def _bank(self) -> Neighbours:
+        arrays = {k.removeprefix("bank_"): v for k, v in self.arrays.items() if k.startswith("bank_")}
+        return Neighbours.from_arrays(arrays, metric=self.config.metric)
+
+    def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        return {
+            "network": (None,),
+            "usual_frames": (None,),
+            "usual_spectrum": (self.config.spectrum_points,),
+            "usual_mel": (self.config.front_end.n_mels,),
+            "bank_vectors": (None, 256),
+            "bank_target": (None,),
+            "bank_density": (None,),
+            "bank_alpha": (1,),
+            "bank_scale": (2,),
+        }
+
+    def minimum_samples(self) -> int:
+        return self.config.front_end.n_fft
+
+
+def _is_target(recordings: Sequence[Recording]) -> np.ndarray:
+    return np.array([r.clip.domain == "target" for r in recordings], bool)
