@@ -23,7 +23,7 @@ ORDER = [
     {"detectors"},
     {"decision"},
     {"evaluation"},
-    {"model", "model_file", "fitting", "adapting", "evaluating"},
+    {"model", "model_file", "fitting", "adapting", "selecting", "evaluating"},
     {"benchmark"},
     {"report"},
     {"cli", "__main__"},

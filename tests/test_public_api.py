@@ -15,7 +15,7 @@ from auscult import errors
 
 NAMES = {
     *("AuscultError", "Clip", "Corpus", "Model", "Score"),
-    *("adapt", "evaluate", "fit", "load", "open_corpus", "read_audio", "__version__"),
+    *("adapt", "evaluate", "fit", "load", "open_corpus", "read_audio", "select", "__version__"),
 }
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from auscult.model import Model as Model
     from auscult.model import Score as Score
     from auscult.model_file import load_model
+    from auscult.selecting import select as select
 
     load = load_model
     from auscult.sound import read_audio as read_audio
@@ -44,6 +45,7 @@ _WHERE = {
     "load": ("auscult.model_file", "load_model"),
     "open_corpus": ("auscult.corpus", "open_corpus"),
     "read_audio": ("auscult.sound", "read_audio"),
+    "select": ("auscult.selecting", "select"),
 }
 
 __version__ = "0.1.0"

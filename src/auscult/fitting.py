@@ -70,11 +70,8 @@ def fit(
         raise OptionError(f"calibrate={calibrate!r}: choose one of {', '.join(CALIBRATIONS)}")
     clips = list(clips)
     others = list(others)
-    refuse_anomalies(clips)
-    _refuse_test_clips(clips)
-    if others:
-        refuse_anomalies(others)
-        _refuse_test_clips(others)
+    for these in (clips, others) if others else (clips,):
+        refuse_what_is_not_for_learning(these)
     if calibrate != "none" and "validation" in settings:
         raise OptionError(
             "validation keeps vectors out of training for the log alone, and calibrating keeps out whole "
@@ -242,7 +239,9 @@ def refuse_anomalies(clips: Sequence[Clip]) -> None:
         )
 
 
-def _refuse_test_clips(clips: Sequence[Clip]) -> None:
+def refuse_what_is_not_for_learning(clips: Sequence[Clip]) -> None:
+    """Raises `FitError` where there are no clips, or anomalies or test clips among them."""
+    refuse_anomalies(clips)
     kept = [c.path for c in clips if c.split == "test"]
     if kept:
         raise FitError(

@@ -35,6 +35,7 @@ SETTINGS = {
     "learning_rate": 1e-2,
     "device": "cpu",
     "altered": 2,
+    "altered": 2,
 }
 
 

@@ -90,6 +90,7 @@ def _complain(error: Exception, code: int) -> int:
             "auscult.cli.adapt",
             "Add recordings of normal running to a model without training anew.",
         ),
+        "select": ("auscult.cli.select", "Rank detectors for a machine, from normal recordings alone."),
         "score": ("auscult.cli.score", "Judge recordings: a score and a verdict for each."),
         "explain": ("auscult.cli.explain", "Show where in time and frequency a score comes from."),
         "inspect": ("auscult.cli.inspect", "Tell what is in a model file."),

@@ -9,6 +9,7 @@ from auscult.errors import OptionError
 
 #: Name to module and class.
 DETECTORS = {
+    "auto": ("auscult.detectors.auto", "Auto"),
     "autoencoder": ("auscult.detectors.autoencoder", "Autoencoder"),
     "discriminative": ("auscult.detectors.discriminative", "Discriminative"),
     "gamma_observation": ("auscult.detectors.gamma_observation", "GammaObservation"),

@@ -71,3 +71,20 @@ class MapProfile:
 def _precise(maps: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     for map in maps:
         yield np.asarray(map, np.float64)
+
+
+def resized(map: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A map (T, B) of other frames and bands on the grid ``shape`` (T', B'), float32.
+
+    Each new bin is the mean over the stretch of time and frequency that it covers, so that fine maps lose no
+    mass and coarse ones gain no edges. Bands of two mel front ends over the same range lie proportionally.
+    """
+    for axis, length in enumerate(shape):
+        if map.shape[axis] != length:
+            sums = np.insert(np.cumsum(map, axis=axis, dtype=np.float64), 0, 0.0, axis=axis)
+            edges = np.linspace(0, map.shape[axis], length + 1)
+            below = np.minimum(edges.astype(int), map.shape[axis] - 1)
+            part = np.expand_dims(edges - below, 1 - axis)
+            at = sums.take(below, axis) + part * (sums.take(below + 1, axis) - sums.take(below, axis))
+            map = np.diff(at, axis=axis) * (length / map.shape[axis])
+    return map.astype(np.float32)

@@ -1,0 +1,280 @@
+"""An ensemble that is put together for each machine from its normal recordings alone.
+
+Every member is cross-fitted: what judges a recording has not learnt from it. Those scores of the normals
+make members comparable (each in its own standard deviations), and altered normals tell which members hear
+changes of this machine at all (`choice.trial`); a member that does not is left out. The verdict is the mean
+of the others. No anomaly is needed for any of it, and none is used.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from auscult.corpus import Recording, folds_of
+from auscult.detectors import detector_type
+from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.detectors.choice.members import Member, chosen_members
+from auscult.detectors.choice.trial import Outcome, Trial
+from auscult.detectors.maps import MapProfile, resized
+from auscult.detectors.options import config_from_json, config_to_json
+from auscult.detectors.pooled.standard import Standard
+from auscult.errors import FitError, OptionError
+
+#: Recordings whose maps say what a map of normal running looks like.
+PROFILED = 40
+#: A member whose area under the curve is less above chance than this share of the best one's is left out.
+LEFT_OUT_BELOW = 0.25
+
+
+@dataclass
+class AutoConfig(Config):
+    """Settings of `Auto`."""
+
+    members: str = "all"  # names out of choice.members.MEMBERS parted by commas, or all that can be fitted
+    choose: bool = True  # leave members out that do not tell altered normals from normals
+    altered: int = 24  # altered normals of each kind to choose by: enough to know an area to a few points
+    folds: int = 5  # parts in which recordings are judged by detectors that learnt from the others
+    time: float | None = None  # seconds that fitting may take, about; none: as long as all members need
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.altered < 1:
+            raise OptionError(f"altered={self.altered}: at least 1")
+        if self.folds < 2:
+            raise OptionError(f"folds={self.folds}: at least 2")
+        if self.time is not None and not self.time > 0:
+            raise OptionError(f"time={self.time:g}: it must be positive")
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """One member after cross-fitting."""
+
+    name: str
+    member: Member
+    final: Detector
+    judges: list[Detector]
+    normals: np.ndarray  # (n,) scores of the recordings
+    outcome: Outcome | None  # of the trial on altered ones
+    profile: np.ndarray  # (2, B) of its maps
+    seconds: float
+
+
+class Auto(Detector):
+    """``mean`` is the mean of the members' standardised scores, ``minimum`` the smallest of them:
+    odd only where all members find it odd."""
+
+    name = "auto"
+    config: AutoConfig
+    config_type = AutoConfig
+    scores: ClassVar[tuple[str, ...]] = ("mean", "minimum")
+    learns_from_others = True
+
+    def fit(
+        self,
+        recordings: Sequence[Recording],
+        *,
+        others: Sequence[Recording] = (),
+        progress: Progress | None = None,
+    ) -> Self:
+        if not recordings:
+            raise FitError("auto: there are no recordings")
+        folds = folds_of(recordings, self.config.folds, self.config.seed)
+        if max(folds) < 1:  # cuts of one recording: there is nothing else to part
+            folds = [i % self.config.folds for i in range(len(recordings))]
+        fitted, _ = self.crossfit(self.config, recordings, folds, others=others, progress=progress)
+        self.arrays, self.facts = fitted.arrays, fitted.facts
+        return self
+
+    @classmethod
+    def crossfit(  # type: ignore[override]
+        cls,
+        config: AutoConfig,
+        recordings: Sequence[Recording],
+        folds: Sequence[int],
+        *,
+        others: Sequence[Recording] = (),
+        progress: Progress | None = None,
+    ) -> tuple[Self, list[Self]]:
+        """As in `Detector`. The judges share the members and their standards with the final ensemble: a mean
+        and a spread for each member, learnt from the scores of all recordings."""
+        trial = Trial(recordings, folds, config.altered, config.seed)
+        fitted: list[_Fitted] = []
+        warnings = []
+        started = time.monotonic()
+        for name, member in chosen_members(config.members).items():
+            left = None if config.time is None else config.time - (time.monotonic() - started)
+            if left is not None and fitted and left < fitted[-1].seconds:  # the cheap ones come first
+                warnings.append(f"without {name}: the {config.time:g} s that fitting may take are used up")
+                continue
+            try:
+                fitted.append(_cross_fitted(name, member, config, trial, others, _tagged(progress, name)))
+            except FitError as error:
+                warnings.append(f"without {name}: {error}")
+        if not fitted:
+            raise FitError(f"auto: no member could be fitted: {'; '.join(warnings) or 'there are none'}")
+        normals = np.stack([f.normals for f in fitted], axis=1)  # (n, K)
+        heard = _heard([f.outcome for f in fitted])
+        if not any(heard):
+            warnings.append("no member tells altered recordings from normal ones: all count")
+            heard = [True] * len(fitted)
+        kept = [i for i, hears in enumerate(heard) if hears]
+        shared = {
+            "standard": Standard.fit(normals[:, kept]).array(),
+            **{f"profile/{fitted[i].name}": fitted[i].profile for i in kept},
+        }
+        facts = {
+            "warnings": warnings,
+            "tried": [_told(f, hears) for f, hears in zip(fitted, heard, strict=True)],
+        }
+        ensembles = [
+            cls(config)._of({fitted[i].name: fitted[i].final if k < 0 else fitted[i].judges[k] for i in kept})
+            for k in range(-1, max(folds) + 1)
+        ]
+        for ensemble in ensembles:
+            ensemble.arrays |= shared
+            ensemble.facts |= facts
+        return ensembles[0], ensembles[1:]
+
+    def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
+        """As in `Detector`. A map is the mean of the members' pointing maps: standard deviations above normal
+        running, not parts of the score."""
+        members = self._members()
+        evidence = {name: member.score(recording, explain=explain) for name, member in members.items()}
+        raw = np.array([evidence[name].scores[member.decisive_score] for name, member in members.items()])
+        z = Standard.from_array(self.arrays["standard"]).z(raw)  # (K,)
+        scores = {"mean": float(z.mean()), "minimum": float(z.min())}
+        if not explain:
+            return Evidence(scores)
+        shape = recording.log_mel(self.config.front_end).shape
+        maps = []
+        for name, member in members.items():
+            profile = MapProfile.from_array(self.arrays[f"profile/{name}"])
+            maps.append(resized(profile.pointing(evidence[name].maps[member.decisive_score]), shape))
+        return Evidence(scores, {"mean": np.mean(maps, axis=0), "minimum": maps[int(z.argmin())]})
+
+    def adapted(self, recordings: Sequence[Recording]) -> Self:
+        """As in `Detector`: every member that can takes the recordings in; standards stay."""
+        grown: dict[str, Detector] = {}
+        lines, unchanged = [], []
+        for name, member in self._members().items():
+            try:
+                grown[name] = member.adapted(recordings)
+                lines.append(f"{name}: {grown[name].facts['adaptations'][-1]}")
+            except OptionError:
+                grown[name] = member
+                unchanged.append(name)
+        if not lines:
+            raise OptionError("auto: none of its members can take more recordings in: fit it again with them")
+        if unchanged:
+            lines.append(f"unchanged: {', '.join(unchanged)}")
+        other = type(self)(self.config)._of(grown)
+        other.arrays = {**self.arrays, **other.arrays}
+        other.facts = {**self._copy().facts, **other.facts}
+        other.facts["adaptations"] = [*self.facts.get("adaptations", []), "; ".join(lines)]
+        return other
+
+    def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        members = self._members()
+        shapes: dict[str, tuple[int | None, ...]] = {
+            "standard": (2, len(members)),
+        }
+        for name, member in members.items():
+            shapes[f"profile/{name}"] = (2, member.config.front_end.n_mels)
+            shapes |= {f"{name}/{array}": shape for array, shape in member.expected_shapes().items()}
+        return shapes
+
+    def minimum_samples(self) -> int:
+        return max((m.minimum_samples() for m in self._members().values()), default=1)
+
+    @property
+    def parameters(self) -> int:
+        return sum(member.parameters for member in self._members().values())
+
+    def _of(self, members: Mapping[str, Detector]) -> Self:
+        """Takes these members for its own: their arrays and facts become part of its own."""
+        self.arrays = {f"{n}/{key}": array for n, m in members.items() for key, array in m.arrays.items()}
+        self.facts["members"] = {
+            name: {"detector": m.name, "config": config_to_json(m.config), "facts": m.facts}
+            for name, m in members.items()
+        }
+        return self
+
+    def _members(self) -> dict[str, Detector]:
+        """The members, made of this detector's arrays and facts when first needed."""
+        if getattr(self, "_members_of", None) is not self.arrays:
+            self._live: dict[str, Detector] = {}
+            for name, told in self.facts.get("members", {}).items():
+                config = config_from_json(told["detector"], told["config"])
+                member = self._live[name] = detector_type(told["detector"])(config)
+                prefix = f"{name}/"
+                member.arrays = {
+                    key.removeprefix(prefix): array
+                    for key, array in self.arrays.items()
+                    if key.startswith(prefix)
+                }
+                member.facts = told["facts"]
+            self._members_of = self.arrays
+        return self._live
+
+
+def _cross_fitted(
+    name: str,
+    member: Member,
+    config: AutoConfig,
+    trial: Trial,
+    others: Sequence[Recording],
+    progress: Progress | None,
+) -> _Fitted:
+    """Fits one member on all recordings and on all but each fold, and puts it to the trial."""
+    started = time.monotonic()
+    its_config = member.config(config.seed, config.front_end)
+    kind = detector_type(member.detector)
+    final, judges = kind.crossfit(its_config, trial.recordings, trial.folds, others=others, progress=progress)
+    normals = trial.normal_scores(judges)[member.score]
+    outcome = None
+    if config.choose:
+        outcome = trial.outcome(normals, trial.altered_scores(judges, progress)[member.score])
+    step = -(-len(trial.recordings) // PROFILED)
+    judged = list(zip(trial.folds, trial.recordings, strict=True))[::step]
+    profile = MapProfile.fit(judges[fold].score(r, explain=True).maps[member.score] for fold, r in judged)
+    seconds = round(time.monotonic() - started, 3)
+    return _Fitted(name, member, final, judges, normals, outcome, profile.to_array(), seconds)
+
+
+def _heard(outcomes: Sequence[Outcome | None]) -> list[bool]:
+    """Which members hear enough: all, where there was no trial.
+
+    Members that do hear count alike. Finer weights would follow how like the alterations are to what a
+    member hears best, and that says little of faults: on simulated machines they did worse.
+    """
+    above = [outcome.value - 0.5 if outcome else 1.0 for outcome in outcomes]
+    return [share > 0 and share >= LEFT_OUT_BELOW * max(above) for share in above]
+
+
+def _told(fitted: _Fitted, kept: bool) -> dict[str, Any]:
+    """What is kept of how a member did, JSON-able."""
+    told: dict[str, Any] = {
+        "name": fitted.name,
+        "detector": fitted.member.detector,
+        "score": fitted.member.score,
+        "kept": kept,
+        "seconds": fitted.seconds,
+    }
+    if fitted.outcome:
+        told["auc"] = round(fitted.outcome.value, 4)
+        told["interval"] = [round(edge, 4) for edge in fitted.outcome.interval]
+    return told
+
+
+def _tagged(progress: Progress | None, name: str) -> Progress | None:
+    """Progress of a member under the member's name."""
+    if progress is None:
+        return None
+    tell: Callable[..., None] = progress
+    return lambda stage, done, total, figures: tell(f"{name}: {stage}", done, total, figures)

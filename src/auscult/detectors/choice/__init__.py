@@ -1,0 +1,1 @@
+"""Choosing among detectors without a single real anomaly: pseudo-anomalies, and what is learnt from them."""
