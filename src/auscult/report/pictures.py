@@ -162,7 +162,7 @@ def _draw_map(figure: Figure, axes: Axes, map: np.ndarray, front_end: FrontEnd, 
     label = "above usual [std. dev.]" if score.points else "added to the score"
     figure.colorbar(image, ax=axes, label=label, pad=0.01, aspect=18, extend="max")
     axes.set_title(
-        "What is more than in normal running" if score.points else "Where the score comes from", **_HEAD
+        "Where it differs from normal running" if score.points else "Where the score comes from", **_HEAD
     )
     _mark_bands(axes, front_end)
     axes.tick_params(labelbottom=False)
