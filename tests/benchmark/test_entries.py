@@ -4,6 +4,7 @@ import pytest
 
 from auscult.benchmark.entries import Entry, entries
 from auscult.detectors import DETECTORS, detector_type
+from auscult.detectors.autoencoder import Autoencoder
 from auscult.detectors.gamma_vae import GammaVAE
 from auscult.errors import MissingExtraError, OptionError
 
@@ -27,12 +28,20 @@ def test_every_preset_of_a_detector_is_an_entry():
         entries(["gamma_vae@sed"], {})
 
 
+def test_presets_beside_a_default_without_one_stand_beside_it_but_for_its_twin(monkeypatch):
+    monkeypatch.setattr(Autoencoder, "presets", {"same": {"hidden": 128}, "small": {"hidden": 16}})
+    assert names(entries(["autoencoder"], {})[0]) == ["autoencoder", "autoencoder@small"]
+
+
 def test_all_is_every_detector_for_which_nothing_is_missing():
     found, notes = entries(["all"], {})
     ready = [name for name in DETECTORS if not detector_type(name).required_options]
     assert list(dict.fromkeys(entry.detector for entry in found)) == ready
     assert len(notes) == len(DETECTORS) - len(ready)
-    assert names(entries(["all", "gamma_vae@seed"], {})[0]) == names(found), "each once"
+    assert len({entry.detector for entry in found}) == len(found), "each as it comes"
+    assert "gamma_vae@seed" not in names(found)
+    more, _ = entries(["all", "gamma_vae", "gamma_vae@seed"], {})
+    assert names(more) == [*names(found), "gamma_vae@seed"], "each once"
 
 
 def test_what_only_the_user_can_bring_is_missed_in_words(wanting):
@@ -78,5 +87,5 @@ def test_wrong_settings_are_told_before_any_work(settings, told):
 
 def test_needs_are_told_in_words(wanting, monkeypatch):
     monkeypatch.setattr(GammaVAE, "learns_from_others", True)
-    assert Entry("gamma_vae").needs() == ["auscult[train]", "latent=…", "other machines (if there are any)"]
+    assert Entry("gamma_vae").needs() == ["auscult[train]", "latent=…", "other machines, if any"]
     assert Entry("autoencoder").needs() == ["auscult[train]"]

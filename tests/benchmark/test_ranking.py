@@ -95,7 +95,8 @@ def test_costs_are_means_over_fits_and_sums_over_clips():
     assert (cost.fit_seconds, cost.score_milliseconds, cost.model_bytes) == (15.0, 20.0, 3e6)
     assert cost.real_time == pytest.approx(1000 / 3)
     text = costs_text([cost])
-    assert " ".join(text.splitlines()[-1].split()) == "new 15.0 s 20.0 ms 333 3.0 MB auscult[train]"
+    assert " ".join(text.splitlines()[-2].split()) == "new 15.0 s 20.0 ms 333 3.0 MB"
+    assert text.splitlines()[-1] == "To fit takes auscult[train]: new"
     (unknown,) = costs({"new": [Fit(1.0, 1.0, 1, 0.0, 1)]}, {"new": []})
     assert unknown.real_time is None
     assert "–" in costs_text([unknown])

@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 
 from auscult.evaluation import Result, published_results
 from auscult.report.bench_data import BenchData
-from auscult.report.bench_tables import machines_table, systems_table, what_was_run
+from auscult.report.bench_tables import costs_table, machines_table, systems_table, what_was_run
 from auscult.report.bench_verdict import verdict_sentence
 
 
@@ -56,7 +56,11 @@ def test_columns_are_explained():
 
 def test_heads_of_tables_have_a_scope():
     results = [*ONE, row("pump", "base:mse", 0.7), row("pump", "new:mse", 0.8)]
-    for table in (systems_table(bench(results)), machines_table(bench(results))):
+    for table in (
+        systems_table(bench(results)),
+        machines_table(bench(results)),
+        costs_table(bench(results, costs=COSTS)),
+    ):
         heads = [head for head in ET.fromstring(f"<x>{table}</x>").iter("th")]
         assert heads
         assert all(head.get("scope") in ("col", "row", "rowgroup") for head in heads)
@@ -111,25 +115,31 @@ def cells(table, system):
     root = ET.fromstring(f"<x>{table}</x>")
     rows = [[re.sub(r"\s+", " ", "".join(cell.itertext())) for cell in line] for line in root.iter("tr")]
     heads = rows[0]
-    (mine,) = [line for line in rows if line[0] == system]
+    (mine,) = [line for line in rows if line[0].removesuffix(" decides") == system]
     return dict(zip(heads, mine, strict=True))
 
 
-def test_costs_needs_and_counts_of_machines_stand_beside_each_system():
+def test_machines_are_counted_and_the_scores_that_decide_are_marked():
     told = ("new:mse", 0.1, 0.05, 0.15)
-    data = bench(TWO, (None, *told), ranking=RANKING, costs=COSTS)
-    table = systems_table(data)
-    mine = cells(table, "new:mse")
-    assert mine["Machines better / worse"] == "1 / 1 below on pump"
-    assert mine["Fit [s]"] == "12.3"
-    assert mine["Score [ms a clip]"] == "5.1"
-    assert mine["Score [× real time]"] == "1234"
-    assert mine["Model [MB]"] == "2.5"
-    assert mine["Needs to fit"] == "auscult[train], encoder=…"
+    table = systems_table(bench(TWO, (None, *told), ranking=RANKING))
+    assert cells(table, "new:mse")["Machines better / worse"] == "1 / 1 below on pump"
     assert cells(table, "new:best")["Machines better / worse"] == "2 / 0"
-    base = cells(table, "base:mse")
-    assert [base[head] for head in ("Machines better / worse", "Fit [s]", "Needs to fit")] == ["–"] * 3
+    assert cells(table, "base:mse")["Machines better / worse"] == "–"
+    assert cells(table, "new:mse")["System"] == "new:mse decides"
+    assert cells(table, "new:best")["System"] == "new:best"
     assert "Machines better / worse" not in words(systems_table(bench(ONE, ranking=RANKING)))
+
+
+def test_costs_and_needs_have_a_row_for_each_detector():
+    assert cells(costs_table(bench(TWO, costs=COSTS)), "new") == {
+        "Detector": "new",
+        "Fit [s]": "12.3",
+        "Score [ms a clip]": "5.1",
+        "Score [× real time]": "1234",
+        "Model [MB]": "2.5",
+        "Needs to fit": "auscult[train], encoder=…",
+    }
+    assert costs_table(bench(TWO)) == ""
 
 
 def test_many_machines_below_are_cut_short():

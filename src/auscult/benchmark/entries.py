@@ -53,12 +53,13 @@ class Entry:
         return [
             *([f"auscult[{kind.extra}]"] if kind.extra else []),
             *(f"{option}=…" for option in kind.required_options),
-            *(["other machines (if there are any)"] if kind.learns_from_others else []),
+            *(["other machines, if any"] if kind.learns_from_others else []),
         ]
 
 
 def entries(detectors: Sequence[str], settings: Mapping[str, Any]) -> tuple[list[Entry], list[str]]:
-    """Every preset of every named detector; ``gamma_vae@seed`` names one preset alone, ``all`` names all.
+    """Every preset of every named detector; ``gamma_vae@seed`` names one preset alone, ``all`` names every
+    detector as it comes.
 
     Args:
         detectors: their names.
@@ -78,7 +79,7 @@ def entries(detectors: Sequence[str], settings: Mapping[str, Any]) -> tuple[list
             for each in DETECTORS:
                 lack = _lack(each, settings)
                 if lack is None:
-                    found += _presets(each)
+                    found.append(_presets(each)[0])
                 else:
                     notes.append(f"{each} is left out: {lack}.")
             continue
@@ -98,7 +99,11 @@ def entries(detectors: Sequence[str], settings: Mapping[str, Any]) -> tuple[list
 
 
 def _presets(detector: str) -> list[Entry]:
-    return [Entry(detector, preset) for preset in detector_type(detector).presets] or [Entry(detector)]
+    """The detector as it comes, then its presets that are something else."""
+    first = Entry(detector, FITTED_BY_DEFAULT.get(detector))
+    usual = first.config({})
+    presets = (Entry(detector, preset) for preset in first.kind.presets)
+    return [first, *(entry for entry in presets if entry.config({}) != usual)]
 
 
 def _missing(detector: str, settings: Mapping[str, Any]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean, stdev
+from textwrap import wrap
 from typing import Any
 
 from auscult.benchmark.differences import Difference
@@ -175,9 +176,11 @@ def costs_text(found: Sequence[Cost]) -> str:
     for c in found:
         speed = "–" if c.real_time is None else f"{c.real_time:.0f}"
         figures = f"{c.fit_seconds:>7.1f} s  {c.score_milliseconds:>9.1f} ms  {speed:>11}"
-        size, needs = f"{c.model_bytes / 1e6:>5.1f} MB", ", ".join(c.needs)
-        lines.append(f"     {c.detector:<{width}}  {figures}  {size}  {needs}".rstrip())
-    return "\n".join(["Time of one fit and of a clip, files read included; to fit it needs:", *lines])
+        lines.append(f"     {c.detector:<{width}}  {figures}  {c.model_bytes / 1e6:>5.1f} MB")
+    for need in dict.fromkeys(need for c in found for need in c.needs):
+        who = ", ".join(c.detector for c in found if need in c.needs)
+        lines += wrap(f"{need}: {who}", 100, initial_indent="To fit takes ", subsequent_indent="     ")
+    return "\n".join(["Time of one fit and of a clip, files read included:", *lines])
 
 
 def interval_text(difference: Estimate) -> str:

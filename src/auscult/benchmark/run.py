@@ -47,7 +47,7 @@ def run_bench(
     Args:
         root: a DCASE data root or any folder of machine folders.
         detectors: names; each stands with all its presets, ``name@preset`` with that alone, and ``all`` for
-            every detector of the table that can be fitted with these settings.
+            every detector of the table, as it comes, that can be fitted with these settings.
         seeds: one fit each.
         output: folder for ``results.csv``, ``results.json``, ``scores/<detector>/<score>/seed<k>/`` and
             ``stages/<machine>/<detector>/seed<k>/``.

@@ -34,7 +34,7 @@ _MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
     show_default=True,
     metavar="NAMES",
     help="Which detectors, each with all its presets; gamma_vae@seed is one preset alone; all is every "
-    "detector for which nothing is missing.",
+    "detector as it comes, but those for which something is missing.",
 )
 @click.option(
     "--seeds",

@@ -106,11 +106,6 @@ class BenchData:
         """Systems whose score is not the one that decides for its detector, the baseline not counted."""
         return {s for s, told in self.ranked.items() if not told["decisive"] and s != self.baseline}
 
-    def cost(self, system: str) -> Mapping[str, Any]:
-        """What the system's detector costs and needs; empty where that is not known."""
-        detector = system.partition(":")[0]
-        return next((told for told in self.facts.get("costs", []) if told["detector"] == detector), {})
-
     @cached_property
     def machines(self) -> list[str]:
         """Machines, in the order of the results."""

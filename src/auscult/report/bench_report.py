@@ -23,7 +23,7 @@ from auscult.report.bench_charts import (
     training_figures,
 )
 from auscult.report.bench_data import BenchData, StageData, read_bench
-from auscult.report.bench_tables import machines_table, systems_table, what_was_run
+from auscult.report.bench_tables import costs_table, machines_table, systems_table, what_was_run
 from auscult.report.bench_verdict import verdict_sentence
 from auscult.report.listening import THRESHOLD_NOTE, listening_figures
 from auscult.report.markup import Markup, join, tag
@@ -90,7 +90,7 @@ def _page(bench: BenchData, machines: list[Markup]) -> Markup:
             tag(
                 "section",
                 tag("h2", "Results", id="results"),
-                join(systems_table(bench), machines_table(bench))
+                join(systems_table(bench), costs_table(bench), machines_table(bench))
                 if bench.results
                 else tag("p", "No clips with labels, so no metrics."),
             ),

@@ -13,13 +13,12 @@ _NAMED = 3  # machines in a cell
 
 
 def systems_table(bench: BenchData) -> Markup:
-    """One row a system, the best first, sortable: means, difference from the baseline, costs, needs."""
+    """One row a system, the best first, sortable: means, difference from the baseline, machines."""
     titles = bench.table.header[2:]
     from_baseline = f"Difference from {bench.baseline} [points]" if bench.baseline else "Difference [points]"
     heads = ["System", *titles, from_baseline]
     if len(bench.machines) > 1:
         heads.append("Machines better / worse")
-    heads += ["Fit [s]", "Score [ms a clip]", "Score [× real time]", "Model [MB]", "Needs to fit"]
     best = _best(bench, bench.overall)
     body = []
     for system in [*bench.systems, *(s for s in bench.overall if s not in bench.systems)]:
@@ -29,15 +28,17 @@ def systems_table(bench: BenchData) -> Markup:
         cells.append(_difference(bench, system))
         if len(bench.machines) > 1:
             cells.append(_machines(bench, system))
-        cells += _cost(bench, system)
-        body.append(tag("tr", tag("th", system, scope="row"), *cells))
+        decides = bench.ranked.get(system, {}).get("decisive")
+        mark = tag("span", " decides", class_="spread") if decides else None
+        body.append(tag("tr", tag("th", tag("span", system), mark, scope="row"), *cells))
     head = tag("tr", *(tag("th", tag("button", h, type="button"), scope="col") for h in heads))
     notes = [
         *bench.table.notes,
         "Difference: of the harmonic mean, with its 95\u00a0% interval over clips.",
         "Bold: the best of what was run here, and differences whose interval lacks zero.",
-        "Times are of one fit and of one clip; reading the files and their log-mel spectra count in each.",
     ]
+    if bench.ranked:
+        notes.append("“decides”: the detector’s score unless another is chosen.")
     if bench.has_few_clips:
         notes.append(
             f"Few clips: intervals are rough under {FEW_CLIPS} test clips of a domain and condition."
@@ -47,6 +48,36 @@ def systems_table(bench: BenchData) -> Markup:
     return join(
         _scroll("All systems", tag("table", tag("thead", head), tag("tbody", *body), class_="sortable")),
         *(tag("p", note, class_="note") for note in notes),
+    )
+
+
+def costs_table(bench: BenchData) -> Markup:
+    """One row a detector: time to fit and to score, size of the model file, and what it needs."""
+    told = bench.facts.get("costs", [])
+    if not told:
+        return Markup()
+    heads = ["Detector", "Fit [s]", "Score [ms a clip]", "Score [× real time]", "Model [MB]", "Needs to fit"]
+    rows = []
+    for cost in told:
+        figures = [
+            f"{cost['fit_seconds']:.1f}",
+            f"{cost['score_milliseconds']:.1f}",
+            "–" if cost["real_time"] is None else f"{cost['real_time']:.0f}",
+            f"{cost['model_bytes'] / 1e6:.1f}",
+        ]
+        needs = tag("td", ", ".join(cost["needs"]) or "–", class_="name")
+        rows.append(
+            tag("tr", tag("th", cost["detector"], scope="row"), *(tag("td", f) for f in figures), needs)
+        )
+    head = tag(
+        "tr",
+        *(tag("th", h, scope="col", class_="name" if h in (heads[0], heads[-1]) else None) for h in heads),
+    )
+    note = "Times are of one fit and of one clip; reading the files and their log-mel spectra count in each."
+    return join(
+        tag("h3", "What they cost"),
+        _scroll("What detectors cost", tag("table", tag("thead", head), tag("tbody", *rows))),
+        tag("p", note, class_="note"),
     )
 
 
@@ -155,21 +186,6 @@ def _machines(bench: BenchData, system: str) -> Markup:
     names = ", ".join(told["worse_on"][:_NAMED]) + (", …" if worse > _NAMED else "")
     below = tag("span", f" below on {names}", class_="spread") if worse else None
     return tag("td", f"{better} / {worse}", below, data_order=better - worse)
-
-
-def _cost(bench: BenchData, system: str) -> list[Markup]:
-    """Time to fit and to score, size of the model file, and what it needs."""
-    told = bench.cost(system)
-    figures = [
-        (told.get("fit_seconds"), 1, 1.0),
-        (told.get("score_milliseconds"), 1, 1.0),
-        (told.get("real_time"), 0, 1.0),
-        (told.get("model_bytes"), 1, 1e6),
-    ]
-    cells = [
-        tag("td", "–" if value is None else f"{value / unit:.{digits}f}") for value, digits, unit in figures
-    ]
-    return [*cells, tag("td", ", ".join(told.get("needs", [])) or "–", class_="name")]
 
 
 def _time_in_all(results: list[Result]) -> str:
