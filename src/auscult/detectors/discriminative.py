@@ -108,7 +108,13 @@ class Discriminative(OnnxNetwork, Detector):
     config_type = DiscriminativeConfig
     scores: ClassVar[tuple[str, ...]] = SCORES
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "published": {"size": "published", "batch_size": 64, "disturb": 0.0, "metric": "cosine"},
+        "published": {
+            "size": "published",
+            "batch_size": 64,
+            "least_clips": 0,
+            "disturb": 0.0,
+            "metric": "cosine",
+        },
     }
     extra = "train"
     learns_from_others = True
