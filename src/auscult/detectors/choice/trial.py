@@ -44,14 +44,18 @@ class Trial:
         made = []
         for number, kind in enumerate(ALTERATIONS):
             rng = np.random.default_rng([self.seed, 7, number])
-            chosen = rng.permutation(len(self.recordings))[:count]
-            partners = rng.integers(0, len(self.recordings), count)
-            for i, partner in zip(chosen.tolist(), partners.tolist(), strict=True):
+            for i in rng.permutation(len(self.recordings))[:count].tolist():
                 altered = pseudo_anomaly(
-                    self.recordings[i], kind, self.recordings[partner], (self.seed, number, i)
+                    self.recordings[i], kind, self._partner(i, rng), (self.seed, number, i)
                 )
                 made.append((kind, self.folds[i], altered))
         return made
+
+    def _partner(self, i: int, rng: np.random.Generator) -> Recording:
+        """Another recording of the same fold, for its judge must not have learnt from it either; recording i
+        itself where it is alone there."""
+        beside = [j for j, fold in enumerate(self.folds) if fold == self.folds[i] and j != i]
+        return self.recordings[rng.choice(beside) if beside else i]
 
     def normal_scores(
         self, judges: Sequence[Detector], progress: Progress | None = None
