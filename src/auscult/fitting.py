@@ -30,7 +30,7 @@ CROSSFIT_BELOW = 400
 CUTS = 3
 #: Recordings whose maps tell what normal maps look like; more would change little and cost time.
 PROFILED = 100
-DEFAULT_DETECTOR = "gamma_vae"
+DEFAULT_DETECTOR = "auto"
 #: The preset that a detector takes when none is named.
 FITTED_BY_DEFAULT = {"gamma_vae": "exact"}
 

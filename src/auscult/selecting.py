@@ -143,7 +143,7 @@ def _tried(
 
     def tell(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
         if progress:
-            progress(f"{name}: {stage}", done, total, figures)
+            progress(f"{name}:{stage}", done, total, figures)
 
     _, judges = kind.crossfit(kind.learning_from_all(config), trial.recordings, trial.folds, progress=tell)
     normals, altered = trial.normal_scores(judges), trial.altered_scores(judges, tell)

@@ -8,34 +8,31 @@ of the others. No anomaly is needed for any of it, and none is used.
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 
 from auscult.corpus import Recording, folds_of
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config, Detector, Evidence, Progress
-from auscult.detectors.choice.members import Member, chosen_members
-from auscult.detectors.choice.trial import Outcome, Trial
+from auscult.detectors.choice.members import chosen_members
+from auscult.detectors.choice.trial import Trial
+from auscult.detectors.choice.tried import Tried, cross_fitted, tagged, that_hear, within
 from auscult.detectors.maps import MapProfile, resized
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.detectors.pooled.standard import Standard
 from auscult.errors import FitError, OptionError
-
-#: Recordings whose maps say what a map of normal running looks like.
-PROFILED = 40
-#: A member whose area under the curve is less above chance than this share of the best one's is left out.
-LEFT_OUT_BELOW = 0.25
 
 
 @dataclass
 class AutoConfig(Config):
     """Settings of `Auto`."""
 
-    members: str = "all"  # names out of choice.members.MEMBERS parted by commas, or all that can be fitted
+    members: str = "untrained"  # names out of choice.members.MEMBERS, all that train nothing, or all
     choose: bool = True  # leave members out that do not tell altered normals from normals
     altered: int = 24  # altered normals of each kind to choose by: enough to know an area to a few points
     folds: int = 5  # parts in which recordings are judged by detectors that learnt from the others
@@ -43,26 +40,13 @@ class AutoConfig(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        chosen_members(self.members)
         if self.altered < 1:
             raise OptionError(f"altered={self.altered}: at least 1")
         if self.folds < 2:
             raise OptionError(f"folds={self.folds}: at least 2")
         if self.time is not None and not self.time > 0:
             raise OptionError(f"time={self.time:g}: it must be positive")
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """One member after cross-fitting."""
-
-    name: str
-    member: Member
-    final: Detector
-    judges: list[Detector]
-    normals: np.ndarray  # (n,) scores of the recordings
-    outcome: Outcome | None  # of the trial on altered ones
-    profile: np.ndarray  # (2, B) of its maps
-    seconds: float
 
 
 class Auto(Detector):
@@ -104,22 +88,24 @@ class Auto(Detector):
         """As in `Detector`. The judges share the members and their standards with the final ensemble: a mean
         and a spread for each member, learnt from the scores of all recordings."""
         trial = Trial(recordings, folds, config.altered, config.seed)
-        fitted: list[_Fitted] = []
+        fitted: list[Tried] = []
         warnings = []
         started = time.monotonic()
         for name, member in chosen_members(config.members).items():
-            left = None if config.time is None else config.time - (time.monotonic() - started)
-            if left is not None and fitted and left < fitted[-1].seconds:  # the cheap ones come first
+            left = math.inf if config.time is None else config.time - (time.monotonic() - started)
+            if fitted and left < fitted[-1].seconds:  # the cheap ones come first
                 warnings.append(f"without {name}: the {config.time:g} s that fitting may take are used up")
                 continue
+            tell = tagged(progress, name)
             try:
-                fitted.append(_cross_fitted(name, member, config, trial, others, _tagged(progress, name)))
+                its_config = within(left, member, config, trial, others, tell)
+                fitted.append(cross_fitted(name, member, its_config, config.choose, trial, others, tell))
             except FitError as error:
                 warnings.append(f"without {name}: {error}")
         if not fitted:
             raise FitError(f"auto: no member could be fitted: {'; '.join(warnings) or 'there are none'}")
         normals = np.stack([f.normals for f in fitted], axis=1)  # (n, K)
-        heard = _heard([f.outcome for f in fitted])
+        heard = that_hear([f.outcome for f in fitted])
         if not any(heard):
             warnings.append("no member tells altered recordings from normal ones: all count")
             heard = [True] * len(fitted)
@@ -130,7 +116,7 @@ class Auto(Detector):
         }
         facts = {
             "warnings": warnings,
-            "tried": [_told(f, hears) for f, hears in zip(fitted, heard, strict=True)],
+            "tried": [f.told(hears) for f, hears in zip(fitted, heard, strict=True)],
         }
         ensembles = [
             cls(config)._of({fitted[i].name: fitted[i].final if k < 0 else fitted[i].judges[k] for i in kept})
@@ -221,60 +207,3 @@ class Auto(Detector):
                 member.facts = told["facts"]
             self._members_of = self.arrays
         return self._live
-
-
-def _cross_fitted(
-    name: str,
-    member: Member,
-    config: AutoConfig,
-    trial: Trial,
-    others: Sequence[Recording],
-    progress: Progress | None,
-) -> _Fitted:
-    """Fits one member on all recordings and on all but each fold, and puts it to the trial."""
-    started = time.monotonic()
-    its_config = member.config(config.seed, config.front_end)
-    kind = detector_type(member.detector)
-    final, judges = kind.crossfit(its_config, trial.recordings, trial.folds, others=others, progress=progress)
-    normals = trial.normal_scores(judges)[member.score]
-    outcome = None
-    if config.choose:
-        outcome = trial.outcome(normals, trial.altered_scores(judges, progress)[member.score])
-    step = -(-len(trial.recordings) // PROFILED)
-    judged = list(zip(trial.folds, trial.recordings, strict=True))[::step]
-    profile = MapProfile.fit(judges[fold].score(r, explain=True).maps[member.score] for fold, r in judged)
-    seconds = round(time.monotonic() - started, 3)
-    return _Fitted(name, member, final, judges, normals, outcome, profile.to_array(), seconds)
-
-
-def _heard(outcomes: Sequence[Outcome | None]) -> list[bool]:
-    """Which members hear enough: all, where there was no trial.
-
-    Members that do hear count alike. Finer weights would follow how like the alterations are to what a
-    member hears best, and that says little of faults: on simulated machines they did worse.
-    """
-    above = [outcome.value - 0.5 if outcome else 1.0 for outcome in outcomes]
-    return [share > 0 and share >= LEFT_OUT_BELOW * max(above) for share in above]
-
-
-def _told(fitted: _Fitted, kept: bool) -> dict[str, Any]:
-    """What is kept of how a member did, JSON-able."""
-    told: dict[str, Any] = {
-        "name": fitted.name,
-        "detector": fitted.member.detector,
-        "score": fitted.member.score,
-        "kept": kept,
-        "seconds": fitted.seconds,
-    }
-    if fitted.outcome:
-        told["auc"] = round(fitted.outcome.value, 4)
-        told["interval"] = [round(edge, 4) for edge in fitted.outcome.interval]
-    return told
-
-
-def _tagged(progress: Progress | None, name: str) -> Progress | None:
-    """Progress of a member under the member's name."""
-    if progress is None:
-        return None
-    tell: Callable[..., None] = progress
-    return lambda stage, done, total, figures: tell(f"{name}: {stage}", done, total, figures)

@@ -37,11 +37,11 @@ class Member:
     settings: Mapping[str, Any] = field(default_factory=dict)
     short_frames: bool = False
 
-    def config(self, seed: int, front_end: FrontEnd) -> Config:
-        """The detector's configuration, at the front end's sample rate."""
+    def config(self, seed: int, front_end: FrontEnd, **more: Any) -> Config:
+        """The detector's configuration at the front end's sample rate, with ``more`` of its options set."""
         if self.short_frames:
             front_end = short_frames(front_end)
-        settings = {**self.settings, "score": self.score, "seed": seed}
+        settings = {**self.settings, **more, "score": self.score, "seed": seed}
         return replace(make_config(self.detector, settings=settings), front_end=front_end)
 
     @property
@@ -65,19 +65,30 @@ MEMBERS: dict[str, Member] = {
     "short_modulation": Member("pooled_gaussian", "joint", {"views": "modulation"}, short_frames=True),
     "neighbours": Member("spectral_memory", "domain"),
     "short_neighbours": Member("spectral_memory", "domain", short_frames=True),
+    "expectation": Member("gamma_observation", "deviance_top"),
+    "classes": Member("discriminative", "density"),
 }
 
 
 def chosen_members(names: str) -> dict[str, Member]:
-    """The members that ``names`` asks for: names parted by commas, or ``all`` that can be fitted here.
+    """The members that ``names`` asks for, in the order of the table.
+
+    Args:
+        names: names parted by commas; ``untrained`` stands for all that are no networks, ``all`` for all
+            that can be fitted here.
 
     Raises:
         OptionError: an unknown name.
     """
-    if names == "all":
-        return {n: m for n, m in MEMBERS.items() if not m.trains or find_spec("torch")}
-    wanted = [name.strip() for name in names.split(",")]
-    for name in wanted:
+    wanted = {name.strip() for name in names.split(",")}
+    for name in wanted - {"untrained", "all"}:
         if name not in MEMBERS:
-            raise OptionError(f"members={names!r}: {name!r} is none; there are {', '.join(MEMBERS)}, or all")
-    return {name: MEMBERS[name] for name in dict.fromkeys(wanted)}
+            known = ", ".join(MEMBERS)
+            raise OptionError(f"members={names!r}: {name!r} is none; there are {known}, untrained and all")
+    return {
+        name: member
+        for name, member in MEMBERS.items()
+        if name in wanted
+        or ("untrained" in wanted and not member.trains)
+        or ("all" in wanted and (not member.trains or find_spec("torch")))
+    }

@@ -1,0 +1,122 @@
+"""One member of an ensemble after the other: fitted within the time there is, cross-fitted, tried."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from auscult.corpus import Recording
+from auscult.detectors import detector_type
+from auscult.detectors.base import Config, Detector, Progress
+from auscult.detectors.choice.members import Member
+from auscult.detectors.choice.trial import Outcome, Trial
+from auscult.detectors.maps import MapProfile
+from auscult.errors import FitError
+
+#: Recordings whose maps say what a map of normal running looks like.
+PROFILED = 40
+#: A member whose area under the curve is less above chance than this share of the best one's is left out.
+LEFT_OUT_BELOW = 0.25
+#: Epochs without which a network has learnt next to nothing.
+LEAST_EPOCHS = 5
+
+
+@dataclass(frozen=True)
+class Tried:
+    """One member after cross-fitting."""
+
+    name: str
+    member: Member
+    final: Detector
+    judges: list[Detector]
+    normals: np.ndarray  # (n,) scores of the recordings
+    outcome: Outcome | None  # of the trial on altered ones
+    profile: np.ndarray  # (2, B) of its maps
+    seconds: float
+
+    def told(self, kept: bool) -> dict[str, Any]:
+        """What is kept of how it did, JSON-able."""
+        told: dict[str, Any] = {
+            "name": self.name,
+            "detector": self.member.detector,
+            "score": self.member.score,
+            "kept": kept,
+            "seconds": self.seconds,
+        }
+        if self.outcome:
+            told["auc"] = round(self.outcome.value, 4)
+            told["interval"] = [round(edge, 4) for edge in self.outcome.interval]
+        return told
+
+
+def cross_fitted(
+    name: str,
+    member: Member,
+    config: Config,
+    choose: bool,
+    trial: Trial,
+    others: Sequence[Recording],
+    progress: Progress | None,
+) -> Tried:
+    """Fits one member on all recordings and on all but each fold, and puts it to the trial."""
+    started = time.monotonic()
+    kind = detector_type(member.detector)
+    final, judges = kind.crossfit(config, trial.recordings, trial.folds, others=others, progress=progress)
+    normals = trial.normal_scores(judges)[member.score]
+    outcome = None
+    if choose:
+        outcome = trial.outcome(normals, trial.altered_scores(judges, progress)[member.score])
+    step = -(-len(trial.recordings) // PROFILED)
+    judged = list(zip(trial.folds, trial.recordings, strict=True))[::step]
+    profile = MapProfile.fit(judges[fold].score(r, explain=True).maps[member.score] for fold, r in judged)
+    seconds = round(time.monotonic() - started, 3)
+    return Tried(name, member, final, judges, normals, outcome, profile.to_array(), seconds)
+
+
+def within(
+    seconds: float,
+    member: Member,
+    config: Config,
+    trial: Trial,
+    others: Sequence[Recording],
+    progress: Progress | None,
+) -> Config:
+    """The member's configuration, a network's with no more epochs than go into so many seconds.
+
+    Raises:
+        FitError: not even `LEAST_EPOCHS` do.
+    """
+    if not member.trains or math.isinf(seconds):
+        return member.config(config.seed, config.front_end)
+    started = time.monotonic()
+    kind, once = detector_type(member.detector), member.config(config.seed, config.front_end, epochs=1)
+    kind.crossfit(once, trial.recordings, trial.folds, others=others, progress=progress)
+    took = time.monotonic() - started
+    affordable = int((seconds - took) / took)
+    if affordable < LEAST_EPOCHS:
+        raise FitError(f"{seconds:.0f} s are left, and an epoch takes {took:.1f} s")
+    usual = member.config(config.seed, config.front_end).epochs  # type: ignore[attr-defined]
+    return member.config(config.seed, config.front_end, epochs=min(affordable, usual))
+
+
+def that_hear(outcomes: Sequence[Outcome | None]) -> list[bool]:
+    """Which members hear enough: all, where there was no trial.
+
+    Members that do hear count alike. Finer weights would follow how like the alterations are to what a
+    member hears best, and that says little of faults: on simulated machines they did worse.
+    """
+    above = [outcome.value - 0.5 if outcome else 1.0 for outcome in outcomes]
+    return [share > 0 and share >= LEFT_OUT_BELOW * max(above) for share in above]
+
+
+def tagged(progress: Progress | None, name: str) -> Progress | None:
+    """Progress of a member under the member's name."""
+    if progress is None:
+        return None
+    tell: Callable[..., None] = progress
+    return lambda stage, done, total, figures: tell(f"{name}:{stage}", done, total, figures)
