@@ -173,7 +173,7 @@ def benches_of(args: argparse.Namespace, output: Path) -> dict[str, BenchResult]
         bench = run_bench(
             root,
             detectors=args.detectors.split(","),
-            seeds=range(args.seeds),
+            seeds=range(args.seeds if data == "bldc" else args.simulated_seeds),
             output=output / data,
             settings=settings_of(args),
             progress=progress,
@@ -219,7 +219,8 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=200, help="training clips of a simulated machine")
     parser.add_argument("--test-clips", type=int, default=50, help="test clips of a domain and condition")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of a simulated clip")
-    parser.add_argument("--seeds", type=int, default=3, help="seeds, from 0")
+    parser.add_argument("--seeds", type=int, default=5, help="seeds on the real motor, from 0")
+    parser.add_argument("--simulated-seeds", type=int, default=1, help="seeds on each simulated machine")
     parser.add_argument("--epochs", type=int, help="of the detectors that train; their own by default")
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--print", dest="only_print", action="store_true", help="write no documentation")
@@ -232,11 +233,13 @@ def main() -> None:
     data, last = list(benches.items())[-1]
     settings = settings_of(args)
     peaks = peaks_of(last, roots_of(args, output)[data], settings, output)
-    said = [f"{args.seeds} seed{'s' if args.seeds > 1 else ''}"]
+    said = []
+    if "bldc" in benches:
+        said.append(f"{args.seeds} seed{'s' if args.seeds > 1 else ''} on the real motor")
     if "simulated" in benches:
         said.append(
-            f"simulated machines of {args.clips} training clips of {args.seconds:g} s and "
-            f"{4 * args.test_clips} test clips"
+            f"{args.simulated_seeds} seed{'s' if args.simulated_seeds > 1 else ''} on simulated machines of "
+            f"{args.clips} training clips of {args.seconds:g} s and {4 * args.test_clips} test clips"
         )
     said += [f"{key} {value}" for key, value in settings.items()]
     text = section(benches, peaks, f"{'; '.join(said).capitalize()}.")

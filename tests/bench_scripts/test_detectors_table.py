@@ -23,7 +23,7 @@ def run(tmp_path, monkeypatch, capsys):
     """Runs the script on small simulated machines and gives what it printed."""
 
     def main(*options: str) -> tuple[str, str]:
-        small = "--only simulated --machines fan --clips 8 --test-clips 3 --seconds 2 --seeds 1 --print"
+        small = "--only simulated --machines fan --clips 8 --test-clips 3 --seconds 2 --print"
         monkeypatch.setattr(sys, "argv", ["detectors", "-o", str(tmp_path), *small.split(), *options])
         detectors.main()
         said = capsys.readouterr()
