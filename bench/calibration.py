@@ -2,7 +2,7 @@
 
     python -m bench.calibration -o results/calibration [--jobs 2]
 
-Fits both detectors with every way to calibrate on the real motor (``AUSCULT_REAL_DATA``/bldc) and on
+Fits the default detector, the baseline and the gamma VAE with every way to calibrate on the real motor (``AUSCULT_REAL_DATA``/bldc) and on
 simulated machines, sets the conformal threshold at 5, 10 and 20 %, and counts alarms on test normals. A model
 file that is there already is not fitted again. Writes its table into docs/decision.md.
 """
@@ -20,6 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run side by side, one 
 import joblib
 
 import auscult
+from auscult.benchmark.entries import Entry
 from auscult.corpus import attribute_groups
 from auscult.corpus.simulation import simulate
 from auscult.evaluation import proportion_interval
@@ -65,9 +66,8 @@ def run_task(task: Task, output: Path) -> list[Count]:
     if not path.exists():
         clips = corpus.for_training()
         clips = attribute_groups(clips, task.group_by) if task.group_by else clips
-        model = auscult.fit(
-            clips, task.detector, calibrate=task.calibrate, seed=task.seed, epochs=task.epochs
-        )
+        settings = Entry(task.detector).settings({"seed": task.seed, "epochs": task.epochs})
+        model = auscult.fit(clips, task.detector, calibrate=task.calibrate, **settings)
         model.save(str(path))
     model = auscult.load(path)
     counts = []
@@ -91,10 +91,10 @@ def tasks(output: Path) -> list[Task]:
         ("crossfit", ()),
         ("holdout", ("motor", "spd")),
     ]
-    both = ("autoencoder", "gamma_vae")
+    detectors = ("auto", "autoencoder", "gamma_vae")
     found = [
         Task("bldc", motor, detector, how, groups, seed, 100)
-        for detector in both
+        for detector in detectors
         for how, groups in ways
         for seed in SEEDS
     ]
@@ -103,7 +103,7 @@ def tasks(output: Path) -> list[Task]:
     return found + [
         Task(f"{machine} (simulated)", str(output / "simulated" / machine), detector, "crossfit", (), 0, 30)
         for machine in machines
-        for detector in both
+        for detector in detectors
     ]
 
 
