@@ -2,9 +2,10 @@
 
     python -m bench.calibration -o results/calibration [--jobs 2]
 
-Fits the default detector, the baseline and the gamma VAE with every way to calibrate on the real motor (``AUSCULT_REAL_DATA``/bldc) and on
-simulated machines, sets the conformal threshold at 5, 10 and 20 %, and counts alarms on test normals. A model
-file that is there already is not fitted again. Writes its table into docs/decision.md.
+Fits the default detector, the baseline and the gamma VAE with every way to calibrate on the real motor
+(``AUSCULT_REAL_DATA``/bldc) and on simulated machines, sets the conformal threshold at 5, 10 and 20 %, and
+counts alarms on test normals. A model file that is there already is not fitted again. Writes its table into
+docs/decision.md.
 """
 
 from __future__ import annotations

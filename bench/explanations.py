@@ -4,8 +4,9 @@
 
 For each simulated machine, each detector is fitted on its training clips and explains its anomalous test
 clips of medium severity. The mask of such a clip marks the bins in which the fault is louder than all the
-rest. Counted are the maps whose maximum lies in the mask, and the share of a map's positive sum that does;
-beside them the map of the spectrogram alone, which needs no detector, and a bin taken at random. A model file
+rest. Counted are the maps whose maximum lies in the mask, of all clips and of those that the model calls
+anomalous at 5 % false alarms, and the share of a map's positive sum that does; beside them the map of the
+spectrogram alone, which needs no detector, and a bin taken at random. A model file
 that is there already is not fitted again. Writes its table into docs/detectors.md.
 """
 
@@ -49,6 +50,7 @@ class Pointed:
     fault: str
     hit: float  # 1 where the maximum lies in the mask, else 0; of a random bin the chance
     inside: float  # share of the map's positive sum in the mask
+    called: bool = False  # whether the model calls the clip anomalous
 
 
 def faulty_clips(folder: str) -> Iterator[tuple[Clip, str, np.ndarray]]:
@@ -60,15 +62,17 @@ def faulty_clips(folder: str) -> Iterator[tuple[Clip, str, np.ndarray]]:
             yield clip, fault["fault"], load_mask(clip.path)
 
 
-def pointed(system: str, machine: str, folder: str, explain: Callable[[Clip], np.ndarray]) -> list[Pointed]:
-    """What the maps of one system hit on one machine."""
+def pointed(
+    system: str, machine: str, folder: str, explain: Callable[[Clip], tuple[np.ndarray, bool]]
+) -> list[Pointed]:
+    """What the maps of one system hit on one machine; ``explain`` gives a map, and whether it is an alarm."""
     found = []
     for clip, fault, mask in faulty_clips(folder):
-        map = explain(clip)
+        map, called = explain(clip)
         positive = np.maximum(map, 0.0)
         inside = float(positive[mask].sum() / positive.sum()) if positive.any() else 0.0
         hit = float(mask.flat[map.argmax()])
-        found.append(Pointed(system, machine, clip.domain or "", fault, hit, inside))
+        found.append(Pointed(system, machine, clip.domain or "", fault, hit, inside, called))
     return found
 
 
@@ -85,10 +89,10 @@ def by_detector(
         fitted.save(str(path))
     model = auscult.load(path)
 
-    def explain(clip: Clip) -> np.ndarray:
+    def explain(clip: Clip) -> tuple[np.ndarray, bool]:
         score = model.score_recording(model.recording(clip), explain=True)
         assert score.map is not None  # explain=True asked for it
-        return score.map
+        return score.map, bool(score.anomalous)
 
     return pointed(entry.name, machine, folder, explain)
 
@@ -98,7 +102,11 @@ def without_detector(machine: str, folder: str) -> list[Pointed]:
     front_end = FrontEnd()
     clips = auscult.open_corpus(folder).for_training()
     usual = BinResiduals.fit(Recording.from_file(clip).log_mel(front_end) for clip in clips)
-    alone = pointed(ALONE, machine, folder, lambda c: usual.map(Recording.from_file(c).log_mel(front_end)))
+
+    def explain(clip: Clip) -> tuple[np.ndarray, bool]:
+        return usual.map(Recording.from_file(clip).log_mel(front_end)), False
+
+    alone = pointed(ALONE, machine, folder, explain)
     chance = [
         Pointed(RANDOM, machine, clip.domain or "", fault, float(mask.mean()), float(mask.mean()))
         for clip, fault, mask in faulty_clips(folder)
@@ -115,15 +123,21 @@ def rows_of(found: list[Pointed], machines: list[str]) -> list[list[str]]:
     rows = []
     for system in order:
         all_maps = systems[system]
-        cell = f"{_percent(p.hit for p in all_maps):.1f}"
-        if system != RANDOM:
-            interval = proportion_interval(round(sum(p.hit for p in all_maps)), len(all_maps))
-            cell += f" [{100 * (interval.low or 0):.0f}, {100 * (interval.high or 0):.0f}]"
+        called = [p for p in all_maps if p.called]
+        cells = [f"{_percent(p.hit for p in all_maps):.1f}" if system == RANDOM else _hits(all_maps)]
+        cells += [f"{_hits(called)} of {len(called)}" if called else "–"]
         domains = [_percent(p.hit for p in all_maps if p.domain == domain) for domain in ("source", "target")]
         each = [_percent(p.hit for p in all_maps if p.machine == machine) for machine in machines]
         inside = _percent(p.inside for p in all_maps)
-        rows.append([system, cell, *(f"{value:.0f}" for value in (*domains, *each)), f"{inside:.1f}"])
+        rows.append([system, *cells, *(f"{value:.0f}" for value in (*domains, *each)), f"{inside:.1f}"])
     return rows
+
+
+def _hits(maps: list[Pointed]) -> str:
+    """The share of maps that hit, in percent with its 95 % interval."""
+    interval = proportion_interval(round(sum(p.hit for p in maps)), len(maps))
+    low, high = 100 * (interval.low or 0), 100 * (interval.high or 0)
+    return f"{_percent(p.hit for p in maps):.1f} [{low:.0f}, {high:.0f}]"
 
 
 def _percent(values: Iterator[float]) -> float:
@@ -167,7 +181,8 @@ def main() -> None:
     for done, part in enumerate(joblib.Parallel(n_jobs=args.jobs, return_as="generator")(todo), start=1):
         found += part
         print(f"{done}/{len(todo)} {part[0].machine} {part[0].system}", file=sys.stderr)
-    header = ["map of", "maximum in the fault, %", "source", "target", *folders, "mass in the fault, %"]
+    header = ["map of", "maximum in the fault, %", "of clips called anomalous", "source", "target"]
+    header += [*folders, "mass in the fault, %"]
     text = table(header, rows_of(found, list(folders)))
     clips = sum(one.system == RANDOM for one in found)
     settings = {**settings, "calibrate": args.calibrate}

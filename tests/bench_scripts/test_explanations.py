@@ -27,23 +27,23 @@ def test_a_map_of_the_mask_itself_hits_and_one_of_the_rest_misses(fan):
     clips = list(faulty_clips(fan))
     assert [clip.domain for clip, _, _ in clips] == ["source", "target"]
     assert all(np.array_equal(mask, load_mask(clip.path)) and mask.any() for clip, _, mask in clips)
-    right = pointed("right", "fan", fan, lambda clip: load_mask(clip.path).astype(float))
-    wrong = pointed("wrong", "fan", fan, lambda clip: -load_mask(clip.path).astype(float))
+    right = pointed("right", "fan", fan, lambda clip: (load_mask(clip.path).astype(float), True))
+    wrong = pointed("wrong", "fan", fan, lambda clip: (-load_mask(clip.path).astype(float), True))
     assert [(p.hit, p.inside) for p in right] == [(1.0, 1.0)] * 2
     assert [(p.hit, p.inside) for p in wrong] == [(0.0, 0.0)] * 2
-    half = pointed("half", "fan", fan, lambda clip: np.ones_like(load_mask(clip.path), float))
+    half = pointed("half", "fan", fan, lambda clip: (np.ones_like(load_mask(clip.path), float), True))
     assert [p.inside for p in half] == pytest.approx([mask.mean() for _, _, mask in clips])
 
 
 def test_the_best_comes_first_and_chance_last():
     def one(system: str, domain: str, hit: float) -> Pointed:
-        return Pointed(system, "fan", domain, "leak", hit, 0.25)
+        return Pointed(system, "fan", domain, "leak", hit, 0.25, called=system != RANDOM and hit > 0)
 
     found = [one(RANDOM, "source", 0.9), one("poor", "source", 0), one("poor", "target", 0)]
     found += [one("good", "source", 1), one("good", "target", 0)]
     rows = rows_of([*found, one(RANDOM, "target", 0.9)], ["fan"])
     assert [row[0] for row in rows] == ["good", "poor", RANDOM]
-    assert rows[0] == ["good", "50.0 [1, 99]", "100", "0", "50", "25.0"]
+    assert rows[0] == ["good", "50.0 [1, 99]", "100.0 [3, 100] of 1", "100", "0", "50", "25.0"]
     assert rows[2][1] == "90.0"
 
 
