@@ -263,20 +263,20 @@ def test_wrong_options(files):
         auscult.fit(files[:3], "ear")
 
 
-def test_the_default_is_the_gamma_vae_in_its_exact_reading(files, monkeypatch):
+def test_the_gamma_vae_is_fitted_in_its_exact_reading_unless_asked(files, monkeypatch):
     seen = []
     monkeypatch.setattr(
         "auscult.detectors.gamma_vae.GammaVAE.fit_fleet",
         lambda detectors, *_, **__: (seen.extend(detectors), (_ for _ in ()).throw(FitError("seen"))),
     )
     with pytest.raises(FitError, match="seen"):
-        auscult.fit(files[:10], hop=256)
+        auscult.fit(files[:10], "gamma_vae", hop=256)
     assert len(seen) == 6, "the final model and five folds train as one fleet"
     config = seen[0].config
     assert (config.kl, config.head, config.validation) == ("exact", "softplus", 0.0)
     seen.clear()
     with pytest.raises(FitError, match="seen"):
-        auscult.fit(files[:10], calibrate="none", preset="seed", hop=256)
+        auscult.fit(files[:10], "gamma_vae", calibrate="none", preset="seed", hop=256)
     assert (len(seen), seen[0].config.kl, seen[0].config.validation) == (1, "eq2_text_labels", 0.1)
 
 

@@ -222,8 +222,8 @@ def hint_of_cuts(recordings: Sequence[Recording]) -> Iterator[str]:
         names = ",".join(dict.fromkeys(name for clip in clips for name in clip.attributes))
         yield (
             f"{len(clips)} clips share {len(groups)} sets of attributes: if they were cut from that many "
-            f"longer recordings, say so (--group-by {names}), or the promised rate of false alarms does not "
-            "hold"
+            f"longer recordings, say so (--group-by {names}), or models are judged on what they know and the "
+            "promised rate of false alarms does not hold"
         )
 
 

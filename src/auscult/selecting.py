@@ -11,15 +11,23 @@ import numpy as np
 
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import inspect_recordings
-from auscult.detectors import DETECTORS, Progress, detector_type
+from auscult.detectors import DETECTORS, Config, Progress, detector_type
 from auscult.detectors.choice.trial import Outcome, Trial
 from auscult.detectors.options import make_config
-from auscult.errors import AuscultError, FitError, MissingExtraError
-from auscult.fitting import FITTED_BY_DEFAULT, FOLDS, refuse_what_is_not_for_learning, usual_rate
+from auscult.errors import AudioError, FitError, MissingExtraError, OptionError
+from auscult.fitting import (
+    FITTED_BY_DEFAULT,
+    FOLDS,
+    hint_of_cuts,
+    refuse_what_is_not_for_learning,
+    usual_rate,
+)
 from auscult.spectrum import FrontEnd
 
 #: Altered clips of each kind.
 ALTERED = 24
+#: Tried only when named: an ensemble of the others costs as much as all of them once more.
+LEFT_OUT_BY_DEFAULT = ("auto",)
 
 
 @dataclass(frozen=True)
@@ -30,9 +38,10 @@ class Candidate:
         detector, score: their names.
         auc: area under the curve of altered normals against normals, 0.5 is chance.
         interval: of 95 %, over clips.
-        first: how often it came first when the clips were drawn anew, from 0 to 1.
+        first: how often it came first when the clips were drawn anew, from 0 to 1; over all candidates 1.
         by_kind: the area for each kind of alteration.
-        seconds: fitting and judging, for all scores of the detector together.
+        seconds: fitting and judging, for all scores of the detector together; without the log-mels,
+            which they share.
     """
 
     detector: str
@@ -52,7 +61,7 @@ class Selection:
         candidates: every score of every detector that was tried.
         left_out: detector to why it was not tried, or did not come to an end.
         clips: normals that it rests on.
-        altered: altered clips of each kind.
+        altered: altered clips of each kind, of which there are no more than normals.
         warnings: what is to be said of the recordings.
     """
 
@@ -80,72 +89,99 @@ def select(
 
     Args:
         clips: recordings of normal running.
-        detectors: names; default all that can be fitted here.
+        detectors: names; default all that can be fitted here, but ``auto``, which is made of them.
         altered: altered clips of each kind, or as many as there are recordings.
         seed: decides what is random in parting, altering and learning.
         channel: the channel of files with several.
-        progress: told what is being done, the detector's name before it.
+        progress: told what is being done.
         settings: options for those detectors that have them.
 
     Raises:
         FitError: too little to learn from, or no detector came to an end.
-        OptionError: an unknown detector, or a wrong value.
+        OptionError: an unknown detector, an option that none of them has, or a wrong value.
     """
     clips = list(clips)
     refuse_what_is_not_for_learning(clips)
-    rate = usual_rate(clips)
-    recordings = [Recording.from_file(c, channel=channel, sample_rate=rate) for c in clips]
-    inspection = inspect_recordings(
-        recordings, minimum_samples=FrontEnd(sample_rate=rate).n_fft, progress=progress
-    )
+    configs, left_out = _configs(detectors, {"sample_rate": usual_rate(clips), **settings}, seed)
+    front_end = next(iter(configs.values())).front_end  # of all the same
+    recordings = [Recording.from_file(c, channel=channel, sample_rate=front_end.sample_rate) for c in clips]
+    inspection = inspect_recordings(recordings, minimum_samples=front_end.n_fft, progress=progress)
     usable = inspection.usable
     folds = folds_of(usable, FOLDS, seed) if usable else [0]
     if max(folds) < 1:
         raise FitError("select needs at least two recordings that are not cut from the same one")
-    trial = Trial(usable, folds, altered, seed)
+    trial = Trial(usable, folds, altered, seed + 1)  # not those by which `auto` chooses its members
+    every = [*usable, *(made for _, _, made in trial.altered)]
+    for done, recording in enumerate(every, start=1):  # before any detector's time is taken
+        recording.log_mel(front_end)
+        if progress:
+            progress("features", done, len(every), {})
     outcomes: dict[tuple[str, str], tuple[Outcome, float]] = {}
-    left_out: dict[str, str] = {}
-    for name in detectors or DETECTORS:
+    for number, (name, config) in enumerate(configs.items()):
+        if progress:
+            progress(f"select {name}", number, len(configs), {})
         try:
-            for score, outcome, seconds in _tried(name, trial, {**settings, "sample_rate": rate}, progress):
+            for score, outcome, seconds in _tried(name, config, trial, progress):
                 outcomes[name, score] = outcome, seconds
-        except (FitError, MissingExtraError) as error:
-            left_out[name] = str(error)
-        except AuscultError as error:
-            if detectors:
-                raise
-            left_out[name] = str(error)
+        except (FitError, MissingExtraError, AudioError) as error:
+            left_out[name] = str(error).removeprefix(f"{name}: ")
     if not outcomes:
         raise FitError("; ".join(f"{name}: {why}" for name, why in left_out.items()))
-    draws = np.stack([outcome.draws for outcome, _ in outcomes.values()])  # (C, R)
-    first = np.bincount(draws.argmax(axis=0), minlength=len(draws)) / draws.shape[1]
     ranked = [
         Candidate(detector, score, outcome.value, outcome.interval, share, outcome.by_kind, seconds)
         for ((detector, score), (outcome, seconds)), share in zip(
-            outcomes.items(), first.tolist(), strict=True
+            outcomes.items(), _first([outcome for outcome, _ in outcomes.values()]), strict=True
         )
     ]
     ranked.sort(key=lambda candidate: -candidate.auc)
-    warnings = [finding.message for finding in inspection.findings]
-    return Selection(ranked, left_out, len(usable), altered, warnings)
+    warnings = [*(finding.message for finding in inspection.findings), *hint_of_cuts(usable)]
+    return Selection(ranked, left_out, len(usable), min(altered, len(usable)), warnings)
+
+
+def _configs(
+    named: Sequence[str] | None, settings: Mapping[str, Any], seed: int
+) -> tuple[dict[str, Config], dict[str, str]]:
+    """The configuration of every candidate, and why others are none."""
+    kinds = {name: detector_type(name) for name in named or DETECTORS}
+    options = {
+        name: {f.name for f in (*fields(k.config_type), *fields(FrontEnd))} for name, k in kinds.items()
+    }
+    if "score" in settings:
+        raise OptionError("score: every score of every detector is ranked; leave it out")
+    for key in settings:
+        if not any(key in known for known in options.values()):
+            raise OptionError(f"none of {', '.join(kinds)} has an option {key!r}")
+    configs, left_out = {}, {}
+    for name, kind in kinds.items():
+        if named is None and name in LEFT_OUT_BY_DEFAULT:
+            continue
+        its = {key: value for key, value in settings.items() if key in options[name]}
+        missing = [option for option in kind.required_options if not its.get(option)]
+        if missing and named is None:
+            left_out[name] = f"it needs the option {', '.join(missing)}"
+            continue
+        if missing:
+            raise OptionError(f"{name} needs the option {missing[0]}: give it by --set {missing[0]}=…")
+        configs[name] = make_config(name, preset=FITTED_BY_DEFAULT.get(name), settings={**its, "seed": seed})
+    return configs, left_out
 
 
 def _tried(
-    name: str, trial: Trial, settings: Mapping[str, Any], progress: Progress | None
+    name: str, config: Config, trial: Trial, progress: Progress | None
 ) -> list[tuple[str, Outcome, float]]:
     """Every score of one detector with its outcome and the seconds that the detector took."""
     started = time.monotonic()
     kind = detector_type(name)
     kind.check_can_fit()
-    known = {f.name for f in (*fields(kind.config_type), *fields(FrontEnd))}
-    its = {key: value for key, value in settings.items() if key in known}
-    config = make_config(name, preset=FITTED_BY_DEFAULT.get(name), settings={**its, "seed": trial.seed})
-
-    def tell(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
-        if progress:
-            progress(f"{name}:{stage}", done, total, figures)
-
-    _, judges = kind.crossfit(kind.learning_from_all(config), trial.recordings, trial.folds, progress=tell)
-    normals, altered = trial.normal_scores(judges), trial.altered_scores(judges, tell)
-    seconds = time.monotonic() - started
+    config = kind.learning_from_all(config)
+    _, judges = kind.crossfit(config, trial.recordings, trial.folds, progress=progress)
+    normals, altered = trial.normal_scores(judges), trial.altered_scores(judges, progress)
+    seconds = round(time.monotonic() - started, 3)
     return [(score, trial.outcome(normals[score], altered[score]), seconds) for score in kind.scores]
+
+
+def _first(outcomes: Sequence[Outcome]) -> list[float]:
+    """In what share of the draws each comes first; those that tie share the draw."""
+    draws = np.stack([outcome.draws for outcome in outcomes])  # (C, R)
+    best = draws == draws.max(axis=0)  # (C, R)
+    return (best / best.sum(axis=0)).mean(axis=1).tolist()

@@ -195,7 +195,7 @@ def test_a_missing_part_is_named_with_what_brings_it(
     missing, verb, extra, model, machine, normal_clip, tmp_path
 ):
     arguments = {
-        "fit": ["fit", str(machine), "-o", str(tmp_path / "m.auscult"), "--quiet"],
+        "fit": ["fit", str(machine), "-o", str(tmp_path / "m.auscult"), "--detector", "gamma_vae", "-q"],
         "explain": ["explain", str(model), str(normal_clip), "-o", str(tmp_path / "why.png")],
     }[verb]
     code = f"import sys\nsys.modules[{missing!r}] = None\nfrom auscult.cli import commands\n"

@@ -9,7 +9,10 @@ import pytest
 import soundfile
 
 from auscult import fitting, load
+from auscult.cli import text
 from auscult.cli.fit import command
+from auscult.detectors import DETECTORS
+from auscult.detectors.discriminative import Discriminative
 
 QUICK = ("--detector", "autoencoder", "--epochs", 1, "--calibrate", "none")
 
@@ -35,8 +38,8 @@ def test_json_summary_is_of_the_model_that_was_written(run, machine, tmp_path):
     assert result.exit_code == 0, result.output
     told, model = json.loads(result.stdout), load(path)
     assert list(told) == [
-        "model", "detector", "preset", "score", "parameters", "clips", "domains", "calibration", "threshold",
-        "false_alarms", "bytes", "fit_seconds", "left_out", "warnings",
+        "model", "detector", "preset", "score", "parameters", "clips", "domains", "calibration", "members",
+        "threshold", "false_alarms", "bytes", "fit_seconds", "left_out", "warnings",
     ]  # fmt: skip
     assert told["model"] == str(path)
     assert told["bytes"] == path.stat().st_size
@@ -44,6 +47,7 @@ def test_json_summary_is_of_the_model_that_was_written(run, machine, tmp_path):
     assert told["parameters"] == model.detector.parameters
     assert (told["clips"], told["domains"]) == (24, {"source": 20, "target": 4})  # train/ alone
     assert told["calibration"] == {"how": "none", "count": 0}
+    assert told["members"] == []
     assert told["threshold"] is None
     assert any("19 more are needed" in warning for warning in told["warnings"])
     assert (model.detector.config.epochs, model.detector.config.seed) == (1, 5)
@@ -103,13 +107,127 @@ def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
     given = {}
     monkeypatch.setattr("auscult.fitting.fit", lambda corpus, name, **k: given.update(k, name=name) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        run("fit", machine, "-o", tmp_path / "m", "--preset", "seed", "--device", "cpu", "--channel", 1,
-            "--calibrate", "holdout", "--set", "kl_weight=0.5")  # fmt: skip
+        run("fit", machine, "-o", tmp_path / "m", "--detector", "gamma_vae", "--preset", "seed",
+            "--device", "cpu", "--channel", 1, "--calibrate", "holdout",
+            "--set", "kl_weight=0.5")  # fmt: skip
     del given["progress"]
     assert given == {
         "name": "gamma_vae", "preset": "seed", "device": "cpu", "channel": 1, "calibrate": "holdout",
-        "kl_weight": "0.5",
+        "kl_weight": "0.5", "others": (),
     }  # fmt: skip
+    given.clear()
+    with pytest.raises(ZeroDivisionError):
+        run("fit", machine, "-o", tmp_path / "m")
+    assert (given["name"], given["preset"]) == (fitting.DEFAULT_DETECTOR, None)
+
+
+def test_help_names_every_detector_and_the_default(run):
+    told = " ".join(run("fit", "--help").stdout.split())
+    assert f"one of {', '.join(DETECTORS)}. [default: {fitting.DEFAULT_DETECTOR}]" in told
+
+
+@pytest.fixture(scope="module")
+def ensemble(run, machine, tmp_path_factory):
+    """A model by `auto` with two members of several, and what `fit` printed of it."""
+    path = tmp_path_factory.mktemp("auto") / "fan.auscult"
+    result = run("fit", machine, "-o", path, "--detector", "auto", "--set", "altered=3", "--set", "n_mels=32",
+                 "--set", "members=levels,neighbours")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return path, result
+
+
+def test_the_members_of_an_ensemble_are_shown(run, ensemble):
+    path, result = ensemble
+    shown = run("inspect", path).stdout
+    tried = load(path).detector.facts["tried"]
+    assert [one["name"] for one in tried] == ["levels", "neighbours"]
+    for one in tried:
+        low, high = one["interval"]
+        area = f"{100 * one['auc']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+        for output in (result.stdout, shown):
+            (line,) = [each for each in output.splitlines() if area in each]
+            assert one["name"] in line
+            assert f"{one['detector']}, {one['score']}" in line
+    assert "levels:features  24/24" in result.stderr.splitlines()
+    assert "features  24/24" not in result.stderr.splitlines()  # whose would not be known
+    rows = {line.split()[0]: line for line in shown.splitlines()}
+    assert "detector=pooled_gaussian" in rows["levels"]
+    assert "n_fft" not in rows["levels"]  # as the ensemble's own
+    assert max(map(len, shown.splitlines())) < 250  # nothing of what every member keeps of every clip
+    told = json.loads(run("inspect", path, "--json").stdout)
+    assert told["facts"]["tried"] == tried
+    assert "clips" not in told["facts"]["members"]["levels"]["facts"]
+
+
+def test_members_left_out_come_last_and_say_so():
+    one = {"detector": "gamma_vae", "score": "mse", "seconds": 1.0}
+    deaf = {**one, "name": "deaf", "kept": False, "auc": 0.5, "interval": [0.4, 0.6]}
+    lines = text.members([deaf, {**one, "name": "fine", "kept": True, "auc": 0.9, "interval": [0.8, 1.0]}])
+    assert [name for name, _ in lines] == ["members", "", ""]
+    assert [line.split()[0] for _, line in lines] == ["name", "fine", "deaf"]
+    assert lines[1][1].endswith("90.0 [80.0, 100.0]")
+    assert lines[2][1].endswith("50.0 [40.0, 60.0], left out")
+    untried = text.members([{**one, "name": "fine", "kept": True}])
+    assert untried == [("members", f"fine  gamma_vae, mse  {text.NONE}")]
+    assert text.members([]) == []
+
+
+@pytest.mark.parametrize(
+    ("length", "seconds"), [("90", 90), ("60s", 60), ("5m", 300), ("1.5h", 5400), ("0.5H", 1800)]
+)
+def test_lengths_of_time_have_units(run, machine, tmp_path, monkeypatch, length, seconds):
+    given = {}
+    monkeypatch.setattr("auscult.fitting.fit", lambda corpus, name, **k: given.update(k) or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        run("fit", machine, "-o", tmp_path / "m", "--detector", "auto", "--time", length)
+    assert given["time"] == seconds
+
+
+def test_a_little_time_leaves_members_out(run, machine, tmp_path):
+    path = tmp_path / "m.auscult"
+    settings = ("--set", "altered=1", "--set", "n_mels=16", "--set", "members=levels,neighbours")
+    result = run(
+        "fit", machine, "-o", path, "--detector", "auto", "--time", "0.01s", *settings, "--json", "-q"
+    )
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert [one["name"] for one in told["members"]] == ["levels"]
+    assert any("without neighbours: the 0.01 s" in warning for warning in told["warnings"])
+
+
+@pytest.fixture
+def other_machine(machine, tmp_path):
+    """A folder with a second machine, and the first beside it."""
+    folder = tmp_path / "plant"
+    shutil.copytree(machine / "train", folder / "valve" / "train")
+    (folder / "fan").symlink_to(machine)
+    return folder
+
+
+def test_others_are_the_recordings_of_other_machines(run, machine, other_machine, tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr("auscult.fitting.fit", lambda corpus, name, **k: given.update(k) or 1 / 0)
+    for folders in (["--others", other_machine], ["--others", machine, "--others", other_machine / "valve"]):
+        with pytest.raises(ZeroDivisionError):
+            run("fit", machine, "-o", tmp_path / "m", "--detector", "auto", *folders)
+        assert {clip.machine for clip in given["others"]} == {"valve"}
+        assert len(given["others"]) == 24
+
+
+def test_others_are_learnt_from(run, machine, other_machine, tmp_path, monkeypatch):
+    heard = []
+    fit_fleet = Discriminative.fit_fleet.__func__
+
+    def listening(cls, detectors, fleets, *, others=(), progress=None):
+        heard.extend(others)
+        fit_fleet(cls, detectors, fleets, others=others, progress=progress)
+
+    monkeypatch.setattr(Discriminative, "fit_fleet", classmethod(listening))
+    small = ("--detector", "discriminative", "--epochs", 1, "--set", "width=4", "--calibrate", "none")
+    others = ("--others", other_machine / "valve")
+    result = run("fit", machine, "-o", tmp_path / "m.auscult", *small, *others, "-q")
+    assert result.exit_code == 0, result.output
+    assert len(heard) == 24
 
 
 @pytest.mark.parametrize(
@@ -121,6 +239,12 @@ def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
         (["--group-by", "colour"], "no clip has the attribute colour"),
         (["--group-by", ","], "names nothing"),
         (["--device", "abacus"], "abacus"),
+        (["--detector", "gamma_vae", "--time", "60s"], "only auto does"),
+        (["--detector", "auto", "--time", "soon"], "number of seconds"),
+        (["--detector", "auto", "--time", "0s"], "not in the range"),
+        (["--detector", "auto", "--time", "9s", "--set", "time=9"], "choose one"),
+        (["--set", "channel=1"], "give it as --channel"),
+        (["--detector", "pooled_gaussian", "--others", "."], "learns nothing from other machines"),
     ],
 )
 def test_wrong_options_are_2_before_anything_is_learnt(run, unfitted, machine, tmp_path, options, said):
@@ -169,6 +293,12 @@ def test_labelled_anomalies_are_left_out_and_told(run, machine, tmp_path):
     assert result.exit_code == 0, result.output
     assert "labelled as anomalies left out" in result.stderr
     assert json.loads(result.stdout)["clips"] == len(list((folder / "normal").iterdir()))
+
+
+def test_others_that_are_the_machine_itself_are_refused(run, unfitted, machine, tmp_path):
+    result = run("fit", machine, "-o", tmp_path / "m", "--detector", "auto", "--others", machine)
+    assert result.exit_code == 2
+    assert "no recording of another machine" in result.stderr
 
 
 def test_a_folder_that_is_not_there_is_1(run, tmp_path):

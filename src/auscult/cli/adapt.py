@@ -12,9 +12,10 @@ from auscult.cli import text
 from auscult.cli.fit import SOME_LEFT_OUT, training_clips
 from auscult.cli.options import (
     check_writable,
+    group_by_option,
+    grouped,
     json_option,
     model_argument,
-    names_from,
     opened_model,
     quiet_option,
 )
@@ -44,12 +45,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Domain of the recordings whose names do not say theirs.",
 )
-@click.option(
-    "--group-by",
-    metavar="NAMES",
-    help="Attributes, like motor,spd: clips that agree in all of them are taken for cuts of one recording, "
-    "and never calibrate a model that heard the others.",
-)
+@group_by_option
 @json_option
 @quiet_option
 def command(
@@ -71,11 +67,7 @@ def command(
     output = output or f"{model.removesuffix('.auscult')}.adapted.auscult"
     _check_output(output, model, force=force)
     before = opened_model(model, *inputs)
-    clips = _clips(inputs)
-    if group_by is not None:
-        from auscult.corpus import attribute_groups
-
-        clips = attribute_groups(clips, names_from(group_by) or [])
+    clips = grouped(_clips(inputs), group_by)
 
     from auscult.adapting import adapt
 

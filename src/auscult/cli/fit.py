@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auscult.cli import text
 from auscult.cli.options import (
+    Seconds,
     check_writable,
     first_channel_option,
+    group_by_option,
+    grouped,
     json_option,
-    names_from,
     quiet_option,
     settings_from,
     training_options,
 )
 from auscult.cli.progress import shown_progress
+from auscult.detectors import DETECTORS, detector_type
+from auscult.errors import FitError, OptionError
+from auscult.fitting import DEFAULT_DETECTOR
 
 if TYPE_CHECKING:
-    from auscult.corpus import Corpus
+    from auscult.corpus import Clip, Corpus
     from auscult.model import Model
 
 SOME_LEFT_OUT = 4
@@ -30,12 +36,30 @@ SOME_LEFT_OUT = 4
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
 @click.option("--output", "-o", required=True, metavar="FILE", type=click.Path(), help="Model file to write.")
 @click.option(
-    "--detector", default="gamma_vae", show_default=True, metavar="NAME", help="gamma_vae or autoencoder."
+    "--detector",
+    metavar="NAME",
+    help=f"Which detector, one of {', '.join(DETECTORS)}.  [default: {DEFAULT_DETECTOR}]",
 )
 @click.option(
     "--preset",
     metavar="NAME",
     help="A named set of the detector's options; gamma_vae has exact and seed.  [default: gamma_vae: exact]",
+)
+@click.option(
+    "--time",
+    "seconds",
+    type=Seconds(min=0, min_open=True),
+    metavar="T",
+    help="How long learning may take, about, like 60s, 5m or 1h; auto then does without what takes longer.  "
+    "[default: as long as it takes]",
+)
+@click.option(
+    "--others",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(),
+    help="Recordings of other machines running normally, as DIR above but of any number of machines, for "
+    "detectors that learn how machines differ; may be repeated.",
 )
 @training_options
 @click.option(
@@ -53,19 +77,16 @@ SOME_LEFT_OUT = 4
     "more models, holdout keeps a tenth of the recordings out, auto cross-fits below 400 recordings.",
 )
 @first_channel_option
-@click.option(
-    "--group-by",
-    metavar="NAMES",
-    help="Attributes, like motor,spd: clips that agree in all of them are taken for cuts of one recording, "
-    "and never calibrate a model that heard the others.",
-)
+@group_by_option
 @json_option
 @quiet_option
 def command(
     folders: tuple[str, ...],
     output: str,
-    detector: str,
+    detector: str | None,
     preset: str | None,
+    seconds: float | None,
+    others: tuple[str, ...],
     pairs: tuple[str, ...],
     epochs: int | None,
     device: str | None,
@@ -82,12 +103,11 @@ def command(
     manifest; all must be of one machine. Exits with code 4 if recordings that cannot be used were left out.
     """
     check_writable(output)
-    settings = settings_from(pairs, epochs=epochs, device=device, seed=seed)
-    corpus = training_clips(folders)
-    if group_by is not None:
-        from auscult.corpus import attribute_groups
-
-        corpus = attribute_groups(corpus, names_from(group_by) or [])
+    settings = settings_from(pairs, epochs=epochs, device=device, seed=seed, time=seconds)
+    detector = detector or DEFAULT_DETECTOR
+    _check_time(detector, seconds)
+    corpus = grouped(training_clips(folders), group_by)
+    beside = _others(others, corpus, detector) if others else ()
 
     from auscult.fitting import fit
 
@@ -97,6 +117,7 @@ def command(
             detector,
             preset=preset,
             calibrate=calibrate,
+            others=beside,
             channel=channel,
             progress=progress,
             **settings,
@@ -115,15 +136,17 @@ def command(
     return 0
 
 
-def training_clips(folders: tuple[str, ...]) -> Corpus:
+def training_clips(folders: tuple[str, ...], *, of_one: bool = True) -> Corpus:
     """What may be learnt from in all folders.
+
+    Args:
+        of_one: all of it must be of one machine.
 
     Raises:
         CorpusError: a folder without recordings.
         FitError: nothing in them to learn from, or several machines.
     """
     from auscult.corpus import Corpus, open_corpus
-    from auscult.errors import FitError
 
     corpora = [open_corpus(folder) for folder in folders]
     chosen = [corpus.for_training() for corpus in corpora]  # of each by itself: one may have no splits
@@ -138,11 +161,33 @@ def training_clips(folders: tuple[str, ...]) -> Corpus:
             text.warn(f"{folder}: {text.count(odd, 'recording')} labelled as anomalies left out")
     clips = Corpus(clip for corpus in chosen for clip in corpus)
     machines = [machine for machine in clips.machines if machine is not None]
-    if len(machines) > 1:
+    if of_one and len(machines) > 1:
         raise FitError(
             f"{len(machines)} machines ({', '.join(machines)}), and a model knows one: name the folder of one"
         )
     return clips
+
+
+def _others(folders: tuple[str, ...], corpus: Corpus, detector: str) -> list[Clip]:
+    """The recordings of other machines: what is in the folders but the machine's own.
+
+    Raises:
+        CorpusError, FitError: as `training_clips`.
+        OptionError: they hold none of another machine, or the detector would not read them.
+    """
+    if not detector_type(detector).learns_from_others:
+        raise OptionError(f"--others: {detector} learns nothing from other machines; leave it out")
+    own = {os.path.realpath(clip.path) for clip in corpus}
+    clips = [c for c in training_clips(folders, of_one=False) if os.path.realpath(c.path) not in own]
+    if not clips:
+        raise OptionError(f"--others {' '.join(folders)}: no recording of another machine")
+    return clips
+
+
+def _check_time(detector: str, seconds: float | None) -> None:
+    """Raises `OptionError` where the detector knows no limit of time."""
+    if seconds is not None and "time" not in {f.name for f in fields(detector_type(detector).config_type)}:
+        raise OptionError(f"--time: {detector} knows no limit of time, only auto does; --epochs shortens it")
 
 
 def _summary(model: Model, output: str) -> dict[str, Any]:
@@ -157,6 +202,7 @@ def _summary(model: Model, output: str) -> dict[str, Any]:
         "clips": model.provenance["clips"],
         "domains": model.provenance["domains"],
         "calibration": {"how": model.calibration.how, "count": len(model.calibration)},
+        "members": model.detector.facts.get("tried", []),
         "threshold": threshold.value,
         "false_alarms": threshold.rate,
         "bytes": os.path.getsize(output),
@@ -181,6 +227,7 @@ def _as_text(result: dict[str, Any], model: Model) -> str:
                         f"{result['detector']}{preset}, {result['parameters']:,} parameters; "
                         f"the score {result['score']} decides",
                     ),
+                    *text.members(result["members"]),
                     (
                         "learnt from",
                         f"{text.count(result['clips'], 'recording')}{known} in {result['fit_seconds']:.1f} s",

@@ -58,8 +58,10 @@ def _contents(model: Model) -> dict[str, Any]:
 
 
 def _summary(facts: dict[str, Any]) -> dict[str, Any]:
-    """What happened while learning, with the last epoch for the whole history."""
+    """What happened while learning, with the last epoch for the whole history; of members likewise."""
     kept = {k: v for k, v in facts.items() if k not in ("history", "warnings", "parameters", "clips")}
+    if "members" in kept:
+        kept["members"] = {n: {**m, "facts": _summary(m["facts"])} for n, m in kept["members"].items()}
     history = facts.get("history")
     return {**kept, "last_epoch": history[-1]} if history else kept
 
@@ -79,7 +81,18 @@ def _as_text(contents: dict[str, Any]) -> str:
         ("front end", _settings(contents["front_end"])),
         ("config", _settings({**contents["config"], "score": contents["score"]})),  # empty is the default
     ]
-    told = {**provenance, **contents["facts"]}
+    facts = dict(contents["facts"])
+    lines += text.members(facts.pop("tried", ()))
+    shared = {**contents["front_end"], "seed": contents["config"]["seed"]}
+    for name, member in facts.pop("members", {}).items():
+        config = {**member["config"]["front_end"], **member["config"], **member["facts"]}
+        own = {
+            key: value
+            for key, value in config.items()
+            if key != "front_end" and (key, value) not in shared.items()
+        }
+        lines.append((name, _settings({"detector": member["detector"], **own})))
+    told = {**provenance, **facts}
     lines += [
         (name.replace("_", " "), _value(value)) for name, value in told.items() if name != "adaptations"
     ]

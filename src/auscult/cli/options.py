@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
 from auscult.errors import ModelFileError, OptionError
 
 if TYPE_CHECKING:
+    from auscult.corpus import Corpus
     from auscult.decision import Threshold
     from auscult.model import Model
 
@@ -19,9 +21,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Seconds(click.FloatRange):
-    """A length of time; what is no number is called so in the message."""
+    """A length of time as seconds: ``90``, ``90s``, ``1.5m`` or ``1h``; what is none is called so."""
 
     name = "number of seconds"
+    _units: ClassVar = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and (unit := self._units.get(value[-1:].lower())):
+            with suppress(ValueError):
+                value = unit * float(value[:-1])
+        return super().convert(value, param, ctx)
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
@@ -39,6 +48,12 @@ first_channel_option = click.option(  # for what makes a model, where there is n
     show_default=True,
     metavar="N",
     help="Channel of files with several, from 0.",
+)
+group_by_option = click.option(  # `grouped` reads it
+    "--group-by",
+    metavar="NAMES",
+    help="Attributes, like motor,spd: clips that agree in all of them are taken for cuts of one recording, "
+    "and never judged by what heard the others.",
 )
 
 
@@ -108,10 +123,25 @@ def settings_from(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
     from auscult.detectors.options import parse_settings
 
     settings: dict[str, Any] = dict(parse_settings(pairs))
+    options = {option.name for option in click.get_current_context().command.params}
+    for name in settings.keys() & (options - named.keys()):
+        raise OptionError(f"--set {name}=…: that is no option of a detector; give it as --{name}")
     given = {name: value for name, value in named.items() if value is not None}
     for name in given.keys() & settings.keys():
         raise OptionError(f"--{name} and --set {name}=… are both given: choose one")
     return {**settings, **given}
+
+
+def grouped(corpus: Corpus, group_by: str | None) -> Corpus:
+    """The clips, with those that agree in the attributes that ``--group-by`` names as cuts of one recording.
+
+    Raises:
+        OptionError: no name in it, or an attribute that no clip has.
+    """
+    from auscult.corpus import attribute_groups
+
+    names = names_from(group_by)
+    return corpus if names is None else attribute_groups(corpus, names)
 
 
 def chosen_threshold(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ import click
 from auscult.cli import text
 from auscult.cli.options import (
     first_channel_option,
+    group_by_option,
+    grouped,
     json_option,
     names_from,
     quiet_option,
@@ -29,7 +32,7 @@ SOME_LEFT_OUT = 4
 @click.option(
     "--detectors",
     metavar="NAMES",
-    help="Only these, like pooled_gaussian,spectral_memory.  [default: all that can be fitted here]",
+    help="Only these, like pooled_gaussian,spectral_memory.  [default: all that can be fitted here but auto]",
 )
 @click.option(
     "--altered",
@@ -49,6 +52,7 @@ SOME_LEFT_OUT = 4
     help="Decides everything random.",
 )
 @first_channel_option
+@group_by_option
 @json_option
 @quiet_option
 def command(
@@ -60,6 +64,7 @@ def command(
     device: str | None,
     seed: int,
     channel: int,
+    group_by: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -67,15 +72,15 @@ def command(
 
     Normal recordings are altered in eight ways, and each detector has to tell them from those left as they
     are; none judges a recording that it learnt from. It is a hint for those who want one detector, not a
-    measurement: no anomaly is heard. DIR as for fit. Exits with code 4 if a named detector did not come to
-    an end.
+    measurement: no anomaly is heard. Networks learn six times each: --epochs shortens that. DIR as for fit.
+    Exits with code 4 if a named detector did not come to an end.
     """
     from auscult.cli.fit import training_clips
     from auscult.selecting import select
 
     settings = settings_from(pairs, epochs=epochs, device=device)
-    named = names_from(detectors) if detectors is not None else None
-    clips = training_clips(folders)
+    named = names_from(detectors)
+    clips = grouped(training_clips(folders), group_by)
     with shown_progress(quiet=quiet) as progress:
         selection = select(
             clips, named, altered=altered, seed=seed, channel=channel, progress=progress, **settings
@@ -91,20 +96,27 @@ def command(
 
 def _as_text(selection: Selection) -> str:
     best, *_ = selection.candidates
-    width = max(len(f"{c.detector}:{c.score}") for c in selection.candidates) + 2
-    lines = [
-        f"Altered normals told from {text.count(selection.clips, 'normal recording')}: area under the curve "
-        "in %,\n95 % interval, and how often each comes first when the clips are drawn anew",
-        "",
-    ]
-    lines += [
-        f"  {f'{c.detector}:{c.score}':<{width}}{100 * c.auc:5.1f}  "
-        f"[{100 * c.interval[0]:5.1f}, {100 * c.interval[1]:5.1f}]  {100 * c.first:4.0f} %"
+    rows = [
+        (
+            f"{c.detector}:{c.score}",
+            f"{100 * c.auc:.1f}",
+            "–".join(f"{100 * edge:.1f}" for edge in c.interval),
+            f"{100 * c.first:.0f} %",
+            f"{c.seconds:.1f}",
+        )
         for c in selection.candidates
     ]
-    lines += [f"  {name}: not tried, {why}" for name, why in selection.left_out.items()]
-    lines += [
+    normals, kinds = text.count(selection.clips, "normal recording"), len(best.by_kind)
+    lines = [
+        f"{kinds * selection.altered} altered recordings told from {normals}: area under the curve in %,",
+        "50 is chance; how often it comes first with the clips drawn anew; seconds that the detector took",
         "",
-        f"Next:  auscult fit DIR --detector {best.detector} --set score={best.score} -o MODEL",
+        text.table(("detector:score", "area", "95 % interval", "first", "seconds"), rows),
+        "",
     ]
+    for name, why in selection.left_out.items():
+        lines += textwrap.wrap(f"{name} is left out: {why}", 98, subsequent_indent="  ")
+    if selection.left_out:
+        lines.append("")
+    lines.append(f"Next:  auscult fit DIR --detector {best.detector} --set score={best.score} -o MODEL")
     return "\n".join(lines)

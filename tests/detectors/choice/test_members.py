@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from auscult.detectors import detector_type
-from auscult.detectors.choice.members import MEMBERS, Member, chosen_members, short_frames
+from auscult.detectors.choice.members import MEMBERS, chosen_members, short_frames
 from auscult.errors import OptionError
 from auscult.spectrum import FrontEnd, log_mel
 
@@ -56,21 +56,28 @@ def test_short_frames_hear_a_single_blow():
     assert rise[1] > rise[0] + 2
 
 
-def test_members_are_taken_by_name():
+def test_members_are_taken_by_name_in_the_order_of_the_table():
     first, second, *_ = MEMBERS
-    assert chosen_members(f" {second},{first},{second} ") == {second: MEMBERS[second], first: MEMBERS[first]}
-    assert list(chosen_members(f"{second},{first}")) == [second, first]
+    assert list(chosen_members(f" {second},{first},{second} ")) == [first, second]
+    assert chosen_members(second) == {second: MEMBERS[second]}
 
 
-@pytest.mark.parametrize("names", ["ear", "levels,ear", "", "levels,", "all,levels"])
+def test_names_of_several():
+    untrained = {name: member for name, member in MEMBERS.items() if not member.trains}
+    assert chosen_members("untrained") == untrained
+    trained = next(name for name in MEMBERS if name not in untrained)
+    assert chosen_members(f"untrained,{trained}") == {**untrained, trained: MEMBERS[trained]}
+    assert list(chosen_members(f"untrained,{next(iter(untrained))}")) == list(untrained)
+
+
+@pytest.mark.parametrize("names", ["ear", "levels,ear", "", "levels,"])
 def test_an_unknown_name_is_refused_and_the_known_are_listed(names):
-    with pytest.raises(OptionError, match=f"there are {', '.join(MEMBERS)}, or all"):
+    with pytest.raises(OptionError, match=f"there are {', '.join(MEMBERS)}, untrained and all"):
         chosen_members(names)
 
 
 def test_all_are_those_that_can_be_fitted_here(monkeypatch):
-    monkeypatch.setitem(MEMBERS, "network", Member("autoencoder", "mse"))
-    assert MEMBERS["network"].trains
-    assert "network" in chosen_members("all")
+    assert chosen_members("all") == MEMBERS
     monkeypatch.setitem(sys.modules, "torch", None)
-    assert chosen_members("all") == {n: m for n, m in MEMBERS.items() if not m.trains}
+    assert chosen_members("all") == chosen_members("untrained")
+    assert chosen_members("classes")  # named, it is tried, and says what is missing
