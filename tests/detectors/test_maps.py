@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from auscult.detectors.maps import MapProfile
+from auscult.detectors.maps import MapProfile, resized
 
 
 def normal_maps(count: int = 8) -> list[np.ndarray]:
@@ -73,3 +75,41 @@ def test_profiles_of_single_recordings_make_the_profile_of_all():
     equal = MapProfile.fit(iter(frames))
     np.testing.assert_allclose(equal.centre, np.concatenate(frames).mean(axis=0))
     np.testing.assert_allclose(equal.spread, np.concatenate(frames).std(axis=0))
+
+
+@pytest.mark.parametrize("shape", [(13, 8), (39, 24), (5, 3), (13, 3), (40, 8), (29, 31), (1, 1), (7, 64)])
+def test_a_map_on_another_grid_is_what_each_new_bin_covers(shape):
+    map = np.random.default_rng(1).normal(2, 1, (13, 8)).astype(np.float32)
+    new = resized(map, shape)
+    assert (new.shape, new.dtype) == (shape, np.float32)
+
+    def covered(old: int, length: int) -> np.ndarray:
+        """(length, old) how much of each old bin every new one covers, brute force."""
+        edges = np.arange(length + 1) * old / length
+        parts = [[max(0.0, min(b, j + 1) - max(a, j)) for j in range(old)] for a, b in pairwise(edges)]
+        return np.array(parts)
+
+    rows, columns = covered(13, shape[0]), covered(8, shape[1])
+    expected = (
+        (rows / rows.sum(axis=1, keepdims=True)) @ map @ (columns / columns.sum(axis=1, keepdims=True)).T
+    )
+    np.testing.assert_allclose(new, expected, atol=1e-5)
+    assert new.mean() == pytest.approx(map.mean(), rel=1e-5)  # no mass is lost
+
+
+def test_a_map_on_its_own_grid_stays():
+    map = np.random.default_rng(1).normal(size=(13, 8)).astype(np.float32)
+    np.testing.assert_array_equal(resized(map, (13, 8)), map)
+
+
+def test_a_map_made_finer_and_coarser_again_is_the_same():
+    map = np.random.default_rng(1).normal(size=(13, 8)).astype(np.float32)
+    np.testing.assert_allclose(resized(resized(map, (39, 32)), (13, 8)), map, atol=1e-5)
+
+
+def test_what_points_at_a_place_points_there_on_another_grid():
+    fine = np.zeros((2501, 32), np.float32)
+    fine[1250:1260, 8] = 1.0
+    frame, band = np.unravel_index(resized(fine, (313, 128)).argmax(), (313, 128))
+    assert frame in (156, 157)  # 156.4 to 157.7
+    assert 32 <= band < 36

@@ -176,7 +176,12 @@ class Auto(Detector):
         return shapes
 
     def minimum_samples(self) -> int:
-        return max((m.minimum_samples() for m in self._members().values()), default=1)
+        """As in `Detector`; before fitting what those need that may become members."""
+        members = list(self._members().values()) or [
+            detector_type(member.detector)(member.config(self.config.seed, self.config.front_end))
+            for member in chosen_members(self.config.members).values()
+        ]
+        return max(member.minimum_samples() for member in members)
 
     @property
     def parameters(self) -> int:

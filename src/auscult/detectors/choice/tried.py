@@ -66,6 +66,7 @@ def cross_fitted(
     """Fits one member on all recordings and on all but each fold, and puts it to the trial."""
     started = time.monotonic()
     kind = detector_type(member.detector)
+    config = kind.learning_from_all(config)
     final, judges = kind.crossfit(config, trial.recordings, trial.folds, others=others, progress=progress)
     normals = trial.normal_scores(judges)[member.score]
     outcome = None

@@ -1,0 +1,370 @@
+"""The ensemble: its members are compared by what they did not learn from, and the deaf are left out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from auscult.corpus import Clip, Recording, folds_of
+from auscult.corpus.inspection import Inspection
+from auscult.detectors import DETECTORS, detector_type
+from auscult.detectors.auto import Auto, AutoConfig
+from auscult.detectors.base import Config, Detector, Evidence
+from auscult.detectors.choice.members import MEMBERS, Member
+from auscult.detectors.choice.tried import that_hear
+from auscult.detectors.maps import MapProfile, resized
+from auscult.detectors.options import make_config
+from auscult.errors import FitError, MissingExtraError, OptionError
+from auscult.fitting import fit_recordings
+from auscult.model import Model
+from auscult.model_file import load_model
+from auscult.sound import Waveform
+
+RATE = 8000
+SMALL = {"sample_rate": RATE, "n_fft": 512, "hop": 256, "n_mels": 16, "altered": 3}
+TWO = ("levels", "short_neighbours")
+
+
+def config(**settings) -> AutoConfig:
+    made = make_config("auto", settings={"members": ",".join(TWO), **SMALL, **settings})
+    assert isinstance(made, AutoConfig)
+    return made
+
+
+def recording(samples: np.ndarray, path: str, **known) -> Recording:
+    waveform = Waveform(np.asarray(samples, np.float32), RATE, path=path)
+    return Recording(Clip(path, **known), lambda: waveform)
+
+
+@pytest.fixture(scope="module")
+def normals(machine_sound) -> list[Recording]:
+    domains = ["source"] * 15 + ["target"] * 3
+    return [recording(machine_sound(i, 0.5), f"{i}.wav", domain=d) for i, d in enumerate(domains)]
+
+
+@pytest.fixture(scope="module")
+def heard(machine_sound) -> list[Recording]:
+    return [recording(machine_sound(100 + i, 0.6, broken=i > 2), f"heard {i}.wav") for i in range(5)]
+
+
+@pytest.fixture(scope="module")
+def folds(normals) -> list[int]:
+    return folds_of(normals, 5, config().seed)
+
+
+@pytest.fixture(scope="module")
+def ensembles(normals, folds) -> list[Auto]:
+    """The final one, then its judges."""
+    final, judges = Auto.crossfit(config(), normals, folds)
+    return [final, *judges]
+
+
+@pytest.fixture(scope="module")
+def alone(normals, folds) -> dict[str, list[Detector]]:
+    """Each member cross-fitted by itself: the final one, then its judges."""
+    fitted = {}
+    for name in TWO:
+        its = MEMBERS[name].config(config().seed, config().front_end)
+        final, judges = detector_type(MEMBERS[name].detector).crossfit(its, normals, folds)
+        fitted[name] = [final, *judges]
+    return fitted
+
+
+@pytest.fixture(scope="module")
+def standards(alone, normals, folds) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of what normals score by members that did not learn from them."""
+    found = {}
+    for name in TWO:
+        scores = [
+            alone[name][1 + fold].score(r).scores[MEMBERS[name].score]
+            for fold, r in zip(folds, normals, strict=True)
+        ]
+        found[name] = (float(np.mean(scores)), float(np.std(scores, ddof=1)))
+    return found
+
+
+def test_standards_are_of_scores_by_those_that_did_not_learn_from_the_clip(ensembles, standards):
+    for ensemble in ensembles:
+        for column, name in zip(ensemble.arrays["standard"].T, TWO, strict=True):
+            np.testing.assert_allclose(column, standards[name], rtol=1e-6)
+
+
+def test_mean_and_minimum_of_the_standardised_scores(ensembles, alone, standards, heard):
+    for place, ensemble in enumerate(ensembles):
+        for clip in heard:
+            z = []
+            for name in TWO:
+                mean, sd = standards[name]
+                z.append((alone[name][place].score(clip).scores[MEMBERS[name].score] - mean) / sd)
+            expected = {"mean": sum(z) / 2, "minimum": min(z)}
+            assert ensemble.score(clip).scores == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_map_is_the_mean_of_the_members_pointing_maps_on_its_own_grid(ensembles, alone, heard):
+    final, clip = ensembles[0], heard[4]
+    shape = clip.log_mel(config().front_end).shape
+    assert alone["short_neighbours"][0].score(clip, explain=True).maps["domain"].shape != shape
+    expected = []
+    for name in TWO:
+        profile = MapProfile.from_array(final.arrays[f"profile/{name}"])
+        map = alone[name][0].score(clip, explain=True).maps[MEMBERS[name].score]
+        expected.append(resized(profile.pointing(map), shape))
+    evidence = final.score(clip, explain=True)
+    np.testing.assert_allclose(evidence.maps["mean"], np.mean(expected, axis=0), rtol=1e-4, atol=1e-4)
+    assert any(np.allclose(evidence.maps["minimum"], map, rtol=1e-4, atol=1e-4) for map in expected)
+    assert evidence.maps["mean"].dtype == np.float32
+
+
+def test_the_map_of_a_fault_points_at_where_it_rings(ensembles, heard):
+    """Knocks ring at 2.6 kHz, which is in the upper half of the bands up to 4 kHz."""
+    map = ensembles[0].score(heard[4], explain=True).maps["mean"].mean(axis=0)
+    assert map.argmax() >= 8
+    assert map.max() > 3
+
+
+def test_facts_tell_who_was_tried(ensembles):
+    facts = ensembles[0].facts
+    assert [one["name"] for one in facts["tried"]] == list(TWO)
+    for one in facts["tried"]:
+        assert (one["detector"], one["score"]) == (MEMBERS[one["name"]].detector, MEMBERS[one["name"]].score)
+        assert one["kept"] is True
+        assert one["interval"][0] <= one["auc"] <= one["interval"][1]
+        assert one["seconds"] > 0
+    assert facts["warnings"] == []
+    assert json.loads(json.dumps(facts)) == facts
+
+
+def test_the_same_clips_give_the_same_ensemble(ensembles, normals, folds):
+    again, _ = Auto.crossfit(config(), normals, folds)
+    assert again.arrays.keys() == ensembles[0].arrays.keys()
+    for name, array in again.arrays.items():
+        np.testing.assert_array_equal(array, ensembles[0].arrays[name])
+    assert [t["auc"] for t in again.facts["tried"]] == [t["auc"] for t in ensembles[0].facts["tried"]]
+
+
+def test_judges_are_whole_models_too(ensembles, heard, tmp_path):
+    for place in (1, 3):
+        Model(ensembles[place]).save(tmp_path / "judge.auscult")
+        again = load_model(tmp_path / "judge.auscult").detector
+        assert again.facts == ensembles[place].facts
+        for clip in heard:
+            assert again.score(clip).scores == pytest.approx(ensembles[place].score(clip).scores, rel=1e-9)
+    one, other = (ensembles[place].score(heard[0]).scores["mean"] for place in (1, 3))
+    assert one != other
+
+
+def test_a_model_is_calibrated_by_its_judges(ensembles, normals, tmp_path):
+    made = fit_recordings("auto", config(), Inspection(tuple(normals), (), None), calibrate="crossfit")
+    folds = folds_of(normals, 5, config().seed)
+    expected = [ensembles[1 + f].score(r).scores["mean"] for f, r in zip(folds, normals, strict=True)]
+    np.testing.assert_allclose(made.calibration.scores["mean"], expected, rtol=1e-6)
+    assert made.provenance["warnings"] == []
+
+
+@pytest.fixture
+def table(monkeypatch):
+    """``table(Kind, …)`` adds detectors to the table, each as a member of its name, and gives their names."""
+    module = ModuleType("members_of_this_test")
+    monkeypatch.setitem(sys.modules, "members_of_this_test", module)
+
+    def add(*kinds: type[Detector]) -> str:
+        for kind in kinds:
+            setattr(module, kind.__name__, kind)
+            monkeypatch.setitem(DETECTORS, kind.name, ("members_of_this_test", kind.__name__))
+            monkeypatch.setitem(MEMBERS, kind.name, Member(kind.name, kind.scores[0]))
+        return ",".join(kind.name for kind in kinds)
+
+    return add
+
+
+class Clock(Detector):
+    """Hears nothing but how long a clip lasts."""
+
+    name = "clock"
+    scores = ("seconds",)
+    config_type = Config
+
+    def fit(self, recordings, *, others=(), progress=None):
+        self.arrays = {"usual": np.array([np.mean([len(r.waveform().samples) for r in recordings]) / RATE])}
+        self.facts = {"others": len(others)}
+        return self
+
+    def score(self, recording, *, explain=False):
+        odd = abs(len(recording.waveform().samples) / RATE - float(self.arrays["usual"][0]))
+        maps = {"seconds": np.full_like(recording.log_mel(self.config.front_end), odd)} if explain else {}
+        return Evidence({"seconds": odd}, maps)
+
+    def expected_shapes(self):
+        return {"usual": (1,)}
+
+
+class Broken(Clock):
+    """Cannot be fitted."""
+
+    name = "broken"
+
+    def fit(self, recordings, *, others=(), progress=None):
+        raise FitError("broken: it does not start")
+
+
+def test_a_member_that_hears_nothing_is_left_out(table, normals, heard, ensembles):
+    made = Auto(config(members=f"{','.join(TWO)},{table(Clock)}")).fit(normals)
+    assert [(one["name"], one["kept"]) for one in made.facts["tried"]] == [
+        *((n, True) for n in TWO),
+        ("clock", False),
+    ]
+    assert made.facts["tried"][-1]["auc"] == 0.5
+    assert list(made.facts["members"]) == list(TWO)
+    assert not [name for name in made.arrays if "clock" in name]
+    for clip in heard:  # as if it had never been there
+        assert made.score(clip).scores == pytest.approx(ensembles[0].score(clip).scores, rel=1e-9)
+
+
+def test_nobody_is_left_out_where_there_is_no_choice(table, normals):
+    made = Auto(config(members=f"levels,{table(Clock)}", choose=False)).fit(normals)
+    assert [one["kept"] for one in made.facts["tried"]] == [True, True]
+    assert not any("auc" in one for one in made.facts["tried"])
+    assert list(made.facts["members"]) == ["levels", "clock"]
+
+
+def test_where_nobody_hears_all_count_and_it_is_told(table, normals):
+    made = Auto(config(members=table(Clock))).fit(normals)
+    assert list(made.facts["members"]) == ["clock"]
+    assert any("all count" in warning for warning in made.facts["warnings"])
+
+
+def test_who_hears():
+    class Told:
+        def __init__(self, value: float) -> None:
+            self.value = value
+
+    assert that_hear([Told(0.9), Told(0.61), Told(0.59), Told(0.4)]) == [True, True, False, False]
+    assert that_hear([Told(0.5), Told(0.3)]) == [False, False]
+    assert that_hear([None, None]) == [True, True]
+
+
+def test_a_member_that_cannot_be_fitted_is_told_of_and_the_rest_goes_on(table, normals):
+    made = Auto(config(members=f"levels,{table(Broken)}")).fit(normals)
+    assert list(made.facts["members"]) == ["levels"]
+    assert made.facts["warnings"] == ["without broken: broken: it does not start"]
+
+
+def test_too_few_clips_for_some_members(normals):
+    made = Auto(config(members="levels,neighbours", folds=2)).fit(normals[:5])
+    assert list(made.facts["members"]) == ["neighbours"]
+    assert "at least 4 are needed" in made.facts["warnings"][0]
+
+
+def test_nobody_can_be_fitted(table, normals):
+    with pytest.raises(FitError, match=r"no member could be fitted: without broken: .* does not start"):
+        Auto(config(members=table(Broken))).fit(normals)
+    with pytest.raises(FitError, match="at least 2 are needed"):
+        Auto(config()).fit(normals[:1])
+    with pytest.raises(FitError, match="no recordings"):
+        Auto(config()).fit([])
+
+
+def test_little_time_is_for_the_first_member(normals):
+    made = Auto(config(members="untrained", altered=1, time=1e-6)).fit(normals[:10])
+    names = [name for name, member in MEMBERS.items() if not member.trains]
+    assert list(made.facts["members"]) == names[:1]
+    warnings = made.facts["warnings"]
+    assert [warning.split()[1].rstrip(":") for warning in warnings] == names[1:]
+    assert all("1e-06 s" in warning for warning in warnings)
+
+
+def test_time_enough_is_no_limit(normals):
+    made = Auto(config(time=3600.0)).fit(normals)
+    assert (list(made.facts["members"]), made.facts["warnings"]) == (list(TWO), [])
+
+
+def test_a_network_gets_as_many_epochs_as_go_into_the_time(normals, monkeypatch):
+    member = Member("autoencoder", "mse", {"hidden": 8, "device": "cpu"})
+    monkeypatch.setitem(MEMBERS, "network", member)
+    made = Auto(config(members="levels,network", choose=False, time=60.0)).fit(normals[:8])
+    its = made.facts["members"]["network"]["config"]
+    assert 5 <= its["epochs"] <= 100
+    assert its["validation"] == 0  # what judges a clip has not heard it: nothing more is kept out
+    short = Auto(config(members="levels,network", choose=False, time=0.5)).fit(normals[:8])
+    assert list(short.facts["members"]) == ["levels"]
+    assert "without network: " in short.facts["warnings"][0]
+
+
+def test_others_reach_the_members(table, normals, machine_sound):
+    others = [recording(machine_sound(50, 0.5), "other.wav")]
+    made = Auto(config(members=table(Clock), choose=False)).fit(normals, others=others)
+    assert made.facts["members"]["clock"]["facts"]["others"] == 1
+
+
+def test_cuts_of_one_recording_are_judged_by_each_other(machine_sound):
+    cuts = [recording(machine_sound(i, 0.5), f"{i}.wav", recording="one") for i in range(10)]
+    made = Auto(config(members="neighbours")).fit(cuts)
+    assert list(made.facts["members"]) == ["neighbours"]
+
+
+def test_more_recordings_are_taken_in_by_those_that_can(table, normals, heard, alone):
+    made = Auto(config(members=f"levels,short_neighbours,{table(Clock)}", choose=False)).fit(normals)
+    before = {clip.clip.path: made.score(clip).scores for clip in heard}
+    grown = made.adapted(heard[:2])
+    for name in TWO:
+        expected = alone[name][0].adapted(heard[:2])
+        for key, array in expected.arrays.items():
+            np.testing.assert_allclose(grown.arrays[f"{name}/{key}"], array, rtol=1e-6, atol=1e-9)
+    np.testing.assert_array_equal(grown.arrays["standard"], made.arrays["standard"])
+    (line,) = grown.facts["adaptations"]
+    assert "levels: 2 source clips added to the bank: 15 + 3 → 17 + 3" in line
+    assert line.endswith("unchanged: clock")
+    assert grown.facts["tried"] == made.facts["tried"]
+    assert {c.clip.path: made.score(c).scores for c in heard} == before  # the old one is as it was
+    assert grown.score(heard[0]).scores["mean"] < before[heard[0].clip.path]["mean"]
+    assert len(grown.adapted(heard[2:3]).facts["adaptations"]) == 2
+
+
+def test_none_of_the_members_can_take_more_in(table, normals, heard):
+    made = Auto(config(members=table(Clock), choose=False)).fit(normals)
+    with pytest.raises(OptionError, match="none of its members"):
+        made.adapted(heard[:1])
+
+
+def test_a_network_that_is_named_says_what_is_missing(monkeypatch, normals):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(MissingExtraError, match="train"):
+        Auto(config(members="levels,expectation", altered=1)).fit(normals[:8])
+    assert config(members="all").members == "all"
+
+
+def test_before_fitting_it_knows_how_long_a_clip_must_be():
+    long = {name: config(members=name) for name in ("levels", "classes")}
+    assert Auto(long["levels"]).minimum_samples() == 1
+    assert Auto(long["classes"]).minimum_samples() == 512
+    assert Auto(config(members="levels,classes")).minimum_samples() == 512
+
+
+def test_progress_is_under_the_members_names(normals):
+    told = []
+    Auto(config(members="levels,neighbours", altered=1)).fit(
+        normals[:8], progress=lambda *t: told.append(t[:3])
+    )
+    stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    assert stages == ["levels:features", "levels:try", "neighbours:features", "neighbours:try"]
+    assert not any(" " in stage for stage in stages)  # a blank would make each step a job of its own
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"members": "ear"}, "ear"),
+        ({"altered": 0}, "altered=0"),
+        ({"folds": 1}, "folds=1"),
+        ({"time": 0}, "time=0"),
+        ({"time": -1.5}, "time=-1.5"),
+        ({"score": "mse"}, "mean, minimum"),
+    ],
+)
+def test_wrong_options(settings, said):
+    with pytest.raises(OptionError, match=said):
+        config(**settings)
