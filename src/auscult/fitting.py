@@ -168,7 +168,8 @@ def _fit_and_calibrate(
     if calibrate == "none":
         alone = kind(config)
         kind.fit_fleet([alone], [recordings], others=others, progress=progress)
-        _, profiles = _judge([(alone, recordings[i]) for i in _spread(recordings)], progress)
+        shown = [] if alone.maps_point else _spread(recordings)
+        _, profiles = _judge([(alone, recordings[i]) for i in shown], progress)
         return alone, Calibration(), profiles
     config = kind.learning_from_all(config)
     folds = folds_of(recordings, FOLDS if calibrate == "crossfit" else 10, config.seed)
@@ -193,8 +194,10 @@ def _fit_and_calibrate(
 def _judge(
     judged: Sequence[tuple[Detector, Recording]], progress: Progress | None
 ) -> tuple[list[Mapping[str, float]], dict[str, MapProfile]]:
-    """The scores of each recording by its judge, and for every score the profile of some of their maps."""
-    explained = set(_spread([recording for _, recording in judged]))
+    """The scores of each recording by its judge, and for every score the profile of some of their maps, where
+    those do not point by themselves."""
+    unknown = [recording for judge, recording in judged if not judge.maps_point]
+    explained = set(_spread(unknown))
     scores: list[Mapping[str, float]] = []
     profiles: dict[str, list[MapProfile]] = {}
     for i, (judge, recording) in enumerate(judged):

@@ -204,7 +204,7 @@ class Model:
             scores=dict(evidence.scores),
             nearest=self.normals.nearest(heard, self.detector.config.front_end),
             map=map,
-            points=map is not None and profile is not None,
+            points=map is not None and (profile is not None or self.detector.maps_point),
         )
 
     def _doubts(self, waveform: Waveform) -> Iterator[str]:

@@ -19,6 +19,7 @@ import numpy as np
 from auscult.corpus import Recording, folds_of
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.detectors.bin_residuals import CONTEXT, BinResiduals
 from auscult.detectors.choice.members import chosen_members
 from auscult.detectors.choice.trial import Trial
 from auscult.detectors.choice.tried import Tried, cross_fitted, tagged, that_hear, within
@@ -26,6 +27,9 @@ from auscult.detectors.maps import MapProfile, resized
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.detectors.pooled.standard import Standard
 from auscult.errors import FitError, OptionError
+
+#: What the members' maps weigh in the map, against what the spectrogram alone shows.
+MEMBERS_WEIGHT = 0.5
 
 
 @dataclass
@@ -58,6 +62,7 @@ class Auto(Detector):
     config_type = AutoConfig
     scores: ClassVar[tuple[str, ...]] = ("mean", "minimum")
     learns_from_others = True
+    maps_point = True
 
     def fit(
         self,
@@ -113,6 +118,7 @@ class Auto(Detector):
         shared = {
             "standard": Standard.fit(normals[:, kept]).array(),
             **{f"profile/{fitted[i].name}": fitted[i].profile for i in kept},
+            **_usual_bins([recording.log_mel(config.front_end) for recording in recordings]),
         }
         facts = {
             "warnings": warnings,
@@ -128,8 +134,8 @@ class Auto(Detector):
         return ensembles[0], ensembles[1:]
 
     def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
-        """As in `Detector`. A map is the mean of the members' pointing maps: standard deviations above normal
-        running, not parts of the score."""
+        """As in `Detector`. Maps are in standard deviations of normal running: `_map` for ``mean``, that of
+        the member which decides for ``minimum``."""
         members = self._members()
         evidence = {name: member.score(recording, explain=explain) for name, member in members.items()}
         raw = np.array([evidence[name].scores[member.decisive_score] for name, member in members.items()])
@@ -137,12 +143,25 @@ class Auto(Detector):
         scores = {"mean": float(z.mean()), "minimum": float(z.min())}
         if not explain:
             return Evidence(scores)
-        shape = recording.log_mel(self.config.front_end).shape
-        maps = []
-        for name, member in members.items():
-            profile = MapProfile.from_array(self.arrays[f"profile/{name}"])
-            maps.append(resized(profile.pointing(evidence[name].maps[member.decisive_score]), shape))
-        return Evidence(scores, {"mean": np.mean(maps, axis=0), "minimum": maps[int(z.argmin())]})
+        frames = recording.log_mel(self.config.front_end)
+        maps = [
+            resized(self._profile(name).pointing(evidence[name].maps[member.decisive_score]), frames.shape)
+            for name, member in members.items()
+        ]
+        return Evidence(scores, {"mean": self._map(frames, maps), "minimum": maps[int(z.argmin())]})
+
+    def _map(self, frames: np.ndarray, maps: Sequence[np.ndarray]) -> np.ndarray:
+        """The members' maps (T, B) fused, and with them what the bins around each bin do not foretell.
+
+        Members know which band is odd and hardly the moment, for they look at whole clips; the spectrogram
+        alone knows the moment. Logarithms of what is far out keep one member from drowning the rest.
+        """
+        bins = BinResiduals(self.arrays["bins/mean"], self.arrays["bins/weights"])
+        local = self._profile("bins").odd(bins.map(frames))
+        return (local + MEMBERS_WEIGHT * np.mean(np.arcsinh(maps), axis=0)).astype(np.float32)
+
+    def _profile(self, name: str) -> MapProfile:
+        return MapProfile.from_array(self.arrays[f"profile/{name}"])
 
     def adapted(self, recordings: Sequence[Recording]) -> Self:
         """As in `Detector`: every member that can takes the recordings in; standards stay."""
@@ -166,9 +185,12 @@ class Auto(Detector):
         return other
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
-        members = self._members()
+        members, bands = self._members(), self.config.front_end.n_mels
         shapes: dict[str, tuple[int | None, ...]] = {
             "standard": (2, len(members)),
+            "bins/mean": (CONTEXT * bands,),
+            "bins/weights": (CONTEXT * bands, bands),
+            "profile/bins": (2, bands),
         }
         for name, member in members.items():
             shapes[f"profile/{name}"] = (2, member.config.front_end.n_mels)
@@ -212,3 +234,14 @@ class Auto(Detector):
                 member.facts = told["facts"]
             self._members_of = self.arrays
         return self._live
+
+
+def _usual_bins(spectra: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """What is usual around each bin of log-mels (T, B), and what its map is like."""
+    bins = BinResiduals.fit(spectra)
+    profile = MapProfile.fit(bins.map(frames) for frames in spectra)
+    return {
+        "bins/mean": bins.mean.astype(np.float32),
+        "bins/weights": bins.weights.astype(np.float32),
+        "profile/bins": profile.to_array(),
+    }

@@ -60,6 +60,7 @@ class Detector(ABC):
     extra: ClassVar[str] = ""  # the optional part of auscult that fitting imports, as "train"; scoring: none
     required_options: ClassVar[tuple[str, ...]] = ()  # without a default: what only the user can bring
     learns_from_others: ClassVar[bool] = False  # whether `fit` reads the recordings of other machines
+    maps_point: ClassVar[bool] = False  # whether maps are in standard deviations of normal running already
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.config_type()

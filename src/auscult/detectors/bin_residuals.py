@@ -21,8 +21,9 @@ CONTEXT = 3
 #: Variance of the noise through which bins are seen, against each bin's own. None is the regression on the
 #: neighbours alone, much is the distance from the mean alone; this is half-way.
 NOISE = 1.0
-#: Standard deviations, in frames and bands, of the smoothing of the map.
-SMOOTHING = (0.5, 0.5)
+#: Standard deviations, in frames and bands, of the smoothing of the map: what is new is mostly a moment in
+#: several bands.
+SMOOTHING = (0.5, 2.0)
 _LEAST_DB = 1e-3  # a band that varies less than this is constant
 
 

@@ -49,14 +49,17 @@ class MapProfile:
         mean, square = moments
         return cls(mean, np.sqrt(np.maximum(square - mean**2, 0.0)))
 
+    def odd(self, map: np.ndarray) -> np.ndarray:
+        """Standard deviations of normal running by which each bin of a raw map (T, B) is above what is usual
+        in its band; (T, B) float64."""
+        least = LEAST_SPREAD * float(np.median(self.spread)) or 1.0
+        return (np.asarray(map, np.float64) - self.centre) / np.maximum(self.spread, least)
+
     def pointing(self, map: np.ndarray) -> np.ndarray:
-        """A raw map (T, B) as one that points: standard deviations of normal running by which each bin is
-        above what is usual in its band, smoothed over neighbours; (T, B) float32."""
+        """A raw map (T, B) as one that points: `odd`, smoothed over neighbours; (T, B) float32."""
         from scipy.ndimage import gaussian_filter
 
-        least = LEAST_SPREAD * float(np.median(self.spread)) or 1.0
-        odd = (np.asarray(map, np.float64) - self.centre) / np.maximum(self.spread, least)
-        return gaussian_filter(odd, SMOOTHING, mode="nearest").astype(np.float32)
+        return gaussian_filter(self.odd(map), SMOOTHING, mode="nearest").astype(np.float32)
 
     def to_array(self) -> np.ndarray:
         """(2, B) float64, centre above spread; `from_array` is the way back."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -95,14 +96,35 @@ def within(
     if not member.trains or math.isinf(seconds):
         return member.config(config.seed, config.front_end)
     started = time.monotonic()
-    kind, once = detector_type(member.detector), member.config(config.seed, config.front_end, epochs=1)
-    kind.crossfit(once, trial.recordings, trial.folds, others=others, progress=progress)
-    took = time.monotonic() - started
-    affordable = int((seconds - took) / took)
-    if affordable < LEAST_EPOCHS:
-        raise FitError(f"{seconds:.0f} s are left, and an epoch takes {took:.1f} s")
+    epoch, rest = _times(member, config, trial, others, progress)
+    left = seconds - (time.monotonic() - started) - rest
+    if left < LEAST_EPOCHS * epoch:
+        raise FitError(f"of {seconds:.0f} s too few are left for {LEAST_EPOCHS} epochs of {epoch:.1f} s")
     usual = member.config(config.seed, config.front_end).epochs  # type: ignore[attr-defined]
-    return member.config(config.seed, config.front_end, epochs=min(affordable, usual))
+    affordable = usual if epoch * usual <= left else int(left / epoch)
+    return member.config(config.seed, config.front_end, epochs=affordable)
+
+
+def _times(
+    member: Member, config: Config, trial: Trial, others: Sequence[Recording], progress: Progress | None
+) -> tuple[float, float]:
+    """Seconds that one epoch of all its networks takes, and all the rest of cross-fitting: a try of two
+    epochs, of which the first also pays for what is done once."""
+    ends: list[tuple[int, float]] = []
+
+    def tell(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
+        if stage == "train":
+            ends.append((done, time.monotonic()))
+        if progress:
+            progress(stage, done, total, figures)
+
+    kind = detector_type(member.detector)
+    twice = kind.learning_from_all(member.config(config.seed, config.front_end, epochs=2))
+    started = time.monotonic()
+    kind.crossfit(twice, trial.recordings, trial.folds, others=others, progress=tell)
+    took = time.monotonic() - started
+    epoch = sum(end - before for (_, before), (done, end) in pairwise(ends) if done == 2)
+    return epoch, took - 2 * epoch
 
 
 def that_hear(outcomes: Sequence[Outcome | None]) -> list[bool]:
