@@ -86,6 +86,13 @@ def test_wrong_settings_are_told_before_any_work(settings, told):
 
 
 def test_needs_are_told_in_words(wanting, monkeypatch):
-    monkeypatch.setattr(GammaVAE, "learns_from_others", True)
-    assert Entry("gamma_vae").needs() == ["auscult[train]", "latent=…", "other machines, if any"]
-    assert Entry("autoencoder").needs() == ["auscult[train]"]
+    monkeypatch.setattr(GammaVAE, "learns_from_others", classmethod(lambda cls, config: True))
+    assert Entry("gamma_vae").needs({}) == ["auscult[train]", "latent=…", "other machines, if any"]
+    assert Entry("autoencoder").needs({}) == ["auscult[train]"]
+
+
+def test_auto_needs_other_machines_where_a_member_learns_from_them():
+    other = "other machines, if any"
+    assert other not in Entry("auto").needs({})
+    assert other in Entry("auto").needs({"members": "levels,classes"})
+    assert other in Entry("discriminative").needs({})

@@ -209,7 +209,7 @@ def test_others_are_the_recordings_of_other_machines(run, machine, other_machine
     monkeypatch.setattr("auscult.fitting.fit", lambda corpus, name, **k: given.update(k) or 1 / 0)
     for folders in (["--others", other_machine], ["--others", machine, "--others", other_machine / "valve"]):
         with pytest.raises(ZeroDivisionError):
-            run("fit", machine, "-o", tmp_path / "m", "--detector", "auto", *folders)
+            run("fit", machine, "-o", tmp_path / "m", "--detector", "discriminative", *folders)
         assert {clip.machine for clip in given["others"]} == {"valve"}
         assert len(given["others"]) == 24
 
@@ -245,6 +245,7 @@ def test_others_are_learnt_from(run, machine, other_machine, tmp_path, monkeypat
         (["--detector", "auto", "--time", "9s", "--set", "time=9"], "choose one"),
         (["--set", "channel=1"], "give it as --channel"),
         (["--detector", "pooled_gaussian", "--others", "."], "learns nothing from other machines"),
+        (["--others", "."], "of auto's members classes does (--set members=all)"),
     ],
 )
 def test_wrong_options_are_2_before_anything_is_learnt(run, unfitted, machine, tmp_path, options, said):
@@ -295,8 +296,9 @@ def test_labelled_anomalies_are_left_out_and_told(run, machine, tmp_path):
     assert json.loads(result.stdout)["clips"] == len(list((folder / "normal").iterdir()))
 
 
-def test_others_that_are_the_machine_itself_are_refused(run, unfitted, machine, tmp_path):
-    result = run("fit", machine, "-o", tmp_path / "m", "--detector", "auto", "--others", machine)
+@pytest.mark.parametrize("options", [("--detector", "discriminative"), ("--set", "members=levels,classes")])
+def test_others_that_are_the_machine_itself_are_refused(run, unfitted, machine, tmp_path, options):
+    result = run("fit", machine, "-o", tmp_path / "m", *options, "--others", machine)
     assert result.exit_code == 2
     assert "no recording of another machine" in result.stderr
 

@@ -301,6 +301,12 @@ def test_a_network_gets_as_many_epochs_as_go_into_the_time(normals, monkeypatch)
         within(1e-3, member, config(), trial, (), None)
 
 
+def test_it_learns_from_others_where_a_member_does():
+    assert not Auto.learns_from_others(config())
+    assert not Auto.learns_from_others(config(members="untrained"))
+    assert Auto.learns_from_others(config(members="levels,classes"))
+
+
 def test_others_reach_the_members(table, normals, machine_sound):
     others = [recording(machine_sound(50, 0.5), "other.wav")]
     made = Auto(config(members=table(Clock), choose=False)).fit(normals, others=others)

@@ -71,6 +71,10 @@ def test_crossfit_with_folds_of_different_sizes():
     assert [judge.facts["heard"] for judge in judges] == [["2.wav"], ["0.wav", "1.wav"]]
 
 
+def test_a_detector_reads_no_other_machines_unless_it_says_so():
+    assert Pupil.learns_from_others(Config()) is False
+
+
 def test_what_cannot_be_adapted_or_looked_into_says_so():
     pupil = Pupil().fit([recording(1, "one.wav")])
     with pytest.raises(OptionError, match="pupil cannot take more recordings in"):

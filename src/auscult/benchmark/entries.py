@@ -47,13 +47,17 @@ class Entry:
         """Its configuration with those settings that it has; raises `OptionError` for a wrong value."""
         return make_config(self.detector, preset=self.preset, settings=self.settings(wanted))
 
-    def needs(self) -> list[str]:
-        """What it takes to fit it besides recordings of one machine, in words."""
+    def learns_from_others(self, wanted: Mapping[str, Any]) -> bool:
+        """Whether it reads the recordings of other machines, with those settings that it has."""
+        return self.kind.learns_from_others(self.config(wanted))
+
+    def needs(self, wanted: Mapping[str, Any]) -> list[str]:
+        """What it takes to fit it so besides recordings of one machine, in words."""
         kind = self.kind
         return [
             *([f"auscult[{kind.extra}]"] if kind.extra else []),
             *(f"{option}=…" for option in kind.required_options),
-            *(["other machines, if any"] if kind.learns_from_others else []),
+            *(["other machines, if any"] if self.learns_from_others(wanted) else []),
         ]
 
 

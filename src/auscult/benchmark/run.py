@@ -71,7 +71,7 @@ def run_bench(
     bench.simulated = [m for m in wanted if os.path.isfile(os.path.join(folders[m], "simulation.json"))]
     if bench.simulated:
         bench.note(f"Simulated recordings, not of real machines: {', '.join(bench.simulated)}.")
-    share = not alone and any(entry.kind.learns_from_others for entry in columns)
+    share = not alone and any(entry.learns_from_others(settings) for entry in columns)
     fleet = _fleet(bench, {name: folders[name] for name in (folders if share else wanted)}, wanted, channel)
     if share:
         for machine in fleet:
@@ -98,7 +98,8 @@ def run_bench(
     decisive = {f"{e.name}:{e.kind(e.config(settings)).decisive_score}" for e in columns}
     bench.ranking = ranking(bench.results, bench.differences, decisive | set(score_folders or ()))
     bench.costs = costs(
-        {name: its for name, its in fits.items() if its}, {entry.name: entry.needs() for entry in columns}
+        {name: its for name, its in fits.items() if its},
+        {entry.name: entry.needs(settings) for entry in columns},
     )
     published = set(wanted) <= set(PUBLISHED_MACHINES) and bool(_OF_2024.search(os.path.abspath(root)))
     if published:

@@ -21,7 +21,7 @@ from auscult.benchmark.machine import MachineData, stamps
 from auscult.corpus import Clip, Recording
 from auscult.corpus.inspection import LEFT_OUT
 from auscult.decision import Threshold, gamma_threshold
-from auscult.detectors import Detector, Progress
+from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_to_json, make_config
 from auscult.errors import AudioError, DivergedError, FitError
 from auscult.files import write_atomically
@@ -70,7 +70,7 @@ def run_stage(
     """
     wanted = {"sample_rate": usual_rate(machine.train), **settings, "seed": seed}
     config = make_config(entry.detector, preset=entry.preset, settings=wanted)
-    key = _key(entry, config_to_json(config), machine)
+    key = _key(entry, config, machine)
     done = folder / "test.json"
     if (stage := _read(done, key)) is not None:
         return stage
@@ -83,7 +83,7 @@ def run_stage(
     inspection = machine.training(rate, needed, progress)
     hearing = machine.hear("train", config.front_end, progress)
     others: list[Recording] = []
-    if entry.kind.learns_from_others:
+    if entry.kind.learns_from_others(config):
         for other in machine.others:
             others += other.training(rate, needed, progress).usable
             hearing += other.hear("train", config.front_end, progress)
@@ -142,12 +142,12 @@ def _threshold(scores: np.ndarray) -> Threshold:
         return Threshold(None, "gamma", calibration_count=len(scores), warning=str(error))
 
 
-def _key(entry: Entry, config: Mapping[str, Any], machine: MachineData) -> str:
+def _key(entry: Entry, config: Config, machine: MachineData) -> str:
     """Changes with anything that the stage's result depends on, the device it trains on left out."""
-    settings = {k: v for k, v in config.items() if k not in ("device", "score")}
+    settings = {k: v for k, v in config_to_json(config).items() if k not in ("device", "score")}
     heard = stamps([*machine.train, *machine.test], machine.folder)
     told = [SCHEMA, entry.name, settings, machine.channel, heard]
-    if entry.kind.learns_from_others:
+    if entry.kind.learns_from_others(config):
         told.append([[other.name, stamps(other.train, other.folder)] for other in machine.others])
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

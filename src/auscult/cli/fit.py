@@ -107,7 +107,7 @@ def command(
     detector = detector or DEFAULT_DETECTOR
     _check_time(detector, seconds)
     corpus = grouped(training_clips(folders), group_by)
-    beside = _others(others, corpus, detector) if others else ()
+    beside = _others(others, corpus, detector, preset, settings) if others else ()
 
     from auscult.fitting import fit
 
@@ -168,15 +168,22 @@ def training_clips(folders: tuple[str, ...], *, of_one: bool = True) -> Corpus:
     return clips
 
 
-def _others(folders: tuple[str, ...], corpus: Corpus, detector: str) -> list[Clip]:
+def _others(
+    folders: tuple[str, ...], corpus: Corpus, detector: str, preset: str | None, settings: dict[str, Any]
+) -> list[Clip]:
     """The recordings of other machines: what is in the folders but the machine's own.
 
     Raises:
         CorpusError, FitError: as `training_clips`.
         OptionError: they hold none of another machine, or the detector would not read them.
     """
-    if not detector_type(detector).learns_from_others:
-        raise OptionError(f"--others: {detector} learns nothing from other machines; leave it out")
+    from auscult.detectors.options import make_config
+    from auscult.fitting import usual_rate
+
+    heard = {"sample_rate": usual_rate(corpus), **settings}
+    if not detector_type(detector).learns_from_others(make_config(detector, preset=preset, settings=heard)):
+        more = "; of auto's members classes does (--set members=all)" if detector == "auto" else ""
+        raise OptionError(f"--others: {detector} learns nothing from other machines; leave it out{more}")
     own = {os.path.realpath(clip.path) for clip in corpus}
     clips = [c for c in training_clips(folders, of_one=False) if os.path.realpath(c.path) not in own]
     if not clips:

@@ -61,8 +61,15 @@ class Auto(Detector):
     config: AutoConfig
     config_type = AutoConfig
     scores: ClassVar[tuple[str, ...]] = ("mean", "minimum")
-    learns_from_others = True
     maps_point = True
+
+    @classmethod
+    def learns_from_others(cls, config: AutoConfig) -> bool:  # type: ignore[override]
+        """As in `Detector`: where a member does."""
+        return any(
+            detector_type(member.detector).learns_from_others(member.config(config.seed, config.front_end))
+            for member in chosen_members(config.members).values()
+        )
 
     def fit(
         self,

@@ -59,13 +59,17 @@ class Detector(ABC):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     extra: ClassVar[str] = ""  # the optional part of auscult that fitting imports, as "train"; scoring: none
     required_options: ClassVar[tuple[str, ...]] = ()  # without a default: what only the user can bring
-    learns_from_others: ClassVar[bool] = False  # whether `fit` reads the recordings of other machines
     maps_point: ClassVar[bool] = False  # whether maps are in standard deviations of normal running already
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.config_type()
         self.arrays: dict[str, np.ndarray] = {}  # everything learnt; empty until fitted
         self.facts: dict[str, Any] = {}  # what happened while learning, JSON-able
+
+    @classmethod
+    def learns_from_others(cls, config: Config) -> bool:
+        """Whether `fit` under this configuration reads the recordings of other machines."""
+        return False
 
     @classmethod
     def learning_from_all(cls, config: Config) -> Config:

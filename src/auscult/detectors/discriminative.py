@@ -117,7 +117,11 @@ class Discriminative(OnnxNetwork, Detector):
         },
     }
     extra = "train"
-    learns_from_others = True
+
+    @classmethod
+    def learns_from_others(cls, config: Config) -> bool:
+        """As in `Detector`: always, where there are any."""
+        return True
 
     @classmethod
     def check_can_fit(cls) -> None:
