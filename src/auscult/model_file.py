@@ -25,7 +25,7 @@ from auscult.errors import ModelFileError, OptionError
 from auscult.files import write_atomically
 from auscult.model import Calibration, Model
 
-SCHEMA = 1
+SCHEMA = 2  # 1 had other arrays of the networks, and neither profiles nor the normal recordings
 _KEY = "auscult"  # our entry among the safetensors metadata; a file without it is foreign
 
 
@@ -62,7 +62,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     """Reads a model file and checks all of it.
 
     Raises:
-        ModelFileError: missing, corrupt, truncated, foreign, newer than this version, or damaged.
+        ModelFileError: missing, corrupt, truncated, foreign, of an older or newer auscult, or damaged.
     """
     header, arrays = read_header_and_arrays(path)
     try:
@@ -74,8 +74,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         calibration = Calibration(header["calibration"]["how"], _part(arrays, "calibration/"), domains)
         profiles = _part(arrays, "profile/")
         bands = detector.config.front_end.n_mels
-        none = np.empty((0, 2 * bands), np.float32)
-        normals = Gallery(tuple(header.get("normals", ())), arrays.get("normals/vectors", none))
+        normals = Gallery(tuple(header["normals"]), arrays["normals/vectors"])
         channel, provenance = header["channel"], header["provenance"]
         shapes: dict[str, Any] = dict(detector.expected_shapes())
     except OptionError as error:
@@ -85,8 +84,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     shapes = {f"detector/{name}": shape for name, shape in shapes.items()}
     shapes |= {f"calibration/{name}": (len(domains),) for name in calibration.scores}
     shapes |= {f"profile/{name}": (2, bands) for name in profiles}
-    if "normals" in header:  # models of before there were explanations have neither these nor profiles
-        shapes["normals/vectors"] = (len(normals.paths), 2 * bands)
+    shapes["normals/vectors"] = (len(normals.paths), 2 * bands)
     if set(shapes) != set(arrays):
         raise ModelFileError(path, f"damaged: holds arrays {sorted(arrays)}, not {sorted(shapes)}")
     for name, array in arrays.items():
@@ -132,9 +130,12 @@ def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any]
         schema, digest = header["schema"], header["digest"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ModelFileError(path, "damaged: its header cannot be read") from error
-    if not isinstance(schema, int) or schema > SCHEMA:
+    if schema != SCHEMA:
+        older = isinstance(schema, int) and schema < SCHEMA
         raise ModelFileError(
-            path, f"written by a newer auscult: its schema is {schema}, this version reads {SCHEMA}"
+            path,
+            f"written by {'an older' if older else 'a newer'} auscult: its schema is {schema}, this version "
+            f"reads {SCHEMA}; {'fit the model again' if older else 'install that version, or fit again'}",
         )
     if digest != _digest(header, arrays):
         raise ModelFileError(

@@ -76,7 +76,7 @@ def test_inspect_json(run, model):
         "schema", "detector", "score", "parameters", "config", "front_end", "channel", "calibration", "facts",
         "provenance", "warnings",
     ]  # fmt: skip
-    assert (told["schema"], told["detector"], told["score"]) == (1, "autoencoder", "mse")
+    assert (told["schema"], told["detector"], told["score"]) == (2, "autoencoder", "mse")
     assert told["parameters"] == loaded.detector.parameters
     assert told["config"]["epochs"] == 40
     assert told["front_end"]["sample_rate"] == 8000

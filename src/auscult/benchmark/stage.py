@@ -28,7 +28,7 @@ from auscult.files import write_atomically
 from auscult.fitting import fit_recordings, usual_rate
 
 #: Part of every key: a change of the code that changes numbers raises it, and old stages are done again.
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
