@@ -263,6 +263,13 @@ def test_wrong_options(files):
         auscult.fit(files[:3], "ear")
 
 
+def test_an_option_that_only_the_user_can_bring_is_missed_before_recordings_are_heard(files):
+    told = []
+    with pytest.raises(OptionError, match="needs the option encoder: give it by --set encoder=…"):
+        auscult.fit(files, "embedding_memory", progress=lambda *step: told.append(step))
+    assert told == []
+
+
 def test_the_gamma_vae_is_fitted_in_its_exact_reading_unless_asked(files, monkeypatch):
     seen = []
     monkeypatch.setattr(

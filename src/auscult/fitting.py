@@ -16,7 +16,7 @@ from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import LEFT_OUT, Inspection, inspect_recordings
 from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.maps import MapProfile
-from auscult.detectors.options import make_config
+from auscult.detectors.options import check_nothing_missing, make_config
 from auscult.detectors.pooled.gallery import Gallery
 from auscult.errors import AudioError, FitError, OptionError
 from auscult.model import Calibration, Model
@@ -64,7 +64,7 @@ def fit(
 
     Raises:
         FitError: nothing to learn from, or learning diverged.
-        OptionError: an unknown detector, preset, option or value.
+        OptionError: an unknown detector, preset, option or value, or an option without a default missing.
     """
     if calibrate not in CALIBRATIONS:
         raise OptionError(f"calibrate={calibrate!r}: choose one of {', '.join(CALIBRATIONS)}")
@@ -77,6 +77,7 @@ def fit(
             "validation keeps vectors out of training for the log alone, and calibrating keeps out whole "
             "recordings: give one of them, validation with calibrate=none"
         )
+    check_nothing_missing(detector, settings)
     preset = preset or FITTED_BY_DEFAULT.get(detector)
     config = make_config(detector, preset=preset, settings={"sample_rate": usual_rate(clips), **settings})
     recordings, beside = (

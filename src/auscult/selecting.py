@@ -13,7 +13,7 @@ from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import inspect_recordings
 from auscult.detectors import DETECTORS, Config, Progress, detector_type
 from auscult.detectors.choice.trial import Outcome, Trial
-from auscult.detectors.options import make_config
+from auscult.detectors.options import check_nothing_missing, make_config, missing_options
 from auscult.errors import AudioError, FitError, MissingExtraError, OptionError
 from auscult.fitting import (
     FITTED_BY_DEFAULT,
@@ -152,16 +152,14 @@ def _configs(
         if not any(key in known for known in options.values()):
             raise OptionError(f"none of {', '.join(kinds)} has an option {key!r}")
     configs, left_out = {}, {}
-    for name, kind in kinds.items():
+    for name in kinds:
         if named is None and name in LEFT_OUT_BY_DEFAULT:
             continue
         its = {key: value for key, value in settings.items() if key in options[name]}
-        missing = [option for option in kind.required_options if not its.get(option)]
-        if missing and named is None:
+        if named is None and (missing := missing_options(name, its)):
             left_out[name] = f"it needs the option {', '.join(missing)}"
             continue
-        if missing:
-            raise OptionError(f"{name} needs the option {missing[0]}: give it by --set {missing[0]}=…")
+        check_nothing_missing(name, its)
         configs[name] = make_config(name, preset=FITTED_BY_DEFAULT.get(name), settings={**its, "seed": seed})
     return configs, left_out
 

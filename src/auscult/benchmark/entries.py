@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from auscult.detectors import DETECTORS, Config, Detector, detector_type
-from auscult.detectors.options import make_config
+from auscult.detectors.options import check_nothing_missing, make_config, missing_options
 from auscult.errors import MissingExtraError, OptionError
 from auscult.fitting import FITTED_BY_DEFAULT
 from auscult.spectrum import FrontEnd
@@ -88,8 +88,7 @@ def entries(detectors: Sequence[str], settings: Mapping[str, Any]) -> tuple[list
                     notes.append(f"{each} is left out: {lack}.")
             continue
         detector, _, preset = name.partition("@")
-        for option in _missing(detector, settings):
-            raise OptionError(f"{detector} needs the option {option}: give it by --set {option}=…")
+        check_nothing_missing(detector, settings)
         found += [Entry(detector, preset)] if preset else _presets(detector)
     found = list(dict.fromkeys(found))
     for entry in found:
@@ -110,13 +109,9 @@ def _presets(detector: str) -> list[Entry]:
     return [first, *(entry for entry in presets if entry.config({}) != usual)]
 
 
-def _missing(detector: str, settings: Mapping[str, Any]) -> list[str]:
-    return [option for option in detector_type(detector).required_options if not settings.get(option)]
-
-
 def _lack(detector: str, settings: Mapping[str, Any]) -> str | None:
     """What a detector cannot be fitted without and does not have, in words."""
-    if missing := _missing(detector, settings):
+    if missing := missing_options(detector, settings):
         return f"it needs --set {missing[0]}=…"
     try:
         detector_type(detector).check_can_fit()

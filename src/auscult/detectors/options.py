@@ -60,6 +60,20 @@ def make_config(
     return config
 
 
+def missing_options(detector: str, settings: Mapping[str, Any]) -> list[str]:
+    """The options without a default, which only the user can bring, that are not among the settings."""
+    return [option for option in detector_type(detector).required_options if not settings.get(option)]
+
+
+def check_nothing_missing(detector: str, settings: Mapping[str, Any]) -> None:
+    """Raises `OptionError` where an option without a default is missing, before any work is done."""
+    for option in missing_options(detector, settings):
+        raise OptionError(
+            f"{detector} needs the option {option}: give it by --set {option}=…; docs/detectors.md says what "
+            "it is"
+        )
+
+
 def config_to_json(config: Config) -> dict[str, Any]:
     """A configuration as plain data."""
     return asdict(config)
