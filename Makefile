@@ -1,5 +1,5 @@
 # Two commands do everything on a machine that has only Python 3.11+ (with venv) and make:
-#   make demo   sets up, simulates a small fleet, fits both detectors, prints the table, writes a report
+#   make demo   sets up, simulates a small fleet, fits three detectors, prints the table, writes a report
 #   make test   sets up, then lint, types, tests
 PYTHON ?= python3
 VENV := .venv
@@ -18,7 +18,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: setup
 	$(BIN)/auscult simulate demo/fleet --machines 2 --clips 60 --seconds 5 --seed 0
-	$(BIN)/auscult bench demo/fleet --detectors autoencoder,gamma_vae --seeds 1 --epochs 20 --output demo/results
+	$(BIN)/auscult bench demo/fleet --detectors auto,autoencoder,gamma_vae --seeds 1 --epochs 20 --output demo/results
 
 lint: setup
 	$(BIN)/ruff check .

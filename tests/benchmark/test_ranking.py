@@ -89,6 +89,16 @@ def test_the_ranking_as_text_fits_a_terminal():
     assert any(line.split() == ["4", "new:b", "–", "–"] for line in lines)
 
 
+def test_without_the_baseline_no_difference_is_spoken_of():
+    others = [result for result in RESULTS if result.column != "base:mse"]
+    text = ranking_text(ranking(others, [], ["new:a"]), "base:mse")
+    assert "without base:mse there is none to compare with" in text
+    assert "from base:mse" not in text
+    assert "better" not in text
+    (new,) = [line for line in text.splitlines() if "new:a" in line]
+    assert new.split() == ["1*", "new:a", "68.8", "±", "5.4"]
+
+
 def test_costs_are_means_over_fits_and_sums_over_clips():
     fits = {"new": [Fit(10.0, 2.0, 100, 1000.0, 4_000_000), Fit(20.0, 1.0, 50, 0.0, 2_000_000)]}
     (cost,) = costs(fits, {"new": ["auscult[train]"]})

@@ -140,24 +140,28 @@ def costs(fits: Mapping[str, Sequence[Fit]], needs: Mapping[str, Sequence[str]])
 
 
 def ranking_text(ranked: Sequence[Ranked], baseline: str) -> str:
-    """Lines for a terminal of 100 columns."""
-    width = max(len("system"), *(len(r.system) for r in ranked))
-    rows = [("", "system", "mean", f"from {baseline}", "better/worse")]
+    """Lines for a terminal of 100 columns; without differences where the baseline was not run."""
+    compared = any(r.system == baseline for r in ranked)
+    head = ("", "system", "mean", *((f"from {baseline}", "better/worse") if compared else ("", "")))
+    rows = [head]
     for place, r in enumerate(ranked, start=1):
         mean = "–" if r.harmonic_mean is None else f"{100 * r.harmonic_mean:.1f}"
         mean += f" ± {100 * r.deviation:.1f}" if r.deviation is not None else ""
-        counts = f"{len(r.better_on)}/{len(r.worse_on)}"
-        mark = "*" if r.decisive else " "
+        told, counts = "–" if compared else "", ""
         if r.system == baseline:
-            rows.append((f"{place}{mark}", r.system, mean, "baseline", ""))
-        elif r.difference is None:
-            rows.append((f"{place}{mark}", r.system, mean, "–", ""))
-        else:
-            rows.append((f"{place}{mark}", r.system, mean, interval_text(r.difference), counts))
+            told = "baseline"
+        elif r.difference is not None:
+            told, counts = interval_text(r.difference), f"{len(r.better_on)}/{len(r.worse_on)}"
+        rows.append((f"{place}{'*' if r.decisive else ' '}", r.system, mean, told, counts))
+    width = max(len(system) for _, system, *_ in rows)
+    with_baseline = [
+        "Systems by harmonic mean, in percent; difference from the baseline on the same clips, in",
+        "points, with its 95 % interval over clips; machines on which it is better and worse.",
+    ]
+    without = [f"Systems by harmonic mean, in percent; without {baseline} there is none to compare with."]
     return "\n".join(
         [
-            "Systems by harmonic mean, in percent; difference from the baseline on the same clips, in",
-            "points, with its 95 % interval over clips; machines on which it is better and worse.",
+            *(with_baseline if compared else without),
             "*: decides unless another score is chosen.",
             *(
                 f"{place:>4} {system:<{width}}  {mean:<11} {difference:<24} {counts}".rstrip()

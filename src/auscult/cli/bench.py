@@ -30,7 +30,7 @@ _MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
 @click.argument("root", metavar="ROOT", type=click.Path())
 @click.option(
     "--detectors",
-    default="autoencoder,gamma_vae",
+    default="auto,autoencoder,gamma_vae",
     show_default=True,
     metavar="NAMES",
     help="Which detectors, each with all its presets; gamma_vae@seed is one preset alone; all is every "
