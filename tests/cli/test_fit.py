@@ -121,6 +121,23 @@ def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
     assert (given["name"], given["preset"]) == (fitting.DEFAULT_DETECTOR, None)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--epochs", 3], "--epochs: auto trains no network of its own; name one that does"),
+        (["--device", "cpu", "--detector", "spectral_memory"], "--device: spectral_memory trains no network"),
+        (["--set", "group_by=spd"], "give it as --group-by"),
+        (["--set", "quiet=1"], "give it as --quiet"),
+    ],
+)
+def test_options_that_others_have_are_told_in_the_words_of_the_command_line(
+    run, machine, tmp_path, options, told
+):
+    result = run("fit", machine, "-o", tmp_path / "m", *options)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
+
+
 def test_help_names_every_detector_and_the_default(run):
     told = " ".join(run("fit", "--help").stdout.split())
     assert f"one of {', '.join(DETECTORS)}. [default: {fitting.DEFAULT_DETECTOR}]" in told

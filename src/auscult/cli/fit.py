@@ -105,7 +105,7 @@ def command(
     check_writable(output)
     settings = settings_from(pairs, epochs=epochs, device=device, seed=seed, time=seconds)
     detector = detector or DEFAULT_DETECTOR
-    _check_time(detector, seconds)
+    _check_known(detector, epochs=epochs, device=device, time=seconds)
     corpus = grouped(training_clips(folders), group_by)
     beside = _others(others, corpus, detector, preset, settings) if others else ()
 
@@ -191,10 +191,13 @@ def _others(
     return clips
 
 
-def _check_time(detector: str, seconds: float | None) -> None:
-    """Raises `OptionError` where the detector knows no limit of time."""
-    if seconds is not None and "time" not in {f.name for f in fields(detector_type(detector).config_type)}:
-        raise OptionError(f"--time: {detector} knows no limit of time, only auto does; --epochs shortens it")
+def _check_known(detector: str, **given: Any) -> None:
+    """Raises `OptionError` where the detector lacks what was asked for by an option of its own name."""
+    known = {f.name for f in fields(detector_type(detector).config_type)}
+    for name in (name for name, value in given.items() if value is not None and name not in known):
+        why = "knows no limit of time, only auto does" if name == "time" else "trains no network of its own"
+        other = "name one that does, as --detector autoencoder, or leave it out"
+        raise OptionError(f"--{name}: {detector} {why}; {'leave it out' if name == 'time' else other}")
 
 
 def _summary(model: Model, output: str) -> dict[str, Any]:

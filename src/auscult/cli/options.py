@@ -107,7 +107,8 @@ def training_options(verb: F) -> F:
             "--epochs",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Passes over the training data.  [default: 100]",
+            help="Passes over the training data of detectors that train a network.  "
+            "[default: 100; discriminative: 16]",
         ),
     ):
         verb = option(verb)
@@ -123,9 +124,11 @@ def settings_from(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
     from auscult.detectors.options import parse_settings
 
     settings: dict[str, Any] = dict(parse_settings(pairs))
-    options = {option.name for option in click.get_current_context().command.params}
-    for name in settings.keys() & (options - named.keys()):
-        raise OptionError(f"--set {name}=…: that is no option of a detector; give it as --{name}")
+    verb = click.get_current_context().command
+    forms = {form for option in verb.params if isinstance(option, click.Option) for form in option.opts}
+    for name in settings.keys() - named.keys():
+        if (form := f"--{name.replace('_', '-')}") in forms:
+            raise OptionError(f"--set {name}=…: that is no option of a detector; give it as {form}")
     given = {name: value for name, value in named.items() if value is not None}
     for name in given.keys() & settings.keys():
         raise OptionError(f"--{name} and --set {name}=… are both given: choose one")
