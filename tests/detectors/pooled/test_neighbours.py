@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -145,6 +147,15 @@ def test_poor_banks_give_finite_scores(vectors, target, groups, metric):
     assert all(np.all(np.isfinite(values)) for values in left_out.values())
     assert all(np.all(np.isfinite(array)) for array in neighbours.arrays().values())
     assert all(np.isfinite(value) for value in neighbours.scores(np.full(vectors.shape[1], 0.5)).values())
+
+
+def test_many_cuts_of_few_recordings_take_no_more_memory_than_their_distances():
+    vectors, target = normals(7, sources=296, targets=4)
+    tracemalloc.start()
+    Neighbours.fit_left_out(vectors, target, groups=np.arange(300) % 2)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * 300**2 * 8
 
 
 def test_there_and_back():

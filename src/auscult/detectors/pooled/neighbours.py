@@ -167,32 +167,32 @@ class _Bank:
         has none.
 
         Returns:
-            (N,), and (N, N) whose row i is without i. Only vectors with i among their k nearest differ
-            there, and since their next nearest follow in the same list nothing is fitted again.
+            (N,), and (N, N) whose row i is without i's group. Only vectors with one of that group among
+            their k nearest differ there, and since their next nearest follow in the same list nothing is
+            fitted again.
         """
-        count, largest = len(k), np.bincount(np.unique(self.group, return_inverse=True)[1]).max()
+        count, label = len(k), np.unique(self.group, return_inverse=True)[1]
+        sizes = np.bincount(label)
         same = np.where(self.target[:, None] == self.target, self.between, np.inf)
         lonely = ~np.isfinite(same).any(axis=1)
         same[lonely] = self.between[lonely]
-        listed = min(int(k.max() + largest), count)
+        listed = min(int(k.max() + sizes.max()), count)
         near = np.argpartition(same, listed - 1, axis=1)[:, :listed]
         near = np.take_along_axis(near, np.argsort(np.take_along_axis(same, near, 1), axis=1), 1)
         far = np.take_along_axis(same, near, 1)  # (N, listed), rising
         whole = _mean_of_first(far, np.isfinite(far), k)
-        counted = np.isfinite(far) & (np.arange(listed) < k[:, None])
-        hit = np.zeros((count, count), bool)  # i among the k nearest of y
+        hit = np.zeros((len(sizes), count), bool)  # one of group g is among the k nearest of y
         for rank in range(min(int(k.max()), listed)):
-            hit |= (self.group[:, None] == self.group[near[:, rank]]) & counted[:, rank]
-        i, y = np.nonzero(hit)
-        there = np.isfinite(far[y]) & (self.group[near[y]] != self.group[i, None])
-        changed = _mean_of_first(far[y], there, k[y])
+            counted = np.flatnonzero(np.isfinite(far[:, rank]) & (rank < k))
+            hit[label[near[counted, rank]], counted] = True
+        g, y = np.nonzero(hit)
+        changed = _mean_of_first(far[y], np.isfinite(far[y]) & (label[near[y]] != g[:, None]), k[y])
         gone = np.isnan(changed)  # none of its domain is left
-        row = np.where(self.group[i[gone], None] == self.group, np.inf, self.between[y[gone]])
-        row = np.sort(row, axis=1)
+        row = np.sort(np.where(label == g[gone, None], np.inf, self.between[y[gone]]), axis=1)
         changed[gone] = _mean_of_first(row, np.isfinite(row), k[y[gone]])
-        without = np.tile(whole, (count, 1))
-        without[i, y] = np.where(np.isnan(changed), whole[y], changed)
-        return whole, without
+        without = np.tile(whole, (len(sizes), 1))
+        without[g, y] = np.where(np.isnan(changed), whole[y], changed)
+        return whole, without[label]
 
     def scales(self, nearest: np.ndarray, *, left_out: bool = False) -> np.ndarray:
         """(M, 2) median of the nearest distances (M, N) of each domain, of all where it has none; with
