@@ -74,7 +74,7 @@ def test_the_script_runs_and_is_resumed(run, monkeypatch):
     assert float(cost[1]) > 0
     assert 20 < float(cost[4]) < 1000, "megabytes of a process without PyTorch"
     assert cost[-1] == "nothing more"
-    assert "1 seed;" in out
+    assert "1 seed on simulated machines" in out
     assert "8 training clips of 2 s and 12 test clips" in out
     assert "memory of spectral_memory" in said
     monkeypatch.setattr(detectors, "peak_megabytes", lambda *_: pytest.fail("measured again"))

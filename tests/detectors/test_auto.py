@@ -15,6 +15,7 @@ from auscult.corpus.inspection import Inspection
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.auto import Auto, AutoConfig
 from auscult.detectors.base import Config, Detector, Evidence
+from auscult.detectors.bin_residuals import BinResiduals
 from auscult.detectors.choice.members import MEMBERS, Member
 from auscult.detectors.choice.trial import Trial
 from auscult.detectors.choice.tried import that_hear, within
@@ -123,6 +124,21 @@ def test_the_map_of_minimum_is_the_deciding_members_on_the_ensembles_grid(ensemb
         np.testing.assert_allclose(maps["minimum"], expected, rtol=1e-4, atol=1e-4)
         assert maps["mean"].shape == shape
     assert deciding == set(TWO)  # one of which has other frames and bands
+
+
+def test_the_map_of_mean_is_the_members_maps_and_what_is_new_in_each_bin(ensembles, heard):
+    final = ensembles[0]
+    frames = heard[-1].log_mel(config().front_end)
+    arrays = final.arrays
+    maps = []
+    for name, member in final._members().items():
+        raw = member.score(heard[-1], explain=True).maps[member.decisive_score]
+        maps.append(resized(MapProfile.from_array(arrays[f"profile/{name}"]).pointing(raw), frames.shape))
+    new = BinResiduals(arrays["bins/mean"], arrays["bins/weights"]).map(frames)
+    centre, spread = arrays["profile/bins"]
+    expected = (new - centre) / spread + 0.5 * np.mean([np.arcsinh(map) for map in maps], axis=0)
+    given = final.score(heard[-1], explain=True).maps["mean"]
+    np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_the_map_of_a_fault_points_at_where_it_rings(ensembles, heard):
