@@ -63,10 +63,14 @@ def pooled_views(frames: np.ndarray, views: Sequence[str] = FAMILIES["levels"]) 
     Returns:
         (V, B) float64.
     """
-    falling = np.sort(frames.T, axis=1)[:, ::-1].astype(np.float64)  # (B, T); rows lie together: fast to sort
-    return np.stack(
-        [_modulation(frames, view) if view in _PACES else _pooled(falling, view) for view in views]
-    )
+    vectors = {}
+    if paced := [view for view in views if view in _PACES]:
+        spectrum = _fluctuation(frames)
+        vectors |= {view: _modulation(spectrum[_pace(view, len(frames))], len(frames)) for view in paced}
+    if levels := [view for view in views if view not in _PACES]:
+        falling = np.sort(frames.T, axis=1)[:, ::-1].astype(np.float64)  # (B, T): sorts rows, which is fast
+        vectors |= {view: _pooled(falling, view) for view in levels}
+    return np.stack([vectors[view] for view in views])
 
 
 def pooled_view(frames: np.ndarray, view: str) -> np.ndarray:
@@ -83,8 +87,8 @@ def _pooled(falling: np.ndarray, view: str) -> np.ndarray:
     return falling @ _WEIGHTED[view](falling.shape[1])
 
 
-def _modulation(frames: np.ndarray, view: str) -> np.ndarray:
-    strength = np.abs(_fluctuation(frames)[_pace(view, len(frames))]) ** 2 / len(frames)
+def _modulation(spectrum: np.ndarray, frames: int) -> np.ndarray:
+    strength = np.abs(spectrum) ** 2 / frames
     return np.log(strength.max(axis=0) + _STILL)
 
 
