@@ -83,3 +83,8 @@ def test_the_same_seed_gives_the_same_mixture():
     vectors, _ = kinds_of(2)
     one, other = (Mixture.fit(vectors, 3, seed=5) for _ in range(2))
     np.testing.assert_array_equal(one.means, other.means)
+
+
+def test_any_seed_of_a_configuration_will_do():
+    vectors, _ = kinds_of(1)
+    np.testing.assert_array_equal(Mixture.fit(vectors, 2, 2**63 - 1).means.shape, (2, 20))

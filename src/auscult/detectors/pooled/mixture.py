@@ -75,6 +75,9 @@ def _kinds(centred: np.ndarray, components: int, seed: int) -> np.ndarray:
     if components < 2 or not leading.size:
         return np.zeros(len(centred), int)
     em = GaussianMixture(
-        components, covariance_type="tied", reg_covar=1e-3 * leading.var(), random_state=seed
+        components,
+        covariance_type="tied",
+        reg_covar=1e-3 * leading.var(),
+        random_state=seed % 2**32,  # scikit-learn takes no more
     )
     return em.fit(leading).predict(leading)
