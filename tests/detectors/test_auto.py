@@ -224,6 +224,17 @@ class Clock(Detector):
         return {"usual": (1,)}
 
 
+class Doubtful(Clock):
+    """Warns of what it learnt."""
+
+    name = "doubtful"
+
+    def fit(self, recordings, *, others=(), progress=None):
+        super().fit(recordings)
+        self.facts["warnings"] = ["all clips last alike"]
+        return self
+
+
 class Broken(Clock):
     """Cannot be fitted."""
 
@@ -315,6 +326,11 @@ def test_a_network_gets_as_many_epochs_as_go_into_the_time(normals, monkeypatch)
     assert within(math.inf, member, config(), trial, (), None).epochs == 100
     with pytest.raises(FitError, match="too few are left for 5 epochs"):
         within(1e-3, member, config(), trial, (), None)
+
+
+def test_what_a_member_warns_of_is_warned_of(table, normals):
+    made = Auto(config(members=f"levels,{table(Doubtful)}", choose=False)).fit(normals)
+    assert made.facts["warnings"] == ["doubtful: all clips last alike"]
 
 
 def test_it_learns_from_others_where_a_member_does():

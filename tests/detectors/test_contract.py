@@ -13,7 +13,7 @@ import soundfile
 from auscult.corpus import Clip, Recording
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.options import make_config
-from auscult.errors import FitError, TooShortAudio
+from auscult.errors import FitError, OptionError, TooShortAudio
 from auscult.model import Model
 from auscult.model_file import load_model
 from auscult.sound import Waveform
@@ -34,7 +34,6 @@ SETTINGS = {
     "batch_size": 32,
     "learning_rate": 1e-2,
     "device": "cpu",
-    "altered": 2,
     "altered": 2,
 }
 
@@ -158,6 +157,25 @@ def test_facts_and_parameters(detector):
     assert json.loads(json.dumps(detector.facts, allow_nan=False)) == detector.facts
     assert isinstance(detector.parameters, int)
     assert detector.parameters > 0
+
+
+def test_more_recordings_make_a_new_detector(detector, heard):
+    arrays, facts = dict(detector.arrays), copy.deepcopy(detector.facts)
+    before = detector.score(heard[0]).scores
+    with pytest.raises((FitError, OptionError)):
+        detector.adapted([])
+    try:
+        grown = detector.adapted(heard[:2])
+    except OptionError:
+        pytest.skip(f"{detector.name} cannot take more recordings in")
+    assert detector.arrays.keys() == arrays.keys()
+    assert all(detector.arrays[name] is array for name, array in arrays.items())
+    assert detector.facts == facts
+    assert close(detector.score(heard[0]).scores, before)
+    assert len(json.loads(json.dumps(grown.facts, allow_nan=False))["adaptations"]) == 1
+    assert grown.arrays.keys() == grown.expected_shapes().keys() == arrays.keys()
+    assert all(np.isfinite(value) for clip in heard for value in grown.score(clip).scores.values())
+    assert not close(grown.score(heard[0]).scores, before)
 
 
 def test_the_shortest_clip_and_a_sample_less(detector, machine_sound):

@@ -122,6 +122,8 @@ class Auto(Detector):
             warnings.append("no member tells altered recordings from normal ones: all count")
             heard = [True] * len(fitted)
         kept = [i for i, hears in enumerate(heard) if hears]
+        for i in kept:
+            warnings += [f"{fitted[i].name}: {told}" for told in fitted[i].final.facts.get("warnings", ())]
         shared = {
             "standard": Standard.fit(normals[:, kept]).array(),
             **{f"profile/{fitted[i].name}": fitted[i].profile for i in kept},

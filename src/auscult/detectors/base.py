@@ -165,6 +165,7 @@ class Detector(ABC):
             recordings: normal recordings; those of a new domain say so by ``clip.domain``.
 
         Raises:
+            FitError: there are no recordings.
             OptionError: this detector cannot learn more without being fitted again.
             AudioError: a recording cannot be used.
         """

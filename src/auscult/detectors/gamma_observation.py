@@ -24,7 +24,7 @@ from auscult.detectors.base import Evidence
 from auscult.detectors.clip_densities import ClipDensityDetector, density_shapes
 from auscult.detectors.gamma_likelihood import divergence, moment_shape, normaliser
 from auscult.detectors.network import WindowConfig
-from auscult.errors import OptionError
+from auscult.errors import FitError, OptionError
 from auscult.spectrum import context_windows, spread_over_frames
 
 if TYPE_CHECKING:
@@ -232,6 +232,8 @@ class GammaObservation(ClipDensityDetector):
 
         The network stays, and with it the deviances; the density of log-ratios is that of all recordings.
         """
+        if not recordings:
+            raise FitError(f"{self.name}: there are no recordings to adapt to")
         other = self._copy()
         assert isinstance(other, GammaObservation)
         target = np.array([r.clip.domain == "target" for r in recordings])
