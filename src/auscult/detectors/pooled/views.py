@@ -63,7 +63,7 @@ def pooled_views(frames: np.ndarray, views: Sequence[str] = FAMILIES["levels"]) 
     Returns:
         (V, B) float64.
     """
-    vectors = {}
+    vectors: dict[str, np.ndarray] = {}
     if paced := [view for view in views if view in _PACES]:
         spectrum = _fluctuation(frames)
         vectors |= {view: _modulation(spectrum[_pace(view, len(frames))], len(frames)) for view in paced}
