@@ -7,6 +7,7 @@ import json
 import sys
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -176,7 +177,7 @@ def test_an_adapted_model_is_saved_whole(files, tmp_path):
 
 
 def test_a_domain_is_given_to_clips_that_do_not_say_theirs(files):
-    model = fitted(files[:30])
+    model = fitted(files[1:30])
     clips = [replace(files[30], domain=None), replace(files[31], domain=None), files[0]]
     assert list(auscult.adapt(model, clips, domain="target").calibration.domains[-3:]) == [
         "target",
@@ -185,7 +186,7 @@ def test_a_domain_is_given_to_clips_that_do_not_say_theirs(files):
     ]
     unsaid = auscult.adapt(model, clips)
     assert list(unsaid.calibration.domains[-3:]) == [None, None, "source"]
-    assert unsaid.provenance["domains"] == {"source": 31, "unknown": 2}
+    assert unsaid.provenance["domains"] == {"source": 30, "unknown": 2}
 
 
 def test_a_model_without_calibration_gets_one_of_the_new_clips(files):
@@ -215,6 +216,21 @@ def test_unusable_files_are_left_out_and_named(files, tmp_path):
     assert any(bad in warning for warning in adapted.provenance["warnings"])
     with pytest.raises(FitError, match=r"nothing to adapt to.*bad\.wav"):
         auscult.adapt(model, [Clip(bad)])
+
+
+def test_what_the_model_learnt_from_is_not_taken_in_again(files, tmp_path):
+    model = fitted(files[:30])
+    copied = tmp_path / "copy.wav"
+    copied.write_bytes(Path(files[3].path).read_bytes())
+    adapted = auscult.adapt(model, [*files[28:32], replace(files[3], path=str(copied))])
+    assert adapted.detector.facts["heard"] == [c.path for c in files[:32]]
+    assert len(adapted.calibration) == 32
+    (entry,) = adapted.provenance["adaptations"]
+    assert (entry["clips"], entry["left_out"]) == (2, []), "they are no failures"
+    (told,) = [w for w in adapted.provenance["warnings"] if "in the model already" in w]
+    assert told.startswith(f"3 of 5 recordings are in the model already ({files[28].path})")
+    with pytest.raises(FitError, match=r"nothing to adapt to.*2 of 2 recordings are in the model already"):
+        auscult.adapt(adapted, files[30:32])
 
 
 def test_test_clips_and_other_machines_are_told_of(files):

@@ -12,7 +12,7 @@ import numpy as np
 
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.clip import Domain
-from auscult.corpus.inspection import LEFT_OUT, Inspection, inspect_recordings
+from auscult.corpus.inspection import LEFT_OUT, Finding, Inspection, inspect_recordings
 from auscult.detectors import Detector, Progress
 from auscult.errors import FitError
 from auscult.fitting import FOLDS, hint_of_cuts, refuse_anomalies, versions
@@ -30,7 +30,8 @@ def adapt(
 
     Banks, statistics and densities take the recordings in, networks stay. The new recordings are cross-fitted
     for the calibration: each is scored by the old detector adapted to the other folds, one alone by the old
-    detector itself. Old calibration scores are kept. That is careful rather than exact: they come from
+    detector itself. Recordings that the model learnt from are not taken in again. Old calibration scores are
+    kept. That is careful rather than exact: they come from
     detectors that knew less of what is normal, so that they are on the whole no lower than the
     new detector would give, and a threshold from them no lower than it has to be.
 
@@ -46,7 +47,7 @@ def adapt(
         domains, what was left out, what the detector changed, and the threshold at 5 % before and after.
 
     Raises:
-        FitError: no recordings, anomalies among them, or none that can be used.
+        FitError: no recordings, anomalies among them, or none that can be used and is new.
         OptionError: a detector that cannot learn more without being fitted again.
     """
     clips = [replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
@@ -54,6 +55,7 @@ def adapt(
     recordings = [model.recording(clip) for clip in clips]
     needed = model.detector.minimum_samples()
     inspection = inspect_recordings(recordings, minimum_samples=needed, minimum_clips=1, progress=progress)
+    inspection = _without_known(model, inspection)
     usable = inspection.usable
     if not usable:
         reasons = "; ".join(finding.message for finding in inspection.findings)
@@ -68,6 +70,22 @@ def adapt(
     )
     adapted.provenance = _provenance(model, adapted, inspection)
     return adapted
+
+
+def _without_known(model: Model, inspection: Inspection) -> Inspection:
+    """Without the recordings that the model has learnt from: no detector could judge them unlearnt, and they
+    would count twice."""
+    front_end = model.detector.config.front_end
+    is_known = [model.normals.knows(r, front_end) for r in inspection.usable]
+    if not any(is_known):
+        return inspection
+    new = tuple(r for r, old in zip(inspection.usable, is_known, strict=True) if not old)
+    known = tuple(r.clip.path for r, old in zip(inspection.usable, is_known, strict=True) if old)
+    message = (
+        f"{len(known)} of {len(inspection.usable)} recordings are in the model already ({known[0]}) and are "
+        "not taken in again"
+    )
+    return replace(inspection, usable=new, findings=(*inspection.findings, Finding("known", message, known)))
 
 
 def _calibration(model: Model, recordings: Sequence[Recording], progress: Progress | None) -> Calibration:

@@ -87,10 +87,14 @@ def test_recordings_without_a_domain_get_one(run, copy, machine, targets, tmp_pa
     assert told == {"source": 20, "target": 5}, "a name that says its domain is believed"
 
 
-def test_of_a_folder_what_is_for_learning_is_taken(run, copy, machine, tmp_path):
-    result = run("adapt", copy, machine)
+def test_of_a_folder_what_is_for_learning_and_new_is_taken(run, copy, machine, targets, tmp_path):
+    grown = shutil.copytree(machine, tmp_path / "later" / "fan")
+    for clip in targets:
+        shutil.copy(clip, grown / "train" / clip.name.replace("_test_", "_train_").replace("_00", "_90"))
+    result = run("adapt", copy, grown)
     assert result.exit_code == 0, result.output
-    assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["clips"] == 24 + 24
+    assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["clips"] == 24 + 4
+    assert "Warning: 24 of 28 recordings are in the model already" in result.stderr
     result = run("adapt", copy, machine / "test", "--force")
     assert result.exit_code == 1
     assert "test clips" in result.stderr

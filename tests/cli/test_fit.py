@@ -176,6 +176,15 @@ def test_the_members_of_an_ensemble_are_shown(run, ensemble):
     assert "clips" not in told["facts"]["members"]["levels"]["facts"]
 
 
+def test_what_an_adaptation_changed_is_told_once(run, ensemble, machine):
+    path = ensemble[0]
+    clip = next((machine / "test").glob("*_target_test_normal_*"))
+    assert run("adapt", path, clip, "-o", path.with_name("more.auscult"), "-q").exit_code == 0
+    told = run("inspect", path.with_name("more.auscult")).stdout
+    assert told.count("levels: 1 target clip") == 1
+    assert "adaptations=" not in told
+
+
 def test_members_left_out_come_last_and_say_so():
     one = {"detector": "gamma_vae", "score": "mse", "seconds": 1.0}
     deaf = {**one, "name": "deaf", "kept": False, "auc": 0.5, "interval": [0.4, 0.6]}

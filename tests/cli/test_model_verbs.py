@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from auscult import evaluate, load, open_corpus
+from auscult.cli.inspect import _summary
 
 METRIC = {"value", "low", "high"}
 
@@ -249,3 +250,10 @@ def test_inspect_does_not_list_what_a_bank_holds(run, machine, tmp_path):
     path = tmp_path / "memory.auscult"
     assert run("fit", machine, "-o", path, "--detector", "spectral_memory", "--quiet").exit_code == 0
     assert "clips" not in json.loads(run("inspect", path, "--json").stdout)["facts"]
+
+
+def test_inspect_tells_nothing_of_single_recordings():
+    facts = {"cut_from": [None, "monday"], "classes": ["fan"], "history": [{"epoch": 1}, {"epoch": 2}]}
+    told = _summary({**facts, "members": {"one": {"score": "mse", "facts": facts}}})
+    short = {"classes": ["fan"], "last_epoch": {"epoch": 2}}
+    assert told == {**short, "members": {"one": {"score": "mse", "facts": short}}}

@@ -58,8 +58,10 @@ def _contents(model: Model) -> dict[str, Any]:
 
 
 def _summary(facts: dict[str, Any]) -> dict[str, Any]:
-    """What happened while learning, with the last epoch for the whole history; of members likewise."""
-    kept = {k: v for k, v in facts.items() if k not in ("history", "warnings", "parameters", "clips")}
+    """What happened while learning, with the last epoch for the whole history and without what is told of
+    single recordings; of members likewise."""
+    long = ("history", "warnings", "parameters", "clips", "cut_from")
+    kept = {k: v for k, v in facts.items() if k not in long}
     if "members" in kept:
         kept["members"] = {n: {**m, "facts": _summary(m["facts"])} for n, m in kept["members"].items()}
     history = facts.get("history")
@@ -89,7 +91,7 @@ def _as_text(contents: dict[str, Any]) -> str:
         own = {
             key: value
             for key, value in config.items()
-            if key != "front_end" and (key, value) not in shared.items()
+            if key not in ("front_end", "adaptations") and (key, value) not in shared.items()
         }
         lines.append((name, _settings({"detector": member["detector"], **own})))
     told = {**provenance, **facts}

@@ -16,6 +16,8 @@ from auscult.spectrum import FrontEnd
 
 #: A value that hardly varies among the normals, dB, must not decide which of them is nearest.
 _LEAST_DB = 0.1
+#: Two recordings that differ by less in every value are the same, read twice, dB.
+_SAME_DB = 1e-3
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ class Gallery:
         """A gallery that has these normal recordings as well; front end and errors as of `of`."""
         more = Gallery.of(recordings, front_end)
         return Gallery(self.paths + more.paths, np.concatenate([self.vectors, more.vectors]))
+
+    def knows(self, recording: Recording, front_end: FrontEnd) -> bool:
+        """Whether this recording is among them, under whatever name; front end and errors as of `of`."""
+        away = np.abs(self.vectors - _vector(recording, front_end)).max(axis=1)  # (N,)
+        return bool((away < _SAME_DB).any())
 
     def nearest(self, recording: Recording, front_end: FrontEnd) -> str | None:
         """Path of the most similar of the others; ``None`` where there is no other.
