@@ -275,20 +275,20 @@ class Discriminative(OnnxNetwork, Detector):
         axes = self._axes(views.frames.shape[1])
         frame_group, line_group = ((axis * groups).astype(int) for axis in axes)  # (F,), (P,)
         cuts = np.linspace(0, len(views.frames), min(_STRETCHES, len(views.frames)) + 1).astype(int)
-        hidden = np.repeat(views.frames[None], groups * (len(cuts) - 1), axis=0)
-        for g in range(groups):
-            columns = np.flatnonzero(frame_group == g)
-            for s, (start, stop) in enumerate(pairwise(cuts)):
-                of_time = hidden[g * (len(cuts) - 1) + s, start:stop]
-                of_time[:, columns] = self.arrays["usual_frames"][columns]
         spectra = np.where(
             line_group == np.arange(groups)[:, None], self.arrays["usual_spectrum"], views.spectrum
         ).astype(np.float32)
-        inputs = {"frames": np.concatenate([views.frames[None], hidden]), "spectrum": spectra}
-        outputs = self.run_network(inputs)
-        lines = self._embed(views)[outputs["changes"].shape[1] :]
-        without_block = [bank.scores(np.concatenate([e, lines])) for e in outputs["changes"][1:]]
-        without_group = [bank.scores(np.concatenate([outputs["changes"][0], e])) for e in outputs["lines"]]
+        changes, lines = np.split(self._embed(views), 2)
+        hidden_lines = self.run_network({"frames": views.frames[None], "spectrum": spectra})["lines"]
+        without_group = [bank.scores(np.concatenate([changes, e])) for e in hidden_lines]
+        without_block = []
+        for g in range(groups):  # one at a time: copies of a long clip for all of them would fill the memory
+            columns = np.flatnonzero(frame_group == g)
+            hidden = np.repeat(views.frames[None], len(cuts) - 1, axis=0)  # (S, F, bins)
+            for frames_of_clip, (start, stop) in zip(hidden, pairwise(cuts), strict=True):
+                frames_of_clip[start:stop, columns] = self.arrays["usual_frames"][columns]
+            hidden_changes = self.run_network({"frames": hidden, "spectrum": views.spectrum[None]})["changes"]
+            without_block += [bank.scores(np.concatenate([e, lines])) for e in hidden_changes]
         maps = {}
         place = np.arange(len(frames)) - edge_frames(self.config.front_end)
         stretch = np.searchsorted(cuts[1:] * joined, place, side="right")
