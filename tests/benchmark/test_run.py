@@ -55,6 +55,18 @@ def test_score_files_hold_every_clip_and_give_the_same_metric(bench, root):
     assert len(kept) == 16 + 16
 
 
+def test_what_remembers_its_training_clips_does_not_call_every_other_clip_anomalous(root, tmp_path):
+    detectors = ["spectral_memory", "pooled_gaussian"]
+    result = run_bench(root, detectors=detectors, seeds=[0], output=tmp_path, machines=["fan"])
+    assert result.failures == []
+    for detector in detectors:
+        score = detector_type(detector).scores[0]
+        submission = read_submission(tmp_path / "scores" / detector / score / "seed0")
+        decided = [r.value for r in submission.decisions["fan", "00"] if "normal" in r.name]
+        assert len(decided) == 8
+        assert sum(decided) <= 4, f"{detector}: {decided}"
+
+
 def test_differences_are_of_every_system_from_the_baseline(bench):
     systems = {(d.machine, d.system) for d in bench.differences}
     expected = {f"autoencoder:{s}" for s in AUTOENCODER if s != "mse"}

@@ -73,7 +73,10 @@ def costs_table(bench: BenchData) -> Markup:
         "tr",
         *(tag("th", h, scope="col", class_="name" if h in (heads[0], heads[-1]) else None) for h in heads),
     )
-    note = "Times are of one fit and of one clip; reading the files and their log-mel spectra count in each."
+    note = (
+        "Times are of one fit and of one clip; reading the files and their log-mel spectra count in each, and "
+        "cross-fitting in a fit without a network."
+    )
     return join(
         tag("h3", "What they cost"),
         _scroll("What detectors cost", tag("table", tag("thead", head), tag("tbody", *rows))),
