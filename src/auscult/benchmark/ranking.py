@@ -184,7 +184,7 @@ def costs_text(found: Sequence[Cost]) -> str:
     for need in dict.fromkeys(need for c in found for need in c.needs):
         who = ", ".join(c.detector for c in found if need in c.needs)
         lines += wrap(f"{need}: {who}", 100, initial_indent="To fit takes ", subsequent_indent="     ")
-    head = "Time of one fit and of a clip, files read included; and cross-fitting, where no network is trained:"
+    head = "Time of one fit, cross-fitting included where no network is trained, and of a clip, from files:"
     return "\n".join([head, *lines])
 
 

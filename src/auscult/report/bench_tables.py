@@ -74,8 +74,8 @@ def costs_table(bench: BenchData) -> Markup:
         *(tag("th", h, scope="col", class_="name" if h in (heads[0], heads[-1]) else None) for h in heads),
     )
     note = (
-        "Times are of one fit and of one clip; reading the files and their log-mel spectra count in each, and "
-        "cross-fitting in a fit without a network."
+        "Times are of one fit and of one clip; reading the files and their log-mel spectra count in each, "
+        "and in a fit without a network cross-fitting."
     )
     return join(
         tag("h3", "What they cost"),
