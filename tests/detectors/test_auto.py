@@ -375,10 +375,14 @@ def test_none_of_the_members_can_take_more_in(table, normals, heard):
         made.adapted(heard[:1])
 
 
-def test_a_network_that_is_named_says_what_is_missing(monkeypatch, normals):
+def test_a_network_that_is_named_says_what_is_missing_before_anything_is_fitted(monkeypatch, normals):
     monkeypatch.setitem(sys.modules, "torch", None)
+    told = []
     with pytest.raises(MissingExtraError, match="train"):
-        Auto(config(members="levels,expectation", altered=1)).fit(normals[:8])
+        Auto(config(members="levels,expectation", altered=1)).fit(
+            normals[:8], progress=lambda *what: told.append(what)
+        )
+    assert not told
     assert config(members="all").members == "all"
 
 

@@ -126,6 +126,11 @@ def test_a_map_is_what_hiding_a_part_takes_from_the_score(fitted, machine_sound)
     assert np.all(map_[:45, 4:6] > 0)
 
 
+def test_it_reads_other_machines_unless_it_may_take_nothing_of_them():
+    assert Discriminative.learns_from_others(make_config("discriminative"))
+    assert not Discriminative.learns_from_others(make_config("discriminative", settings={"max_others": 0}))
+
+
 def test_a_map_takes_few_copies_of_a_clip_at_once(fitted, machine_sound, monkeypatch):
     """129 copies of ten minutes would fill the memory."""
     sizes = []

@@ -39,7 +39,7 @@ class AutoConfig(Config):
     members: str = "untrained"  # names out of choice.members.MEMBERS, all that train nothing, or all
     choose: bool = True  # leave members out that do not tell altered normals from normals
     altered: int = 24  # altered normals of each kind to choose by: enough to know an area to a few points
-    folds: int = 5  # parts in which recordings are judged by detectors that learnt from the others
+    folds: int = 5  # parts that are judged by what learnt from the others; `fit` that cross-fits has five
     time: float | None = None  # seconds that fitting may take, about; none: as long as all members need
 
     def __post_init__(self) -> None:
@@ -99,11 +99,14 @@ class Auto(Detector):
     ) -> tuple[Self, list[Self]]:
         """As in `Detector`. The judges share the members and their standards with the final ensemble: a mean
         and a spread for each member, learnt from the scores of all recordings."""
+        members = chosen_members(config.members)
+        for member in members.values():  # before those are fitted that lack nothing
+            detector_type(member.detector).check_can_fit()
         trial = Trial(recordings, folds, config.altered, config.seed)
         fitted: list[Tried] = []
         warnings = []
         started = time.monotonic()
-        for name, member in chosen_members(config.members).items():
+        for name, member in members.items():
             left = math.inf if config.time is None else config.time - (time.monotonic() - started)
             if fitted and left < fitted[-1].seconds:  # the cheap ones come first
                 warnings.append(f"without {name}: the {config.time:g} s that fitting may take are used up")

@@ -44,7 +44,7 @@ class BinResiduals:
         """Learns from (T, B) log-mels of normal recordings, dB, taken one after the other.
 
         Raises:
-            FitError: no clip has as many frames as are looked at together.
+            FitError: no recording has as many frames as are looked at together.
         """
         rows, total, outer = 0, np.zeros(()), np.zeros(())
         for frames in clips:
@@ -56,7 +56,7 @@ class BinResiduals:
                     outer + windows.T @ windows,
                 )
         if not rows:
-            raise FitError(f"no clip has {CONTEXT} frames or more")
+            raise FitError(f"no recording has the {CONTEXT} frames that show what is usual around a bin")
         mean = total / rows
         covariance = outer / rows - np.outer(mean, mean)
         variances = np.maximum(np.diag(covariance), _LEAST_DB**2)

@@ -119,9 +119,9 @@ class Discriminative(OnnxNetwork, Detector):
     extra = "train"
 
     @classmethod
-    def learns_from_others(cls, config: Config) -> bool:
-        """As in `Detector`: always, where there are any."""
-        return True
+    def learns_from_others(cls, config: DiscriminativeConfig) -> bool:  # type: ignore[override]
+        """As in `Detector`: unless it may take no clip of them."""
+        return config.max_others > 0
 
     @classmethod
     def check_can_fit(cls) -> None:
