@@ -200,8 +200,8 @@ def section(benches: Mapping[str, BenchResult], peaks: Mapping[str, float | None
         f"{settings}",
         table(COST_HEADER, cost_rows(last, peaks)),
         "Means over the machines of the last data set. Reading the files and their log-mel spectra count in "
-        "the times, and cross-fitting where no network is trained. Peak: resident memory of a process that "
-        f"fits and scores the first machine, Python and its libraries included. Measured on {this_machine()}.",
+        "the times, and cross-fitting where no network is trained. Peak: resident memory of one process that "
+        f"fits and scores the first machine, with Python and its libraries. Measured on {this_machine()}.",
         "\n".join(f"- {line}" for line in dict.fromkeys([*notes, *failed])),
     ]
     return "\n\n".join(part for part in parts if part)
