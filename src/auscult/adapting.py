@@ -13,9 +13,10 @@ import numpy as np
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.clip import Domain
 from auscult.corpus.inspection import LEFT_OUT, Finding, Inspection, inspect_recordings
+from auscult.corpus.learnable import hint_of_cuts, refuse_anomalies
 from auscult.detectors import Detector, Progress
 from auscult.errors import FitError
-from auscult.fitting import FOLDS, hint_of_cuts, refuse_anomalies, versions
+from auscult.fitting import FOLDS, versions
 from auscult.model import Calibration, Model
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -14,20 +14,18 @@ import numpy as np
 
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import LEFT_OUT, Inspection, inspect_recordings
+from auscult.corpus.learnable import hint_of_cuts, refuse_what_is_not_for_learning, usual_rate
 from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.maps import MapProfile
 from auscult.detectors.options import check_nothing_missing, make_config
 from auscult.detectors.pooled.gallery import Gallery
-from auscult.errors import AudioError, FitError, OptionError
+from auscult.errors import FitError, OptionError
 from auscult.model import Calibration, Model
-from auscult.sound import audio_info
 
 CALIBRATIONS = ("auto", "crossfit", "holdout", "none")
 FOLDS = 5
 #: With fewer clips than this, ``auto`` fits five times more rather than keep a tenth of them out.
 CROSSFIT_BELOW = 400
-#: So many clips with the same attributes, on average, may be cuts of one recording.
-CUTS = 3
 #: Recordings whose maps tell what normal maps look like; more would change little and cost time.
 PROFILED = 100
 DEFAULT_DETECTOR = "auto"
@@ -216,57 +214,6 @@ def _spread(recordings: Sequence[Recording]) -> list[int]:
     order = sorted(range(len(recordings)), key=lambda i: recordings[i].clip.domain or "")
     places = np.linspace(0, len(order) - 1, min(PROFILED, len(order))).round().astype(int)
     return [order[place] for place in places]
-
-
-def hint_of_cuts(recordings: Sequence[Recording]) -> Iterator[str]:
-    """Says so where clips may be cuts of a few longer recordings, which by-clip folds would tear apart."""
-    clips = [r.clip for r in recordings if r.clip.attributes and r.clip.recording is None]
-    groups = Counter(tuple(sorted(clip.attributes.items())) for clip in clips)
-    if len(clips) >= CUTS * max(1, len(groups)) and len(groups) > 1:
-        names = ",".join(dict.fromkeys(name for clip in clips for name in clip.attributes))
-        yield (
-            f"{len(clips)} clips share {len(groups)} sets of attributes: if they were cut from that many "
-            f"longer recordings, say so (--group-by {names}), or models are judged on what they know and the "
-            "promised rate of false alarms does not hold"
-        )
-
-
-def refuse_anomalies(clips: Sequence[Clip]) -> None:
-    """Raises `FitError` where there are no clips, or anomalies among them."""
-    if not clips:
-        raise FitError("nothing to learn from: there are no recordings")
-    odd = [c.path for c in clips if c.condition == "anomaly"]
-    if odd:
-        raise FitError(
-            f"{len(odd)} of {len(clips)} recordings are labelled as anomalies ({odd[0]}): a model learns "
-            "from normal running alone"
-        )
-
-
-def refuse_what_is_not_for_learning(clips: Sequence[Clip]) -> None:
-    """Raises `FitError` where there are no clips, or anomalies or test clips among them."""
-    refuse_anomalies(clips)
-    kept = [c.path for c in clips if c.split == "test"]
-    if kept:
-        raise FitError(
-            f"{len(kept)} of {len(clips)} recordings are test clips ({kept[0]}): a model that has heard them "
-            "cannot be judged on them; Corpus.for_training() leaves them out"
-        )
-
-
-def usual_rate(clips: Sequence[Clip]) -> int:
-    """The sample rate of most files; files that cannot be read are found, and named, later."""
-    rates: Counter[int] = Counter()
-    for clip in clips:
-        try:
-            rates[audio_info(clip.path).sample_rate] += 1
-        except AudioError:
-            continue
-    if not rates:
-        raise FitError(
-            f"nothing to learn from: none of {len(clips)} recordings can be read ({clips[0].path})"
-        )
-    return rates.most_common(1)[0][0]
 
 
 def versions() -> Mapping[str, str]:

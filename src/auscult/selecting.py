@@ -11,17 +11,12 @@ import numpy as np
 
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import inspect_recordings
+from auscult.corpus.learnable import hint_of_cuts, refuse_what_is_not_for_learning, usual_rate
 from auscult.detectors import DETECTORS, Config, Progress, detector_type
 from auscult.detectors.choice.trial import Outcome, Trial
 from auscult.detectors.options import check_nothing_missing, make_config, missing_options
 from auscult.errors import AudioError, FitError, MissingExtraError, OptionError
-from auscult.fitting import (
-    FITTED_BY_DEFAULT,
-    FOLDS,
-    hint_of_cuts,
-    refuse_what_is_not_for_learning,
-    usual_rate,
-)
+from auscult.fitting import FITTED_BY_DEFAULT, FOLDS
 from auscult.spectrum import FrontEnd
 
 #: Altered clips of each kind.

@@ -20,12 +20,13 @@ from auscult.benchmark.entries import Entry
 from auscult.benchmark.machine import MachineData, stamps
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import LEFT_OUT
+from auscult.corpus.learnable import hint_of_cuts, usual_rate
 from auscult.decision import Threshold, gamma_threshold
 from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_to_json, make_config
 from auscult.errors import AudioError, DivergedError, FitError
 from auscult.files import write_atomically
-from auscult.fitting import fit_recordings, hint_of_cuts, usual_rate
+from auscult.fitting import fit_recordings
 
 #: Part of every key: a change of the code that changes numbers raises it, and old stages are done again.
 SCHEMA = 2

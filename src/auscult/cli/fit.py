@@ -177,8 +177,8 @@ def _others(
         CorpusError, FitError: as `training_clips`.
         OptionError: they hold none of another machine, or the detector would not read them.
     """
+    from auscult.corpus.learnable import usual_rate
     from auscult.detectors.options import make_config
-    from auscult.fitting import usual_rate
 
     heard = {"sample_rate": usual_rate(corpus), **settings}
     if not detector_type(detector).learns_from_others(make_config(detector, preset=preset, settings=heard)):
