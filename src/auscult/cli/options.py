@@ -96,7 +96,7 @@ def training_options(verb: F) -> F:
             "pairs",
             multiple=True,
             metavar="KEY=VALUE",
-            help="Any option of the detector: score=mahalanobis, n_mels=64, …; may be repeated.",
+            help="Any option of the detector, like n_mels=64 (docs/detectors.md has them); may be repeated.",
         ),
         click.option(
             "--device",
