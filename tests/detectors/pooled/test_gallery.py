@@ -54,6 +54,16 @@ def test_a_recording_is_not_its_own_neighbour():
     assert Gallery.of(clips[1:2], FRONT).nearest(clips[0], FRONT) == "1000.wav"
 
 
+def test_a_recording_is_known_under_another_name():
+    clips = [*speeds(), hum(1010, 9, "twin.wav")]
+    gallery = Gallery.of(clips, FRONT)
+    renamed = Recording(Clip("elsewhere/renamed.wav"), clips[1].waveform)
+    assert gallery.knows(renamed, FRONT)
+    assert gallery.nearest(renamed, FRONT) == "twin.wav"
+    assert not gallery.knows(hum(1000, 50, "1000.wav"), FRONT)  # another of the same speed and name
+    assert not Gallery.of([], FRONT).knows(renamed, FRONT)
+
+
 def test_more_recordings_join_and_the_old_gallery_stays():
     old = Gallery.of(speeds()[:2], FRONT)
     new = old.with_more(speeds()[2:], FRONT)

@@ -46,23 +46,27 @@ class Gallery:
 
     def knows(self, recording: Recording, front_end: FrontEnd) -> bool:
         """Whether this recording is among them, under whatever name; front end and errors as of `of`."""
-        away = np.abs(self.vectors - _vector(recording, front_end)).max(axis=1)  # (N,)
-        return bool((away < _SAME_DB).any())
+        return bool(self._same(_vector(recording, front_end)).any())
 
     def nearest(self, recording: Recording, front_end: FrontEnd) -> str | None:
         """Path of the most similar of the others; ``None`` where there is no other.
 
         Args:
-            recording: what is compared; it is never its own neighbour.
+            recording: what is compared; it is never its own neighbour, under whatever name.
             front_end: that of the gallery.
         """
-        others = np.array([path != recording.clip.path for path in self.paths], bool)
+        vector = _vector(recording, front_end)
+        others = ~self._same(vector)
         if not others.any():
             return None
         scale = np.maximum(self.vectors.std(axis=0), _LEAST_DB)  # (2 · n_mels,)
-        away = (self.vectors - _vector(recording, front_end)) / scale  # (N, 2 · n_mels)
+        away = (self.vectors - vector) / scale  # (N, 2 · n_mels)
         distances = np.where(others, np.square(away).sum(axis=1), np.inf)
         return self.paths[int(distances.argmin())]
+
+    def _same(self, vector: np.ndarray) -> np.ndarray:
+        """(N,) which of them are the recording of this vector (2 · n_mels,)."""
+        return np.abs(self.vectors - vector).max(axis=1) < _SAME_DB
 
 
 def _vector(recording: Recording, front_end: FrontEnd) -> np.ndarray:
