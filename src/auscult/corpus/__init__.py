@@ -5,7 +5,7 @@ from auscult.corpus.folders import attribute_groups, machine_folders, open_corpu
 from auscult.corpus.folds import folds_of, folds_of_clips
 from auscult.corpus.hidden import hidden_names
 from auscult.corpus.inspection import Finding, Inspection, inspect_recordings
-from auscult.corpus.recording import Recording
+from auscult.corpus.recording import Recording, of_target
 
 __all__ = [
     "Clip",
@@ -19,5 +19,6 @@ __all__ = [
     "hidden_names",
     "inspect_recordings",
     "machine_folders",
+    "of_target",
     "open_corpus",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -51,3 +51,8 @@ class Recording:
         if front_end not in self._log_mels:
             self._log_mels[front_end] = log_mel(self.waveform().samples, front_end)
         return self._log_mels[front_end]
+
+
+def of_target(recordings: Sequence[Recording]) -> np.ndarray:
+    """(N,) bool: which are of the target domain; a clip of unknown domain counts as source."""
+    return np.array([recording.clip.domain == "target" for recording in recordings], bool)

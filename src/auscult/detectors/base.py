@@ -6,14 +6,17 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, ClassVar
 
 import numpy as np
 
 from auscult.corpus import Recording
-from auscult.errors import OptionError
+from auscult.errors import MissingExtraError, OptionError
 from auscult.spectrum import FrontEnd
 
+#: What an optional part brings that fitting imports.
+_OF_EXTRA = {"train": ("torch", "onnxscript")}
 #: Told what is being done: stage name, steps done, steps in all, and figures worth showing.
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 
@@ -86,9 +89,14 @@ class Detector(ABC):
         """
         raise OptionError(f"{self.name} has no latent space, so no codes for {recording.clip.path}")
 
-    @classmethod  # noqa: B027 - most detectors need nothing
+    @classmethod
     def check_can_fit(cls) -> None:
         """Raises `MissingExtraError` where fitting needs an optional part that is not installed."""
+        try:
+            for module in _OF_EXTRA.get(cls.extra, ()):
+                import_module(module)
+        except ImportError as error:
+            raise MissingExtraError(f"Fitting {cls.name}", cls.extra) from error
 
     @abstractmethod
     def fit(

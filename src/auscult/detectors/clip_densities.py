@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from auscult.corpus import Recording
+from auscult.corpus import Recording, of_target
 from auscult.detectors.network import WindowDetector
 from auscult.detectors.pooled.densities import Gaussian
 
@@ -35,13 +35,13 @@ class ClipDensityDetector(WindowDetector):
     def after_training(self, recordings: Sequence[Recording]) -> None:
         """Learns how the pooled vectors of normal clips are spread."""
         clips = [self._windows(r) for r in recordings]
-        target = [r.clip.domain == "target" for r in recordings]
+        target = of_target(recordings)
         if len(clips) == 1:  # one clip has no spread: its two halves stand for two clips
             half = len(clips[0]) // 2
-            clips, target = [clips[0][:half], clips[0][half:]], target * 2
+            clips, target = [clips[0][:half], clips[0][half:]], np.repeat(target, 2)
         heard = ((windows, self.run(windows)) for windows in clips)  # outputs of all would fill the memory
         for name, vectors in self._vectors(heard).items():
-            self._keep(name, Gaussian.fit(vectors, np.array(target)))
+            self._keep(name, Gaussian.fit(vectors, target))
 
     def take_in(
         self, heard: Iterable[tuple[np.ndarray, Mapping[str, np.ndarray]]], target: np.ndarray

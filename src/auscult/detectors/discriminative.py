@@ -20,13 +20,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from auscult.corpus import Recording
+from auscult.corpus import Recording, of_target
 from auscult.detectors.base import Config, Detector, Evidence, Progress
 from auscult.detectors.dual_views import DualViews, dual_views, edge_frames
 from auscult.detectors.onnx_network import OnnxNetwork
 from auscult.detectors.pooled.neighbours import METRICS, SCORES, Neighbours
 from auscult.detectors.pooled.views import pooled_view, shared_out
-from auscult.errors import FitError, MissingExtraError, OptionError
+from auscult.errors import FitError, OptionError
 from auscult.spectrum import band_centres
 
 #: A map hides so many groups of bands and stretches of time, one after the other.
@@ -122,14 +122,6 @@ class Discriminative(OnnxNetwork, Detector):
     def learns_from_others(cls, config: DiscriminativeConfig) -> bool:  # type: ignore[override]
         """As in `Detector`: unless it may take no clip of them."""
         return config.max_others > 0
-
-    @classmethod
-    def check_can_fit(cls) -> None:
-        try:
-            import onnxscript  # noqa: F401
-            import torch  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError(f"Fitting {cls.name}", "train") from error
 
     def fit(
         self,
@@ -233,7 +225,7 @@ class Discriminative(OnnxNetwork, Detector):
         self.arrays["usual_frames"] = np.mean([v.frames.mean(axis=0) for v in own_views], axis=0)
         self.arrays["usual_spectrum"] = np.mean([v.spectrum for v in own_views], axis=0)
         self.arrays["usual_mel"] = np.mean([pooled_view(x, "mean") for x in levels[: len(own_views)]], axis=0)
-        self._remember(np.stack([self._embed(v) for v in own_views]), _is_target(recordings))
+        self._remember(np.stack([self._embed(v) for v in own_views]), of_target(recordings))
 
     def adapted(self, recordings: Sequence[Recording]) -> Discriminative:
         """A new detector that takes these recordings for normal too; see `Detector.adapted`.
@@ -245,7 +237,7 @@ class Discriminative(OnnxNetwork, Detector):
         other = self._copy()
         assert isinstance(other, Discriminative)
         bank, more = self._bank(), np.stack([self._embed(self._views(r)) for r in recordings])
-        new = _is_target(recordings)
+        new = of_target(recordings)
         other.facts["cut_from"] += [r.clip.recording for r in recordings]
         other._remember(np.concatenate([bank.vectors, more]), np.concatenate([bank.target, new]))
         other.facts.setdefault("adaptations", []).append(
@@ -357,7 +349,3 @@ class Discriminative(OnnxNetwork, Detector):
 
     def minimum_samples(self) -> int:
         return self.config.front_end.n_fft
-
-
-def _is_target(recordings: Sequence[Recording]) -> np.ndarray:
-    return np.array([r.clip.domain == "target" for r in recordings], bool)

@@ -16,7 +16,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from auscult.corpus import Recording
+from auscult.corpus import Recording, of_target
 from auscult.detectors.base import Config, Detector, Evidence, Progress
 from auscult.detectors.embedding_maps import Usual
 from auscult.detectors.encoder import INPUTS, Encoder, digest, read_encoder
@@ -124,7 +124,7 @@ class EmbeddingMemory(Detector):
             detector.arrays = {"encoder": blob} if detector.config.embed_encoder else {}
             detector.arrays["groups"] = _groups(recordings, detector.facts["cut_from"], 0)
             vectors, usual = zip(*(known[id(r)] for r in recordings), strict=True)
-            detector._remember(np.stack(vectors), _is_target(recordings), Usual.mean(usual))
+            detector._remember(np.stack(vectors), of_target(recordings), Usual.mean(usual))
 
     def adapted(self, recordings: Sequence[Recording]) -> EmbeddingMemory:
         """As in `Detector`: the same as a memory fitted on all, these recordings after those before."""
@@ -133,7 +133,7 @@ class EmbeddingMemory(Detector):
         other, bank = self._copy(), self._bank()
         assert isinstance(other, EmbeddingMemory)
         vectors, usual = zip(*map(self._know, recordings), strict=True)
-        target = np.concatenate([bank.target, _is_target(recordings)])
+        target = np.concatenate([bank.target, of_target(recordings)])
         groups = _groups(recordings, other.facts["cut_from"], len(bank.target))
         other.arrays["groups"] = np.concatenate([self.arrays["groups"], groups])
         other._remember(
@@ -260,11 +260,6 @@ class EmbeddingMemory(Detector):
         """What is kept of a normal recording: its vector (D,), and what its bands and frames are like."""
         heard = self._hear(recording)
         return heard.pooled, Usual.of(recording.log_mel(self.config.front_end), heard.frames)
-
-
-def _is_target(recordings: Sequence[Recording]) -> np.ndarray:
-    """(N,) bool; a clip of unknown domain counts as source."""
-    return np.array([r.clip.domain == "target" for r in recordings])
 
 
 def _groups(recordings: Sequence[Recording], names: list[str], before: int) -> np.ndarray:

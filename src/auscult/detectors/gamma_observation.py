@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import numpy as np
 
-from auscult.corpus import Recording
+from auscult.corpus import Recording, of_target
 from auscult.detectors.base import Evidence
 from auscult.detectors.clip_densities import ClipDensityDetector, density_shapes
 from auscult.detectors.gamma_likelihood import divergence, moment_shape, normaliser
@@ -236,7 +236,7 @@ class GammaObservation(ClipDensityDetector):
             raise FitError(f"{self.name}: there are no recordings to adapt to")
         other = self._copy()
         assert isinstance(other, GammaObservation)
-        target = np.array([r.clip.domain == "target" for r in recordings])
+        target = of_target(recordings)
         clips = [self._windows(r) for r in recordings]
         other.take_in(((windows, self.run(windows)) for windows in clips), target)
         known = [int(count) for count in other.density("log_ratio").counts]

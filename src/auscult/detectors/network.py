@@ -16,7 +16,7 @@ import numpy as np
 from auscult.corpus import Recording
 from auscult.detectors.base import Config, Detector, Progress
 from auscult.detectors.onnx_network import OnnxNetwork
-from auscult.errors import FitError, MissingExtraError, OptionError, TooShortAudio
+from auscult.errors import FitError, OptionError, TooShortAudio
 from auscult.spectrum import context_windows
 
 if TYPE_CHECKING:
@@ -91,14 +91,6 @@ class WindowDetector(OnnxNetwork, Detector):
     @classmethod
     def learning_from_all(cls, config: WindowConfig) -> WindowConfig:  # type: ignore[override]
         return replace(config, validation=0.0)
-
-    @classmethod
-    def check_can_fit(cls) -> None:
-        try:
-            import onnxscript  # noqa: F401
-            import torch  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError(f"Fitting {cls.name}", "train") from error
 
     def fit(
         self,

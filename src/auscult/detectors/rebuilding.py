@@ -15,7 +15,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from auscult.corpus import Recording
+from auscult.corpus import Recording, of_target
 from auscult.detectors.base import Evidence
 from auscult.detectors.clip_densities import ClipDensityDetector, density_shapes
 from auscult.detectors.network import WindowConfig
@@ -120,7 +120,7 @@ class NetworkDetector(ClipDensityDetector):
         assert isinstance(other, NetworkDetector)
         clips = [self._windows(r) for r in recordings]
         outputs = [self.run(windows) for windows in clips]
-        target = np.array([r.clip.domain == "target" for r in recordings])
+        target = of_target(recordings)
         other.take_in(zip(clips, outputs, strict=True), target)
         residuals = [o["rebuilt"] - w for w, o in zip(clips, outputs, strict=True)]
         for is_target, domain in enumerate(_DOMAINS):
