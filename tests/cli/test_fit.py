@@ -113,7 +113,7 @@ def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
     del given["progress"]
     assert given == {
         "name": "gamma_vae", "preset": "seed", "device": "cpu", "channel": 1, "calibrate": "holdout",
-        "kl_weight": "0.5", "others": (),
+        "kl_weight": "0.5", "others": (), "keep_likely_cuts_together": True,
     }  # fmt: skip
     given.clear()
     with pytest.raises(ZeroDivisionError):
@@ -320,6 +320,19 @@ def test_labelled_anomalies_are_left_out_and_told(run, machine, tmp_path):
     assert result.exit_code == 0, result.output
     assert "labelled as anomalies left out" in result.stderr
     assert json.loads(result.stdout)["clips"] == len(list((folder / "normal").iterdir()))
+
+
+def test_test_clips_among_the_others_are_left_out_and_told(run, machine, tmp_path):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for clip in [*sorted((machine / "train").iterdir())[:5], *sorted((machine / "test").glob("*normal*"))[:3]]:
+        shutil.copy(clip, folder)
+    result = run("fit", folder, "-o", tmp_path / "m.auscult", *QUICK, "--json")
+    assert result.exit_code == 0, result.output
+    assert f"Warning: {folder}: 3 test clips left out\n" in result.stderr
+    assert json.loads(result.stdout)["clips"] == 5
+    result = run("fit", machine, "-o", tmp_path / "m.auscult", *QUICK)
+    assert "test clip" not in result.stderr  # those of test/ beside train/ nobody expects
 
 
 @pytest.mark.parametrize("options", [("--detector", "discriminative"), ("--set", "members=levels,classes")])

@@ -117,6 +117,7 @@ def command(
             detector,
             preset=preset,
             calibrate=calibrate,
+            keep_likely_cuts_together=group_by != "none",
             others=beside,
             channel=channel,
             progress=progress,
@@ -159,6 +160,8 @@ def training_clips(folders: tuple[str, ...], *, of_one: bool = True) -> Corpus:
         odd = sum(clip.condition == "anomaly" and clip.split != "test" for clip in corpus)
         if odd:
             text.warn(f"{folder}: {text.count(odd, 'recording')} labelled as anomalies left out")
+        if tests := sum(_is_stray_test(clip) for clip in corpus):
+            text.warn(f"{folder}: {text.count(tests, 'test clip')} left out")
     clips = Corpus(clip for corpus in chosen for clip in corpus)
     machines = [machine for machine in clips.machines if machine is not None]
     if of_one and len(machines) > 1:
@@ -166,6 +169,13 @@ def training_clips(folders: tuple[str, ...], *, of_one: bool = True) -> Corpus:
             f"{len(machines)} machines ({', '.join(machines)}), and a model knows one: name the folder of one"
         )
     return clips
+
+
+def _is_stray_test(clip: Clip) -> bool:
+    """Whether it is a test clip that lies elsewhere than where everybody knows that test clips do."""
+    from auscult.corpus.dcase import SPLIT_FOLDERS
+
+    return clip.split == "test" and os.path.basename(os.path.dirname(clip.path)) not in SPLIT_FOLDERS
 
 
 def _others(
