@@ -266,7 +266,7 @@ def test_others_are_learnt_from(run, machine, other_machine, tmp_path, monkeypat
         (["--group-by", ","], "names nothing"),
         (["--device", "abacus"], "abacus"),
         (["--detector", "gamma_vae", "--time", "60s"], "only auto does"),
-        (["--detector", "auto", "--time", "soon"], "number of seconds"),
+        (["--detector", "auto", "--time", "soon"], "'soon' is no length of time, like 60s, 5m, 1h or 90"),
         (["--detector", "auto", "--time", "0s"], "not in the range"),
         (["--detector", "auto", "--time", "9s", "--set", "time=9"], "choose one"),
         (["--set", "channel=1"], "give it as --channel"),
@@ -325,7 +325,8 @@ def test_labelled_anomalies_are_left_out_and_told(run, machine, tmp_path):
 def test_test_clips_among_the_others_are_left_out_and_told(run, machine, tmp_path):
     folder = tmp_path / "mixed"
     folder.mkdir()
-    for clip in [*sorted((machine / "train").iterdir())[:5], *sorted((machine / "test").glob("*normal*"))[:3]]:
+    tests = sorted((machine / "test").glob("*normal*"))[:3]
+    for clip in sorted((machine / "train").iterdir())[:5] + tests:
         shutil.copy(clip, folder)
     result = run("fit", folder, "-o", tmp_path / "m.auscult", *QUICK, "--json")
     assert result.exit_code == 0, result.output

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -90,11 +91,12 @@ def command(
     else:
         for warning in selection.warnings:
             text.warn(warning)
-        click.echo(_as_text(selection))
+        again = [*folders, *(["--group-by", group_by] if group_by else [])]
+        click.echo(_as_text(selection, shlex.join(again)))
     return SOME_LEFT_OUT if named and selection.left_out else 0
 
 
-def _as_text(selection: Selection) -> str:
+def _as_text(selection: Selection, learnt_from: str) -> str:
     best, *_ = selection.candidates
     rows = [
         (
@@ -118,5 +120,7 @@ def _as_text(selection: Selection) -> str:
         lines += textwrap.wrap(f"{name} is left out: {why}", 98, subsequent_indent="  ")
     if selection.left_out:
         lines.append("")
-    lines.append(f"Next:  auscult fit DIR --detector {best.detector} --set score={best.score} -o MODEL")
+    lines.append(
+        f"Next:  auscult fit {learnt_from} --detector {best.detector} --set score={best.score} -o MODEL"
+    )
     return "\n".join(lines)
