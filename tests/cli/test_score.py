@@ -159,7 +159,7 @@ def test_wrong_options_are_2(run, model, normal_clip, options):
 
 def test_wrong_values_are_told_by_the_name_of_their_option(run, model, normal_clip):
     result = run("score", model, normal_clip, "--window", "abc")
-    assert "'--window': 'abc' is not a valid number of seconds" in result.stderr
+    assert "'--window': 'abc' is no length of time, like 60s, 5m, 1h or 90" in result.stderr
     result = run("score", model, normal_clip, "--false-alarms", "500")
     assert result.stderr.startswith("Error: --false-alarms: false-alarm rate '500' must lie between")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
@@ -21,15 +20,18 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Seconds(click.FloatRange):
-    """A length of time as seconds: ``90``, ``90s``, ``1.5m`` or ``1h``; what is none is called so."""
+    """A length of time as seconds: ``90``, ``90s``, ``1.5m`` or ``1h``; what is none is told of these."""
 
-    name = "number of seconds"
+    name = "length of time"
     _units: ClassVar = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, str) and (unit := self._units.get(value[-1:].lower())):
-            with suppress(ValueError):
-                value = unit * float(value[:-1])
+        if isinstance(value, str):
+            unit = self._units.get(value[-1:].lower())
+            try:
+                value = unit * float(value[:-1]) if unit else float(value)
+            except ValueError:
+                self.fail(f"{value!r} is no length of time, like 60s, 5m, 1h or 90", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -53,7 +55,7 @@ group_by_option = click.option(  # `grouped` reads it
     "--group-by",
     metavar="NAMES",
     help="Attributes, like motor,spd: clips that agree in all of them are taken for cuts of one recording, "
-    "and never judged by what heard the others.",
+    "and never judged by what heard the others; none: every clip was recorded by itself.",
 )
 
 
@@ -136,7 +138,8 @@ def settings_from(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
 
 
 def grouped(corpus: Corpus, group_by: str | None) -> Corpus:
-    """The clips, with those that agree in the attributes that ``--group-by`` names as cuts of one recording.
+    """The clips, with those that agree in the attributes that ``--group-by`` names as cuts of one recording;
+    as they are for ``none``.
 
     Raises:
         OptionError: no name in it, or an attribute that no clip has.
@@ -144,7 +147,7 @@ def grouped(corpus: Corpus, group_by: str | None) -> Corpus:
     from auscult.corpus import attribute_groups
 
     names = names_from(group_by)
-    return corpus if names is None else attribute_groups(corpus, names)
+    return corpus if names in (None, ["none"]) else attribute_groups(corpus, names or [])
 
 
 def chosen_threshold(
