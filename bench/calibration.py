@@ -68,7 +68,9 @@ def run_task(task: Task, output: Path) -> list[Count]:
         clips = corpus.for_training()
         clips = attribute_groups(clips, task.group_by) if task.group_by else clips
         settings = Entry(task.detector).settings({"seed": task.seed, "epochs": task.epochs})
-        model = auscult.fit(clips, task.detector, calibrate=task.calibrate, **settings)
+        model = auscult.fit(
+            clips, task.detector, calibrate=task.calibrate, keep_likely_cuts_together=False, **settings
+        )
         model.save(str(path))
     model = auscult.load(path)
     counts = []

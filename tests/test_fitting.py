@@ -292,11 +292,30 @@ def test_a_share_kept_out_for_the_log_is_refused_where_recordings_are_kept_out(f
         auscult.fit(files, "autoencoder", validation=0.2, epochs=1)
 
 
-def test_clips_that_may_be_cuts_of_one_recording_are_told(files):
+def test_clips_that_look_like_cuts_are_kept_together_and_it_is_told(files):
     spoken = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
+    model = fit(spoken)
+    (told,) = [w for w in model.provenance["warnings"] if "--group-by" in w]
+    assert "40 clips share 10 sets of attributes (spd): they are taken for cuts" in told
+    speed = {clip.path: (clip.attributes["spd"], clip.domain) for clip in spoken}
+    assert len(judged) == len(spoken)
+    assert all(speed[path] not in {speed[p] for p in judge.facts["heard"]} for path, judge in judged)
+    judged.clear()
+    apart = fit(spoken, keep_likely_cuts_together=False)
+    assert any(speed[path] in {speed[p] for p in judge.facts["heard"]} for path, judge in judged)
+    assert [w for w in apart.provenance["warnings"] if "--group-by spd" in w]
+
+
+def test_a_few_ways_of_running_are_no_cuts(files):
+    """Parting by four of them would keep a quarter of what is normal out at a time."""
+    spoken = [replace(clip, attributes={"spd": str(i % 4)}) for i, clip in enumerate(files)]
     (hint,) = [w for w in fit(spoken).provenance["warnings"] if "--group-by" in w]
-    assert "40 clips share 10 sets of attributes" in hint
+    assert "40 clips share 4 sets of attributes: if they were cut" in hint
     assert "--group-by spd" in hint
+
+
+def test_clips_that_say_nothing_of_recordings(files):
+    spoken = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
     known = [replace(clip, recording=clip.attributes["spd"]) for clip in spoken]
     alike = [replace(clip, attributes={"spd": "1"}) for clip in files]  # says nothing of recordings
     for clips, how in ((known, "auto"), (files, "auto"), (alike, "auto"), (spoken, "none")):

@@ -7,14 +7,21 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
-from auscult.corpus import Clip, Recording, folds_of
+from auscult.corpus import Clip, Corpus, Finding, Recording, attribute_groups, folds_of
 from auscult.corpus.inspection import LEFT_OUT, Inspection, inspect_recordings
-from auscult.corpus.learnable import hint_of_cuts, refuse_what_is_not_for_learning, usual_rate
+from auscult.corpus.learnable import (
+    LEAST_RECORDINGS,
+    hint_of_cuts,
+    likely_cuts,
+    refuse_what_is_not_for_learning,
+    usual_rate,
+)
 from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.maps import MapProfile
 from auscult.detectors.options import check_nothing_missing, make_config
@@ -39,6 +46,7 @@ def fit(
     *,
     preset: str | None = None,
     calibrate: str = "auto",
+    keep_likely_cuts_together: bool = True,
     others: Iterable[Clip] = (),
     channel: int = 0,
     progress: Progress | None = None,
@@ -54,6 +62,9 @@ def fit(
             domain out of fitting; ``crossfit`` scores each fifth of the recordings by a model of the
             other four, and the final model learns from all; ``auto`` cross-fits below 400 clips;
             ``none`` calibrates nothing and keeps the baseline's split of vectors.
+        keep_likely_cuts_together: when cross-fitting, clips that share their attributes as cuts of a few
+            longer recordings would are taken for such, and none is judged by what heard the others: a
+            promise on false alarms that is kept too well rather than not at all. A warning says so.
         others: recordings of other machines running normally, for detectors that learn how machines
             differ; the rest do not read them.
         channel: the channel of files with several.
@@ -76,6 +87,10 @@ def fit(
             "recordings: give one of them, validation with calibrate=none"
         )
     check_nothing_missing(detector, settings)
+    crossfits = calibrate == "crossfit" or (calibrate == "auto" and len(clips) < CROSSFIT_BELOW)
+    cuts: tuple[Finding, ...] = ()
+    if crossfits and keep_likely_cuts_together:
+        clips, cuts = _as_cuts(clips)
     preset = preset or FITTED_BY_DEFAULT.get(detector)
     config = make_config(detector, preset=preset, settings={"sample_rate": usual_rate(clips), **settings})
     recordings, beside = (
@@ -92,7 +107,7 @@ def fit(
     return fit_recordings(
         detector,
         config,
-        inspection,
+        replace(inspection, findings=(*inspection.findings, *cuts)),
         calibrate=calibrate,
         others=beside,
         channel=channel,
@@ -207,6 +222,19 @@ def _judge(
         if progress:
             progress("calibrate", i + 1, len(judged), {})
     return scores, {name: MapProfile.together(parts) for name, parts in profiles.items()}
+
+
+def _as_cuts(clips: list[Clip]) -> tuple[list[Clip], tuple[Finding, ...]]:
+    """The clips as cuts of longer recordings, if they look so, and what is to be said of it."""
+    names, recordings = likely_cuts(clips)
+    if not names or recordings < LEAST_RECORDINGS or not all(clip.attributes for clip in clips):
+        return clips, ()
+    told = (
+        f"{len(clips)} clips share {recordings} sets of attributes ({', '.join(names)}): they are taken for "
+        "cuts of that many recordings, and none is judged by what heard the others; if each was recorded by "
+        "itself, --group-by none gives a sharper threshold"
+    )
+    return list(attribute_groups(Corpus(clips), names)), (Finding("cuts", told),)
 
 
 def _spread(recordings: Sequence[Recording]) -> list[int]:

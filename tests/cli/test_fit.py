@@ -218,7 +218,7 @@ def test_a_little_time_leaves_members_out(run, machine, tmp_path):
     assert result.exit_code == 0, result.output
     told = json.loads(result.stdout)
     assert [one["name"] for one in told["members"]] == ["levels"]
-    assert any("without neighbours: the 0.01 s" in warning for warning in told["warnings"])
+    assert any("without neighbours: what is left of the 0.01 s" in warning for warning in told["warnings"])
 
 
 @pytest.fixture

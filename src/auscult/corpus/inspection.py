@@ -19,7 +19,7 @@ from auscult.spectrum import FrontEnd, log_mel
 
 Kind = Literal[
     "unreadable", "too_short", "too_few_clips", "silence", "clipping", "duplicates",
-    "mixed_sample_rates", "mixed_channels", "mixed_lengths", "outlier", "known",
+    "mixed_sample_rates", "mixed_channels", "mixed_lengths", "outlier", "known", "cuts",
 ]  # fmt: skip
 
 #: Kinds of finding whose recordings cannot be learnt from.

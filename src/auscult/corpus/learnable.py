@@ -12,16 +12,28 @@ from auscult.sound import audio_info
 
 #: So many clips with the same attributes, on average, may be cuts of one recording.
 CUTS = 3
+#: With fewer recordings than this, parting clips by recording keeps too many of them out at a time.
+LEAST_RECORDINGS = 5
+
+
+def likely_cuts(clips: Sequence[Clip]) -> tuple[list[str], int]:
+    """Attributes that clips share as cuts of a few longer recordings would, and how many those would be; no
+    names where clips do not look so, or where it is known what they were cut from."""
+    unknown = [clip for clip in clips if clip.attributes and clip.recording is None]
+    groups = Counter(tuple(sorted(clip.attributes.items())) for clip in unknown)
+    alike = len(groups) > 1 and len(unknown) >= CUTS * len(groups)
+    names = dict.fromkeys(name for clip in unknown for name in clip.attributes) if alike else ()
+    return list(names), len(groups)
 
 
 def hint_of_cuts(recordings: Sequence[Recording]) -> Iterator[str]:
     """Says so where clips may be cuts of a few longer recordings, which by-clip folds would tear apart."""
     clips = [r.clip for r in recordings if r.clip.attributes and r.clip.recording is None]
-    groups = Counter(tuple(sorted(clip.attributes.items())) for clip in clips)
-    if len(clips) >= CUTS * max(1, len(groups)) and len(groups) > 1:
-        names = ",".join(dict.fromkeys(name for clip in clips for name in clip.attributes))
+    found, groups = likely_cuts(clips)
+    if found:
+        names = ",".join(found)
         yield (
-            f"{len(clips)} clips share {len(groups)} sets of attributes: if they were cut from that many "
+            f"{len(clips)} clips share {groups} sets of attributes: if they were cut from that many "
             f"longer recordings, say so (--group-by {names}), or models are judged on what they know and the "
             "promised rate of false alarms does not hold"
         )
