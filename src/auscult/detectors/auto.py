@@ -104,19 +104,21 @@ class Auto(Detector):
             detector_type(member.detector).check_can_fit()
         trial = Trial(recordings, folds, config.altered, config.seed)
         fitted: list[Tried] = []
-        warnings = []
+        without: dict[str, list[str]] = {}  # members that are not tried, by the reason
         started = time.monotonic()
         for name, member in members.items():
             left = math.inf if config.time is None else config.time - (time.monotonic() - started)
             if fitted and left < fitted[-1].seconds:  # the cheap ones come first
-                warnings.append(f"without {name}: the {config.time:g} s that fitting may take are used up")
+                why = f"what is left of the {config.time:g} s that fitting may take would not suffice"
+                without.setdefault(why, []).append(name)
                 continue
             tell = tagged(progress, name)
             try:
                 its_config = within(left, member, config, trial, others, tell)
                 fitted.append(cross_fitted(name, member, its_config, config.choose, trial, others, tell))
             except FitError as error:
-                warnings.append(f"without {name}: {error}")
+                without.setdefault(str(error), []).append(name)
+        warnings = [f"without {', '.join(names)}: {why}" for why, names in without.items()]
         if not fitted:
             raise FitError(f"auto: no member could be fitted: {'; '.join(warnings) or 'there are none'}")
         normals = np.stack([f.normals for f in fitted], axis=1)  # (n, K)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -64,11 +65,22 @@ def cross_fitted(
     others: Sequence[Recording],
     progress: Progress | None,
 ) -> Tried:
-    """Fits one member on all recordings and on all but each fold, and puts it to the trial."""
+    """Fits one member on all recordings and on all but each fold, and puts it to the trial.
+
+    Raises:
+        FitError: the member cannot be fitted; says how few recordings remain where a fold is kept out.
+    """
     started = time.monotonic()
     kind = detector_type(member.detector)
     config = kind.learning_from_all(config)
-    final, judges = kind.crossfit(config, trial.recordings, trial.folds, others=others, progress=progress)
+    try:
+        final, judges = kind.crossfit(config, trial.recordings, trial.folds, others=others, progress=progress)
+    except FitError as error:
+        sizes, count = Counter(trial.folds), len(trial.recordings)
+        raise FitError(
+            f"{error} (one part of {len(sizes)} is kept out in turn: of {count} recordings "
+            f"{count - max(sizes.values())} remain)"
+        ) from error
     normals = trial.normal_scores(judges)[member.score]
     outcome = None
     if choose:
