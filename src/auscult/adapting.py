@@ -19,6 +19,9 @@ from auscult.errors import FitError
 from auscult.fitting import FOLDS, versions
 from auscult.model import Calibration, Model
 
+#: How the warning begins that whoever measures the model later has to be given again.
+TEST_CLIPS_HEARD = "test clips among the recordings taken in"
+
 
 def adapt(
     model: Model,
@@ -151,7 +154,7 @@ def _warnings(known: Mapping[str, Any], inspection: Inspection) -> Iterator[str]
     clips = [recording.clip for recording in inspection.usable]
     if tests := [clip.path for clip in clips if clip.split == "test"]:
         yield (
-            f"test clips among the recordings taken in ({len(tests)} of {len(clips)}, {tests[0]}): the model "
+            f"{TEST_CLIPS_HEARD} ({len(tests)} of {len(clips)}, {tests[0]}): the model "
             "has heard them and cannot be judged on them"
         )
     others = sorted({clip.machine for clip in clips if clip.machine} - set(known.get("machines", ())))

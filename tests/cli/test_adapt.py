@@ -40,6 +40,14 @@ def test_a_new_model_beside_the_old_one(run, model, copy, targets, tmp_path):
     assert run("score", tmp_path / "fan.adapted.auscult", targets[0]).exit_code == 0
 
 
+def test_evaluate_knows_which_model_has_heard_test_clips(run, copy, machine, targets, tmp_path):
+    run("adapt", copy, *targets[:2])
+    result = run("evaluate", tmp_path / "fan.adapted.auscult", machine, "-q")
+    assert result.exit_code == 0, result.output
+    assert "Warning: test clips among the recordings taken in (2 of 2" in result.stderr
+    assert "test clips" not in run("evaluate", copy, machine, "-q").stderr
+
+
 def test_json(run, copy, targets, tmp_path):
     result = run("adapt", copy, *targets[:2], "-o", tmp_path / "new.auscult", "--json", "-q")
     assert result.exit_code == 0, result.output

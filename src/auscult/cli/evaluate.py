@@ -55,6 +55,7 @@ def command(
     DIR is a DCASE machine folder (its test/ is taken), a folder with normal/ and anomaly/, or a CSV
     manifest. Metrics come with 95 % intervals: in percent, and as fractions in JSON.
     """
+    from auscult.adapting import TEST_CLIPS_HEARD
     from auscult.evaluating import evaluate
 
     loaded = opened_model(model, folder, channel=channel)
@@ -64,6 +65,9 @@ def command(
     corpus = _test_clips(folder, year)
     if limit.warning:
         text.warn(limit.warning)
+    for warning in loaded.provenance.get("warnings", ()):
+        if warning.startswith(TEST_CLIPS_HEARD):
+            text.warn(warning)
     fitted_on = loaded.provenance.get("machines") or []
     strangers = [m for m in corpus.machines if m is not None and fitted_on and m not in fitted_on]
     if strangers:
