@@ -10,7 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auscult.detectors import DETECTORS, detector_type
-from auscult.detectors.options import config_from_json, config_to_json, make_config, parse_settings
+from auscult.detectors.options import (
+    check_nothing_missing,
+    config_from_json,
+    config_to_json,
+    make_config,
+    parse_settings,
+)
 from auscult.errors import OptionError
 from auscult.spectrum import FrontEnd
 
@@ -84,6 +90,12 @@ def test_unknown_detectors_and_presets_are_named():
         make_config("autoencoder", preset="seed")
     with pytest.raises(OptionError, match=r"no preset 'best'; it has: exact, seed"):
         make_config("gamma_vae", preset="best")
+
+
+def test_an_option_that_only_the_user_can_bring_is_explained_where_the_error_says():
+    with pytest.raises(OptionError, match=r"--set encoder=…; docs/encoders\.md says what it is"):
+        check_nothing_missing("embedding_memory", {})
+    check_nothing_missing("embedding_memory", {"encoder": "beats.onnx"})
 
 
 def test_single_settings_win_over_the_preset():

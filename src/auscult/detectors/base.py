@@ -62,6 +62,7 @@ class Detector(ABC):
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     extra: ClassVar[str] = ""  # the optional part of auscult that fitting imports, as "train"; scoring: none
     required_options: ClassVar[tuple[str, ...]] = ()  # without a default: what only the user can bring
+    page: ClassVar[str] = "docs/detectors.md"  # where its options are explained
     maps_point: ClassVar[bool] = False  # whether maps are in standard deviations of normal running already
 
     def __init__(self, config: Config | None = None) -> None:

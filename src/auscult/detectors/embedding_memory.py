@@ -85,6 +85,7 @@ class EmbeddingMemory(Detector):
     config_type = EmbeddingMemoryConfig
     scores = ("variance", "density", "nearest", "domain")
     required_options: ClassVar[tuple[str, ...]] = ("encoder",)
+    page = "docs/encoders.md"
 
     def fit(
         self,

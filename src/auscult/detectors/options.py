@@ -69,8 +69,8 @@ def check_nothing_missing(detector: str, settings: Mapping[str, Any]) -> None:
     """Raises `OptionError` where an option without a default is missing, before any work is done."""
     for option in missing_options(detector, settings):
         raise OptionError(
-            f"{detector} needs the option {option}: give it by --set {option}=…; docs/detectors.md says what "
-            "it is"
+            f"{detector} needs the option {option}: give it by --set {option}=…; "
+            f"{detector_type(detector).page} says what it is"
         )
 
 
