@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     "-o",
     metavar="PICTURE",
     type=click.Path(),
-    help="Draw the spectrogram and the map of the score, as PNG, SVG or PDF; takes auscult[report].",
+    help="Draw the spectrogram and the map of the score, as PNG, SVG, PDF or what else matplotlib "
+    "writes, by the name's ending; takes auscult[report].",
 )
 @threshold_options
 @channel_option

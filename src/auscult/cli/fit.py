@@ -43,7 +43,8 @@ SOME_LEFT_OUT = 4
 @click.option(
     "--preset",
     metavar="NAME",
-    help="A named set of the detector's options; gamma_vae has exact and seed.  [default: gamma_vae: exact]",
+    help="A named set of the detector's options: gamma_vae has exact and seed, gamma_observation gaussian "
+    "and gamma, discriminative published.  [default: gamma_vae: exact]",
 )
 @click.option(
     "--time",
