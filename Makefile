@@ -17,8 +17,8 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 demo: setup
-	$(BIN)/auscult simulate demo/fleet --machines 2 --clips 60 --seconds 5 --seed 0
-	$(BIN)/auscult bench demo/fleet --detectors auto,autoencoder,gamma_vae --seeds 1 --epochs 20 --output demo/results
+	$(BIN)/auscult simulate demo/fleet --machines 2 --clips 40 --seconds 4 --seed 0
+	$(BIN)/auscult bench demo/fleet --detectors auto,autoencoder,gamma_vae@exact --seeds 1 --epochs 20 --output demo/results
 
 lint: setup
 	$(BIN)/ruff check .
