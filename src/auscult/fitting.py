@@ -134,13 +134,16 @@ def fit_recordings(
             findings to be kept among the model's warnings.
         others: recordings of other machines, for detectors that learn from them how machines differ.
     """
+    from threadpoolctl import threadpool_limits
+
     recordings = inspection.usable
     started = time.perf_counter()
     if calibrate == "auto":
         calibrate = "crossfit" if len(recordings) < CROSSFIT_BELOW else "holdout"
-    fitted, calibration, profiles = _fit_and_calibrate(
-        detector, config, recordings, calibrate=calibrate, others=others, progress=progress
-    )
+    with threadpool_limits(1):  # two of small matrices spin where other work runs
+        fitted, calibration, profiles = _fit_and_calibrate(
+            detector, config, recordings, calibrate=calibrate, others=others, progress=progress
+        )
     provenance = {
         "clips": len(recordings),
         "domains": dict(Counter(r.clip.domain or "unknown" for r in recordings)),
