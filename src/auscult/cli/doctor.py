@@ -21,6 +21,7 @@ REQUIRED = (
     "numpy",
     "scipy",
     "scikit-learn",
+    "threadpoolctl",
     "soundfile",
     "soxr",
     "safetensors",
