@@ -6,7 +6,12 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small matrices: a second thread only adds noise
 
-from collections.abc import Callable
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -50,3 +55,61 @@ def machine_sound() -> Callable[..., np.ndarray]:
         return samples.astype(np.float32)
 
     return sound
+
+
+@dataclass
+class DaskCluster:
+    """A scheduler and two workers of one thread, each a process that can be killed for good.
+
+    Attributes:
+        folder: for what they write.
+        address: of the scheduler.
+        workers: the processes.
+    """
+
+    folder: Path
+    address: str = ""
+    workers: list[subprocess.Popen] = field(default_factory=list)
+
+    def start(self) -> None:
+        from distributed import Client
+
+        file = self.folder / "scheduler.json"
+        at = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+        self.scheduler = _dask("scheduler", at)
+        alone = ["--nworkers", "1", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        here = ["--scheduler-file", str(file), "--local-directory", str(self.folder)]
+        self.workers = [_dask("worker", [*here, *alone]) for _ in range(2)]
+        deadline = time.monotonic() + 60
+        while not file.exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        with Client(scheduler_file=str(file), timeout=60) as client:
+            client.wait_for_workers(2, timeout=60)
+            self.address = client.scheduler.address
+
+    def stop(self) -> None:
+        for process in (*self.workers, self.scheduler):
+            process.kill()
+            process.wait()
+
+    def kill_one(self) -> None:
+        """Kills a worker without a warning, as a machine that loses its power would."""
+        self.workers[0].send_signal(signal.SIGKILL)
+
+
+def _dask(what: str, arguments: list[str]) -> subprocess.Popen:
+    code = f"from distributed.cli.dask_{what} import main; main()"
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+
+
+@pytest.fixture
+def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
+    """A Dask cluster of this test's own: ``address``, and ``kill_one()``."""
+    cluster = DaskCluster(tmp_path_factory.mktemp("dask"))
+    cluster.start()
+    try:
+        yield cluster
+    finally:
+        cluster.stop()

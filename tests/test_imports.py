@@ -16,7 +16,7 @@ SOURCE = Path(auscult.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 #: From left to right; a file imports from its own place and from those before it.
 ORDER = [
-    {"errors", "files"},
+    {"errors", "files", "parallel"},
     {"sound"},
     {"spectrum"},
     {"corpus"},
@@ -29,7 +29,17 @@ ORDER = [
     {"cli", "__main__"},
 ]
 PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
-SLOW = {"torch", "onnx", "onnxscript", "onnxruntime", "sklearn", "matplotlib", "scipy.stats", "joblib"}
+SLOW = {
+    "torch",
+    "onnx",
+    "onnxscript",
+    "onnxruntime",
+    "sklearn",
+    "matplotlib",
+    "scipy.stats",
+    "joblib",
+    "distributed",
+}
 
 
 def name_of(file: Path) -> str:

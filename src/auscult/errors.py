@@ -17,6 +17,7 @@
     │   └── DivergedError      a loss that left the finite numbers; names the reading at fault
     ├── ModelFileError         a model file that is corrupt, truncated, foreign, newer or damaged
     ├── EvaluationError        labels or score files from which no metric can be had
+    ├── WorkersError           workers that cannot be had, or that died
     ├── OptionError            an option that does not exist, or a value it does not take
     └── MissingExtraError      an optional part is not installed; says what to install
 """
@@ -98,6 +99,10 @@ class EvaluationError(AuscultError):
     """Labels or score files from which no metric can be computed."""
 
 
+class WorkersError(AuscultError):
+    """The processes or the cluster that work was to be spread over cannot be had, or died."""
+
+
 class OptionError(AuscultError, ValueError):
     """An option that does not exist, or a value that it does not take."""
 
@@ -106,4 +111,7 @@ class MissingExtraError(AuscultError, ImportError):
     """An optional part of auscult is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
-        super().__init__(f"{what} needs an optional part: pip install 'auscult[{extra}]'")
+        super().__init__(what, extra)  # as they came: errors travel between processes by these
+
+    def __str__(self) -> str:
+        return "{} needs an optional part: pip install 'auscult[{}]'".format(*self.args)

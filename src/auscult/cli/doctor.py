@@ -22,6 +22,7 @@ REQUIRED = (
     "scipy",
     "scikit-learn",
     "threadpoolctl",
+    "joblib",
     "soundfile",
     "soxr",
     "safetensors",
@@ -35,6 +36,7 @@ OPTIONAL = (
     ("onnx", "fitting networks", "train"),
     ("onnxscript", "fitting networks", "train"),
     ("matplotlib", "pictures and reports", "report"),
+    ("distributed", "work on a Dask cluster", "cluster"),
 )
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 

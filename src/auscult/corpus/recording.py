@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -34,13 +36,17 @@ class Recording:
         Raises (when first heard):
             AudioError: the file cannot be used.
         """
-        return cls(clip, lambda: resample(read_audio(clip.path, channel=channel), sample_rate))
+        return cls(clip, partial(_read, clip.path, channel, sample_rate))
 
     @classmethod
     def from_waveform(cls, waveform: Waveform, *, sample_rate: int | None = None) -> Recording:
         """A recording of samples in memory, resampled like a file's."""
         clip = Clip(path=waveform.path or "<memory>")
-        return cls(clip, lambda: resample(waveform, sample_rate))
+        return cls(clip, partial(resample, waveform, sample_rate))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Travels to another process without its log-mels, which are worked out there sooner than sent."""
+        return {**self.__dict__, "_log_mels": {}}
 
     def waveform(self) -> Waveform:
         """The sound itself."""
@@ -51,6 +57,10 @@ class Recording:
         if front_end not in self._log_mels:
             self._log_mels[front_end] = log_mel(self.waveform().samples, front_end)
         return self._log_mels[front_end]
+
+
+def _read(path: str, channel: int, sample_rate: int | None) -> Waveform:
+    return resample(read_audio(path, channel=channel), sample_rate)
 
 
 def of_target(recordings: Sequence[Recording]) -> np.ndarray:

@@ -1,0 +1,113 @@
+"""Work spread over processes of this machine or over a cluster, by joblib and nothing else.
+
+Whoever starts the work says how many workers there are, once and around all of it (`workers`); code that has
+many alike things to do hands them to `each` and need not know. Without workers, and within a worker, `each`
+is a plain loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from auscult.errors import MissingExtraError, OptionError, WorkersError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: Seconds in which a scheduler must answer and have a worker.
+_PATIENCE = 20
+
+_count: ContextVar[int] = ContextVar("workers", default=1)
+
+
+@contextmanager
+def workers(jobs: int = 1, cluster: str | None = None) -> Iterator[None]:
+    """Within it `each` spreads its work.
+
+    Args:
+        jobs: processes on this machine, each with one thread for its algebra; -1 takes one a core.
+        cluster: address of a Dask scheduler, as ``tcp://scheduler:8786``, whose workers do it instead; they
+            must have auscult of this version and see the same files under the same names.
+
+    Raises:
+        OptionError: a number of jobs that is none, or both jobs and a cluster.
+        MissingExtraError: a cluster without ``distributed`` installed.
+        WorkersError: no such scheduler, a scheduler without workers, or workers that died.
+    """
+    if jobs == 0 or jobs < -1:
+        raise OptionError(f"jobs={jobs}: give a number from 1, or -1 for as many as there are cores")
+    if cluster is not None and jobs != 1:
+        raise OptionError("jobs and a cluster are both given: the cluster has its own workers")
+    if cluster is None and jobs == 1:
+        yield
+        return
+    import joblib
+
+    with _scheduler(cluster) if cluster else _processes(jobs):
+        token = _count.set(joblib.effective_n_jobs())
+        try:
+            yield
+        except joblib.externals.loky.process_executor.TerminatedWorkerError as error:
+            raise WorkersError(
+                "a worker process died, killed or out of memory; what was finished is kept: run it again "
+                "with fewer jobs"
+            ) from error
+        finally:
+            _count.reset(token)
+
+
+def worker_count() -> int:
+    """How many workers `each` spreads its work over; 1 where there are none."""
+    return _count.get()
+
+
+def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """What ``function`` gives for every item, in their order, as soon as it and all before it are there.
+
+    Args:
+        function: at the top of a module, so that another process finds it, or `functools.partial` of one
+            such; an error that it raises ends the whole, so those that concern one item alone it returns.
+        items: taken one after the other, a few ahead of the workers.
+    """
+    if worker_count() == 1:
+        yield from map(function, items)
+        return
+    from joblib import Parallel, delayed
+
+    yield from Parallel(return_as="generator")(delayed(function)(item) for item in items)
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[None]:
+    from joblib import parallel_config
+
+    # One thread each: as many processes of several threads would wait for each other, spinning.
+    with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
+        yield
+
+
+@contextmanager
+def _scheduler(address: str) -> Iterator[None]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingExtraError("A cluster", "cluster") from error
+    from joblib import parallel_config
+
+    try:
+        client: Any = Client(address, timeout=_PATIENCE)
+    except (OSError, ValueError) as error:  # no one there, or no address
+        reason = str(error).rstrip(".") or type(error).__name__
+        raise WorkersError(f"{address}: no Dask scheduler answers ({reason})") from error
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=_PATIENCE)
+        except TimeoutError as error:
+            raise WorkersError(
+                f"{address}: the scheduler has no workers; start some: dask worker {address}"
+            ) from error
+        with parallel_config("dask", client=client):
+            yield

@@ -1,0 +1,117 @@
+"""Work spread over workers: the same results in the same order, and plain words if it fails."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import cloudpickle
+import pytest
+
+from auscult.errors import MissingExtraError, OptionError, TooShortAudio, WorkersError
+from auscult.parallel import each, worker_count, workers
+
+cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
+
+
+def squared(number: int) -> tuple[int, int]:
+    return number**2, os.getpid()
+
+
+def slowly_squared(started: str, number: int) -> tuple[int, int]:
+    Path(started, f"{number}-{os.getpid()}").touch()
+    time.sleep(0.3)
+    return squared(number)
+
+
+def inner_workers(_: int) -> int:
+    return worker_count()
+
+
+def killed(number: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_without_workers_it_is_a_loop_that_takes_items_one_by_one():
+    taken = []
+    results = each(squared, (taken.append(i) or i for i in range(5)))
+    assert worker_count() == 1
+    assert next(results) == (0, os.getpid())
+    assert taken == [0]
+    assert [value for value, _ in results] == [1, 4, 9, 16]
+
+
+def test_processes_give_the_same_in_the_same_order():
+    with workers(2):
+        assert worker_count() == 2
+        results = list(each(squared, range(20)))
+        assert list(each(inner_workers, range(2))) == [1, 1]  # who works for another has no workers
+    assert [value for value, _ in results] == [n**2 for n in range(20)]
+    assert os.getpid() not in {process for _, process in results}
+    assert worker_count() == 1
+
+
+def test_one_core_each():
+    with workers(-1):
+        assert worker_count() == os.cpu_count()
+
+
+def test_errors_travel_whole():
+    for error in (TooShortAudio("a.wav", "0.1 s"), MissingExtraError("Drawing", "report"), OptionError("no")):
+        there = cloudpickle.loads(cloudpickle.dumps(error))
+        assert type(there) is type(error)
+        assert str(there) == str(error)
+        assert vars(there) == vars(error)
+
+
+def test_a_dead_process_is_told():
+    with pytest.raises(WorkersError, match="died, killed or out of memory"), workers(2):
+        list(each(killed, range(2)))
+
+
+@pytest.mark.parametrize("jobs", [0, -2])
+def test_no_such_number_of_jobs(jobs):
+    with pytest.raises(OptionError, match="jobs"), workers(jobs):
+        pass
+
+
+def test_jobs_and_cluster_exclude_each_other():
+    with pytest.raises(OptionError, match="both"), workers(2, "tcp://127.0.0.1:1"):
+        pass
+
+
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:1", "nonsense://x"])
+def test_no_scheduler_there(address, monkeypatch):
+    monkeypatch.setattr("auscult.parallel._PATIENCE", 1)
+    with pytest.raises(WorkersError, match="no Dask scheduler answers"), workers(cluster=address):
+        pass
+
+
+def test_without_distributed_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(MissingExtraError, match=r"auscult\[cluster\]"), workers(cluster="tcp://there:8786"):
+        pass
+
+
+def test_a_cluster_finishes_though_a_worker_is_killed(dask_cluster, tmp_path):
+    with workers(cluster=dask_cluster.address):
+        assert worker_count() == 2
+        results = each(partial(slowly_squared, str(tmp_path)), range(12))
+        first = next(results)
+        dask_cluster.kill_one()
+        done = [first, *results]
+    assert [value for value, _ in done] == [n**2 for n in range(12)]
+    assert len(list(tmp_path.iterdir())) > 12  # what the dead one had begun was begun again
+
+
+def test_a_cluster_without_workers_is_told(dask_cluster, monkeypatch):
+    for worker in dask_cluster.workers:
+        worker.kill()
+        worker.wait()
+    monkeypatch.setattr("auscult.parallel._PATIENCE", 1)
+    with pytest.raises(WorkersError, match="dask worker"), workers(cluster=dask_cluster.address):
+        pass
