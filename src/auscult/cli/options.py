@@ -117,6 +117,28 @@ def training_options(verb: F) -> F:
     return verb
 
 
+def workers_options(verb: F) -> F:
+    """How many processes do the work, and where: ``jobs`` and ``cluster`` for `auscult.parallel.workers`."""
+    for option in (
+        click.option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Let the workers of a Dask scheduler do the work, like tcp://scheduler:8786; they must see "
+            "the same files under the same names.",
+        ),
+        click.option(
+            "--jobs",
+            type=int,
+            default=1,
+            show_default=True,
+            metavar="N",
+            help="Processes that share the work; -1 is one a core.",
+        ),
+    ):
+        verb = option(verb)
+    return verb
+
+
 def settings_from(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
     """Detector settings from ``--set`` pairs and from the options that have a name of their own.
 
