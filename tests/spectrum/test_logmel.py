@@ -19,6 +19,7 @@ from auscult.spectrum import (
     log_mel_finish,
     log_mel_push,
     log_mel_start,
+    log_mels,
     mel_filters,
 )
 
@@ -182,6 +183,44 @@ class TestInPieces:
         for _ in range(50):
             _, state = log_mel_push(noise(5, 777), state)
             assert len(state.pending) < FrontEnd().n_fft
+
+
+class TestTogether:
+    @settings(max_examples=40, deadline=None)
+    @given(
+        counts=st.lists(st.integers(0, 20000), max_size=6),
+        size=st.sampled_from([(256, 255), (256, 256), (1024, 512), (2048, 300)]),
+    )
+    def test_waveforms_together_give_the_numbers_of_each_alone(
+        self, counts: list[int], size: tuple[int, int]
+    ) -> None:
+        front_end = FrontEnd(n_fft=size[0], hop=size[1], n_mels=20)
+        waveforms = [noise(seed, count) for seed, count in enumerate(counts)]
+        together = log_mels(waveforms, front_end)
+        assert len(together) == len(waveforms)
+        for samples, frames in zip(waveforms, together, strict=True):
+            assert len(frames) == front_end.frames_in(len(samples))
+            np.testing.assert_array_equal(frames, log_mel(samples, front_end))
+
+    def test_the_loudest_neighbour_is_not_heard(self) -> None:
+        loud, silence = np.ones(5000, np.float32), np.zeros(5000, np.float32)
+        for hop in (1, 100, 1023, 1024):
+            _, quiet, _ = log_mels([loud, silence, loud], FrontEnd(hop=hop))
+            assert np.all(quiet == quiet[0, 0])
+
+    @pytest.mark.parametrize("n_fft", [256, 1024, 4096])
+    def test_many_blocks_give_the_numbers_of_few(self, n_fft: int) -> None:
+        front_end = FrontEnd(n_fft=n_fft, hop=n_fft // 2)
+        samples = noise(8, 2_000_000)
+        whole = log_mel(samples, front_end)
+        part = log_mel(samples[: 40 * n_fft], front_end)
+        np.testing.assert_array_equal(whole[:79], part[:79])
+
+    def test_samples_are_left_as_they_were(self) -> None:
+        samples = noise(9, 5000).astype(np.float64)
+        before = samples.copy()
+        log_mels([samples, samples], FrontEnd())
+        np.testing.assert_array_equal(samples, before)
 
 
 class TestFrontEnd:

@@ -8,6 +8,7 @@ from auscult.spectrum.logmel import (
     log_mel_finish,
     log_mel_push,
     log_mel_start,
+    log_mels,
     mel_filters,
 )
 from auscult.spectrum.windows import context_windows, spread_over_frames
@@ -21,6 +22,7 @@ __all__ = [
     "log_mel_finish",
     "log_mel_push",
     "log_mel_start",
+    "log_mels",
     "mel_filters",
     "spread_over_frames",
 ]
