@@ -184,7 +184,7 @@ def _fit_and_calibrate(
     kind = detector_type(detector)
     if calibrate == "none":
         alone = kind(config)
-        kind.fit_fleet([alone], [recordings], others=others, progress=progress)
+        alone.fit(recordings, others=others, progress=progress)
         shown = [] if alone.maps_point else _spread(recordings)
         _, profiles = _judge([(alone, recordings[i]) for i in shown], progress)
         return alone, Calibration(), profiles
@@ -200,7 +200,7 @@ def _fit_and_calibrate(
     else:
         final = kind(config)
         learnt = [r for r, fold in zip(recordings, folds, strict=True) if fold != 0]
-        kind.fit_fleet([final], [learnt], others=others, progress=progress)
+        final.fit(learnt, others=others, progress=progress)
         judges = [final]
     judged = [(judges[f], r) for f, r in zip(folds, recordings, strict=True) if f < len(judges)]
     evidence, profiles = _judge(judged, progress)

@@ -246,7 +246,7 @@ def test_others_are_learnt_from(run, machine, other_machine, tmp_path, monkeypat
 
     def listening(cls, detectors, fleets, *, others=(), progress=None):
         heard.extend(others)
-        fit_fleet(cls, detectors, fleets, others=others, progress=progress)
+        return fit_fleet(cls, detectors, fleets, others=others, progress=progress)
 
     monkeypatch.setattr(Discriminative, "fit_fleet", classmethod(listening))
     small = ("--detector", "discriminative", "--epochs", 1, "--set", "width=4", "--calibrate", "none")

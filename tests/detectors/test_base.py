@@ -7,7 +7,7 @@ import pytest
 
 from auscult.corpus import Clip, Recording
 from auscult.detectors.base import Config, Detector, Evidence
-from auscult.errors import OptionError
+from auscult.errors import FitError, OptionError
 from auscult.sound import Waveform
 
 RATE = 8000
@@ -21,6 +21,8 @@ class Pupil(Detector):
     config_type = Config
 
     def fit(self, recordings, *, others=(), progress=None):
+        if not recordings:
+            raise FitError("nothing to learn from")
         self.arrays = {"level": np.array([np.mean([r.waveform().samples.mean() for r in recordings])])}
         self.facts = {
             "heard": [r.clip.path for r in recordings],
@@ -69,6 +71,18 @@ def test_crossfit_with_folds_of_different_sizes():
     recordings = [recording(i, f"{i}.wav") for i in range(3)]
     _, judges = Pupil.crossfit(Config(), recordings, [0, 0, 1])
     assert [judge.facts["heard"] for judge in judges] == [["2.wav"], ["0.wav", "1.wav"]]
+
+
+def test_a_detector_that_cannot_learn_does_not_stop_the_fleet():
+    pupils = [Pupil() for _ in range(3)]
+    outcomes = Pupil.fit_fleet(pupils, [[recording(1, "a.wav")], [], [recording(2, "b.wav")]])
+    assert outcomes[0] is None
+    assert outcomes[2] is None
+    with pytest.raises(FitError, match="nothing to learn from"):
+        raise outcomes[1]
+    assert [pupil.facts.get("heard") for pupil in pupils] == [["a.wav"], None, ["b.wav"]]
+    with pytest.raises(FitError, match="nothing to learn from"):
+        Pupil.crossfit(Config(), [recording(1, "a.wav")], [0])
 
 
 def test_a_detector_reads_no_other_machines_unless_it_says_so():

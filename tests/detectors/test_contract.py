@@ -210,19 +210,14 @@ def test_odd_sounds_get_finite_scores(detector, machine_sound, spoil):
 def test_poor_recordings_give_a_detector_or_one_error(name, machine_sound, heard):
     """One clip, two clips, silence, and the same clip many times over."""
     one, other, silence = (recording(s) for s in (machine_sound(0), machine_sound(1), np.zeros(RATE)))
-    fleets = [[one], [one, other], [silence] * 3, [one] * 5]
-    outcomes = []
-    try:
-        fleet = [unfitted(name) for _ in fleets]
-        type(fleet[0]).fit_fleet(fleet, fleets)
-        outcomes = fleet
-    except FitError:  # whose was it?
-        for recordings in fleets:
-            try:
-                outcomes.append(unfitted(name).fit(recordings))
-            except FitError:
-                continue
-    for fitted in outcomes:
+    several = [recording(machine_sound(i)) for i in range(5)]
+    fleets = [[one], [one, other], [], [silence] * 3, [one] * 5, several]
+    fleet = [unfitted(name) for _ in fleets]
+    outcomes = type(fleet[0]).fit_fleet(fleet, fleets)
+    assert all(error is None or isinstance(error, FitError) for error in outcomes)
+    assert outcomes[2] is not None, "there is nothing to learn from"
+    assert outcomes[-1] is None, "one that cannot learn does not stop the rest"
+    for fitted in (detector for detector, error in zip(fleet, outcomes, strict=True) if error is None):
         assert all(np.isfinite(value) for value in fitted.score(heard[0]).scores.values())
         json.dumps(fitted.facts, allow_nan=False)
         assert all(np.all(np.isfinite(array)) for array in fitted.arrays.values())

@@ -149,7 +149,7 @@ def test_a_machine_of_a_fleet_is_the_machine_alone(latent):
             detector.prepare(network, frames, [starts[m] for m in machines])
             return network
 
-        network, histories = train_fleet(
+        network, histories, _ = train_fleet(
             build,
             lambda network, x, rows, *rest: detector.loss(network, x, rows.double(), *rest),
             FleetVectors(frames, [starts[m] for m in machines], [np.empty(0, int)] * len(machines), CONTEXT),
@@ -173,7 +173,7 @@ def test_a_machine_of_a_fleet_is_the_machine_alone(latent):
 def test_what_is_exported_is_what_was_trained(latent):
     detector = kind(latent=latent)
     network, x = prepared(detector, machines=2)
-    blobs = export_fleet(detector.build, detector.outputs, network, 2, WIDTH)
+    blobs = export_fleet(detector.build, detector.outputs, network, range(2), WIDTH)
     expected = detector.outputs(network, x.expand(2, -1, -1))
     assert not torch.allclose(*expected["shapes"])
     for machine, blob in enumerate(blobs):

@@ -6,13 +6,14 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from auscult.corpus import Recording
-from auscult.errors import MissingExtraError, OptionError
+from auscult.errors import FitError, MissingExtraError, OptionError
 from auscult.spectrum import FrontEnd
 
 #: What an optional part brings that fitting imports.
@@ -64,6 +65,7 @@ class Detector(ABC):
     required_options: ClassVar[tuple[str, ...]] = ()  # without a default: what only the user can bring
     page: ClassVar[str] = "docs/detectors.md"  # where its options are explained
     maps_point: ClassVar[bool] = False  # whether maps are in standard deviations of normal running already
+    trains_together: ClassVar[bool] = False  # whether `fit_fleet` trains all its machines in the same steps
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.config_type()
@@ -135,11 +137,20 @@ class Detector(ABC):
         *,
         others: Sequence[Recording] = (),
         progress: Progress | None = None,
-    ) -> None:
+    ) -> list[FitError | None]:
         """Fits several detectors of this kind, each on its own recordings; networks do it in one program.
-        No detector learns from the recordings of another."""
-        for detector, recordings in zip(detectors, fleets, strict=True):
-            detector.fit(recordings, others=others, progress=progress)
+        No detector learns from the recordings of another, and one that cannot learn does not stop the rest.
+
+        Returns:
+            For every detector, in order, why it could not be fitted, or ``None`` where it was.
+
+        Raises:
+            AudioError: a recording cannot be used.
+        """
+        return [
+            outcome(partial(detector.fit, recordings, others=others, progress=progress))
+            for detector, recordings in zip(detectors, fleets, strict=True)
+        ]
 
     @classmethod
     def crossfit(
@@ -155,13 +166,20 @@ class Detector(ABC):
 
         Args:
             folds: the fold of each recording, counted from 0; see `auscult.corpus.folds_of`.
+
+        Raises:
+            FitError: one of them could not be fitted.
+            AudioError: a recording cannot be used.
         """
         parts = [
             [r for r, its_fold in zip(recordings, folds, strict=True) if its_fold != fold]
             for fold in range(max(folds) + 1)
         ]
         final, *judges = [cls(config) for _ in range(len(parts) + 1)]
-        cls.fit_fleet([final, *judges], [recordings, *parts], others=others, progress=progress)
+        fleets = [recordings, *parts]
+        for error in cls.fit_fleet([final, *judges], fleets, others=others, progress=progress):
+            if error:
+                raise error
         return final, judges
 
     def adapted(self, recordings: Sequence[Recording]) -> Detector:
@@ -203,3 +221,40 @@ class Detector(ABC):
     def minimum_samples(self) -> int:
         """Samples that a recording must have to be scored."""
         return 1
+
+
+class FleetDetector(Detector):
+    """A kind whose fits share work: it says how a fleet is fitted, and one detector is a fleet of one."""
+
+    def fit(
+        self,
+        recordings: Sequence[Recording],
+        *,
+        others: Sequence[Recording] = (),
+        progress: Progress | None = None,
+    ) -> Self:
+        (error,) = self.fit_fleet([self], [recordings], others=others, progress=progress)
+        if error:
+            raise error
+        return self
+
+    @classmethod
+    @abstractmethod
+    def fit_fleet(
+        cls,
+        detectors: Sequence[Any],
+        fleets: Sequence[Sequence[Recording]],
+        *,
+        others: Sequence[Recording] = (),
+        progress: Progress | None = None,
+    ) -> list[FitError | None]:
+        """As in `Detector`."""
+
+
+def outcome(fit: Callable[[], object]) -> FitError | None:
+    """Why one detector of a fleet could not be fitted, or ``None``."""
+    try:
+        fit()
+    except FitError as error:
+        return error
+    return None

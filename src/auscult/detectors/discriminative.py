@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
 
 from auscult.corpus import Recording, of_target
-from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.detectors.base import Config, Evidence, FleetDetector, Progress, outcome
 from auscult.detectors.dual_views import DualViews, dual_views, edge_frames
 from auscult.detectors.onnx_network import OnnxNetwork
 from auscult.detectors.pooled.neighbours import METRICS, SCORES, Neighbours
@@ -100,7 +101,7 @@ class DiscriminativeConfig(Config):
         return self.points or SIZES[self.size].points
 
 
-class Discriminative(OnnxNetwork, Detector):
+class Discriminative(OnnxNetwork, FleetDetector):
     """An embedding that tells machines and their states apart, scored by its nearest normal neighbours."""
 
     name = "discriminative"
@@ -123,17 +124,6 @@ class Discriminative(OnnxNetwork, Detector):
         """As in `Detector`: unless it may take no clip of them."""
         return config.max_others > 0
 
-    def fit(
-        self,
-        recordings: Sequence[Recording],
-        *,
-        others: Sequence[Recording] = (),
-        progress: Progress | None = None,
-    ) -> Discriminative:
-        """As in `Detector`. Clips of ``others`` become further classes; the neighbours are ``recordings``."""
-        self.fit_fleet([self], [recordings], others=others, progress=progress)
-        return self
-
     @classmethod
     def fit_fleet(  # type: ignore[override]
         cls,
@@ -142,12 +132,10 @@ class Discriminative(OnnxNetwork, Detector):
         *,
         others: Sequence[Recording] = (),
         progress: Progress | None = None,
-    ) -> None:
-        """Fits one after the other; the views of every recording are worked out once for all of them."""
+    ) -> list[FitError | None]:
+        """Fits one after the other; the views of every recording are worked out once for all of them. Clips
+        of ``others`` become further classes; the neighbours are each detector's own."""
         cls.check_can_fit()
-        fewest = min(len(recordings) for recordings in fleets)
-        if fewest < 2:
-            raise FitError(f"{cls.name}: {fewest} recordings; at least 2 are needed")
         first = detectors[0]
         others = first._some_of(others)
         unique = list({id(r): r for part in (*fleets, others) for r in part}.values())
@@ -156,8 +144,10 @@ class Discriminative(OnnxNetwork, Detector):
             views[id(recording)] = first._views(recording)
             if progress:
                 progress("features", len(views), len(unique), {})
-        for detector, recordings in zip(detectors, fleets, strict=True):
-            detector._learn(recordings, others, views, progress)
+        return [
+            outcome(partial(detector._learn, recordings, others, views, progress))
+            for detector, recordings in zip(detectors, fleets, strict=True)
+        ]
 
     def _some_of(self, others: Sequence[Recording]) -> list[Recording]:
         """At most ``max_others`` clips of each other machine, drawn by the seed."""
@@ -182,6 +172,8 @@ class Discriminative(OnnxNetwork, Detector):
         from auscult.detectors.learning.dual_branch import Shape
         from auscult.detectors.learning.dual_training import DualPlan, export_dual, train_dual
 
+        if len(recordings) < 2:
+            raise FitError(f"{self.name}: {len(recordings)} recordings; at least 2 are needed")
         c = self.config
         everyone = [*recordings, *others]
         heard = [views[id(r)] for r in everyone]

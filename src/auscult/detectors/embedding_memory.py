@@ -17,7 +17,7 @@ from typing import ClassVar
 import numpy as np
 
 from auscult.corpus import Recording, of_target
-from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.detectors.base import Config, Evidence, FleetDetector, Progress
 from auscult.detectors.embedding_maps import Usual
 from auscult.detectors.encoder import INPUTS, Encoder, digest, read_encoder
 from auscult.detectors.pooled.neighbours import METRICS, Neighbours
@@ -77,7 +77,7 @@ class _Heard:
     pooled: np.ndarray
 
 
-class EmbeddingMemory(Detector):
+class EmbeddingMemory(FleetDetector):
     """Nearest neighbours among the embeddings of normal clips."""
 
     name = "embedding_memory"
@@ -87,16 +87,6 @@ class EmbeddingMemory(Detector):
     required_options: ClassVar[tuple[str, ...]] = ("encoder",)
     page = "docs/encoders.md"
 
-    def fit(
-        self,
-        recordings: Sequence[Recording],
-        *,
-        others: Sequence[Recording] = (),
-        progress: Progress | None = None,
-    ) -> EmbeddingMemory:
-        self.fit_fleet([self], [recordings], progress=progress)
-        return self
-
     @classmethod
     def fit_fleet(  # type: ignore[override]
         cls,
@@ -105,12 +95,9 @@ class EmbeddingMemory(Detector):
         *,
         others: Sequence[Recording] = (),
         progress: Progress | None = None,
-    ) -> None:
+    ) -> list[FitError | None]:
         """Fits several memories with the same settings; every recording is encoded once for all of them."""
         first = detectors[0]
-        fewest = min(len(recordings) for recordings in fleets)
-        if fewest < 2:
-            raise FitError(f"{cls.name}: {fewest} recordings; at least 2 are needed")
         blob = first._bring()
         unique = list({id(r): r for recordings in fleets for r in recordings}.values())
         known: dict[int, tuple[np.ndarray, Usual]] = {}
@@ -119,13 +106,19 @@ class EmbeddingMemory(Detector):
             first.facts["encoder"]["features"] = len(known[id(recording)][0])
             if progress:
                 progress("embed", len(known), len(unique), {})
+        outcomes: list[FitError | None] = []
         for detector, recordings in zip(detectors, fleets, strict=True):
+            if len(recordings) < 2:
+                outcomes.append(FitError(f"{cls.name}: {len(recordings)} recordings; at least 2 are needed"))
+                continue
             detector.facts = {"encoder": dict(first.facts["encoder"]), "cut_from": [], "warnings": []}
             detector._live = first._live
             detector.arrays = {"encoder": blob} if detector.config.embed_encoder else {}
             detector.arrays["groups"] = _groups(recordings, detector.facts["cut_from"], 0)
             vectors, usual = zip(*(known[id(r)] for r in recordings), strict=True)
             detector._remember(np.stack(vectors), of_target(recordings), Usual.mean(usual))
+            outcomes.append(None)
+        return outcomes
 
     def adapted(self, recordings: Sequence[Recording]) -> EmbeddingMemory:
         """As in `Detector`: the same as a memory fitted on all, these recordings after those before."""

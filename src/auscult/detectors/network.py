@@ -9,12 +9,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from auscult.corpus import Recording
-from auscult.detectors.base import Config, Detector, Progress
+from auscult.detectors.base import Config, FleetDetector, Progress, outcome
 from auscult.detectors.onnx_network import OnnxNetwork
 from auscult.errors import FitError, OptionError, TooShortAudio
 from auscult.spectrum import context_windows
@@ -49,12 +50,13 @@ class WindowConfig(Config):
             raise OptionError(f"validation={self.validation:g} is a share: from 0 to less than 1")
 
 
-class WindowDetector(OnnxNetwork, Detector):
+class WindowDetector(OnnxNetwork, FleetDetector):
     """A network on context windows of log-mel frames."""
 
     config: WindowConfig
     config_type = WindowConfig
     extra = "train"
+    trains_together = True
 
     @abstractmethod
     def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
@@ -92,16 +94,6 @@ class WindowDetector(OnnxNetwork, Detector):
     def learning_from_all(cls, config: WindowConfig) -> WindowConfig:  # type: ignore[override]
         return replace(config, validation=0.0)
 
-    def fit(
-        self,
-        recordings: Sequence[Recording],
-        *,
-        others: Sequence[Recording] = (),
-        progress: Progress | None = None,
-    ) -> WindowDetector:
-        self.fit_fleet([self], [recordings], others=others, progress=progress)
-        return self
-
     @classmethod
     def fit_fleet(  # type: ignore[override]
         cls,
@@ -110,47 +102,60 @@ class WindowDetector(OnnxNetwork, Detector):
         *,
         others: Sequence[Recording] = (),
         progress: Progress | None = None,
-    ) -> None:
+    ) -> list[FitError | None]:
         """Fits several machines in one batched program; they differ in seed and recordings alone."""
         cls.check_can_fit()
         from auscult.detectors.learning.export import export_fleet
         from auscult.detectors.learning.training import FleetVectors, TrainingPlan, train_fleet
 
-        first = detectors[0]
-        config = first.config
         splits = _Splits(detectors, fleets, progress)
+        outcomes = splits.errors
+        able = [i for i, error in enumerate(outcomes) if error is None]
+        if not able:
+            return outcomes
+        first = detectors[able[0]]
+        config = first.config
+        train = [splits.train[i] for i in able]
         plan = TrainingPlan(config.epochs, config.batch_size, config.learning_rate, config.device)
 
         def build(generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
             network = first.build(generators)
-            first.prepare(network, splits.frames, splits.train)
+            first.prepare(network, splits.frames, train)
             return network
 
         def tell(epochs: int, figures: Mapping[str, float]) -> None:
             if progress:
                 progress("train", epochs, config.epochs, figures)
 
-        network, histories = train_fleet(
+        network, histories, errors = train_fleet(
             build,
             first.loss,
-            FleetVectors(splits.frames, splits.train, splits.validation, config.context),
-            [d.config.seed for d in detectors],
+            FleetVectors(splits.frames, train, [splits.validation[i] for i in able], config.context),
+            [detectors[i].config.seed for i in able],
             plan,
-            names=[d.describe() for d in detectors],
+            names=[detectors[i].describe() for i in able],
             progress=tell,
         )
-        parameters = sum(p.numel() for p in network.parameters()) // len(detectors)
+        trained = [place for place, error in enumerate(errors) if error is None]
+        parameters = sum(p.numel() for p in network.parameters()) // len(able)
         width = config.context * config.front_end.n_mels
         kind = f"{first.name} {replace(config, seed=0)}"
-        blobs = export_fleet(first.build, first.outputs, network, len(detectors), width, kind=kind)
-        for detector, recordings, blob, history, starts in zip(
-            detectors, fleets, blobs, histories, splits.train, strict=True
-        ):
+        blobs = export_fleet(first.build, first.outputs, network, trained, width, kind=kind)
+        for place, error in enumerate(errors):
+            outcomes[able[place]] = error
+        for place, blob in zip(trained, blobs, strict=True):
+            detector, history = detectors[able[place]], histories[place]
             detector.arrays = {"network": blob}
             detector.facts = {"parameters": parameters, "history": history, "warnings": []}
-            detector.learn_from_windows(splits.frames, starts, splits.is_target)
-            detector._tell_unsettled(history)
-            detector.after_training(recordings)
+            outcomes[able[place]] = outcome(
+                partial(detector._learn_the_rest, splits, train[place], fleets[able[place]])
+            )
+        return outcomes
+
+    def _learn_the_rest(self, splits: _Splits, starts: np.ndarray, recordings: Sequence[Recording]) -> None:
+        self.learn_from_windows(splits.frames, starts, splits.is_target)
+        self._tell_unsettled(self.facts["history"])
+        self.after_training(recordings)
 
     def describe(self) -> str:
         """What to call this detector in an error about its training."""
@@ -200,7 +205,8 @@ class WindowDetector(OnnxNetwork, Detector):
 
 
 class _Splits:
-    """The frames of all recordings once, and which windows each machine trains on and keeps out."""
+    """The frames of all recordings once, and which windows each machine trains on and keeps out, or the
+    error of one that has too few."""
 
     def __init__(
         self,
@@ -225,14 +231,15 @@ class _Splits:
         self.is_target = np.concatenate(targets) if targets else np.empty(0, bool)
         self.train: list[np.ndarray] = []
         self.validation: list[np.ndarray] = []
+        self.errors: list[FitError | None] = []
         for detector, recordings in zip(detectors, fleets, strict=True):
             runs = [firsts[id(r)] + np.arange(max(0, counts[id(r)])) for r in recordings]
             starts = np.concatenate(runs).astype(np.int64) if runs else np.empty(0, np.int64)
-            if len(starts) < 2:
-                raise FitError(
-                    f"{detector.name}: {len(recordings)} recordings hold {len(starts)} windows of "
-                    f"{config.context} frames; at least 2 are needed"
-                )
+            error = f"{len(recordings)} recordings hold {len(starts)} windows of {config.context} frames"
+            enough = len(starts) >= 2
+            self.errors.append(
+                None if enough else FitError(f"{detector.name}: {error}; at least 2 are needed")
+            )
             order = np.random.default_rng([detector.config.seed, 10]).permutation(len(starts))
             kept_out = min(round(detector.config.validation * len(starts)), len(starts) - 2)
             self.validation.append(starts[np.sort(order[:kept_out])])

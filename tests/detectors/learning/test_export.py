@@ -52,7 +52,7 @@ def expected(outputs, network, x: np.ndarray, machine: int) -> dict[str, np.ndar
 def test_every_machine_of_a_fleet_gets_its_own_weights(name):
     kind = detector_type(name)(make_config(name, settings=SMALL))
     network = fleet(kind, 3)
-    blobs = export_fleet(kind.build, kind.outputs, network, 3, WIDTH)
+    blobs = export_fleet(kind.build, kind.outputs, network, range(3), WIDTH)
     assert [blob.dtype for blob in blobs] == [np.uint8] * 3
     for machine, blob in enumerate(blobs):
         for rows in (1, 2, 11):  # any number of vectors
@@ -78,7 +78,7 @@ def test_every_reading_of_the_gamma_vae_survives_export():
         return {f"{i}_{k}": v for i, kind in enumerate(kinds) for k, v in kind.outputs(heads, x).items()}
 
     network = fleet(kinds[0], 1)
-    (blob,) = export_fleet(kinds[0].build, outputs, network, 1, WIDTH)
+    (blob,) = export_fleet(kinds[0].build, outputs, network, [0], WIDTH)
     ours, theirs = run(blob, X), expected(outputs, network, X, 0)
     assert len(theirs) == 3 * len(READINGS)
     for output, value in theirs.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -22,19 +24,19 @@ def detector(name: str, **settings):
     return detector_type(name)(make_config(name, settings={**SMALL, **settings}))
 
 
-def train(kind, starts, seeds, *, epochs=3, validation=None, told=None, **plan):
-    """Trains a fleet on windows that start at ``starts``; gives its weights and histories.
+def train(kind, starts, seeds, *, epochs=3, validation=None, told=None, frames=FRAMES, **plan):
+    """Trains a fleet on windows that start at ``starts``; gives its weights, histories and errors.
 
     In float64: the gradient of a bias before a normalisation is zero but for rounding, and Adam makes
     whole steps of float32's rounding.
     """
     vectors = FleetVectors(
-        FRAMES.astype(np.float64),
+        frames.astype(np.float64),
         [np.asarray(s) for s in starts],
         validation or [np.empty(0, int)] * len(starts),
         CONTEXT,
     )
-    network, histories = train_fleet(
+    network, histories, errors = train_fleet(
         lambda generators: kind.build(generators).double(),
         lambda network, x, rows, *rest: kind.loss(network, x, rows.double(), *rest),
         vectors,
@@ -43,7 +45,7 @@ def train(kind, starts, seeds, *, epochs=3, validation=None, told=None, **plan):
         names=[f"machine {i}" for i in range(len(starts))],
         progress=lambda epoch, figures: told.append((epoch, figures)) if told is not None else None,
     )
-    return network.state_dict(), histories
+    return network.state_dict(), histories, errors
 
 
 def plain_autoencoder(network: nn.ModuleDict) -> nn.Sequential:
@@ -64,7 +66,7 @@ def plain_autoencoder(network: nn.ModuleDict) -> nn.Sequential:
 
 def test_the_loop_is_that_of_plain_pytorch():
     autoencoder, starts, epochs = detector("autoencoder"), np.arange(0, 90), 4
-    _, (history,) = train(autoencoder, [starts], [5], epochs=epochs)
+    _, (history,), _ = train(autoencoder, [starts], [5], epochs=epochs)
 
     generator = torch.Generator().manual_seed(5)
     plain = plain_autoencoder(autoencoder.build([generator])).double()
@@ -96,9 +98,9 @@ def test_a_machine_of_a_fleet_is_the_machine_alone(name, settings):
     kind = detector(name, **settings)
     starts = [np.arange(0, 71), np.arange(71, 112), np.arange(112, 150)]  # 5, 3 and 3 steps an epoch
     kept_out = [np.arange(150, 160), np.empty(0, int), np.arange(160, 163)]
-    weights, histories = train(kind, starts, [1, 2, 3], epochs=4, validation=kept_out)
+    weights, histories, _ = train(kind, starts, [1, 2, 3], epochs=4, validation=kept_out)
     for machine in range(3):
-        alone, (history,) = train(
+        alone, (history,), _ = train(
             kind, [starts[machine]], [machine + 1], epochs=4, validation=[kept_out[machine]]
         )
         assert len(history) == len(histories[machine]) == 4
@@ -127,19 +129,19 @@ def test_a_last_batch_of_one_vector_is_skipped():
 def test_the_weights_are_those_of_the_last_epoch():
     """One epoch more, from the same start, goes on from where the shorter training ended."""
     kind, starts = detector("autoencoder"), [np.arange(40)]
-    short, (history,) = train(kind, starts, [9], epochs=2)
-    longer, (more,) = train(kind, starts, [9], epochs=3)
+    short, (history,), _ = train(kind, starts, [9], epochs=2)
+    longer, (more,), _ = train(kind, starts, [9], epochs=3)
     assert [e["loss"] for e in more[:2]] == [e["loss"] for e in history]
     assert not torch.equal(short["rebuild.weight"], longer["rebuild.weight"])
-    still, _ = train(kind, starts, [9], epochs=2, learning_rate=0.0)
+    still, *_ = train(kind, starts, [9], epochs=2, learning_rate=0.0)
     first = kind.build([torch.Generator().manual_seed(9)])["rebuild"].weight
     assert torch.equal(still["rebuild.weight"], first.double())
 
 
 def test_a_machine_that_is_done_keeps_its_weights():
     kind = detector("autoencoder")
-    few, _ = train(kind, [np.arange(20)], [3], epochs=2)
-    both, _ = train(kind, [np.arange(20), np.arange(20, 190)], [3, 4], epochs=2)
+    few, *_ = train(kind, [np.arange(20)], [3], epochs=2)
+    both, *_ = train(kind, [np.arange(20), np.arange(20, 190)], [3, 4], epochs=2)
     for key, value in few.items():
         torch.testing.assert_close(both[key][0], value[0], rtol=1e-5, atol=1e-6)
 
@@ -147,7 +149,7 @@ def test_a_machine_that_is_done_keeps_its_weights():
 @pytest.mark.parametrize("name", ["autoencoder", "gamma_vae"])
 def test_the_seed_decides_all(name):
     kind, starts = detector(name), [np.arange(50)]
-    (one, first), (again, second), (other, _) = (train(kind, starts, [s]) for s in (7, 7, 8))
+    (one, first, _), (again, second, _), (other, *_) = (train(kind, starts, [s]) for s in (7, 7, 8))
     assert first == second
     assert all(torch.equal(one[key], again[key]) for key in one)
     assert not torch.equal(one["rebuild.weight"], other["rebuild.weight"])
@@ -172,8 +174,8 @@ def test_machines_of_different_seeds_see_different_orders():
 
 def test_looking_at_the_kept_out_vectors_changes_nothing():
     kind, starts = detector("gamma_vae"), [np.arange(50)]
-    without, _ = train(kind, starts, [7])
-    with_them, (history,) = train(kind, starts, [7], validation=[np.arange(100, 120)])
+    without, *_ = train(kind, starts, [7])
+    with_them, (history,), _ = train(kind, starts, [7], validation=[np.arange(100, 120)])
     assert all(torch.equal(without[key], with_them[key]) for key in without)
     assert all(np.isfinite(epoch["validation"]) for epoch in history)
 
@@ -208,9 +210,23 @@ def test_figures_are_means_over_the_vectors_of_an_epoch():
     assert (epoch["epoch"], epoch["validation"]) == (1, 3.0)
 
 
-def test_divergence_names_the_machine():
-    with pytest.raises(DivergedError, match=r"machine 0: training diverged in epoch 1: .*loss"):
-        train(detector("autoencoder"), [np.arange(40)], [0], epochs=200, learning_rate=1e30)
+def test_a_machine_that_diverges_is_named_and_leaves_the_others_alone():
+    """One of the machines hears levels so high that their squares leave the finite numbers."""
+    kind, starts = detector("gamma_vae"), [np.arange(30), np.arange(150, 190), np.arange(40, 70)]
+    frames = FRAMES.copy()
+    frames[149:] *= 1e20
+    weights, histories, errors = train(kind, starts, [1, 2, 3], frames=frames)
+    assert [bool(error) for error in errors] == [False, True, False]
+    assert isinstance(errors[1], DivergedError)
+    assert re.match(r"machine 1: training diverged in epoch 1: .*loss", str(errors[1]))
+    assert [len(history) for history in histories] == [3, 1, 3]
+    for machine in (0, 2):
+        alone, (history,), _ = train(kind, [starts[machine]], [machine + 1])
+        np.testing.assert_allclose(
+            [e["loss"] for e in histories[machine]], [e["loss"] for e in history], rtol=1e-6
+        )
+        for key, value in alone.items():
+            torch.testing.assert_close(weights[key][machine], value[0], rtol=1e-5, atol=1e-6)
 
 
 def test_device_by_name():

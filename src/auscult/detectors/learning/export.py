@@ -33,14 +33,15 @@ def export_fleet(
     build: Callable[[Sequence[torch.Generator]], nn.ModuleDict],
     outputs: Callable[[nn.ModuleDict, Tensor], dict[str, Tensor]],
     network: nn.ModuleDict,
-    machines: int,
+    machines: Sequence[int],
     width: int,
     *,
     kind: str | None = None,
 ) -> list[np.ndarray]:
-    """The ONNX bytes of every machine of a trained fleet, each (L,) uint8.
+    """The ONNX bytes of some machines of a trained fleet, each (L,) uint8.
 
     Args:
+        machines: their places in the fleet.
         kind: as `export`'s.
     """
     state = network.state_dict()
@@ -48,7 +49,7 @@ def export_fleet(
     single.load_state_dict({name: value[:1] for name, value in state.items()})
     scoring = _Scoring(single, outputs).eval()
     names = list(outputs(single, torch.zeros(1, 2, width)))
-    states = [{k: v[m : m + 1] for k, v in state.items()} for m in range(machines)]
+    states = [{k: v[m : m + 1] for k, v in state.items()} for m in machines]
     return export(scoring, {"x": (torch.zeros(3, width), {0: "vectors"})}, names, states, kind=kind)
 
 

@@ -99,10 +99,11 @@ def train_fleet(
     *,
     names: Sequence[str],
     progress: Callable[[int, Mapping[str, float]], None],
-) -> tuple[nn.ModuleDict, list[list[dict]]]:
+) -> tuple[nn.ModuleDict, list[list[dict]], list[DivergedError | None]]:
     """Trains one network a machine, all in the same steps.
 
-    A machine with fewer vectors has shorter epochs and is done earlier; its weights are kept from then.
+    A machine with fewer vectors has shorter epochs and is done earlier; its weights are kept from then. So is
+    one whose loss leaves the finite numbers, and the rest goes on.
 
     Args:
         build: makes the network of the fleet from one random generator a machine.
@@ -111,10 +112,8 @@ def train_fleet(
         progress: told the epochs done and the mean figures of the fleet.
 
     Returns:
-        The network in evaluation mode on the CPU, and for each machine its history, a dict an epoch.
-
-    Raises:
-        DivergedError: a loss left the finite numbers.
+        The network in evaluation mode on the CPU; for each machine its history, a dict an epoch; and for
+        each machine the error of its divergence, or ``None``.
     """
     device = choose_device(plan.device)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -150,12 +149,12 @@ def train_fleet(
         network.train()
         for i, its_epoch in ending.items():
             books[i].close({"validation": validation[i]} if i in validation else {})
-            if its_epoch + 1 == plan.epochs:
+            if its_epoch + 1 == plan.epochs or books[i].error:
                 done[i] = {k: v[i].clone() for k, v in network.state_dict().items()}
             if i == 0:
                 progress(its_epoch + 1, books[0].latest())
     network.load_state_dict({k: torch.stack([done[i][k] for i in range(len(seeds))]) for k in done[0]})
-    return network.cpu().eval(), [book.epochs for book in books]
+    return network.cpu().eval(), [book.epochs for book in books], [book.error for book in books]
 
 
 @dataclass(frozen=True)
@@ -222,6 +221,7 @@ class _Book:
     def __init__(self, name: str) -> None:
         self.name = name
         self.epochs: list[dict] = []
+        self.error: DivergedError | None = None
         self._steps: dict[str, list[Tensor]] = {}  # on the device, so that no step waits for it
         self._counts: list[int] = []
 
@@ -240,7 +240,8 @@ class _Book:
         judged = [self.epochs[-1][key] for key in ("loss", "validation") if key in self.epochs[-1]]
         if not all(abs(value) <= DIVERGED for value in judged):  # NaN is not below it either
             figures = ", ".join(f"{k} {v:.3g}" for k, v in self.latest().items())
-            raise DivergedError(f"{self.name}: training diverged in epoch {len(self.epochs)}: {figures}")
+            where = f"{self.name}: training diverged in epoch {len(self.epochs)}"
+            self.error = DivergedError(f"{where}: {figures}")
 
     def latest(self) -> dict[str, float]:
         return {k: v for k, v in self.epochs[-1].items() if isinstance(v, float)}
