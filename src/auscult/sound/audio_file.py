@@ -23,7 +23,7 @@ from auscult.sound.mpeg import RecountedFile, count_frames, recounted
 FORMATS = frozenset({"WAV", "WAVEX", "RF64", "AIFF", "FLAC", "OGG", "MP3"})  # as libsndfile names them
 MIN_RATE, MAX_RATE = 4_000, 384_000  # Hz
 MAX_CHANNELS = 16
-_BLOCK = 8_192  # samples a channel decoded at a time
+_BLOCK = 32_768  # samples a channel decoded at a time
 _REFUSED_BY_LIBSNDFILE = {  # error numbers of sf_open for headers that it will not even look behind
     24: "a sample rate that cannot be",
     32: "no channels",
