@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import pairwise
 from typing import Any, ClassVar
 
 import numpy as np
@@ -24,9 +23,10 @@ import numpy as np
 from auscult.corpus import Recording, of_target
 from auscult.detectors.base import Config, Evidence, FleetDetector, Progress, outcome
 from auscult.detectors.dual_views import DualViews, dual_views, edge_frames
+from auscult.detectors.occlusion import Hiding
 from auscult.detectors.onnx_network import OnnxNetwork
 from auscult.detectors.pooled.neighbours import METRICS, SCORES, Neighbours
-from auscult.detectors.pooled.views import pooled_view, shared_out
+from auscult.detectors.pooled.views import pooled_view
 from auscult.errors import FitError, OptionError
 from auscult.spectrum import band_centres
 
@@ -246,47 +246,35 @@ class Discriminative(OnnxNetwork, FleetDetector):
     def _maps(
         self, recording: Recording, views: DualViews, bank: Neighbours, whole: Mapping[str, float]
     ) -> dict[str, np.ndarray]:
-        """By how much a score falls when a part of the clip is hidden (occlusion, Zeiler & Fergus, ECCV
-        2014).
-
-        In the frames a group of bands over a stretch of time is replaced by the usual level of each, in the
-        spectrum a group by the usual spectrum; when the latter's share came about is told by where the
-        clip's log-mel is far from usual. A map's mean over time, summed over bands, is the sum of all falls.
-        """
+        """Where each score of ``whole`` comes from: by how much it falls when a part is hidden."""
         frames = recording.log_mel(self.config.front_end)  # (T, B)
-        groups, joined = min(_BAND_GROUPS, frames.shape[1]), SIZES[self.config.size].joined
-        band_group = np.arange(frames.shape[1]) * groups // frames.shape[1]  # (B,)
-        axes = self._axes(views.frames.shape[1])
-        frame_group, line_group = ((axis * groups).astype(int) for axis in axes)  # (F,), (P,)
-        cuts = np.linspace(0, len(views.frames), min(_STRETCHES, len(views.frames)) + 1).astype(int)
-        spectra = np.where(
-            line_group == np.arange(groups)[:, None], self.arrays["usual_spectrum"], views.spectrum
-        ).astype(np.float32)
+        hiding = Hiding(
+            self._axes(views.frames.shape[1]),
+            self.arrays["usual_frames"],
+            self.arrays["usual_spectrum"],
+            groups=min(_BAND_GROUPS, frames.shape[1]),
+            stretches=_STRETCHES,
+        )
         changes, lines = np.split(self._embed(views), 2)
-        hidden_lines = self.run_network({"frames": views.frames[None], "spectrum": spectra})["lines"]
-        without_group = [bank.scores(np.concatenate([changes, e])) for e in hidden_lines]
+        spectra = hiding.spectra(views)
+        of_lines = self.run_network({"frames": views.frames[None], "spectrum": spectra})["lines"]
+        without_group = [bank.scores(np.concatenate([changes, e])) for e in of_lines]
         without_block = []
-        for g in range(groups):  # one at a time: copies of a long clip for all of them would fill the memory
-            columns = np.flatnonzero(frame_group == g)
-            hidden = np.repeat(views.frames[None], len(cuts) - 1, axis=0)  # (S, F, bins)
-            for frames_of_clip, (start, stop) in zip(hidden, pairwise(cuts), strict=True):
-                frames_of_clip[start:stop, columns] = self.arrays["usual_frames"][columns]
-            hidden_changes = self.run_network({"frames": hidden, "spectrum": views.spectrum[None]})["changes"]
-            without_block += [bank.scores(np.concatenate([e, lines])) for e in hidden_changes]
-        maps = {}
+        for group in hiding.frames(views):
+            of_changes = self.run_network({"frames": group, "spectrum": views.spectrum[None]})["changes"]
+            without_block += [bank.scores(np.concatenate([e, lines])) for e in of_changes]
         place = np.arange(len(frames)) - edge_frames(self.config.front_end)
-        stretch = np.searchsorted(cuts[1:] * joined, place, side="right")
-        stretch = np.minimum(stretch, len(cuts) - 2)  # (T,) which stretch of time a frame is in
-        members = np.bincount(band_group)
-        for name, value in whole.items():
-            falls = np.maximum(value - np.array([s[name] for s in without_block]), 0.0)
-            falls = falls.reshape(groups, -1) / members[:, None]  # (G, S) of each band
-            duration = np.bincount(stretch, minlength=falls.shape[1])
-            blocks = (falls * len(frames) / np.maximum(duration, 1))[band_group][:, stretch].T  # (T, B)
-            share = np.maximum(value - np.array([s[name] for s in without_group]), 0.0) / members
-            steady = shared_out(share[band_group], frames, "mean", self.arrays["usual_mel"])
-            maps[name] = (blocks + steady).astype(np.float32)
-        return maps
+        stretch = hiding.stretch_of(views, place // SIZES[self.config.size].joined)
+        return {
+            name: hiding.map(
+                frames,
+                stretch,
+                value - np.array([s[name] for s in without_block]),
+                value - np.array([s[name] for s in without_group]),
+                self.arrays["usual_mel"],
+            )
+            for name, value in whole.items()
+        }
 
     def _axes(self, bins: int) -> tuple[np.ndarray, np.ndarray]:
         """Where the values of a frame (F,) and the points of the spectrum (P,) lie among the mel bands, from
