@@ -126,6 +126,7 @@ def test_too_little_to_learn_from(name):
         ("validation", 1.0),
         ("validation", -0.1),
         ("covariance", "pretty"),
+        ("precision", "float16"),
         ("hidden", 0),
     ],
 )
@@ -138,6 +139,13 @@ def test_values_that_cannot_train_are_refused_at_once(name, option, value):
 def test_a_device_that_is_not_there():
     kind = detector_type("autoencoder")(make_config("autoencoder", settings={**SMALL, "device": "abacus"}))
     with pytest.raises(OptionError, match="abacus"):
+        kind.fit([recording(1.0)])
+
+
+def test_a_precision_that_the_device_does_not_have():
+    settings = {**SMALL, "device": "cpu", "precision": "tf32"}
+    kind = detector_type("autoencoder")(make_config("autoencoder", settings=settings))
+    with pytest.raises(OptionError, match="precision=tf32 is for CUDA"):
         kind.fit([recording(1.0)])
 
 

@@ -17,7 +17,7 @@ from auscult.errors import OptionError
 if TYPE_CHECKING:
     import torch
 
-    from auscult.detectors.learning.training import Loss
+    from auscult.detectors.learning.step import Loss
 
 
 @dataclass
@@ -62,9 +62,9 @@ class Autoencoder(NetworkDetector):
         generators: Sequence[torch.Generator],
         epochs: torch.Tensor,
     ) -> Loss:
-        error = (network["rebuild"](network["layers"](x, rows)) - x).square().mean(2)  # (M, B)
-        mean = (error * rows[..., 0]).sum(1) / rows.sum((1, 2)).clamp(min=1)  # (M,)
-        return mean, {}
+        from auscult.detectors.learning.layers import mean_squared_error
+
+        return mean_squared_error(network["rebuild"](network["layers"](x, rows)), x, rows), {}
 
     def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"rebuilt": network["rebuild"](network["layers"](x))}

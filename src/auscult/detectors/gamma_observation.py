@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import torch
 
     from auscult.detectors.learning.observation import BandGamma
-    from auscult.detectors.learning.training import Loss
+    from auscult.detectors.learning.step import Loss
 
 LATENTS = ("gamma", "gaussian")
 _PRIOR = (2.0, 1.0)  # shape and scale of gamma codes
@@ -134,7 +134,6 @@ class GammaObservation(ClipDensityDetector):
         self,
         first: torch.Tensor,
         second: torch.Tensor,
-        rows: torch.Tensor,
         generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
         """A draw from the posterior through which gradients flow, (M, B, latents)."""
@@ -143,9 +142,11 @@ class GammaObservation(ClipDensityDetector):
         from auscult.detectors.learning.latents import drawn
 
         if self.config.latent == "gamma":
-            draws = drawn(first, rows, generators, lambda k, g: torch._standard_gamma(k, generator=g))
+            draws = drawn(first, generators, lambda k, g: torch._standard_gamma(k, generator=g))
             return (second * draws).clamp_min(_SMALLEST)
-        draws = drawn(first, rows, generators, lambda m, g: torch.randn(m.shape, dtype=m.dtype, generator=g))
+        draws = drawn(
+            first, generators, lambda m, g: torch.randn(m.shape, dtype=m.dtype, generator=g, device=m.device)
+        )
         return first + (second / 2).exp() * draws
 
     def divergence_from_prior(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
@@ -165,18 +166,19 @@ class GammaObservation(ClipDensityDetector):
         epochs: torch.Tensor,
     ) -> Loss:
         from auscult.detectors.learning.latents import active_units
+        from auscult.detectors.learning.observation import mean_divergence
 
         observation = _observation(network)
-        count = rows.sum(1, keepdim=True).clamp(min=1)  # (M, 1, 1)
+        count = rows.sum(1).clamp(min=1)  # (M, 1)
         x = observation.normalised(x)
         code = self.posterior(network, x, rows)
-        z = self.sample(*code, rows, generators)  # (M, B, latents)
+        z = self.sample(*code, generators)  # (M, B, latents)
         log_ratio = observation.log_ratio(x, network["level"](network["decoder"](z, rows)))
-        each = (rows.transpose(1, 2) @ divergence(log_ratio)) / count  # (M, 1, width)
+        each = mean_divergence(log_ratio, rows)  # (M, 1, width)
         band = each.unflatten(2, (self.config.context, -1)).mean(2)  # (M, 1, bands)
         shapes = observation.shapes()  # (M, 1, bands)
         surprise = (shapes * band + normaliser(shapes)).mean((1, 2))  # (M,)
-        kl = (self.divergence_from_prior(*code) * rows).sum(1) / count[:, 0]  # (M, latents)
+        kl = (self.divergence_from_prior(*code) * rows).sum(1) / count  # (M, latents)
         total = surprise + self.config.kl_weight / x.shape[2] * kl.sum(1)
         mean, variance = self.moments(*(parameter.detach() for parameter in code))
         figures = {

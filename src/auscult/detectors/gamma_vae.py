@@ -23,7 +23,7 @@ from auscult.spectrum import spread_over_frames
 if TYPE_CHECKING:
     import torch
 
-    from auscult.detectors.learning.training import Loss
+    from auscult.detectors.learning.step import Loss
 
 _CHOICES = {
     "latent": ("shape_scale", "shape_rate", "mean_variance"),
@@ -132,7 +132,6 @@ class GammaVAE(NetworkDetector):
         self,
         shape: torch.Tensor,
         scale: torch.Tensor,
-        rows: torch.Tensor,
         generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
         """A draw from the posterior through which gradients flow, (M, B, latents)."""
@@ -143,10 +142,10 @@ class GammaVAE(NetworkDetector):
         if self.config.sampler == "mean":
             return self.moments(shape, scale)[0].clamp_min(_SMALLEST)
         if self.config.sampler == "weibull":
-            uniform = drawn(shape, rows, generators, lambda k, g: torch.rand(k.shape, generator=g))
+            uniform = drawn(shape, generators, lambda k, g: torch.rand(k.shape, generator=g, device=k.device))
             unscaled = (-torch.log1p(-uniform)).clamp_min(1e-30).pow(1 / shape)
         else:
-            unscaled = drawn(shape, rows, generators, lambda k, g: torch._standard_gamma(k, generator=g))
+            unscaled = drawn(shape, generators, lambda k, g: torch._standard_gamma(k, generator=g))
         return (scale * unscaled).clamp_min(_SMALLEST)
 
     def loss(
@@ -159,15 +158,16 @@ class GammaVAE(NetworkDetector):
     ) -> Loss:
         from auscult.detectors import gamma_kl
         from auscult.detectors.learning.latents import active_units
+        from auscult.detectors.learning.layers import mean_squared_error
 
         c = self.config
         divergence = gamma_kl.weibull if c.sampler == "weibull" else gamma_kl.KL[c.kl]
         shape, scale = self.posterior(network, x, rows)
-        z = self.sample(shape, scale, rows, generators)  # (M, B, latents)
+        z = self.sample(shape, scale, generators)  # (M, B, latents)
         rebuilt = network["rebuild"](network["decoder"](z, rows))  # (M, B, width)
         count = rows.sum(1).clamp(min=1)  # (M, 1)
         kl = (divergence(shape, scale, c.prior_shape, c.prior_scale) * rows).sum(1) / count  # (M, latents)
-        error = ((rebuilt - x).square().mean(2) * rows[..., 0]).sum(1) / count[:, 0]  # (M,)
+        error = mean_squared_error(rebuilt, x, rows)  # (M,)
         weight = c.kl_weight * ((epochs + 1) / max(1, c.kl_warmup)).clamp(max=1.0)  # (M,)
         total = error + weight * kl.sum(1)
         active = active_units(*self.moments(shape.detach(), scale.detach()), rows)

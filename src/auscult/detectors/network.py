@@ -23,10 +23,12 @@ from auscult.spectrum import context_windows
 if TYPE_CHECKING:
     import torch
 
-    from auscult.detectors.learning.training import Loss
+    from auscult.detectors.learning.step import Loss
 
 #: A fall of the training error over the last tenth of the epochs that says that learning was cut off.
 UNSETTLED = 0.2
+#: How exactly matrices are multiplied in training; scoring does it in float32 always.
+PRECISIONS = ("float32", "tf32", "bf16")
 
 
 @dataclass
@@ -39,6 +41,7 @@ class WindowConfig(Config):
     context: int = 5  # frames in one vector
     validation: float = 0.1  # share of the vectors kept out, for logging alone; 0 where fit calibrates
     device: str = "auto"  # auto, cpu, cuda, mps
+    precision: str = "float32"  # of the products in training: float32, tf32 (on CUDA alone), bf16
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -46,6 +49,8 @@ class WindowConfig(Config):
             raise OptionError("epochs, context and learning_rate must be positive")
         if self.batch_size < 2:
             raise OptionError(f"batch_size={self.batch_size}: batch normalisation needs 2 vectors or more")
+        if self.precision not in PRECISIONS:
+            raise OptionError(f"precision={self.precision!r}: choose one of {', '.join(PRECISIONS)}")
         if not 0 <= self.validation < 1:
             raise OptionError(f"validation={self.validation:g} is a share: from 0 to less than 1")
 
@@ -116,7 +121,9 @@ class WindowDetector(OnnxNetwork, FleetDetector):
         first = detectors[able[0]]
         config = first.config
         train = [splits.train[i] for i in able]
-        plan = TrainingPlan(config.epochs, config.batch_size, config.learning_rate, config.device)
+        plan = TrainingPlan(
+            config.epochs, config.batch_size, config.learning_rate, config.device, config.precision
+        )
 
         def build(generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
             network = first.build(generators)

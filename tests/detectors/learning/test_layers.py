@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from auscult.detectors.learning.layers import BatchNorm, Linear, Stack
+from auscult.detectors.learning.layers import BatchNorm, Linear, Stack, mean_squared_error
 
 
 def seeded(*seeds: int) -> list[torch.Generator]:
@@ -44,78 +44,105 @@ def test_linear_maps_every_machine_by_its_own_weights():
         torch.testing.assert_close(layer(x)[machine], expected)
 
 
-@pytest.mark.parametrize("counts", [[12, 12], [12, 5], [2, 9]], ids=str)
-def test_batch_norm_is_that_of_torch_on_the_rows_that_count(counts):
-    torch.manual_seed(0)
-    ours = BatchNorm(2, 4).double()
+def plain(linear: Linear, norm: BatchNorm, machine: int) -> nn.Sequential:
+    """PyTorch's own layers with the weights of one machine."""
+    theirs = nn.Linear(linear.weight.shape[1], linear.weight.shape[2])
+    batch_norm = nn.BatchNorm1d(linear.weight.shape[2], momentum=0.01, eps=1e-3)
     with torch.no_grad():
-        ours.scale.uniform_(0.5, 2)
-        ours.shift.uniform_(-1, 1)
-    theirs = [nn.BatchNorm1d(4, momentum=0.01, eps=1e-3).double() for _ in counts]
-    for machine, reference in enumerate(theirs):
-        reference.load_state_dict(
-            {
-                **reference.state_dict(),
-                "weight": ours.scale[machine, 0].detach(),
-                "bias": ours.shift[machine, 0].detach(),
-            }
-        )
+        theirs.weight.copy_(linear.weight[machine].T)
+        theirs.bias.copy_(linear.bias[machine, 0])
+        batch_norm.weight.copy_(norm.scale[machine, 0])
+        batch_norm.bias.copy_(norm.shift[machine, 0])
+    return nn.Sequential(theirs, batch_norm, nn.ReLU()).to(linear.weight.dtype)
+
+
+@pytest.mark.parametrize("counts", [[12, 12], [12, 5], [2, 9]], ids=str)
+def test_a_layer_is_that_of_torch_on_the_rows_that_count(counts):
+    torch.manual_seed(0)
+    stack = Stack(seeded(3, 4), [6, 4]).double()
+    (linear,), (norm,) = stack.linears, stack.norms
+    with torch.no_grad():
+        norm.scale.uniform_(0.5, 2)
+        norm.shift.uniform_(-1, 1)
+    theirs = [plain(linear, norm, machine) for machine in range(2)]
     rows = rows_that_count(counts, 12)
     for _ in range(3):  # running statistics build up
-        x = (3 + 2 * torch.randn(2, 12, 4, dtype=torch.float64)).requires_grad_()
+        x = (3 + 2 * torch.randn(2, 12, 6, dtype=torch.float64)).requires_grad_()
         upstream = torch.randn(2, 12, 4, dtype=torch.float64) * rows
-        y = ours(x, rows)
-        g_x, g_scale, g_shift = torch.autograd.grad((y * upstream).sum(), [x, ours.scale, ours.shift])
+        y = stack(x, rows)
+        learnt = [x, linear.weight, norm.scale, norm.shift]
+        g_x, *gradients = torch.autograd.grad((y * upstream).sum(), learnt)
         for machine, (count, reference) in enumerate(zip(counts, theirs, strict=True)):
             own = x[machine, :count].detach().requires_grad_()
             expected = reference(own)
             torch.testing.assert_close(y[machine, :count], expected)
-            grads = torch.autograd.grad(
-                (expected * upstream[machine, :count]).sum(), [own, reference.weight, reference.bias]
+            first, second = reference[:2]
+            wanted = [own, first.weight, second.weight, second.bias, first.bias]
+            its_x, weight, scale, shift, bias = torch.autograd.grad(
+                (expected * upstream[machine, :count]).sum(), wanted
             )
-            torch.testing.assert_close(g_x[machine, :count], grads[0])
-            torch.testing.assert_close(g_scale[machine, 0], grads[1])
-            torch.testing.assert_close(g_shift[machine, 0], grads[2])
+            torch.testing.assert_close(g_x[machine, :count], its_x)
             assert torch.all(g_x[machine, count:] == 0), "a row that does not count changes nothing"
-            torch.testing.assert_close(ours.running_mean[machine, 0], reference.running_mean)
-            torch.testing.assert_close(ours.running_var[machine, 0], reference.running_var)
-    ours.eval()
-    x = torch.randn(2, 5, 4, dtype=torch.float64)
-    for machine, reference in enumerate(theirs):
-        torch.testing.assert_close(ours(x)[machine], reference.eval()(x[machine]))
+            for ours, its in zip(gradients, (weight.T, scale, shift), strict=True):
+                torch.testing.assert_close(ours[machine].squeeze(0), its)
+            assert float(bias.abs().max()) < 1e-12, "the normalisation takes the bias away"
+            torch.testing.assert_close(norm.running_mean[machine, 0], second.running_mean)
+            torch.testing.assert_close(norm.running_var[machine, 0], second.running_var)
+    stack.eval()
+    x = torch.randn(2, 5, 6, dtype=torch.float64)
+    for machine in range(2):
+        torch.testing.assert_close(stack(x)[machine], theirs[machine].eval()(x[machine]))
 
 
-def test_batch_norm_has_the_baselines_momentum_and_eps():
-    layer = BatchNorm(1, 1)
-    layer(torch.tensor([[[10.0], [30.0]]]))
-    assert float(layer.running_mean) == pytest.approx(0.01 * 20)
-    assert float(layer.running_var) == pytest.approx(0.99 + 0.01 * 200)
-    still = BatchNorm(1, 1)
-    constant = still(torch.tensor([[[0.0], [0.002]]]))  # variance 1e-6, far below eps
+def test_the_normalisation_has_the_baselines_momentum_and_eps():
+    stack = Stack(seeded(0), [1, 1])
+    (linear,), (norm,) = stack.linears, stack.norms
+    with torch.no_grad():
+        linear.weight.fill_(1.0)
+        linear.bias.fill_(0.0)
+    stack(torch.tensor([[[10.0], [30.0]]]))
+    assert float(norm.running_mean) == pytest.approx(0.01 * 20)
+    assert float(norm.running_var) == pytest.approx(0.99 + 0.01 * 200)
+    constant = stack(torch.tensor([[[0.0], [0.002]]]))  # variance 1e-6, far below eps
     assert float(constant.detach()[0, 1, 0]) == pytest.approx(0.001 / math.sqrt(1e-3 + 1e-6), rel=1e-4)
 
 
-def test_batch_norm_gradient_by_finite_differences():
+def test_gradients_of_a_stack_by_finite_differences():
     torch.manual_seed(1)
-    layer = BatchNorm(2, 3).double()
+    stack = Stack(seeded(5, 6), [3, 4, 2]).double()
     rows = rows_that_count([5, 3], 5)
     x = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
+    names = [name for name, _ in stack.named_parameters() if "bias" not in name]
 
-    def forward(x, scale, shift):
-        given = {"scale": scale, "shift": shift}
-        return torch.func.functional_call(layer, given, (x, rows)) * rows
+    def forward(x, *weights):
+        given = dict(zip(names, weights, strict=True))
+        return torch.func.functional_call(stack, given, (x, rows)) * rows
 
-    scale = torch.rand(2, 1, 3, dtype=torch.float64, requires_grad=True)
-    shift = torch.rand(2, 1, 3, dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(forward, (x, scale, shift))
+    weights = [stack.get_parameter(name) for name in names]
+    assert torch.autograd.gradcheck(forward, (x, *weights))
+
+
+def test_gradients_of_an_affine_map_and_of_the_mean_squared_error():
+    torch.manual_seed(2)
+    layer, rows = Linear(seeded(5, 6), 3, 4).double(), rows_that_count([5, 3], 5)
+    x = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
+    target = torch.randn(2, 5, 4, dtype=torch.float64)
+
+    def forward(x, weight, bias):
+        y = torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,))
+        return mean_squared_error(y, target, rows)
+
+    assert torch.autograd.gradcheck(forward, (x, layer.weight, layer.bias))
+    errors = (layer(x) - target).square()
+    expected = [errors[0].mean(), errors[1, :3].mean()]
+    torch.testing.assert_close(mean_squared_error(layer(x), target, rows), torch.stack(expected))
 
 
 def test_a_machine_without_a_row_stays_finite():
-    layer = BatchNorm(2, 3)
-    rows = torch.tensor([1.0, 0.0])[:, None, None].expand(2, 4, 1)
-    y = layer(torch.randn(2, 4, 3), rows)
+    stack = Stack(seeded(0, 1), [3, 3])
+    y = stack(torch.randn(2, 4, 3), torch.tensor([1.0, 0.0])[:, None, None].expand(2, 4, 1))
     assert torch.all(torch.isfinite(y))
-    assert torch.all(torch.isfinite(layer.running_var))
+    assert torch.all(torch.isfinite(stack.norms[0].running_var))
 
 
 def test_stack_is_linear_norm_relu_as_often_as_asked():
@@ -123,11 +150,5 @@ def test_stack_is_linear_norm_relu_as_often_as_asked():
     x, rows = torch.randn(2, 8, 6), torch.ones(2, 8, 1)
     y = stack(x, rows)
     for machine in range(2):
-        layers = []
-        for linear in stack.linears:
-            plain = nn.Linear(linear.weight.shape[1], linear.weight.shape[2])
-            with torch.no_grad():
-                plain.weight.copy_(linear.weight[machine].T)
-                plain.bias.copy_(linear.bias[machine, 0])
-            layers += [plain, nn.BatchNorm1d(linear.weight.shape[2], eps=1e-3), nn.ReLU()]
+        layers = [plain(*pair, machine) for pair in zip(stack.linears, stack.norms, strict=True)]
         torch.testing.assert_close(y[machine], nn.Sequential(*layers)(x[machine]), atol=1e-5, rtol=1e-4)

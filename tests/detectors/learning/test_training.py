@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from auscult.detectors import detector_type
-from auscult.detectors.learning.training import FleetVectors, TrainingPlan, _Book, choose_device, train_fleet
+from auscult.detectors.learning.training import FleetVectors, TrainingPlan, choose_device, train_fleet
 from auscult.detectors.options import make_config
 from auscult.errors import DivergedError, OptionError
 
@@ -187,27 +186,27 @@ def test_progress_is_told_every_epoch():
     assert {"loss", "reconstruction", "kl", "active_units"} <= set(told[-1][1])
 
 
-class _NoFloat64(TorchFunctionMode):
-    """Fails where PyTorch is asked for a float64 tensor."""
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        made = function(*args, **(kwargs or {}))
-        assert not (isinstance(made, torch.Tensor) and made.dtype == torch.float64), function
-        return made
-
-
 def test_figures_are_means_over_the_vectors_of_an_epoch():
-    """A step of few vectors weighs little. While steps go on no float64 is made, for MPS has none."""
-    book = _Book("machine")
-    with _NoFloat64():
-        for value, count in ((1.0, 16), (4.0, 2)):
-            book.add({"loss": torch.tensor(value), "each": torch.tensor([value, -value])}, count)
-    book.close({"validation": 3.0})
-    mean = (16 * 1.0 + 2 * 4.0) / 18
-    (epoch,) = book.epochs
-    assert epoch["loss"] == pytest.approx(mean, rel=1e-12)
-    assert epoch["each"] == pytest.approx([mean, -mean], rel=1e-12)
-    assert (epoch["epoch"], epoch["validation"]) == (1, 3.0)
+    """A step of few vectors weighs little."""
+    seen: list[tuple[float, int]] = []
+    kind = detector("gamma_vae")
+
+    def loss(network, x, rows, *rest):
+        losses, figures = kind.loss(network, x, rows, *rest)
+        seen.append((losses.detach(), figures["kl_per_dimension"].detach(), int(rows.sum())))
+        return losses, figures
+
+    vectors = FleetVectors(FRAMES, [np.arange(2 * BATCH + 3)], [np.empty(0, int)], CONTEXT)
+    plan = TrainingPlan(2, BATCH, device="cpu")
+    _, (history,), _ = train_fleet(
+        kind.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None
+    )
+    assert [epoch["epoch"] for epoch in history] == [1, 2]
+    for epoch, steps in zip(history, (seen[:3], seen[3:]), strict=True):
+        assert [count for *_, count in steps] == [BATCH, BATCH, 3]
+        losses, each = (sum(step[i] * step[2] for step in steps) / (2 * BATCH + 3) for i in (0, 1))
+        assert epoch["loss"] == pytest.approx(float(losses[0]), rel=1e-5)
+        assert epoch["kl_per_dimension"] == pytest.approx(each[0].tolist(), rel=1e-5)
 
 
 def test_a_machine_that_diverges_is_named_and_leaves_the_others_alone():

@@ -6,28 +6,23 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 _ACTIVE = 0.01  # a latent is active where its mean varies by this share of its own variance or more
 
 
 def drawn(
     like: Tensor,
-    rows: Tensor,
     generators: Sequence[torch.Generator],
     draw: Callable[[Tensor, torch.Generator], Tensor],
 ) -> Tensor:
-    """Random numbers (M, B, latents), drawn on the CPU for the rows that count alone: the longer batches of
-    others must not change what a machine draws next. The rest is 0.5.
+    """Random numbers (M, B, latents), drawn where the generators are, also for the rows that do not count: so
+    what a machine draws depends on the batch size and not on the vectors of others.
 
     Args:
         like: (M, B, latents) what the numbers depend on.
-        rows: (M, B, 1), 1 for the vectors that count; those come first.
-        draw: makes numbers of the shape of its (n, latents) part of ``like``.
+        draw: makes numbers of the shape of its (B, latents) part of ``like``.
     """
-    draws = []
-    for its, count, generator in zip(like, rows.sum((1, 2)).long().tolist(), generators, strict=True):
-        draws.append(pad(draw(its[:count].cpu(), generator), (0, 0, 0, len(its) - count), value=0.5))
+    draws = [draw(its.to(g.device), g) for its, g in zip(like, generators, strict=True)]
     return torch.stack(draws).to(like.device)
 
 

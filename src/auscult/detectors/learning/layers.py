@@ -7,11 +7,14 @@ statistics and random numbers are each machine's own, so that machine i of a fle
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+
+from auscult.detectors.learning.products import affine, product_in_use
 
 
 class Linear(nn.Module):
@@ -26,6 +29,8 @@ class Linear(nn.Module):
         self.bias = nn.Parameter(torch.stack(biases))  # (M, 1, out)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            return affine(x, self.weight, self.bias)
         return torch.baddbmm(self.bias, x, self.weight)  # (M, B, out)
 
 
@@ -43,44 +48,16 @@ class BatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(machines, 1, channels))
         self.register_buffer("running_var", torch.ones(machines, 1, channels))
 
-    def forward(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
-        """``rows`` (M, B, 1) is 1 where a vector counts and 0 where it only fills up the batch."""
-        if not self.training:
-            gain = self.scale * torch.rsqrt(self.running_var + self.eps)
-            return (x - self.running_mean) * gain + self.shift
-        if rows is None:
-            rows = torch.ones(x.shape[0], x.shape[1], 1, dtype=x.dtype, device=x.device)
-        count = rows.sum(1, keepdim=True).clamp_(min=1)  # (M, 1, 1)
-        y, mean, var = _Normalise.apply(x, self.scale, self.shift, rows, count, self.eps)
-        with torch.no_grad():
-            unbiased = var * (count / (count - 1).clamp(min=1))
-            self.running_mean.lerp_(mean, self.momentum)
-            self.running_var.lerp_(unbiased, self.momentum)
-        return y
+    def forward(self, x: Tensor) -> Tensor:
+        """As in evaluation, by the running statistics; how a batch is normalised is `Stack`'s."""
+        gain = self.scale * torch.rsqrt(self.running_var + self.eps)
+        return (x - self.running_mean) * gain + self.shift
 
-
-class _Normalise(torch.autograd.Function):
-    """The batch-normalisation step with its gradient in closed form (Ioffe & Szegedy 2015, section 3)."""
-
-    @staticmethod
-    def forward(ctx, x, scale, shift, rows, count, eps):
-        mean = (rows.transpose(1, 2) @ x) / count  # (M, 1, C)
-        centred = x - mean
-        var = (rows.transpose(1, 2) @ centred.square()) / count
-        inverse = torch.rsqrt(var + eps)
-        normal = centred.mul_(inverse)
-        ctx.save_for_backward(normal, inverse, scale, rows, count)
-        ctx.mark_non_differentiable(mean, var)
-        return torch.addcmul(shift, normal, scale), mean, var
-
-    @staticmethod
-    def backward(ctx, grad, *_):
-        normal, inverse, scale, rows, count = ctx.saved_tensors
-        g_shift = grad.sum(1, keepdim=True)  # rows that do not count have no gradient
-        g_scale = (grad * normal).sum(1, keepdim=True)
-        through_batch = torch.addcmul(g_shift / count, normal, g_scale / count)
-        g_x = (grad - rows * through_batch).mul_(scale * inverse)
-        return g_x, g_scale, g_shift, None, None, None
+    @torch.no_grad()
+    def follow(self, mean: Tensor, var: Tensor) -> None:
+        """Moves the running statistics towards those of a batch, (M, 1, C)."""
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(var, self.momentum)
 
 
 class Stack(nn.Module):
@@ -92,6 +69,73 @@ class Stack(nn.Module):
         self.norms = nn.ModuleList(BatchNorm(len(generators), n_out) for n_out in widths[1:])
 
     def forward(self, x: Tensor, rows: Tensor | None = None) -> Tensor:
-        for linear, norm in zip(self.linears, self.norms, strict=True):
-            x = torch.relu(norm(linear(x), rows))
-        return x  # (M, B, widths[-1])
+        """``rows`` (M, B, 1) is 1 where a vector counts and 0 where it only fills up the batch."""
+        if not self.training:
+            for linear, norm in self._layers():
+                x = torch.relu(norm(linear(x)))
+            return x  # (M, B, widths[-1])
+        if rows is None:
+            rows = torch.ones(x.shape[0], x.shape[1], 1, dtype=x.dtype, device=x.device)
+        count = rows.sum(1, keepdim=True).clamp_(min=1)  # (M, 1, 1)
+        share, unbiased = rows / count, count / (count - 1).clamp_(min=1)
+        for linear, norm in self._layers():
+            x, mean, var = _Layer.apply(
+                x, linear.weight, norm.scale, norm.shift, share, norm.eps, product_in_use()
+            )
+            norm.follow(mean + linear.bias, var * unbiased)
+        return x
+
+    def _layers(self) -> Iterator[tuple[Linear, BatchNorm]]:
+        return cast("Iterator[tuple[Linear, BatchNorm]]", zip(self.linears, self.norms, strict=True))
+
+
+class _Layer(torch.autograd.Function):
+    """Linear, batch normalisation (Ioffe & Szegedy 2015, section 3) and ReLU with their gradient in closed
+    form. The bias is left out, for the normalisation takes it away again, and its gradient is 0."""
+
+    @staticmethod
+    def forward(ctx, x, weight, scale, shift, share, eps, product):
+        normal = product(x, weight)  # (M, B, C), normalised in place
+        mean = share.mT @ normal  # (M, 1, C)
+        normal.sub_(mean)
+        var = share.mT @ (normal * normal)
+        inverse = torch.rsqrt(var + eps)
+        normal.mul_(inverse)
+        y = torch.addcmul(shift, normal, scale).relu_()
+        ctx.save_for_backward(x, weight, scale, share, normal, inverse, y)
+        ctx.product = product
+        ctx.mark_non_differentiable(mean, var)
+        return y, mean, var
+
+    @staticmethod
+    def backward(ctx, grad, *_):
+        x, weight, scale, share, normal, inverse, y = ctx.saved_tensors
+        grad = torch.ops.aten.threshold_backward(grad, y, 0)
+        g_shift = grad.sum(1, keepdim=True)  # (M, 1, C); rows that do not count have no gradient
+        g_scale = (grad * normal).sum(1, keepdim=True)
+        through_batch = torch.addcmul(g_shift, normal, g_scale).mul_(share)
+        g_z = grad.sub_(through_batch).mul_(scale * inverse)
+        g_x = ctx.product(g_z, weight.mT) if ctx.needs_input_grad[0] else None
+        return g_x, ctx.product(x.mT, g_z), g_scale, g_shift, None, None, None
+
+
+def mean_squared_error(rebuilt: Tensor, x: Tensor, rows: Tensor) -> Tensor:
+    """Mean over the values of the rows that count, (M,), of tensors (M, B, width) and rows (M, B, 1)."""
+    return _MeanSquare.apply(rebuilt, x, rows)
+
+
+class _MeanSquare(torch.autograd.Function):
+    """With its gradient in closed form, since the automatic one goes over six tensors of the batch's size."""
+
+    @staticmethod
+    def forward(ctx, rebuilt, x, rows):
+        share = rows / (rows.sum(1, keepdim=True).clamp_(min=1) * x.shape[2])  # (M, B, 1)
+        error = rebuilt - x
+        ctx.save_for_backward(error, share)
+        norm = torch.linalg.vector_norm(error, dim=2, keepdim=True)  # needs no tensor of squares
+        return (norm * norm * share).sum((1, 2))
+
+    @staticmethod
+    def backward(ctx, grad):
+        error, share = ctx.saved_tensors
+        return error * (share * (2 * grad[:, None, None])), None, None

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from auscult.detectors.gamma_likelihood import SHAPES
+from auscult.detectors.gamma_likelihood import SHAPES, STEEPEST, divergence
 
 _NEPER = math.log(10) / 10  # nats of power in a decibel
 
@@ -44,3 +44,24 @@ class BandGamma(nn.Module):
     def shapes_of_windows(self) -> Tensor:
         """The same for every value of a window, (M, 1, width)."""
         return self.shapes().repeat(1, 1, self.context)
+
+
+def mean_divergence(log_ratio: Tensor, rows: Tensor) -> Tensor:
+    """Mean of `divergence` over the rows that count, (M, 1, width), of log-ratios (M, B, width)."""
+    return _MeanDivergence.apply(log_ratio, rows)
+
+
+class _MeanDivergence(torch.autograd.Function):
+    """With its gradient in closed form, exp(log-ratio) − 1; the automatic one goes over a dozen tensors of
+    the batch's size."""
+
+    @staticmethod
+    def forward(ctx, log_ratio, rows):
+        share = rows / rows.sum(1, keepdim=True).clamp_(min=1)  # (M, B, 1)
+        ctx.save_for_backward(log_ratio, share)
+        return share.mT @ divergence(log_ratio)
+
+    @staticmethod
+    def backward(ctx, grad):
+        log_ratio, share = ctx.saved_tensors
+        return log_ratio.clamp(max=STEEPEST).expm1_().mul_(share).mul_(grad), None

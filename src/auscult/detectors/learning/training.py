@@ -5,32 +5,19 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
 
+from auscult.detectors.learning.products import precision
+from auscult.detectors.learning.step import FleetStep, LossFunction
 from auscult.errors import DivergedError, OptionError
 
 #: A loss this far out never comes back: log-mels in dB keep a squared error below 1e5.
 DIVERGED = 1e12
-
-#: What a detector's loss gives back: the loss of every machine (M,), and figures to log, each (M,) or (M, K).
-Loss = tuple[Tensor, dict[str, Tensor]]
-
-
-class LossFunction(Protocol):
-    """A detector's loss on one batch of the fleet; ``epochs`` (M,) counts each machine's from 0."""
-
-    def __call__(
-        self,
-        network: nn.ModuleDict,
-        x: Tensor,
-        rows: Tensor,
-        generators: Sequence[torch.Generator],
-        epochs: Tensor,
-    ) -> Loss: ...
 
 
 @dataclass(frozen=True)
@@ -41,6 +28,7 @@ class TrainingPlan:
     batch_size: int = 256
     learning_rate: float = 1e-3
     device: str = "auto"  # auto, cpu, cuda, mps
+    precision: str = "float32"  # of matrix products: float32, tf32 (CUDA alone), bf16
 
 
 @dataclass(frozen=True)
@@ -118,130 +106,136 @@ def train_fleet(
     device = choose_device(plan.device)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     network = build(generators).to(device)
-    optimiser = torch.optim.Adam(
-        network.parameters(), lr=plan.learning_rate, fused=device.type in ("cpu", "cuda")
-    )
+    samplers = generators
+    if device.type == "cuda":  # what a graph holds must be drawn where it runs
+        samplers = [torch.Generator(device).manual_seed(seed) for seed in seeds]
     frames = torch.from_numpy(vectors.frames).to(device)
     windows = frames.as_strided(
         (len(frames) - vectors.context + 1, vectors.context * frames.shape[1]), (frames.shape[1], 1)
     )
-    batches = [_batches(v, plan, g) for v, g in zip(vectors.train, generators, strict=True)]
+    step = FleetStep(
+        network,
+        loss,
+        windows,
+        samplers,
+        batch_size=plan.batch_size,
+        learning_rate=plan.learning_rate,
+    )
+    courses = [_Course(v, plan.batch_size, g) for v, g in zip(vectors.train, generators, strict=True)]
     books = [_Book(name) for name in names]
-    done: dict[int, dict[str, Tensor]] = {}
+    left = list(range(len(seeds)))  # machines that still train, in the order in which the step has them
+    weights: dict[int, dict[str, Tensor]] = {}
     network.train()
-    while len(done) < len(seeds):
-        current = [next(b) if i not in done else None for i, b in enumerate(batches)]
-        index, rows = _pad([None if c is None else c.index for c in current])
-        epochs = torch.tensor([0 if c is None else c.epoch for c in current], device=device)
-        optimiser.zero_grad(set_to_none=True)
-        losses, figures = loss(network, windows[index.to(device)], rows.to(device), generators, epochs)
-        losses.sum().backward()
-        optimiser.step()
-        for i, batch in enumerate(current):
-            if batch is None:
-                continue
-            books[i].add({"loss": losses[i], **{k: v[i] for k, v in figures.items()}}, len(batch.index))
-        ending = {i: c.epoch for i, c in enumerate(current) if c is not None and c.ends_epoch}
-        if not ending:
-            continue
-        kept_out = [v if i in ending else v[:0] for i, v in enumerate(vectors.validation)]
-        validation = _validate(network, loss, windows, kept_out, generators, epochs)
-        network.train()
-        for i, its_epoch in ending.items():
-            books[i].close({"validation": validation[i]} if i in validation else {})
-            if its_epoch + 1 == plan.epochs or books[i].error:
-                done[i] = {k: v[i].clone() for k, v in network.state_dict().items()}
-            if i == 0:
-                progress(its_epoch + 1, books[0].latest())
-    network.load_state_dict({k: torch.stack([done[i][k] for i in range(len(seeds))]) for k in done[0]})
+    with precision(plan.precision, device):
+        while left:
+            _walk(step, [courses[i] for i in left])
+            ending = [place for place, i in enumerate(left) if courses[i].epoch > len(books[i].epochs)]
+            kept_out = [vectors.validation[i] if p in ending else () for p, i in enumerate(left)]
+            validation = _validate(step, kept_out)
+            for place in ending:
+                i = left[place]
+                books[i].write(step.read(place, courses[i].vectors), validation.get(place))
+                if books[i].error or courses[i].epoch == plan.epochs:
+                    weights[i] = {k: v[place].clone() for k, v in network.state_dict().items()}
+                if place == 0:
+                    progress(courses[i].epoch, books[i].latest())
+            if done := [i for i in left if i in weights]:
+                staying = [place for place, i in enumerate(left) if i not in done]
+                left = [left[place] for place in staying]
+                if left:
+                    step.keep(staying)
+    for key, tensor in network.state_dict(keep_vars=True).items():
+        tensor.data = torch.stack([weights[i][key] for i in range(len(seeds))])
     return network.cpu().eval(), [book.epochs for book in books], [book.error for book in books]
 
 
-@dataclass(frozen=True)
-class _Batch:
-    index: Tensor  # (B,) first frames of the windows
-    epoch: int
-    ends_epoch: bool
+class _Course:
+    """One machine's way through its epochs: shuffled batches, each filled up with the machine's first vector.
+
+    A last batch of one vector is skipped, as the baseline does: batch normalisation has no variance there.
+    """
+
+    def __init__(self, starts: np.ndarray, batch_size: int, generator: torch.Generator) -> None:
+        self.starts, self.generator = torch.from_numpy(starts), generator
+        full, rest = divmod(len(starts), batch_size)
+        self.counts = torch.tensor([batch_size] * full + [rest] * (rest > 1))  # (S,) vectors in each batch
+        self.vectors = int(self.counts.sum())
+        self.epoch = 0  # epochs that are over
+        self._index = self.starts[:1].repeat(len(self.counts), batch_size)  # (S, B)
+        self._at = 0
+
+    @property
+    def steps_left(self) -> int:
+        """Steps to the end of the epoch."""
+        return len(self.counts) - self._at
+
+    def go(self, steps: int) -> tuple[Tensor, Tensor]:
+        """First frames (L, B) of the windows of the next steps, and how many of them count, (L,)."""
+        if self._at == 0:
+            order = torch.randperm(len(self.starts), generator=self.generator)[: self.vectors]
+            self._index.view(-1)[: self.vectors] = self.starts[order]
+        part = slice(self._at, self._at + steps)
+        if part.stop == len(self.counts):
+            self._at, self.epoch = 0, self.epoch + 1
+        else:
+            self._at = part.stop
+        return self._index[part], self.counts[part]
 
 
-def _batches(vectors: np.ndarray, plan: TrainingPlan, generator: torch.Generator) -> Iterator[_Batch]:
-    """Shuffled batches, epoch after epoch. A last batch of one vector is skipped, as the baseline does:
-    batch normalisation has no variance there."""
-    starts = torch.from_numpy(vectors)
-    cuts = list(range(0, len(starts), plan.batch_size))
-    if len(starts) - cuts[-1] == 1:
-        cuts.pop()
-    for epoch in range(plan.epochs):
-        order = starts[torch.randperm(len(starts), generator=generator)]
-        for cut in cuts:
-            yield _Batch(order[cut : cut + plan.batch_size], epoch, cut == cuts[-1])
+def _walk(step: FleetStep, courses: Sequence[_Course]) -> None:
+    """Trains until the first machine ends an epoch: so long what a step needs is made for all at once."""
+    steps = min(course.steps_left for course in courses)
+    step.epochs.copy_(torch.tensor([course.epoch for course in courses]))
+    parts = [course.go(steps) for course in courses]
+    index = torch.stack([its for its, _ in parts], 1)  # (L, M, B)
+    rows = _rows(torch.stack([counts for _, counts in parts], 1), index.shape[2])  # (L, M, B, 1)
+    for batch, its_rows in zip(index.to(step.windows.device), rows.to(step.windows.device), strict=True):
+        step(batch, its_rows)
 
 
-def _pad(indices: Sequence[Tensor | None]) -> tuple[Tensor, Tensor]:
-    """Batches of unequal length as one (M, B) index, and (M, B, 1) marks of the rows that count."""
-    length = max(len(i) for i in indices if i is not None)
-    index = torch.zeros(len(indices), length, dtype=torch.int64)
-    rows = torch.zeros(len(indices), length, 1)
-    for machine, batch in enumerate(indices):
-        if batch is not None:
-            index[machine, : len(batch)] = batch
-            rows[machine, : len(batch)] = 1.0
-    return index, rows
+def _rows(counts: Tensor, length: int) -> Tensor:
+    """1 for the first of so many rows and 0 for the rest: (…, length, 1) from counts (…)."""
+    return (torch.arange(length) < counts[..., None])[..., None].float()
 
 
 @torch.no_grad()
-def _validate(
-    network: nn.ModuleDict,
-    loss: LossFunction,
-    windows: Tensor,
-    kept_out: Sequence[np.ndarray],
-    generators: Sequence[torch.Generator],
-    epochs: Tensor,
-) -> dict[int, float]:
-    """Loss of each machine on the vectors kept out of its training, for logging alone."""
+def _validate(step: FleetStep, kept_out: Sequence[Sequence[int] | np.ndarray]) -> dict[int, float]:
+    """Loss of each machine on the vectors kept out of its training, by its place, for logging alone."""
     totals = {i: 0.0 for i, starts in enumerate(kept_out) if len(starts)}
-    network.eval()
-    states = [g.get_state() for g in generators]  # looking must not change what is drawn next
-    for cut in range(0, max(map(len, kept_out), default=0), 4096):
-        parts = [torch.from_numpy(starts[cut : cut + 4096]) for starts in kept_out]
-        index, rows = _pad(parts)
-        losses, _ = loss(
-            network, windows[index.to(windows.device)], rows.to(windows.device), generators, epochs
-        )
+    generators = []  # looking must not change what is drawn next
+    for generator in step.generators if totals else ():
+        generators.append(torch.Generator(generator.device))
+        generators[-1].set_state(generator.get_state())
+    step.network.eval()
+    device = step.windows.device
+    for cut in range(0, max(map(len, kept_out)), 4096):
+        parts = [torch.as_tensor(starts[cut : cut + 4096], dtype=torch.int64) for starts in kept_out]
+        counts = torch.tensor([len(part) for part in parts])
+        index = pad_sequence(parts, batch_first=True).to(device)  # (M, B)
+        rows = _rows(counts, index.shape[1]).to(device)
+        losses, _ = step.loss(step.network, step.windows[index], rows, generators, step.epochs)
         for i in totals:
             totals[i] += float(losses[i]) * len(parts[i])
-    for generator, state in zip(generators, states, strict=True):
-        generator.set_state(state)
+    step.network.train()
     return {i: total / len(kept_out[i]) for i, total in totals.items()}
 
 
 class _Book:
-    """One machine's figures, averaged over each epoch."""
+    """One machine's figures, epoch by epoch, and the error if they left the finite numbers."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.epochs: list[dict] = []
+        self.epochs: list[dict[str, Any]] = []
         self.error: DivergedError | None = None
-        self._steps: dict[str, list[Tensor]] = {}  # on the device, so that no step waits for it
-        self._counts: list[int] = []
 
-    def add(self, figures: Mapping[str, Tensor], count: int) -> None:
-        for key, value in figures.items():
-            self._steps.setdefault(key, []).append(value.detach())
-        self._counts.append(count)
-
-    def close(self, validation: Mapping[str, float]) -> None:
-        share = torch.tensor(self._counts, dtype=torch.float64) / sum(self._counts)  # (S,)
-        means: dict[str, Any] = {}
-        for key, steps in self._steps.items():  # on the CPU: MPS has no float64
-            means[key] = torch.tensordot(share, torch.stack(steps).cpu().double(), dims=1).tolist()
-        self.epochs.append({"epoch": len(self.epochs) + 1, **means, **validation})
-        self._steps, self._counts = {}, []
-        judged = [self.epochs[-1][key] for key in ("loss", "validation") if key in self.epochs[-1]]
+    def write(self, means: Mapping[str, Any], validation: float | None) -> None:
+        figures = {**means} if validation is None else {**means, "validation": validation}
+        self.epochs.append({"epoch": len(self.epochs) + 1, **figures})
+        judged = [figures[key] for key in ("loss", "validation") if key in figures]
         if not all(abs(value) <= DIVERGED for value in judged):  # NaN is not below it either
-            figures = ", ".join(f"{k} {v:.3g}" for k, v in self.latest().items())
             where = f"{self.name}: training diverged in epoch {len(self.epochs)}"
-            self.error = DivergedError(f"{where}: {figures}")
+            told = ", ".join(f"{key} {value:.3g}" for key, value in self.latest().items())
+            self.error = DivergedError(f"{where}: {told}")
 
     def latest(self) -> dict[str, float]:
         return {k: v for k, v in self.epochs[-1].items() if isinstance(v, float)}
