@@ -15,7 +15,7 @@ from auscult.detectors import detector_type
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.densities import Gaussian
 from auscult.detectors.rebuilding import NetworkDetector
-from auscult.detectors.residuals import pooled_residual
+from auscult.detectors.residuals import ResidualMoments, pooled_residual
 from auscult.errors import FitError, TooShortAudio
 from auscult.sound import Waveform
 
@@ -106,14 +106,14 @@ def test_an_ill_conditioned_covariance_is_told(monkeypatch, covariance, shrunk):
 
 def test_the_density_is_of_what_is_left_over_of_each_recording(fitted):
     (_, second), recordings = fitted
-    pooled = np.stack([pooled_residual(residual_of(second, r), 8) for r in recordings])
+    pooled = np.stack([pooled_residual(ResidualMoments.of(residual_of(second, r), 8)) for r in recordings])
     expected = Gaussian.fit(pooled, np.array([False, False, False, True]))
     np.testing.assert_allclose(second.arrays["residual_means"], expected.means)
     np.testing.assert_allclose(second.arrays["residual_precision"], expected.precision, rtol=1e-6)
     assert second.arrays["residual_counts"].tolist() == [3, 1]
     clip = recording(1.0, 50)
     evidence = second.score(clip, explain=True)
-    distance, shares, _ = expected.distance(pooled_residual(residual_of(second, clip), 8))
+    distance, shares, _ = expected.distance(pooled_residual(ResidualMoments.of(residual_of(second, clip), 8)))
     assert evidence.scores["residual_gaussian"] == pytest.approx(distance, rel=1e-6)
     by_band = evidence.maps["residual_gaussian"].mean(axis=0)
     np.testing.assert_allclose(by_band, shares.reshape(2, 8).sum(axis=0), rtol=0.3, atol=0.05 * distance)
@@ -123,7 +123,8 @@ def test_one_clip_alone_is_two_halves():
     clip = recording(1.0)
     kind = autoencoder().fit([clip])
     residual = residual_of(kind, clip)
-    halves = np.stack([pooled_residual(part, 8) for part in (residual[:14], residual[14:])])
+    moments = [ResidualMoments.of(part, 8) for part in (residual[:14], residual[14:])]
+    halves = np.stack([pooled_residual(of_half) for of_half in moments])
     np.testing.assert_allclose(kind.arrays["residual_means"][0], halves.mean(axis=0), rtol=1e-5, atol=1e-6)
     assert kind.arrays["residual_counts"].tolist() == [2, 0]
 

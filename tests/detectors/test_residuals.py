@@ -10,6 +10,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 
 from auscult.detectors.residuals import (
     ResidualCovariance,
+    ResidualMoments,
     pooled_residual,
     pooled_residual_map,
     precision_matrix,
@@ -36,7 +37,7 @@ def test_scores_by_brute_force(seed, windows):
     residual = random_residual(seed, windows)
     precisions = {"source": random_precision(seed), "target": random_precision(seed + 1)}
     rows = residual.reshape(-1, BANDS).astype(np.float64)
-    scores = residual_scores(residual, precisions)
+    scores = residual_scores(ResidualMoments.of(residual, BANDS), precisions)
     whole = [np.mean(rows @ p @ rows.T) for p in precisions.values()]  # the average of all N × N
     diagonal = [np.mean(np.diag(rows @ p @ rows.T)) for p in precisions.values()]
     assert scores["mse"] == pytest.approx(np.mean(residual.astype(np.float64) ** 2), rel=1e-12)
@@ -160,7 +161,8 @@ def test_maps_average_to_their_score():
     """Every frame in equally many windows (context 1): the mean over frames times the bands is the score."""
     residual = np.random.default_rng(3).standard_normal((40, BANDS)).astype(np.float32) + 0.5
     precisions = {"source": random_precision(1), "target": random_precision(2)}
-    maps, scores = residual_maps(residual, precisions, 1), residual_scores(residual, precisions)
+    moments = ResidualMoments.of(residual, BANDS)
+    maps, scores = residual_maps(residual, moments, precisions, 1), residual_scores(moments, precisions)
     assert maps.keys() == scores.keys()
     for name, map_ in maps.items():
         assert map_.shape == (40, BANDS)
@@ -171,7 +173,8 @@ def test_maps_average_to_their_score():
 def test_maps_of_long_clips_nearly_average_to_their_score():
     residual = random_residual(5, 400)
     precisions = {"source": random_precision(1)}
-    maps, scores = residual_maps(residual, precisions, CONTEXT), residual_scores(residual, precisions)
+    moments = ResidualMoments.of(residual, BANDS)
+    maps, scores = residual_maps(residual, moments, precisions, CONTEXT), residual_scores(moments, precisions)
     for name, map_ in maps.items():
         assert map_.shape == (402, BANDS)
         assert map_.mean() * BANDS == pytest.approx(scores[name], rel=0.03), name
@@ -181,7 +184,7 @@ def test_a_map_points_at_the_bin_that_is_wrong():
     frames = np.zeros((30, BANDS), np.float32)
     frames[12, 2] = 5.0
     residual = np.lib.stride_tricks.sliding_window_view(frames, (CONTEXT, BANDS)).reshape(-1, CONTEXT * BANDS)
-    maps = residual_maps(residual, {"source": np.eye(BANDS)}, CONTEXT)
+    maps = residual_maps(residual, ResidualMoments.of(residual, BANDS), {"source": np.eye(BANDS)}, CONTEXT)
     for name, map_ in maps.items():
         assert np.unravel_index(np.argmax(map_), map_.shape) == (12, 2), name
         assert np.count_nonzero(map_) == 1, name
@@ -201,7 +204,7 @@ def test_sums_join_what_only_its_precision_is_left_of():
 
 def test_a_pooled_residual_by_hand():
     """Two windows of one frame of two bands: rows (1, 0) and (3, 0)."""
-    pooled = pooled_residual(np.array([[1, 0], [3, 0]], np.float32), 2)
+    pooled = pooled_residual(ResidualMoments.of(np.array([[1, 0], [3, 0]], np.float32), 2))
     np.testing.assert_allclose(pooled, [2, 0, np.log(5), np.log(1e-9)], rtol=1e-6)
 
 

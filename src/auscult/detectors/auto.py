@@ -233,21 +233,20 @@ class Auto(Detector):
         return self
 
     def _members(self) -> dict[str, Detector]:
-        """The members, made of this detector's arrays and facts when first needed."""
-        if getattr(self, "_members_of", None) is not self.arrays:
-            self._live: dict[str, Detector] = {}
-            for name, told in self.facts.get("members", {}).items():
-                config = config_from_json(told["detector"], told["config"])
-                member = self._live[name] = detector_type(told["detector"])(config)
-                prefix = f"{name}/"
-                member.arrays = {
-                    key.removeprefix(prefix): array
-                    for key, array in self.arrays.items()
-                    if key.startswith(prefix)
-                }
-                member.facts = told["facts"]
-            self._members_of = self.arrays
-        return self._live
+        """The members, made of this detector's arrays and facts when first needed, by whichever thread."""
+        arrays, members = getattr(self, "_made", (None, {}))
+        if arrays is self.arrays:
+            return members
+        members = {}
+        for name, told in self.facts.get("members", {}).items():
+            member = detector_type(told["detector"])(config_from_json(told["detector"], told["config"]))
+            prefix = f"{name}/"
+            mine = [key for key in self.arrays if key.startswith(prefix)]
+            member.arrays = {key.removeprefix(prefix): self.arrays[key] for key in mine}
+            member.facts = told["facts"]
+            members[name] = member
+        self._made: tuple[dict[str, np.ndarray], dict[str, Detector]] = self.arrays, members
+        return members
 
 
 def _usual_bins(spectra: Sequence[np.ndarray]) -> dict[str, np.ndarray]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from threading import Lock
 from typing import Any
 
 import numpy as np
+
+#: Recordings may be scored in several threads, and the first of them opens the session for all.
+_OPENING = Lock()
 
 
 class OnnxNetwork:
@@ -23,14 +27,15 @@ class OnnxNetwork:
     def _session(self) -> Any:
         """ONNX Runtime's session, made when first needed and again after the network changed."""
         blob = self.arrays["network"]
-        if getattr(self, "_session_of", None) is not blob:
-            import onnxruntime
+        with _OPENING:
+            if getattr(self, "_session_of", None) is not blob:
+                import onnxruntime
 
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3
-            options.intra_op_num_threads = 1  # as in training: more would only spin
-            self._live_session = onnxruntime.InferenceSession(
-                blob.tobytes(), options, providers=["CPUExecutionProvider"]
-            )
-            self._session_of = blob
-        return self._live_session
+                options = onnxruntime.SessionOptions()
+                options.log_severity_level = 3
+                options.intra_op_num_threads = 1  # as in training: more would only spin
+                self._live_session = onnxruntime.InferenceSession(
+                    blob.tobytes(), options, providers=["CPUExecutionProvider"]
+                )
+                self._session_of = blob
+            return self._live_session

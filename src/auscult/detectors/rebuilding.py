@@ -22,6 +22,7 @@ from auscult.detectors.network import WindowConfig
 from auscult.detectors.residuals import (
     COVARIANCES,
     ResidualCovariance,
+    ResidualMoments,
     pooled_residual,
     pooled_residual_map,
     precision_matrix,
@@ -63,18 +64,19 @@ class NetworkDetector(ClipDensityDetector):
     def residual_evidence(self, residual: np.ndarray, *, explain: bool) -> Evidence:
         """The scores, and with ``explain`` the maps, that the residual (V, width) alone gives."""
         precisions = {d: self.arrays[f"precision_{d}"] for d in _DOMAINS}
-        pooled = pooled_residual(residual, self.config.front_end.n_mels)
-        distance, shares, _ = self.density("residual").distance(pooled)
-        scores = {**residual_scores(residual, precisions), "residual_gaussian": distance}
+        moments = ResidualMoments.of(residual, self.config.front_end.n_mels)
+        distance, shares, _ = self.density("residual").distance(pooled_residual(moments))
+        scores = {**residual_scores(moments, precisions), "residual_gaussian": distance}
         if not explain:
             return Evidence(scores)
-        maps = residual_maps(residual, precisions, self.config.context)
+        maps = residual_maps(residual, moments, precisions, self.config.context)
         pooled_map = pooled_residual_map(shares, residual, self.config.context)
         return Evidence(scores, {**maps, "residual_gaussian": pooled_map})
 
     def pooled(self, windows: np.ndarray, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The pooled residual of a clip, (2 · bands,)."""
-        return {"residual": pooled_residual(outputs["rebuilt"] - windows, self.config.front_end.n_mels)}
+        moments = ResidualMoments.of(outputs["rebuilt"] - windows, self.config.front_end.n_mels)
+        return {"residual": pooled_residual(moments)}
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         bands = self.config.front_end.n_mels

@@ -131,7 +131,26 @@ def precision_matrix(sums: ResidualCovariance, how: str) -> tuple[np.ndarray, di
     return inverse.astype(np.float64), {"condition": condition, "shrinkage": weight}
 
 
-def residual_scores(residual: np.ndarray, precisions: Mapping[str, np.ndarray]) -> dict[str, float]:
+@dataclass(frozen=True)
+class ResidualMoments:
+    """What of one clip's rows its scores rest on, worked out once for all of them.
+
+    Attributes:
+        mean: (bands,) float64 mean row r̄.
+        scatter: (bands, bands) float64, the mean of rᵀr; on its diagonal the mean square of every band.
+    """
+
+    mean: np.ndarray
+    scatter: np.ndarray
+
+    @classmethod
+    def of(cls, residual: np.ndarray, bands: int) -> ResidualMoments:
+        """Moments of a (V, context · bands) residual."""
+        rows = residual.reshape(-1, bands).astype(np.float64)
+        return cls(rows.mean(axis=0), rows.T @ rows / len(rows))
+
+
+def residual_scores(moments: ResidualMoments, precisions: Mapping[str, np.ndarray]) -> dict[str, float]:
     """The three scores of one clip.
 
     ``mse`` is the mean square. ``mahalanobis`` is the official selective Mahalanobis score: the average
@@ -139,32 +158,32 @@ def residual_scores(residual: np.ndarray, precisions: Mapping[str, np.ndarray]) 
     the mean of every row's own squared distance. Of both the smaller over the domains counts.
 
     Args:
-        residual: (V, context · bands) float32.
         precisions: domain to (bands, bands).
     """
-    bands = len(next(iter(precisions.values())))
-    rows = residual.reshape(-1, bands).astype(np.float64)
-    mean = rows.mean(axis=0)
-    scatter = rows.T @ rows / len(rows)
+    mean, scatter = moments.mean, moments.scatter
     return {
-        "mse": float(np.mean(rows**2)),
+        "mse": float(np.trace(scatter)) / len(mean),
         "mahalanobis": min(float(mean @ p @ mean) for p in precisions.values()),
         "mahalanobis_frames": min(float(np.sum(scatter * p)) for p in precisions.values()),
     }
 
 
 def residual_maps(
-    residual: np.ndarray, precisions: Mapping[str, np.ndarray], context: int
+    residual: np.ndarray, moments: ResidualMoments, precisions: Mapping[str, np.ndarray], context: int
 ) -> dict[str, np.ndarray]:
     """Where each score of `residual_scores` comes from: (T, bands) maps that average to score / bands.
 
     The quadratic forms are shared out by band: r_b (Σ⁻¹ v)_b summed over the bands b is rᵀ Σ⁻¹ v. A
     frame's value is the mean over the windows that hold it, so at the ends the average is not exact.
+
+    Args:
+        residual: (V, context · bands).
+        moments: those of the residual.
+        precisions: domain to (bands, bands).
     """
-    bands = len(next(iter(precisions.values())))
+    mean, scatter = moments.mean, moments.scatter
+    bands = len(mean)
     rows = residual.reshape(-1, bands).astype(np.float64)
-    mean = rows.mean(axis=0)
-    scatter = rows.T @ rows / len(rows)
     near_mean = min(precisions.values(), key=lambda p: float(mean @ p @ mean))
     near_rows = min(precisions.values(), key=lambda p: float(np.sum(scatter * p)))
     shares = {
@@ -178,17 +197,13 @@ def residual_maps(
     }
 
 
-def pooled_residual(residual: np.ndarray, bands: int) -> np.ndarray:
+def pooled_residual(moments: ResidualMoments) -> np.ndarray:
     """What a clip's residual is like on the whole: for every band its mean over time, and how large it is.
-
-    Args:
-        residual: (V, context · bands).
 
     Returns:
         (2 · bands,) float64: means of the signed residual in dB, then logarithms of its mean square.
     """
-    rows = residual.reshape(-1, bands).astype(np.float64)
-    return np.concatenate([rows.mean(axis=0), np.log(np.mean(rows**2, axis=0) + _LEAST_SQUARE)])
+    return np.concatenate([moments.mean, np.log(np.diag(moments.scatter) + _LEAST_SQUARE)])
 
 
 def pooled_residual_map(shares: np.ndarray, residual: np.ndarray, context: int) -> np.ndarray:
