@@ -21,7 +21,8 @@ from auscult.detectors.learning.adacos import SubClusterAdaCos
 from auscult.detectors.learning.disturbing import Disturbance
 from auscult.detectors.learning.dual_branch import EMBEDDING, DualBranch, Shape
 from auscult.detectors.learning.export import export
-from auscult.detectors.learning.training import choose_device, one_thread
+from auscult.detectors.learning.process import one_thread
+from auscult.detectors.learning.training import choose_device
 from auscult.errors import DivergedError
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from auscult.detectors.learning.process import kept_memory, one_thread
 from auscult.detectors.learning.products import precision
 from auscult.detectors.learning.step import FleetStep, LossFunction
 from auscult.errors import DivergedError, OptionError
@@ -64,20 +64,8 @@ def choose_device(name: str) -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """PyTorch on one thread. These matrices are so small that a second thread gains little on an idle
-    machine, and on a busy one the two wait for each other, spinning, and training takes several times
-    as long."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 @one_thread()
+@kept_memory()
 def train_fleet(
     build: Callable[[Sequence[torch.Generator]], nn.ModuleDict],
     loss: LossFunction,
