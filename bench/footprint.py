@@ -16,6 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.memory import peak_of_this_process
+
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
@@ -32,22 +34,6 @@ def peak_megabytes(root: Path, machine: str, detector: str, settings: Mapping[st
     if done.returncode:
         raise RuntimeError(f"{detector} on {machine}: {done.stderr.strip()}")
     return float(done.stdout.split()[-1])
-
-
-def peak_of_this_process() -> float:
-    """Megabytes of resident memory at most.
-
-    Linux hands ``ru_maxrss`` on from parent to child, also over ``exec``, so that a child of a large process
-    seems large; the high-water mark of the memory itself begins anew.
-    """
-    status = Path("/proc/self/status")
-    if status.exists():
-        (line,) = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1]) * 1024 / 1e6
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
 
 
 def main(root: str, machine: str, detector: str, folder: str, *pairs: str) -> None:

@@ -1,0 +1,298 @@
+"""The tables of docs/performance.md from what was measured: every factor from two sides of one run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bench.markdown import table
+from bench.speed_child import steps_an_epoch
+from bench.speed_clock import Runs, Spread, spread
+from bench.speed_parts import BF16, CORES, FLEET, NETWORKS, ONE_MACHINE, OURS, PLAIN, PLAIN_ALONE, Groups
+from bench.speed_peak import LAYERS, operations
+
+NONE = "–"
+#: What was asked of a run, as it stands beside its figures.
+About = Mapping[str, Any]
+
+
+def figure(value: Spread, digits: int = 1) -> str:
+    """``median [least, most]``; of a single run its value, which says that it is one."""
+    if value.runs == 1:
+        return f"{value.median:,.{digits}f} (once)"
+    return f"{value.median:,.{digits}f} [{value.least:,.{digits}f}, {value.most:,.{digits}f}]"
+
+
+def per(value: Spread, amount: float) -> Spread:
+    """So much of something in these seconds, as a rate."""
+    return Spread(amount / value.median, amount / value.most, amount / value.least, value.runs)
+
+
+def times(runs: Runs, side: str, quantity: str, *, than: str = PLAIN) -> str:
+    """How many times less of a quantity one side takes than the other, by their medians."""
+    if side == than:
+        return "1"
+    if than not in runs:
+        return NONE
+    return f"{spread(runs[than], quantity).median / spread(runs[side], quantity).median:.1f}"
+
+
+def features(groups: Groups, about: About) -> str:
+    rows = []
+    for clips, runs in groups.items():
+        count = int(clips.split()[0])
+        for side, records in runs.items():
+            rate = figure(per(spread(records, "seconds"), count), 0)
+            rows.append([side, rate, times(runs, side, "seconds")])
+    return table(["log-mels", "clips/s", "× plain"], rows)
+
+
+def peak(groups: Groups, about: About) -> str:
+    """Rates of a large product and milliseconds of a step's own products, by library and threads."""
+    rows = []
+    for side, records in groups["products"].items():
+        for library in _libraries(records[0]):
+            cells = [figure(spread(records, f"{library} 1024"), 0)]
+            cells += [figure(spread(records, f"{library} {network}"), 2) for network in LAYERS]
+            rows.append([library, side, *cells])
+    header = ["library", "threads", "1024³ product, GFLOP/s", *(f"step of {n}, ms" for n in LAYERS)]
+    reached = [(peak_rate(groups, int(side.split()[0])), side) for side in groups["products"]]
+    best = " and ".join(f"{rate:.0f} GFLOP/s by {library} on {side}" for (rate, library), side in reached)
+    note = (
+        f"The best, {best}, are the peaks that shares below are of. "
+        "A step's products are those of one machine and a batch of 256: "
+        + ", ".join(f"{operations(n) / 1e6:.0f} million operations for `{n}`" for n in NETWORKS)
+        + "."
+    )
+    return f"{table(header, rows)}\n\n{note}"
+
+
+def peak_rate(groups: Groups, threads: int) -> tuple[float, str]:
+    """GFLOP/s that matrix products on so many threads reach at most, and by which library."""
+    records = groups["products"][f"{threads} threads"]
+    return max((spread(records, f"{library} 1024").median, library) for library in _libraries(records[0]))
+
+
+def _libraries(record: Mapping[str, float]) -> list[str]:
+    return [name.removesuffix(" 1024") for name in record if name.endswith(" 1024")]
+
+
+def training(groups: Groups, about: About) -> str:
+    """Milliseconds that the whole machine takes for one step of one machine, and the share of its peak."""
+    known = about["parts"].get("peak")
+    rows = []
+    for network, runs in groups.items():
+        for side, records in runs.items():
+            step = spread(records, "milliseconds")
+            share = NONE
+            if known:
+                rate = operations(network) / step.median / 1e6
+                share = f"{100 * rate / peak_rate(known, _threads(side))[0]:.0f} %"
+            row = [
+                f"`{network}`",
+                side,
+                str(_threads(side)),
+                figure(step, 2),
+                times(runs, side, "milliseconds"),
+                share,
+            ]
+            rows.append([*row, f"{records[0]['steps']:.0f}", figure(spread(records, "megabytes"), 0)])
+    header = [
+        "network",
+        "side",
+        "threads",
+        "ms a step of a machine",
+        "× plain",
+        "of the peak",
+        "steps timed",
+        "MB",
+    ]
+    size = about["size"]
+    note = (
+        f"Fleets of {size['fleet']} machines, {size['trained']} clips each. Of the peak: the operations of "
+        "the step's matrix products alone, against the best product on as many threads."
+    )
+    return f"{table(header, rows)}\n\n{note}\n\n{_whole_fits(groups)}"
+
+
+def _threads(side: str) -> int:
+    """How many threads a side of the part on training keeps busy."""
+    return 1 if side in (ONE_MACHINE, FLEET, BF16, PLAIN_ALONE) else CORES
+
+
+def _whole_fits(groups: Groups) -> str:
+    """Hundred epochs of a thousand clips, from the measured steps."""
+    steps = 100 * steps_an_epoch(1000, 10.0)
+    rows = []
+    for network, runs in groups.items():
+        for side, records in runs.items():
+            minutes = steps * spread(records, "milliseconds").median / 60e3
+            rows.append([f"`{network}`", side, f"{minutes:.1f}", f"{7 * minutes:.0f}"])
+    title = f"extrapolated: {steps:,} steps of the table above"
+    return table(["network", f"side ({title})", "one machine, min", "seven machines, min"], rows)
+
+
+def precision(groups: Groups, about: About) -> str:
+    rows = [
+        [machine, f"`{kind}`", figure(spread(records, "percent"))]
+        for machine, runs in groups.items()
+        for kind, records in runs.items()
+    ]
+    size = about["size"]
+    return table(
+        [
+            f"simulated machine, {size['judged']} clips, {size['judged_epochs']} epochs",
+            "precision",
+            "harmonic mean, %",
+        ],
+        rows,
+    )
+
+
+def epoch(groups: Groups, about: About) -> str:
+    """The whole process by number of clips; what plain was not measured at is extrapolated."""
+    rows = []
+    for count, runs in groups.items():
+        for side, records in runs.items():
+            seconds, memory = (spread(records, q) for q in ("process_seconds", "megabytes"))
+            row = [f"{int(count):,}", side, figure(seconds, 2), times(runs, side, "process_seconds")]
+            row += [figure(memory, 0), times(runs, side, "megabytes")]
+            rows.append([*row, f"{spread(records, 'loss').median:.1f}"])
+        if PLAIN not in runs:
+            further, larger = extrapolated_clips(groups, int(count))
+            told = f"{PLAIN}, extrapolated from fewer clips"
+            rows.append([f"{int(count):,}", told, f"{further:,.0f}", NONE, f"{larger:,.0f}", NONE, NONE])
+    header = ["clips", "side", "s", "× plain", "peak, MB", "× less than plain", "loss of the epoch"]
+    return table(header, rows)
+
+
+def fitting(groups: Groups, about: About) -> str:
+    rows = [
+        [
+            f"`{name}`",
+            side,
+            f"{record['seconds']:.1f}",
+            f"{record['megabytes']:.0f}",
+            f"{record['bytes']:,.0f}",
+        ]
+        for name, runs in groups.items()
+        for side, (record,) in runs.items()
+    ]
+    clips = about["size"]["fitted"]
+    header = ["detector", "side", "fit, s (once)", "peak, MB", "model, bytes"]
+    note = (
+        f"{clips} clips. Ours cross-fits, six networks in all; plain trains one and calibrates nothing. "
+        "Networks have two epochs, which take the memory of a hundred."
+    )
+    return f"{table(header, rows)}\n\n{note}"
+
+
+def scoring(groups: Groups, about: About) -> str:
+    """Times real time of a folder, milliseconds of one clip, and memory."""
+    size = about["size"]
+    sound = size["clips"] * about["seconds"]
+    rows = []
+    for name, runs in groups.items():
+        for side, records in runs.items():
+            whole = figure(per(spread(records, "seconds"), sound), 0)
+            plain = side.replace("ours", "plain")
+            factors = [times(runs, side, q, than=plain) for q in ("seconds", "milliseconds_single")]
+            single = figure(spread(records, "milliseconds_single"), 2)
+            row = [f"`{name}`", side, whole, factors[0], single, factors[1]]
+            rows.append([*row, figure(spread(records, "megabytes"), 0)])
+    header = ["detector", "side", "folder, × real time", "× plain", "one clip, ms", "× plain", "peak, MB"]
+    return table(header, rows)
+
+
+def startup(groups: Groups, about: About) -> str:
+    rows = [
+        [name, figure(spread(records, "process_seconds"), 2)] for name, records in groups["start"].items()
+    ]
+    return table(["process, start to end", "s"], rows)
+
+
+def extrapolated_clips(groups: Groups, count: int) -> tuple[float, float]:
+    """Seconds and megabytes of the plain side for so many clips, on the line through its last two points."""
+    known = [int(n) for n, runs in groups.items() if PLAIN in runs]
+    points = sorted(known)[-2:]
+    found = []
+    for quantity in ("process_seconds", "megabytes"):
+        values = [spread(groups[str(n)][PLAIN], quantity).median for n in points]
+        if len(points) == 1:
+            found.append(values[0] * count / points[0])
+        else:
+            slope = (values[1] - values[0]) / (points[1] - points[0])
+            found.append(values[1] + slope * (count - points[1]))
+    return found[0], found[1]
+
+
+def many_machines(groups: Groups, about: About) -> str:
+    """By size of the fleet; plain trains one network after the other."""
+    plain = spread(groups[next(iter(groups))][PLAIN], "milliseconds").median
+    rows = []
+    for count, runs in groups.items():
+        step = spread(runs[OURS], "milliseconds")
+        ours = [count, OURS, figure(step, 2), f"{int(count) * step.median:.1f}"]
+        rows.append([*ours, figure(spread(runs[OURS], "megabytes"), 0)])
+        said = PLAIN if PLAIN in runs else f"{PLAIN}, extrapolated: one network after the other"
+        rows.append([count, said, f"{plain:.2f}", f"{int(count) * plain:.1f}", NONE])
+    return table(["machines", "side", "ms a step of a machine", "ms a step of all", "peak, MB"], rows)
+
+
+def lengths(groups: Groups, about: About) -> str:
+    rows = []
+    for length, runs in groups.items():
+        for side, records in runs.items():
+            speed = per(spread(records, "seconds"), records[0]["sound"])
+            rows.append([length, side, figure(speed, 0), times(runs, side, "seconds")])
+    return table(["clip, s", "side", "× real time, folder, all cores", "× plain"], rows)
+
+
+def gpu(groups: Groups, about: About) -> str:
+    steps = steps_an_epoch(1000, 10.0)
+    rows = []
+    for device, runs in groups.items():
+        limit = spread(runs["peak"], "float32").median
+        for side, records in runs.items():
+            if side == "peak":
+                continue
+            step = spread(records, "milliseconds")
+            share = 100 * operations("autoencoder") / step.median / 1e9 / limit
+            row = [device, side, figure(step, 3), times(runs, side, "milliseconds"), f"{share:.1f} %"]
+            memory = figure(spread(records, "gpu_megabytes"), 0)
+            rows.append([*row, f"{steps * step.median / 1e3:.2f}", memory])
+    if not rows:
+        rows = [["none", "not measured (no GPU at hand)", *[NONE] * 5]]
+    header = ["device", "side", "ms a step of a machine", "× plain", "of its float32 peak"]
+    return table([*header, "epoch of 1000 clips, s, extrapolated", "GPU memory, MB"], rows)
+
+
+TABLES: Mapping[str, Callable[[Groups, About], str]] = {
+    part.__name__: part
+    for part in (
+        peak, features, training, precision, epoch, fitting, scoring, startup, many_machines,
+        lengths, gpu,
+    )
+}  # fmt: skip
+
+
+def sections(parts: Mapping[str, Groups], size: Mapping[str, Any], seconds: float) -> dict[str, str]:
+    """Part to its table, in the order of `TABLES`.
+
+    Args:
+        parts: what was measured.
+        size: the fields of the run's `Size`.
+        seconds: length of a usual clip.
+    """
+    about = {"parts": parts, "size": size, "seconds": seconds}
+    return {name: TABLES[name](parts[name], about) for name in TABLES if name in parts}
+
+
+def told(machine: str, versions: Mapping[str, str], dates: Sequence[str]) -> str:
+    """What figures rest on."""
+    used = ", ".join(f"{name} {version}" for name, version in versions.items())
+    days = " and ".join(dict.fromkeys(dates))
+    return (
+        f"Measured on {machine}; {used}; {days}. Median [least, most] of the runs; sides took turns, each in "
+        "a process of its own. × plain: the plain reference's median over ours, from the same run."
+    )
