@@ -63,13 +63,21 @@ def precision(name: str, device: torch.device) -> Iterator[None]:
     """
     if name == "tf32" and device.type != "cuda":
         raise OptionError(f"precision=tf32 is for CUDA, and this is {device.type}: take bf16 or float32")
-    allowed = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = name == "tf32"
     token = _product.set(bf16_product if name == "bf16" else float32_product)
+    with _tf32() if name == "tf32" else contextlib.nullcontext():
+        try:
+            yield
+        finally:
+            _product.reset(token)
+
+
+@contextlib.contextmanager
+def _tf32() -> Iterator[None]:
+    allowed = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = True
     try:
         yield
     finally:
-        _product.reset(token)
         torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
