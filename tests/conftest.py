@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # small matrices: a second thread only adds noise
+os.environ["AUSCULT_CACHE"] = "off"  # nothing of a test goes into the user's cache, nor comes out of it
 
 import signal
 import subprocess

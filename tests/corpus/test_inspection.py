@@ -11,7 +11,8 @@ import soundfile
 
 from auscult.corpus import Clip, Recording, machine_folders, open_corpus
 from auscult.corpus.inspection import Finding, Inspection, inspect_recordings
-from auscult.sound import Waveform
+from auscult.sound import Waveform, read_audio
+from auscult.spectrum import FrontEnd
 
 RATE = 16000
 MINIMUM = 2560  # five frames of 512
@@ -227,3 +228,28 @@ def test_rain_among_real_motors_is_found(real_data: Path) -> None:
     kinds = {f.kind: f.paths for f in inspect([*train, rain]).findings}
     assert kinds["outlier"] == (rain.clip.path,)
     assert set(kinds) == {"outlier", "mixed_sample_rates", "mixed_lengths"}
+
+
+def test_features_asked_for_are_worked_out_in_the_one_reading(tmp_path, monkeypatch):
+    usual = FrontEnd(sample_rate=RATE)
+    others = FrontEnd(sample_rate=RATE, n_fft=256, hop=64, n_mels=32)
+    for seed in range(8):
+        soundfile.write(tmp_path / f"{seed}.wav", noise(seed, level=0.2 if seed == 3 else 0.01), RATE)
+    decoded = []
+
+    def counted(path, *, channel=0):
+        decoded.append(path)
+        return read_audio(path, channel=channel)
+
+    monkeypatch.setattr("auscult.corpus.recording.read_audio", counted)
+    paths = sorted(str(path) for path in tmp_path.iterdir())
+    plain = inspect_recordings([Recording.from_file(Clip(p)) for p in paths], minimum_samples=1)
+    decoded.clear()
+    recordings = [Recording.from_file(Clip(p)) for p in paths]
+    found = inspect_recordings(recordings, minimum_samples=1, front_ends=(usual, others))
+    for recording in recordings:
+        assert recording.log_mel(usual).shape[1] == 128
+        assert recording.log_mel(others).shape[1] == 32
+    assert sorted(decoded) == paths
+    assert found.findings == plain.findings
+    assert any(finding.kind == "outlier" for finding in found.findings)

@@ -6,14 +6,16 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
+from auscult.corpus.listening import hear, heard
 from auscult.corpus.recording import Recording
 from auscult.errors import AudioError
-from auscult.sound import audio_info
+from auscult.sound import Waveform, audio_info
 from auscult.sound.level import SILENCE_DB, clipped_samples, level_db
 from auscult.spectrum import FrontEnd, log_mel
 
@@ -79,9 +81,10 @@ def inspect_recordings(
     *,
     minimum_samples: int,
     minimum_clips: int = 20,
+    front_ends: Sequence[FrontEnd] = (),
     progress: Callable[[str, int, int, Mapping[str, float]], None] | None = None,
 ) -> Inspection:
-    """Listens to each recording once, holding one waveform at a time, and says what is wrong or odd.
+    """Listens to each recording once, holding a few waveforms at a time, and says what is wrong or odd.
 
     Unreadable recordings and those shorter than one window cannot be used; all others can, whatever is
     said of them. No recording raises an error here.
@@ -90,15 +93,17 @@ def inspect_recordings(
         minimum_samples: samples in one window of the detector, at the rate that recordings are heard at.
         minimum_clips: fewer usable recordings than this are called too few. To promise 5 % false alarms
             takes 19 that the model was not fitted on.
+        front_ends: their log-mels are worked out on the way, for whoever asks the recordings for them next.
         progress: told ``("inspect", done, all, {})`` after each recording.
     """
     looks, findings = [], []
-    for done, recording in enumerate(recordings, start=1):
-        try:
-            looks.append(_look_at(recording))
-        except AudioError as error:
-            message = f"{error.path}: {error.reason}. It is left out"
+    look_at = partial(_look_at, front_ends=front_ends)
+    for done, (recording, look) in enumerate(heard(recordings, look_at), start=1):
+        if isinstance(look, AudioError):
+            message = f"{look.path}: {look.reason}. It is left out"
             findings.append(Finding("unreadable", message, (recording.clip.path,)))
+        else:
+            looks.append(look)
         if progress:
             progress("inspect", done, len(recordings), {})
     short = [look for look in looks if look.samples < minimum_samples]
@@ -122,15 +127,13 @@ def inspect_recordings(
     return Inspection(tuple(look.recording for look in looks), tuple(findings), seconds)
 
 
-def _look_at(recording: Recording) -> _Look:
-    waveform = recording.waveform()
+def _look_at(recording: Recording, front_ends: Sequence[FrontEnd]) -> _Look:
+    waveform = hear(recording, front_ends)
     path = recording.clip.path
     file_rate, channels = waveform.sample_rate, 1
     if os.path.isfile(path):
         info = audio_info(path)
         file_rate, channels = info.sample_rate, info.channels
-    # Half the frames of the default front end are plenty for a mean.
-    front_end = FrontEnd(sample_rate=waveform.sample_rate, hop=1024)
     return _Look(
         recording=recording,
         path=path,
@@ -141,9 +144,17 @@ def _look_at(recording: Recording) -> _Look:
         level=level_db(waveform),
         clipped=clipped_samples(waveform),
         digest=hashlib.blake2b(waveform.samples.tobytes()).digest(),
-        spectrum=log_mel(waveform.samples, front_end).mean(axis=0),
+        spectrum=_spectrum(recording, waveform, front_ends),
         rate=waveform.sample_rate,
     )
+
+
+def _spectrum(recording: Recording, waveform: Waveform, front_ends: Sequence[FrontEnd]) -> np.ndarray:
+    """(n_mels,) mean of every second frame of the default front end, dB: half of them are plenty."""
+    usual = FrontEnd(sample_rate=waveform.sample_rate)
+    if usual in front_ends:
+        return recording.log_mel(usual)[::2].mean(axis=0)
+    return log_mel(waveform.samples, replace(usual, hop=2 * usual.hop)).mean(axis=0)
 
 
 def _levels(looks: Sequence[_Look]) -> Iterable[Finding]:
