@@ -78,6 +78,12 @@ class Detector(ABC):
         return False
 
     @classmethod
+    def front_ends(cls, config: Config) -> tuple[FrontEnd, ...]:
+        """The front ends whose log-mels this configuration asks recordings for, so that they can be worked
+        out while the waveform is at hand."""
+        return (config.front_end,)
+
+    @classmethod
     def learning_from_all(cls, config: Config) -> Config:
         """The configuration that keeps nothing of what is given out of learning; asked for where
         calibration keeps whole recordings out."""
