@@ -63,7 +63,7 @@ def draw(parts: Mapping[str, Groups], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    from matplotlib.ticker import FuncFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     pictures = curves(parts)
     if not pictures:
@@ -74,14 +74,15 @@ def draw(parts: Mapping[str, Groups], path: Path) -> None:
             colour = _COLOURS[side]
             axis.plot(*zip(*points, strict=True), "o-", color=colour, label=side)
             if beyond:
-                line = [points[-1], *beyond]
-                axis.plot(*zip(*line, strict=True), "--", color=colour, marker="o", markerfacecolor="white")
+                axis.plot(*zip(points[-1], *beyond, strict=True), "--", color=colour, zorder=1)
+                axis.plot(*zip(*beyond, strict=True), "o", color=colour, markerfacecolor="white")
         axis.set_xscale("log")
         axis.set_yscale("log")
         axis.set_xticks(sorted({x for points, beyond in pair.values() for x, _ in [*points, *beyond]}))
         for scale in (axis.xaxis, axis.yaxis):
             scale.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
         axis.xaxis.set_minor_locator(NullLocator())
+        axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.yaxis.set_minor_formatter(lambda *_: "")
         axis.set_title(title, fontsize=10)
         axis.set_xlabel(below)
