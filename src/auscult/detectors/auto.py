@@ -27,6 +27,7 @@ from auscult.detectors.maps import MapProfile, resized
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.detectors.pooled.standard import Standard
 from auscult.errors import FitError, OptionError
+from auscult.spectrum import FrontEnd
 
 #: What the members' maps weigh in the map, against what the spectrogram alone shows.
 MEMBERS_WEIGHT = 0.5
@@ -70,6 +71,13 @@ class Auto(Detector):
             detector_type(member.detector).learns_from_others(member.config(config.seed, config.front_end))
             for member in chosen_members(config.members).values()
         )
+
+    @classmethod
+    def front_ends(cls, config: AutoConfig) -> tuple[FrontEnd, ...]:  # type: ignore[override]
+        """As in `Detector`: its own, and those of its members."""
+        members = chosen_members(config.members).values()
+        theirs = (member.config(config.seed, config.front_end).front_end for member in members)
+        return tuple(dict.fromkeys((config.front_end, *theirs)))
 
     def fit(
         self,

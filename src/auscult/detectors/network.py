@@ -10,14 +10,16 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from auscult.corpus import Recording
+from auscult.corpus.listening import heard
 from auscult.detectors.base import Config, FleetDetector, Progress, outcome
 from auscult.detectors.onnx_network import OnnxNetwork
-from auscult.errors import FitError, OptionError, TooShortAudio
+from auscult.errors import AudioError, FitError, OptionError, TooShortAudio
 from auscult.spectrum import context_windows
 
 if TYPE_CHECKING:
@@ -224,10 +226,13 @@ class _Splits:
         config = detectors[0].config
         unique = list({id(r): r for recordings in fleets for r in recordings}.values())
         spectra = []
-        for done, recording in enumerate(unique):
-            spectra.append(recording.log_mel(config.front_end))
+        hear_features = methodcaller("log_mel", config.front_end)
+        for done, (_, frames) in enumerate(heard(unique, hear_features), start=1):
+            if isinstance(frames, AudioError):
+                raise frames
+            spectra.append(frames)
             if progress:
-                progress("features", done + 1, len(unique), {})
+                progress("features", done, len(unique), {})
         lengths = [len(s) for s in spectra]
         firsts = dict(zip(map(id, unique), np.cumsum([0, *lengths])[:-1], strict=True))
         counts = {id(r): length - config.context + 1 for r, length in zip(unique, lengths, strict=True)}
