@@ -42,7 +42,7 @@ def bf16_product(a: Tensor, b: Tensor) -> Tensor:
 
 def _onednn_product(a: Tensor, b: Tensor) -> Tensor:
     """By oneDNN, machine after machine: on an AMD processor twice as fast as `torch.bmm`, which asks MKL
-    there, and so 30 % of a whole training step. Results are rounded otherwise and as exact."""
+    there, and so a fifth to a quarter of a whole step. Results are rounded otherwise and as exact."""
     multiply = torch.ops.mkldnn._linear_pointwise  # a · weightᵀ
     if len(a) == 1:
         return multiply(a[0], b[0].mT, None, "none", [], "")[None]
