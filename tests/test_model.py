@@ -158,16 +158,34 @@ def test_samples_that_cannot_be_scored(model, samples, rate, error):
         model.score(samples, rate)
 
 
-def test_clips_in_order_with_errors_in_their_place(model, folder, tmp_path):
+@pytest.mark.parametrize("threads", [1, 3])
+def test_clips_in_order_with_errors_in_their_place(model, folder, tmp_path, threads):
     bad, short = tmp_path / "bad.wav", tmp_path / "short.wav"
     bad.write_bytes(b"no sound")
     soundfile.write(short, np.zeros(500), RATE)
     good = [str(folder / "train/00.wav"), str(folder / "train/01.wav")]
     paths = [good[0], str(bad), good[1], str(short), "/nowhere/at/all.wav"]
-    outcomes = list(model.score_clips([Clip(p) for p in paths]))
+    outcomes = list(model.score_clips([Clip(p) for p in paths], threads=threads))
     kinds = [type(outcome) for outcome in outcomes]
     assert kinds == [auscult.Score, UnreadableAudio, auscult.Score, TooShortAudio, UnreadableAudio]
     assert [outcome.path for outcome in outcomes] == paths
+
+
+def test_of_an_endless_archive_a_few_clips_are_held(model, folder):
+    """Four threads look at most eight clips ahead, and go on as results are taken."""
+    taken = []
+
+    def archive():
+        while True:
+            taken.append(Clip(str(folder / f"train/{len(taken) % 24:02}.wav")))
+            yield taken[-1]
+
+    scores = model.score_clips(archive(), threads=4)
+    alone = [next(model.score_clips([Clip(str(folder / f"train/{i:02}.wav"))], threads=1)) for i in range(24)]
+    for done in range(60):
+        assert next(scores) == alone[done % 24]
+        assert len(taken) <= done + 1 + 8
+    scores.close()
 
 
 def test_a_file_scores_as_its_samples(model, folder):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from auscult.corpus import Clip, Recording
+from auscult.corpus.listening import heard
 from auscult.decision import Threshold, conformal_threshold
 from auscult.detectors import Detector
 from auscult.detectors.maps import MapProfile
@@ -181,8 +183,8 @@ class Model:
                 f"{waveform.seconds:.3f} s is shorter than the {needed:.3f} s "
                 f"that {self.detector.name} needs",
             )
-        heard = Recording(recording.clip, lambda: waveform)  # one read serves both the sound and its notes
-        evidence = self.detector.score(heard, explain=explain)
+        itself = Recording(recording.clip, lambda: waveform)  # one read serves both the sound and its notes
+        evidence = self.detector.score(itself, explain=explain)
         name = self.detector.decisive_score
         value = evidence.scores[name]
         if not np.isfinite(value):
@@ -202,7 +204,7 @@ class Model:
             anomalous=threshold.is_anomalous(value),
             warnings=warnings,
             scores=dict(evidence.scores),
-            nearest=self.normals.nearest(heard, self.detector.config.front_end),
+            nearest=self.normals.nearest(itself, self.detector.config.front_end),
             map=map,
             points=map is not None and (profile is not None or self.detector.maps_point),
         )
@@ -223,15 +225,28 @@ class Model:
             )
 
     def score_clips(
-        self, clips: Iterable[Clip], *, threshold: Threshold | None = None, explain: bool = False
+        self,
+        clips: Iterable[Clip],
+        *,
+        threshold: Threshold | None = None,
+        explain: bool = False,
+        threads: int | None = None,
     ) -> Iterator[Score | AudioError]:
-        """Scores files one after the other; a file that cannot be used gives its error in its place."""
+        """Scores files in their order, in the memory of a few; one that cannot be used gives its error in
+        its place.
+
+        Each thread takes a clip all the way from the file to the score. Measured on two cores, clips of 10 s:
+        1.7 times as fast as one thread; decoding on one thread and scoring on the other, 1.2 times, and
+        ONNX Runtime on both cores slower than on one. Several clips in one run of the network gain nothing
+        from 2 s on, for their windows fill a run already, and 5 % of the whole at 1 s.
+
+        Args:
+            threads: default one a core, or fewer where ``OMP_NUM_THREADS`` says so.
+        """
         threshold = threshold or self.threshold()
-        for clip in clips:
-            try:
-                yield self.score_recording(self.recording(clip), threshold=threshold, explain=explain)
-            except AudioError as error:
-                yield error
+        judge = partial(self.score_recording, threshold=threshold, explain=explain)
+        for _, outcome in heard(map(self.recording, clips), judge, threads=threads):
+            yield outcome
 
     def save(self, path: str) -> None:
         """Writes the model file; see `auscult.model_file`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 
 import numpy as np
@@ -102,6 +103,16 @@ def test_a_score_depends_on_model_and_clip_alone(detector, heard):
     assert all(close(one, other) for one, other in zip(first, backwards, strict=True))
     alone = copy.copy(detector)
     assert close(alone.score(heard[3]).scores, first[3])
+
+
+def test_threads_may_score_side_by_side(detector, heard):
+    """From the first clip on, when what is made once is not there yet."""
+    alone = [detector.score(clip).scores for clip in heard]
+    fresh = type(detector)(detector.config)
+    fresh.arrays, fresh.facts = detector.arrays, detector.facts
+    with ThreadPoolExecutor(4) as threads:
+        together = list(threads.map(lambda clip: fresh.score(clip).scores, heard * 3))
+    assert all(one == pytest.approx(other, rel=1e-9) for one, other in zip(alone * 3, together, strict=True))
 
 
 def test_scoring_changes_nothing(detector, heard):

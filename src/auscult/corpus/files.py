@@ -21,12 +21,19 @@ def is_audio_name(name: str) -> bool:
 
 def audio_files(folder: str | PathLike[str], *, recursive: bool = True) -> list[str]:
     """Paths of all audio files in a folder, sorted with numbers by value (``clip2`` before ``clip10``)."""
-    return sorted(_walk(os.fspath(folder), recursive), key=natural_order)
+    return list(walk_audio(folder, recursive=recursive))
+
+
+def walk_audio(folder: str | PathLike[str], *, recursive: bool = True) -> Iterator[str]:
+    """As `audio_files`, with the names of one folder in memory at a time; links to folders are followed, but
+    no folder is entered twice."""
+    folder = os.fspath(folder)
+    return _walk(folder, recursive, {os.path.realpath(folder)})
 
 
 def holds_audio(folder: str | PathLike[str], *, recursive: bool = True) -> bool:
     """Whether there is any audio file; stops at the first."""
-    return any(True for _ in islice(_walk(os.fspath(folder), recursive), 1))
+    return any(True for _ in islice(walk_audio(folder, recursive=recursive), 1))
 
 
 def subfolders(folder: str | PathLike[str]) -> list[str]:
@@ -46,18 +53,23 @@ def natural_order(text: str) -> tuple[list[str | int], str]:
     return pieces, text
 
 
-def _walk(folder: str, recursive: bool) -> Iterator[str]:
-    """Audio files below a folder; links to folders are followed, but no folder is entered twice."""
-    seen = {os.path.realpath(folder)}
-    for here, below, names in os.walk(folder, followlinks=True):
-        yield from (os.path.join(here, name) for name in names if is_audio_name(name))
-        fresh = []
-        for name in sorted(below) if recursive else ():
-            real = os.path.realpath(os.path.join(here, name))
-            if not _is_hidden(name) and real not in seen:
-                seen.add(real)
-                fresh.append(name)
-        below[:] = fresh
+def _walk(folder: str, recursive: bool, seen: set[str]) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            is_folder = {entry.name: entry.is_dir() for entry in entries}
+    except OSError:
+        return
+    taken = {name for name, below in is_folder.items() if not below and is_audio_name(name)}
+    for name in sorted(name for name, below in is_folder.items() if below and recursive):
+        real = os.path.realpath(os.path.join(folder, name))
+        if not _is_hidden(name) and real not in seen:
+            seen.add(real)
+            taken.add(name + os.sep)
+    for name in sorted(taken, key=natural_order):  # a folder in the place that its paths have
+        if name.endswith(os.sep):
+            yield from _walk(os.path.join(folder, name[: -len(os.sep)]), recursive, seen)
+        else:
+            yield os.path.join(folder, name)
 
 
 def _is_hidden(name: str) -> bool:

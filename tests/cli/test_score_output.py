@@ -1,0 +1,221 @@
+"""``auscult score --output``: stopped at any moment and gone on with, each recording once; and by workers."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from auscult import load
+
+RATE = 8000
+
+
+@pytest.fixture
+def archive(machine, broken_file, tmp_path) -> Path:
+    """A folder of 33 recordings, one of them unreadable, in two folders."""
+    for path in sorted((machine / "test").iterdir()):
+        place = tmp_path / "archive" / path.name[11:17] / path.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, place)
+    shutil.copy(broken_file, tmp_path / "archive" / "broken.wav")
+    return tmp_path / "archive"
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory, machine_sound) -> Path:
+    """A folder of 600 short recordings."""
+    folder = tmp_path_factory.mktemp("many")
+    for i in range(600):
+        soundfile.write(folder / f"{i}.wav", machine_sound(i % 5, 0.5), RATE)
+    return folder
+
+
+@pytest.fixture
+def expected(run, model, archive) -> list[dict]:
+    """What is said of the archive without a file."""
+    return [json.loads(line) for line in run("score", model, archive, "--json").stdout.splitlines()]
+
+
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_the_file_has_what_is_printed_else(run, model, archive, expected, tmp_path):
+    file = tmp_path / "scores.jsonl"
+    result = run("score", model, archive, "-o", file)
+    assert result.exit_code == 4
+    assert lines(file) == expected
+    anomalies = sum(row.get("anomalous", False) for row in expected)
+    summary, told = result.stdout.splitlines()
+    assert summary.startswith(f"32 recordings, {anomalies} anomalous, 1 unreadable; threshold")
+    assert told == f"{file}: 0 recordings in it before, 33 new"
+    assert "Error: " in result.stderr
+    table = tmp_path / "scores.csv"
+    run("score", model, archive, "--output", table)
+    assert table.read_text() == run("score", model, archive, "--csv").stdout
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_torn_file_is_gone_on_with_whatever_the_place(run, model, archive, tmp_path, form):
+    file = tmp_path / f"scores.{form}"
+    run("score", model, archive, "-o", file)
+    whole = file.read_bytes()
+    for size in (0, 1, 30, len(whole) // 2, len(whole) - 1, len(whole)):
+        file.write_bytes(whole[:size])
+        assert run("score", model, archive, "-o", file).exit_code == 4
+        assert file.read_bytes() == whole, size
+
+
+def test_a_second_run_scores_nothing_and_says_the_same(run, model, archive, tmp_path, monkeypatch):
+    file = tmp_path / "scores.csv"
+    first = run("score", model, archive, "-o", file, "--json", "--fail-on-anomaly")
+    monkeypatch.setattr("auscult.model.Model.score_recording", lambda *_, **__: pytest.fail("scored again"))
+    second = run("score", model, archive, "-o", file, "--json", "--fail-on-anomaly")
+    assert first.exit_code == second.exit_code == 3
+    before, after = json.loads(first.stdout), json.loads(second.stdout)
+    assert (before.pop("recordings_before"), after.pop("recordings_before")) == (0, 33)
+    assert before == after
+    assert lines(file)  # --json decides, whatever the name
+
+
+def test_an_archive_that_grows(run, model, archive, faulty_clip, tmp_path):
+    file = tmp_path / "scores.jsonl"
+    run("score", model, archive, "-o", file)
+    old = lines(file)
+    shutil.copy(faulty_clip, archive / "a new one.wav")
+    result = run("score", model, archive, "-o", file)
+    assert "33 recordings in it before, 1 new" in result.stdout
+    assert lines(file)[:-1] == old
+    assert lines(file)[-1]["path"] == str(archive / "a new one.wav")
+
+
+def test_a_recording_that_is_named_twice_is_in_the_file_once(run, model, normal_clip, tmp_path):
+    run("score", model, normal_clip, normal_clip, "-o", tmp_path / "scores.jsonl")
+    assert len(lines(tmp_path / "scores.jsonl")) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [(["--threshold", "5"], "threshold"), (["--window", "0.5"], "window"), (["--channel", "1"], "channel")],
+)
+def test_other_settings_are_refused(run, model, normal_clip, tmp_path, options, told):
+    file = tmp_path / "scores.csv"
+    run("score", model, normal_clip, "-o", file)
+    before = file.read_bytes()
+    result = run("score", model, normal_clip, "-o", file, *options)
+    assert result.exit_code == 2
+    assert f"another {told}" in result.stderr
+    assert file.read_bytes() == before
+
+
+def test_another_model_and_a_file_of_others_are_refused(run, model, normal_clip, tmp_path):
+    file = tmp_path / "scores.csv"
+    run("score", model, normal_clip, "-o", file)
+    other = load(model)
+    other.detector.arrays["precision_source"] = other.detector.arrays["precision_source"] * 2
+    other.save(str(tmp_path / "other.auscult"))
+    assert "another model" in run("score", tmp_path / "other.auscult", normal_clip, "-o", file).stderr
+    mine = tmp_path / "mine.csv"
+    mine.write_text("my,own\n")
+    result = run("score", model, normal_clip, "-o", mine)
+    assert result.exit_code == 2
+    assert "nothing beside it" in result.stderr
+    assert mine.read_text() == "my,own\n"
+
+
+def test_a_damaged_line_is_told(run, model, archive, tmp_path):
+    file = tmp_path / "scores.jsonl"
+    run("score", model, archive, "-o", file)
+    parts = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([*parts[:2], "what is this\n", *parts[2:]]))
+    result = run("score", model, archive, "-o", file)
+    assert result.exit_code == 2
+    assert "result 3 cannot be read" in result.stderr
+
+
+@pytest.mark.parametrize("name", ["scores.txt", "nowhere/scores.csv", "."])
+def test_files_that_cannot_be_written(run, model, normal_clip, tmp_path, name):
+    assert run("score", model, normal_clip, "-o", tmp_path / name).exit_code == 2
+
+
+def test_names_that_csv_must_quote(run, model, normal_clip, tmp_path):
+    names = ['a,b "c".wav', "two\nlines.wav", b"byte \xff.wav".decode(errors="surrogateescape")]
+    for name in names:
+        shutil.copy(normal_clip, tmp_path / name)
+    file = tmp_path / "scores.csv"
+    run("score", model, tmp_path, "-o", file)
+    whole = file.read_bytes()
+    assert len(list(csv.DictReader(file.open(newline="")))) == 3
+    for size in range(len(whole) - 400, len(whole), 23):
+        file.write_bytes(whole[:size])
+        run("score", model, tmp_path, "-o", file)
+        assert file.read_bytes() == whole
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_windows_of_the_last_recording_are_done_again(run, model, machine_sound, broken_file, tmp_path, form):
+    for name in ("1.wav", "2.wav", "10.wav"):
+        soundfile.write(tmp_path / name, machine_sound(7, 3.0), RATE)
+    file = tmp_path / f"scores.{form}"
+    asked = ("score", model, tmp_path, "--window", "0.5", "-o", file)
+    first = run(*asked).stdout.splitlines()[0]
+    whole = file.read_bytes()
+    assert whole.count(b"\n") == 19 + (form == "csv")
+    for size in range(0, len(whole) + 1, len(whole) // 7):
+        file.write_bytes(whole[:size])
+        assert run(*asked).stdout.splitlines()[0] == first
+        assert file.read_bytes() == whole
+
+
+def test_killed_again_and_again_each_recording_is_there_once(start, run, model, many, tmp_path):
+    file = tmp_path / "scores.jsonl"
+    sizes = []
+    for _ in range(3):
+        process = start("score", model, many, "-o", file)
+        before = file.stat().st_size if file.exists() else 0
+        while process.poll() is None and (file.stat().st_size if file.exists() else 0) < before + 8000:
+            time.sleep(0.002)
+        process.kill()
+        process.wait()
+        sizes.append(file.stat().st_size)
+    assert 0 < sizes[0] < sizes[1] < sizes[2]
+    assert b"/599.wav" not in file.read_bytes()
+    assert run("score", model, many, "-o", file).exit_code == 0
+    assert [row["path"] for row in lines(file)] == [str(many / f"{i}.wav") for i in range(600)]
+    straight = run("score", model, many, "--json").stdout
+    assert file.read_text() == straight
+
+
+@pytest.mark.parametrize("options", [[], ["--window", "0.4"]])
+def test_two_processes_say_the_same(run, model, archive, tmp_path, options):
+    one = run("score", model, archive, tmp_path / "gone.wav", "--json", *options)
+    two = run("score", model, archive, tmp_path / "gone.wav", "--json", *options, "--jobs", 2)
+    assert two.exit_code == one.exit_code == 4
+    assert two.stdout.count("\n") == one.stdout.count("\n") > 33
+    for row, other in zip(*(map(json.loads, r.stdout.splitlines()) for r in (one, two)), strict=True):
+        assert row.keys() == other.keys()
+        assert row["path"] == other["path"]
+        np.testing.assert_allclose(other.get("score", 0), row.get("score", 0), rtol=1e-9)
+
+
+def test_a_cluster_that_loses_a_worker_gives_the_same_file(start, run, model, many, dask_cluster, tmp_path):
+    file = tmp_path / "scores.jsonl"
+    process = start("score", model, many, "-o", file, "--cluster", dask_cluster.address)
+    while process.poll() is None and not (file.exists() and file.stat().st_size):
+        time.sleep(0.001)
+    dask_cluster.kill_one()
+    assert process.poll() is None
+    assert b"/599.wav" not in file.read_bytes()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, (out, err)
+    expected = run("score", model, many, "--json").stdout.splitlines()
+    for row, other in zip(lines(file), map(json.loads, expected), strict=True):
+        assert row["path"] == other["path"]
+        np.testing.assert_allclose(row["score"], other["score"], rtol=1e-9)
