@@ -9,11 +9,13 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
 from auscult import open_corpus
 from auscult.cli import doctor
+from auscult.corpus.feature_cache import FeatureCache
 
 SMALL = ("--clips", 4, "--test-clips", 1, "--seconds", 2)
 
@@ -94,6 +96,22 @@ def test_doctor_says_what_is_missing_and_how_to_get_it(run, monkeypatch):
     assert "pictures and reports needs matplotlib: pip install 'auscult[report]'" in result.stdout
     assert "soxr is missing" in result.stdout
     assert "Nothing is missing" not in result.stdout
+
+
+def test_doctor_tells_of_the_cache(run, monkeypatch, tmp_path):
+    assert json.loads(run("doctor", "--json").stdout)["cache"] is None
+    assert "AUSCULT_CACHE" in run("doctor").stdout
+    monkeypatch.setenv("AUSCULT_CACHE", str(tmp_path))
+    monkeypatch.setenv("AUSCULT_CACHE_BYTES", "5000000")
+    FeatureCache(tmp_path / "log_mels").put("a", np.zeros((10, 128), np.float32))
+    told = json.loads(run("doctor", "--json").stdout)["cache"]
+    folder = str(tmp_path / "log_mels")
+    assert told == {"folder": folder, "entries": 1, "bytes": 16 + 5120, "most_bytes": 5000000}
+    assert f"1 log-mels, 0.00 of 0.005 GB, in {folder}" in run("doctor").stdout
+    monkeypatch.setenv("AUSCULT_CACHE_BYTES", "much")
+    result = run("doctor")
+    assert result.exit_code == 0
+    assert "AUSCULT_CACHE_BYTES='much'" in result.stdout
 
 
 def test_what_it_looks_for_is_what_the_package_declares():

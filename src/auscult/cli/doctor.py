@@ -16,6 +16,7 @@ import click
 
 from auscult.cli import text
 from auscult.cli.options import json_option
+from auscult.errors import OptionError
 
 REQUIRED = (
     "numpy",
@@ -76,6 +77,11 @@ def _examine() -> dict[str, Any]:
         for form, readable in sound["formats"].items()
         if not readable
     ]
+    cache: dict[str, Any] | None = None
+    try:
+        cache = _cache()
+    except OptionError as error:
+        advice.append(str(error))
     return {
         "auscult": _version("auscult"),
         "python": platform.python_version(),
@@ -88,6 +94,7 @@ def _examine() -> dict[str, Any]:
         "devices": _training_devices() if extras["torch"]["version"] else [],
         "sound": sound,
         "sound_devices": _sound_devices(),
+        "cache": cache,
         "advice": advice,
     }
 
@@ -147,6 +154,19 @@ def _sound_devices() -> list[str]:
     return [line for line in lines if "capture" in line]
 
 
+def _cache() -> dict[str, Any] | None:
+    """Where log-mels are kept on disk, and how many; ``None`` where that is off."""
+    try:
+        cache = import_module("auscult.corpus.feature_cache").feature_cache()
+    except (ImportError, OSError):  # what is missing for it is told already
+        return None
+    if cache is None:
+        return None
+    entries, held = cache.contents()
+    folder = str(cache.folder)
+    return {"folder": folder, "entries": entries, "bytes": held, "most_bytes": cache.most_bytes}
+
+
 def _as_text(found: dict[str, Any]) -> str:
     memory = found["memory_bytes"]
     lines = [
@@ -164,7 +184,18 @@ def _as_text(found: dict[str, Any]) -> str:
     lines += [
         ("trains on", ", ".join(found["devices"]) or text.NONE),
         ("libsndfile", f"{found['sound']['libsndfile']}: {formats}"),
+        ("cache", _cache_as_text(found["cache"])),
         ("sound devices", "; ".join(found["sound_devices"]) or "none found"),
     ]
     advice = found["advice"] or ["Nothing is missing."]
     return text.facts(lines) + "\n\n" + "\n".join(advice)
+
+
+def _cache_as_text(cache: dict[str, Any] | None) -> str:
+    if cache is None:
+        return "off (AUSCULT_CACHE names its folder)"
+    held, most = cache["bytes"] / 1e9, cache["most_bytes"] / 1e9
+    return (
+        f"{cache['entries']} log-mels, {held:.2f} of {most:.3g} GB, in {cache['folder']} "
+        "(delete that folder to clear it; AUSCULT_CACHE=off turns it off)"
+    )
