@@ -14,8 +14,9 @@ import auscult
 from auscult import errors
 
 NAMES = {
-    *("AuscultError", "Clip", "Corpus", "Model", "Score"),
-    *("adapt", "evaluate", "fit", "load", "open_corpus", "read_audio", "select", "__version__"),
+    *("AuscultError", "Clip", "Corpus", "Fitted", "Model", "Score"),
+    *("adapt", "evaluate", "export", "fit", "fit_machines", "load", "open_corpus"),
+    *("read_audio", "select", "__version__"),
 }
 
 
@@ -50,7 +51,9 @@ def test_the_version_is_the_installed_one():
     assert auscult.__version__ == version("auscult")
 
 
-@pytest.mark.parametrize("name", ["adapt", "fit", "evaluate", "open_corpus", "read_audio", "load"])
+@pytest.mark.parametrize(
+    "name", ["adapt", "fit", "fit_machines", "evaluate", "export", "open_corpus", "read_audio", "load"]
+)
 def test_options_are_named_by_keyword(name):
     """One or two things by place, all else by name."""
     parameters = inspect.signature(getattr(auscult, name)).parameters.values()

@@ -24,10 +24,13 @@ if TYPE_CHECKING:
     from auscult.corpus import open_corpus as open_corpus
     from auscult.errors import AuscultError as AuscultError
     from auscult.evaluating import evaluate as evaluate
+    from auscult.exporting import export as export
     from auscult.fitting import fit as fit
     from auscult.model import Model as Model
     from auscult.model import Score as Score
     from auscult.model_file import load_model
+    from auscult.plant import Fitted as Fitted
+    from auscult.plant import fit_machines as fit_machines
     from auscult.selecting import select as select
 
     load = load_model
@@ -39,9 +42,12 @@ _WHERE = {
     "Corpus": ("auscult.corpus", "Corpus"),
     "Model": ("auscult.model", "Model"),
     "Score": ("auscult.model", "Score"),
+    "Fitted": ("auscult.plant", "Fitted"),
     "adapt": ("auscult.adapting", "adapt"),
     "evaluate": ("auscult.evaluating", "evaluate"),
+    "export": ("auscult.exporting", "export"),
     "fit": ("auscult.fitting", "fit"),
+    "fit_machines": ("auscult.plant", "fit_machines"),
     "load": ("auscult.model_file", "load_model"),
     "open_corpus": ("auscult.corpus", "open_corpus"),
     "read_audio": ("auscult.sound", "read_audio"),

@@ -10,19 +10,21 @@ from typing import Any
 
 import numpy as np
 
+from auscult.cases import FOLDS, versions
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.clip import Domain
 from auscult.corpus.inspection import LEFT_OUT, Finding, Inspection, inspect_recordings
 from auscult.corpus.learnable import hint_of_cuts, refuse_anomalies
 from auscult.detectors import Detector, Progress
 from auscult.errors import FitError
-from auscult.fitting import FOLDS, versions
 from auscult.model import Calibration, Model
+from auscult.parallel import one_thread
 
 #: How the warning begins that whoever measures the model later has to be given again.
 TEST_CLIPS_HEARD = "test clips among the recordings taken in"
 
 
+@one_thread()
 def adapt(
     model: Model,
     clips: Iterable[Clip],
@@ -57,8 +59,13 @@ def adapt(
     clips = [replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
     refuse_anomalies(clips)
     recordings = [model.recording(clip) for clip in clips]
-    needed = model.detector.minimum_samples()
-    inspection = inspect_recordings(recordings, minimum_samples=needed, minimum_clips=1, progress=progress)
+    inspection = inspect_recordings(
+        recordings,
+        minimum_samples=model.detector.minimum_samples(),
+        minimum_clips=1,
+        front_ends=model.detector.front_ends(model.detector.config),
+        progress=progress,
+    )
     inspection = _without_known(model, inspection)
     usable = inspection.usable
     if not usable:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from importlib.metadata import version
 from typing import Any, TypeVar
 
 from auscult.errors import MissingExtraError, OptionError, WorkersError
@@ -81,6 +82,16 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
 
 
 @contextmanager
+def one_thread() -> Iterator[None]:
+    """Algebra on one thread, for what learns and judges: two threads gain little on its small matrices, and
+    where other work runs they wait for each other, spinning."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
+@contextmanager
 def _processes(jobs: int) -> Iterator[None]:
     from joblib import parallel_config
 
@@ -111,3 +122,14 @@ def _scheduler(address: str) -> Iterator[None]:
             ) from error
         with parallel_config("dask", client=client):
             yield
+
+
+def _check_versions(client: Any, address: str) -> None:
+    """A task whose code a worker lacks would be tried again for ever, and another version scores otherwise."""
+    here = version("auscult")
+    for worker, there in client.run(version, "auscult", on_error="return").items():
+        if there != here:
+            has = "no auscult" if isinstance(there, Exception) else f"auscult {there}"
+            raise WorkersError(
+                f"{address}: its worker {worker} has {has}, and here is {here}: install the same"
+            )

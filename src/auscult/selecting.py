@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
 
+from auscult.cases import FOLDS
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import inspect_recordings
 from auscult.corpus.learnable import hint_of_cuts, refuse_what_is_not_for_learning, usual_rate
+from auscult.corpus.listening import heard
 from auscult.detectors import DETECTORS, Config, Progress, detector_type
 from auscult.detectors.choice.trial import Outcome, Trial
 from auscult.detectors.options import check_nothing_missing, make_config, missing_options
 from auscult.errors import AudioError, FitError, MissingExtraError, OptionError
-from auscult.fitting import FITTED_BY_DEFAULT, FOLDS
+from auscult.fitting import FITTED_BY_DEFAULT
+from auscult.parallel import one_thread
 from auscult.spectrum import FrontEnd
 
 #: Altered clips of each kind.
@@ -99,16 +103,22 @@ def select(
     refuse_what_is_not_for_learning(clips)
     configs, left_out = _configs(detectors, {"sample_rate": usual_rate(clips), **settings}, seed)
     front_end = next(iter(configs.values())).front_end  # of all the same
-    recordings = [Recording.from_file(c, channel=channel, sample_rate=front_end.sample_rate) for c in clips]
-    inspection = inspect_recordings(recordings, minimum_samples=front_end.n_fft, progress=progress)
+    recordings = [
+        Recording.from_file(c, channel=channel, sample_rate=front_end.sample_rate, cached=True) for c in clips
+    ]
+    inspection = inspect_recordings(
+        recordings, minimum_samples=front_end.n_fft, front_ends=(front_end,), progress=progress
+    )
     usable = inspection.usable
     folds = folds_of(usable, FOLDS, seed) if usable else [0]
     if max(folds) < 1:
         raise FitError("select needs at least two recordings that are not cut from the same one")
     trial = Trial(usable, folds, altered, seed + 1)  # not those by which `auto` chooses its members
     every = [*usable, *(made for _, _, made in trial.altered)]
-    for done, recording in enumerate(every, start=1):  # before any detector's time is taken
-        recording.log_mel(front_end)
+    hear_features = methodcaller("log_mel", front_end)
+    for done, (_, frames) in enumerate(heard(every, hear_features), start=1):  # before a detector's time
+        if isinstance(frames, AudioError):
+            raise frames
         if progress:
             progress("features", done, len(every), {})
     outcomes: dict[tuple[str, str], tuple[Outcome, float]] = {}
@@ -159,6 +169,7 @@ def _configs(
     return configs, left_out
 
 
+@one_thread()
 def _tried(
     name: str, config: Config, trial: Trial, progress: Progress | None
 ) -> list[tuple[str, Outcome, float]]:

@@ -82,7 +82,7 @@ def test_the_table_has_every_number_and_both_ways(run, tmp_path, monkeypatch):
     assert rows[0][header.index("gain over none")] == "–"
     kept = open_corpus(tmp_path / "recordings" / "fan").where(split="train")
     assert sum(clip.domain == "target" for clip in kept) == 10
-    monkeypatch.setattr(stage, "fit_recordings", lambda *_, **__: pytest.fail("fitted again"))
+    monkeypatch.setattr(stage, "fit_cases", lambda *_, **__: pytest.fail("fitted again"))
     assert run(*options) == [header, _, *rows], "what is done is not done again"
 
 

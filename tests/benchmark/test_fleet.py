@@ -21,15 +21,15 @@ FRONT = FrontEnd(sample_rate=8000, n_mels=32)
 def given(monkeypatch):
     """Machine to the machines of the others that its fits were given."""
     found: dict[str, list[str]] = {}
-    real = stage_module.fit_recordings
+    real = stage_module.fit_cases
 
-    def spy(*args, others, **kwargs):
-        model = real(*args, others=others, **kwargs)
-        machine = model.provenance["machines"][0]
-        found.setdefault(machine, []).append(sorted({r.clip.machine for r in others}))
-        return model
+    def spy(cases, progress):
+        for case in cases:
+            machine = case.inspection.usable[0].clip.machine
+            found.setdefault(machine, []).append(sorted({r.clip.machine for r in case.others}))
+        return real(cases, progress)
 
-    monkeypatch.setattr(stage_module, "fit_recordings", spy)
+    monkeypatch.setattr(stage_module, "fit_cases", spy)
     return found
 
 
@@ -87,11 +87,11 @@ def test_a_stage_depends_on_the_others_only_where_it_learns_from_them(root, tmp_
 
 def test_what_is_shared_is_worked_out_once_and_counted_for_each(root):
     machine = MachineData("fan", str(root / "fan"))
-    seconds = machine.hear("train", FRONT)
+    seconds = machine.hear("train", [FRONT])
     assert seconds > 0
-    assert machine.hear("train", FRONT) == seconds
+    assert machine.hear("train", [FRONT]) == seconds
     recording = machine.testing(8000)[0]
-    machine.hear("test", FRONT)
+    machine.hear("test", [FRONT])
     assert recording.log_mel(FRONT) is recording.log_mel(FRONT)
     assert machine.testing(8000)[0] is recording
     machine.forget()
@@ -113,14 +113,14 @@ def test_seconds_of_sound_by_what_files_say(root):
 
 
 def test_a_failure_of_one_machine_leaves_the_next(root, tmp_path, monkeypatch):
-    real = stage_module.fit_recordings
+    real = Autoencoder.fit_fleet.__func__
 
-    def fail(detector, config, inspection, **options):
-        if inspection.usable[0].clip.machine == "fan":
-            raise FitError("too quiet")
-        return real(detector, config, inspection, **options)
+    def fail(cls, detectors, fleets, **options):
+        outcomes = real(cls, detectors, fleets, **options)
+        of_fan = (recordings[0].clip.machine == "fan" for recordings in fleets)
+        return [FitError("too quiet") if fan else told for fan, told in zip(of_fan, outcomes, strict=True)]
 
-    monkeypatch.setattr(stage_module, "fit_recordings", fail)
+    monkeypatch.setattr(Autoencoder, "fit_fleet", classmethod(fail))
     result = bench_of(root, tmp_path / "r")
     assert [(f["machine"], f["error"]) for f in result.failures] == [("fan", "too quiet")]
     assert {row.machine for row in result.results} == {"pump"}

@@ -86,13 +86,13 @@ def test_a_finished_stage_is_not_done_again(bench, root, tmp_path, monkeypatch):
         copy / "stages/pump/autoencoder/seed1/test.json"
     ).unlink()  # as a kill between model and scores leaves it
     fits = []
-    real = stage_module.fit_recordings
+    real = stage_module.fit_cases
 
-    def spy(*args, **kwargs):
-        fits.append(args[0])
-        return real(*args, **kwargs)
+    def spy(cases, progress):
+        fits.extend(case.detector for case in cases)
+        return real(cases, progress)
 
-    monkeypatch.setattr(stage_module, "fit_recordings", spy)
+    monkeypatch.setattr(stage_module, "fit_cases", spy)
     again = run_bench(root, detectors=["autoencoder"], seeds=[0, 1], output=copy, settings=QUICK)
     assert fits == ["autoencoder"]
     assert [(r.column, r.seed, r.machine, r.section, r.pauc) for r in again.results] == [
@@ -116,9 +116,11 @@ def test_other_settings_or_other_clips_are_another_stage(bench, root, tmp_path, 
     shutil.copytree(bench.output, copy)
     shutil.copytree(root, data)
     fits = []
-    real = stage_module.fit_recordings
+    real = stage_module.fit_cases
     monkeypatch.setattr(
-        stage_module, "fit_recordings", lambda *a, **k: fits.append(a[1].epochs) or real(*a, **k)
+        stage_module,
+        "fit_cases",
+        lambda cases, _: fits.append(cases[0].config.epochs) or real(cases),
     )
     one = {"detectors": ["autoencoder"], "seeds": [0], "machines": ["fan"], "output": copy}
     run_bench(data, **one, settings=QUICK)

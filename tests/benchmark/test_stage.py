@@ -16,7 +16,7 @@ def test_a_fit_that_diverged_is_told_again_without_being_done_again(root, tmp_pa
         run_stage(tmp_path, machine, entry, 0, DIVERGING)
     assert json.loads((tmp_path / "failed.json").read_text())["error"] == str(first.value)
     assert not (tmp_path / "test.json").exists()
-    monkeypatch.setattr(stage_module, "fit_recordings", lambda *_, **__: pytest.fail("fitted again"))
+    monkeypatch.setattr(stage_module, "fit_cases", lambda *_, **__: pytest.fail("fitted again"))
     with pytest.raises(DivergedError) as again:
         run_stage(tmp_path, machine, entry, 0, DIVERGING)
     assert str(again.value) == str(first.value)

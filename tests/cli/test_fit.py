@@ -285,7 +285,7 @@ def test_unknown_detectors_and_settings_are_2(run, machine, tmp_path):
         assert run("fit", machine, "-o", tmp_path / "m.auscult", *options).exit_code == 2
 
 
-@pytest.mark.parametrize("output", ["missing/m.auscult", ".", "file/m.auscult", "outdir/"])
+@pytest.mark.parametrize("output", ["missing/m.auscult", "file/m.auscult"])
 def test_an_output_that_cannot_be_written_is_told_first(run, unfitted, machine, tmp_path, output):
     (tmp_path / "file").write_text("")
     result = run("fit", machine, "-o", f"{tmp_path}/{output}")
@@ -347,3 +347,44 @@ def test_a_folder_that_is_not_there_is_1(run, tmp_path):
     result = run("fit", tmp_path / "none", "-o", tmp_path / "m.auscult")
     assert result.exit_code == 1
     assert "no such file or folder" in result.stderr
+
+
+@pytest.fixture
+def plant(machine, tmp_path):
+    """A folder of two machines, and one that cannot be heard."""
+    folder = tmp_path / "plant"
+    for name in ("fan", "valve"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "train").symlink_to(machine / "train")
+    (folder / "broken" / "train").mkdir(parents=True)
+    (folder / "broken" / "train" / "normal_id_00_00000000.wav").write_bytes(b"no sound")
+    return folder
+
+
+def test_a_folder_takes_a_model_of_each_machine(run, plant, tmp_path):
+    models = f"{tmp_path}/models/"
+    quick = ("--detector", "pooled_gaussian", "--set", "n_mels=16", "-q")
+    result = run("fit", plant, "-o", models, *quick)
+    assert result.exit_code == 4
+    assert "Error: broken: nothing to learn from" in result.stderr
+    assert [line.split()[0] for line in result.stdout.splitlines()[2:4]] == ["fan", "valve"]
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["fan.auscult", "valve.auscult"]
+    told = json.loads(run("fit", plant, "-o", models, *quick, "--json").stdout)
+    assert [(one["machine"], one.get("there_already")) for one in told] == [
+        ("broken", None), ("fan", True), ("valve", True),
+    ]  # fmt: skip
+    assert "nothing to learn from" in told[0]["error"]
+    assert told[1]["threshold"] == load(tmp_path / "models" / "fan.auscult").threshold().value
+    assert run("fit", plant / "broken", "-o", models, *quick).exit_code == 1
+
+
+def test_workers_take_machines_and_a_folder_machine_folders(run, unfitted, machine, plant, tmp_path):
+    result = run("fit", machine, "-o", tmp_path / "m.auscult", "--jobs", 2)
+    assert result.exit_code == 2
+    assert "name a folder with -o" in result.stderr
+    result = run("fit", machine / "train", "-o", tmp_path)
+    assert result.exit_code == 1
+    assert "no machine folders" in result.stderr
+    result = run("fit", plant, plant / "fan", "-o", tmp_path)
+    assert result.exit_code == 2
+    assert "two machines are named fan" in result.stderr

@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+from auscult.cases import Case, fit_cases
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import Inspection
 from auscult.detectors import DETECTORS, detector_type
@@ -22,7 +23,6 @@ from auscult.detectors.choice.tried import that_hear, within
 from auscult.detectors.maps import MapProfile, resized
 from auscult.detectors.options import make_config
 from auscult.errors import FitError, MissingExtraError, OptionError
-from auscult.fitting import fit_recordings
 from auscult.model import Model
 from auscult.model_file import load_model
 from auscult.sound import Waveform
@@ -180,7 +180,7 @@ def test_judges_are_whole_models_too(ensembles, heard, tmp_path):
 
 
 def test_a_model_is_calibrated_by_its_judges(ensembles, normals, tmp_path):
-    made = fit_recordings("auto", config(), Inspection(tuple(normals), (), None), calibrate="crossfit")
+    (made,) = fit_cases([Case("auto", config(), Inspection(tuple(normals), (), None), "crossfit")])
     folds = folds_of(normals, 5, config().seed)
     expected = [ensembles[1 + f].score(r).scores["mean"] for f, r in zip(folds, normals, strict=True)]
     np.testing.assert_allclose(made.calibration.scores["mean"], expected, rtol=1e-6)

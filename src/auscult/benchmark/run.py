@@ -6,22 +6,28 @@ import os
 import platform
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from auscult.benchmark.differences import differences
 from auscult.benchmark.entries import Entry, entries
-from auscult.benchmark.machine import MachineData, seconds_of
+from auscult.benchmark.machine import MachineData, Machines, seconds_of
 from auscult.benchmark.others import read_other_scores
 from auscult.benchmark.ranking import Fit, costs, ranking
 from auscult.benchmark.result import BASELINE, BenchResult
-from auscult.benchmark.stage import run_stage
+from auscult.benchmark.stage import Stage, Work, run_stages
+from auscult.cases import versions
 from auscult.corpus import machine_folders
-from auscult.detectors import Progress
-from auscult.errors import AuscultError, CorpusError, EvaluationError, OptionError
+from auscult.detectors import Config, Progress
+from auscult.errors import AuscultError, CorpusError, EvaluationError, FitError, OptionError
 from auscult.evaluation import PUBLISHED_MACHINES, published_results
-from auscult.fitting import versions
+from auscult.fleets import alike, fleet_size, fleets
+from auscult.parallel import each, worker_count
 
 #: Names of folders that hold the data of 2024; the machines of 2023 and 2025 have the same names.
 _OF_2024 = re.compile(r"dcase[^/\\]*2024", re.IGNORECASE)
@@ -42,7 +48,9 @@ def run_bench(
 ) -> BenchResult:
     """Fits and scores every detector on every machine with every seed, and compares them.
 
-    Stages that are done are not done again; a stage that fails is listed and the rest goes on.
+    Stages that are done are not done again; a stage that fails is listed and the rest goes on. Detectors that
+    train together do so over machines and seeds. Within `auscult.parallel.workers` the stages are spread over
+    these, who write their files themselves.
 
     Args:
         root: a DCASE data root or any folder of machine folders.
@@ -62,7 +70,8 @@ def run_bench(
         CorpusError: no machines, or none of the named ones.
         OptionError: an unknown detector, a setting that no detector has, or one that a named detector lacks.
     """
-    output, settings = Path(output), dict(settings or {})
+    root, output = os.path.abspath(root), Path(os.path.abspath(output))  # workers may be elsewhere
+    settings = dict(settings or {})
     folders = machine_folders(root)
     wanted = _choose(root, folders, machines)
     columns, notes = entries(detectors, settings)
@@ -72,28 +81,24 @@ def run_bench(
     if bench.simulated:
         bench.note(f"Simulated recordings, not of real machines: {', '.join(bench.simulated)}.")
     share = not alone and any(entry.learns_from_others(settings) for entry in columns)
-    fleet = _fleet(bench, {name: folders[name] for name in (folders if share else wanted)}, wanted, channel)
-    if share:
-        for machine in fleet:
-            machine.others = [other for other in fleet if other is not machine]
+    machines_of = _opened(
+        bench, {m: folders[m] for m in (folders if share else wanted)}, wanted, channel, share
+    )
+    wanted = [name for name in wanted if name in machines_of.folders]
+    works = [_Order(machine, entry, seed) for machine in wanted for entry in columns for seed in seeds]
+    errors = _done(machines_of, output, settings, works, progress)
     fits: dict[str, list[Fit]] = {}
-    jobs = [(m, e, seed) for m in fleet if m.name in wanted for e in columns for seed in seeds]
-    for done, (machine, entry, seed) in enumerate(jobs):
-        if progress:
-            progress(f"{machine.name} {entry.name} seed {seed}", done, len(jobs), {})
-        try:
-            fits.setdefault(entry.name, []).append(_one(bench, machine, entry, seed, settings, progress))
-        except OptionError:
-            raise
-        except AuscultError as error:
-            bench.failures.append(
-                {"machine": machine.name, "detector": entry.name, "seed": seed, "error": str(error)}
-            )
-        if not share and jobs[done + 1 : done + 2] and jobs[done + 1][0] is not machine:
-            machine.forget()
-    for machine in fleet:
-        for system, scores in (score_folders or {}).items() if machine.name in wanted else ():
-            _other(bench, machine, system, Path(scores))
+    for order in works:
+        work = order.work(machines_of, output, settings)
+        stage = errors[order] or work.left()
+        if isinstance(stage, Stage):
+            fits.setdefault(order.entry.name, []).append(_add(bench, work, stage))
+        else:
+            told = {"machine": order.machine, "detector": order.entry.name, "seed": order.seed}
+            bench.failures.append({**told, "error": str(stage)})
+    for name in wanted:
+        for system, scores in (score_folders or {}).items():
+            _other(bench, machines_of[name], system, Path(scores))
     bench.differences = differences(bench.scored, BASELINE)
     decisive = {f"{e.name}:{e.kind(e.config(settings)).decisive_score}" for e in columns}
     bench.ranking = ranking(bench.results, bench.differences, decisive | set(score_folders or ()))
@@ -101,13 +106,13 @@ def run_bench(
         {name: its for name, its in fits.items() if its},
         {entry.name: entry.needs(settings) for entry in columns},
     )
-    published = set(wanted) <= set(PUBLISHED_MACHINES) and bool(_OF_2024.search(os.path.abspath(root)))
+    published = set(wanted) <= set(PUBLISHED_MACHINES) and bool(_OF_2024.search(root))
     if published:
         bench.results += [row for row in published_results() if row.machine in wanted]
         bench.note("The columns 'published …' are Table 2 of the GammaVAE report, not run here.")
     bench.write(
         {
-            "root": os.path.abspath(root),
+            "root": root,
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "machine": {
                 "cores": os.cpu_count(),
@@ -137,33 +142,106 @@ def _choose(
     return list(machines or folders)
 
 
-def _fleet(
-    bench: BenchResult, folders: Mapping[str, str], wanted: Sequence[str], channel: int
-) -> list[MachineData]:
+@dataclass(frozen=True)
+class _Order:
+    """A stage by name, as it travels to who does it."""
+
+    machine: str
+    entry: Entry
+    seed: int
+
+    def work(self, machines: Machines, output: Path, settings: Mapping[str, Any]) -> Work:
+        """What is to be done."""
+        folder = output / "stages" / self.machine / self.entry.name / f"seed{self.seed}"
+        return Work(folder, machines[self.machine], self.entry, self.seed, self.entry.settings(settings))
+
+
+def _opened(
+    bench: BenchResult, folders: Mapping[str, str], wanted: Sequence[str], channel: int, share: bool
+) -> Machines:
     """The machines that can be opened; those that cannot are failures where they were asked for."""
+    fine: dict[str, str] = {}
+    for name in sorted(folders, key=lambda m: wanted.index(m) if m in wanted else len(wanted)):
+        try:
+            MachineData(name, folders[name], channel)
+            fine[name] = folders[name]
+        except CorpusError as error:
+            if name in wanted:
+                bench.failures.append({"machine": name, "detector": "", "seed": "", "error": str(error)})
+    return Machines(fine, channel=channel, shared=share)
 
-    def opened() -> Iterator[MachineData]:
-        for name in sorted(folders, key=lambda m: wanted.index(m) if m in wanted else len(wanted)):
-            try:
-                yield MachineData(name, folders[name], channel)
-            except CorpusError as error:
-                if name in wanted:
-                    bench.failures.append({"machine": name, "detector": "", "seed": "", "error": str(error)})
 
-    return list(opened())
+def _done(
+    machines: Machines,
+    output: Path,
+    settings: Mapping[str, Any],
+    orders: Sequence[_Order],
+    progress: Progress | None,
+) -> dict[_Order, AuscultError | None]:
+    """Does every stage that is not done, and tells what prevented those that cannot be.
+
+    Raises:
+        OptionError: a setting that a detector does not take.
+    """
+    found: dict[_Order, AuscultError | None] = {}
+    configs: dict[_Order, Config] = {}
+    for order in orders:
+        work = order.work(machines, output, settings)
+        try:
+            found[order] = None
+            if work.left() is None:
+                configs[order] = work.config()
+        except FitError as error:
+            found[order] = error
+    sizes = Counter(order.entry for order in configs)
+    size = {
+        order: fleet_size(
+            order.entry.detector, config, networks=1, machines=sizes[order.entry], workers=worker_count()
+        )
+        for order, config in configs.items()
+    }
+    together = list(
+        fleets(configs, alike=lambda order: (order.entry, alike(configs[order])), size=size.__getitem__)
+    )
+    inside = progress if worker_count() == 1 else None
+    do = partial(_do, machines, output, settings, inside, len(orders) - len(configs), len(orders))
+    ahead = zip(together, accumulate(map(len, together), initial=0), strict=False)
+    done = len(orders) - len(configs)
+    for fleet, outcomes in zip(together, each(do, ahead), strict=True):
+        found |= zip(fleet, outcomes, strict=True)
+        done += len(fleet)
+        if progress and not inside:
+            progress("stages", done, len(orders), {})
+    for outcome in found.values():
+        if isinstance(outcome, OptionError):
+            raise outcome
+    return found
 
 
-def _one(
-    bench: BenchResult,
-    machine: MachineData,
-    entry: Entry,
-    seed: int,
+def _do(
+    machines: Machines,
+    output: Path,
     settings: Mapping[str, Any],
     progress: Progress | None,
-) -> Fit:
-    """Does one stage and adds what came of it."""
-    folder = bench.output / "stages" / machine.name / entry.name / f"seed{seed}"
-    stage = run_stage(folder, machine, entry, seed, entry.settings(settings), progress)
+    before: int,
+    total: int,
+    fleet: tuple[Sequence[_Order], int],
+) -> list[AuscultError | None]:
+    """Does stages that are done together, after so many others; what they leave is on disk."""
+    orders, ahead = fleet
+    first = orders[0]
+    machines.forget_all_but({order.machine for order in orders})
+    if progress:
+        more = f" and {len(orders) - 1} more" if orders[1:] else ""
+        name = f"{first.machine} {first.entry.name} seed {first.seed}{more}"
+        progress(name, before + ahead, total, {})
+    stages = run_stages([order.work(machines, output, settings) for order in orders], progress)
+    return [None if isinstance(stage, Stage) else stage for stage in stages]
+
+
+def _add(bench: BenchResult, work: Work, stage: Stage) -> Fit:
+    """Adds what came of a stage."""
+    machine, entry, seed = work.machine, work.entry, work.seed
     for error in stage.errors:
         bench.note(f"{machine.name}: left out {error['path']}: {error['error']}")
     for warning in stage.warnings:
@@ -172,7 +250,7 @@ def _one(
         seconds = (stage.fit_seconds, stage.score_seconds)
         which = (entry.name, score, seed)
         bench.add(machine.name, which, stage.clips, values, stage.thresholds[score], seconds)
-    size = (folder / "model.auscult").stat().st_size
+    size = (work.folder / "model.auscult").stat().st_size
     return Fit(stage.fit_seconds, stage.score_seconds, len(stage.clips), seconds_of(stage.clips), size)
 
 

@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -17,16 +16,18 @@ from typing import Any
 import numpy as np
 
 from auscult.benchmark.entries import Entry
-from auscult.benchmark.machine import MachineData, stamps
+from auscult.benchmark.machine import MachineData
+from auscult.cases import Case, fit_cases
 from auscult.corpus import Clip, Recording, folds_of
 from auscult.corpus.inspection import LEFT_OUT
-from auscult.corpus.learnable import hint_of_cuts, usual_rate
+from auscult.corpus.learnable import hint_of_cuts
+from auscult.corpus.stamps import key_of
 from auscult.decision import Threshold, gamma_threshold
 from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_to_json, make_config
-from auscult.errors import AudioError, DivergedError, FitError
+from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
 from auscult.files import write_atomically
-from auscult.fitting import fit_recordings
+from auscult.model import Model
 
 #: Part of every key: a change of the code that changes numbers raises it, and old stages are done again.
 SCHEMA = 2
@@ -40,8 +41,8 @@ class Stage:
         clips: the test clips that could be scored.
         scores: score name to one value a clip.
         thresholds: score name to the baseline's threshold, a gamma fitted to scores of the training clips.
-        fit_seconds, score_seconds: wall time, reading of the recordings and their log-mels included, and
-            cross-fitting where there is some.
+        fit_seconds, score_seconds: reading of the recordings and their log-mels included, and cross-fitting
+            where there is some; of machines that trained together this one's share of the time.
         errors: test clips that could not be scored, ``{"path", "error"}``.
         warnings: of the fit.
     """
@@ -53,6 +54,46 @@ class Stage:
     score_seconds: float
     errors: list[dict[str, str]]
     warnings: list[str]
+
+
+@dataclass(frozen=True)
+class Work:
+    """A stage to be done: where its files are, and what they depend on.
+
+    Attributes:
+        settings: those of ``entry``.
+    """
+
+    folder: Path
+    machine: MachineData
+    entry: Entry
+    seed: int
+    settings: Mapping[str, Any]
+
+    def config(self) -> Config:
+        """The detector's configuration; raises `OptionError` for a setting that it does not have, `FitError`
+        where no training clip can be read."""
+        wanted = {"sample_rate": self.machine.rate, **self.settings, "seed": self.seed}
+        return make_config(self.entry.detector, preset=self.entry.preset, settings=wanted)
+
+    def key(self) -> str:
+        """Changes with anything that the result depends on, the device it trains on left out."""
+        config, machine = self.config(), self.machine
+        settings = {k: v for k, v in config_to_json(config).items() if k not in ("device", "score")}
+        heard = [*machine.stamps["train"], *machine.stamps["test"]]
+        told = [SCHEMA, self.entry.name, settings, machine.channel, heard]
+        if self.entry.kind.learns_from_others(config):
+            told.append([[other.name, other.stamps["train"]] for other in machine.others])
+        return key_of(told)
+
+    def left(self) -> Stage | DivergedError | None:
+        """What is there of it, done with the same clips and settings: the stage, or that learning diverged,
+        which with the same seed it would do again after as long."""
+        key = self.key()
+        if (stage := _read(self.folder / "test.json", key)) is not None:
+            return stage
+        failed = _read_json(self.folder / "failed.json", key)
+        return DivergedError(failed["error"]) if failed else None
 
 
 def run_stage(
@@ -70,54 +111,87 @@ def run_stage(
         FitError: too little to learn from, or training diverged.
         OptionError: a setting that the detector does not have.
     """
-    wanted = {"sample_rate": usual_rate(machine.train), **settings, "seed": seed}
-    config = make_config(entry.detector, preset=entry.preset, settings=wanted)
-    key = _key(entry, config, machine)
-    done = folder / "test.json"
-    if (stage := _read(done, key)) is not None:
-        return stage
-    folder.mkdir(parents=True, exist_ok=True)
-    failed = folder / "failed.json"
-    if (known := _read_json(failed, key)) is not None:
-        raise DivergedError(known["error"])
-    needed = entry.kind(config).minimum_samples()
-    rate = config.front_end.sample_rate
-    inspection = machine.training(rate, needed, progress)
-    hearing = machine.hear("train", config.front_end, progress)
+    (stage,) = run_stages([Work(folder, machine, entry, seed, settings)], progress)
+    if not isinstance(stage, Stage):
+        raise stage
+    return stage
+
+
+def run_stages(works: Sequence[Work], progress: Progress | None = None) -> list[Stage | AuscultError]:
+    """`run_stage` for several of one entry whose configurations differ in the seed alone; detectors that
+    train together learn in one program. For each its stage, or why there is none."""
+    found: dict[int, Stage | AuscultError] = {}
+    cases: dict[int, Case] = {}
+    for place, work in enumerate(works):
+        try:
+            left = work.left()
+            if left is None:
+                cases[place] = _case(work, progress)
+            else:
+                found[place] = left
+        except AuscultError as error:
+            found[place] = error
+    models: Sequence[Model | AuscultError]
+    try:
+        models = fit_cases(list(cases.values()), progress) if cases else []
+    except MissingExtraError as error:
+        models = [error] * len(cases)
+    for place, model in zip(cases, models, strict=True):
+        try:
+            if not isinstance(model, Model):
+                raise model
+            found[place] = _finished(works[place], cases[place], model, progress)
+        except DivergedError as error:
+            _leave(works[place].folder / "failed.json", works[place], {"error": str(error)})
+            found[place] = error
+        except AuscultError as error:
+            found[place] = error
+    return [found[place] for place in range(len(works))]
+
+
+def _case(work: Work, progress: Progress | None) -> Case:
+    """What a stage learns from."""
+    machine, entry, config = work.machine, work.entry, work.config()
+    needed, heard = entry.kind(config).minimum_samples(), entry.kind.front_ends(config)
+    inspection = machine.training(heard, needed, progress)
+    machine.hear("train", heard, progress)
     others: list[Recording] = []
     if entry.kind.learns_from_others(config):
         for other in machine.others:
-            others += other.training(rate, needed, progress).usable
-            hearing += other.hear("train", config.front_end, progress)
-    entry.kind.check_can_fit()  # and loads what fitting takes, which is not the first fit's time alone
+            others += other.training(heard, needed, progress).usable
+    return Case(
+        entry.detector,
+        config,
+        replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in LEFT_OUT)),
+        _calibrate(entry, inspection.usable, work.seed),
+        others,
+        machine.channel,
+        entry.preset,
+    )
+
+
+def _finished(work: Work, case: Case, model: Model, progress: Progress | None) -> Stage:
+    """Scores the test clips, and leaves the files of the stage."""
+    machine, front_ends = work.machine, work.entry.kind.front_ends(case.config)
+    hearing = machine.hear("test", front_ends, progress)
     started = time.perf_counter()
-    try:
-        model = fit_recordings(
-            entry.detector,
-            config,
-            replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in LEFT_OUT)),
-            calibrate=_calibrate(entry, inspection.usable, seed),
-            others=others,
-            channel=machine.channel,
-            preset=entry.preset,
-            progress=progress,
-        )
-    except DivergedError as error:  # the same seed would diverge again, after as long
-        write_atomically(failed, json.dumps({"key": key, "error": str(error)}).encode())
-        raise
-    fit_seconds = hearing + time.perf_counter() - started
-    hearing = machine.hear("test", config.front_end, progress)
-    started = time.perf_counter()
-    heard, scores, errors = _score_all(model.detector, machine.testing(rate), progress)
+    heard, scores, errors = _score_all(model.detector, machine.testing(front_ends[0].sample_rate), progress)
     score_seconds = hearing + time.perf_counter() - started
-    normals = model.calibration.scores or _score_all(model.detector, inspection.usable, None)[1]
+    fit_seconds = machine.hear("train", front_ends) + model.provenance["fit_seconds"]
+    normals = model.calibration.scores or _score_all(model.detector, case.inspection.usable, None)[1]
     thresholds = {name: _threshold(values) for name, values in normals.items()}
-    unheeded = set(hint_of_cuts(inspection.usable))  # a bench has no way to say so
+    unheeded = set(hint_of_cuts(case.inspection.usable))  # a bench has no way to say so
     warnings = [said for said in model.provenance["warnings"] if said not in unheeded]
     stage = Stage(heard, scores, thresholds, fit_seconds, score_seconds, errors, warnings)
-    model.save(str(folder / "model.auscult"))
-    write_atomically(done, json.dumps({"key": key, **_to_json(stage)}).encode())
+    work.folder.mkdir(parents=True, exist_ok=True)
+    model.save(str(work.folder / "model.auscult"))
+    _leave(work.folder / "test.json", work, _to_json(stage))
     return stage
+
+
+def _leave(path: Path, work: Work, told: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps({"key": work.key(), **told}).encode())
 
 
 def _score_all(
@@ -155,16 +229,6 @@ def _threshold(scores: np.ndarray) -> Threshold:
         return gamma_threshold(scores)
     except FitError as error:
         return Threshold(None, "gamma", calibration_count=len(scores), warning=str(error))
-
-
-def _key(entry: Entry, config: Config, machine: MachineData) -> str:
-    """Changes with anything that the stage's result depends on, the device it trains on left out."""
-    settings = {k: v for k, v in config_to_json(config).items() if k not in ("device", "score")}
-    heard = stamps([*machine.train, *machine.test], machine.folder)
-    told = [SCHEMA, entry.name, settings, machine.channel, heard]
-    if entry.kind.learns_from_others(config):
-        told.append([[other.name, stamps(other.train, other.folder)] for other in machine.others])
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _to_json(stage: Stage) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from auscult.cli.options import (
     quiet_option,
     settings_from,
     training_options,
+    workers_options,
 )
 from auscult.cli.progress import shown_progress
 from auscult.errors import MissingExtraError, OptionError
@@ -66,6 +67,7 @@ _MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
 )
 @training_options
 @first_channel_option
+@workers_options
 @json_option
 @quiet_option
 def command(
@@ -80,6 +82,8 @@ def command(
     epochs: int | None,
     device: str | None,
     channel: int,
+    jobs: int,
+    cluster: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -93,8 +97,9 @@ def command(
     settings = settings_from(pairs, epochs=epochs, device=device)
 
     from auscult.benchmark import run_bench
+    from auscult.parallel import workers
 
-    with shown_progress(quiet=quiet) as progress:
+    with shown_progress(quiet=quiet) as progress, workers(jobs, cluster):
         result = run_bench(
             root,
             detectors=names_from(detectors) or [],

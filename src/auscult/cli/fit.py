@@ -19,11 +19,13 @@ from auscult.cli.options import (
     quiet_option,
     settings_from,
     training_options,
+    workers_options,
 )
 from auscult.cli.progress import shown_progress
 from auscult.detectors import DETECTORS, detector_type
 from auscult.errors import FitError, OptionError
 from auscult.fitting import DEFAULT_DETECTOR
+from auscult.parallel import workers
 
 if TYPE_CHECKING:
     from auscult.corpus import Clip, Corpus
@@ -34,7 +36,14 @@ SOME_LEFT_OUT = 4
 
 @click.command("fit", short_help="Learn a machine's normal sound from recordings of normal running.")
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
-@click.option("--output", "-o", required=True, metavar="FILE", type=click.Path(), help="Model file to write.")
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    metavar="FILE",
+    type=click.Path(),
+    help="Model file to write; a folder takes a model of each machine.",
+)
 @click.option(
     "--detector",
     metavar="NAME",
@@ -79,6 +88,7 @@ SOME_LEFT_OUT = 4
 )
 @first_channel_option
 @group_by_option
+@workers_options
 @json_option
 @quiet_option
 def command(
@@ -95,18 +105,38 @@ def command(
     calibrate: str,
     channel: int,
     group_by: str | None,
+    jobs: int,
+    cluster: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Learn a machine's normal sound from recordings of normal running.
 
     DIR is a folder of recordings, a DCASE machine folder (its train/ is taken), a recording, or a CSV
-    manifest; all must be of one machine. Exits with code 4 if recordings that cannot be used were left out.
+    manifest; all must be of one machine. Where -o is a folder, DIR holds machine folders, and each machine
+    gets a model, MACHINE.auscult. Exits with code 4 if recordings that cannot be used were left out, or
+    some machines could not be fitted.
     """
-    check_writable(output)
     settings = settings_from(pairs, epochs=epochs, device=device, seed=seed, time=seconds)
     detector = detector or DEFAULT_DETECTOR
     _check_known(detector, epochs=epochs, device=device, time=seconds)
+    if _is_folder(output):
+        given = {
+            "detector": detector,
+            "preset": preset,
+            "calibrate": calibrate,
+            "channel": channel,
+            **settings,
+        }
+        if others:
+            given["others"] = training_clips(others, of_one=False)
+        from auscult.cli.fit_machines import fit_each
+
+        with shown_progress(quiet=quiet) as progress, workers(jobs, cluster):
+            return fit_each(folders, output, group_by, given, progress, as_json=as_json)
+    if jobs != 1 or cluster:
+        raise OptionError("--jobs and --cluster share machines out: name a folder with -o, like -o models/")
+    check_writable(output)
     corpus = grouped(training_clips(folders), group_by)
     beside = _others(others, corpus, detector, preset, settings) if others else ()
 
@@ -125,7 +155,7 @@ def command(
             **settings,
         )
     model.save(output)
-    result = _summary(model, output)
+    result = summary(model, output)
     if as_json:
         text.print_json(result)
     else:
@@ -167,9 +197,15 @@ def training_clips(folders: tuple[str, ...], *, of_one: bool = True) -> Corpus:
     machines = [machine for machine in clips.machines if machine is not None]
     if of_one and len(machines) > 1:
         raise FitError(
-            f"{len(machines)} machines ({', '.join(machines)}), and a model knows one: name the folder of one"
+            f"{len(machines)} machines ({', '.join(machines)}), and a model knows one: name the folder of "
+            "one, or a folder for a model of each, like -o models/"
         )
     return clips
+
+
+def _is_folder(output: str) -> bool:
+    """Whether a model of each machine is wanted there."""
+    return os.path.isdir(output) or output.endswith((os.sep, os.altsep or os.sep))
 
 
 def _is_stray_test(clip: Clip) -> bool:
@@ -211,7 +247,8 @@ def _check_known(detector: str, **given: Any) -> None:
         raise OptionError(f"--{name}: {detector} {why}; {'leave it out' if name == 'time' else other}")
 
 
-def _summary(model: Model, output: str) -> dict[str, Any]:
+def summary(model: Model, output: str) -> dict[str, Any]:
+    """What `fit` tells of a model that was written."""
     threshold = model.threshold()
     warnings = [*model.provenance["warnings"], *([threshold.warning] if threshold.warning else [])]
     return {

@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
 from auscult.corpus import Recording
 from auscult.errors import FitError, MissingExtraError, OptionError
 from auscult.spectrum import FrontEnd
+
+if TYPE_CHECKING:
+    from auscult.detectors.exported.graph import GraphEvidence, Value
 
 #: What an optional part brings that fitting imports.
 _OF_EXTRA = {"train": ("torch", "onnxscript")}
@@ -49,6 +52,32 @@ class Config:
             raise OptionError(f"seed={self.seed}: it must be 0 or more, and less than 2 to the 63rd")
 
 
+@dataclass(frozen=True)
+class Lesson:
+    """What one machine gives to learn from.
+
+    Attributes:
+        config: of its detector.
+        recordings: normal recordings alone.
+        folds: the fold of each recording, counted from 0, if judges are wanted: for each fold one that learnt
+            from the rest. Empty: the detector alone.
+        others: normal recordings of other machines.
+    """
+
+    config: Config
+    recordings: Sequence[Recording]
+    folds: Sequence[int] = ()
+    others: Sequence[Recording] = ()
+
+    def parts(self) -> list[Sequence[Recording]]:
+        """All recordings, then for each fold those outside it."""
+        without = (
+            [r for r, its_fold in zip(self.recordings, self.folds, strict=True) if its_fold != fold]
+            for fold in range(max(self.folds, default=-1) + 1)
+        )
+        return [self.recordings, *without]
+
+
 class Detector(ABC):
     """The contract: ``fit`` on normal recordings, then ``score`` any recording.
 
@@ -64,6 +93,7 @@ class Detector(ABC):
     extra: ClassVar[str] = ""  # the optional part of auscult that fitting imports, as "train"; scoring: none
     required_options: ClassVar[tuple[str, ...]] = ()  # without a default: what only the user can bring
     page: ClassVar[str] = "docs/detectors.md"  # where its options are explained
+    export_needs: ClassVar[str] = "its arithmetic drawn by its method export"  # where it cannot be exported
     maps_point: ClassVar[bool] = False  # whether maps are in standard deviations of normal running already
     trains_together: ClassVar[bool] = False  # whether `fit_fleet` trains all its machines in the same steps
 
@@ -167,7 +197,7 @@ class Detector(ABC):
         *,
         others: Sequence[Recording] = (),
         progress: Progress | None = None,
-    ) -> tuple[Detector, list[Detector]]:
+    ) -> Learnt:
         """A detector that learnt from all recordings, and for each fold a judge that learnt from the rest.
 
         Args:
@@ -177,16 +207,62 @@ class Detector(ABC):
             FitError: one of them could not be fitted.
             AudioError: a recording cannot be used.
         """
-        parts = [
-            [r for r, its_fold in zip(recordings, folds, strict=True) if its_fold != fold]
-            for fold in range(max(folds) + 1)
-        ]
-        final, *judges = [cls(config) for _ in range(len(parts) + 1)]
-        fleets = [recordings, *parts]
-        for error in cls.fit_fleet([final, *judges], fleets, others=others, progress=progress):
-            if error:
-                raise error
-        return final, judges
+        (found,) = cls._learn_together([Lesson(config, recordings, folds, others)], progress)
+        if isinstance(found, FitError):
+            raise found
+        return found
+
+    @classmethod
+    def crossfit_fleet(
+        cls, lessons: Sequence[Lesson], *, progress: Progress | None = None
+    ) -> list[Learnt | FitError]:
+        """What each machine's detector learnt, and its judges, as `crossfit` gives them: in one program where
+        this kind trains together, else one machine after the other.
+
+        Args:
+            lessons: with configurations that differ in the seed alone.
+
+        Returns:
+            For every machine, in order, its detector and its judges, or why one of them could not be fitted.
+
+        Raises:
+            AudioError: a recording cannot be used.
+        """
+        if cls.trains_together and not any(lesson.others for lesson in lessons):
+            return cls._learn_together(lessons, progress)
+        return [cls._learn_alone(lesson, progress) for lesson in lessons]
+
+    @classmethod
+    def _learn_alone(cls, lesson: Lesson, progress: Progress | None) -> Learnt | FitError:
+        """One machine by what this kind makes of `crossfit`, which may be something of its own."""
+        if not lesson.folds:
+            (found,) = cls._learn_together([lesson], progress)
+            return found
+        try:
+            return cls.crossfit(
+                lesson.config, lesson.recordings, lesson.folds, others=lesson.others, progress=progress
+            )
+        except FitError as error:
+            return error
+
+    @classmethod
+    def _learn_together(cls, lessons: Sequence[Lesson], progress: Progress | None) -> list[Learnt | FitError]:
+        """The detectors and judges of all machines as one fleet; ``others`` are those of the first."""
+        parts = [lesson.parts() for lesson in lessons]
+        fleet = [[cls(lesson.config) for _ in its] for lesson, its in zip(lessons, parts, strict=True)]
+        outcomes = iter(
+            cls.fit_fleet(
+                [detector for its in fleet for detector in its],
+                [recordings for its in parts for recordings in its],
+                others=lessons[0].others,
+                progress=progress,
+            )
+        )
+        found: list[Learnt | FitError] = []
+        for final, *judges in fleet:
+            errors = [error for error in (next(outcomes) for _ in (final, *judges)) if error]
+            found.append(errors[0] if errors else (final, judges))
+        return found
 
     def adapted(self, recordings: Sequence[Recording]) -> Detector:
         """A new detector that takes these recordings for normal too; this one stays as it is.
@@ -203,6 +279,17 @@ class Detector(ABC):
             AudioError: a recording cannot be used.
         """
         raise OptionError(f"{self.name} cannot take more recordings in: fit it again with them")
+
+    def export(self, samples: Value) -> GraphEvidence:
+        """Draws `score` as an ONNX graph, so that it runs without auscult.
+
+        Args:
+            samples: (N,) float32 at ``config.front_end.sample_rate``, N at least `minimum_samples`.
+
+        Raises:
+            OptionError: this detector cannot be exported; says what that would take.
+        """
+        raise OptionError(f"{self.name} cannot be exported: that would take {self.export_needs}")
 
     def _copy(self) -> Detector:
         """This detector with arrays and facts that can be changed without changing this one's."""
@@ -227,6 +314,10 @@ class Detector(ABC):
     def minimum_samples(self) -> int:
         """Samples that a recording must have to be scored."""
         return 1
+
+
+#: A detector that learnt from all recordings, and its judges.
+Learnt = tuple[Detector, list[Detector]]
 
 
 class FleetDetector(Detector):
