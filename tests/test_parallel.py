@@ -7,6 +7,7 @@ import signal
 import sys
 import time
 from functools import partial
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import cloudpickle
@@ -106,6 +107,23 @@ def test_a_cluster_finishes_though_a_worker_is_killed(dask_cluster, tmp_path):
         done = [first, *results]
     assert [value for value, _ in done] == [n**2 for n in range(12)]
     assert len(list(tmp_path.iterdir())) > 12  # what the dead one had begun was begun again
+
+
+@pytest.mark.parametrize(("theirs", "has"), [("0.9", "auscult 0.9"), (None, "no auscult")])
+def test_a_worker_with_another_auscult_is_told(dask_cluster, monkeypatch, theirs, has):
+    here = os.getpid()
+
+    def version(package: str) -> str:
+        if os.getpid() == here:
+            return "1.0"
+        if theirs is None:
+            raise PackageNotFoundError(package)
+        return theirs
+
+    monkeypatch.setattr("auscult.parallel.version", version)
+    told = f"has {has}, and here is 1.0"
+    with pytest.raises(WorkersError, match=told), workers(cluster=dask_cluster.address):
+        pass
 
 
 def test_a_cluster_without_workers_is_told(dask_cluster, monkeypatch):

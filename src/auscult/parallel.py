@@ -120,12 +120,13 @@ def _scheduler(address: str) -> Iterator[None]:
             raise WorkersError(
                 f"{address}: the scheduler has no workers; start some: dask worker {address}"
             ) from error
+        _check_versions(client, address)
         with parallel_config("dask", client=client):
             yield
 
 
 def _check_versions(client: Any, address: str) -> None:
-    """A task whose code a worker lacks would be tried again for ever, and another version scores otherwise."""
+    """A task whose code a worker lacks is tried again for ever; another version may score otherwise."""
     here = version("auscult")
     for worker, there in client.run(version, "auscult", on_error="return").items():
         if there != here:
