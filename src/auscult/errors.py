@@ -16,6 +16,7 @@
     ├── FitError               learning cannot start or did not end well
     │   └── DivergedError      a loss that left the finite numbers; names the reading at fault
     ├── ModelFileError         a model file that is corrupt, truncated, foreign, newer or damaged
+    ├── ExportError            an exported graph that does not score as its model does
     ├── EvaluationError        labels or score files from which no metric can be had
     ├── WorkersError           workers that cannot be had, or that died
     ├── OptionError            an option that does not exist, or a value it does not take
@@ -93,6 +94,10 @@ class DivergedError(FitError):
 
 class ModelFileError(_FileError):
     """A model file that is corrupt, truncated, foreign, newer than this version, or damaged."""
+
+
+class ExportError(AuscultError):
+    """An exported graph that does not score as its model does."""
 
 
 class EvaluationError(AuscultError):

@@ -37,6 +37,20 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
     """
     from safetensors.numpy import save
 
+    header, arrays = _contents(model)
+    try:
+        write_atomically(path, save(arrays, metadata={_KEY: json.dumps(header)}))
+    except OSError as error:
+        raise ModelFileError(path, f"cannot be written: {error.strerror or error}") from error
+
+
+def model_digest(model: Model) -> str:
+    """The digest that the model's file has."""
+    return _contents(model)[0]["digest"]
+
+
+def _contents(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The header and the arrays of a model's file."""
     arrays = {f"detector/{k}": np.ascontiguousarray(v) for k, v in model.detector.arrays.items()}
     arrays |= {f"calibration/{k}": np.asarray(v, np.float64) for k, v in model.calibration.scores.items()}
     arrays |= {f"profile/{name}": profile.to_array() for name, profile in model.profiles.items()}
@@ -52,10 +66,7 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
         "provenance": model.provenance,
     }
     header["digest"] = _digest(header, arrays)
-    try:
-        write_atomically(path, save(arrays, metadata={_KEY: json.dumps(header)}))
-    except OSError as error:
-        raise ModelFileError(path, f"cannot be written: {error.strerror or error}") from error
+    return header, arrays
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:

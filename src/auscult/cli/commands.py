@@ -93,6 +93,7 @@ def _complain(error: Exception, code: int) -> int:
         "select": ("auscult.cli.select", "Rank detectors for a machine, from normal recordings alone."),
         "score": ("auscult.cli.score", "Judge recordings: a score and a verdict for each."),
         "explain": ("auscult.cli.explain", "Show where in time and frequency a score comes from."),
+        "export": ("auscult.cli.export", "Write a model as an ONNX file that scores without auscult."),
         "inspect": ("auscult.cli.inspect", "Tell what is in a model file."),
         "evaluate": ("auscult.cli.evaluate", "Measure a model on labelled recordings."),
         "simulate": ("auscult.cli.simulate", "Make recordings of simulated machines, sound and faulty."),

@@ -63,6 +63,10 @@ class Auto(Detector):
     config_type = AutoConfig
     scores: ClassVar[tuple[str, ...]] = ("mean", "minimum")
     maps_point = True
+    export_needs = (
+        "each of its members as a graph, those that look for the nearest recordings among them, and the mean "
+        "of their standardised scores and maps"
+    )
 
     @classmethod
     def learns_from_others(cls, config: AutoConfig) -> bool:  # type: ignore[override]

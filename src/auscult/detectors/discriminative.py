@@ -108,6 +108,10 @@ class Discriminative(OnnxNetwork, FleetDetector):
     config: DiscriminativeConfig
     config_type = DiscriminativeConfig
     scores: ClassVar[tuple[str, ...]] = SCORES
+    export_needs = (
+        "the spectrum of the whole clip, a Fourier transform of any length, its banks of embeddings, and for "
+        "maps the network once for every part that is hidden from it"
+    )
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "published": {
             "size": "published",

@@ -84,6 +84,7 @@ class EmbeddingMemory(FleetDetector):
     config: EmbeddingMemoryConfig
     config_type = EmbeddingMemoryConfig
     scores = ("variance", "density", "nearest", "domain")
+    export_needs = "your own encoder in the file, its bank of embeddings and the search for the nearest"
     required_options: ClassVar[tuple[str, ...]] = ("encoder",)
     page = "docs/encoders.md"
 

@@ -30,12 +30,13 @@ from auscult.spectrum import context_windows, spread_over_frames
 if TYPE_CHECKING:
     import torch
 
+    from auscult.detectors.exported.graph import GraphEvidence, Value
     from auscult.detectors.learning.observation import BandGamma
     from auscult.detectors.learning.step import Loss
 
 LATENTS = ("gamma", "gaussian")
 _PRIOR = (2.0, 1.0)  # shape and scale of gamma codes
-_SMALLEST = 1e-6  # of a gamma code, of its scale and of a band's deviance
+SMALLEST = 1e-6  # of a gamma code, of its scale and of a band's deviance
 _LEAST_SD = 1.0  # dB: of a band that hardly moves, so that a change in it stays a finite number
 _WINDOWS = 4096  # windows from which shapes are first guessed
 
@@ -121,7 +122,7 @@ class GammaObservation(ClipDensityDetector):
         h = network["encoder"](x, rows)  # (M, B, hidden)
         first, second = network["first"](h), network["second"](h)  # (M, B, latents)
         if self.config.latent == "gamma":
-            return softplus(first) + 0.1, softplus(second) + _SMALLEST
+            return softplus(first) + 0.1, softplus(second) + SMALLEST
         return first, second.clamp(-20, 20)
 
     def moments(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -143,7 +144,7 @@ class GammaObservation(ClipDensityDetector):
 
         if self.config.latent == "gamma":
             draws = drawn(first, generators, lambda k, g: torch._standard_gamma(k, generator=g))
-            return (second * draws).clamp_min(_SMALLEST)
+            return (second * draws).clamp_min(SMALLEST)
         draws = drawn(
             first, generators, lambda m, g: torch.randn(m.shape, dtype=m.dtype, generator=g, device=m.device)
         )
@@ -269,13 +270,20 @@ class GammaObservation(ClipDensityDetector):
         frames, bands = deviance.shape
         counted = np.zeros((frames, 1))
         counted[top] = frames / kept
-        when = deviance / np.maximum(deviance.mean(axis=0), _SMALLEST)
+        when = deviance / np.maximum(deviance.mean(axis=0), SMALLEST)
         maps = {
             "deviance_top": counted * deviance / bands,
             "deviance": deviance / bands,
             "log_ratio_gaussian": when * shares.reshape(2, bands).sum(axis=0),
         }
         return Evidence(scores, {name: map_.astype(np.float32) for name, map_ in maps.items()})
+
+    def export(self, samples: Value) -> GraphEvidence:
+        from auscult.detectors.exported.gamma_observation import deviance_evidence
+
+        _, network = self.run_in_graph(samples)
+        density = self.density("log_ratio")
+        return deviance_evidence(network("log_ratio"), network("deviance"), self.config, density)
 
     def _frames(self, outputs: Mapping[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """log(x/μ) and deviance of every frame, (T, bands) float64 each: means over the windows with it."""
@@ -287,7 +295,7 @@ class GammaObservation(ClipDensityDetector):
 
     @staticmethod
     def _pooled(log_ratio: np.ndarray, deviance: np.ndarray) -> np.ndarray:
-        return np.r_[log_ratio.mean(axis=0), np.log(np.maximum(deviance.mean(axis=0), _SMALLEST))]
+        return np.r_[log_ratio.mean(axis=0), np.log(np.maximum(deviance.mean(axis=0), SMALLEST))]
 
 
 def _observation(network: torch.nn.ModuleDict) -> BandGamma:

@@ -23,6 +23,7 @@ from auscult.spectrum import spread_over_frames
 if TYPE_CHECKING:
     import torch
 
+    from auscult.detectors.exported.graph import GraphEvidence, Value
     from auscult.detectors.learning.step import Loss
 
 _CHOICES = {
@@ -223,6 +224,15 @@ class GammaVAE(NetworkDetector):
         return Evidence(
             scores, {**residual.maps, "latent": np.repeat(frames.astype(np.float32), bands, axis=1)}
         )
+
+    def export(self, samples: Value) -> GraphEvidence:
+        from auscult.detectors.exported.latent import latent_evidence
+
+        windows, network = self.run_in_graph(samples)
+        residual = self.residual_in_graph(network("rebuilt") - windows)
+        bands, context = self.config.front_end.n_mels, self.config.context
+        latent = latent_evidence(network("shape"), network("scale"), context, bands, self.density("latent"))
+        return residual | latent
 
     @staticmethod
     def _codes(outputs: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -52,8 +52,13 @@ class MapProfile:
     def odd(self, map: np.ndarray) -> np.ndarray:
         """Standard deviations of normal running by which each bin of a raw map (T, B) is above what is usual
         in its band; (T, B) float64."""
+        return (np.asarray(map, np.float64) - self.centre) / self.unit
+
+    @property
+    def unit(self) -> np.ndarray:
+        """(B,) the spread that bins are measured in, which is nowhere next to nothing."""
         least = LEAST_SPREAD * float(np.median(self.spread)) or 1.0
-        return (np.asarray(map, np.float64) - self.centre) / np.maximum(self.spread, least)
+        return np.maximum(self.spread, least)
 
     def pointing(self, map: np.ndarray) -> np.ndarray:
         """A raw map (T, B) as one that points: `odd`, smoothed over neighbours; (T, B) float32."""

@@ -7,7 +7,7 @@ scores (`outputs`); these three alone touch PyTorch, and only while fitting.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import methodcaller
@@ -25,6 +25,7 @@ from auscult.spectrum import context_windows
 if TYPE_CHECKING:
     import torch
 
+    from auscult.detectors.exported.graph import Value
     from auscult.detectors.learning.step import Loss
 
 #: A fall of the training error over the last tenth of the epochs that says that learning was cut off.
@@ -194,6 +195,14 @@ class WindowDetector(OnnxNetwork, FleetDetector):
     def run(self, windows: np.ndarray) -> dict[str, np.ndarray]:
         """The network's named outputs for (N, width) float32 vectors, by ONNX Runtime."""
         return self.run_network({"x": windows})
+
+    def run_in_graph(self, samples: Value) -> tuple[Value, Callable[[str], Value]]:
+        """The windows (V, width) of samples in a graph, and the network's outputs for them by name."""
+        from auscult.detectors.exported.front_end import log_mel
+        from auscult.detectors.exported.windows import context_windows
+
+        windows = context_windows(log_mel(samples, self.config.front_end), self.config.context)
+        return windows, samples.graph.merge(self.arrays["network"], "network/", x=windows)
 
     def minimum_samples(self) -> int:
         return (self.config.context - 1) * self.config.front_end.hop

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from auscult.detectors.pooled.densities import Gaussian
 from auscult.detectors.pooled.mixture import Mixture
 from auscult.detectors.pooled.standard import Standard
 from auscult.errors import OptionError
+
+if TYPE_CHECKING:
+    from auscult.detectors.exported.graph import GraphEvidence, Value
 
 #: Bands of the joint Gaussian at most: all views in all bands have more covariances than clips can tell.
 COARSE_BANDS = 32
@@ -147,6 +151,21 @@ class PooledGaussian(BankDetector):
             return Evidence(scores)
         frames = recording.log_mel(self.config.front_end)
         return Evidence(scores, {name: self.map_of(frames, *part) for name, part in parts.items()})
+
+    def export(self, samples: Value) -> GraphEvidence:
+        from auscult.detectors.exported.front_end import log_mel
+        from auscult.detectors.exported.pooled_gaussian import pooled_evidence
+
+        front_end, densities = self.config.front_end, _Densities.from_arrays(self.arrays)
+        return pooled_evidence(
+            log_mel(samples, front_end),
+            self.config.view_names,
+            densities.gaussians,
+            densities.mixtures,
+            densities.joint,
+            _sizes(front_end.n_mels),
+            self.arrays,
+        )
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         c = self.config

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,9 @@ from auscult.detectors.residuals import (
 )
 from auscult.errors import FitError, OptionError
 from auscult.spectrum import context_windows
+
+if TYPE_CHECKING:
+    from auscult.detectors.exported.graph import GraphEvidence, Value
 
 _DOMAINS = ("source", "target")
 #: Clips that the other domain's covariance weighs as much as in that of a domain whose first clips come.
@@ -72,6 +75,17 @@ class NetworkDetector(ClipDensityDetector):
         maps = residual_maps(residual, moments, precisions, self.config.context)
         pooled_map = pooled_residual_map(shares, residual, self.config.context)
         return Evidence(scores, {**maps, "residual_gaussian": pooled_map})
+
+    def export(self, samples: Value) -> GraphEvidence:
+        windows, network = self.run_in_graph(samples)
+        return self.residual_in_graph(network("rebuilt") - windows)
+
+    def residual_in_graph(self, residual: Value) -> GraphEvidence:
+        """`residual_evidence` of a residual (V, width) in a graph."""
+        from auscult.detectors.exported.residuals import residual_evidence
+
+        precisions = {d: self.arrays[f"precision_{d}"] for d in _DOMAINS}
+        return residual_evidence(residual, self.config.context, precisions, self.density("residual"))
 
     def pooled(self, windows: np.ndarray, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The pooled residual of a clip, (2 · bands,)."""

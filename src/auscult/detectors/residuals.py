@@ -20,7 +20,7 @@ COVARIANCES = ("auto", "exact", "float32", "ledoit_wolf")
 #: Above this condition number a float32 inverse has no correct digit left.
 WORST_CONDITION = 1e6
 #: Added to squared residuals, dB², so that a band rebuilt without error has a logarithm.
-_LEAST_SQUARE = 1e-9
+LEAST_SQUARE = 1e-9
 
 
 @dataclass
@@ -203,7 +203,7 @@ def pooled_residual(moments: ResidualMoments) -> np.ndarray:
     Returns:
         (2 · bands,) float64: means of the signed residual in dB, then logarithms of its mean square.
     """
-    return np.concatenate([moments.mean, np.log(np.diag(moments.scatter) + _LEAST_SQUARE)])
+    return np.concatenate([moments.mean, np.log(np.diag(moments.scatter) + LEAST_SQUARE)])
 
 
 def pooled_residual_map(shares: np.ndarray, residual: np.ndarray, context: int) -> np.ndarray:
@@ -217,6 +217,6 @@ def pooled_residual_map(shares: np.ndarray, residual: np.ndarray, context: int) 
         (T, bands) float32 that averages over T to the share of each band, but for the clip's ends.
     """
     share = shares.reshape(2, -1).sum(axis=0)  # (bands,)
-    square = residual.reshape(-1, len(share)).astype(np.float64) ** 2 + _LEAST_SQUARE
+    square = residual.reshape(-1, len(share)).astype(np.float64) ** 2 + LEAST_SQUARE
     parts = share * square / square.mean(axis=0)
     return spread_over_frames(parts.reshape(len(residual), -1), context).astype(np.float32)

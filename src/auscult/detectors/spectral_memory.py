@@ -56,6 +56,7 @@ class SpectralMemory(BankDetector):
     config: SpectralMemoryConfig
     config_type = SpectralMemoryConfig
     scores = ("domain", "density", "variance", "nearest")
+    export_needs = "its bank of recordings in the file, and the search for the nearest of them"
 
     def learn(self, bank: Bank) -> Mapping[str, np.ndarray]:
         c = self.config

@@ -11,43 +11,30 @@ bands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-_DB = 10 / np.log(10)  # log-mels are in decibels
+DB = 10 / np.log(10)  # log-mels are in decibels
 
 
-def _ranked(r: float) -> Callable[[int], np.ndarray]:
-    def weights(frames: int) -> np.ndarray:
-        falling = r ** np.arange(frames, dtype=np.float64)
-        return falling / falling.sum()
-
-    return weights
-
-
-#: Views that are a weighted mean of each band's frames in falling order: number of frames T to (T,) weights.
-_WEIGHTED: Mapping[str, Callable[[int], np.ndarray]] = {
-    "mean": _ranked(1.0),
-    "gwrp_0.9": _ranked(0.9),
-    "gwrp_0.5": _ranked(0.5),
-    "max": _ranked(0.0),
-}
+#: Views that are a weighted mean of each band's frames in falling order: the r of their weights.
+RANKED: Mapping[str, float] = {"mean": 1.0, "gwrp_0.9": 0.9, "gwrp_0.5": 0.5, "max": 0.0}
 #: Modulation views: cycles a frame, from the first up to the second, of which the strongest counts.
-_PACES: Mapping[str, tuple[float, float]] = {
+PACES: Mapping[str, tuple[float, float]] = {
     "modulation_0.01": (0.01, 0.03),
     "modulation_0.03": (0.03, 0.1),
     "modulation_0.1": (0.1, 0.25),
     "modulation_0.25": (0.25, 0.5),
 }
 #: Modulation below this, dB², is none: silence must not be infinitely still.
-_STILL = 1e-3
+STILL = 1e-3
 #: Views by what they tell. Of the levels ``std`` is the standard deviation over time, ``spectrum`` the
 #: long-term power spectrum in dB with the mean over its bands taken away, so that it does not know how loud
 #: the clip is.
 FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "levels": (*_WEIGHTED, "std", "spectrum"),
-    "modulation": tuple(_PACES),
+    "levels": (*RANKED, "std", "spectrum"),
+    "modulation": tuple(PACES),
 }
 #: Every view.
 VIEWS = tuple(view for family in FAMILIES.values() for view in family)
@@ -64,10 +51,10 @@ def pooled_views(frames: np.ndarray, views: Sequence[str] = FAMILIES["levels"]) 
         (V, B) float64.
     """
     vectors: dict[str, np.ndarray] = {}
-    if paced := [view for view in views if view in _PACES]:
+    if paced := [view for view in views if view in PACES]:
         spectrum = _fluctuation(frames)
         vectors |= {view: _modulation(spectrum[_pace(view, len(frames))], len(frames)) for view in paced}
-    if levels := [view for view in views if view not in _PACES]:
+    if levels := [view for view in views if view not in PACES]:
         falling = np.sort(frames.T, axis=1)[:, ::-1].astype(np.float64)  # (B, T): sorts rows, which is fast
         vectors |= {view: _pooled(falling, view) for view in levels}
     return np.stack([vectors[view] for view in views])
@@ -82,14 +69,20 @@ def _pooled(falling: np.ndarray, view: str) -> np.ndarray:
     if view == "std":
         return falling.std(axis=1)
     if view == "spectrum":
-        power = _DB * np.log(np.exp(falling / _DB).mean(axis=1))
+        power = DB * np.log(np.exp(falling / DB).mean(axis=1))
         return power - power.mean()
-    return falling @ _WEIGHTED[view](falling.shape[1])
+    return falling @ _weights(RANKED[view], falling.shape[1])
+
+
+def _weights(r: float, frames: int) -> np.ndarray:
+    """(T,) weight of each place in the falling order."""
+    falling = r ** np.arange(frames, dtype=np.float64)
+    return falling / falling.sum()
 
 
 def _modulation(spectrum: np.ndarray, frames: int) -> np.ndarray:
     strength = np.abs(spectrum) ** 2 / frames
-    return np.log(strength.max(axis=0) + _STILL)
+    return np.log(strength.max(axis=0) + STILL)
 
 
 def _fluctuation(frames: np.ndarray) -> np.ndarray:
@@ -100,7 +93,7 @@ def _fluctuation(frames: np.ndarray) -> np.ndarray:
 
 def _pace(view: str, frames: int) -> slice:
     """The bins of `_fluctuation` that a modulation view looks at: never none, and never the mean."""
-    low, high = (int(np.ceil(edge * frames)) for edge in _PACES[view])
+    low, high = (int(np.ceil(edge * frames)) for edge in PACES[view])
     low = min(max(low, 1), frames // 2)
     return slice(low, max(high, low + 1))
 
@@ -123,17 +116,17 @@ def shared_out(share: np.ndarray, frames: np.ndarray, view: str, usual: np.ndarr
     frames = frames.astype(np.float64)
     if view == "std":  # what lies far from the clip's own mean made it large
         odd = np.abs(frames - frames.mean(axis=0)) ** 2
-    elif view in _PACES:  # what swings at that pace, when it swings
+    elif view in PACES:  # what swings at that pace, when it swings
         pace, spectrum = _pace(view, len(frames)), _fluctuation(frames)
         kept = np.zeros_like(spectrum)
         kept[pace] = spectrum[pace]
         odd = np.fft.irfft(kept, len(frames), axis=0) ** 2
     elif view == "spectrum":
         level = frames.mean(axis=1, keepdims=True)
-        odd = np.exp(frames / _DB - frames.max() / _DB) * np.abs(frames - level - usual)
+        odd = np.exp(frames / DB - frames.max() / DB) * np.abs(frames - level - usual)
     else:
         rank = np.argsort(np.argsort(-frames, axis=0, kind="stable"), axis=0)
-        odd = _WEIGHTED[view](len(frames))[rank] * np.abs(frames - usual)
+        odd = _weights(RANKED[view], len(frames))[rank] * np.abs(frames - usual)
     total = odd.sum(axis=0)
     even = np.full(frames.shape, 1 / len(frames))
     parts = np.divide(odd, total, out=even, where=total > 0)

@@ -1,0 +1,93 @@
+"""``auscult export``: a model as an ONNX file that scores without auscult."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+
+import click
+
+from auscult.cli import text
+from auscult.cli.options import (
+    check_writable,
+    chosen_threshold,
+    json_option,
+    model_argument,
+    opened_model,
+    threshold_options,
+)
+
+SOME_UNREADABLE = 4
+
+
+@click.command("export", short_help="Write a model as an ONNX file that scores without auscult.")
+@model_argument
+@click.option("--output", "-o", metavar="FILE", required=True, type=click.Path(), help="ONNX file to write.")
+@click.option(
+    "--check",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(),
+    help="A recording that the file must score as the model does, besides made-up sounds; may be repeated.",
+)
+@threshold_options
+@json_option
+def command(
+    model: str,
+    output: str,
+    check: tuple[str, ...],
+    threshold: float | None,
+    false_alarms: str | None,
+    threshold_method: str | None,
+    as_json: bool,
+) -> int:
+    """Write a model as an ONNX file: waveform in, score and map out, to run by ONNX Runtime alone.
+
+    The file is checked against the model first, and not written where they differ.
+    """
+    check_writable(output)
+
+    from auscult.corpus import Clip
+    from auscult.exporting import export
+
+    loaded = opened_model(model, output, *check)
+    limit = chosen_threshold(
+        loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
+    )
+    parity = export(loaded, output, threshold=limit, check=[Clip(path=path) for path in check])
+    for error in parity.unreadable:
+        text.note(f"Error: {error}")
+    if limit.warning:
+        text.warn(limit.warning)
+    detector = loaded.detector
+    size = os.path.getsize(output)
+    if as_json:
+        text.print_json(
+            {
+                "path": output,
+                "bytes": size,
+                "detector": detector.name,
+                "score": detector.decisive_score,
+                "sample_rate": loaded.sample_rate,
+                "threshold": asdict(limit),
+                "checked": {"sounds": parity.sounds, "score": parity.score, "map": parity.map},
+                "unreadable": [{"path": e.path, "error": e.reason} for e in parity.unreadable],
+            }
+        )
+    else:
+        click.echo(
+            text.facts(
+                [
+                    ("file", f"{output} ({text.size(size)})"),
+                    ("detector", f"{detector.name}; the score {detector.decisive_score} decides"),
+                    ("threshold", text.describe_threshold(limit)),
+                    ("samples in", f"float32, full scale ±1, at {loaded.sample_rate} Hz"),
+                    (
+                        "checked",
+                        f"{text.count(parity.sounds, 'sound')}: score within {parity.score:.1e} of the "
+                        f"model's, map within {parity.map:.1e} of its largest value",
+                    ),
+                ]
+            )
+        )
+    return SOME_UNREADABLE if parity.unreadable else 0

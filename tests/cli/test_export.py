@@ -1,0 +1,57 @@
+"""``auscult export``: what it prints, writes and refuses."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import auscult
+
+
+def test_it_writes_a_file_and_says_how_well_it_agrees(run, model, normal_clip, tmp_path):
+    file = tmp_path / "fan.onnx"
+    result = run("export", model, "-o", file, "--check", normal_clip)
+    assert result.exit_code == 0, result.output
+    assert "31 sounds: score within" in result.stdout
+    assert "conformal, 5 % false alarms, from 24 recordings" in result.stdout
+    assert f"{file} (" in result.stdout
+
+
+def test_json_and_the_threshold_that_is_asked_for(run, model, tmp_path):
+    import onnxruntime
+
+    file = tmp_path / "fan.onnx"
+    told = json.loads(run("export", model, "-o", file, "--json", "--false-alarms", "20%").stdout)
+    wanted = auscult.load(model).threshold(0.2).value
+    assert told["threshold"]["value"] == wanted
+    assert told["bytes"] == file.stat().st_size
+    assert 0 <= told["checked"]["score"] < 1e-6
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    assert json.loads(session.get_modelmeta().custom_metadata_map["threshold"]) == wanted
+
+
+def test_a_recording_that_cannot_be_read_is_named_and_the_file_written(run, model, broken_file, tmp_path):
+    result = run("export", model, "-o", tmp_path / "fan.onnx", "--check", broken_file)
+    assert result.exit_code == 4
+    assert str(broken_file) in result.stderr
+    assert (tmp_path / "fan.onnx").exists()
+
+
+def test_what_cannot_be_exported_is_wrong_usage(run, machine, tmp_path):
+    file = tmp_path / "m.auscult"
+    fitted = run(
+        "fit", machine, "-o", file, "--detector", "spectral_memory", "--calibrate", "none", "--quiet"
+    )
+    assert fitted.exit_code == 0, fitted.output
+    result = run("export", file, "-o", tmp_path / "fan.onnx")
+    assert result.exit_code == 2
+    assert "spectral_memory cannot be exported" in result.stderr
+    assert not (tmp_path / "fan.onnx").exists()
+
+
+@pytest.mark.parametrize("output", ["", "missing/fan.onnx"])
+def test_where_nothing_can_be_written_it_stops_at_once(run, model, tmp_path, output):
+    result = run("export", model, "-o", tmp_path / output)
+    assert result.exit_code == 2
+    assert str(tmp_path) in result.stderr
