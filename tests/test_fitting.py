@@ -19,6 +19,7 @@ from auscult.corpus import Clip
 from auscult.detectors import DETECTORS
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.errors import FitError, OptionError
+from auscult.parallel import workers
 
 RATE = 8000
 
@@ -320,3 +321,15 @@ def test_clips_that_say_nothing_of_recordings(files):
     alike = [replace(clip, attributes={"spd": "1"}) for clip in files]  # says nothing of recordings
     for clips, how in ((known, "auto"), (files, "auto"), (alike, "auto"), (spoken, "none")):
         assert not [w for w in fit(clips, calibrate=how).provenance["warnings"] if "--group-by" in w]
+
+
+def test_the_networks_of_one_machine_are_shared_out(files):
+    """The model and its five judges, by two workers: the same but for rounding."""
+    told: list[tuple[str, int, int]] = []
+    small = {"epochs": 1, "n_fft": 256, "hop": 128, "n_mels": 16}
+    alone = auscult.fit(files, "autoencoder", **small)
+    with workers(2):
+        shared = auscult.fit(files, "autoencoder", **small, progress=lambda *what: told.append(what[:3]))
+    assert ("train", 2, 2) in told
+    for name, scores in alone.calibration.scores.items():
+        np.testing.assert_allclose(shared.calibration.scores[name], scores, rtol=1e-3)

@@ -378,10 +378,7 @@ def test_a_folder_takes_a_model_of_each_machine(run, plant, tmp_path):
     assert run("fit", plant / "broken", "-o", models, *quick).exit_code == 1
 
 
-def test_workers_take_machines_and_a_folder_machine_folders(run, unfitted, machine, plant, tmp_path):
-    result = run("fit", machine, "-o", tmp_path / "m.auscult", "--jobs", 2)
-    assert result.exit_code == 2
-    assert "name a folder with -o" in result.stderr
+def test_a_folder_takes_machine_folders_of_different_names(run, unfitted, machine, plant, tmp_path):
     result = run("fit", machine / "train", "-o", tmp_path)
     assert result.exit_code == 1
     assert "no machine folders" in result.stderr

@@ -134,15 +134,13 @@ def command(
 
         with shown_progress(quiet=quiet) as progress, workers(jobs, cluster):
             return fit_each(folders, output, group_by, given, progress, as_json=as_json)
-    if jobs != 1 or cluster:
-        raise OptionError("--jobs and --cluster share machines out: name a folder with -o, like -o models/")
     check_writable(output)
     corpus = grouped(training_clips(folders), group_by)
     beside = _others(others, corpus, detector, preset, settings) if others else ()
 
     from auscult.fitting import fit
 
-    with shown_progress(quiet=quiet) as progress:
+    with shown_progress(quiet=quiet) as progress, workers(jobs, cluster):
         model = fit(
             corpus,
             detector,

@@ -246,10 +246,10 @@ class Auto(Detector):
 
     def _members(self) -> dict[str, Detector]:
         """The members, made of this detector's arrays and facts when first needed, by whichever thread."""
-        arrays, members = getattr(self, "_made", (None, {}))
-        if arrays is self.arrays:
-            return members
-        members = {}
+        made: tuple[dict[str, np.ndarray], dict[str, Detector]] | None = getattr(self, "_made", None)
+        if made is not None and made[0] is self.arrays:
+            return made[1]
+        members: dict[str, Detector] = {}
         for name, told in self.facts.get("members", {}).items():
             member = detector_type(told["detector"])(config_from_json(told["detector"], told["config"]))
             prefix = f"{name}/"
@@ -257,7 +257,7 @@ class Auto(Detector):
             member.arrays = {key.removeprefix(prefix): self.arrays[key] for key in mine}
             member.facts = told["facts"]
             members[name] = member
-        self._made: tuple[dict[str, np.ndarray], dict[str, Detector]] = self.arrays, members
+        self._made = self.arrays, members
         return members
 
 

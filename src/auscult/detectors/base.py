@@ -14,6 +14,7 @@ import numpy as np
 
 from auscult.corpus import Recording
 from auscult.errors import FitError, MissingExtraError, OptionError
+from auscult.parallel import each, one_thread, worker_count
 from auscult.spectrum import FrontEnd
 
 if TYPE_CHECKING:
@@ -249,20 +250,36 @@ class Detector(ABC):
     def _learn_together(cls, lessons: Sequence[Lesson], progress: Progress | None) -> list[Learnt | FitError]:
         """The detectors and judges of all machines as one fleet; ``others`` are those of the first."""
         parts = [lesson.parts() for lesson in lessons]
-        fleet = [[cls(lesson.config) for _ in its] for lesson, its in zip(lessons, parts, strict=True)]
-        outcomes = iter(
-            cls.fit_fleet(
-                [detector for its in fleet for detector in its],
-                [recordings for its in parts for recordings in its],
-                others=lessons[0].others,
-                progress=progress,
-            )
-        )
+        fleet = [cls(lesson.config) for lesson, its in zip(lessons, parts, strict=True) for _ in its]
+        heard = [recordings for its in parts for recordings in its]
+        outcomes = iter(cls._shared_out(fleet, heard, lessons[0].others, progress))
         found: list[Learnt | FitError] = []
-        for final, *judges in fleet:
-            errors = [error for error in (next(outcomes) for _ in (final, *judges)) if error]
-            found.append(errors[0] if errors else (final, judges))
+        for its in parts:
+            final, *judges = (next(outcomes) for _ in its)
+            errors = [learnt for learnt in (final, *judges) if isinstance(learnt, FitError)]
+            found.append(errors[0] if errors else (final, judges))  # type: ignore[arg-type]
         return found
+
+    @classmethod
+    def _shared_out(
+        cls,
+        fleet: Sequence[Detector],
+        heard: Sequence[Sequence[Recording]],
+        others: Sequence[Recording],
+        progress: Progress | None,
+    ) -> list[Detector | FitError]:
+        """Fits a fleet here, or a share of it in every worker; each detector once it is fitted, or why it is
+        not. What trains no network is done sooner than sent."""
+        shares = min(worker_count(), len(fleet)) if cls.extra == "train" else 1
+        if shares == 1:
+            return _fitted(cls, others, progress, (fleet, heard))
+        dealt = [(fleet[k::shares], heard[k::shares]) for k in range(shares)]
+        found: dict[int, Detector | FitError] = {}
+        for share, learnt in enumerate(each(partial(_fitted, cls, others, None), dealt)):
+            found |= zip(range(share, len(fleet), shares), learnt, strict=True)
+            if progress:
+                progress("train", share + 1, shares, {})
+        return [found[place] for place in range(len(fleet))]
 
     def adapted(self, recordings: Sequence[Recording]) -> Detector:
         """A new detector that takes these recordings for normal too; this one stays as it is.
@@ -290,6 +307,10 @@ class Detector(ABC):
             OptionError: this detector cannot be exported; says what that would take.
         """
         raise OptionError(f"{self.name} cannot be exported: that would take {self.export_needs}")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process, or into a copy; what is made of it when first needed stays."""
+        return {"config": self.config, "arrays": self.arrays, "facts": self.facts}
 
     def _copy(self) -> Detector:
         """This detector with arrays and facts that can be changed without changing this one's."""
@@ -346,6 +367,19 @@ class FleetDetector(Detector):
         progress: Progress | None = None,
     ) -> list[FitError | None]:
         """As in `Detector`."""
+
+
+@one_thread()
+def _fitted(
+    kind: type[Detector],
+    others: Sequence[Recording],
+    progress: Progress | None,
+    share: tuple[Sequence[Detector], Sequence[Sequence[Recording]]],
+) -> list[Detector | FitError]:
+    """Fits detectors, each on its recordings."""
+    fleet, heard = share
+    errors = kind.fit_fleet(fleet, heard, others=others, progress=progress)
+    return [error or detector for detector, error in zip(fleet, errors, strict=True)]
 
 
 def outcome(fit: Callable[[], object]) -> FitError | None:
