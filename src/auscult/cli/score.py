@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -117,7 +118,8 @@ def command(
     what = "window" if window else "recording"
     warnings: Counter[str] = Counter()
     with ExitStack() as opened:
-        file = opened.enter_context(ResultFile(output, form, judging)) if output else None
+        relative = not all(map(os.path.isabs, inputs))
+        file = opened.enter_context(ResultFile(output, form, judging, relative=relative)) if output else None
         quiet = file is None and (not sys.stderr.isatty() or sys.stdout.isatty())
         opened.enter_context(workers(jobs, cluster))
         progress = opened.enter_context(shown_progress(quiet=quiet))

@@ -44,16 +44,18 @@ class ResultFile:
         path: the file, which is made or gone on with.
         form: of its lines.
         judging: what its results rest on.
+        relative: whether recordings are named from the folder that this runs in, and not by full paths.
 
     Attributes:
         tally: of the rows that were in it when it was opened.
         before: how many recordings were in it when it was opened.
 
     Raises:
-        OptionError: the file is there, and was made by something else or with other settings.
+        OptionError: the file is there, and was made by something else, with other settings or, if
+            ``relative``, from another folder; or another run writes it.
     """
 
-    def __init__(self, path: str, form: Form, judging: Judging) -> None:
+    def __init__(self, path: str, form: Form, judging: Judging, *, relative: bool) -> None:
         self.path = path
         self.tally = Tally()
         self._form = form
@@ -66,17 +68,13 @@ class ResultFile:
             "threshold": judging.limit.value,
             **{k: v for k, v in asdict(judging).items() if k in ("channel", "window", "hop")},
         }
-        if os.path.exists(path):
-            self._check_origin()
-            end = self._read()
-        else:
-            write_atomically(self._beside, json.dumps(self._origin).encode())
-            end = 0
-        self.before = len(self._known)
         self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by __exit__
-        self._file.truncate(end)
-        if not end:
-            self._file.write(header(form, windows=self._windows).encode())
+        try:
+            self._go_on(relative=relative)
+        except BaseException:
+            self._file.close()
+            raise
+        self.before = len(self._known)
 
     def __enter__(self) -> ResultFile:
         return self
@@ -93,13 +91,31 @@ class ResultFile:
 
     def write(self, row: Row) -> None:
         """Adds one result, at once and whole."""
-        self._file.write(_bytes(line(row, self._form, windows=self._windows)))
+        self._add(_bytes(line(row, self._form, windows=self._windows)))
+
+    def _go_on(self, *, relative: bool) -> None:
+        """Finds out what is in the file, which is this run's alone from here on, and makes its end whole."""
+        _lock(self._file, self.path)
+        if self._file.tell():
+            self._check_origin(relative=relative)
+            end = self._read()
+        else:
+            origin = {**self._origin, "folder": os.getcwd()}
+            write_atomically(self._beside, json.dumps(origin).encode())
+            end = 0
+        self._file.truncate(end)
+        if not end:
+            self._add(header(self._form, windows=self._windows).encode())
+
+    def _add(self, data: bytes) -> None:
+        while data:  # a disk that is nearly full takes a part, and refuses the rest
+            data = data[self._file.write(data) :]
 
     @property
     def _beside(self) -> str:
         return f"{self.path}.made-by.json"
 
-    def _check_origin(self) -> None:
+    def _check_origin(self, *, relative: bool) -> None:
         try:
             with open(self._beside, encoding="utf-8") as file:
                 origin = json.load(file)
@@ -113,6 +129,11 @@ class ResultFile:
             raise OptionError(
                 f"{self.path} was made with another {', '.join(other)}: give the same model and options as "
                 "then, or name another file"
+            )
+        if relative and origin.get("folder") != os.getcwd():
+            raise OptionError(
+                f"{self.path} was begun in the folder {origin.get('folder')}, from which its names count: run it "
+                "there, or give full paths"
             )
 
     def _read(self) -> int:
@@ -130,22 +151,40 @@ class ResultFile:
             for number, record in enumerate(_records(file, self._form), start=1):
                 try:
                     row = row_of(record.decode(), self._form, windows=self._windows)
+                    if row["path"] != last:
+                        start, tally = whole, Tally(**vars(self.tally))
+                        last = row["path"]
+                    self.tally.add(row)
                 except (ValueError, KeyError) as error:
                     raise OptionError(
                         f"{self.path} is damaged: result {number} cannot be read; name another file, or take "
                         "that line out"
                     ) from error
-                if row["path"] != last:
-                    start, tally = whole, Tally(**vars(self.tally))
-                    last = row["path"]
-                self._known.add(row["path"])
-                self.tally.add(row)
+                self._known.add(_written(row["path"]))
                 whole += len(record)
         if not self._windows or last is None:
             return whole
-        self._known.discard(last)  # some of its windows may be missing
+        self._known.discard(_written(last))  # some of its windows may be missing
         self.tally = tally
         return start
+
+
+def _lock(file: BinaryIO, path: str) -> None:
+    """Keeps a second run out until the file is closed or this process ends, however it does.
+
+    Raises:
+        OptionError: another run writes it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise OptionError(f"{path} is being written by another run: wait for it, or stop it") from error
+    except OSError:  # a disk of another machine that knows no locks
+        return
 
 
 def _records(file: BinaryIO, form: Form) -> Iterator[bytes]:

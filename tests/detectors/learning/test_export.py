@@ -87,3 +87,10 @@ def test_every_reading_of_the_gamma_vae_survives_export():
         np.testing.assert_allclose(
             np.log(ours[output]), np.log(value), rtol=1e-5, atol=1e-5, err_msg=f"{output} {reading}"
         )
+
+
+def test_the_file_does_not_tell_where_it_was_made():
+    kind = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
+    (blob,) = export_fleet(kind.build, kind.outputs, fleet(kind, 1), range(1), WIDTH)
+    assert b".py" not in blob.tobytes()
+    assert b"pkg.torch" not in blob.tobytes()

@@ -129,4 +129,17 @@ def _trace(
         finally:
             for logger, level in zip(silent, levels, strict=True):
                 logger.setLevel(level)
-        return onnx.load(path)
+        graph = onnx.load(path)
+    inside = graph.graph
+    for part in (
+        inside,
+        *inside.node,
+        *inside.value_info,
+        *inside.initializer,
+        *inside.input,
+        *inside.output,
+    ):
+        part.ClearField(
+            "metadata_props"
+        )  # stack traces of whoever exported: 140 kB, and their folders' names
+    return graph
