@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -140,19 +142,49 @@ def test_a_damaged_line_is_told(run, model, archive, tmp_path):
     assert "result 3 cannot be read" in result.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
+def test_two_runs_on_one_file_do_not_write_across_each_other(start, run, model, many, tmp_path):
+    file = tmp_path / "scores.jsonl"
+    process = start("score", model, many, "-o", file)
+    while process.poll() is None and not (file.exists() and file.stat().st_size):
+        time.sleep(0.002)
+    second = run("score", model, many, "-o", file)
+    assert process.wait() == 0
+    assert second.exit_code == 2
+    assert "being written by another run" in second.stderr
+    assert [row["path"] for row in lines(file)] == [str(many / f"{i}.wav") for i in range(600)]
+
+
+def test_the_same_name_in_another_folder_is_not_taken_for_done(
+    run, model, normal_clip, faulty_clip, tmp_path, monkeypatch
+):
+    for folder, clip in (("one", normal_clip), ("two", faulty_clip)):
+        (tmp_path / folder).mkdir()
+        shutil.copy(clip, tmp_path / folder / "a.wav")
+    file = tmp_path / "scores.csv"
+    monkeypatch.chdir(tmp_path / "one")
+    run("score", model, "a.wav", "-o", file)
+    monkeypatch.chdir(tmp_path / "two")
+    refused = run("score", model, "a.wav", "-o", file)
+    assert refused.exit_code == 2
+    assert "was begun in the folder" in refused.stderr
+    assert "1 new" in run("score", model, tmp_path / "two" / "a.wav", "-o", file).stdout
+
+
 @pytest.mark.parametrize("name", ["scores.txt", "nowhere/scores.csv", "."])
 def test_files_that_cannot_be_written(run, model, normal_clip, tmp_path, name):
     assert run("score", model, normal_clip, "-o", tmp_path / name).exit_code == 2
 
 
-def test_names_that_csv_must_quote(run, model, normal_clip, tmp_path):
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_names_that_must_be_quoted(run, model, normal_clip, tmp_path, form):
     names = ['a,b "c".wav', "two\nlines.wav", b"byte \xff.wav".decode(errors="surrogateescape")]
     for name in names:
         shutil.copy(normal_clip, tmp_path / name)
-    file = tmp_path / "scores.csv"
+    file = tmp_path / f"scores.{form}"
     run("score", model, tmp_path, "-o", file)
     whole = file.read_bytes()
-    assert len(list(csv.DictReader(file.open(newline="")))) == 3
+    assert len(list(csv.DictReader(file.open(newline=""))) if form == "csv" else lines(file)) == 3
     for size in range(len(whole) - 400, len(whole), 23):
         file.write_bytes(whole[:size])
         run("score", model, tmp_path, "-o", file)
@@ -219,3 +251,14 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_file(start, run, model, ma
     for row, other in zip(lines(file), map(json.loads, expected), strict=True):
         assert row["path"] == other["path"]
         np.testing.assert_allclose(row["score"], other["score"], rtol=1e-9)
+
+
+def test_a_cluster_finds_what_is_named_from_here(run, model, archive, dask_cluster, monkeypatch):
+    monkeypatch.chdir(archive)
+    here = run("score", model, ".", "--csv")
+    there = run("score", os.path.relpath(model), ".", "--csv", "--cluster", dask_cluster.address)
+    assert there.exit_code == here.exit_code == 4
+    assert [r["path"] for r in csv.DictReader(there.stdout.splitlines())] == [
+        r["path"] for r in csv.DictReader(here.stdout.splitlines())
+    ]
+    assert there.stdout.count("true") == here.stdout.count("true") > 0

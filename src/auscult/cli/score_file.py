@@ -96,7 +96,7 @@ class ResultFile:
     def _go_on(self, *, relative: bool) -> None:
         """Finds out what is in the file, which is this run's alone from here on, and makes its end whole."""
         _lock(self._file, self.path)
-        if self._file.tell():
+        if os.fstat(self._file.fileno()).st_size:
             self._check_origin(relative=relative)
             end = self._read()
         else:
@@ -132,7 +132,7 @@ class ResultFile:
             )
         if relative and origin.get("folder") != os.getcwd():
             raise OptionError(
-                f"{self.path} was begun in the folder {origin.get('folder')}, from which its names count: run it "
+                f"{self.path} was begun in the folder {origin.get('folder')}, from which names count: run it "
                 "there, or give full paths"
             )
 

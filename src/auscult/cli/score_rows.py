@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
@@ -82,14 +82,23 @@ def rows(model: Model, judging: Judging, clips: Iterable[Clip | CorpusError], co
         yield from _rows(model, judging, clips)
         return
     most = max(1, min(_BLOCK_CLIPS, count // (_BLOCKS_A_WORKER * worker_count())))
-    for part in each(partial(_rows_by_worker, judging), _blocks(clips, most)):
+    found_anywhere = replace(judging, model=os.path.abspath(judging.model))
+    for part in each(partial(_rows_by_worker, found_anywhere, os.getcwd()), _blocks(clips, most)):
         yield from part
 
 
-def _rows_by_worker(judging: Judging, clips: Sequence[Clip | CorpusError]) -> list[Row]:
+def _rows_by_worker(judging: Judging, folder: str, clips: Sequence[Clip | CorpusError]) -> list[Row]:
+    """Args: folder: from which names of clips count; a cluster's workers run in another."""
     model = _model_of(judging.model, judging.digest)
     model.channel = judging.channel
-    return list(_rows(model, judging, clips, threads=1))
+    names = {os.path.join(folder, clip.path): clip.path for clip in clips}
+    full = (
+        replace(clip, path=os.path.join(folder, clip.path)) if isinstance(clip, Clip) else clip
+        for clip in clips
+    )
+    return [
+        {**row, "path": names.get(row["path"], row["path"])} for row in _rows(model, judging, full, threads=1)
+    ]
 
 
 @lru_cache(maxsize=1)
