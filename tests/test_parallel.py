@@ -37,6 +37,12 @@ def killed(number: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def given_up(number: int) -> None:
+    from distributed import KilledWorker
+
+    raise KilledWorker("work", None, 3)  # as a scheduler does when three workers died of it
+
+
 def test_without_workers_it_is_a_loop_that_takes_items_one_by_one():
     taken = []
     results = each(squared, (taken.append(i) or i for i in range(5)))
@@ -107,6 +113,21 @@ def test_a_cluster_finishes_though_a_worker_is_killed(dask_cluster, tmp_path):
         done = [first, *results]
     assert [value for value, _ in done] == [n**2 for n in range(12)]
     assert len(list(tmp_path.iterdir())) > 12  # what the dead one had begun was begun again
+
+
+def test_work_that_kills_its_workers_is_told(dask_cluster):
+    with pytest.raises(WorkersError, match="several workers died"), workers(cluster=dask_cluster.address):
+        list(each(given_up, range(2)))
+
+
+def test_a_scheduler_that_goes_away_is_told(dask_cluster, tmp_path):
+    def work() -> None:
+        with workers(cluster=dask_cluster.address):
+            for _ in each(partial(slowly_squared, str(tmp_path)), range(40)):
+                dask_cluster.scheduler.kill()
+
+    with pytest.raises(WorkersError, match="the scheduler went away"):
+        work()
 
 
 @pytest.mark.parametrize(("theirs", "has"), [("0.9", "auscult 0.9"), (None, "no auscult")])

@@ -8,6 +8,7 @@ is a plain loop.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.metadata import version
@@ -103,7 +104,7 @@ def _processes(jobs: int) -> Iterator[None]:
 @contextmanager
 def _scheduler(address: str) -> Iterator[None]:
     try:
-        from distributed import Client
+        from distributed import Client, KilledWorker
     except ImportError as error:
         raise MissingExtraError("A cluster", "cluster") from error
     from joblib import parallel_config
@@ -121,8 +122,18 @@ def _scheduler(address: str) -> Iterator[None]:
                 f"{address}: the scheduler has no workers; start some: dask worker {address}"
             ) from error
         _check_versions(client, address)
-        with parallel_config("dask", client=client):
-            yield
+        try:
+            with parallel_config("dask", client=client):
+                yield
+        except KilledWorker as error:
+            raise WorkersError(
+                f"{address}: several workers died of the same work, killed or out of memory; what was "
+                "finished is kept: run it again with more memory for each worker"
+            ) from error
+        except CancelledError as error:
+            raise WorkersError(
+                f"{address}: the scheduler went away; what was finished is kept: run it again"
+            ) from error
 
 
 def _check_versions(client: Any, address: str) -> None:
