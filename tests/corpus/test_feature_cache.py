@@ -273,6 +273,24 @@ class TestRecordings:
         recording(sound).log_mel(FRONT)
         assert not folder.exists()
 
+    def test_sound_from_before_a_change_is_not_kept_under_the_new_bytes(
+        self, folder: Path, sound: str
+    ) -> None:
+        old = recording(sound)
+        held = old.waveform()
+        written(Path(sound), 3)
+        old.log_mel(FRONT)
+        np.testing.assert_array_equal(
+            recording(sound).log_mel(FRONT), log_mel(read_audio(sound).samples, FRONT)
+        )
+        assert not np.array_equal(held.samples, read_audio(sound).samples)
+
+    def test_libraries_that_happen_to_be_loaded_do_not_count(self) -> None:
+        feature_cache.computed_by.cache_clear()
+        told = feature_cache.computed_by()
+        assert "" not in told
+        assert len(told) > 5  # the processor is named by an algebra that always is there
+
     def test_another_library_makes_another_entry(
         self, folder: Path, sound: str, decoded: list, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -163,12 +163,17 @@ class CachedSound:
     def __init__(self, path: str, channel: int, sample_rate: int | None) -> None:
         self._path, self._channel, self._sample_rate = path, channel, sample_rate
         self._digest: tuple[tuple[int, ...], str] | None = None  # of the bytes, as of that state of the file
+        self._decoded: tuple[int, ...] | None = None  # state of the file when it was last decoded
+
+    def decoding(self) -> None:
+        """To be told before the file is decoded: what changes in it from then on is not what is heard."""
+        self._decoded = _state(self._path)
 
     def log_mel(self, front_end: FrontEnd, work_out: Callable[[FrontEnd], np.ndarray]) -> np.ndarray:
         """(T, n_mels) float32 log-mel in dB.
 
         Args:
-            work_out: gives it where it is not in the cache.
+            work_out: gives it where it is not in the cache, of a waveform of which `decoding` was told.
 
         Raises:
             As ``work_out``.
@@ -182,7 +187,7 @@ class CachedSound:
         frames = cache.get(key)
         if frames is None:
             frames = work_out(front_end)
-            if _state(self._path) == before:  # else who knows which sound was heard
+            if self._decoded == before == _state(self._path):  # else who knows which sound was heard
                 cache.put(key, frames)
         return frames
 
@@ -247,7 +252,8 @@ def computed_by() -> tuple[str | int, ...]:
     import soundfile
     from threadpoolctl import threadpool_info
 
-    processors = {library.get("architecture", "") for library in threadpool_info()}  # as OpenBLAS names them
+    # As OpenBLAS names them; other libraries, which may be loaded or not, name none.
+    processors = {library["architecture"] for library in threadpool_info() if "architecture" in library}
     return (
         SCHEMA,
         np.__version__,

@@ -67,6 +67,8 @@ class Recording:
         """The sound itself; the same object as long as someone holds it."""
         sound = self._sound() if self._sound else None
         if sound is None:
+            if self._cached:
+                self._cached.decoding()
             sound = self._load()
             self._sound = ref(sound)
         return sound
