@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -44,6 +48,16 @@ def test_bf16_keeps_two_to_three_digits_and_gives_float32():
     assert rounded.dtype == torch.float32
     error = float((rounded - exact).norm() / exact.norm())
     assert 1e-4 < error < 1e-2, "rounded, but no more than eight bits are"
+
+
+def test_bf16_on_a_processor_without_it():
+    code = (
+        "import torch; from auscult.detectors.learning.products import bf16_product as product; "
+        "assert float(product(torch.ones(2, 3, 4), torch.ones(2, 4, 5)).sum()) == 120"
+    )
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_precision_ends_with_its_block():

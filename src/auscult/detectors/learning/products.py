@@ -25,6 +25,8 @@ _ONEDNN = (
     and torch.backends.mkldnn.is_available()
     and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 )
+#: oneDNN has bfloat16 where the processor has (AVX-512, mostly); PyTorch's own product has it everywhere.
+_ONEDNN_BF16 = _ONEDNN and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def float32_product(a: Tensor, b: Tensor) -> Tensor:
@@ -36,7 +38,7 @@ def float32_product(a: Tensor, b: Tensor) -> Tensor:
 
 def bf16_product(a: Tensor, b: Tensor) -> Tensor:
     """Factors rounded to bfloat16, sums in float32, the result rounded to bfloat16."""
-    product = _onednn_product if _ONEDNN and a.device.type == "cpu" else torch.bmm
+    product = _onednn_product if _ONEDNN_BF16 and a.device.type == "cpu" else torch.bmm
     return product(a.bfloat16(), b.bfloat16()).to(a.dtype)
 
 

@@ -126,19 +126,20 @@ class FleetStep:
 
     def _towards_a_graph(self) -> None:
         """A first step as it is, on the side; then it is captured. This was not run on CUDA yet."""
-        aside = torch.cuda.Stream()
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            self.step()
-        torch.cuda.current_stream().wait_stream(aside)
-        self._warm += 1
-        if self._warm == _WARM_UP:
-            graph = torch.cuda.CUDAGraph()
-            for generator in self.generators:
-                graph.register_generator_state(generator)
-            with torch.cuda.graph(graph):
+        with torch.cuda.device(self.index.device):  # of another than the current one nothing is captured
+            aside = torch.cuda.Stream()
+            aside.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(aside):
                 self.step()
-            self.graph = graph
+            torch.cuda.current_stream().wait_stream(aside)
+            self._warm += 1
+            if self._warm == _WARM_UP:
+                graph = torch.cuda.CUDAGraph()
+                for generator in self.generators:
+                    graph.register_generator_state(generator)
+                with torch.cuda.graph(graph, stream=aside):
+                    self.step()
+                self.graph = graph
 
 
 def _flat(network: nn.ModuleDict) -> nn.Parameter:
