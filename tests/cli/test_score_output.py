@@ -171,6 +171,13 @@ def test_the_same_name_in_another_folder_is_not_taken_for_done(
     assert "1 new" in run("score", model, tmp_path / "two" / "a.wav", "-o", file).stdout
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
+def test_a_pipe_is_no_file_of_results(run, model, normal_clip, tmp_path):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert run("score", model, normal_clip, "-o", tmp_path / "pipe.csv").exit_code == 2
+    assert not (tmp_path / "pipe.csv.made-by.json").exists()
+
+
 @pytest.mark.parametrize("name", ["scores.txt", "nowhere/scores.csv", "."])
 def test_files_that_cannot_be_written(run, model, normal_clip, tmp_path, name):
     assert run("score", model, normal_clip, "-o", tmp_path / name).exit_code == 2

@@ -68,6 +68,8 @@ class ResultFile:
             "threshold": judging.limit.value,
             **{k: v for k, v in asdict(judging).items() if k in ("channel", "window", "hop")},
         }
+        if os.path.exists(path) and not os.path.isfile(path):
+            raise OptionError(f"{path}: no file but a pipe or device; without --output results are printed")
         self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by __exit__
         try:
             self._go_on(relative=relative)
