@@ -155,6 +155,15 @@ def test_two_runs_on_one_file_do_not_write_across_each_other(start, run, model, 
     assert [row["path"] for row in lines(file)] == [str(many / f"{i}.wav") for i in range(600)]
 
 
+def test_a_recording_is_known_however_it_is_named(run, model, normal_clip, tmp_path, monkeypatch):
+    monkeypatch.chdir(normal_clip.parent)
+    name, file = normal_clip.name, tmp_path / "scores.jsonl"
+    run("score", model, name, f"./{name}", "-o", file)
+    for other in (name, normal_clip, f"../{normal_clip.parent.name}/{name}"):
+        assert "1 recording in it before, 0 new" in run("score", model, other, "-o", file).stdout
+    assert [row["path"] for row in lines(file)] == [name]
+
+
 def test_the_same_name_in_another_folder_is_not_taken_for_done(
     run, model, normal_clip, faulty_clip, tmp_path, monkeypatch
 ):
@@ -204,7 +213,9 @@ def test_windows_of_the_last_recording_are_done_again(run, model, machine_sound,
         soundfile.write(tmp_path / name, machine_sound(7, 3.0), RATE)
     file = tmp_path / f"scores.{form}"
     asked = ("score", model, tmp_path, "--window", "0.5", "-o", file)
-    first = run(*asked).stdout.splitlines()[0]
+    result = run(*asked)
+    assert result.stderr.count("4/4") == 1, "not once more for every window"
+    first = result.stdout.splitlines()[0]
     whole = file.read_bytes()
     assert whole.count(b"\n") == 19 + (form == "csv")
     for size in range(0, len(whole) + 1, len(whole) // 7):

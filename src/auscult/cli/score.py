@@ -136,10 +136,11 @@ def command(
                 text.note(f"Error: {row['path']}: {row['error']}")
             else:
                 warnings.update(w for w in row["warnings"] if w != limit.warning)
-            done += window is None or row["path"] != last
+            if window is None or row["path"] != last:
+                done += 1
+                if progress:
+                    progress("score", done, max(count, done), {})
             last = row["path"]
-            if progress:
-                progress("score", done, max(count, done), {})
     for warning, times in warnings.items():
         text.warn(f"{warning} ({times} of {tally.judged})")
     told = tally.told(limit, what)

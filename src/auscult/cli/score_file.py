@@ -61,6 +61,7 @@ class ResultFile:
         self._form = form
         self._windows = judging.window is not None
         self._known: set[str] = set()
+        self._folder = os.getcwd()  # from which the names in the file count
         self._origin = {
             "auscult": __version__,
             "form": form,
@@ -86,7 +87,7 @@ class ResultFile:
 
     def takes(self, path: str) -> bool:
         """Whether a recording has no result yet; from now on it counts as one that has."""
-        known = _written(path)
+        known = self._known_as(path)
         fresh = known not in self._known
         self._known.add(known)
         return fresh
@@ -102,7 +103,7 @@ class ResultFile:
             self._check_origin(relative=relative)
             end = self._read()
         else:
-            origin = {**self._origin, "folder": os.getcwd()}
+            origin = {**self._origin, "folder": self._folder}
             write_atomically(self._beside, json.dumps(origin).encode())
             end = 0
         self._file.truncate(end)
@@ -112,6 +113,10 @@ class ResultFile:
     def _add(self, data: bytes) -> None:
         while data:  # a disk that is nearly full takes a part, and refuses the rest
             data = data[self._file.write(data) :]
+
+    def _known_as(self, path: str) -> str:
+        """The full path, spelt as the file would."""
+        return _bytes(os.path.normpath(os.path.join(self._folder, path))).decode()
 
     @property
     def _beside(self) -> str:
@@ -132,10 +137,11 @@ class ResultFile:
                 f"{self.path} was made with another {', '.join(other)}: give the same model and options as "
                 "then, or name another file"
             )
-        if relative and origin.get("folder") != os.getcwd():
+        here, self._folder = self._folder, str(origin.get("folder"))
+        if relative and self._folder != here:
             raise OptionError(
-                f"{self.path} was begun in the folder {origin.get('folder')}, from which names count: run it "
-                "there, or give full paths"
+                f"{self.path} was begun in the folder {self._folder}, from which names count: run it there, "
+                "or give full paths"
             )
 
     def _read(self) -> int:
@@ -162,11 +168,11 @@ class ResultFile:
                         f"{self.path} is damaged: result {number} cannot be read; name another file, or take "
                         "that line out"
                     ) from error
-                self._known.add(_written(row["path"]))
+                self._known.add(self._known_as(row["path"]))
                 whole += len(record)
         if not self._windows or last is None:
             return whole
-        self._known.discard(_written(last))  # some of its windows may be missing
+        self._known.discard(self._known_as(last))  # some of its windows may be missing
         self.tally = tally
         return start
 
@@ -202,8 +208,3 @@ def _records(file: BinaryIO, form: Form) -> Iterator[bytes]:
 def _bytes(line: str) -> bytes:
     """Names of files may hold bytes that are no text."""
     return line.encode(errors="backslashreplace")
-
-
-def _written(path: str) -> str:
-    """A path as the file has it."""
-    return _bytes(path).decode()
