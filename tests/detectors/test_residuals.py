@@ -18,7 +18,7 @@ from auscult.detectors.residuals import (
     residual_maps,
     residual_scores,
 )
-from auscult.errors import OptionError
+from auscult.errors import FitError, OptionError
 
 BANDS, CONTEXT = 4, 3
 
@@ -137,7 +137,7 @@ def test_residuals_of_zero_still_have_a_precision_by_default():
     precision, done = precision_matrix(sums, "auto")
     assert np.all(np.isfinite(precision))
     assert np.all(np.isfinite(list(done.values()))), "JSON knows no infinity"
-    with pytest.raises(OptionError, match="no inverse"):
+    with pytest.raises(FitError, match="no inverse"):
         precision_matrix(sums, "exact")
 
 

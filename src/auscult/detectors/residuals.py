@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auscult.errors import OptionError
+from auscult.errors import FitError, OptionError
 from auscult.spectrum import spread_over_frames
 
 COVARIANCES = ("auto", "exact", "float32", "ledoit_wolf")
@@ -107,7 +107,8 @@ def precision_matrix(sums: ResidualCovariance, how: str) -> tuple[np.ndarray, di
         (bands, bands) float64, and what was done: ``condition`` and ``shrinkage`` (0 where not shrunk).
 
     Raises:
-        OptionError: ``how`` is none of these, or the inverse does not exist.
+        OptionError: ``how`` is none of these.
+        FitError: the inverse does not exist.
     """
     if how not in COVARIANCES:
         raise OptionError(f"covariance={how!r}: choose one of {', '.join(COVARIANCES)}")
@@ -124,8 +125,8 @@ def precision_matrix(sums: ResidualCovariance, how: str) -> tuple[np.ndarray, di
     try:
         inverse = np.linalg.inv(covariance.astype(np.float32) if how == "float32" else covariance)
     except np.linalg.LinAlgError as error:
-        raise OptionError(
-            f"covariance={how!r}: the covariance of the residuals has no inverse; take 'auto'"
+        raise FitError(
+            f"covariance={how}: the covariance of the residuals has no inverse; take covariance=auto"
         ) from error
     condition = min(condition, np.finfo(np.float64).max.item())  # JSON knows no infinity
     return inverse.astype(np.float64), {"condition": condition, "shrinkage": weight}
