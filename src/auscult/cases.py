@@ -16,7 +16,7 @@ from auscult.corpus import Recording, folds_of
 from auscult.corpus.inspection import LEFT_OUT, Inspection
 from auscult.corpus.learnable import hint_of_cuts
 from auscult.detectors import Config, Detector, Progress, detector_type
-from auscult.detectors.base import Lesson
+from auscult.detectors.lessons import Lesson
 from auscult.detectors.maps import MapProfile
 from auscult.detectors.pooled.gallery import Gallery
 from auscult.errors import AudioError, FitError

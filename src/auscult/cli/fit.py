@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auscult.cli import text
+from auscult.cli.fitted import as_text, summary
 from auscult.cli.options import (
     Seconds,
     check_writable,
@@ -29,7 +30,6 @@ from auscult.parallel import workers
 
 if TYPE_CHECKING:
     from auscult.corpus import Clip, Corpus
-    from auscult.model import Model
 
 SOME_LEFT_OUT = 4
 
@@ -159,7 +159,7 @@ def command(
     else:
         for warning in result["warnings"]:
             text.warn(warning)
-        click.echo(_as_text(result, model))
+        click.echo(as_text(result, model))
     if left_out := result["left_out"]:
         text.note(f"Error: {text.count(len(left_out), 'recording')} left out: {', '.join(left_out)}")
         return SOME_LEFT_OUT
@@ -243,59 +243,3 @@ def _check_known(detector: str, **given: Any) -> None:
         why = "knows no limit of time, only auto does" if name == "time" else "trains no network of its own"
         other = "name one that does, as --detector autoencoder, or leave it out"
         raise OptionError(f"--{name}: {detector} {why}; {'leave it out' if name == 'time' else other}")
-
-
-def summary(model: Model, output: str) -> dict[str, Any]:
-    """What `fit` tells of a model that was written."""
-    threshold = model.threshold()
-    warnings = [*model.provenance["warnings"], *([threshold.warning] if threshold.warning else [])]
-    return {
-        "model": output,
-        "detector": model.detector.name,
-        "preset": model.provenance["preset"],
-        "score": model.detector.decisive_score,
-        "parameters": model.detector.parameters,
-        "clips": model.provenance["clips"],
-        "domains": model.provenance["domains"],
-        "calibration": {"how": model.calibration.how, "count": len(model.calibration)},
-        "members": model.detector.facts.get("tried", []),
-        "threshold": threshold.value,
-        "false_alarms": threshold.rate,
-        "bytes": os.path.getsize(output),
-        "fit_seconds": model.provenance["fit_seconds"],
-        "left_out": model.provenance["left_out"],
-        "warnings": warnings,
-    }
-
-
-def _as_text(result: dict[str, Any], model: Model) -> str:
-    preset = f", preset {result['preset']}" if result["preset"] else ""
-    domains = ", ".join(f"{number:,} {name}" for name, number in result["domains"].items())
-    known = f" ({domains})" if set(result["domains"]) != {"unknown"} else ""
-    calibration = result["calibration"]
-    return "\n".join(
-        [
-            text.facts(
-                [
-                    ("model", f"{result['model']} ({text.size(result['bytes'])})"),
-                    (
-                        "detector",
-                        f"{result['detector']}{preset}, {result['parameters']:,} parameters; "
-                        f"the score {result['score']} decides",
-                    ),
-                    *text.members(result["members"]),
-                    (
-                        "learnt from",
-                        f"{text.count(result['clips'], 'recording')}{known} in {result['fit_seconds']:.1f} s",
-                    ),
-                    (
-                        "calibration",
-                        f"{calibration['how']}, {text.count(calibration['count'], 'recording')}",
-                    ),
-                    ("threshold", text.describe_threshold(model.threshold())),
-                ]
-            ),
-            "",
-            f"Next:  auscult score {result['model']} NEW_RECORDINGS...",
-        ]
-    )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auscult.cli import text
-from auscult.cli.fit import summary
+from auscult.cli.fitted import summary
 from auscult.cli.options import names_from
 from auscult.errors import CorpusError, OptionError
 

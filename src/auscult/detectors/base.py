@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from auscult.corpus import Recording
+from auscult.detectors.lessons import Lesson, learn_together
 from auscult.errors import FitError, MissingExtraError, OptionError
-from auscult.parallel import each, one_thread, worker_count
 from auscult.spectrum import FrontEnd
 
 if TYPE_CHECKING:
     from auscult.detectors.exported.graph import GraphEvidence, Value
+    from auscult.detectors.lessons import Learnt
 
 #: What an optional part brings that fitting imports.
 _OF_EXTRA = {"train": ("torch", "onnxscript")}
@@ -51,32 +52,6 @@ class Config:
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
             raise OptionError(f"seed={self.seed}: it must be 0 or more, and less than 2 to the 63rd")
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What one machine gives to learn from.
-
-    Attributes:
-        config: of its detector.
-        recordings: normal recordings alone.
-        folds: the fold of each recording, counted from 0, if judges are wanted: for each fold one that learnt
-            from the rest. Empty: the detector alone.
-        others: normal recordings of other machines.
-    """
-
-    config: Config
-    recordings: Sequence[Recording]
-    folds: Sequence[int] = ()
-    others: Sequence[Recording] = ()
-
-    def parts(self) -> list[Sequence[Recording]]:
-        """All recordings, then for each fold those outside it."""
-        without = (
-            [r for r, its_fold in zip(self.recordings, self.folds, strict=True) if its_fold != fold]
-            for fold in range(max(self.folds, default=-1) + 1)
-        )
-        return [self.recordings, *without]
 
 
 class Detector(ABC):
@@ -208,7 +183,7 @@ class Detector(ABC):
             FitError: one of them could not be fitted.
             AudioError: a recording cannot be used.
         """
-        (found,) = cls._learn_together([Lesson(config, recordings, folds, others)], progress)
+        (found,) = learn_together(cls, [Lesson(config, recordings, folds, others)], progress)
         if isinstance(found, FitError):
             raise found
         return found
@@ -230,14 +205,14 @@ class Detector(ABC):
             AudioError: a recording cannot be used.
         """
         if cls.trains_together and not any(lesson.others for lesson in lessons):
-            return cls._learn_together(lessons, progress)
+            return learn_together(cls, lessons, progress)
         return [cls._learn_alone(lesson, progress) for lesson in lessons]
 
     @classmethod
     def _learn_alone(cls, lesson: Lesson, progress: Progress | None) -> Learnt | FitError:
         """One machine by what this kind makes of `crossfit`, which may be something of its own."""
         if not lesson.folds:
-            (found,) = cls._learn_together([lesson], progress)
+            (found,) = learn_together(cls, [lesson], progress)
             return found
         try:
             return cls.crossfit(
@@ -245,41 +220,6 @@ class Detector(ABC):
             )
         except FitError as error:
             return error
-
-    @classmethod
-    def _learn_together(cls, lessons: Sequence[Lesson], progress: Progress | None) -> list[Learnt | FitError]:
-        """The detectors and judges of all machines as one fleet; ``others`` are those of the first."""
-        parts = [lesson.parts() for lesson in lessons]
-        fleet = [cls(lesson.config) for lesson, its in zip(lessons, parts, strict=True) for _ in its]
-        heard = [recordings for its in parts for recordings in its]
-        outcomes = iter(cls._shared_out(fleet, heard, lessons[0].others, progress))
-        found: list[Learnt | FitError] = []
-        for its in parts:
-            final, *judges = (next(outcomes) for _ in its)
-            errors = [learnt for learnt in (final, *judges) if isinstance(learnt, FitError)]
-            found.append(errors[0] if errors else (final, judges))  # type: ignore[arg-type]
-        return found
-
-    @classmethod
-    def _shared_out(
-        cls,
-        fleet: Sequence[Detector],
-        heard: Sequence[Sequence[Recording]],
-        others: Sequence[Recording],
-        progress: Progress | None,
-    ) -> list[Detector | FitError]:
-        """Fits a fleet here, or a share of it in every worker; each detector once it is fitted, or why it is
-        not. What trains no network is done sooner than sent."""
-        shares = min(worker_count(), len(fleet)) if cls.extra == "train" else 1
-        if shares == 1:
-            return _fitted(cls, others, progress, (fleet, heard))
-        dealt = [(fleet[k::shares], heard[k::shares]) for k in range(shares)]
-        found: dict[int, Detector | FitError] = {}
-        for share, learnt in enumerate(each(partial(_fitted, cls, others, None), dealt)):
-            found |= zip(range(share, len(fleet), shares), learnt, strict=True)
-            if progress:
-                progress("train", share + 1, shares, {})
-        return [found[place] for place in range(len(fleet))]
 
     def adapted(self, recordings: Sequence[Recording]) -> Detector:
         """A new detector that takes these recordings for normal too; this one stays as it is.
@@ -337,10 +277,6 @@ class Detector(ABC):
         return 1
 
 
-#: A detector that learnt from all recordings, and its judges.
-Learnt = tuple[Detector, list[Detector]]
-
-
 class FleetDetector(Detector):
     """A kind whose fits share work: it says how a fleet is fitted, and one detector is a fleet of one."""
 
@@ -367,19 +303,6 @@ class FleetDetector(Detector):
         progress: Progress | None = None,
     ) -> list[FitError | None]:
         """As in `Detector`."""
-
-
-@one_thread()
-def _fitted(
-    kind: type[Detector],
-    others: Sequence[Recording],
-    progress: Progress | None,
-    share: tuple[Sequence[Detector], Sequence[Sequence[Recording]]],
-) -> list[Detector | FitError]:
-    """Fits detectors, each on its recordings."""
-    fleet, heard = share
-    errors = kind.fit_fleet(fleet, heard, others=others, progress=progress)
-    return [error or detector for detector, error in zip(fleet, errors, strict=True)]
 
 
 def outcome(fit: Callable[[], object]) -> FitError | None:
