@@ -16,7 +16,7 @@ SOURCE = Path(auscult.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
 #: From left to right; a file imports from its own place and from those before it.
 ORDER = [
-    {"errors", "files", "parallel"},
+    {"errors", "files", "memory", "parallel"},
     {"sound"},
     {"spectrum"},
     {"corpus"},

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from auscult.corpus.recording import Recording
 from auscult.errors import AudioError
+from auscult.memory import kept_memory
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
@@ -37,10 +38,18 @@ def heard(
         threads: default `usual_threads`; 1 listens when a recording is asked for, without a thread.
     """
     threads = threads or usual_threads()
-    if threads == 1:
-        for recording in recordings:
-            yield recording, _outcome(listen, recording)
-        return
+    with kept_memory():
+        if threads == 1:
+            for recording in recordings:
+                yield recording, _outcome(listen, recording)
+        else:
+            yield from _ahead(recordings, listen, threads)
+
+
+def _ahead(
+    recordings: Iterable[Recording], listen: Callable[[Recording], Heard], threads: int
+) -> Iterator[tuple[Recording, Heard | AudioError]]:
+    """`heard`, in so many threads."""
     from threadpoolctl import threadpool_limits
 
     waiting: deque[tuple[Recording, Future[Heard | AudioError]]] = deque()

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from auscult.detectors.learning.process import kept_memory, one_thread
+from auscult.detectors.learning.process import one_thread
 from auscult.detectors.learning.products import precision
 from auscult.detectors.learning.step import FleetStep, LossFunction
 from auscult.errors import DivergedError, OptionError
+from auscult.memory import kept_memory
 
 #: A loss this far out never comes back: log-mels in dB keep a squared error below 1e5.
 DIVERGED = 1e12
