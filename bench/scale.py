@@ -221,7 +221,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="for recordings and models, kept for the next run")
     parser.add_argument("--quick", action="store_true", help="little of everything, to see that it runs")
     args = parser.parse_args()
-    repeats, epochs, machines, count = (1, 2, 2, 4) if args.quick else (5, 5, 4, 30)
+    repeats, epochs, machines, count = (1, 2, 2, 4) if args.quick else (5, 3, 4, 20)
     with ExitStack() as stack:
         folder = args.folder or Path(stack.enter_context(TemporaryDirectory()))
         clips = Clips(folder / "quick", 2.0, originals=4) if args.quick else Clips(folder)

@@ -30,5 +30,6 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        libc.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST)  # where glibc's own rule ends up
-        libc.malloc_trim(0)
+        libc.mallopt(
+            _TRIM_THRESHOLD, 2 * _LARGEST
+        )  # where glibc's own rule ends up; more goes back by and by
