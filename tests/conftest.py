@@ -71,13 +71,14 @@ class DaskCluster:
     folder: Path
     address: str = ""
     workers: list[subprocess.Popen] = field(default_factory=list)
+    schedulers: list[subprocess.Popen] = field(default_factory=list)  # none or one
 
     def start(self) -> None:
         from distributed import Client
 
         file = self.folder / "scheduler.json"
         at = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-        self.scheduler = _dask("scheduler", at)
+        self.schedulers.append(_dask("scheduler", at))
         alone = ["--nworkers", "1", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
         here = ["--scheduler-file", str(file), "--local-directory", str(self.folder)]
         self.workers = [_dask("worker", [*here, *alone]) for _ in range(2)]
@@ -89,7 +90,7 @@ class DaskCluster:
             self.address = client.scheduler.address
 
     def stop(self) -> None:
-        for process in (*self.workers, self.scheduler):
+        for process in (*self.workers, *self.schedulers):
             process.kill()
             process.wait()
 
@@ -109,8 +110,8 @@ def _dask(what: str, arguments: list[str]) -> subprocess.Popen:
 def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
     """A Dask cluster of this test's own: ``address``, and ``kill_one()``."""
     cluster = DaskCluster(tmp_path_factory.mktemp("dask"))
-    cluster.start()
     try:
+        cluster.start()
         yield cluster
     finally:
         cluster.stop()
