@@ -124,7 +124,7 @@ def test_a_scheduler_that_goes_away_is_told(dask_cluster, tmp_path):
     def work() -> None:
         with workers(cluster=dask_cluster.address):
             for _ in each(partial(slowly_squared, str(tmp_path)), range(40)):
-                dask_cluster.scheduler.kill()
+                dask_cluster.schedulers[0].kill()
 
     with pytest.raises(WorkersError, match="the scheduler went away"):
         work()
