@@ -43,7 +43,7 @@ def processes(clips: Clips, machines: int, count: int, epochs: int, repeats: int
     compared = ["--detectors", "autoencoder,pooled_gaussian", "--epochs", str(epochs), "--quiet"]
     out = clips.folder / "written"
     commands = {
-        f"`fit ROOT`, {machines} machines": ["fit", str(root), "-o", str(out / "models"), *network],
+        f"`fit ROOT`, {machines} machines": ["fit", str(root), "-o", f"{out}/models/", *network],
         f"`bench`, {machines} machines": ["bench", str(root), "-o", str(out / "bench"), *compared],
         f"`score` of {10 * count} clips": ["score", str(model), str(archive), "-o", str(out / "scores.csv")],
     }

@@ -7,6 +7,7 @@ is a plain loop.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
@@ -97,7 +98,9 @@ def _processes(jobs: int) -> Iterator[None]:
     from joblib import parallel_config
 
     # One thread each: as many processes of several threads would wait for each other, spinning.
-    with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1):
+    with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1), warnings.catch_warnings():
+        # A process that has grown is replaced by a fresh one, which is nothing to tell of.
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         yield
 
 
