@@ -34,7 +34,7 @@ AUSCULT = [sys.executable, "-m", "auscult"]
 
 def processes(clips: Clips, machines: int, count: int, epochs: int, repeats: int) -> dict[str, Runs]:
     """Command to its runs with one process and with two; each run begins with nothing done."""
-    root = clips.fleet(machines, count)[0].parent.parent
+    root = clips.plant(machines, count, 10)
     archive, model = clips.machine(10 * count), clips.folder / "archive.auscult"
     Child(
         "fit", folder=str(clips.machine(count)), detector="autoencoder", model=str(model), epochs=2

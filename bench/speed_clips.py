@@ -56,3 +56,9 @@ class Clips:
         root = self.folder / f"{self.seconds:g} s" / f"fleets of {clips}"
         homes = simulate(root, machines=machines, clips=clips, test_clips=0, seconds=self.seconds)
         return [home / "train" for home in homes]
+
+    def plant(self, machines: int, clips: int, test_clips: int) -> Path:
+        """A root of so many machines, each with training and test clips."""
+        root = self.folder / f"{self.seconds:g} s" / f"plant of {clips} and {test_clips}"
+        simulate(root, machines=machines, clips=clips, test_clips=test_clips, seconds=self.seconds)
+        return root
