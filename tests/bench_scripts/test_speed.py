@@ -74,7 +74,7 @@ def test_a_plain_score_is_the_mean_squared_error_of_a_clip_in_evaluation(clips):
     network = plain.Autoencoder().eval()
     x = torch.from_numpy(plain.vectors_of([path])).float()
     (score,) = plain.scores(network, [path])
-    assert score == pytest.approx(float((network(x) - x).square().mean()), rel=1e-4)
+    assert score == pytest.approx((network(x) - x).square().mean().item(), rel=1e-4)
 
 
 def test_no_two_clips_of_a_machine_are_alike_and_none_is_made_twice(clips):
