@@ -50,6 +50,16 @@ def test_what_cannot_be_exported_is_wrong_usage(run, machine, tmp_path):
     assert not (tmp_path / "fan.onnx").exists()
 
 
+def test_a_model_is_never_written_over(run, model, tmp_path):
+    before = model.read_bytes()
+    (tmp_path / "link.onnx").symlink_to(model)
+    for output in (model, tmp_path / "link.onnx"):
+        result = run("export", model, "-o", output)
+        assert result.exit_code == 2
+        assert "MODEL itself" in result.stderr
+    assert model.read_bytes() == before
+
+
 @pytest.mark.parametrize("output", ["", "missing/fan.onnx"])
 def test_where_nothing_can_be_written_it_stops_at_once(run, model, tmp_path, output):
     result = run("export", model, "-o", tmp_path / output)

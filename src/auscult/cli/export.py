@@ -16,6 +16,7 @@ from auscult.cli.options import (
     opened_model,
     threshold_options,
 )
+from auscult.errors import OptionError
 
 SOME_UNREADABLE = 4
 
@@ -45,6 +46,8 @@ def command(
 
     The file is checked against the model first, and not written where they differ.
     """
+    if os.path.realpath(output) == os.path.realpath(model):
+        raise OptionError(f"--output {output} is MODEL itself, which is kept: name another file")
     check_writable(output)
 
     from auscult.corpus import Clip
