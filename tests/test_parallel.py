@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
@@ -43,6 +45,13 @@ def given_up(number: int) -> None:
     raise KilledWorker("work", None, 3)  # as a scheduler does when three workers died of it
 
 
+def eventually(true: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
 def test_without_workers_it_is_a_loop_that_takes_items_one_by_one():
     taken = []
     results = each(squared, (taken.append(i) or i for i in range(5)))
@@ -78,6 +87,35 @@ def test_errors_travel_whole():
 def test_a_dead_process_is_told():
     with pytest.raises(WorkersError, match="died, killed or out of memory"), workers(2):
         list(each(killed, range(2)))
+
+
+def test_processes_end_when_the_one_they_work_for_is_killed(tmp_path):
+    code = f"""
+import os, time
+from pathlib import Path
+from auscult.parallel import each, workers
+
+def work(number):
+    while True:
+        Path({str(tmp_path)!r}, str(os.getpid())).write_text(str(time.monotonic()))
+        time.sleep(0.05)
+
+with workers(2):
+    list(each(work, range(2)))
+"""
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        eventually(lambda: len(list(tmp_path.iterdir())) == 2)
+    finally:
+        parent.kill()
+        parent.wait()
+
+    def at_rest() -> bool:
+        before = [file.read_text() for file in tmp_path.iterdir()]
+        time.sleep(1)
+        return before == [file.read_text() for file in tmp_path.iterdir()]
+
+    eventually(at_rest)
 
 
 @pytest.mark.parametrize("jobs", [0, -2])

@@ -7,6 +7,9 @@ is a plain loop.
 
 from __future__ import annotations
 
+import os
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
@@ -97,11 +100,29 @@ def one_thread() -> Iterator[None]:
 def _processes(jobs: int) -> Iterator[None]:
     from joblib import parallel_config
 
-    # One thread each: as many processes of several threads would wait for each other, spinning.
-    with parallel_config("loky", n_jobs=jobs, inner_max_num_threads=1), warnings.catch_warnings():
+    config = parallel_config(
+        "loky",
+        n_jobs=jobs,
+        inner_max_num_threads=1,  # processes of several threads would wait for each other, spinning
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    )
+    with config, warnings.catch_warnings():
         # A process that has grown is replaced by a fresh one, which is nothing to tell of.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         yield
+
+
+def _end_with(parent: int) -> None:
+    """Lets this process end when the one that it works for is killed, in a second or so; loky would let it
+    finish all that was handed out, and write files beside whoever begins anew."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager
