@@ -71,6 +71,13 @@ def test_the_program_on_the_page_scores_without_auscult(program, exported):
     assert [anomalous for _, _, anomalous, _ in lines] == ["False", "True"]
 
 
+def test_without_a_threshold_the_program_gives_no_verdict(program, exported):
+    model, folder = exported
+    auscult.export(model, folder / "open.onnx", threshold=model.threshold(0.001))
+    done = run(program, folder, "open.onnx", "broken.wav")
+    assert done.stdout.split()[2] == "None"
+
+
 def test_the_program_refuses_what_the_model_does_not_hear(program, exported, machine_sound):
     _, folder = exported
     soundfile.write(folder / "other.wav", machine_sound(1), 2 * RATE)
