@@ -271,6 +271,15 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_file(start, run, model, ma
         np.testing.assert_allclose(row["score"], other["score"], rtol=1e-9)
 
 
+def test_without_its_workers_no_file_is_begun(run, model, normal_clip, monkeypatch, tmp_path):
+    monkeypatch.setattr("auscult.parallel._PATIENCE", 1)
+    file = tmp_path / "scores.csv"
+    result = run("score", model, normal_clip, "-o", file, "--cluster", "tcp://127.0.0.1:1")
+    assert result.exit_code == 1
+    assert "no Dask scheduler answers" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_cluster_finds_what_is_named_from_here(run, model, archive, dask_cluster, monkeypatch):
     monkeypatch.chdir(archive)
     here = run("score", model, ".", "--csv")

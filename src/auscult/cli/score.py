@@ -118,10 +118,10 @@ def command(
     what = "window" if window else "recording"
     warnings: Counter[str] = Counter()
     with ExitStack() as opened:
+        opened.enter_context(workers(jobs, cluster))  # before the file: without them there is none to begin
         relative = not all(map(os.path.isabs, inputs))
         file = opened.enter_context(ResultFile(output, form, judging, relative=relative)) if output else None
         quiet = file is None and (not sys.stderr.isatty() or sys.stdout.isatty())
-        opened.enter_context(workers(jobs, cluster))
         progress = opened.enter_context(shown_progress(quiet=quiet))
         clips: Iterator[Clip | CorpusError] = named(inputs)
         if file:
