@@ -382,6 +382,7 @@ def test_a_folder_takes_machine_folders_of_different_names(run, unfitted, machin
     result = run("fit", machine / "train", "-o", tmp_path)
     assert result.exit_code == 1
     assert "no machine folders" in result.stderr
+    assert "no such folder" in run("fit", tmp_path / "missing", "-o", f"{tmp_path}/models/").stderr
     result = run("fit", plant, plant / "fan", "-o", tmp_path)
     assert result.exit_code == 2
     assert "two machines are named fan" in result.stderr

@@ -111,7 +111,13 @@ def test_doctor_tells_of_the_cache(run, monkeypatch, tmp_path):
     monkeypatch.setenv("AUSCULT_CACHE_BYTES", "much")
     result = run("doctor")
     assert result.exit_code == 0
-    assert "AUSCULT_CACHE_BYTES='much'" in result.stdout
+    assert "cache          AUSCULT_CACHE_BYTES='much'" in result.stdout
+    monkeypatch.delenv("AUSCULT_CACHE_BYTES")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("AUSCULT_CACHE", str(tmp_path / "file"))
+    told = json.loads(run("doctor", "--json").stdout)
+    assert "file is no folder" in told["cache_problem"]
+    assert told["cache_problem"] in told["advice"]
 
 
 def test_what_it_looks_for_is_what_the_package_declares():

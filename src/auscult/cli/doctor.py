@@ -77,11 +77,14 @@ def _examine() -> dict[str, Any]:
         for form, readable in sound["formats"].items()
         if not readable
     ]
-    cache: dict[str, Any] | None = None
+    cache, problem = None, None
     try:
         cache = _cache()
     except OptionError as error:
-        advice.append(str(error))
+        problem = str(error)
+    if cache and (blocking := _blocking(cache["folder"])):
+        problem = f"the cache cannot be kept in {cache['folder']}: {blocking}; AUSCULT_CACHE names another"
+    advice += [problem] if problem else []
     return {
         "auscult": _version("auscult"),
         "python": platform.python_version(),
@@ -95,6 +98,7 @@ def _examine() -> dict[str, Any]:
         "sound": sound,
         "sound_devices": _sound_devices(),
         "cache": cache,
+        "cache_problem": problem,
         "advice": advice,
     }
 
@@ -167,6 +171,14 @@ def _cache() -> dict[str, Any] | None:
     return {"folder": folder, "entries": entries, "bytes": held, "most_bytes": cache.most_bytes}
 
 
+def _blocking(folder: str) -> str | None:
+    """Why a folder that may have to be made cannot be written to; ``None`` where it can."""
+    there = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
+    if not there.is_dir():
+        return f"{there} is no folder"
+    return None if os.access(there, os.W_OK) else f"{there} cannot be written to"
+
+
 def _as_text(found: dict[str, Any]) -> str:
     memory = found["memory_bytes"]
     lines = [
@@ -184,7 +196,7 @@ def _as_text(found: dict[str, Any]) -> str:
     lines += [
         ("trains on", ", ".join(found["devices"]) or text.NONE),
         ("libsndfile", f"{found['sound']['libsndfile']}: {formats}"),
-        ("cache", _cache_as_text(found["cache"])),
+        ("cache", found["cache_problem"] or _cache_as_text(found["cache"])),
         ("sound devices", "; ".join(found["sound_devices"]) or "none found"),
     ]
     advice = found["advice"] or ["Nothing is missing."]

@@ -84,6 +84,8 @@ def _folders(roots: tuple[str, ...]) -> dict[str, str]:
 
     folders: dict[str, str] = {}
     for root in roots:
+        if not os.path.isdir(root):
+            raise CorpusError(root, "no such folder; where -o is a folder, DIR holds machine folders")
         found = machine_folders(root)
         if not found:
             raise CorpusError(root, "no machine folders (with train/) in it or below it; name a file with -o")
