@@ -18,7 +18,7 @@ from auscult.errors import OptionError
 _BREAK_HZ = 1000.0  # Slaney's mel scale is linear below, logarithmic above
 _HZ_PER_MEL = 200.0 / 3.0
 _LOG_STEP = np.log(6.4) / 27.0  # 27 mels for a factor of 6.4 in frequency
-_BLOCK = 2**17  # samples in the frames that are transformed at a time: 1 MiB
+_BLOCK = 2**16  # samples in the frames that are transformed at a time: 512 KiB
 
 
 @dataclass(frozen=True)
@@ -146,27 +146,44 @@ def band_centres(front_end: FrontEnd) -> np.ndarray:
 def _log_mel_frames(padded: np.ndarray, count: int, front_end: FrontEnd) -> np.ndarray:
     """``count`` frames of an already padded waveform, a block at a time.
 
-    A block and what becomes of it stay in the processor's cache, and every step but the transform works in
-    place: 2.4 times as fast as whole arrays one after the other.
+    A block and what becomes of it stay in the processor's cache and in the same memory: two to three times as fast
+    as whole arrays one after the other.
     """
     out = np.empty((count, front_end.n_mels), dtype=np.float32)
     if not count:
         return out
     views = np.lib.stride_tricks.sliding_window_view(padded, front_end.n_fft)[:: front_end.hop]
-    window, filters = _hann(front_end.n_fft), mel_filters(front_end)
-    block = min(count, max(16, _BLOCK // front_end.n_fft))
-    windowed = np.empty((block, front_end.n_fft))
-    for start in range(0, count, block):
-        cuts = views[start : min(start + block, count)]
-        np.multiply(cuts, window, out=windowed[: len(cuts)])
-        spectrum = np.fft.rfft(windowed[: len(cuts)])  # (B, n_fft // 2 + 1) complex128
-        parts = spectrum.view(np.float64)  # real and imaginary by turns
+    window, most = _hann(front_end.n_fft), min(count, max(16, _BLOCK // front_end.n_fft))
+    windowed = np.empty((most, front_end.n_fft))
+    spectra = np.empty((most, front_end.n_fft // 2 + 1), dtype=np.complex128)
+    powers, mels = np.empty(spectra.shape), np.empty((most, front_end.n_mels))
+    for start in range(0, count, most):
+        cuts, block = views[start : min(start + most, count)], out[start : start + most]  # (B, …)
+        parts = np.fft.rfft(
+            np.multiply(cuts, window, out=windowed[: len(cuts)]), out=spectra[: len(cuts)]
+        ).view(np.float64)  # real and imaginary by turns
         parts *= parts
-        mel = (parts[:, 0::2] + parts[:, 1::2]) @ filters  # (B, n_mels) power
+        power = np.add(parts[:, 0::2], parts[:, 1::2], out=powers[: len(cuts)])
+        mel = mels[: len(cuts)]
+        for bins, bands, filters in _filter_groups(front_end):
+            np.matmul(power[:, bins], filters, out=mel[:, bands])
         np.maximum(mel, front_end.floor, out=mel)
         np.log10(mel, out=mel)
-        np.multiply(mel, 10.0, out=out[start : start + len(cuts)], casting="same_kind")
+        np.multiply(mel, 10.0, out=block, casting="same_kind")
     return out
+
+
+@lru_cache(maxsize=8)
+def _filter_groups(front_end: FrontEnd) -> list[tuple[slice, slice, np.ndarray]]:
+    """`mel_filters` in parts: bins, bands, and the filters of these. Neighbouring bands need few of the bins;
+    a quarter of the product is a third of the time of a log-mel."""
+    filters, groups = mel_filters(front_end), []
+    for bands in np.array_split(np.arange(front_end.n_mels), min(4, front_end.n_mels)):
+        its = slice(bands[0], bands[-1] + 1)
+        used = np.flatnonzero(filters[:, its].any(axis=1))  # none, where bands are narrower than bins
+        bins = slice(used[0], used[-1] + 1) if len(used) else slice(0, 0)
+        groups.append((bins, its, np.ascontiguousarray(filters[bins, its])))
+    return groups
 
 
 @lru_cache(maxsize=8)
