@@ -17,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -29,28 +30,49 @@ from bench.speed_clock import ROOT, Child, Record, Runs, command_seconds, enviro
 from bench.speed_page import figure, times
 
 PLANT = 10_000
+ALONE = "one process"
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is measured."""
+
+    repeats: int = 5  # of each side
+    tasks: int = 500  # empty ones
+    machines: int = 4
+    few_clips: int = 20  # work so small that starting processes is most of it
+    few_epochs: int = 3
+    clips: int = 50  # of a machine
+    epochs: int = 10
+
+
+QUICK = Size(1, 20, 2, 8, 1, 10, 2)
 AUSCULT = [sys.executable, "-m", "auscult"]
 
 
-def processes(clips: Clips, machines: int, count: int, epochs: int, repeats: int) -> dict[str, Runs]:
+def processes(clips: Clips, size: Size) -> dict[str, Runs]:
     """Command to its runs with one process and with two; each run begins with nothing done."""
-    root = clips.plant(machines, count, 10)
-    archive, model = clips.machine(10 * count), clips.folder / "archive.auscult"
+    archive, model = clips.machine(20 * size.clips), clips.folder / "archive.auscult"
     Child(
-        "fit", folder=str(clips.machine(count)), detector="autoencoder", model=str(model), epochs=2
+        "fit", folder=str(clips.machine(size.clips)), detector="autoencoder", model=str(model), epochs=2
     ).result()
-    network = ["--detector", "autoencoder", "--epochs", str(epochs), "--quiet"]
-    compared = ["--detectors", "autoencoder,pooled_gaussian", "--epochs", str(epochs), "--quiet"]
     out = clips.folder / "written"
-    commands = {
-        f"`fit ROOT`, {machines} machines": ["fit", str(root), "-o", f"{out}/models/", *network],
-        f"`bench`, {machines} machines": ["bench", str(root), "-o", str(out / "bench"), *compared],
-        f"`score` of {10 * count} clips": ["score", str(model), str(archive), "-o", str(out / "scores.csv")],
-    }
+    commands: dict[str, list[str]] = {}
+    for count, epochs in ((size.few_clips, size.few_epochs), (size.clips, size.epochs)):
+        plant = f"{size.machines} machines, {count} clips, {epochs} epochs"
+        root, network = str(clips.plant(size.machines, count, 10)), ["--epochs", str(epochs), "--quiet"]
+        fit = ["fit", root, "-o", f"{out}/models/", "--detector", "autoencoder"]
+        bench = ["bench", root, "-o", f"{out}/bench", "--detectors", "autoencoder,pooled_gaussian"]
+        commands |= {f"`fit ROOT`, {plant}": [*fit, *network], f"`bench`, {plant}": [*bench, *network]}
+    archived = f"`score` of {20 * size.clips} clips"
+    commands[archived] = ["score", str(model), str(archive), "-o", f"{out}/scores.csv"]
     found = {}
     for name, command in commands.items():
-        sides = {f"{n} jobs": _anew(out, [*AUSCULT, *command, "--jobs", str(n)]) for n in (1, 2)}
-        found[name] = interleaved(sides, repeats)
+        sides = {
+            by: _anew(out, [*AUSCULT, *command, "--jobs", jobs])
+            for by, jobs in ((ALONE, "1"), ("2 processes", "2"))
+        }
+        found[name] = interleaved(sides, size.repeats)
     return found
 
 
@@ -114,9 +136,9 @@ def dask_cluster() -> Iterator[str]:
                 process.wait()
 
 
-def measured_steps(clips: Clips, count: int, epochs: int, repeats: int) -> Steps:
+def measured_steps(clips: Clips, size: Size) -> Steps:
     """The steps that a plant is worked out from, on one core."""
-    folder, fleet = str(clips.machine(count)), [str(f) for f in clips.fleet(4, count)]
+    folder, fleet = str(clips.machine(size.clips)), [str(f) for f in clips.fleet(4, size.clips)]
     cache, model = clips.folder / "scale cache", clips.folder / "archive.auscult"
     shutil.rmtree(cache, ignore_errors=True)
     fitted = Child("fit", folder=folder, detector="autoencoder", model=str(model), epochs=2).result()
@@ -124,11 +146,11 @@ def measured_steps(clips: Clips, count: int, epochs: int, repeats: int) -> Steps
     sides: dict[str, Callable[[], Record]] = {
         "features": lambda: Child("features", threads=1, folder=folder).result(),
         "train": lambda: Child(
-            "train", detector="autoencoder", folders=fleet, epochs=epochs, seconds=clips.seconds
+            "train", detector="autoencoder", folders=fleet, epochs=size.epochs, seconds=clips.seconds
         ).result(),
         "score": lambda: Child("score", folder=folder, model=str(model), cores=1, singles=1).result(),
     }
-    runs, sound = interleaved(sides, repeats), count * clips.seconds
+    runs, sound = interleaved(sides, size.repeats), size.clips * clips.seconds
     return Steps(
         feature_seconds=spread(runs["features"], "seconds").median / sound,
         step_seconds=spread(runs["train"], "milliseconds").median / 1e3,
@@ -146,13 +168,13 @@ def processes_table(found: dict[str, Runs], empty: Runs) -> str:
             name,
             side,
             figure(spread(records, "process_seconds"), 1),
-            times(runs, side, "process_seconds", than="1 jobs"),
+            times(runs, side, "process_seconds", than=ALONE),
         ]
         for name, runs in found.items()
         for side, records in runs.items()
     ]
     tasks = [[side, figure(spread(records, "milliseconds"), 2)] for side, records in empty.items()]
-    walls = table(["command", "processes", "s", "× one process"], rows)
+    walls = table(["command", "by", "s", f"× {ALONE}"], rows)
     return f"{walls}\n\n{table(['two workers', 'an empty task, ms'], tasks)}"
 
 
@@ -221,14 +243,14 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="for recordings and models, kept for the next run")
     parser.add_argument("--quick", action="store_true", help="little of everything, to see that it runs")
     args = parser.parse_args()
-    repeats, epochs, machines, count = (1, 2, 2, 4) if args.quick else (5, 3, 4, 20)
+    size = QUICK if args.quick else Size()
     with ExitStack() as stack:
         folder = args.folder or Path(stack.enter_context(TemporaryDirectory()))
         clips = Clips(folder / "quick", 2.0, originals=4) if args.quick else Clips(folder)
         clips.folder.mkdir(parents=True, exist_ok=True)
-        steps = measured_steps(clips, count, epochs, repeats)
-        empty = overhead(20 if args.quick else 500, repeats)
-        walls = processes(clips, machines, count, epochs, repeats)
+        steps = measured_steps(clips, size)
+        empty = overhead(size.tasks, size.repeats)
+        walls = processes(clips, size)
     told = f"Measured on {this_machine()}, {time.strftime('%Y-%m-%d')}."
     tables = {
         "processes": f"{processes_table(walls, empty)}\n\n{told}",
