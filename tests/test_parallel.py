@@ -45,6 +45,12 @@ def given_up(number: int) -> None:
     raise KilledWorker("work", None, 3)  # as a scheduler does when three workers died of it
 
 
+def grown(megabytes: int) -> int:
+    sys.held = b"x" * (megabytes << 20)  # as what is imported for good
+    time.sleep(1.1)  # loky looks once a second
+    return os.getpid()
+
+
 def eventually(true: Callable[[], bool], seconds: float = 30) -> None:
     end = time.monotonic() + seconds
     while not true():
@@ -87,6 +93,13 @@ def test_errors_travel_whole():
 def test_a_dead_process_is_told():
     with pytest.raises(WorkersError, match="died, killed or out of memory"), workers(2):
         list(each(killed, range(2)))
+
+
+def test_a_process_that_has_imported_much_goes_on():
+    pytest.importorskip("psutil")
+    with workers(2):
+        processes = [set(each(grown, [megabytes] * 4)) for megabytes in (1, 400, 1)]
+    assert processes[0] == processes[1] == processes[2]
 
 
 def test_processes_end_when_the_one_they_work_for_is_killed(tmp_path):

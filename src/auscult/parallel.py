@@ -25,6 +25,8 @@ Result = TypeVar("Result")
 
 #: Seconds in which a scheduler must answer and have a worker.
 _PATIENCE = 20
+#: Bytes by which a process may grow before a fresh one takes its place.
+_MOST_GROWTH = 2 << 30
 
 _count: ContextVar[int] = ContextVar("workers", default=1)
 
@@ -104,20 +106,26 @@ def _processes(jobs: int) -> Iterator[None]:
         "loky",
         n_jobs=jobs,
         inner_max_num_threads=1,  # processes of several threads would wait for each other, spinning
-        initializer=_end_with,
+        initializer=_begin,
         initargs=(os.getpid(),),
     )
     with config, warnings.catch_warnings():
-        # A process that has grown is replaced by a fresh one, which is nothing to tell of.
+        # One that idled or has grown is replaced by a fresh one, which is nothing to tell of.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         yield
 
 
-def _end_with(parent: int) -> None:
-    """Lets this process end when the one that it works for is killed, in a second or so; loky would let it
-    finish all that was handed out, and write files beside whoever begins anew."""
+def _begin(parent: int) -> None:
+    """What a process does first that is to work for ``parent``."""
+    from joblib.externals.loky import process_executor
+
+    # With psutil at hand loky takes 300 MB more than after the first task for a leak, and begins a fresh
+    # process; but that is PyTorch, imported by the first fit, and costs five seconds a process.
+    process_executor._MAX_MEMORY_LEAK_SIZE = _MOST_GROWTH
 
     def watch() -> None:
+        """Ends this process in a second or so when the parent is killed; loky would let it finish all that
+        was handed out, and write files beside whoever begins anew."""
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
