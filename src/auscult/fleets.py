@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
 from auscult.detectors import Config, detector_type
+from auscult.parallel import each, worker_count
 
 T = TypeVar("T")
 
@@ -19,26 +21,28 @@ NETWORKS_ON_CPU = 4
 MACHINES_ON_GPU = 50
 
 
-def fleet_size(detector: str, config: Config, *, networks: int, machines: int, workers: int) -> int:
-    """How many machines are best fitted together.
+def most_together(detector: str, config: Config, *, networks: int) -> int:
+    """How many machines may be fitted together, by the device of whoever does it: a worker, where there are
+    some.
 
     Args:
         detector: a name from the table of detectors.
         networks: that are trained for one machine, judges among them.
-        machines: in all.
-        workers: that share them; each is to have about as many.
 
     Raises:
-        OptionError: the configuration names a device that is not here.
+        OptionError: the configuration names a device that is not there.
     """
     kind = detector_type(detector)
     if not kind.trains_together or kind.learns_from_others(config):
         return 1
+    (device,) = each(_kind_of_device, [getattr(config, "device", "cpu")])
+    return max(1, NETWORKS_ON_CPU // networks) if device == "cpu" else MACHINES_ON_GPU
+
+
+def _kind_of_device(name: str) -> str:
     from auscult.detectors.learning.training import choose_device
 
-    on_cpu = choose_device(getattr(config, "device", "cpu")).type == "cpu"
-    most = NETWORKS_ON_CPU // networks if on_cpu else MACHINES_ON_GPU
-    return max(1, min(most, math.ceil(machines / workers)))
+    return choose_device(name).type
 
 
 def alike(config: Config) -> str:
@@ -46,14 +50,22 @@ def alike(config: Config) -> str:
     return repr(replace(config, seed=0))
 
 
-def fleets(
-    members: Iterable[T], *, alike: Callable[[T], Hashable], size: Callable[[T], int]
-) -> Iterator[list[T]]:
-    """Members that are alike together, so many at most, a fleet as soon as it is full."""
+def fleets(members: Sequence[T], *, kind: Callable[[T], Hashable], most: Callable[[T], int]) -> list[list[T]]:
+    """Members of one kind together, in the order in which fleets are full.
+
+    Args:
+        most: may be together, the same for all of a kind; of fewer, each worker gets about as many.
+    """
+    counts = Counter(map(kind, members))
+    size = {
+        kind(member): min(most(member), math.ceil(counts[kind(member)] / worker_count()))
+        for member in {kind(member): member for member in members}.values()
+    }
+    found: list[list[T]] = []
     waiting: dict[Hashable, list[T]] = {}
     for member in members:
-        fleet = waiting.setdefault(alike(member), [])
+        fleet = waiting.setdefault(kind(member), [])
         fleet.append(member)
-        if len(fleet) >= size(member):
-            yield waiting.pop(alike(member))
-    yield from waiting.values()
+        if len(fleet) >= size[kind(member)]:
+            found.append(waiting.pop(kind(member)))
+    return [*found, *waiting.values()]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ from auscult.detectors import Config, Progress, detector_type
 from auscult.detectors.options import config_to_json
 from auscult.errors import AuscultError, ModelFileError
 from auscult.fitting import DEFAULT_DETECTOR, Task, check_options, looked_at, planned
-from auscult.fleets import alike, fleet_size, fleets
+from auscult.fleets import alike, fleets, most_together
 from auscult.model import Model
 from auscult.model_file import load_model
 from auscult.parallel import each, worker_count
@@ -102,7 +101,11 @@ def fit_machines(
             found[outcome.machine] = outcome
         else:
             plans.append(outcome)
-    together = _fleets(order, plans)
+    together = fleets(
+        plans,
+        kind=lambda plan: (alike(plan.config), plan.networks),
+        most=lambda plan: most_together(detector, plan.config, networks=plan.networks),
+    )
     inside = progress if worker_count() == 1 else None
     if progress:
         progress("machines", len(found), len(homes), {})
@@ -192,25 +195,6 @@ def _key(task: Task, folder: str) -> str:
     if detector_type(task.detector).learns_from_others(task.config):
         told.append(stamps(task.others, folder))
     return key_of(told)
-
-
-def _fleets(order: _Order, plans: Sequence[_Plan]) -> Iterator[list[_Plan]]:
-    kinds = Counter((alike(plan.config), plan.networks) for plan in plans)
-    size = {
-        kind: fleet_size(
-            order.detector,
-            next(plan.config for plan in plans if alike(plan.config) == kind[0]),
-            networks=kind[1],
-            machines=count,
-            workers=worker_count(),
-        )
-        for kind, count in kinds.items()
-    }
-    return fleets(
-        plans,
-        alike=lambda plan: (alike(plan.config), plan.networks),
-        size=lambda plan: size[alike(plan.config), plan.networks],
-    )
 
 
 def _fit(order: _Order, progress: Progress | None, fleet: Sequence[_Plan]) -> list[Fitted]:

@@ -6,7 +6,6 @@ import os
 import platform
 import re
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,7 +25,7 @@ from auscult.corpus import machine_folders
 from auscult.detectors import Config, Progress
 from auscult.errors import AuscultError, CorpusError, EvaluationError, FitError, OptionError
 from auscult.evaluation import PUBLISHED_MACHINES, published_results
-from auscult.fleets import alike, fleet_size, fleets
+from auscult.fleets import alike, fleets, most_together
 from auscult.parallel import each, worker_count
 
 #: Names of folders that hold the data of 2024; the machines of 2023 and 2025 have the same names.
@@ -193,15 +192,10 @@ def _done(
                 configs[order] = work.config()
         except FitError as error:
             found[order] = error
-    sizes = Counter(order.entry for order in configs)
-    size = {
-        order: fleet_size(
-            order.entry.detector, config, networks=1, machines=sizes[order.entry], workers=worker_count()
-        )
-        for order, config in configs.items()
-    }
-    together = list(
-        fleets(configs, alike=lambda order: (order.entry, alike(configs[order])), size=size.__getitem__)
+    together = fleets(
+        list(configs),
+        kind=lambda order: (order.entry, alike(configs[order])),
+        most=lambda order: most_together(order.entry.detector, configs[order], networks=1),
     )
     inside = progress if worker_count() == 1 else None
     do = partial(_do, machines, output, settings, inside, len(orders) - len(configs), len(orders))

@@ -146,8 +146,8 @@ def band_centres(front_end: FrontEnd) -> np.ndarray:
 def _log_mel_frames(padded: np.ndarray, count: int, front_end: FrontEnd) -> np.ndarray:
     """``count`` frames of an already padded waveform, a block at a time.
 
-    A block and what becomes of it stay in the processor's cache and in the same memory: two to three times as fast
-    as whole arrays one after the other.
+    A block and what becomes of it stay in the processor's cache and in the same memory: two to three times as
+    fast as whole arrays one after the other.
     """
     out = np.empty((count, front_end.n_mels), dtype=np.float32)
     if not count:
