@@ -52,11 +52,7 @@ AUSCULT = [sys.executable, "-m", "auscult"]
 
 def processes(clips: Clips, size: Size) -> dict[str, Runs]:
     """Command to its runs with one process and with two; each run begins with nothing done."""
-    archive, model = clips.machine(20 * size.clips), clips.folder / "archive.auscult"
-    Child(
-        "fit", folder=str(clips.machine(size.clips)), detector="autoencoder", model=str(model), epochs=2
-    ).result()
-    out = clips.folder / "written"
+    archive, out = clips.machine(20 * size.clips), clips.folder / "written"
     commands: dict[str, list[str]] = {}
     for count, epochs in ((size.few_clips, size.few_epochs), (size.clips, size.epochs)):
         plant = f"{size.machines} machines, {count} clips, {epochs} epochs"
@@ -64,8 +60,12 @@ def processes(clips: Clips, size: Size) -> dict[str, Runs]:
         fit = ["fit", root, "-o", f"{out}/models/", "--detector", "autoencoder"]
         bench = ["bench", root, "-o", f"{out}/bench", "--detectors", "autoencoder,pooled_gaussian"]
         commands |= {f"`fit ROOT`, {plant}": [*fit, *network], f"`bench`, {plant}": [*bench, *network]}
-    archived = f"`score` of {20 * size.clips} clips"
-    commands[archived] = ["score", str(model), str(archive), "-o", f"{out}/scores.csv"]
+    for detector in ("autoencoder", "auto"):
+        model = str(clips.folder / f"archive {detector}.auscult")
+        folder = str(clips.machine(size.clips))
+        Child("fit", folder=folder, detector=detector, model=model, epochs=2).result()
+        name = f"`score` of {20 * size.clips} clips by `{detector}`"
+        commands[name] = ["score", model, str(archive), "-o", f"{out}/scores.csv"]
     found = {}
     for name, command in commands.items():
         sides = {
