@@ -89,9 +89,7 @@ def command(
 
 def _check_output(output: str, model: str, *, force: bool) -> None:
     """Raises `OptionError` where writing would cost the old model, or a file that nobody gave up."""
-    if os.path.realpath(output) == os.path.realpath(model):
-        raise OptionError(f"--output {output} is MODEL itself, which is kept: name another file")
-    check_writable(output)
+    check_writable(output, model=model)
     if os.path.exists(output) and not force:
         raise OptionError(f"{output} exists: name another file by -o, or give --force to write over it")
 

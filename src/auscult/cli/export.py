@@ -16,7 +16,6 @@ from auscult.cli.options import (
     opened_model,
     threshold_options,
 )
-from auscult.errors import OptionError
 
 SOME_UNREADABLE = 4
 
@@ -46,9 +45,7 @@ def command(
 
     The file is checked against the model first, and not written where they differ.
     """
-    if os.path.realpath(output) == os.path.realpath(model):
-        raise OptionError(f"--output {output} is MODEL itself, which is kept: name another file")
-    check_writable(output)
+    check_writable(output, model=model)
 
     from auscult.corpus import Clip
     from auscult.exporting import export

@@ -234,12 +234,18 @@ def names_from(text: str | None) -> list[str] | None:
     return names
 
 
-def check_writable(path: str) -> None:
+def check_writable(path: str, *, model: str | None = None) -> None:
     """Makes sure that a file can be written, before the work that it is for.
 
+    Args:
+        model: the file that the work rests on, which must stay.
+
     Raises:
-        OptionError: the name of a folder, or a folder that is missing or cannot be written to.
+        OptionError: the model itself, the name of a folder, or a folder that is missing or cannot be written
+            to.
     """
+    if model is not None and os.path.realpath(path) == os.path.realpath(model):
+        raise OptionError(f"--output {path} is MODEL itself, which is kept: name another file")
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path) or path.endswith((os.sep, os.altsep or os.sep)):
         raise OptionError(f"{path}: a folder; name a file in it")
