@@ -56,16 +56,17 @@ def fleets(members: Sequence[T], *, kind: Callable[[T], Hashable], most: Callabl
     Args:
         most: may be together, the same for all of a kind; of fewer, each worker gets about as many.
     """
-    counts = Counter(map(kind, members))
+    kinds = [kind(member) for member in members]
+    counts = Counter(kinds)
     size = {
-        kind(member): min(most(member), math.ceil(counts[kind(member)] / worker_count()))
-        for member in {kind(member): member for member in members}.values()
+        its: min(most(member), math.ceil(counts[its] / worker_count()))
+        for its, member in dict(zip(kinds, members, strict=True)).items()
     }
     found: list[list[T]] = []
     waiting: dict[Hashable, list[T]] = {}
-    for member in members:
-        fleet = waiting.setdefault(kind(member), [])
+    for its, member in zip(kinds, members, strict=True):
+        fleet = waiting.setdefault(its, [])
         fleet.append(member)
-        if len(fleet) >= size[kind(member)]:
-            found.append(waiting.pop(kind(member)))
+        if len(fleet) >= size[its]:
+            found.append(waiting.pop(its))
     return [*found, *waiting.values()]
