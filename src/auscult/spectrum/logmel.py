@@ -157,6 +157,7 @@ def _log_mel_frames(padded: np.ndarray, count: int, front_end: FrontEnd) -> np.n
     windowed = np.empty((most, front_end.n_fft))
     spectra = np.empty((most, front_end.n_fft // 2 + 1), dtype=np.complex128)
     powers, mels = np.empty(spectra.shape), np.empty((most, front_end.n_mels))
+    groups = _filter_groups(front_end)
     for start in range(0, count, most):
         cuts, block = views[start : min(start + most, count)], out[start : start + most]  # (B, …)
         parts = np.fft.rfft(
@@ -165,7 +166,7 @@ def _log_mel_frames(padded: np.ndarray, count: int, front_end: FrontEnd) -> np.n
         parts *= parts
         power = np.add(parts[:, 0::2], parts[:, 1::2], out=powers[: len(cuts)])
         mel = mels[: len(cuts)]
-        for bins, bands, filters in _filter_groups(front_end):
+        for bins, bands, filters in groups:
             np.matmul(power[:, bins], filters, out=mel[:, bands])
         np.maximum(mel, front_end.floor, out=mel)
         np.log10(mel, out=mel)
