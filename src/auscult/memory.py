@@ -30,6 +30,5 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        libc.mallopt(
-            _TRIM_THRESHOLD, 2 * _LARGEST
-        )  # where glibc's own rule ends up; more goes back by and by
+        # Where glibc's own rule ends up; what is above it goes back by and by.
+        libc.mallopt(_TRIM_THRESHOLD, 2 * _LARGEST)

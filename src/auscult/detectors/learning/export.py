@@ -8,6 +8,7 @@ import logging
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -130,16 +131,9 @@ def _trace(
             for logger, level in zip(silent, levels, strict=True):
                 logger.setLevel(level)
         graph = onnx.load(path)
+    # Metadata hold stack traces of whoever exported: 140 kB, and their folders' names.
     inside = graph.graph
-    for part in (
-        inside,
-        *inside.node,
-        *inside.value_info,
-        *inside.initializer,
-        *inside.input,
-        *inside.output,
-    ):
-        part.ClearField(
-            "metadata_props"
-        )  # stack traces of whoever exported: 140 kB, and their folders' names
+    parts = (inside.node, inside.value_info, inside.initializer, inside.input, inside.output)
+    for part in (inside, *chain(*parts)):
+        part.ClearField("metadata_props")
     return graph
