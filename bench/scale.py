@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +50,20 @@ QUICK = Size(1, 20, 2, 8, 1, 10, 2)
 AUSCULT = [sys.executable, "-m", "auscult"]
 
 
-def processes(clips: Clips, size: Size) -> dict[str, Runs]:
-    """Command to its runs with one process and with two; each run begins with nothing done."""
+def fitted(clips: Clips, size: Size, detector: str) -> Path:
+    """A model of a machine, whose networks have hardly learnt: that changes no time."""
+    model = clips.folder / f"archive {detector}.auscult"
+    folder = str(clips.machine(size.clips))
+    Child("fit", folder=folder, detector=detector, model=str(model), epochs=2).result()
+    return model
+
+
+def processes(clips: Clips, size: Size, models: Mapping[str, Path]) -> dict[str, Runs]:
+    """Command to its runs with one process and with two; each run begins with nothing done.
+
+    Args:
+        models: detector to a model, to score with.
+    """
     archive, out = clips.machine(20 * size.clips), clips.folder / "written"
     commands: dict[str, list[str]] = {}
     for count, epochs in ((size.few_clips, size.few_epochs), (size.clips, size.epochs)):
@@ -60,12 +72,9 @@ def processes(clips: Clips, size: Size) -> dict[str, Runs]:
         fit = ["fit", root, "-o", f"{out}/models/", "--detector", "autoencoder"]
         bench = ["bench", root, "-o", f"{out}/bench", "--detectors", "autoencoder,pooled_gaussian"]
         commands |= {f"`fit ROOT`, {plant}": [*fit, *network], f"`bench`, {plant}": [*bench, *network]}
-    for detector in ("autoencoder", "auto"):
-        model = str(clips.folder / f"archive {detector}.auscult")
-        folder = str(clips.machine(size.clips))
-        Child("fit", folder=folder, detector=detector, model=model, epochs=2).result()
+    for detector, model in models.items():
         name = f"`score` of {20 * size.clips} clips by `{detector}`"
-        commands[name] = ["score", model, str(archive), "-o", f"{out}/scores.csv"]
+        commands[name] = ["score", str(model), str(archive), "-o", f"{out}/scores.csv"]
     found = {}
     for name, command in commands.items():
         sides = {
@@ -136,12 +145,11 @@ def dask_cluster() -> Iterator[str]:
                 process.wait()
 
 
-def measured_steps(clips: Clips, size: Size) -> Steps:
-    """The steps that a plant is worked out from, on one core."""
+def measured_steps(clips: Clips, size: Size, model: Path) -> Steps:
+    """The steps that a plant is worked out from, on one core; scoring is that of the model."""
     folder, fleet = str(clips.machine(size.clips)), [str(f) for f in clips.fleet(4, size.clips)]
-    cache, model = clips.folder / "scale cache", clips.folder / "archive.auscult"
+    cache = clips.folder / "scale cache"
     shutil.rmtree(cache, ignore_errors=True)
-    fitted = Child("fit", folder=folder, detector="autoencoder", model=str(model), epochs=2).result()
     Child("features", cache=cache, folder=folder).result()
     sides: dict[str, Callable[[], Record]] = {
         "features": lambda: Child("features", threads=1, folder=folder).result(),
@@ -155,7 +163,7 @@ def measured_steps(clips: Clips, size: Size) -> Steps:
         feature_seconds=spread(runs["features"], "seconds").median / sound,
         step_seconds=spread(runs["train"], "milliseconds").median / 1e3,
         score_seconds=spread(runs["score"], "seconds").median / sound,
-        model_bytes=fitted["bytes"],
+        model_bytes=model.stat().st_size,
         cache_bytes=sum(f.stat().st_size for f in cache.rglob("*") if f.is_file()) / sound,
         worker_bytes=1e6 * spread(runs["score"], "megabytes").median,
     )
@@ -248,9 +256,10 @@ def main() -> None:
         folder = args.folder or Path(stack.enter_context(TemporaryDirectory()))
         clips = Clips(folder / "quick", 2.0, originals=4) if args.quick else Clips(folder)
         clips.folder.mkdir(parents=True, exist_ok=True)
-        steps = measured_steps(clips, size)
+        models = {detector: fitted(clips, size, detector) for detector in ("autoencoder", "auto")}
+        steps = measured_steps(clips, size, models["autoencoder"])
         empty = overhead(size.tasks, size.repeats)
-        walls = processes(clips, size)
+        walls = processes(clips, size, models)
     told = f"Measured on {this_machine()}, {time.strftime('%Y-%m-%d')}."
     tables = {
         "processes": f"{processes_table(walls, empty)}\n\n{told}",
