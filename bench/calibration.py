@@ -23,9 +23,9 @@ import joblib
 import auscult
 from auscult.benchmark.entries import Entry
 from auscult.corpus import attribute_groups
-from auscult.corpus.simulation import simulate
 from auscult.evaluation import proportion_interval
 from auscult.model import Score
+from auscult.simulation import simulate
 from bench.markdown import table, this_machine, write_section
 
 RATES = (0.05, 0.10, 0.20)

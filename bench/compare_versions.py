@@ -1,4 +1,4 @@
-"""Compares two versions of auscult bit for bit: the same models, the same scores, and old model files still load.
+"""Compares two versions of auscult bit for bit: models, scores, and whether old model files still load.
 
     python -m bench.compare_versions --old CHECKOUT -o results/compare [--machine FOLDER] [--only NAME ...]
 
@@ -95,7 +95,7 @@ def differences(name: str, old: Path, new: Path, rows: Sequence[Sequence[Mapping
 
 
 def write_encoder(path: Path) -> None:
-    """A small encoder file: magnitudes of a fixed random filter bank, (1, N) waveform to (1, T, 32) frames."""
+    """A small encoder: magnitudes of a fixed random filter bank, (1, N) waveform to (1, T, 32) frames."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -122,8 +122,8 @@ def main() -> None:
     parser.add_argument("--old", type=Path, required=True, help="working tree of the other version")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for models and scores")
     parser.add_argument("--machine", type=Path, help="machine folder with train/ and test/")
-    parser.add_argument("--only", nargs="*", choices=list(SETTINGS), help="settings to compare; all by default")
-    parser.add_argument("--old-part-only", action="store_true", help="only fit and score with the other version")
+    parser.add_argument("--only", nargs="*", choices=list(SETTINGS), help="settings; default: all")
+    parser.add_argument("--old-part-only", action="store_true", help="run only the other version")
     options = parser.parse_args()
     if options.machine is None:
         if "AUSCULT_REAL_DATA" not in os.environ:
@@ -149,7 +149,8 @@ def main() -> None:
         fit(HERE / "src", new, options.machine, arguments)
         rows = [json.loads(stored.read_text()), *(score(HERE / "src", model, clips) for model in (old, new))]
         unequal = differences(name, old, new, rows)
-        print(f"{name}: {'DIFFERS' if unequal else 'equal'} ({len(rows[0])} clips, {len(arrays(new))} arrays)", flush=True)
+        verdict = "DIFFERS" if unequal else "equal"
+        print(f"{name}: {verdict} ({len(rows[0])} clips, {len(arrays(new))} arrays)", flush=True)
         wrong += unequal
     print("\n".join(wrong))
     raise SystemExit(1 if wrong else 0)

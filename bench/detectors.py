@@ -23,10 +23,10 @@ from auscult.benchmark import BenchResult, run_bench
 from auscult.benchmark.entries import Entry
 from auscult.benchmark.ranking import Ranked, interval_text, ranking
 from auscult.benchmark.result import BASELINE
-from auscult.corpus.simulation import simulate
 from auscult.detectors.options import parse_settings
 from auscult.errors import AuscultError
-from auscult.files import write_atomically
+from auscult.runtime.files import write_atomically
+from auscult.simulation import simulate
 from bench.footprint import peak_megabytes
 from bench.markdown import table, this_machine, write_section
 

@@ -25,8 +25,8 @@ from typing import Any
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import auscult
-from auscult.corpus.simulation import simulate
 from auscult.detectors import DETECTORS, Detector, detector_type
+from auscult.simulation import simulate
 from bench.markdown import table, this_machine, write_section
 
 NONE = "–"

@@ -44,7 +44,7 @@ def by_auscult(model: str) -> dict[str, Callable[[str], float]]:
     loaded = auscult.load(model)
 
     def score(path: str, explain: bool = False) -> float:
-        return loaded.score_recording(loaded.recording(auscult.Clip(path=path)), explain=explain).score
+        return loaded.score_recording(loaded.audio_clip(auscult.Clip(path=path)), explain=explain).score
 
     return {"score": score, "map": lambda path: score(path, explain=True)}
 

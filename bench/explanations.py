@@ -27,11 +27,11 @@ import numpy as np
 
 import auscult
 from auscult.benchmark.entries import ALL, Entry, entries
-from auscult.corpus import Clip, Recording, machine_folders
-from auscult.corpus.simulation import load_mask, simulate
-from auscult.detectors.bin_residuals import BinResiduals
+from auscult.corpus import AudioClip, Clip, machine_folders
+from auscult.detectors.maps.bin_residuals import BinResiduals
 from auscult.detectors.options import parse_settings
 from auscult.evaluation import proportion_interval
+from auscult.simulation import load_mask, simulate
 from auscult.spectrum import FrontEnd
 from bench.markdown import table, this_machine, write_section
 
@@ -90,7 +90,7 @@ def by_detector(
     model = auscult.load(path)
 
     def explain(clip: Clip) -> tuple[np.ndarray, bool]:
-        score = model.score_recording(model.recording(clip), explain=True)
+        score = model.score_recording(model.audio_clip(clip), explain=True)
         assert score.map is not None  # explain=True asked for it
         return score.map, bool(score.anomalous)
 
@@ -101,10 +101,10 @@ def without_detector(machine: str, folder: str) -> list[Pointed]:
     """The map of what the bins around do not foretell, and a bin at random."""
     front_end = FrontEnd()
     clips = auscult.open_corpus(folder).for_training()
-    usual = BinResiduals.fit(Recording.from_file(clip).log_mel(front_end) for clip in clips)
+    usual = BinResiduals.fit(AudioClip.from_file(clip).log_mel(front_end) for clip in clips)
 
     def explain(clip: Clip) -> tuple[np.ndarray, bool]:
-        return usual.map(Recording.from_file(clip).log_mel(front_end)), False
+        return usual.map(AudioClip.from_file(clip).log_mel(front_end)), False
 
     alone = pointed(ALONE, machine, folder, explain)
     chance = [

@@ -21,15 +21,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from auscult.api.fit import DEFAULT_DETECTOR
 from auscult.benchmark.entries import Entry, entries
 from auscult.benchmark.machine import MachineData
 from auscult.benchmark.stage import run_stage
 from auscult.corpus import Clip, machine_folders
-from auscult.corpus.simulation import simulate
 from auscult.detectors import Detector
 from auscult.detectors.options import parse_settings
 from auscult.errors import AuscultError
-from auscult.fitting import DEFAULT_DETECTOR
+from auscult.simulation import simulate
 from bench.few_target_tables import Scores, section
 from bench.markdown import write_section
 
@@ -61,7 +61,7 @@ def tasks(machine: str, targets: int, draws: int) -> Iterator[Task]:
 
 def with_targets(machine: MachineData, targets: Sequence[Clip]) -> MachineData:
     """The same machine with its source clips and these target clips alone to learn from."""
-    other = MachineData(machine.name, machine.folder, machine.channel, machine.others)
+    other = MachineData(machine.name, machine.folder, machine.channel, machine.other_machines)
     keep = {clip.path for clip in targets}
     other.train = [clip for clip in machine.train if clip.domain != "target" or clip.path in keep]
     return other
@@ -77,8 +77,8 @@ def refitted(
 
 def adapted(machine: MachineData, targets: Sequence[Clip], fitted: Path) -> Scores:
     """Scores by the model that was fitted without target clips and then took these in."""
-    from auscult.adapting import adapt
-    from auscult.model_file import load_model
+    from auscult.api.adapt import adapt
+    from auscult.model.model_file import load_model
 
     model = adapt(load_model(fitted / "model.auscult"), targets)
     recordings = machine.testing(model.sample_rate)
@@ -133,7 +133,7 @@ def fleets(args: argparse.Namespace, output: Path) -> Iterator[tuple[str, list[M
         )
         fleet = [MachineData(home.name, str(home)) for home in homes]
         for machine in fleet:
-            machine.others = [other for other in fleet if other is not machine]
+            machine.other_machines = [other for other in fleet if other is not machine]
         yield "simulated", fleet
 
 

@@ -50,7 +50,7 @@ def main(root: str, machine: str, detector: str, folder: str, *pairs: str) -> No
     folders = machine_folders(root)
     mine = MachineData(machine, folders[machine])
     if entry.learns_from_others(settings):
-        mine.others = [MachineData(name, home) for name, home in folders.items() if name != machine]
+        mine.other_machines = [MachineData(name, home) for name, home in folders.items() if name != machine]
     run_stage(Path(folder), mine, entry, 0, entry.settings(settings))
     print(f"\n{peak_of_this_process():.1f}")
 

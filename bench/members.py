@@ -23,15 +23,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 import auscult
-from auscult.corpus import Recording, folds_of, machine_folders
-from auscult.corpus.simulation import simulate
+from auscult.corpus import AudioClip, folds_of, machine_folders
 from auscult.detectors import detector_type
-from auscult.detectors.auto import AutoConfig
-from auscult.detectors.choice.members import chosen_members
-from auscult.detectors.choice.trial import Trial
-from auscult.detectors.pooled.standard import Standard
+from auscult.detectors.ensemble.auto import AutoConfig
+from auscult.detectors.ensemble.members import chosen_members
+from auscult.detectors.ensemble.trial import Trial
+from auscult.detectors.statistics.standardizer import Standard
 from auscult.evaluation import evaluate_scores
-from auscult.files import write_atomically
+from auscult.runtime.files import write_atomically
+from auscult.simulation import simulate
 from bench.markdown import table, this_machine, write_section
 
 #: What ways of putting members together are given: standardised scores (K, n), areas of the trial (K,).
@@ -41,15 +41,17 @@ Way = Callable[[np.ndarray, np.ndarray], np.ndarray]
 def member_on(folder: str, name: str) -> dict[str, Any]:
     """One member's standardised scores of a machine's test clips, and its area in the trial."""
     corpus = auscult.open_corpus(folder)
-    recordings = [Recording.from_file(clip) for clip in corpus.for_training()]
+    recordings = [AudioClip.from_file(clip) for clip in corpus.for_training()]
     config = AutoConfig()
-    trial = Trial(recordings, folds_of(recordings, config.folds, config.seed), config.altered, config.seed)
+    trial = Trial(
+        recordings, folds_of(recordings, config.folds, config.seed), config.pseudo_anomalies, config.seed
+    )
     member = chosen_members(name)[name]
     its_config = member.config(config.seed, config.front_end)
-    final, judges = detector_type(member.detector).crossfit(its_config, recordings, trial.folds)
-    normals = trial.normal_scores(judges)[member.score]
-    outcome = trial.outcome(normals, trial.altered_scores(judges)[member.score])
-    tested = [Recording.from_file(clip) for clip in corpus.for_evaluation()]
+    final, fold_models = detector_type(member.detector).crossfit(its_config, recordings, trial.folds)
+    normals = trial.normal_scores(fold_models)[member.score]
+    outcome = trial.outcome(normals, trial.altered_scores(fold_models)[member.score])
+    tested = [AudioClip.from_file(clip) for clip in corpus.for_evaluation()]
     scores = np.array([final.score(recording).scores[member.score] for recording in tested])
     z = Standard.fit(normals[:, None]).z(scores[:, None])[:, 0]
     return {"z": z.tolist(), "auc": outcome.value}

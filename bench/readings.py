@@ -20,7 +20,7 @@ class Variant:
 def variants() -> list[Variant]:
     """The autoencoder, the two presets, and one change at a time around each."""
     around: dict[str, list[dict[str, Any]]] = {
-        "seed": [
+        "report": [
             {"latent": "shape_rate"},
             {"latent": "mean_variance"},
             {"head": "softplus"},

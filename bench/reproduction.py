@@ -23,9 +23,9 @@ import numpy as np
 
 from auscult.benchmark.machine import MachineData
 from auscult.benchmark.stage import Stage, run_stage
-from auscult.corpus.simulation import simulate
 from auscult.errors import FitError
-from auscult.files import write_atomically
+from auscult.runtime.files import write_atomically
+from auscult.simulation import simulate
 from bench.readings import Task, variants
 from bench.reproduction_tables import write_tables
 
@@ -52,8 +52,8 @@ def _latents(folder: Path, task: Task) -> dict[str, Any]:
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import KFold, cross_val_predict
 
-    from auscult.corpus import Recording, open_corpus
-    from auscult.model_file import load_model
+    from auscult.corpus import AudioClip, open_corpus
+    from auscult.model.model_file import load_model
 
     model = load_model(folder / "model.auscult")
     last = model.detector.facts["history"][-1]
@@ -63,7 +63,7 @@ def _latents(folder: Path, task: Task) -> dict[str, Any]:
     key = next((k for k in ("spd", "vel", "speed") if all(k in c.attributes for c in clips)), None)
     if key and model.detector.has_codes and len({c.attributes[key] for c in clips}) > 2:
         rate = model.sample_rate
-        heard = [Recording.from_file(c, sample_rate=rate) for c in clips]
+        heard = [AudioClip.from_file(c, sample_rate=rate) for c in clips]
         pooled = np.stack([model.detector.codes(r).mean(axis=0) for r in heard])
         speed = np.array([float(c.attributes[key]) for c in clips])
         folds = KFold(5, shuffle=True, random_state=0)  # every fold sees every speed

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from auscult.parallel import each, workers
+from auscult.runtime.parallel import each, workers
 from bench import scale_plan
 from bench.markdown import table, this_machine, write_section
 from bench.scale_plan import DAY, HOUR, WAV, Need, Steps

@@ -22,7 +22,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from auscult.files import write_atomically
+from auscult.runtime.files import write_atomically
 from bench.markdown import DOCS, this_machine, write_section
 from bench.speed_clips import Clips
 from bench.speed_page import sections, told

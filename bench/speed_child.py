@@ -30,11 +30,11 @@ class _Enough(Exception):
 
 def features(folder: str) -> Record:
     """Log-mels of all recordings of a folder as `fit` gets them."""
-    from auscult.corpus import Recording, open_corpus
-    from auscult.corpus.listening import heard
+    from auscult.corpus import AudioClip, open_corpus
+    from auscult.corpus.prefetch import heard
     from auscult.spectrum import FrontEnd
 
-    recordings = [Recording.from_file(clip, cached=True) for clip in open_corpus(folder)]
+    recordings = [AudioClip.from_file(clip, cached=True) for clip in open_corpus(folder)]
     front_end = FrontEnd()
     started = time.perf_counter()
     frames = 0
@@ -72,12 +72,12 @@ def train(
         seconds: length of a recording.
         machines: how many; more than there are folders hear those again.
     """
-    from auscult.corpus import Recording, open_corpus
+    from auscult.corpus import AudioClip, open_corpus
     from auscult.detectors import detector_type
     from auscult.detectors.options import make_config
 
     kind = detector_type(detector)
-    heard = [[Recording.from_file(clip) for clip in open_corpus(folder)] for folder in folders]
+    heard = [[AudioClip.from_file(clip) for clip in open_corpus(folder)] for folder in folders]
     fleets = [heard[i % len(heard)] for i in range(machines or len(folders))]
     given = {"epochs": epochs, "validation": 0.0, "device": device, **(settings or {})}
     detectors = [kind(make_config(detector, settings={**given, "seed": i})) for i in range(len(fleets))]
@@ -204,7 +204,7 @@ def score(folder: str, model: str, cores: int = 0, singles: int = 20) -> Record:
 
     clips = list(auscult.open_corpus(folder))
     loaded = auscult.load(model)
-    loaded.score_recording(loaded.recording(clips[0]))
+    loaded.score_recording(loaded.audio_clip(clips[0]))
     started = time.perf_counter()
     done = sum(isinstance(score, Score) for score in loaded.score_clips(clips))
     whole = time.perf_counter() - started
@@ -213,7 +213,7 @@ def score(folder: str, model: str, cores: int = 0, singles: int = 20) -> Record:
     latencies = []
     for clip in clips[:singles]:
         started = time.perf_counter()
-        loaded.score_recording(loaded.recording(clip))
+        loaded.score_recording(loaded.audio_clip(clip))
         latencies.append(time.perf_counter() - started)
     return _scored(whole, latencies)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from auscult.corpus.simulation import simulate
+from auscult.simulation import simulate
 
 #: Simulated clips of one machine; more are these, each begun at another sample.
 _ORIGINALS = 200

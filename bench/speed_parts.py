@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from auscult.corpus.simulation import simulate
+from auscult.simulation import simulate
 from bench.speed_clips import Clips
 from bench.speed_clock import Child, Record, Runs, alone, command_seconds, interleaved
 

@@ -23,10 +23,10 @@ import scipy.fft
 import torch
 
 import auscult
-from auscult.corpus import Corpus, Recording
-from auscult.corpus.simulation import simulate
-from auscult.detectors.autoencoder import Autoencoder
-from auscult.detectors.network import WindowDetector
+from auscult.corpus import AudioClip, Corpus
+from auscult.detectors.reconstruction.autoencoder import Autoencoder
+from auscult.detectors.reconstruction.network import WindowDetector
+from auscult.simulation import simulate
 from auscult.sound import read_audio
 from auscult.spectrum import context_windows
 from bench import plain
@@ -117,14 +117,14 @@ def parts(model: auscult.Model, path: str) -> list[list[str]]:
     detector = model.detector
     assert isinstance(detector, Autoencoder)
     front_end = detector.config.front_end
-    heard = Recording.from_waveform(read_audio(path))
+    heard = AudioClip.from_waveform(read_audio(path))
     windows = np.ascontiguousarray(context_windows(heard.log_mel(front_end), detector.config.context))
     sound = heard.waveform()
     took = in_turns(
         {
             "whole": lambda: list(model.score_clips([auscult.Clip(path)] * MANY, threads=1)),
             "reading": lambda: read_audio(path),
-            "log-mel": lambda: Recording.from_waveform(sound).log_mel(front_end),
+            "log-mel": lambda: AudioClip.from_waveform(sound).log_mel(front_end),
             "network": lambda: detector.run(windows),
         },
         STEPS // 3,
@@ -146,7 +146,7 @@ def main() -> None:
         detector = model.detector
         assert isinstance(detector, Autoencoder)
         path = clips[0].path
-        frames = Recording.from_waveform(read_audio(path)).log_mel(detector.config.front_end)
+        frames = AudioClip.from_waveform(read_audio(path)).log_mel(detector.config.front_end)
         rows = [*compiling(), *joining(detector, frames), *transforms()]
         where = parts(model, path)
     machine = f"{this_machine()}, one thread, medians of {ROUNDS} rounds in turns."

@@ -20,21 +20,21 @@ from pathlib import Path
 
 import numpy as np
 
-from auscult.corpus import Recording, open_corpus
-from auscult.corpus.simulation import machine_names, simulate
-from auscult.detectors.autoencoder import Autoencoder, AutoencoderConfig
+from auscult.corpus import AudioClip, open_corpus
+from auscult.detectors.reconstruction.autoencoder import Autoencoder, AutoencoderConfig
 from auscult.evaluation import auc, harmonic_mean, pauc
+from auscult.simulation import machine_names, simulate
 from auscult.spectrum import FrontEnd
 
 SEVERITIES = ("low", "medium", "high")
 
 
-def loudness(recording: Recording) -> float:
+def loudness(recording: AudioClip) -> float:
     """Log mean square of the waveform."""
     return float(np.log(np.mean(np.square(recording.waveform().samples, dtype=np.float64))))
 
 
-def pooled(recording: Recording, front_end: FrontEnd) -> np.ndarray:
+def pooled(recording: AudioClip, front_end: FrontEnd) -> np.ndarray:
     """(3, bands) mean, deviation and loud tail over time of the log-mel, its overall level removed."""
     frames = recording.log_mel(front_end)
     frames = frames - frames.mean()
@@ -83,8 +83,8 @@ def severity_aucs(severities: np.ndarray, target: np.ndarray, scores: np.ndarray
 def measure(home: Path, epochs: int) -> list[float]:
     """One row of the table, in %, and at its end the seconds it took to learn."""
     corpus = open_corpus(home)
-    train = [Recording.from_file(clip) for clip in corpus.where(split="train")]
-    test = [Recording.from_file(clip) for clip in corpus.where(split="test")]
+    train = [AudioClip.from_file(clip) for clip in corpus.where(split="train")]
+    test = [AudioClip.from_file(clip) for clip in corpus.where(split="test")]
     causes = json.loads((home / "simulation.json").read_text(encoding="utf-8"))["anomalies"]
     severities = np.array([causes.get(Path(r.clip.path).stem, {}).get("severity", "") for r in test])
     anomalous = np.array([r.clip.condition == "anomaly" for r in test])

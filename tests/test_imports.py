@@ -1,11 +1,11 @@
-"""The structure: what may import what, and what an import costs."""
+"""The structure: which module may import which, and what an import costs."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,32 +14,42 @@ import auscult
 
 SOURCE = Path(auscult.__file__).parent
 FILES = sorted(SOURCE.rglob("*.py"))
-#: From left to right; a file imports from its own place and from those before it.
-ORDER = [
-    {"errors", "files", "memory", "parallel"},
+#: The folders in the order of the data flow; a module imports only from its own folder and from those before.
+ROOMS = [
+    {"errors"},
+    {"runtime"},
     {"sound"},
     {"spectrum"},
     {"corpus"},
-    {"detectors"},
+    {"simulation"},
     {"decision"},
     {"evaluation"},
-    {
-        "model",
-        "model_file",
-        "cases",
-        "fleets",
-        "fitting",
-        "plant",
-        "adapting",
-        "selecting",
-        "evaluating",
-        "exporting",
-    },
+    {"detectors"},
+    {"model"},
+    {"api"},
+    {"dcase"},
     {"benchmark"},
     {"report"},
     {"cli", "__main__"},
 ]
-PLACE = {name: place for place, names in enumerate(ORDER) for name in names}
+#: The same inside ``detectors``: shared parts first, then the families, then the ensemble of them.
+DETECTOR_ROOMS = [
+    {"crossfit", "onnx_export", "statistics", "maps", "training"},
+    {"base"},
+    {"__init__"},
+    {"options"},
+    {"pooled", "reconstruction", "discriminative", "embedding"},
+    {"ensemble"},
+]
+#: Modules outside ``detectors/training`` that define PyTorch networks: nothing else imports PyTorch at the top.
+NETWORKS = {
+    "detectors/discriminative/adacos.py",
+    "detectors/discriminative/augmentation.py",
+    "detectors/discriminative/dual_branch.py",
+    "detectors/discriminative/dual_training.py",
+    "detectors/reconstruction/latents.py",
+    "detectors/reconstruction/observation.py",
+}
 SLOW = {
     "torch",
     "onnx",
@@ -53,57 +63,109 @@ SLOW = {
 }
 
 
-def name_of(file: Path) -> str:
-    """What stands in `ORDER` for a file: its folder or, at the top, itself."""
-    first = file.relative_to(SOURCE).parts[0]
-    return first.removesuffix(".py")
+def module_name(file: Path) -> str:
+    """Dotted name of a file without ``auscult``: ``detectors.base``; a package's is that of its folder."""
+    parts = file.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
 
 
-def imports(tree: ast.AST, package: list[str]) -> Iterator[str]:
-    """Full names of all modules imported anywhere in a file."""
+MODULES = {module_name(file): file for file in FILES}
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Full names of all modules and names imported anywhere below a node."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            base = package[: len(package) - node.level + 1] if node.level else []
-            module = ".".join([*base, *([node.module] if node.module else [])])
-            yield module
-            if module == "auscult":  # ``from auscult import fitting``
-                yield from (f"auscult.{alias.name}" for alias in node.names)
+            assert not node.level, "relative imports are not used"
+            yield node.module or ""
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def of_this_house(file: Path) -> set[str]:
-    package = ["auscult", *file.relative_to(SOURCE).parts[:-1]]
-    names = imports(ast.parse(file.read_text(encoding="utf-8")), package)
-    parts = {name.split(".")[1] for name in names if name.startswith("auscult.")}
-    return {part for part in parts if part in PLACE}
+def own_imports(file: Path) -> set[str]:
+    """Modules of auscult that a file imports anywhere, also inside functions and for type checkers."""
+    names = imports(ast.parse(file.read_text(encoding="utf-8")))
+    return {name.removeprefix("auscult.") for name in names if name.startswith("auscult.")} & set(MODULES)
 
 
 def at_the_top(tree: ast.Module) -> Iterator[str]:
-    """Modules that are imported when the file is: neither in functions nor for type checkers alone."""
+    """Modules imported when the file itself is imported."""
     for node in tree.body:
         if isinstance(node, ast.Import | ast.ImportFrom | ast.Try | ast.With):
-            yield from imports(node, ["auscult"])
+            yield from imports(node)
 
 
-def test_every_file_has_a_place():
-    assert {name_of(file) for file in FILES} - {"__init__"} == set(PLACE)
+def level(order: Sequence[set[str]], name: str) -> int:
+    return next(index for index, names in enumerate(order) if name in names)
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
-def test_imports_come_from_the_left(file):
-    if file == SOURCE / "__init__.py":
-        return  # the public names, from everywhere, when first asked for
-    wrong = {name for name in of_this_house(file) if PLACE[name] > PLACE[name_of(file)]}
-    assert not wrong, f"{file.relative_to(SOURCE)} stands left of {', '.join(sorted(wrong))}"
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def detector_room(module: str) -> str:
+    return module.removeprefix("detectors").partition(".")[2].partition(".")[0] or "__init__"
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
+    """Groups of modules that import each other, directly or through others."""
+    reach: dict[str, set[str]] = {}
+    for start in graph:
+        seen: set[str] = set()
+        waiting = [start]
+        while waiting:
+            new = graph[waiting.pop()] - seen
+            seen |= new
+            waiting.extend(new)
+        reach[start] = seen
+    groups = [{other for other in graph if other in reach[m] and m in reach[other]} for m in graph]
+    unique = {frozenset(group) for group in groups if group}
+    return [set(group) for group in unique]
+
+
+def test_every_file_has_a_room():
+    assert {room(module) for module in MODULES} - {"__init__"} == set().union(*ROOMS)
+    inside = {detector_room(module) for module in MODULES if room(module) == "detectors"}
+    assert inside == set().union(*DETECTOR_ROOMS)
+
+
+@pytest.mark.parametrize("module", sorted(set(MODULES) - {"__init__"}))
+def test_no_import_runs_backwards(module):
+    for other in own_imports(MODULES[module]) - {"__init__"}:
+        assert level(ROOMS, room(other)) <= level(ROOMS, room(module)), f"{module} imports {other}"
+        if room(module) == room(other) == "detectors":
+            mine, theirs = detector_room(module), detector_room(other)
+            assert level(DETECTOR_ROOMS, theirs) <= level(DETECTOR_ROOMS, mine), f"{module} imports {other}"
+
+
+def test_families_do_not_import_each_other():
+    families = level(DETECTOR_ROOMS, "pooled")
+    for module, file in MODULES.items():
+        if room(module) == "detectors" and detector_room(module) in DETECTOR_ROOMS[families]:
+            others = {detector_room(m) for m in own_imports(file) if room(m) == "detectors"}
+            assert not (others & DETECTOR_ROOMS[families]) - {detector_room(module)}, module
+
+
+def test_no_modules_import_each_other_but_the_model_and_its_file():
+    packages = {module for module, file in MODULES.items() if file.name == "__init__.py"}
+    graph = {module: own_imports(file) - packages for module, file in MODULES.items()}
+    assert circles(graph) == [{"model.model", "model.model_file"}]
+
+
+def test_circles_are_detected():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [{"a", "b", "c"}]
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.relative_to(SOURCE)))
 def test_slow_modules_are_imported_where_they_are_used(file):
-    if file.parent == SOURCE / "detectors" / "learning":
-        return  # the one place that is PyTorch throughout
+    path = file.relative_to(SOURCE).as_posix()
     tops = set(at_the_top(ast.parse(file.read_text(encoding="utf-8"))))
-    assert not {top for top in tops for slow in SLOW if top == slow or top.startswith(slow + ".")}
+    slow = {name for top in tops for name in SLOW if top == name or top.startswith(name + ".")}
+    if path in NETWORKS:
+        assert slow == {"torch"}, "listed as a module of networks"
+    elif not path.startswith("detectors/training/"):
+        assert not slow
 
 
 def run(code: str) -> str:
@@ -125,5 +187,5 @@ def test_importing_the_package_is_quick():
 def test_a_model_is_loaded_and_made_without_pytorch():
     loaded = run("import sys; from auscult import load, evaluate, fit; print(*sys.modules)").split()
     slow = {"torch", "onnx", "sklearn", "matplotlib", "scipy.stats", "onnxruntime"}
-    assert "auscult.fitting" in loaded
+    assert "auscult.api.fit" in loaded
     assert not slow & set(loaded)

@@ -22,7 +22,7 @@ def decoded(monkeypatch):
         counts[path] += 1
         return read_audio(path, channel=channel)
 
-    monkeypatch.setattr("auscult.corpus.recording.read_audio", counted)
+    monkeypatch.setattr("auscult.corpus.audio_clip.read_audio", counted)
     return counts
 
 
@@ -44,7 +44,7 @@ def test_fit_decodes_each_file_once(clips, decoded, tmp_path, monkeypatch, cache
 
 
 def test_members_of_other_front_ends_read_nothing_again(clips, decoded):
-    settings = {"members": "levels,short_levels", "choose": False}
+    settings = {"members": "levels,short_levels", "drop_uninformative": False}
     auscult.fit(clips, "auto", calibrate="none", **settings)
     assert decoded == {clip.path: 1 for clip in clips}
 

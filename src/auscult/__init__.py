@@ -18,20 +18,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from auscult.adapting import adapt as adapt
+    from auscult.api.adapt import adapt as adapt
+    from auscult.api.evaluate import evaluate as evaluate
+    from auscult.api.export import export as export
+    from auscult.api.fit import fit as fit
+    from auscult.api.fit_machines import Fitted as Fitted
+    from auscult.api.fit_machines import fit_machines as fit_machines
+    from auscult.api.select import select as select
     from auscult.corpus import Clip as Clip
     from auscult.corpus import Corpus as Corpus
     from auscult.corpus import open_corpus as open_corpus
     from auscult.errors import AuscultError as AuscultError
-    from auscult.evaluating import evaluate as evaluate
-    from auscult.exporting import export as export
-    from auscult.fitting import fit as fit
     from auscult.model import Model as Model
     from auscult.model import Score as Score
-    from auscult.model_file import load_model
-    from auscult.plant import Fitted as Fitted
-    from auscult.plant import fit_machines as fit_machines
-    from auscult.selecting import select as select
+    from auscult.model.model_file import load_model
 
     load = load_model
     from auscult.sound import read_audio as read_audio
@@ -42,16 +42,16 @@ _WHERE = {
     "Corpus": ("auscult.corpus", "Corpus"),
     "Model": ("auscult.model", "Model"),
     "Score": ("auscult.model", "Score"),
-    "Fitted": ("auscult.plant", "Fitted"),
-    "adapt": ("auscult.adapting", "adapt"),
-    "evaluate": ("auscult.evaluating", "evaluate"),
-    "export": ("auscult.exporting", "export"),
-    "fit": ("auscult.fitting", "fit"),
-    "fit_machines": ("auscult.plant", "fit_machines"),
-    "load": ("auscult.model_file", "load_model"),
+    "Fitted": ("auscult.api.fit_machines", "Fitted"),
+    "adapt": ("auscult.api.adapt", "adapt"),
+    "evaluate": ("auscult.api.evaluate", "evaluate"),
+    "export": ("auscult.api.export", "export"),
+    "fit": ("auscult.api.fit", "fit"),
+    "fit_machines": ("auscult.api.fit_machines", "fit_machines"),
+    "load": ("auscult.model.model_file", "load_model"),
     "open_corpus": ("auscult.corpus", "open_corpus"),
     "read_audio": ("auscult.sound", "read_audio"),
-    "select": ("auscult.selecting", "select"),
+    "select": ("auscult.api.select", "select"),
 }
 
 __version__ = "0.1.0"

@@ -14,8 +14,8 @@ from bench.markdown import DOCS
 from auscult.benchmark import BenchResult
 from auscult.benchmark.differences import Difference
 from auscult.benchmark.ranking import ranking
-from auscult.corpus.simulation import simulate
 from auscult.evaluation import Estimate, Result
+from auscult.simulation import simulate
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_the_program_on_the_page_scores_without_auscult(program, exported):
     assert done.returncode == 0, done.stderr
     lines = [line.split(maxsplit=3) for line in done.stdout.splitlines()]
     for path, score, anomalous, shape in lines:
-        wanted = model.score_recording(model.recording(auscult.Clip(path=str(folder / path))), explain=True)
+        wanted = model.score_recording(model.audio_clip(auscult.Clip(path=str(folder / path))), explain=True)
         assert float(score) == pytest.approx(wanted.score, rel=1e-5)
         assert anomalous == str(wanted.anomalous)
         assert shape == str(wanted.map.shape)

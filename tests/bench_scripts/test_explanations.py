@@ -12,7 +12,7 @@ from bench.explanations import RANDOM, Pointed, faulty_clips, pointed, rows_of
 from bench.markdown import DOCS
 
 import auscult
-from auscult.corpus.simulation import load_mask, simulate
+from auscult.simulation import load_mask, simulate
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from bench.few_target_tables import Scores, replicates
 from auscult.benchmark import stage
 from auscult.benchmark.machine import MachineData
 from auscult.corpus import Clip, open_corpus
-from auscult.corpus.simulation import simulate
+from auscult.simulation import simulate
 
 TARGETS = [Clip(f"{i}.wav", domain="target") for i in range(10)]
 

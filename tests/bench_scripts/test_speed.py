@@ -16,7 +16,7 @@ from bench.speed_clock import Child, command_seconds, interleaved, spread
 from bench.speed_parts import CORES, PARTS, QUICK, Size
 from bench.speed_plot import curves, draw
 
-from auscult.corpus import Recording, open_corpus
+from auscult.corpus import AudioClip, open_corpus
 from auscult.sound import read_audio
 from auscult.spectrum import FrontEnd, context_windows, log_mel
 
@@ -117,7 +117,7 @@ def test_a_child_or_command_that_fails_says_why(tmp_path):
 
 def test_steps_of_an_epoch_are_those_of_the_baseline(clips):
     assert speed_child.steps_an_epoch(1000, 10.0) == 1208  # 309,000 vectors
-    frames = [len(Recording.from_file(c).log_mel(FrontEnd())) for c in open_corpus(clips.machine(4))]
+    frames = [len(AudioClip.from_file(c).log_mel(FrontEnd())) for c in open_corpus(clips.machine(4))]
     assert speed_child.steps_an_epoch(4, 2.0) == -(-sum(n - 4 for n in frames) // 256)
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from auscult.benchmark.entries import Entry, entries
 from auscult.detectors import DETECTORS, detector_type
-from auscult.detectors.autoencoder import Autoencoder
-from auscult.detectors.gamma_vae import GammaVAE
+from auscult.detectors.reconstruction.autoencoder import Autoencoder
+from auscult.detectors.reconstruction.gamma_vae import GammaVAE
 from auscult.errors import MissingExtraError, OptionError
 
 
@@ -21,9 +21,9 @@ def wanting(monkeypatch):
 
 def test_every_preset_of_a_detector_is_an_entry():
     found, notes = entries(["autoencoder", "gamma_vae"], {})
-    assert names(found) == ["autoencoder", "gamma_vae", "gamma_vae@seed"]
+    assert names(found) == ["autoencoder", "gamma_vae", "gamma_vae@report"]
     assert notes == []
-    assert names(entries(["gamma_vae@seed"], {})[0]) == ["gamma_vae@seed"]
+    assert names(entries(["gamma_vae@report"], {})[0]) == ["gamma_vae@report"]
     with pytest.raises(OptionError, match="no preset 'sed'"):
         entries(["gamma_vae@sed"], {})
 
@@ -39,9 +39,9 @@ def test_all_is_every_detector_for_which_nothing_is_missing():
     assert list(dict.fromkeys(entry.detector for entry in found)) == ready
     assert len(notes) == len(DETECTORS) - len(ready)
     assert len({entry.detector for entry in found}) == len(found), "each as it comes"
-    assert "gamma_vae@seed" not in names(found)
-    more, _ = entries(["all", "gamma_vae", "gamma_vae@seed"], {})
-    assert names(more) == [*names(found), "gamma_vae@seed"], "each once"
+    assert "gamma_vae@report" not in names(found)
+    more, _ = entries(["all", "gamma_vae", "gamma_vae@report"], {})
+    assert names(more) == [*names(found), "gamma_vae@report"], "each once"
 
 
 def test_what_only_the_user_can_bring_is_missed_in_words(wanting):

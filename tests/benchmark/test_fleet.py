@@ -8,8 +8,8 @@ from auscult.benchmark import run_bench
 from auscult.benchmark import stage as stage_module
 from auscult.benchmark.machine import MachineData, seconds_of
 from auscult.corpus import Clip
-from auscult.corpus.recording import Recording
-from auscult.detectors.autoencoder import Autoencoder
+from auscult.corpus.audio_clip import AudioClip
+from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.errors import FitError
 from auscult.spectrum import FrontEnd
 
@@ -26,7 +26,7 @@ def given(monkeypatch):
     def spy(cases, progress):
         for case in cases:
             machine = case.inspection.usable[0].clip.machine
-            found.setdefault(machine, []).append(sorted({r.clip.machine for r in case.others}))
+            found.setdefault(machine, []).append(sorted({r.clip.machine for r in case.other_machines}))
         return real(cases, progress)
 
     monkeypatch.setattr(stage_module, "fit_cases", spy)
@@ -61,8 +61,8 @@ def test_alone_gives_no_others(root, tmp_path, given, comparing):
 
 def test_detectors_that_do_not_learn_from_others_never_read_them(root, tmp_path, given, monkeypatch):
     heard = set()
-    real = Recording.waveform
-    monkeypatch.setattr(Recording, "waveform", lambda self: heard.add(self.clip.machine) or real(self))
+    real = AudioClip.waveform
+    monkeypatch.setattr(AudioClip, "waveform", lambda self: heard.add(self.clip.machine) or real(self))
     bench_of(root, tmp_path / "r", machines=["pump"])
     assert given == {"pump": [[]]}
     assert heard == {"pump"}

@@ -8,9 +8,10 @@ import soundfile
 
 from auscult.benchmark import run_bench
 from auscult.benchmark import stage as stage_module
+from auscult.dcase.published import published_results
 from auscult.detectors import detector_type
 from auscult.errors import CorpusError, OptionError
-from auscult.evaluation import auc, published_results, read_results, read_submission
+from auscult.evaluation import auc, read_results, read_submission
 
 QUICK = {"epochs": "2", "n_mels": "32"}
 AUTOENCODER = detector_type("autoencoder").scores

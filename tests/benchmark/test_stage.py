@@ -11,7 +11,7 @@ DIVERGING = {"epochs": "2", "n_mels": "32", "kl": "eq2_shape_scale", "learning_r
 
 def test_a_fit_that_diverged_is_told_again_without_being_done_again(root, tmp_path, monkeypatch):
     machine = MachineData("fan", str(root / "fan"))
-    entry = Entry("gamma_vae", "seed")
+    entry = Entry("gamma_vae", "report")
     with pytest.raises(DivergedError, match="eq2_shape_scale") as first:
         run_stage(tmp_path, machine, entry, 0, DIVERGING)
     assert json.loads((tmp_path / "failed.json").read_text())["error"] == str(first.value)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from auscult.benchmark import run_bench
-from auscult.detectors.autoencoder import Autoencoder
-from auscult.parallel import workers
+from auscult.detectors.reconstruction.autoencoder import Autoencoder
+from auscult.runtime.parallel import workers
 
 QUICK = {"epochs": "2", "n_mels": "32"}
 PLAIN = ["pooled_gaussian", "spectral_memory"]

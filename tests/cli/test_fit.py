@@ -8,11 +8,12 @@ import shutil
 import pytest
 import soundfile
 
-from auscult import fitting, load
+from auscult import load
+from auscult.api import fit as fitting
 from auscult.cli import text
 from auscult.cli.fit import command
 from auscult.detectors import DETECTORS
-from auscult.detectors.discriminative import Discriminative
+from auscult.detectors.discriminative.discriminative import Discriminative
 
 QUICK = ("--detector", "autoencoder", "--epochs", 1, "--calibrate", "none")
 
@@ -24,7 +25,7 @@ def unfitted(monkeypatch):
     def fail(*_, **__):
         raise AssertionError("it began to learn")
 
-    monkeypatch.setattr("auscult.fitting.fit", fail)
+    monkeypatch.setattr("auscult.api.fit.fit", fail)
 
 
 def test_choices_are_those_of_the_library():
@@ -97,15 +98,15 @@ def test_quiet_shows_warnings_but_no_progress(run, machine, tmp_path):
 
 def test_groups_keep_cuts_of_one_recording_together(run, machine, tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr("auscult.fitting.fit", lambda corpus, *_, **__: seen.append(corpus) or 1 / 0)
+    monkeypatch.setattr("auscult.api.fit.fit", lambda corpus, *_, **__: seen.append(corpus) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("fit", machine, "-o", tmp_path / "m.auscult", "--group-by", "spd")
-    assert len({clip.recording for clip in seen[0]}) == 4  # two speeds in two domains
+    assert len({clip.source_recording for clip in seen[0]}) == 4  # two speeds in two domains
 
 
 def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
     given = {}
-    monkeypatch.setattr("auscult.fitting.fit", lambda corpus, name, **k: given.update(k, name=name) or 1 / 0)
+    monkeypatch.setattr("auscult.api.fit.fit", lambda corpus, name, **k: given.update(k, name=name) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("fit", machine, "-o", tmp_path / "m", "--detector", "gamma_vae", "--preset", "seed",
             "--device", "cpu", "--channel", 1, "--calibrate", "holdout",
@@ -113,7 +114,7 @@ def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
     del given["progress"]
     assert given == {
         "name": "gamma_vae", "preset": "seed", "device": "cpu", "channel": 1, "calibrate": "holdout",
-        "kl_weight": "0.5", "others": (), "keep_likely_cuts_together": True,
+        "kl_weight": "0.5", "other_machines": (), "keep_likely_cuts_together": True,
     }  # fmt: skip
     given.clear()
     with pytest.raises(ZeroDivisionError):
@@ -126,8 +127,8 @@ def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
     [
         (["--epochs", 3], "--epochs: auto trains no network of its own; name one that does"),
         (["--device", "cpu", "--detector", "spectral_memory"], "--device: spectral_memory trains no network"),
-        (["--set", "group_by=spd"], "give it as --group-by"),
-        (["--set", "quiet=1"], "give it as --quiet"),
+        (["--set", "group_by=spd"], "use --group-by"),
+        (["--set", "quiet=1"], "use --quiet"),
     ],
 )
 def test_options_that_others_have_are_told_in_the_words_of_the_command_line(
@@ -147,7 +148,7 @@ def test_help_names_every_detector_and_the_default(run):
 def ensemble(run, machine, tmp_path_factory):
     """A model by `auto` with two members of several, and what `fit` printed of it."""
     path = tmp_path_factory.mktemp("auto") / "fan.auscult"
-    result = run("fit", machine, "-o", path, "--detector", "auto", "--set", "altered=3", "--set", "n_mels=32",
+    result = run("fit", machine, "-o", path, "--detector", "auto", "--set", "pseudo_anomalies=3", "--set", "n_mels=32",
                  "--set", "members=levels,neighbours")  # fmt: skip
     assert result.exit_code == 0, result.output
     return path, result
@@ -203,15 +204,15 @@ def test_members_left_out_come_last_and_say_so():
 )
 def test_lengths_of_time_have_units(run, machine, tmp_path, monkeypatch, length, seconds):
     given = {}
-    monkeypatch.setattr("auscult.fitting.fit", lambda corpus, name, **k: given.update(k) or 1 / 0)
+    monkeypatch.setattr("auscult.api.fit.fit", lambda corpus, name, **k: given.update(k) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("fit", machine, "-o", tmp_path / "m", "--detector", "auto", "--time", length)
-    assert given["time"] == seconds
+    assert given["time_limit"] == seconds
 
 
 def test_a_little_time_leaves_members_out(run, machine, tmp_path):
     path = tmp_path / "m.auscult"
-    settings = ("--set", "altered=1", "--set", "n_mels=16", "--set", "members=levels,neighbours")
+    settings = ("--set", "pseudo_anomalies=1", "--set", "n_mels=16", "--set", "members=levels,neighbours")
     result = run(
         "fit", machine, "-o", path, "--detector", "auto", "--time", "0.01s", *settings, "--json", "-q"
     )
@@ -232,21 +233,21 @@ def other_machine(machine, tmp_path):
 
 def test_others_are_the_recordings_of_other_machines(run, machine, other_machine, tmp_path, monkeypatch):
     given = {}
-    monkeypatch.setattr("auscult.fitting.fit", lambda corpus, name, **k: given.update(k) or 1 / 0)
+    monkeypatch.setattr("auscult.api.fit.fit", lambda corpus, name, **k: given.update(k) or 1 / 0)
     for folders in (["--others", other_machine], ["--others", machine, "--others", other_machine / "valve"]):
         with pytest.raises(ZeroDivisionError):
             run("fit", machine, "-o", tmp_path / "m", "--detector", "discriminative", *folders)
-        assert {clip.machine for clip in given["others"]} == {"valve"}
-        assert len(given["others"]) == 24
+        assert {clip.machine for clip in given["other_machines"]} == {"valve"}
+        assert len(given["other_machines"]) == 24
 
 
 def test_others_are_learnt_from(run, machine, other_machine, tmp_path, monkeypatch):
     heard = []
     fit_fleet = Discriminative.fit_fleet.__func__
 
-    def listening(cls, detectors, fleets, *, others=(), progress=None):
-        heard.extend(others)
-        return fit_fleet(cls, detectors, fleets, others=others, progress=progress)
+    def listening(cls, detectors, fleets, *, other_machines=(), progress=None):
+        heard.extend(other_machines)
+        return fit_fleet(cls, detectors, fleets, other_machines=other_machines, progress=progress)
 
     monkeypatch.setattr(Discriminative, "fit_fleet", classmethod(listening))
     small = ("--detector", "discriminative", "--epochs", 1, "--set", "width=4", "--calibrate", "none")
@@ -268,8 +269,8 @@ def test_others_are_learnt_from(run, machine, other_machine, tmp_path, monkeypat
         (["--detector", "gamma_vae", "--time", "60s"], "only auto does"),
         (["--detector", "auto", "--time", "soon"], "'soon' is no length of time, like 60s, 5m, 1h or 90"),
         (["--detector", "auto", "--time", "0s"], "not in the range"),
-        (["--detector", "auto", "--time", "9s", "--set", "time=9"], "choose one"),
-        (["--set", "channel=1"], "give it as --channel"),
+        (["--detector", "auto", "--time", "9s", "--set", "time_limit=9"], "choose one"),
+        (["--set", "channel=1"], "use --channel"),
         (["--detector", "pooled_gaussian", "--others", "."], "learns nothing from other machines"),
         (["--others", "."], "of auto's members classes does (--set members=all)"),
     ],

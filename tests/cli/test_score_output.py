@@ -272,7 +272,7 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_file(start, run, model, ma
 
 
 def test_without_its_workers_no_file_is_begun(run, model, normal_clip, monkeypatch, tmp_path):
-    monkeypatch.setattr("auscult.parallel._PATIENCE", 1)
+    monkeypatch.setattr("auscult.runtime.parallel._PATIENCE", 1)
     file = tmp_path / "scores.csv"
     result = run("score", model, normal_clip, "-o", file, "--cluster", "tcp://127.0.0.1:1")
     assert result.exit_code == 1

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-SMALL = ("--altered", 2, "--set", "n_mels=16", "-q")
+SMALL = ("--pseudo-anomalies", 2, "--set", "n_mels=16", "-q")
 TWO = ("--detectors", "pooled_gaussian,spectral_memory")
 
 
@@ -25,8 +25,8 @@ def told(run, machine):
 
 
 def test_json(told):
-    assert list(told) == ["candidates", "left_out", "clips", "altered", "warnings"]
-    assert (told["clips"], told["altered"], told["left_out"]) == (24, 2, {})
+    assert list(told) == ["candidates", "left_out", "clips", "pseudo_anomalies", "warnings"]
+    assert (told["clips"], told["pseudo_anomalies"], told["left_out"]) == (24, 2, {})
     for candidate in told["candidates"]:
         assert list(candidate) == ["detector", "score", "auc", "interval", "first", "by_kind", "seconds"]
         assert len(candidate["interval"]) == 2
@@ -80,7 +80,7 @@ def test_what_is_left_out_is_told_in_short_lines_and_is_4_when_it_was_named(run,
 
 
 def test_progress(run, machine):
-    result = run("select", machine, *TWO, "--altered", 1, "--set", "n_mels=16")
+    result = run("select", machine, *TWO, "--pseudo-anomalies", 1, "--set", "n_mels=16")
     lines = result.stderr.splitlines()
     assert "select pooled_gaussian  (1 of 2)" in lines
     assert "select spectral_memory  (2 of 2)" in lines
@@ -89,22 +89,22 @@ def test_progress(run, machine):
 
 def test_cuts_of_one_recording_are_kept_together(run, machine, monkeypatch):
     seen = []
-    monkeypatch.setattr("auscult.selecting.select", lambda clips, *_, **__: seen.append(clips) or 1 / 0)
+    monkeypatch.setattr("auscult.api.select.select", lambda clips, *_, **__: seen.append(clips) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("select", machine, "--group-by", "spd")
-    assert len({clip.recording for clip in seen[0]}) == 4  # two speeds in two domains
+    assert len({clip.source_recording for clip in seen[0]}) == 4  # two speeds in two domains
 
 
 def test_options_reach_the_library(run, machine, monkeypatch):
     given = {}
     monkeypatch.setattr(
-        "auscult.selecting.select", lambda clips, names, **k: given.update(k, names=names) or 1 / 0
+        "auscult.api.select.select", lambda clips, names, **k: given.update(k, names=names) or 1 / 0
     )
     with pytest.raises(ZeroDivisionError):
-        run("select", machine, "--epochs", 3, "--device", "cpu", "--seed", 5, "--channel", 1, "--altered", 7,
+        run("select", machine, "--epochs", 3, "--device", "cpu", "--seed", 5, "--channel", 1, "--pseudo-anomalies", 7,
             "--set", "n_mels=32", "-q")  # fmt: skip
     assert given == {
-        "names": None, "epochs": 3, "device": "cpu", "seed": 5, "channel": 1, "altered": 7,
+        "names": None, "epochs": 3, "device": "cpu", "seed": 5, "channel": 1, "pseudo_anomalies": 7,
         "n_mels": "32", "progress": None,
     }  # fmt: skip
 
@@ -116,9 +116,9 @@ def test_options_reach_the_library(run, machine, monkeypatch):
         (["--detectors", ","], "names nothing"),
         (["--detectors", "embedding_memory"], "--set encoder="),
         (["--set", "colour=red"], "'colour'"),
-        (["--set", "seed=3"], "give it as --seed"),
+        (["--set", "seed=3"], "use --seed"),
         (["--set", "score=mse"], "every score"),
-        (["--altered", 0], "not in the range"),
+        (["--pseudo-anomalies", 0], "not in the range"),
         (["--group-by", "colour"], "no clip has the attribute colour"),
     ],
 )

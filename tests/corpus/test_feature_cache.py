@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from auscult.corpus import Clip, Recording, feature_cache
+from auscult.corpus import AudioClip, Clip, feature_cache
 from auscult.corpus.feature_cache import MOST_MAPPED, FeatureCache, users_folder
 from auscult.errors import OptionError, UnreadableAudio
 from auscult.sound import read_audio
@@ -52,7 +52,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         names.append(os.path.basename(path))
         return read_audio(path, channel=channel)
 
-    monkeypatch.setattr("auscult.corpus.recording.read_audio", counted)
+    monkeypatch.setattr("auscult.corpus.audio_clip.read_audio", counted)
     return names
 
 
@@ -62,8 +62,8 @@ def written(path: Path, seed: int, *, channels: int = 1, count: int = 8000) -> s
     return str(path)
 
 
-def recording(path: str, **heard) -> Recording:
-    return Recording.from_file(Clip(path), cached=True, **heard)
+def recording(path: str, **heard) -> AudioClip:
+    return AudioClip.from_file(Clip(path), cached=True, **heard)
 
 
 def entries(folder: Path) -> list[Path]:
@@ -227,7 +227,7 @@ class TestRecordings:
         assert not second.flags.writeable
 
     def test_only_recordings_that_ask_for_it_are_kept(self, folder: Path, sound: str) -> None:
-        Recording.from_file(Clip(sound)).log_mel(FRONT)
+        AudioClip.from_file(Clip(sound)).log_mel(FRONT)
         assert not folder.exists()
 
     def test_what_makes_other_numbers_makes_another_entry(self, folder: Path, tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ class TestRecordings:
             recording(path, **heard).log_mel(front_end)
         assert len(entries(folder)) == len(asked)
         for heard, front_end in asked:
-            plain = Recording.from_file(Clip(path), **heard).log_mel(front_end)
+            plain = AudioClip.from_file(Clip(path), **heard).log_mel(front_end)
             np.testing.assert_array_equal(recording(path, **heard).log_mel(front_end), plain)
 
     def test_a_copy_under_another_name_is_known(self, folder: Path, sound: str, decoded: list) -> None:
@@ -269,7 +269,7 @@ class TestRecordings:
             written(Path(path), 3, count=9000)
             return read_audio(path, channel=channel)
 
-        monkeypatch.setattr("auscult.corpus.recording.read_audio", changed)
+        monkeypatch.setattr("auscult.corpus.audio_clip.read_audio", changed)
         recording(sound).log_mel(FRONT)
         assert not folder.exists()
 

@@ -144,7 +144,7 @@ def test_attribute_groups_join_values_domain_and_section() -> None:
         Clip("e", section="01", domain="source", attributes={"motor": "M1", "spd": "1400"}),
     ]
     grouped = attribute_groups(Corpus(clips, root="r"), ["motor", "spd"])
-    recordings = [c.recording for c in grouped]
+    recordings = [c.source_recording for c in grouped]
     assert recordings[0] == recordings[1]
     assert len(set(recordings)) == 4
     assert grouped.root == "r"
@@ -175,7 +175,9 @@ def test_the_real_motor(real_data: Path) -> None:
     }
     assert {c.attributes.get("fault") for c in corpus.where(condition="anomaly")} == {"propeller", "bearing"}
     assert all(set(c.attributes) == {"motor", "spd"} for c in corpus.where(condition="normal"))
-    groups = Counter(c.recording for c in attribute_groups(corpus.where(split="train"), ["motor", "spd"]))
+    groups = Counter(
+        c.source_recording for c in attribute_groups(corpus.where(split="train"), ["motor", "spd"])
+    )
     assert len(groups) == 11
 
 

@@ -6,20 +6,20 @@ from collections import Counter
 
 import numpy as np
 
-from auscult.corpus import Clip, Recording, folds_of
+from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.sound import Waveform
 
 SILENCE = Waveform(np.zeros(8, np.float32), 8000)
 
 
-def recordings(count: int, *, targets: int = 0, cuts: int = 0) -> list[Recording]:
+def recordings(count: int, *, targets: int = 0, cuts: int = 0) -> list[AudioClip]:
     """``count`` recordings, the last ``targets`` of the target domain, cut by ``cuts`` from longer ones."""
     return [
-        Recording(
+        AudioClip(
             Clip(
                 f"{i}.wav",
                 domain="target" if i >= count - targets else "source",
-                recording=f"tape {i // cuts}" if cuts else None,
+                source_recording=f"tape {i // cuts}" if cuts else None,
             ),
             lambda: SILENCE,
         )
@@ -45,7 +45,7 @@ def test_cuts_of_one_recording_stay_together():
     these = recordings(40, targets=10, cuts=8)
     fold_of: dict[str | int | None, set[int]] = {}
     for fold, recording in zip(folds_of(these, 5, seed=1), these, strict=True):
-        fold_of.setdefault(recording.clip.recording, set()).add(fold)
+        fold_of.setdefault(recording.clip.source_recording, set()).add(fold)
     assert [len(folds) for folds in fold_of.values()] == [1] * 5
     assert set.union(*fold_of.values()) == set(range(5))
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from auscult.corpus import Clip, Recording, machine_folders, open_corpus
+from auscult.corpus import AudioClip, Clip, machine_folders, open_corpus
 from auscult.corpus.inspection import Finding, Inspection, inspect_recordings
 from auscult.sound import Waveform, read_audio
 from auscult.spectrum import FrontEnd
@@ -25,15 +25,15 @@ def noise(seed: int, *, seconds: float = 1.0, level: float = 0.05, rate: int = R
     return np.convolve(white, [1.0, 0.5 + 0.1 * rng.random()], mode="same").astype(np.float32)
 
 
-def recording(samples: np.ndarray, name: str = "x.wav", *, rate: int = RATE) -> Recording:
-    return Recording(Clip(name), lambda: Waveform(samples.astype(np.float32), rate))
+def recording(samples: np.ndarray, name: str = "x.wav", *, rate: int = RATE) -> AudioClip:
+    return AudioClip(Clip(name), lambda: Waveform(samples.astype(np.float32), rate))
 
 
-def normals(count: int = 24) -> list[Recording]:
+def normals(count: int = 24) -> list[AudioClip]:
     return [recording(noise(seed), f"{seed}.wav") for seed in range(count)]
 
 
-def inspect(recordings: list[Recording], **options) -> Inspection:
+def inspect(recordings: list[AudioClip], **options) -> Inspection:
     return inspect_recordings(recordings, minimum_samples=MINIMUM, **options)
 
 
@@ -61,7 +61,7 @@ def test_an_unreadable_file_is_found_and_left_out(tmp_path: Path) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"no audio at all")
     recordings = normals()
-    recordings.insert(3, Recording.from_file(Clip(str(broken))))
+    recordings.insert(3, AudioClip.from_file(Clip(str(broken))))
     inspection = inspect(recordings)
     finding = only(inspection)
     assert (finding.kind, finding.paths) == ("unreadable", (str(broken),))
@@ -123,7 +123,7 @@ def test_clipping_at_either_end_and_below(tmp_path: Path) -> None:
     loud = np.clip(noise(52, level=2.0), -1.0, 1.0)
     path = tmp_path / "loud.wav"
     soundfile.write(path, loud, RATE, subtype="PCM_16")
-    inspection = inspect([*normals(), Recording.from_file(Clip(str(path)))])
+    inspection = inspect([*normals(), AudioClip.from_file(Clip(str(path)))])
     assert "clipping" in {f.kind for f in inspection.findings}
     edge = noise(53)
     edge[-3:] = -1.0
@@ -144,7 +144,7 @@ def test_mixed_rates_and_channels_are_those_of_the_files(tmp_path: Path) -> None
         rate, channels = (8000 if seed == 5 else RATE), (2 if seed in (6, 7) else 1)
         path = tmp_path / f"{seed}.wav"
         soundfile.write(path, np.stack([noise(seed, rate=rate)] * channels, axis=1), rate)
-        recordings.append(Recording.from_file(Clip(str(path)), sample_rate=RATE))
+        recordings.append(AudioClip.from_file(Clip(str(path)), sample_rate=RATE))
     findings = {f.kind: f for f in inspect(recordings).findings}
     assert [os.path.basename(p) for p in findings["mixed_sample_rates"].paths] == ["5.wav"]
     assert "8000 Hz" in findings["mixed_sample_rates"].message
@@ -194,7 +194,7 @@ def test_one_waveform_is_held_at_a_time() -> None:
 
     def inspect_peak(count: int) -> int:
         loads = [
-            Recording(Clip(f"{s}.wav"), lambda s=s: Waveform(noise(s, seconds=4), RATE)) for s in range(count)
+            AudioClip(Clip(f"{s}.wav"), lambda s=s: Waveform(noise(s, seconds=4), RATE)) for s in range(count)
         ]
         tracemalloc.start()
         inspect(loads, minimum_clips=1)
@@ -216,15 +216,15 @@ def real_data() -> Path:
 
 def test_nothing_is_found_in_real_training_recordings(real_data: Path) -> None:
     for name, folder in machine_folders(real_data).items():
-        train = [Recording.from_file(clip) for clip in open_corpus(folder).where(split="train")]
+        train = [AudioClip.from_file(clip) for clip in open_corpus(folder).where(split="train")]
         inspection = inspect(train, minimum_clips=1)
         assert inspection.findings == (), name
         assert len(inspection.usable) == len(train)
 
 
 def test_rain_among_real_motors_is_found(real_data: Path) -> None:
-    train = [Recording.from_file(clip) for clip in open_corpus(real_data / "bldc").where(split="train")]
-    rain = Recording.from_file(open_corpus(real_data / "noise" / "rain")[0], sample_rate=16000)
+    train = [AudioClip.from_file(clip) for clip in open_corpus(real_data / "bldc").where(split="train")]
+    rain = AudioClip.from_file(open_corpus(real_data / "noise" / "rain")[0], sample_rate=16000)
     kinds = {f.kind: f.paths for f in inspect([*train, rain]).findings}
     assert kinds["outlier"] == (rain.clip.path,)
     assert set(kinds) == {"outlier", "mixed_sample_rates", "mixed_lengths"}
@@ -241,11 +241,11 @@ def test_features_asked_for_are_worked_out_in_the_one_reading(tmp_path, monkeypa
         decoded.append(path)
         return read_audio(path, channel=channel)
 
-    monkeypatch.setattr("auscult.corpus.recording.read_audio", counted)
+    monkeypatch.setattr("auscult.corpus.audio_clip.read_audio", counted)
     paths = sorted(str(path) for path in tmp_path.iterdir())
-    plain = inspect_recordings([Recording.from_file(Clip(p)) for p in paths], minimum_samples=1)
+    plain = inspect_recordings([AudioClip.from_file(Clip(p)) for p in paths], minimum_samples=1)
     decoded.clear()
-    recordings = [Recording.from_file(Clip(p)) for p in paths]
+    recordings = [AudioClip.from_file(Clip(p)) for p in paths]
     found = inspect_recordings(recordings, minimum_samples=1, front_ends=(usual, others))
     for recording in recordings:
         assert recording.log_mel(usual).shape[1] == 128

@@ -32,9 +32,14 @@ def test_every_column(tmp_path: Path) -> None:
     )
     first, second = open_corpus(path)
     assert (first.path, first.condition, first.machine) == (str(tmp_path / "a.wav"), "normal", "fan")
-    assert (first.section, first.domain, first.split, first.recording) == ("00", "source", "train", "monday")
+    assert (first.section, first.domain, first.split, first.source_recording) == (
+        "00",
+        "source",
+        "train",
+        "monday",
+    )
     assert (first.attributes, first.raw_attributes) == ({"speed": "3", "load": "0.5"}, "speed=3;load=0.5")
-    assert (second.condition, second.domain, second.split, second.recording) == (
+    assert (second.condition, second.domain, second.split, second.source_recording) == (
         "anomaly",
         "target",
         "test",
@@ -55,7 +60,7 @@ def test_dialects(tmp_path: Path, delimiter: str, newline: str, encoding: str) -
 def test_quoted_attributes_under_a_semicolon(tmp_path: Path) -> None:
     path = manifest(tmp_path, 'path;attributes\na.wav;"speed=3;rec=7"\n')
     clip = read_manifest(path)[0]
-    assert (clip.attributes, clip.recording) == ({"speed": "3", "rec": "7"}, "7")
+    assert (clip.attributes, clip.source_recording) == ({"speed": "3", "rec": "7"}, "7")
 
 
 def test_names_fill_in_what_cells_leave_empty_but_cells_win(tmp_path: Path) -> None:

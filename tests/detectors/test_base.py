@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from auscult.corpus import Clip, Recording
+from auscult.corpus import AudioClip, Clip
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.errors import FitError, OptionError
 from auscult.sound import Waveform
@@ -20,13 +20,13 @@ class Pupil(Detector):
     scores = ("level",)
     config_type = Config
 
-    def fit(self, recordings, *, others=(), progress=None):
+    def fit(self, recordings, *, other_machines=(), progress=None):
         if not recordings:
             raise FitError("nothing to learn from")
         self.arrays = {"level": np.array([np.mean([r.waveform().samples.mean() for r in recordings])])}
         self.facts = {
             "heard": [r.clip.path for r in recordings],
-            "beside": [r.clip.path for r in others],
+            "beside": [r.clip.path for r in other_machines],
         }
         if progress:
             progress("learn", len(recordings), len(recordings), {})
@@ -39,9 +39,9 @@ class Pupil(Detector):
         return {"level": (1,)}
 
 
-def recording(level: float, path: str) -> Recording:
+def recording(level: float, path: str) -> AudioClip:
     waveform = Waveform(np.full(100, level, np.float32), RATE, path=path)
-    return Recording(Clip(path), lambda: waveform)
+    return AudioClip(Clip(path), lambda: waveform)
 
 
 def test_crossfit_gives_a_detector_of_all_and_a_judge_for_each_fold():
@@ -49,28 +49,32 @@ def test_crossfit_gives_a_detector_of_all_and_a_judge_for_each_fold():
     folds = [0, 1, 2, 0, 1, 2]
     config = Config(seed=4)
     told = []
-    final, judges = Pupil.crossfit(config, recordings, folds, progress=lambda *what: told.append(what[:3]))
+    final, fold_models = Pupil.crossfit(
+        config, recordings, folds, progress=lambda *what: told.append(what[:3])
+    )
     assert final.facts["heard"] == [f"{i}.wav" for i in range(6)]
-    assert [judge.facts["heard"] for judge in judges] == [
+    assert [judge.facts["heard"] for judge in fold_models] == [
         ["1.wav", "2.wav", "4.wav", "5.wav"],
         ["0.wav", "2.wav", "3.wav", "5.wav"],
         ["0.wav", "1.wav", "3.wav", "4.wav"],
     ]
-    assert all(one.config == config for one in (final, *judges))
-    assert judges[0].score(recordings[0]).scores["level"] == pytest.approx(-3.0)
+    assert all(one.config == config for one in (final, *fold_models))
+    assert fold_models[0].score(recordings[0]).scores["level"] == pytest.approx(-3.0)
     assert told == [("learn", n, n) for n in (6, 4, 4, 4)]
 
 
 def test_crossfit_gives_other_machines_to_everyone():
     recordings = [recording(i, f"{i}.wav") for i in range(2)]
-    final, judges = Pupil.crossfit(Config(), recordings, [0, 1], others=[recording(9, "other.wav")])
-    assert [one.facts["beside"] for one in (final, *judges)] == [["other.wav"]] * 3
+    final, fold_models = Pupil.crossfit(
+        Config(), recordings, [0, 1], other_machines=[recording(9, "other.wav")]
+    )
+    assert [one.facts["beside"] for one in (final, *fold_models)] == [["other.wav"]] * 3
 
 
 def test_crossfit_with_folds_of_different_sizes():
     recordings = [recording(i, f"{i}.wav") for i in range(3)]
-    _, judges = Pupil.crossfit(Config(), recordings, [0, 0, 1])
-    assert [judge.facts["heard"] for judge in judges] == [["2.wav"], ["0.wav", "1.wav"]]
+    _, fold_models = Pupil.crossfit(Config(), recordings, [0, 0, 1])
+    assert [judge.facts["heard"] for judge in fold_models] == [["2.wav"], ["0.wav", "1.wav"]]
 
 
 def test_a_detector_that_cannot_learn_does_not_stop_the_fleet():

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import soundfile
 
-from auscult.corpus import Clip, Recording
+from auscult.corpus import AudioClip, Clip
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.options import make_config
 from auscult.errors import FitError, OptionError, TooShortAudio
 from auscult.model import Model
-from auscult.model_file import load_model
+from auscult.model.model_file import load_model
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
@@ -35,7 +35,7 @@ SETTINGS = {
     "batch_size": 32,
     "learning_rate": 1e-2,
     "device": "cpu",
-    "altered": 2,
+    "pseudo_anomalies": 2,
 }
 
 
@@ -51,13 +51,13 @@ def unfitted(name: str):
     return kind(make_config(name, settings={k: v for k, v in SETTINGS.items() if k in options}))
 
 
-def recording(samples: np.ndarray, path: str = "memory.wav", **known) -> Recording:
+def recording(samples: np.ndarray, path: str = "memory.wav", **known) -> AudioClip:
     waveform = Waveform(np.asarray(samples, np.float32), RATE, path=path)
-    return Recording(Clip(path, **known), lambda: waveform)
+    return AudioClip(Clip(path, **known), lambda: waveform)
 
 
 @pytest.fixture(scope="module")
-def normals(machine_sound) -> list[Recording]:
+def normals(machine_sound) -> list[AudioClip]:
     domains = ["source"] * 21 + ["target"] * 3
     return [recording(machine_sound(seed), f"{seed}.wav", domain=d) for seed, d in enumerate(domains)]
 
@@ -68,7 +68,7 @@ def detector(request, normals):
 
 
 @pytest.fixture(scope="module")
-def heard(machine_sound) -> list[Recording]:
+def heard(machine_sound) -> list[AudioClip]:
     """Clips that no detector was fitted on, of several lengths; the last three are broken."""
     sound = [machine_sound(100 + i, 0.7 + 0.1 * i) for i in range(5)]
     sound += [machine_sound(200 + i, broken=True) for i in range(3)]
@@ -129,7 +129,7 @@ def test_scoring_changes_nothing(detector, heard):
 def test_a_file_scores_as_its_samples(detector, heard, tmp_path):
     path = tmp_path / "clip.wav"
     soundfile.write(path, heard[5].waveform().samples, RATE, subtype="FLOAT")
-    from_file = Recording.from_file(Clip(str(path)), sample_rate=RATE)
+    from_file = AudioClip.from_file(Clip(str(path)), sample_rate=RATE)
     assert close(detector.score(from_file).scores, detector.score(heard[5]).scores)
 
 

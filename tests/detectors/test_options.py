@@ -87,7 +87,7 @@ def test_unknown_detectors_and_presets_are_named():
     with pytest.raises(OptionError, match=r"'ear'.*autoencoder.*gamma_vae"):
         make_config("ear")
     with pytest.raises(OptionError, match=r"no preset 'seed'; it has: none"):
-        make_config("autoencoder", preset="seed")
+        make_config("autoencoder", preset="report")
     with pytest.raises(OptionError, match=r"no preset 'best'; it has: exact, seed"):
         make_config("gamma_vae", preset="best")
 
@@ -99,7 +99,7 @@ def test_an_option_that_only_the_user_can_bring_is_explained_where_the_error_say
 
 
 def test_single_settings_win_over_the_preset():
-    config = make_config("gamma_vae", preset="seed", settings={"kl_warmup": 3})
+    config = make_config("gamma_vae", preset="report", settings={"kl_warmup": 3})
     assert (config.head, config.kl, config.kl_warmup) == ("softmax", "eq2_text_labels", 3)
 
 

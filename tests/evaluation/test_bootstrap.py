@@ -44,7 +44,7 @@ def test_clips_of_one_recording_are_drawn_together():
     anomaly = np.repeat([False, True], 6)
     scores = rng.normal(size=12) + anomaly
     alone = Labels(anomaly)
-    copies = Labels(np.repeat(anomaly, 5), recording=np.repeat(np.arange(12), 5))
+    copies = Labels(np.repeat(anomaly, 5), source_recording=np.repeat(np.arange(12), 5))
     unknown = Labels(copies.anomaly)
     width = {}
     for name, labels in (("alone", alone), ("copies", copies), ("unknown", unknown)):

@@ -163,15 +163,17 @@ def test_an_attribute_of_one_clip_is_not_judged():
 
 def test_clips_cut_from_one_recording_widen_the_intervals():
     clips = _clips(domains=("source",))
-    cut = [replace(clip, recording=str(index // 5)) for index, clip in enumerate(clips)]
-    part = [replace(clip, recording="first" if index < 5 else None) for index, clip in enumerate(clips)]
+    cut = [replace(clip, source_recording=str(index // 5)) for index, clip in enumerate(clips)]
+    part = [
+        replace(clip, source_recording="first" if index < 5 else None) for index, clip in enumerate(clips)
+    ]
     of_recordings = [-1.0, 0.0, 1.0, 2.0, 0.5, 1.5, 2.5, -0.5]  # four normal, four anomalous
     scores = np.repeat(of_recordings, 5) + _scores(clips, shift=0.0) / 10
     apart, together = (evaluate_scores(each, scores).overall.auc_source for each in (clips, cut))
     assert together.value == apart.value
     assert together.high - together.low > 1.3 * (apart.high - apart.low)
-    assert labels_of(part).recording.tolist() == [0] * 5 + list(range(1, 36))
-    assert labels_of(clips).recording is None
+    assert labels_of(part).source_recording.tolist() == [0] * 5 + list(range(1, 36))
+    assert labels_of(clips).source_recording is None
 
 
 def test_missing_labels_are_counted():

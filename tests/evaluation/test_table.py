@@ -7,11 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import hmean
 
+from auscult.dcase.published import PUBLISHED_MACHINES, published_results
 from auscult.errors import EvaluationError
 from auscult.evaluation import (
-    PUBLISHED_MACHINES,
     Result,
-    published_results,
     read_results,
     results_table,
     write_results,

@@ -1,7 +1,8 @@
 import re
 import xml.etree.ElementTree as ET
 
-from auscult.evaluation import Result, published_results
+from auscult.dcase.published import published_results
+from auscult.evaluation import Result
 from auscult.report.bench_data import BenchData
 from auscult.report.bench_tables import costs_table, machines_table, systems_table, what_was_run
 from auscult.report.bench_verdict import verdict_sentence

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+from auscult.api.fit import FITTED_BY_DEFAULT
 from auscult.detectors import DETECTORS, Config, Detector, detector_type
 from auscult.detectors.options import check_nothing_missing, make_config, missing_options
 from auscult.errors import MissingExtraError, OptionError
-from auscult.fitting import FITTED_BY_DEFAULT
 from auscult.spectrum import FrontEnd
 
 #: Stands for every detector of the table.
@@ -18,7 +18,7 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class Entry:
-    """A detector with a preset, as one column of the table: ``gamma_vae``, ``gamma_vae@seed``."""
+    """A detector with a preset, as one column of the table: ``gamma_vae``, ``gamma_vae@report``."""
 
     detector: str
     preset: str | None = None
@@ -62,7 +62,7 @@ class Entry:
 
 
 def entries(detectors: Sequence[str], settings: Mapping[str, Any]) -> tuple[list[Entry], list[str]]:
-    """Every preset of every named detector; ``gamma_vae@seed`` names one preset alone, ``all`` names every
+    """Every preset of every named detector; ``gamma_vae@report`` names one preset alone, ``all`` names every
     detector as it comes.
 
     Args:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from operator import methodcaller
 
-from auscult.corpus import Clip, Inspection, Recording, inspect_recordings, open_corpus
-from auscult.corpus.learnable import usual_rate
-from auscult.corpus.listening import heard
-from auscult.corpus.stamps import stamps
+from auscult.corpus import AudioClip, Clip, Inspection, inspect_recordings, open_corpus
+from auscult.corpus.fingerprints import stamps
+from auscult.corpus.prefetch import heard
+from auscult.corpus.training_checks import usual_rate
 from auscult.detectors import Progress
 from auscult.errors import AudioError, CorpusError
 from auscult.sound import audio_info
@@ -37,10 +37,10 @@ class MachineData:
     name: str
     folder: str
     channel: int = 0
-    others: Sequence[MachineData] = ()
+    other_machines: Sequence[MachineData] = ()
     train: list[Clip] = field(init=False)
     test: list[Clip] = field(init=False)
-    _heard: dict[tuple[str, int], list[Recording]] = field(init=False, default_factory=dict)
+    _heard: dict[tuple[str, int], list[AudioClip]] = field(init=False, default_factory=dict)
     _usable: dict[tuple[int, int], Inspection] = field(init=False, default_factory=dict)
     _seconds: dict[tuple[str, FrontEnd], float] = field(init=False, default_factory=dict)
 
@@ -81,7 +81,7 @@ class MachineData:
             )
         return self._usable[wanted]
 
-    def testing(self, sample_rate: int) -> list[Recording]:
+    def testing(self, sample_rate: int) -> list[AudioClip]:
         """The test recordings."""
         return self._recordings("test", sample_rate)
 
@@ -109,11 +109,11 @@ class MachineData:
         self._usable.clear()
         self._seconds.clear()
 
-    def _recordings(self, part: str, sample_rate: int) -> list[Recording]:
+    def _recordings(self, part: str, sample_rate: int) -> list[AudioClip]:
         if (part, sample_rate) not in self._heard:
             clips = self.train if part == "train" else self.test
             self._heard[part, sample_rate] = [
-                Recording.from_file(c, channel=self.channel, sample_rate=sample_rate, cached=True)
+                AudioClip.from_file(c, channel=self.channel, sample_rate=sample_rate, cached=True)
                 for c in clips
             ]
         return self._heard[part, sample_rate]
@@ -143,7 +143,7 @@ class Machines:
                 self._open[each] = MachineData(each, self.folders[each], self.channel)
             if self.shared:
                 for machine in self._open.values():
-                    machine.others = [other for other in self._open.values() if other is not machine]
+                    machine.other_machines = [other for other in self._open.values() if other is not machine]
         return self._open[name]
 
     def forget_all_but(self, names: Collection[str]) -> None:
@@ -162,7 +162,7 @@ def seconds_of(clips: Sequence[Clip]) -> float:
     return total
 
 
-def _seconds_afresh(recordings: Sequence[Recording], front_end: FrontEnd) -> float:
+def _seconds_afresh(recordings: Sequence[AudioClip], front_end: FrontEnd) -> float:
     """Seconds to read recordings and work out their log-mels, from some that are spread over all."""
     some = recordings[:: -(-len(recordings) // _TIMED)]
     started = time.perf_counter()

@@ -55,7 +55,7 @@ class Cost:
     """What a detector costs, over all its fits, and what it needs.
 
     Attributes:
-        detector: with its preset, as ``gamma_vae@seed``.
+        detector: with its preset, as ``gamma_vae@report``.
         fit_seconds: of one fit, mean.
         score_milliseconds: a clip.
         real_time: seconds of sound scored in a second; ``None`` where no file tells its length.

@@ -24,7 +24,7 @@ from auscult.evaluation import (
     write_results,
     write_submission,
 )
-from auscult.files import write_atomically
+from auscult.runtime.files import write_atomically
 
 BASELINE = "autoencoder:mse"
 SCHEMA = 1

@@ -20,13 +20,13 @@ from auscult.benchmark.others import read_other_scores
 from auscult.benchmark.ranking import Fit, costs, ranking
 from auscult.benchmark.result import BASELINE, BenchResult
 from auscult.benchmark.stage import Stage, Work, run_stages
-from auscult.cases import versions
 from auscult.corpus import machine_folders
+from auscult.dcase.published import PUBLISHED_MACHINES, published_results
 from auscult.detectors import Config, Progress
 from auscult.errors import AuscultError, CorpusError, EvaluationError, FitError, OptionError
-from auscult.evaluation import PUBLISHED_MACHINES, published_results
-from auscult.fleets import alike, fleets, most_together
-from auscult.parallel import each, worker_count
+from auscult.model.batching import alike, fleets, most_together
+from auscult.model.fitting import versions
+from auscult.runtime.parallel import each, worker_count
 
 #: Names of folders that hold the data of 2024; the machines of 2023 and 2025 have the same names.
 _OF_2024 = re.compile(r"dcase[^/\\]*2024", re.IGNORECASE)
@@ -48,8 +48,8 @@ def run_bench(
     """Fits and scores every detector on every machine with every seed, and compares them.
 
     Stages that are done are not done again; a stage that fails is listed and the rest goes on. Detectors that
-    train together do so over machines and seeds. Within `auscult.parallel.workers` the stages are spread over
-    these, who write their files themselves.
+    train together do so over machines and seeds. Within `auscult.runtime.parallel.workers` the stages are
+    distributed over the workers, which write their files themselves.
 
     Args:
         root: a DCASE data root or any folder of machine folders.

@@ -17,17 +17,17 @@ import numpy as np
 
 from auscult.benchmark.entries import Entry
 from auscult.benchmark.machine import MachineData
-from auscult.cases import Case, fit_cases
-from auscult.corpus import Clip, Recording, folds_of
+from auscult.corpus import AudioClip, Clip, folds_of
+from auscult.corpus.fingerprints import key_of
 from auscult.corpus.inspection import LEFT_OUT
-from auscult.corpus.learnable import hint_of_cuts
-from auscult.corpus.stamps import key_of
+from auscult.corpus.training_checks import hint_of_cuts
 from auscult.decision import Threshold, gamma_threshold
 from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_to_json, make_config
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
-from auscult.files import write_atomically
 from auscult.model import Model
+from auscult.model.fitting import Case, fit_cases
+from auscult.runtime.files import write_atomically
 
 #: Part of every key: a change of the code that changes numbers raises it, and old stages are done again.
 SCHEMA = 2
@@ -83,7 +83,7 @@ class Work:
         heard = [*machine.stamps["train"], *machine.stamps["test"]]
         told = [SCHEMA, self.entry.name, settings, machine.channel, heard]
         if self.entry.kind.learns_from_others(config):
-            told.append([[other.name, other.stamps["train"]] for other in machine.others])
+            told.append([[other.name, other.stamps["train"]] for other in machine.other_machines])
         return key_of(told)
 
     def left(self) -> Stage | DivergedError | None:
@@ -155,16 +155,16 @@ def _case(work: Work, progress: Progress | None) -> Case:
     needed, heard = entry.kind(config).minimum_samples(), entry.kind.front_ends(config)
     inspection = machine.training(heard, needed, progress)
     machine.hear("train", heard, progress)
-    others: list[Recording] = []
+    other_machines: list[AudioClip] = []
     if entry.kind.learns_from_others(config):
-        for other in machine.others:
-            others += other.training(heard, needed, progress).usable
+        for other in machine.other_machines:
+            other_machines += other.training(heard, needed, progress).usable
     return Case(
         entry.detector,
         config,
         replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in LEFT_OUT)),
         _calibrate(entry, inspection.usable, work.seed),
-        others,
+        other_machines,
         machine.channel,
         entry.preset,
     )
@@ -195,7 +195,7 @@ def _leave(path: Path, work: Work, told: Mapping[str, Any]) -> None:
 
 
 def _score_all(
-    detector: Detector, recordings: Sequence[Recording], progress: Progress | None
+    detector: Detector, recordings: Sequence[AudioClip], progress: Progress | None
 ) -> tuple[list[Clip], dict[str, np.ndarray], list[dict[str, str]]]:
     heard, rows, errors = [], [], []
     for done, recording in enumerate(recordings, start=1):
@@ -211,7 +211,7 @@ def _score_all(
     return heard, {name: np.array([row[name] for row in rows]) for name in rows[0]}, errors
 
 
-def _calibrate(entry: Entry, recordings: Sequence[Recording], seed: int) -> str:
+def _calibrate(entry: Entry, recordings: Sequence[AudioClip], seed: int) -> str:
     """How normals are scored for the threshold.
 
     Networks are fitted as the baseline is: the official split keeps a tenth of the vectors out, not of the
@@ -233,7 +233,7 @@ def _threshold(scores: np.ndarray) -> Threshold:
 
 def _to_json(stage: Stage) -> dict[str, Any]:
     return {
-        "clips": [_clip_to_json(c) for c in stage.clips],
+        "clips": [c.to_json() for c in stage.clips],
         "scores": {name: values.tolist() for name, values in stage.scores.items()},
         "thresholds": {name: asdict(t) for name, t in stage.thresholds.items()},
         "fit_seconds": stage.fit_seconds,
@@ -241,11 +241,6 @@ def _to_json(stage: Stage) -> dict[str, Any]:
         "errors": stage.errors,
         "warnings": stage.warnings,
     }
-
-
-def _clip_to_json(clip: Clip) -> dict[str, Any]:
-    """A clip as plain data; `Clip(**data)` brings it back."""
-    return {**vars(clip), "attributes": dict(clip.attributes)}
 
 
 def _read_json(path: Path, key: str) -> dict[str, Any] | None:
@@ -263,7 +258,7 @@ def _read(path: Path, key: str) -> Stage | None:
     if data is None:
         return None
     return Stage(
-        clips=[Clip(**clip) for clip in data["clips"]],
+        clips=[Clip.from_json(clip) for clip in data["clips"]],
         scores={name: np.array(values) for name, values in data["scores"].items()},
         thresholds={name: Threshold(**t) for name, t in data["thresholds"].items()},
         fit_seconds=data["fit_seconds"],

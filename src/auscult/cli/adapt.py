@@ -69,7 +69,7 @@ def command(
     before = opened_model(model, *inputs)
     clips = grouped(_clips(inputs), group_by)
 
-    from auscult.adapting import adapt
+    from auscult.api.adapt import adapt
 
     with shown_progress(quiet=quiet) as progress:
         after = adapt(before, clips, domain="source" if domain == "source" else "target", progress=progress)

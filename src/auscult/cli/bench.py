@@ -34,7 +34,7 @@ _MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
     default="auto,autoencoder,gamma_vae",
     show_default=True,
     metavar="NAMES",
-    help="Which detectors, each with all its presets; gamma_vae@seed is one preset alone; all is every "
+    help="Which detectors, each with all its presets; gamma_vae@report is one preset alone; all is every "
     "detector as it comes, but those for which something is missing.",
 )
 @click.option(
@@ -97,7 +97,7 @@ def command(
     settings = settings_from(pairs, epochs=epochs, device=device)
 
     from auscult.benchmark import run_bench
-    from auscult.parallel import workers
+    from auscult.runtime.parallel import workers
 
     with shown_progress(quiet=quiet) as progress, workers(jobs, cluster):
         result = run_bench(

@@ -49,8 +49,8 @@ def command(
     Size, free disk and licence are told before anything is fetched. A download that was stopped goes on
     where it was; what is there already is not fetched again.
     """
-    from auscult.corpus.download import carry_out
-    from auscult.corpus.download_plan import plan_download
+    from auscult.dcase.download import carry_out
+    from auscult.dcase.download_plan import plan_download
 
     plan = plan_download(year, to, machines=names_from(machines), part=part, base_url=base_url)
     text.note(str(plan))

@@ -10,7 +10,7 @@ from auscult.cli import text
 from auscult.cli.options import json_option
 
 if TYPE_CHECKING:
-    from auscult.evaluation import OfficialReport
+    from auscult.dcase.official import OfficialReport
 
 INCOMPLETE = 4
 _SHOWN = 10  # names listed of each kind of mismatch; JSON has all
@@ -35,7 +35,7 @@ def command(submission: str, ground_truth: str, year: int, as_json: bool) -> int
     Rows are matched by name. Exits with code 4 if scores or decisions are missing or doubled: the score
     is then no official one.
     """
-    from auscult.evaluation import evaluate_submission
+    from auscult.dcase.official import evaluate_submission
 
     report = evaluate_submission(submission, ground_truth, year=year)
     found = report.mismatches

@@ -60,7 +60,7 @@ def meta_file(label: str, results: Path, system: str, seed: int) -> str:
 def _model_header(results: Path, entry: str, seed: int) -> Mapping[str, Any]:
     """The header of one of the bench's models; empty where it keeps none, as of another system."""
     from auscult.errors import ModelFileError
-    from auscult.model_file import read_header_and_arrays
+    from auscult.model.model_file import read_header_and_arrays
 
     for path in sorted(results.glob(f"stages/*/{entry}/seed{seed}/model.auscult")):
         try:

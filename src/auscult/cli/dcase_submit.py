@@ -14,7 +14,7 @@ from auscult.cli.options import json_option
 from auscult.errors import OptionError
 
 if TYPE_CHECKING:
-    from auscult.benchmark.benched import BenchedSystem, ClipNames
+    from auscult.dcase.bench_results import BenchedSystem, ClipNames
 
 INCOMPLETE = 4
 MOST = 4  # systems that the challenge takes of a team
@@ -42,10 +42,10 @@ def command(results: str, output: str, system: str | None, seed: int | None, as_
     and decision files, checked, under the names that the challenge gives the clips, and a meta file with
     what auscult knows. Exits with code 4 if a machine or a decision is missing.
     """
-    from auscult.benchmark.benched import ClipNames, benched_systems, read_facts, read_sections
     from auscult.cli.dcase_meta import meta_file
+    from auscult.dcase.bench_results import ClipNames, benched_systems, read_facts, read_sections
     from auscult.evaluation import write_submission
-    from auscult.files import write_atomically
+    from auscult.runtime.files import write_atomically
 
     home, target = Path(results), Path(output)
     facts = read_facts(home)

@@ -19,8 +19,8 @@ from auscult.cli.options import (
 from auscult.cli.progress import shown_progress
 
 if TYPE_CHECKING:
+    from auscult.api.evaluate import ModelEvaluation
     from auscult.corpus import Corpus
-    from auscult.evaluating import ModelEvaluation
     from auscult.evaluation import Evaluation
 
 SOME_UNREADABLE = 4
@@ -55,8 +55,8 @@ def command(
     DIR is a DCASE machine folder (its test/ is taken), a folder with normal/ and anomaly/, or a CSV
     manifest. Metrics come with 95 % intervals: in percent, and as fractions in JSON.
     """
-    from auscult.adapting import TEST_CLIPS_HEARD
-    from auscult.evaluating import evaluate
+    from auscult.api.adapt import TEST_CLIPS_HEARD
+    from auscult.api.evaluate import evaluate
 
     loaded = opened_model(model, folder, channel=channel)
     limit = chosen_threshold(

@@ -61,7 +61,7 @@ def command(
     limit = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
-    heard = loaded.recording(Clip(path=recording))
+    heard = loaded.audio_clip(Clip(path=recording))
     score = loaded.score_recording(heard, threshold=limit, explain=True)
     front_end = loaded.detector.config.front_end
     regions = score_regions(score, front_end)
@@ -114,7 +114,7 @@ def _frames_of(model: Model, path: str | None) -> np.ndarray | None:
     if path is None:
         return None
     try:
-        return model.recording(Clip(path=path)).log_mel(model.detector.config.front_end)
+        return model.audio_clip(Clip(path=path)).log_mel(model.detector.config.front_end)
     except AudioError as error:
         text.warn(f"{error}: the picture lacks the nearest normal recording")
         return None

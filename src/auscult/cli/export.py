@@ -47,8 +47,8 @@ def command(
     """
     check_writable(output, model=model)
 
+    from auscult.api.export import export
     from auscult.corpus import Clip
-    from auscult.exporting import export
 
     loaded = opened_model(model, output, *check)
     limit = chosen_threshold(

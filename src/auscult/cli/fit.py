@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auscult.api.fit import DEFAULT_DETECTOR
 from auscult.cli import text
 from auscult.cli.fitted import as_text, summary
 from auscult.cli.options import (
     Seconds,
     check_writable,
     first_channel_option,
+    flags_of_command,
     group_by_option,
     grouped,
     json_option,
@@ -25,8 +27,7 @@ from auscult.cli.options import (
 from auscult.cli.progress import shown_progress
 from auscult.detectors import DETECTORS, detector_type
 from auscult.errors import FitError, OptionError
-from auscult.fitting import DEFAULT_DETECTOR
-from auscult.parallel import workers
+from auscult.runtime.parallel import workers
 
 if TYPE_CHECKING:
     from auscult.corpus import Clip, Corpus
@@ -52,12 +53,12 @@ SOME_LEFT_OUT = 4
 @click.option(
     "--preset",
     metavar="NAME",
-    help="A named set of the detector's options: gamma_vae has exact and seed, gamma_observation gaussian "
+    help="A named set of the detector's options: gamma_vae has exact and report, gamma_observation gaussian "
     "and gamma, discriminative published.  [default: gamma_vae: exact]",
 )
 @click.option(
     "--time",
-    "seconds",
+    "time_limit",
     type=Seconds(min=0, min_open=True),
     metavar="T",
     help="How long learning may take, about, like 60s, 5m or 1h; auto then does without what takes longer.  "
@@ -65,6 +66,7 @@ SOME_LEFT_OUT = 4
 )
 @click.option(
     "--others",
+    "other_machines",
     multiple=True,
     metavar="DIR",
     type=click.Path(),
@@ -96,8 +98,8 @@ def command(
     output: str,
     detector: str | None,
     preset: str | None,
-    seconds: float | None,
-    others: tuple[str, ...],
+    time_limit: float | None,
+    other_machines: tuple[str, ...],
     pairs: tuple[str, ...],
     epochs: int | None,
     device: str | None,
@@ -117,9 +119,9 @@ def command(
     gets a model, MACHINE.auscult. Exits with code 4 if recordings that cannot be used were left out, or
     some machines could not be fitted.
     """
-    settings = settings_from(pairs, epochs=epochs, device=device, seed=seed, time=seconds)
+    settings = settings_from(pairs, epochs=epochs, device=device, seed=seed, time_limit=time_limit)
     detector = detector or DEFAULT_DETECTOR
-    _check_known(detector, epochs=epochs, device=device, time=seconds)
+    _check_known(detector, epochs=epochs, device=device, time_limit=time_limit)
     if _is_folder(output):
         given = {
             "detector": detector,
@@ -128,17 +130,17 @@ def command(
             "channel": channel,
             **settings,
         }
-        if others:
-            given["others"] = training_clips(others, of_one=False)
+        if other_machines:
+            given["other_machines"] = training_clips(other_machines, of_one=False)
         from auscult.cli.fit_machines import fit_each
 
         with shown_progress(quiet=quiet) as progress, workers(jobs, cluster):
             return fit_each(folders, output, group_by, given, progress, as_json=as_json)
     check_writable(output)
     corpus = grouped(training_clips(folders), group_by)
-    beside = _others(others, corpus, detector, preset, settings) if others else ()
+    beside = _others(other_machines, corpus, detector, preset, settings) if other_machines else ()
 
-    from auscult.fitting import fit
+    from auscult.api.fit import fit
 
     with shown_progress(quiet=quiet) as progress, workers(jobs, cluster):
         model = fit(
@@ -147,7 +149,7 @@ def command(
             preset=preset,
             calibrate=calibrate,
             keep_likely_cuts_together=group_by != "none",
-            others=beside,
+            other_machines=beside,
             channel=channel,
             progress=progress,
             **settings,
@@ -208,7 +210,7 @@ def _is_folder(output: str) -> bool:
 
 def _is_stray_test(clip: Clip) -> bool:
     """Whether it is a test clip that lies elsewhere than where everybody knows that test clips do."""
-    from auscult.corpus.dcase import SPLIT_FOLDERS
+    from auscult.corpus.dcase_names import SPLIT_FOLDERS
 
     return clip.split == "test" and os.path.basename(os.path.dirname(clip.path)) not in SPLIT_FOLDERS
 
@@ -222,7 +224,7 @@ def _others(
         CorpusError, FitError: as `training_clips`.
         OptionError: they hold none of another machine, or the detector would not read them.
     """
-    from auscult.corpus.learnable import usual_rate
+    from auscult.corpus.training_checks import usual_rate
     from auscult.detectors.options import make_config
 
     heard = {"sample_rate": usual_rate(corpus), **settings}
@@ -240,6 +242,12 @@ def _check_known(detector: str, **given: Any) -> None:
     """Raises `OptionError` where the detector lacks what was asked for by an option of its own name."""
     known = {f.name for f in fields(detector_type(detector).config_type)}
     for name in (name for name, value in given.items() if value is not None and name not in known):
-        why = "knows no limit of time, only auto does" if name == "time" else "trains no network of its own"
+        why = (
+            "knows no limit of time, only auto does"
+            if name == "time_limit"
+            else "trains no network of its own"
+        )
         other = "name one that does, as --detector autoencoder, or leave it out"
-        raise OptionError(f"--{name}: {detector} {why}; {'leave it out' if name == 'time' else other}")
+        raise OptionError(
+            f"{flags_of_command()[name]}: {detector} {why}; {'leave it out' if name == 'time_limit' else other}"
+        )

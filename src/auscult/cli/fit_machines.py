@@ -41,8 +41,8 @@ def fit_each(
         CorpusError: no machine folders.
         OptionError: two machines of one name.
     """
-    from auscult.model_file import load_model
-    from auscult.plant import fit_machines
+    from auscult.api.fit_machines import fit_machines
+    from auscult.model.model_file import load_model
 
     groups = names_from(group_by) or []
     alone = groups == ["none"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @json_option
 def command(model: str, as_json: bool) -> None:
     """Tell what is in a model file."""
-    from auscult.model_file import load_model
+    from auscult.model.model_file import load_model
 
     contents = _contents(load_model(model))
     if as_json:
@@ -30,7 +30,7 @@ def command(model: str, as_json: bool) -> None:
 
 def _contents(model: Model) -> dict[str, Any]:
     from auscult.detectors.options import config_to_json
-    from auscult.model_file import SCHEMA
+    from auscult.model.model_file import SCHEMA
 
     config = config_to_json(model.detector.config)
     front_end = config.pop("front_end")

@@ -118,7 +118,7 @@ def training_options(verb: F) -> F:
 
 
 def workers_options(verb: F) -> F:
-    """How many processes do the work, and where: ``jobs`` and ``cluster`` for `auscult.parallel.workers`."""
+    """Options ``jobs`` and ``cluster``: where the work runs; see `auscult.runtime.parallel.workers`."""
     for option in (
         click.option(
             "--cluster",
@@ -139,6 +139,14 @@ def workers_options(verb: F) -> F:
     return verb
 
 
+def flags_of_command() -> dict[str, str]:
+    """Parameter name to flag (``time_limit`` to ``--time``) for every option of the running command."""
+    options = click.get_current_context().command.params
+    return {
+        option.name: option.opts[0] for option in options if isinstance(option, click.Option) and option.name
+    }
+
+
 def settings_from(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
     """Detector settings from ``--set`` pairs and from the options that have a name of their own.
 
@@ -148,14 +156,13 @@ def settings_from(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
     from auscult.detectors.options import parse_settings
 
     settings: dict[str, Any] = dict(parse_settings(pairs))
-    verb = click.get_current_context().command
-    forms = {form for option in verb.params if isinstance(option, click.Option) for form in option.opts}
+    flags = flags_of_command()
     for name in settings.keys() - named.keys():
-        if (form := f"--{name.replace('_', '-')}") in forms:
-            raise OptionError(f"--set {name}=…: that is no option of a detector; give it as {form}")
+        if name in flags:
+            raise OptionError(f"--set {name}=…: not a detector option; use {flags[name]} instead")
     given = {name: value for name, value in named.items() if value is not None}
     for name in given.keys() & settings.keys():
-        raise OptionError(f"--{name} and --set {name}=… are both given: choose one")
+        raise OptionError(f"{flags[name]} and --set {name}=… are both given: choose one")
     return {**settings, **given}
 
 
@@ -205,7 +212,7 @@ def opened_model(path: str, *others: str, channel: int | None = None) -> Model:
         ModelFileError: as `auscult.load`.
         OptionError: the model is among the others.
     """
-    from auscult.model_file import load_model
+    from auscult.model.model_file import load_model
 
     try:
         model = load_model(path)

@@ -103,8 +103,8 @@ def command(
 
     from auscult.cli.score_file import ResultFile, form_of
     from auscult.cli.score_rows import Judging, named, rows
-    from auscult.model_file import read_header_and_arrays
-    from auscult.parallel import workers
+    from auscult.model.model_file import read_header_and_arrays
+    from auscult.runtime.parallel import workers
 
     if output is not None and form == "text":
         form = form_of(output)

@@ -17,7 +17,7 @@ from auscult import __version__
 from auscult.cli.score_forms import Form, Tally, header, line, row_of
 from auscult.cli.score_rows import Judging, Row
 from auscult.errors import OptionError
-from auscult.files import write_atomically
+from auscult.runtime.files import write_atomically
 
 _SUFFIXES: dict[str, Form] = {".csv": "csv", ".jsonl": "json", ".json": "json"}
 

@@ -10,13 +10,13 @@ from functools import lru_cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
-from auscult.corpus import Clip, Recording, open_corpus
+from auscult.corpus import AudioClip, Clip, open_corpus
 from auscult.corpus.files import walk_audio
-from auscult.corpus.listening import heard
+from auscult.corpus.prefetch import heard
 from auscult.decision import Threshold
 from auscult.errors import AudioError, CorpusError, ModelFileError, TooShortAudio
-from auscult.model_file import load_model, read_header_and_arrays
-from auscult.parallel import each, worker_count
+from auscult.model.model_file import load_model, read_header_and_arrays
+from auscult.runtime.parallel import each, worker_count
 
 if TYPE_CHECKING:
     from auscult.model import Model, Score
@@ -147,7 +147,7 @@ def _rows_of_windows(
     starts: deque[float] = deque()
     damage: list[AudioError] = []
 
-    def windows() -> Iterator[Recording]:
+    def windows() -> Iterator[AudioClip]:
         try:
             for window in stream_audio(
                 clip.path,
@@ -157,7 +157,7 @@ def _rows_of_windows(
                 sample_rate=model.sample_rate,
             ):
                 starts.append(window.start_seconds)
-                yield Recording.from_waveform(window.waveform)
+                yield AudioClip.from_waveform(window.waveform)
         except AudioError as error:  # those before it are judged all the same
             damage.append(error)
 

@@ -23,7 +23,7 @@ from auscult.cli.options import (
 from auscult.cli.progress import shown_progress
 
 if TYPE_CHECKING:
-    from auscult.selecting import Selection
+    from auscult.api.select import Selection
 
 SOME_LEFT_OUT = 4
 
@@ -36,12 +36,12 @@ SOME_LEFT_OUT = 4
     help="Only these, like pooled_gaussian,spectral_memory.  [default: all that can be fitted here but auto]",
 )
 @click.option(
-    "--altered",
+    "--pseudo-anomalies",
     type=click.IntRange(min=1),
     default=24,
     show_default=True,
     metavar="N",
-    help="Altered recordings of each kind to tell from normal ones.",
+    help="Pseudo-anomalies (altered normal recordings) of each kind.",
 )
 @training_options
 @click.option(
@@ -59,7 +59,7 @@ SOME_LEFT_OUT = 4
 def command(
     folders: tuple[str, ...],
     detectors: str | None,
-    altered: int,
+    pseudo_anomalies: int,
     pairs: tuple[str, ...],
     epochs: int | None,
     device: str | None,
@@ -72,19 +72,25 @@ def command(
     """Rank detectors for a machine, from normal recordings alone.
 
     Normal recordings are altered in eight ways, and each detector has to tell them from those left as they
-    are; none judges a recording that it learnt from. It is a hint for those who want one detector, not a
+    are; none fold_models a recording that it learnt from. It is a hint for those who want one detector, not a
     measurement: no anomaly is heard. Networks learn six times each: --epochs shortens that. DIR as for fit.
     Exits with code 4 if a named detector did not come to an end.
     """
+    from auscult.api.select import select
     from auscult.cli.fit import training_clips
-    from auscult.selecting import select
 
     settings = settings_from(pairs, epochs=epochs, device=device)
     named = names_from(detectors)
     clips = grouped(training_clips(folders), group_by)
     with shown_progress(quiet=quiet) as progress:
         selection = select(
-            clips, named, altered=altered, seed=seed, channel=channel, progress=progress, **settings
+            clips,
+            named,
+            pseudo_anomalies=pseudo_anomalies,
+            seed=seed,
+            channel=channel,
+            progress=progress,
+            **settings,
         )
     if as_json:
         text.print_json(asdict(selection))
@@ -110,7 +116,7 @@ def _as_text(selection: Selection, learnt_from: str) -> str:
     ]
     normals, kinds = text.count(selection.clips, "normal recording"), len(best.by_kind)
     lines = [
-        f"{kinds * selection.altered} altered recordings told from {normals}: area under the curve in %,",
+        f"{kinds * selection.pseudo_anomalies} altered recordings told from {normals}: area under the curve in %,",
         "50 is chance; how often it comes first with the clips drawn anew; seconds that the detector took",
         "",
         text.table(("detector:score", "area", "95 % interval", "first", "seconds"), rows),

@@ -67,7 +67,7 @@ def command(
     One folder a machine, in DIR. They are for trying things out: what works on them need not work on a
     real machine.
     """
-    from auscult.corpus.simulation import simulate
+    from auscult.simulation import simulate
 
     wanted: int | list[str] = int(machines) if machines.strip().isdigit() else names_from(machines) or []
     with shown_progress(quiet=quiet) as progress:

@@ -1,18 +1,18 @@
 """Which recordings exist, and what is known of each."""
 
+from auscult.corpus.audio_clip import AudioClip, of_target
 from auscult.corpus.clip import Clip, Corpus
 from auscult.corpus.folders import attribute_groups, machine_folders, open_corpus
 from auscult.corpus.folds import folds_of, folds_of_clips
-from auscult.corpus.hidden import hidden_names
+from auscult.corpus.hidden_names import hidden_names
 from auscult.corpus.inspection import Finding, Inspection, inspect_recordings
-from auscult.corpus.recording import Recording, of_target
 
 __all__ = [
+    "AudioClip",
     "Clip",
     "Corpus",
     "Finding",
     "Inspection",
-    "Recording",
     "attribute_groups",
     "folds_of",
     "folds_of_clips",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 Split = Literal["train", "test", "supplemental"]
 Domain = Literal["source", "target"]
@@ -24,8 +24,8 @@ class Clip:
         condition: ``"normal"`` or ``"anomaly"``.
         attributes: parsed attribute pairs (``{"vel": "15"}``); empty where there are none.
         raw_attributes: the attribute part of the file name as written, parsed or not.
-        recording: names the longer recording that this clip was cut from; clips that share it are
-            never split between fitting and calibration.
+        source_recording: identifies the longer recording that this clip was cut from. Clips with the
+            same value always stay in the same fold.
     """
 
     path: str
@@ -36,7 +36,17 @@ class Clip:
     condition: Condition | None = None
     attributes: Mapping[str, str] = field(default_factory=dict)
     raw_attributes: str | None = None
-    recording: str | None = None
+    source_recording: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The clip as plain data; `from_json` is the inverse."""
+        data = {**vars(self), "attributes": dict(self.attributes)}
+        return {**data, "recording": data.pop("source_recording")}  # the name in manifests and result files
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Clip:
+        """The inverse of `to_json`."""
+        return cls(**{"source_recording" if key == "recording" else key: data[key] for key in data})
 
 
 class Corpus(Sequence[Clip]):

@@ -34,7 +34,7 @@ from weakref import WeakSet
 import numpy as np
 
 from auscult.errors import OptionError
-from auscult.files import PART, write_atomically
+from auscult.runtime.files import PART, write_atomically
 from auscult.spectrum import FrontEnd
 
 DEFAULT_BYTES = 2_000_000_000

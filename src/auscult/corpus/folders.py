@@ -8,7 +8,7 @@ from dataclasses import replace
 from os import PathLike
 
 from auscult.corpus.clip import Clip, Condition, Corpus
-from auscult.corpus.dcase import SPLIT_FOLDERS, clip_at, is_machine_folder, machine_corpus
+from auscult.corpus.dcase_names import SPLIT_FOLDERS, clip_at, is_machine_folder, machine_corpus
 from auscult.corpus.files import AUDIO_EXTENSIONS, audio_files, holds_audio, subfolders
 from auscult.corpus.manifest import read_manifest
 from auscult.errors import CorpusError, OptionError
@@ -89,7 +89,7 @@ def attribute_groups(corpus: Corpus, names: Sequence[str]) -> Corpus:
         values = [f"{name}={clip.attributes.get(name, '')}" for name in names]
         return " ".join([*values, f"domain={clip.domain or ''}", f"section={clip.section or ''}"])
 
-    return Corpus((replace(clip, recording=group(clip)) for clip in corpus), root=corpus.root)
+    return Corpus((replace(clip, source_recording=group(clip)) for clip in corpus), root=corpus.root)
 
 
 def _open_file(path: str) -> Corpus:

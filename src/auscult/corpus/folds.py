@@ -1,4 +1,4 @@
-"""Recordings parted into folds, so that what judges a recording has not learnt from it."""
+"""Recordings parted into folds, so that what fold_models a recording has not learnt from it."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from auscult.corpus.audio_clip import AudioClip
 from auscult.corpus.clip import Clip
-from auscult.corpus.recording import Recording
 
 
-def folds_of(recordings: Sequence[Recording], count: int, seed: int) -> list[int]:
+def folds_of(recordings: Sequence[AudioClip], count: int, seed: int) -> list[int]:
     """A fold for every recording, counted from 0 and none of them empty.
 
     Each domain is spread over all folds, and clips that were cut from one longer recording stay together.
@@ -26,7 +26,7 @@ def folds_of_clips(clips: Sequence[Clip], count: int, seed: int) -> list[int]:
     """`folds_of` for what is known of the recordings."""
     groups: dict[str | int, list[int]] = {}
     for i, clip in enumerate(clips):
-        groups.setdefault(i if clip.recording is None else clip.recording, []).append(i)
+        groups.setdefault(i if clip.source_recording is None else clip.source_recording, []).append(i)
     by_domain: dict[str, list[list[int]]] = {}
     for group in groups.values():
         by_domain.setdefault(clips[group[0]].domain or "", []).append(group)

@@ -12,8 +12,8 @@ from typing import Literal
 
 import numpy as np
 
-from auscult.corpus.listening import hear, heard
-from auscult.corpus.recording import Recording
+from auscult.corpus.audio_clip import AudioClip
+from auscult.corpus.prefetch import hear, heard
 from auscult.errors import AudioError
 from auscult.sound import Waveform, audio_info
 from auscult.sound.level import SILENCE_DB, clipped_samples, level_db
@@ -54,7 +54,7 @@ class Finding:
 class Inspection:
     """What came of looking: the recordings that can be learnt from, in their order, and all findings."""
 
-    usable: tuple[Recording, ...]
+    usable: tuple[AudioClip, ...]
     findings: tuple[Finding, ...]
     seconds: tuple[float, float] | None = None  # the shortest and the longest usable recording's length
 
@@ -63,7 +63,7 @@ class Inspection:
 class _Look:
     """What is kept of one recording once its waveform has gone."""
 
-    recording: Recording
+    recording: AudioClip
     path: str
     samples: int
     seconds: float
@@ -77,7 +77,7 @@ class _Look:
 
 
 def inspect_recordings(
-    recordings: Sequence[Recording],
+    recordings: Sequence[AudioClip],
     *,
     minimum_samples: int,
     minimum_clips: int = 20,
@@ -127,7 +127,7 @@ def inspect_recordings(
     return Inspection(tuple(look.recording for look in looks), tuple(findings), seconds)
 
 
-def _look_at(recording: Recording, front_ends: Sequence[FrontEnd]) -> _Look:
+def _look_at(recording: AudioClip, front_ends: Sequence[FrontEnd]) -> _Look:
     waveform = hear(recording, front_ends)
     path = recording.clip.path
     file_rate, channels = waveform.sample_rate, 1
@@ -149,7 +149,7 @@ def _look_at(recording: Recording, front_ends: Sequence[FrontEnd]) -> _Look:
     )
 
 
-def _spectrum(recording: Recording, waveform: Waveform, front_ends: Sequence[FrontEnd]) -> np.ndarray:
+def _spectrum(recording: AudioClip, waveform: Waveform, front_ends: Sequence[FrontEnd]) -> np.ndarray:
     """(n_mels,) mean of every second frame of the default front end, dB: half of them are plenty."""
     usual = FrontEnd(sample_rate=waveform.sample_rate)
     if usual in front_ends:

@@ -11,7 +11,7 @@ from os import PathLike
 from typing import Any
 
 from auscult.corpus.clip import Clip, Corpus
-from auscult.corpus.dcase import clip_at, parse_attributes, recording_of
+from auscult.corpus.dcase_names import clip_at, parse_attributes, recording_of
 from auscult.errors import CorpusError
 
 COLUMNS = ("path", "condition", "machine", "section", "domain", "split", "attributes", "recording")
@@ -98,7 +98,9 @@ def _clip(path: str, number: int, row: Mapping[str, str]) -> Clip:
     if not row.get("path"):
         raise CorpusError(path, f"line {number} has no path")
     clip = clip_at(os.path.join(os.path.dirname(path), row["path"]))
-    known: dict[str, Any] = {name: row[name] for name in ("machine", "section", "recording") if row.get(name)}
+    known: dict[str, Any] = {name: row[name] for name in ("machine", "section") if row.get(name)}
+    if row.get("recording"):
+        known["source_recording"] = row["recording"]
     for name, meanings in _VALUES.items():
         if cell := row.get(name):
             if cell.lower() not in meanings:
@@ -107,7 +109,7 @@ def _clip(path: str, number: int, row: Mapping[str, str]) -> Clip:
     if raw := row.get("attributes"):
         known["raw_attributes"] = raw
         known["attributes"] = _pairs(path, number, raw) if "=" in raw else parse_attributes(raw)
-        known.setdefault("recording", recording_of(known["attributes"]) or clip.recording)
+        known.setdefault("source_recording", recording_of(known["attributes"]) or clip.source_recording)
     return replace(clip, **known)
 
 

@@ -9,14 +9,14 @@ from auscult.errors import OptionError
 
 #: Name to module and class.
 DETECTORS = {
-    "auto": ("auscult.detectors.auto", "Auto"),
-    "autoencoder": ("auscult.detectors.autoencoder", "Autoencoder"),
-    "discriminative": ("auscult.detectors.discriminative", "Discriminative"),
-    "gamma_observation": ("auscult.detectors.gamma_observation", "GammaObservation"),
-    "gamma_vae": ("auscult.detectors.gamma_vae", "GammaVAE"),
-    "embedding_memory": ("auscult.detectors.embedding_memory", "EmbeddingMemory"),
-    "pooled_gaussian": ("auscult.detectors.pooled_gaussian", "PooledGaussian"),
-    "spectral_memory": ("auscult.detectors.spectral_memory", "SpectralMemory"),
+    "auto": ("auscult.detectors.ensemble.auto", "Auto"),
+    "autoencoder": ("auscult.detectors.reconstruction.autoencoder", "Autoencoder"),
+    "discriminative": ("auscult.detectors.discriminative.discriminative", "Discriminative"),
+    "gamma_observation": ("auscult.detectors.reconstruction.gamma_observation", "GammaObservation"),
+    "gamma_vae": ("auscult.detectors.reconstruction.gamma_vae", "GammaVAE"),
+    "embedding_memory": ("auscult.detectors.embedding.embedding_memory", "EmbeddingMemory"),
+    "pooled_gaussian": ("auscult.detectors.pooled.pooled_gaussian", "PooledGaussian"),
+    "spectral_memory": ("auscult.detectors.pooled.spectral_memory", "SpectralMemory"),
 }
 
 

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
-from auscult.corpus import Recording
-from auscult.detectors.lessons import Lesson, learn_together
+from auscult.corpus import AudioClip
+from auscult.detectors.crossfit import FitJob, FittedFolds, fit_jobs
 from auscult.errors import FitError, MissingExtraError, OptionError
 from auscult.spectrum import FrontEnd
 
 if TYPE_CHECKING:
-    from auscult.detectors.exported.graph import GraphEvidence, Value
-    from auscult.detectors.lessons import Learnt
+    from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 
 #: What an optional part brings that fitting imports.
 _OF_EXTRA = {"train": ("torch", "onnxscript")}
@@ -95,7 +94,7 @@ class Detector(ABC):
         calibration keeps whole recordings out."""
         return config
 
-    def codes(self, recording: Recording) -> np.ndarray:
+    def codes(self, recording: AudioClip) -> np.ndarray:
         """(V, K) latent code of each window of a recording, where ``has_codes``.
 
         Raises:
@@ -113,9 +112,9 @@ class Detector(ABC):
     @abstractmethod
     def fit(
         self,
-        recordings: Sequence[Recording],
+        recordings: Sequence[AudioClip],
         *,
-        others: Sequence[Recording] = (),
+        other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> Detector:
         """Learns what is normal.
@@ -131,7 +130,7 @@ class Detector(ABC):
         """
 
     @abstractmethod
-    def score(self, recording: Recording, *, explain: bool = False) -> Evidence:
+    def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         """Says how far a recording is from normal, and with ``explain`` where.
 
         Raises:
@@ -142,9 +141,9 @@ class Detector(ABC):
     def fit_fleet(
         cls,
         detectors: Sequence[Detector],
-        fleets: Sequence[Sequence[Recording]],
+        fleets: Sequence[Sequence[AudioClip]],
         *,
-        others: Sequence[Recording] = (),
+        other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> list[FitError | None]:
         """Fits several detectors of this kind, each on its own recordings; networks do it in one program.
@@ -157,7 +156,7 @@ class Detector(ABC):
             AudioError: a recording cannot be used.
         """
         return [
-            outcome(partial(detector.fit, recordings, others=others, progress=progress))
+            outcome(partial(detector.fit, recordings, other_machines=other_machines, progress=progress))
             for detector, recordings in zip(detectors, fleets, strict=True)
         ]
 
@@ -165,12 +164,12 @@ class Detector(ABC):
     def crossfit(
         cls,
         config: Config,
-        recordings: Sequence[Recording],
+        recordings: Sequence[AudioClip],
         folds: Sequence[int],
         *,
-        others: Sequence[Recording] = (),
+        other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
-    ) -> Learnt:
+    ) -> FittedFolds:
         """A detector that learnt from all recordings, and for each fold a judge that learnt from the rest.
 
         Args:
@@ -180,45 +179,45 @@ class Detector(ABC):
             FitError: one of them could not be fitted.
             AudioError: a recording cannot be used.
         """
-        (found,) = learn_together(cls, [Lesson(config, recordings, folds, others)], progress)
+        (found,) = fit_jobs(cls, [FitJob(config, recordings, folds, other_machines)], progress)
         if isinstance(found, FitError):
             raise found
         return found
 
     @classmethod
     def crossfit_fleet(
-        cls, lessons: Sequence[Lesson], *, progress: Progress | None = None
-    ) -> list[Learnt | FitError]:
-        """What each machine's detector learnt, and its judges, as `crossfit` gives them: in one program where
+        cls, jobs: Sequence[FitJob], *, progress: Progress | None = None
+    ) -> list[FittedFolds | FitError]:
+        """What each machine's detector learnt, and its fold_models, as `crossfit` gives them: in one program where
         this kind trains together, else one machine after the other.
 
         Args:
-            lessons: with configurations that differ in the seed alone.
+            jobs: with configurations that differ in the seed alone.
 
         Returns:
-            For every machine, in order, its detector and its judges, or why one of them could not be fitted.
+            For every machine, in order, its detector and its fold_models, or why one of them could not be fitted.
 
         Raises:
             AudioError: a recording cannot be used.
         """
-        if cls.trains_together and not any(lesson.others for lesson in lessons):
-            return learn_together(cls, lessons, progress)
-        return [cls._learn_alone(lesson, progress) for lesson in lessons]
+        if cls.trains_together and not any(job.other_machines for job in jobs):
+            return fit_jobs(cls, jobs, progress)
+        return [cls._learn_alone(job, progress) for job in jobs]
 
     @classmethod
-    def _learn_alone(cls, lesson: Lesson, progress: Progress | None) -> Learnt | FitError:
+    def _learn_alone(cls, job: FitJob, progress: Progress | None) -> FittedFolds | FitError:
         """One machine by what this kind makes of `crossfit`, which may be something of its own."""
-        if not lesson.folds:
-            (found,) = learn_together(cls, [lesson], progress)
+        if not job.folds:
+            (found,) = fit_jobs(cls, [job], progress)
             return found
         try:
             return cls.crossfit(
-                lesson.config, lesson.recordings, lesson.folds, others=lesson.others, progress=progress
+                job.config, job.recordings, job.folds, other_machines=job.other_machines, progress=progress
             )
         except FitError as error:
             return error
 
-    def adapted(self, recordings: Sequence[Recording]) -> Detector:
+    def adapted(self, recordings: Sequence[AudioClip]) -> Detector:
         """A new detector that takes these recordings for normal too; this one stays as it is.
 
         Networks are not trained again: banks, statistics and densities are. What changed is added to
@@ -279,12 +278,12 @@ class FleetDetector(Detector):
 
     def fit(
         self,
-        recordings: Sequence[Recording],
+        recordings: Sequence[AudioClip],
         *,
-        others: Sequence[Recording] = (),
+        other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> Self:
-        (error,) = self.fit_fleet([self], [recordings], others=others, progress=progress)
+        (error,) = self.fit_fleet([self], [recordings], other_machines=other_machines, progress=progress)
         if error:
             raise error
         return self
@@ -294,9 +293,9 @@ class FleetDetector(Detector):
     def fit_fleet(
         cls,
         detectors: Sequence[Any],
-        fleets: Sequence[Sequence[Recording]],
+        fleets: Sequence[Sequence[AudioClip]],
         *,
-        others: Sequence[Recording] = (),
+        other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> list[FitError | None]:
         """As in `Detector`."""

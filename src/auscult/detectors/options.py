@@ -12,6 +12,11 @@ from auscult.detectors.base import Config
 from auscult.errors import OptionError
 from auscult.spectrum import FrontEnd
 
+#: Detector to the options that were renamed since version 0.1.0: model files of that version have the old names.
+_RENAMED: Mapping[str, Mapping[str, str]] = {
+    "auto": {"altered": "pseudo_anomalies", "choose": "drop_uninformative", "time": "time_limit"},
+}
+
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, str]:
     """``["epochs=30", "score=mahalanobis"]`` as a dict.
@@ -80,8 +85,9 @@ def config_to_json(config: Config) -> dict[str, Any]:
 
 
 def config_from_json(detector: str, data: Mapping[str, Any]) -> Config:
-    """The inverse of `config_to_json`; raises `OptionError` like `make_config`."""
-    settings = {key: value for key, value in data.items() if key != "front_end"}
+    """The inverse of `config_to_json`, for model files of all versions; raises `OptionError` like `make_config`."""
+    renamed = _RENAMED.get(detector, {})
+    settings = {renamed.get(key, key): value for key, value in data.items() if key != "front_end"}
     return make_config(detector, settings={**settings, **data.get("front_end", {})})
 
 

@@ -1,35 +1,29 @@
-"""Scores of labelled clips to metrics, with intervals, by the protocols of the DCASE Challenge."""
+"""Metrics of labelled scores, with confidence intervals, by the protocols of the DCASE Challenge."""
 
 from auscult.evaluation.evaluate import Evaluation, evaluate_scores, labels_of
 from auscult.evaluation.intervals import Estimate, delong_interval, proportion_interval
 from auscult.evaluation.metrics import auc, harmonic_mean, pauc, precision_recall_f1, roc_curve
-from auscult.evaluation.official import OfficialReport, evaluate_submission
 from auscult.evaluation.protocol import Labels
-from auscult.evaluation.published import PUBLISHED_MACHINES, published_results
 from auscult.evaluation.results import Result, read_results, write_results
-from auscult.evaluation.submission import read_submission, write_submission
+from auscult.evaluation.score_files import read_submission, write_submission
 from auscult.evaluation.summary import Summary
 from auscult.evaluation.table import Table, results_table
 
 __all__ = [
-    "PUBLISHED_MACHINES",
     "Estimate",
     "Evaluation",
     "Labels",
-    "OfficialReport",
     "Result",
     "Summary",
     "Table",
     "auc",
     "delong_interval",
     "evaluate_scores",
-    "evaluate_submission",
     "harmonic_mean",
     "labels_of",
     "pauc",
     "precision_recall_f1",
     "proportion_interval",
-    "published_results",
     "read_results",
     "read_submission",
     "results_table",

@@ -138,7 +138,7 @@ def _weights(labels: Labels, resamples: int, seed: int | Sequence[int]) -> Itera
         for condition in (labels.anomaly, ~labels.anomaly):
             members = np.flatnonzero(mask & condition)
             if len(members):
-                own = members if labels.recording is None else labels.recording[members]
+                own = members if labels.source_recording is None else labels.source_recording[members]
                 names, units = np.unique(own, return_inverse=True)
                 strata.append((members, units, len(names)))
     rows_at_once = max(1, _BLOCK // max(1, len(labels)))

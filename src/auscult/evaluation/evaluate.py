@@ -163,24 +163,26 @@ def labels_of(clips: Sequence[Clip]) -> Labels:
     recording = _recordings(clips)
     homeless = [clip.path for clip in clips if clip.domain is None]
     if len(homeless) == len(clips):
-        return Labels(anomaly, recording=recording)
+        return Labels(anomaly, source_recording=recording)
     if homeless:
         raise EvaluationError(
             f"{len(homeless)} of {len(clips)} clips have no domain (source or target) though others have, "
             f"for instance {homeless[0]}; name the domain of all or of none"
         )
-    return Labels(anomaly, np.array([clip.domain == "target" for clip in clips]), recording=recording)
+    return Labels(anomaly, np.array([clip.domain == "target" for clip in clips]), source_recording=recording)
 
 
 def _recordings(clips: Sequence[Clip]) -> np.ndarray | None:
     """(N,) a number for each recording, clips of unknown recordings each with their own."""
-    if all(clip.recording is None for clip in clips):
+    if all(clip.source_recording is None for clip in clips):
         return None
     numbers: dict[object, int] = {}
     return np.array(
         [
             numbers.setdefault(
-                index if clip.recording is None else (clip.machine, clip.section, clip.recording),
+                index
+                if clip.source_recording is None
+                else (clip.machine, clip.section, clip.source_recording),
                 len(numbers),
             )
             for index, clip in enumerate(clips)
@@ -216,7 +218,7 @@ def _by_attribute(
     clips: Sequence[Clip], labels: Labels, scores: np.ndarray, resamples: int, seed: int
 ) -> dict[str, AttributeResult]:
     """AUC by attribute value; see ``AttributeResult`` for what is compared with what."""
-    anomaly, pooled = labels.anomaly, Labels(labels.anomaly, recording=labels.recording)
+    anomaly, pooled = labels.anomaly, Labels(labels.anomaly, source_recording=labels.source_recording)
     values = sorted({pair for clip in clips for pair in clip.attributes.items()})
     found = {}
     for number, (key, value) in enumerate(values):

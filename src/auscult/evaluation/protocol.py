@@ -44,14 +44,14 @@ class Labels:
         anomaly: (N,) bool.
         target: (N,) bool, target domain or source; ``None`` where no domains are known.
         name: of the section, for messages.
-        recording: (N,) int, equal for clips cut from one longer recording; ``None`` where each clip is
+        source_recording: (N,) int, equal for clips cut from one longer recording; ``None`` where each clip is
             a recording of its own.
     """
 
     anomaly: np.ndarray
     target: np.ndarray | None = None
     name: str = "the clips"
-    recording: np.ndarray | None = None
+    source_recording: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.anomaly)
@@ -62,7 +62,7 @@ class Labels:
             self.anomaly[kept],
             None if self.target is None else self.target[kept],
             self.name if name is None else name,
-            None if self.recording is None else self.recording[kept],
+            None if self.source_recording is None else self.source_recording[kept],
         )
 
     @property

@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 
 from auscult.errors import EvaluationError
-from auscult.files import write_atomically
+from auscult.runtime.files import write_atomically
 
 
 def read_rows(path: str | PathLike[str]) -> Iterator[tuple[int, list[str]]]:

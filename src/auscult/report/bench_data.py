@@ -29,7 +29,7 @@ class StageData:
 
     Attributes:
         machine: name of the machine.
-        detector: with its preset where that is not the default, ``gamma_vae@seed``.
+        detector: with its preset where that is not the default, ``gamma_vae@report``.
         seed: it was fitted with.
         folder: where its files lie.
         clips: the test clips.
@@ -47,7 +47,7 @@ class StageData:
 
     def model(self) -> Model:
         """The fitted model, read anew; raises `ModelFileError` as `load_model`."""
-        from auscult.model_file import load_model
+        from auscult.model.model_file import load_model
 
         return load_model(self.folder / "model.auscult")
 
@@ -190,7 +190,7 @@ def signed_points(points: float | None) -> str:
 def _read_stage(path: Path, machine: str, detector: str, seed: int) -> StageData:
     told = _read_json(path)
     try:
-        clips = tuple(Clip(**clip) for clip in told["clips"])
+        clips = tuple(Clip.from_json(clip) for clip in told["clips"])
         scores = {name: np.asarray(values, np.float64) for name, values in told["scores"].items()}
         thresholds = {name: Threshold(**threshold) for name, threshold in told["thresholds"].items()}
     except (KeyError, TypeError, ValueError) as error:

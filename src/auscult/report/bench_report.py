@@ -13,8 +13,8 @@ import numpy as np
 from auscult.corpus import Clip
 from auscult.detectors import Progress
 from auscult.errors import AudioError, EvaluationError, ModelFileError
-from auscult.files import write_atomically
 from auscult.model import Model
+from auscult.report.audio_cards import THRESHOLD_NOTE, listening_figures
 from auscult.report.bench_charts import (
     histogram_figure,
     latent_figure,
@@ -25,8 +25,8 @@ from auscult.report.bench_charts import (
 from auscult.report.bench_data import BenchData, StageData, read_bench
 from auscult.report.bench_tables import costs_table, machines_table, systems_table, what_was_run
 from auscult.report.bench_verdict import verdict_sentence
-from auscult.report.listening import THRESHOLD_NOTE, listening_figures
 from auscult.report.markup import Markup, join, tag
+from auscult.runtime.files import write_atomically
 
 PAGE = "report.html"
 
@@ -162,7 +162,7 @@ def _machine(bench: BenchData, machine: str) -> Markup:
 
 
 def _listen(bench: BenchData, stages: list[StageData]) -> list[Markup]:
-    """Clips as the best system judges them that was fitted on this machine."""
+    """Clips as the best system fold_models them that was fitted on this machine."""
     ranked = [*bench.systems, *(f"{s.detector}:{name}" for s in stages for name in s.scores)]
     for system in ranked:
         detector, _, score = system.partition(":")
@@ -205,7 +205,7 @@ def _latent(stage: StageData, model: Model) -> Markup:
     codes: list[np.ndarray] = []
     for clip in stage.clips:
         try:
-            codes.append(detector.codes(model.recording(clip)).mean(axis=0))
+            codes.append(detector.codes(model.audio_clip(clip)).mean(axis=0))
             clips.append(clip)
         except AudioError:
             continue

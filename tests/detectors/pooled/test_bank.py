@@ -10,17 +10,17 @@ import pytest
 from auscult.corpus import Clip
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.bank import Bank
-from auscult.detectors.pooled.views import FAMILIES
-from auscult.detectors.spectral_memory import SpectralMemory
+from auscult.detectors.pooled.spectral_memory import SpectralMemory
+from auscult.detectors.statistics.pooled_views import FAMILIES
 from auscult.errors import FitError, OptionError
 
 CLIPS = (
-    Clip("", domain="source", recording="one"),
+    Clip("", domain="source", source_recording="one"),
     Clip("", domain="target"),
-    Clip("", recording="one"),
+    Clip("", source_recording="one"),
     Clip("", domain="source"),
-    Clip("", domain="source", recording="two"),
-    Clip("", domain="target", recording="two"),
+    Clip("", domain="source", source_recording="two"),
+    Clip("", domain="target", source_recording="two"),
 )
 
 

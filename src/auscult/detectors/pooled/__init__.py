@@ -1,1 +1,1 @@
-"""A clip as one vector, and what is normal among vectors: views, neighbours, densities. No PyTorch here."""
+"""Detectors that represent a whole clip by one pooled spectral vector. NumPy only."""

@@ -13,9 +13,9 @@ from typing import Self
 
 import numpy as np
 
-from auscult.corpus import Clip, Recording
+from auscult.corpus import AudioClip, Clip
 from auscult.detectors.base import Config, Detector, Progress
-from auscult.detectors.pooled.views import FAMILIES, VIEWS, pooled_views, shared_out
+from auscult.detectors.statistics.pooled_views import FAMILIES, VIEWS, pooled_views, shared_out
 from auscult.errors import FitError, OptionError
 
 
@@ -39,7 +39,9 @@ class Bank:
     @property
     def groups(self) -> np.ndarray:
         """(N,) int, the same for clips cut from one recording."""
-        keys = [i if clip.recording is None else clip.recording for i, clip in enumerate(self.clips)]
+        keys = [
+            i if clip.source_recording is None else clip.source_recording for i, clip in enumerate(self.clips)
+        ]
         first = {key: i for i, key in reversed(list(enumerate(keys)))}
         return np.array([first[key] for key in keys])
 
@@ -60,12 +62,12 @@ class Bank:
 
     def as_facts(self) -> list[list[str | None]]:
         """The clips as plain data: domain, recording."""
-        return [[clip.domain, clip.recording] for clip in self.clips]
+        return [[clip.domain, clip.source_recording] for clip in self.clips]
 
     @classmethod
     def from_facts(cls, vectors: np.ndarray, facts: Iterable[Sequence[str | None]]) -> Bank:
         """The inverse of `as_facts`."""
-        clips = (Clip("", domain=d, recording=r) for d, r in facts)  # type: ignore[arg-type]
+        clips = (Clip("", domain=d, source_recording=r) for d, r in facts)  # type: ignore[arg-type]
         return cls(vectors, tuple(clips))
 
 
@@ -102,9 +104,9 @@ class BankDetector(Detector):
 
     def fit(
         self,
-        recordings: Sequence[Recording],
+        recordings: Sequence[AudioClip],
         *,
-        others: Sequence[Recording] = (),
+        other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> Self:
         if len(recordings) < self.least:
@@ -115,7 +117,7 @@ class BankDetector(Detector):
         self._keep(self._heard(recordings, progress))
         return self
 
-    def adapted(self, recordings: Sequence[Recording]) -> Self:
+    def adapted(self, recordings: Sequence[AudioClip]) -> Self:
         """As in `Detector`: the same as a detector fitted on all, these recordings after those before."""
         if not recordings:
             raise FitError(f"{self.name}: there are no recordings to adapt to")
@@ -135,7 +137,7 @@ class BankDetector(Detector):
         """The normal clips that it knows."""
         return Bank.from_facts(self.arrays["bank"], self.facts["clips"])
 
-    def view(self, recording: Recording) -> np.ndarray:
+    def view(self, recording: AudioClip) -> np.ndarray:
         """(V, B) float64, the recording as this detector sees it."""
         return pooled_views(recording.log_mel(self.config.front_end), self.config.view_names)
 
@@ -160,11 +162,11 @@ class BankDetector(Detector):
         self.arrays = {"bank": bank.vectors, **self.learn(bank)}
         self.facts["clips"] = bank.as_facts()
 
-    def _heard(self, recordings: Sequence[Recording], progress: Progress | None = None) -> Bank:
+    def _heard(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> Bank:
         vectors = []
         for done, recording in enumerate(recordings):
             vectors.append(self.view(recording).astype(np.float32))
             if progress:
                 progress("features", done + 1, len(recordings), {})
-        clips = (Clip("", domain=r.clip.domain, recording=r.clip.recording) for r in recordings)
+        clips = (Clip("", domain=r.clip.domain, source_recording=r.clip.source_recording) for r in recordings)
         return Bank(np.stack(vectors), tuple(clips))

@@ -1,0 +1,264 @@
+"""DCASE Challenge Task 2, 2020 to 2026: file names, machine folders and attribute tables.
+
+A machine folder is ``<machine>/{train,test,supplemental}/``; in 2021 the evaluation test clips lie in
+``source_test/`` and ``target_test/``. ``test_rename/`` holds the evaluation clips again, under names that
+tell domain and condition, and then stands for ``test/``. ``attributes_00.csv`` beside them names each
+clip's domain-shift parameters.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from os import PathLike
+from typing import cast
+
+from auscult.corpus.clip import Clip, Condition, Corpus, Domain, Split
+from auscult.corpus.files import AUDIO_EXTENSIONS, audio_files, holds_audio, is_audio_name, natural_order
+from auscult.errors import CorpusError
+
+#: Folders that make their parent a machine folder, and what they say: split and domain.
+SPLIT_FOLDERS: Mapping[str, tuple[Split, Domain | None]] = {
+    "train": ("train", None),
+    "test": ("test", None),
+    "source_test": ("test", "source"),
+    "target_test": ("test", "target"),
+    "test_rename": ("test", None),
+    "supplemental": ("supplemental", None),
+}
+RENAMED = "test_rename"
+HIDDEN = ("test", "source_test", "target_test")  #: what the renamed copies stand for
+
+# 2021 on, and all that leaves slots out: hidden evaluation names (section_00_0000), those that still tell
+# the domain (2021: section_03_source_test_0000), and RoboticArm's of 2024, which lack the split.
+_SECTION_NAME = re.compile(
+    r"section_(?P<section>[0-9]+)"
+    r"(?:_(?P<domain>source|target))?(?:_(?P<split>train|test))?(?:_(?P<condition>normal|anomaly))?"
+    r"_(?P<index>[0-9]+)(?:_(?P<attributes>.*))?",
+    re.IGNORECASE,
+)
+_SUPPLEMENTAL_NAME = re.compile(
+    r"section_(?P<section>[0-9]+)_(?!(?:source|target|train|test|normal|anomaly)_)"
+    r"(?P<tag>[a-z][a-z0-9-]*)_(?P<index>[0-9]+)(?:_(?P<attributes>.*))?",
+    re.IGNORECASE,
+)
+_NAME_OF_2020 = re.compile(
+    r"(?:(?P<condition>normal|anomaly)_)?id_(?P<section>[0-9]+)_(?P<index>[0-9]+)", re.IGNORECASE
+)
+_KEY = re.compile(r"[^\W\d_]+")  # letters alone: "spd" is a parameter, "spd1000" and "m-n" are not
+
+
+@dataclass(frozen=True)
+class NameFields:
+    """What a DCASE file name says; ``None`` where it is silent.
+
+    Attributes:
+        section: section, or in 2020 the machine id, as written (``"00"``).
+        index: running number as written.
+        split, domain, condition: as in :class:`~auscult.corpus.Clip`.
+        tag: the slot after the section in supplemental names (``"machine"``), as written.
+        attributes: pairs, where the attribute part consists of pairs.
+        raw_attributes: the attribute part as written; ``""`` if the name ends in an underscore.
+    """
+
+    section: str
+    index: str
+    split: Split | None = None
+    domain: Domain | None = None
+    condition: Condition | None = None
+    tag: str | None = None
+    attributes: dict[str, str] = field(default_factory=dict)
+    raw_attributes: str | None = None
+
+
+def parse_name(file_name: str) -> NameFields | None:
+    """Reads a file name of any year, with or without folder and audio extension; letter case is free.
+
+    Returns:
+        The fields, or ``None`` if the name follows no DCASE grammar. Never raises.
+    """
+    stem = re.split(r"[/\\]", file_name)[-1]
+    if os.path.splitext(stem)[1].lower() in AUDIO_EXTENSIONS:  # "…_vel_0.5" has no extension to take off
+        stem = os.path.splitext(stem)[0]
+    for grammar in (_SECTION_NAME, _NAME_OF_2020, _SUPPLEMENTAL_NAME):
+        if match := grammar.fullmatch(stem):
+            break
+    else:
+        return None
+    said = match.groupdict()
+    tag, raw = said.get("tag"), said.get("attributes")
+    return NameFields(
+        section=said["section"],
+        index=said["index"],
+        split="supplemental" if tag else cast("Split | None", _lower(said.get("split"))),
+        domain=cast("Domain | None", _lower(said.get("domain"))),
+        condition=cast("Condition | None", _lower(said.get("condition"))),
+        tag=tag,
+        attributes=parse_attributes(raw) if raw else {},
+        raw_attributes=raw,
+    )
+
+
+def parse_attributes(raw: str) -> dict[str, str]:
+    """Pairs of an attribute part such as ``car_A1_spd_28V_mic_1``.
+
+    Values may be anything without an underscore (``28V``, ``-0.5``); parameters are letters alone and
+    differ. What is not wholly made of such pairs (``weight15_BckgF``, ``m-n_X``, ``ac_0.03_``,
+    ``noAttribute``) gives none, for half of it would be a guess.
+    """
+    slots = raw.split("_")
+    keys, values = slots[0::2], slots[1::2]
+    paired = len(keys) == len(values) and all(values) and all(_KEY.fullmatch(key) for key in keys)
+    return dict(zip(keys, values, strict=True)) if paired and len(set(keys)) == len(keys) else {}
+
+
+def clip_at(
+    path: str | PathLike[str], *, machine: str | None = None, split_folder: str | None = None
+) -> Clip:
+    """A clip with all that its file name says, and its folders if these follow DCASE.
+
+    Args:
+        machine: the machine, where the caller knows it.
+        split_folder: the folder of :data:`SPLIT_FOLDERS` that the file lies in, where the caller knows it.
+            By default it is the parent, if the file name follows a DCASE grammar and the parent's name is
+            one of these; the machine is then the folder above.
+    """
+    path = os.fspath(path)
+    said = parse_name(path)
+    if said and split_folder is None:
+        parent = os.path.dirname(os.path.abspath(path))
+        if os.path.basename(parent) in SPLIT_FOLDERS:
+            split_folder = os.path.basename(parent)
+            machine = machine or os.path.basename(os.path.dirname(parent)) or None
+    split, domain = SPLIT_FOLDERS[split_folder] if split_folder else (None, None)
+    if said is None:
+        return Clip(path=path, machine=machine, split=split, domain=domain, attributes={})
+    attributes = {**said.attributes, **({"tag": said.tag} if said.tag else {})}
+    return Clip(
+        path=path,
+        machine=machine,
+        section=said.section,
+        split=split or said.split,
+        domain=said.domain or domain,
+        condition=said.condition,
+        attributes=attributes,
+        raw_attributes=said.raw_attributes,
+        source_recording=recording_of(attributes),
+    )
+
+
+def recording_of(attributes: Mapping[str, str]) -> str | None:
+    """The recording that a clip was cut from, if an attribute ``recording`` or ``rec`` names it."""
+    return attributes.get("recording") or attributes.get("rec")
+
+
+def is_machine_folder(folder: str | PathLike[str]) -> bool:
+    """Whether this is ``<machine>/`` with audio in at least one split folder, and none beside these."""
+    folder = os.fspath(folder)
+    splits = [os.path.join(folder, name) for name in SPLIT_FOLDERS]
+    return (
+        any(map(os.path.isdir, splits))
+        and not holds_audio(folder, recursive=False)
+        and any(map(holds_audio, splits))
+    )
+
+
+def machine_corpus(folder: str | PathLike[str], *, machine: str | None = None) -> Corpus:
+    """All clips of one machine folder: training first, then test, then supplemental.
+
+    Where there is a ``test_rename/`` with clips, these are the test clips, for their names tell domain and
+    condition; :func:`~auscult.corpus.hidden_names` tells what a submission calls them.
+
+    Args:
+        machine: the machine's name; by default the folder's.
+
+    Raises:
+        CorpusError: no clips, or an attribute table that cannot be read.
+    """
+    folder = os.fspath(folder)
+    machine = machine or os.path.basename(os.path.abspath(folder))
+    present = {name: audio_files(os.path.join(folder, name)) for name in SPLIT_FOLDERS}
+    dropped = HIDDEN if present[RENAMED] else ()
+    clips = [
+        clip_at(path, machine=machine, split_folder=name)
+        for name, paths in present.items()
+        if name not in dropped
+        for path in paths
+    ]
+    if not clips:
+        raise CorpusError(folder, f"no audio files in any of {', '.join(SPLIT_FOLDERS)}")
+    tables = [n for n in os.listdir(folder) if re.fullmatch(r"attributes.*\.csv", n, re.IGNORECASE)]
+    rows: dict[tuple[Split | None, str], dict[str, str]] = {}
+    for name in sorted(tables, key=natural_order):
+        rows.update(read_attribute_table(os.path.join(folder, name)))
+    return Corpus((_with_row(clip, rows) for clip in clips), root=folder)
+
+
+def read_attribute_table(path: str | PathLike[str]) -> dict[tuple[Split | None, str], dict[str, str]]:
+    """Reads ``attributes_NN.csv``: a file name, then parameter and value by turns.
+
+    Columns that the header names otherwise than ``d1p,d1v,d2p,d2v,…`` count as parameters themselves.
+
+    Returns:
+        (split or ``None``, file name) to pairs; the split is known where the name comes with its folder,
+        as in ``fan/test/section_00_….wav``.
+
+    Raises:
+        CorpusError: the file cannot be read as a table.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise CorpusError(path, f"attribute table cannot be read: {error}") from error
+    header: list[str] = []
+    if lines and lines[0] and not is_audio_name(lines[0][0].strip()):
+        header = [name.strip() for name in lines.pop(0)]
+    table: dict[tuple[Split | None, str], dict[str, str]] = {}
+    for line in lines:
+        cells = [cell.strip() for cell in line]
+        if cells and cells[0]:
+            *folders, name = cells[0].replace("\\", "/").split("/")
+            split = SPLIT_FOLDERS[folders[-1]][0] if folders and folders[-1] in SPLIT_FOLDERS else None
+            table[split, name] = _pairs(header, cells)
+    return table
+
+
+def _pairs(header: list[str], cells: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    position = 1
+    while position < len(cells):
+        name = header[position] if position < len(header) else ""
+        if name and not re.fullmatch(r"d[0-9]+[pv]", name, re.IGNORECASE):
+            key, value, position = name, cells[position], position + 1
+        else:
+            key, value = cells[position], cells[position + 1] if position + 1 < len(cells) else ""
+            position += 2
+        if key and value:
+            pairs[key] = value
+    return pairs
+
+
+def _with_row(clip: Clip, rows: Mapping[tuple[Split | None, str], Mapping[str, str]]) -> Clip:
+    """Adds what the attribute table knows: its pairs, and domain or condition where the name is silent."""
+    name = os.path.basename(clip.path)
+    row = rows.get((clip.split, name)) or rows.get((None, name))
+    if not row:
+        return clip
+    attributes = {**clip.attributes, **row}
+    domain, condition = _lower(row.get("domain")), _lower(row.get("condition"))
+    return replace(
+        clip,
+        attributes=attributes,
+        domain=clip.domain or cast("Domain | None", domain if domain in ("source", "target") else None),
+        condition=clip.condition
+        or cast("Condition | None", condition if condition in ("normal", "anomaly") else None),
+        source_recording=clip.source_recording or recording_of(attributes),
+    )
+
+
+def _lower(text: str | None) -> str | None:
+    return text.lower() if text else None

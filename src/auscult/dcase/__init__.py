@@ -1,0 +1,1 @@
+"""The DCASE Challenge: downloading its data sets, its official evaluation, and published results."""

@@ -1,0 +1,147 @@
+"""The ground truth that the challenge publishes for its evaluation sets.
+
+Three folders side by side, in each a file ``ground_truth_<machine>_section_NN_test.csv``:
+``ground_truth_data`` (``section_00_0001.wav,1`` for an anomaly), ``ground_truth_domain`` (``…,1`` for the
+target domain) and ``ground_truth_attributes`` (the clip's labelled name without ``.wav``), by which a
+submission that bears labelled names is matched too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from auscult.errors import EvaluationError
+from auscult.evaluation.protocol import Labels
+from auscult.evaluation.score_files import SectionFile, section_files
+from auscult.evaluation.textfile import read_rows
+
+
+@dataclass(frozen=True)
+class GroundTruth:
+    """What is true of the clips of one section.
+
+    Attributes:
+        names: their names as published, hidden ones where labels are hidden.
+        labels: of these clips, in this order.
+        labelled: published name to the name that tells the labels; empty where no file says so.
+    """
+
+    names: tuple[str, ...]
+    labels: Labels
+    labelled: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_ground_truth(folder: Path) -> dict[tuple[str, str], GroundTruth]:
+    """The ground truth by (machine, section).
+
+    Args:
+        folder: holds ``ground_truth_data``, or a folder that does, or is ``ground_truth_data`` itself.
+
+    Raises:
+        EvaluationError: no ground truth there, or files that cannot be read or contradict each other.
+    """
+    root = _root(folder)
+    data = _by_section(root / "ground_truth_data")
+    domains = _by_section(root / "ground_truth_domain")
+    attributes = _by_section(root / "ground_truth_attributes")
+    if not data:
+        raise EvaluationError(
+            f"{root / 'ground_truth_data'}: no files ground_truth_<machine>_section_NN_test.csv"
+        )
+    return {
+        key: _section(key, files, domains.get(key, []), attributes.get(key, []))
+        for key, files in data.items()
+    }
+
+
+def _root(folder: Path) -> Path:
+    """The folder in which ``ground_truth_data`` lies."""
+    if not folder.is_dir():
+        raise EvaluationError(f"{folder}: no such folder")
+    if (folder / "ground_truth_data").is_dir():
+        return folder
+    if folder.resolve().name == "ground_truth_data":
+        return folder.resolve().parent
+    below = [child for child in sorted(folder.iterdir()) if (child / "ground_truth_data").is_dir()]
+    if len(below) == 1:
+        return below[0]
+    found = (
+        f"it lies in several: {', '.join(child.name for child in below)}; name one" if below else "none found"
+    )
+    raise EvaluationError(f"{folder}: no folder ground_truth_data here; one folder below, {found}")
+
+
+def _by_section(folder: Path) -> dict[tuple[str, str], list[SectionFile]]:
+    files: dict[tuple[str, str], list[SectionFile]] = {}
+    if folder.is_dir():
+        for file in section_files(folder, "ground_truth"):
+            files.setdefault((file.machine, file.section), []).append(file)
+    return files
+
+
+def _section(
+    key: tuple[str, str], data: list[SectionFile], domains: list[SectionFile], attributes: list[SectionFile]
+) -> GroundTruth:
+    conditions: dict[str, bool] = {}
+    target: dict[str, bool] = {}
+    for file in data:
+        for name, value in _pairs(file.path, conditions):
+            conditions[name] = _flag(file.path, name, value)
+            if file.domain is not None:
+                target[name] = file.domain == "target"
+    for file in domains:
+        seen: dict[str, bool] = {}
+        for name, value in _pairs(file.path, seen, known=conditions):
+            seen[name] = target[name] = _flag(file.path, name, value)
+    about = f"{key[0]} section {key[1]}"
+    if target and len(target) != len(conditions):
+        first = next(name for name in conditions if name not in target)
+        raise EvaluationError(
+            f"ground truth of {about}: {len(conditions) - len(target)} of {len(conditions)} clips have no "
+            f"domain, the first is {first}"
+        )
+    labelled: dict[str, str] = {}
+    for file in attributes:
+        for name, stem in _pairs(file.path, labelled, known=conditions):
+            labelled[name] = stem if stem.endswith(".wav") else f"{stem}.wav"
+    if len(set(labelled.values())) != len(labelled):
+        raise EvaluationError(f"ground truth of {about}: two clips bear the same labelled name")
+    return GroundTruth(
+        names=tuple(conditions),
+        labels=Labels(
+            np.array(list(conditions.values())),
+            np.array([target[name] for name in conditions]) if target else None,
+            name=about,
+        ),
+        labelled=labelled,
+    )
+
+
+def _pairs(
+    path: Path, seen: Mapping[str, object], *, known: Mapping[str, object] | None = None
+) -> list[tuple[str, str]]:
+    """Rows (name, value) of a file; names must be new to ``seen`` and among ``known``."""
+    pairs: dict[str, str] = {}
+    for line, fields in read_rows(path):
+        where = f"{path}: line {line}"
+        if len(fields) != 2 or not all(fields):
+            raise EvaluationError(f"{where}: expected a name and a value but found {','.join(fields)!r}")
+        name, value = fields
+        if name in pairs or name in seen:
+            raise EvaluationError(f"{where}: {name} comes twice")
+        if known is not None and name not in known:
+            raise EvaluationError(f"{where}: {name} is not in ground_truth_data")
+        pairs[name] = value
+    if not pairs:
+        raise EvaluationError(f"{path}: no rows")
+    return list(pairs.items())
+
+
+def _flag(path: Path, name: str, value: str) -> bool:
+    if value not in ("0", "1"):
+        raise EvaluationError(f"{path}: {name} has {value!r} where 0 or 1 should stand")
+    return value == "1"

@@ -1,1 +1,0 @@
-"""Choosing among detectors without a single real anomaly: pseudo-anomalies, and what is learnt from them."""

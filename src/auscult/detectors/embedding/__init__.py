@@ -1,0 +1,1 @@
+"""Pooled embeddings of a pretrained audio encoder, and their nearest normal neighbours."""

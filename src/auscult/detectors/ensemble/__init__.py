@@ -1,0 +1,1 @@
+"""The default detector: an ensemble whose members are chosen on pseudo-anomalies."""

@@ -1,1 +1,0 @@
-"""Training of networks with PyTorch; nothing outside ``fit`` comes here."""

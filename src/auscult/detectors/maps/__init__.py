@@ -1,0 +1,1 @@
+"""Score maps over frames and bands, standardised by the maps of normal recordings."""

@@ -1,0 +1,1 @@
+"""Networks that reconstruct normal frames; the score is the reconstruction error or the likelihood."""

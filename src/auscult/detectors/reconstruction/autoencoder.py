@@ -1,0 +1,70 @@
+"""The official autoencoder baseline of DCASE Challenge Task 2 (2023–2026).
+
+Harada et al., "First-shot anomaly detection for machine condition monitoring: a domain generalization
+baseline", EUSIPCO 2023. 640-128-128-128-128-8-128-128-128-128-640 on five stacked log-mel frames, each
+Linear but the last with BatchNorm and ReLU, the bottleneck included: 267,928 parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auscult.detectors.reconstruction.reconstruction import NetworkConfig, NetworkDetector
+from auscult.errors import OptionError
+
+if TYPE_CHECKING:
+    import torch
+
+    from auscult.detectors.training.step import Loss
+
+
+@dataclass
+class AutoencoderConfig(NetworkConfig):
+    """The baseline's settings."""
+
+    hidden: int = 128  # width of the hidden layers
+    bottleneck: int = 8  # width of the narrowest layer
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if min(self.hidden, self.bottleneck) < 1:
+            raise OptionError("hidden and bottleneck must be positive")
+
+
+class Autoencoder(NetworkDetector):
+    """Rebuilds windows of normal sound; what it cannot rebuild is odd."""
+
+    name = "autoencoder"
+    config: AutoencoderConfig
+    config_type = AutoencoderConfig
+
+    def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
+        from torch import nn
+
+        from auscult.detectors.training.layers import Linear, Stack
+
+        c = self.config
+        width, wide = c.context * c.front_end.n_mels, [c.hidden] * 4
+        return nn.ModuleDict(
+            {
+                "layers": Stack(generators, [width, *wide, c.bottleneck, *wide]),
+                "rebuild": Linear(generators, c.hidden, width),
+            }
+        )
+
+    def loss(
+        self,
+        network: torch.nn.ModuleDict,
+        x: torch.Tensor,
+        rows: torch.Tensor,
+        generators: Sequence[torch.Generator],
+        epochs: torch.Tensor,
+    ) -> Loss:
+        from auscult.detectors.training.layers import mean_squared_error
+
+        return mean_squared_error(network["rebuild"](network["layers"](x, rows)), x, rows), {}
+
+    def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        return {"rebuilt": network["rebuild"](network["layers"](x))}

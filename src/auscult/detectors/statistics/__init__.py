@@ -1,0 +1,1 @@
+"""Densities, nearest neighbours and standardisation of vectors, shared by all families. NumPy only."""

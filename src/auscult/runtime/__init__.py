@@ -1,0 +1,1 @@
+"""Processes, memory and files: how work is run, whatever the work is."""

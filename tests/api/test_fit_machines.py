@@ -1,0 +1,146 @@
+"""A model for each machine: fleets and alone, resumed, with failures, and over workers."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from auscult import fit, fit_machines, load, open_corpus
+from auscult.corpus import machine_folders
+from auscult.detectors.reconstruction.autoencoder import Autoencoder
+from auscult.errors import FitError, OptionError
+from auscult.runtime.parallel import workers
+
+QUICK = {"epochs": 2, "n_mels": 32, "batch_size": 32, "calibrate": "none", "detector": "autoencoder"}
+PLAIN = {"n_mels": 32, "detector": "pooled_gaussian"}
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory, machine_sound) -> Path:
+    """Three machines of six, seven and eight clips."""
+    root = tmp_path_factory.mktemp("plant")
+    for number, name in enumerate(("fan", "pump", "valve")):
+        folder = root / name / "train"
+        folder.mkdir(parents=True)
+        for i in range(6 + number):
+            soundfile.write(folder / f"normal_id_00_{i:08d}.wav", machine_sound(20 * number + i), 8000)
+    return root
+
+
+@pytest.fixture
+def copied(plant, tmp_path) -> Path:
+    """A plant that a test may change."""
+    return Path(shutil.copytree(plant, tmp_path / "plant"))
+
+
+def thresholds(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """What normals score with each model of a folder."""
+    return {path.stem: load(path).calibration.scores for path in sorted(folder.glob("*.auscult"))}
+
+
+def scores(folder: Path, plant: Path) -> dict[str, list[float]]:
+    clips = list(open_corpus(plant / "fan"))[:3]
+    return {p.stem: [s.score for s in load(p).score_clips(clips)] for p in sorted(folder.glob("*.auscult"))}
+
+
+def same(one, other, **tolerance) -> None:
+    assert one.keys() == other.keys() == {"fan", "pump", "valve"}
+    for machine, its in one.items():
+        for name, values in its.items():
+            np.testing.assert_allclose(values, other[machine][name], **tolerance)
+
+
+@pytest.fixture
+def fleets_trained(monkeypatch) -> list[int]:
+    """The sizes of the fleets of the autoencoder that are trained."""
+    sizes = []
+    real = Autoencoder.fit_fleet.__func__
+
+    def counting(cls, detectors, fleets, **options):
+        sizes.append(len(detectors))
+        return real(cls, detectors, fleets, **options)
+
+    monkeypatch.setattr(Autoencoder, "fit_fleet", classmethod(counting))
+    return sizes
+
+
+def test_unequal_machines_train_together_as_they_do_alone(plant, tmp_path, fleets_trained):
+    fitted = fit_machines(machine_folders(plant), tmp_path, **QUICK)
+    assert [(one.machine, one.error, one.before) for one in fitted] == [
+        (name, None, False) for name in ("fan", "pump", "valve")
+    ]
+    assert fleets_trained == [3]
+    clips = list(open_corpus(plant / "fan"))[:3]
+    for name, together in scores(tmp_path, plant).items():
+        alone = fit(open_corpus(plant / name), **QUICK)
+        assert together == pytest.approx([s.score for s in alone.score_clips(clips)], rel=1e-4)
+
+
+def test_what_is_there_is_not_fitted_again(copied, tmp_path, fleets_trained):
+    folders, output = machine_folders(copied), tmp_path / "models"
+    fit_machines(folders, output, **QUICK)
+    assert all(one.before for one in fit_machines(folders, output, **QUICK))
+    assert fleets_trained == [3]
+    (output / "pump.auscult").write_bytes(b"cut short")
+    next((copied / "valve" / "train").iterdir()).unlink()
+    fitted = fit_machines(folders, output, **QUICK)
+    assert [one.before for one in fitted] == [True, False, False]
+    assert fleets_trained == [3, 2]
+    assert not any(one.before for one in fit_machines(folders, output, **{**QUICK, "epochs": 1}))
+
+
+def test_a_machine_that_fails_does_not_stop_the_rest(copied, tmp_path, monkeypatch):
+    for clip in (copied / "pump" / "train").iterdir():
+        clip.write_bytes(b"no sound")
+    real = Autoencoder.fit_fleet.__func__
+
+    def fail(cls, detectors, fleets, **options):
+        outcomes = real(cls, detectors, fleets, **options)
+        return [
+            FitError("diverged") if r[0].clip.machine == "fan" else o
+            for r, o in zip(fleets, outcomes, strict=True)
+        ]
+
+    monkeypatch.setattr(Autoencoder, "fit_fleet", classmethod(fail))
+    fan, pump, valve = fit_machines(machine_folders(copied), tmp_path / "m", **QUICK)
+    assert fan.error == "diverged"
+    assert "none of 7 recordings can be read" in pump.error
+    assert valve.error is None
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["valve.auscult"]
+
+
+def test_options_are_checked_before_anything_is_heard(plant, tmp_path):
+    with pytest.raises(OptionError, match="no option 'colour'"):
+        fit_machines(machine_folders(plant), tmp_path, colour="red")
+
+
+def test_processes_make_the_same_models(plant, tmp_path):
+    fit_machines(machine_folders(plant), tmp_path / "one", **PLAIN)
+    with workers(2):
+        fitted = fit_machines(machine_folders(plant), tmp_path / "two", **PLAIN)
+    assert not any(one.error for one in fitted)
+    same(thresholds(tmp_path / "one"), thresholds(tmp_path / "two"), rtol=0)
+
+
+def test_a_cluster_finishes_the_plant_though_a_worker_is_killed(plant, tmp_path, dask_cluster):
+    fit_machines(machine_folders(plant), tmp_path / "one", **PLAIN)
+    output = tmp_path / "two"
+
+    def kill_when_one_is_done() -> None:
+        while not list(output.glob("*.auscult")):
+            time.sleep(0.01)
+        dask_cluster.kill_one()
+
+    killer = threading.Thread(target=kill_when_one_is_done)
+    killer.start()
+    with workers(cluster=dask_cluster.address):
+        fitted = fit_machines(machine_folders(plant), output, **PLAIN)
+    killer.join()
+    assert not any(one.error for one in fitted)
+    same(thresholds(tmp_path / "one"), thresholds(output), rtol=0)

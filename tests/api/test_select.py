@@ -1,0 +1,189 @@
+"""Selecting: who is tried, who is left out and why, and what the ranking says."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+
+import auscult
+from auscult.api.select import _first
+from auscult.corpus import Clip
+from auscult.detectors import DETECTORS, detector_type
+from auscult.detectors.ensemble.pseudo_anomalies import ALTERATIONS
+from auscult.detectors.ensemble.trial import Outcome
+from auscult.errors import FitError, OptionError
+
+RATE = 8000
+SMALL = {"pseudo_anomalies": 3, "n_mels": 16, "n_fft": 512, "hop": 256}
+
+
+@pytest.fixture(scope="module")
+def files(machine_sound, tmp_path_factory) -> list[Clip]:
+    folder = tmp_path_factory.mktemp("normal")
+    clips = []
+    for i in range(16):
+        path = folder / f"{i:02}.wav"
+        soundfile.write(path, machine_sound(i, 0.5), RATE)
+        clips.append(Clip(str(path), machine="fan", domain="target" if i >= 14 else "source"))
+    return clips
+
+
+@pytest.fixture(scope="module")
+def two(files):
+    return auscult.select(files, ["spectral_memory", "pooled_gaussian"], **SMALL)
+
+
+def test_every_score_of_every_detector_is_ranked(two):
+    kinds = [detector_type(name) for name in ("spectral_memory", "pooled_gaussian")]
+    assert {(c.detector, c.score) for c in two.candidates} == {(k.name, s) for k in kinds for s in k.scores}
+    areas = [c.auc for c in two.candidates]
+    assert areas == sorted(areas, reverse=True)
+    assert areas[0] > 0.6
+    for c in two.candidates:
+        assert 0 <= c.interval[0] <= c.auc <= c.interval[1] <= 1
+        assert c.by_kind.keys() == ALTERATIONS.keys()
+        assert c.auc == pytest.approx(np.mean(list(c.by_kind.values())))
+        assert c.seconds > 0
+    assert (two.clips, two.pseudo_anomalies, two.left_out) == (16, 3, {})
+
+
+def test_shares_of_coming_first_sum_to_one(two):
+    shares = [c.first for c in two.candidates]
+    assert sum(shares) == pytest.approx(1)
+    assert min(shares) >= 0
+    assert shares[0] > 1 / len(shares)
+
+
+def test_it_is_deterministic_whoever_else_is_tried_and_the_seed_matters(files, two):
+    def areas(selection):
+        return {(c.score, c.auc, c.interval) for c in selection.candidates if c.detector == "pooled_gaussian"}
+
+    assert areas(auscult.select(files, ["pooled_gaussian"], **SMALL)) == areas(two)
+    assert areas(auscult.select(files, ["pooled_gaussian"], seed=5, **SMALL)) != areas(two)
+
+
+def test_those_that_tie_share_the_first_place():
+    one, other = np.array([0.9, 0.5, 0.7, 0.7]), np.array([0.9, 0.4, 0.8, 0.7])
+    outcomes = [Outcome(0.7, {}, draws) for draws in (one, other, one - 0.1)]
+    assert _first(outcomes) == [0.5, 0.5, 0.0]
+
+
+def test_no_more_are_altered_than_there_are(files):
+    assert (
+        auscult.select(files[:5], ["pooled_gaussian"], **{**SMALL, "pseudo_anomalies": 24}).pseudo_anomalies
+        == 5
+    )
+
+
+def test_without_names_all_are_tried_that_can_be_and_others_say_why_not(files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    selection = auscult.select(files, **SMALL)
+    assert {c.detector for c in selection.candidates} == {"spectral_memory", "pooled_gaussian"}
+    assert set(selection.left_out) == set(DETECTORS) - {"auto", "spectral_memory", "pooled_gaussian"}
+    assert selection.left_out["embedding_memory"] == "it needs the option encoder"
+    assert "auscult[train]" in selection.left_out["gamma_vae"]
+
+
+def test_a_named_one_that_fails_does_not_stop_the_others(files, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    selection = auscult.select(files, ["autoencoder", "spectral_memory"], **SMALL)
+    assert {c.detector for c in selection.candidates} == {"spectral_memory"}
+    assert list(selection.left_out) == ["autoencoder"]
+    assert "auscult[train]" in selection.left_out["autoencoder"]
+    with pytest.raises(FitError, match=r"autoencoder: .*auscult\[train\]"):
+        auscult.select(files, ["autoencoder"], **SMALL)
+
+
+def test_too_few_recordings_for_one_are_told(files):
+    selection = auscult.select(files[:4], ["pooled_gaussian", "spectral_memory"], **SMALL)
+    assert {c.detector for c in selection.candidates} == {"spectral_memory"}
+    assert "at least 4 are needed" in selection.left_out["pooled_gaussian"]
+
+
+def test_recordings_that_are_too_short_for_one_are_told(files, tmp_path):
+    clips = []
+    for i, clip in enumerate(files[:6]):
+        samples, _ = soundfile.read(clip.path)
+        soundfile.write(tmp_path / f"{i}.wav", samples[:1100], RATE)
+        clips.append(Clip(str(tmp_path / f"{i}.wav")))
+    selection = auscult.select(clips, ["spectral_memory", "autoencoder"], epochs=1, **{**SMALL, "hop": 512})
+    assert {c.detector for c in selection.candidates} == {"spectral_memory"}
+    assert "hold 0 windows of 5 frames" in selection.left_out["autoencoder"]
+
+
+def test_auto_is_tried_when_named_and_its_choice_is_by_other_alterations(files, monkeypatch):
+    seeds = set()
+
+    class Watched(auscult.api.select.Trial):
+        def __init__(self, recordings, folds, per_kind, seed):
+            seeds.add(seed)
+            super().__init__(recordings, folds, per_kind, seed)
+
+    monkeypatch.setattr("auscult.api.select.Trial", Watched)
+    monkeypatch.setattr("auscult.detectors.ensemble.auto.Trial", Watched)
+    selection = auscult.select(files[:10], ["auto"], members="levels", **SMALL)
+    assert {c.detector for c in selection.candidates} == {"auto"}
+    assert len(seeds) == 2
+
+
+def test_settings_go_to_those_that_have_them(files):
+    selection = auscult.select(files[:6], ["pooled_gaussian", "autoencoder"], epochs=1, hidden=8, **SMALL)
+    assert {c.detector for c in selection.candidates} == {"pooled_gaussian", "autoencoder"}
+
+
+@pytest.mark.parametrize(
+    ("names", "settings", "said"),
+    [
+        (["ear"], {}, "no detector named 'ear'"),
+        (["spectral_memory", "ear"], {}, "no detector named 'ear'"),
+        (["embedding_memory"], {}, "needs the option encoder"),
+        (["pooled_gaussian"], {"epochs": 3}, "'epochs'"),
+        (None, {"colour": "red"}, "'colour'"),
+        (None, {"epochs": "many"}, "epochs='many'"),
+        (None, {"score": "mse"}, "every score"),
+    ],
+)
+def test_wrong_options_are_told_before_any_work(files, monkeypatch, names, settings, said):
+    monkeypatch.setattr("auscult.api.select.inspect_recordings", lambda *_, **__: pytest.fail("it began"))
+    with pytest.raises(OptionError, match=said):
+        auscult.select(files, names, **settings)
+
+
+def test_what_cannot_be_learnt_from_is_refused(files):
+    for clips in (
+        [],
+        files[:1],
+        [replace(c, source_recording="one") for c in files],
+        [replace(files[0], split="test")],
+    ):
+        with pytest.raises(FitError):
+            auscult.select(clips, ["spectral_memory"], **SMALL)
+
+
+def test_warnings_are_of_the_recordings(files, tmp_path):
+    (tmp_path / "broken.wav").write_text("no sound")
+    spoken = [replace(c, attributes={"spd": str(i // 4)}) for i, c in enumerate(files)]
+    selection = auscult.select([*spoken, Clip(str(tmp_path / "broken.wav"))], ["spectral_memory"], **SMALL)
+    assert selection.clips == 16
+    assert any("broken.wav" in warning for warning in selection.warnings)
+    assert any("--group-by spd" in warning for warning in selection.warnings)
+
+
+def test_progress_names_the_detector_then_its_stages(files):
+    told = []
+    names = ["spectral_memory", "pooled_gaussian"]
+    auscult.select(files[:6], names, progress=lambda *step: told.append(step), **SMALL)
+    jobs = [step for step in told if " " in step[0]]
+    assert jobs == [(f"select {name}", i, 2, {}) for i, name in enumerate(names)]
+    last = {stage: (done, total) for stage, done, total, _ in told if " " not in stage}
+    assert last["try"] == (24, 24)
+    assert all(done == total for done, total in last.values())
+
+
+def test_another_sample_rate_is_one_for_all(files):
+    selection = auscult.select(files[:6], ["pooled_gaussian", "spectral_memory"], sample_rate=4000, **SMALL)
+    assert len(selection.candidates) == 8

@@ -1,0 +1,162 @@
+"""Sizes of the two networks, layer by layer, and what all networks share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from auscult.corpus import AudioClip, Clip
+from auscult.detectors import detector_type
+from auscult.detectors.options import make_config
+from auscult.errors import FitError, OptionError, TooShortAudio
+from auscult.sound import Waveform
+from auscult.spectrum import FrontEnd
+
+SMALL = {"sample_rate": 8000, "n_mels": 8, "n_fft": 512, "hop": 256, "hidden": 8, "epochs": 2}
+
+
+def build(name: str) -> torch.nn.ModuleDict:
+    return detector_type(name)().build([torch.Generator().manual_seed(0)])
+
+
+def widths(network: torch.nn.ModuleDict) -> dict[str, list[tuple[int, int]]]:
+    """Name of each part to the widths of its linear layers."""
+    parts = {}
+    for name, part in network.items():
+        linears = part.linears if hasattr(part, "linears") else [part]
+        parts[name] = [tuple(layer.weight.shape[1:]) for layer in linears]
+    return parts
+
+
+def recording(seconds: float, seed: int = 0, domain: str | None = None) -> AudioClip:
+    noise = np.random.default_rng(seed).standard_normal(round(seconds * 8000)).astype(np.float32)
+    return AudioClip(Clip(f"{seed}.wav", domain=domain), lambda: Waveform(0.1 * noise, 8000))
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("autoencoder", 267_928), ("gamma_vae", 268_944)])
+def test_parameters(name, parameters):
+    assert sum(p.numel() for p in build(name).parameters()) == parameters
+
+
+def test_layers_of_the_baseline():
+    network = build("autoencoder")
+    hidden = [(128, 128)] * 3
+    assert widths(network) == {
+        "layers": [(640, 128), *hidden, (128, 8), (8, 128), *hidden],
+        "rebuild": [(128, 640)],
+    }
+    norms = network["layers"].norms
+    assert [norm.scale.shape[2] for norm in norms] == [128] * 4 + [8] + [128] * 4
+    assert {(norm.momentum, norm.eps) for norm in norms} == {(0.01, 1e-3)}
+
+
+def test_layers_of_the_gamma_vae():
+    hidden = [(128, 128)] * 3
+    assert widths(build("gamma_vae")) == {
+        "encoder": [(640, 128), *hidden],
+        "fc_mu": [(128, 8)],
+        "fc_var": [(128, 8)],
+        "decoder": [(8, 128), *hidden],
+        "rebuild": [(128, 640)],
+    }
+
+
+def test_the_settings_are_the_baselines():
+    config = detector_type("autoencoder")().config
+    assert (config.epochs, config.batch_size, config.learning_rate, config.context) == (100, 256, 1e-3, 5)
+    assert (config.seed, config.validation) == (13711, 0.1)
+    assert config.front_end == FrontEnd(16000, 1024, 512, 128, 0.0, None, 2.220446e-16)
+
+
+def test_a_window_is_five_frames_oldest_first():
+    kind = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
+    clip = recording(1.0)
+    frames, windows = clip.log_mel(kind.config.front_end), kind._windows(clip)
+    assert windows.shape == (len(frames) - 4, 40)
+    np.testing.assert_array_equal(windows[3], frames[3:8].ravel())
+
+
+def test_minimum_samples_is_exactly_one_window():
+    kind = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
+    needed = kind.minimum_samples()
+    assert len(kind._windows(recording(needed / 8000))) == 1
+    with pytest.raises(TooShortAudio, match=r"0\.wav: .*0\.128 s"):
+        kind._windows(recording((needed - 1) / 8000))
+
+
+def test_a_tenth_of_the_vectors_is_kept_out_of_training(monkeypatch):
+    from auscult.detectors.training import training
+
+    seen = []
+
+    def stop(build, loss, vectors, *_, **__):
+        seen.append(vectors)
+        raise FitError("enough seen")
+
+    monkeypatch.setattr(training, "train_fleet", stop)
+    recordings = [recording(1.0, seed) for seed in range(4)]  # 28 windows each
+    for share, kept in ((0.1, 11), (0.0, 0)):
+        kind = detector_type("autoencoder")(
+            make_config("autoencoder", settings={**SMALL, "validation": share})
+        )
+        with pytest.raises(FitError, match="enough seen"):
+            kind.fit(recordings)
+        train, validation = seen[-1].train[0], seen[-1].validation[0]
+        assert (len(train), len(validation)) == (112 - kept, kept)
+        starts = sorted([*train, *validation])
+        assert starts == [32 * clip + i for clip in range(4) for i in range(28)], "no window spans two clips"
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "gamma_vae"])
+def test_too_little_to_learn_from(name):
+    kind = detector_type(name)(make_config(name, settings=SMALL))
+    for recordings in ([], [recording(0.05)], [recording(kind.minimum_samples() / 8000)]):
+        with pytest.raises(FitError, match="at least 2 are needed"):
+            kind.fit(recordings)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 1),
+        ("learning_rate", 0.0),
+        ("context", 0),
+        ("validation", 1.0),
+        ("validation", -0.1),
+        ("covariance", "pretty"),
+        ("precision", "float16"),
+        ("hidden", 0),
+    ],
+)
+@pytest.mark.parametrize("name", ["autoencoder", "gamma_vae"])
+def test_values_that_cannot_train_are_refused_at_once(name, option, value):
+    with pytest.raises(OptionError, match=option):
+        make_config(name, settings={option: value})
+
+
+def test_a_device_that_is_not_there():
+    kind = detector_type("autoencoder")(make_config("autoencoder", settings={**SMALL, "device": "abacus"}))
+    with pytest.raises(OptionError, match="abacus"):
+        kind.fit([recording(1.0)])
+
+
+def test_a_precision_that_the_device_does_not_have():
+    settings = {**SMALL, "device": "cpu", "precision": "tf32"}
+    kind = detector_type("autoencoder")(make_config("autoencoder", settings=settings))
+    with pytest.raises(OptionError, match="precision=tf32 is for CUDA"):
+        kind.fit([recording(1.0)])
+
+
+def test_learning_that_was_cut_off_is_told():
+    detector = detector_type("autoencoder")()
+    falling = [{"loss": 100.0}, {"loss": 60.0}]
+    settled = [{"loss": 100.0}, {"loss": 95.0}]
+    detector.facts = {"warnings": []}
+    detector._tell_unsettled(settled)
+    assert detector.facts["warnings"] == []
+    detector._tell_unsettled(falling)
+    (warning,) = detector.facts["warnings"]
+    assert "fell by 40 %" in warning
+    assert "--epochs 6" in warning

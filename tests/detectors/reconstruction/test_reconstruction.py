@@ -1,0 +1,225 @@
+"""Networks that rebuild: covariances of the residual, densities of pooled vectors, more clips taken in."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from auscult.corpus import AudioClip, Clip
+from auscult.detectors import detector_type
+from auscult.detectors.options import make_config
+from auscult.detectors.reconstruction.reconstruction import NetworkDetector
+from auscult.detectors.reconstruction.residuals import ResidualMoments, pooled_residual
+from auscult.detectors.statistics.densities import Gaussian
+from auscult.errors import FitError, TooShortAudio
+from auscult.sound import Waveform
+
+SMALL = {"sample_rate": 8000, "n_mels": 8, "n_fft": 512, "hop": 256, "hidden": 8, "epochs": 2}
+
+
+def autoencoder(**settings: object) -> NetworkDetector:
+    return detector_type("autoencoder")(make_config("autoencoder", settings={**SMALL, **settings}))
+
+
+def recording(seconds: float, seed: int = 0, domain: str | None = None) -> AudioClip:
+    noise = np.random.default_rng(seed).standard_normal(round(seconds * 8000)).astype(np.float32)
+    return AudioClip(Clip(f"{seed}.wav", domain=domain), lambda: Waveform(0.1 * noise, 8000))
+
+
+def residual_of(kind: NetworkDetector, clip: AudioClip) -> np.ndarray:
+    windows = kind._windows(clip)
+    return kind.run(windows)["rebuilt"] - windows
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """A fleet of two: the second hears two domains and takes Ledoit and Wolf's covariance."""
+    kinds = [autoencoder() for _ in range(2)]
+    kinds[1].config.seed = 2
+    recordings = [recording(1.0, seed, "target" if seed == 3 else "source") for seed in range(4)]
+    type(kinds[0]).fit_fleet(kinds, [recordings[:3], recordings])
+    return kinds, recordings
+
+
+def test_without_target_clips_the_source_serves_for_both(fitted):
+    (first, second), _ = fitted
+    np.testing.assert_array_equal(first.arrays["precision_source"], first.arrays["precision_target"])
+    assert not np.allclose(second.arrays["precision_source"], second.arrays["precision_target"])
+
+
+def test_the_covariance_is_of_the_training_vectors_in_the_baselines_batches(fitted):
+    """One batch holds all vectors here, so it can be worked out by hand."""
+    (first, _), recordings = fitted
+    windows = np.concatenate([first._windows(r) for r in recordings[:3]])  # 84
+    order = np.random.default_rng([first.config.seed, 10]).permutation(84)
+    x = windows[np.sort(order[8:])]  # a tenth is kept out
+    residual = (first.run(x)["rebuilt"] - x).reshape(-1, 8).astype(np.float64)
+    centred = residual - residual.mean(axis=0)
+    covariance = centred.T @ centred / (len(x) - 1)
+    np.testing.assert_allclose(first.arrays["precision_source"] @ covariance, np.eye(8), atol=1e-5)
+
+
+def test_facts_tell_what_happened(fitted):
+    for kind in fitted[0]:
+        assert [epoch["epoch"] for epoch in kind.facts["history"]] == [1, 2]
+        assert {"loss", "validation"} <= set(kind.facts["history"][0])
+        assert kind.facts["covariance_source"]["condition"] >= 1
+        assert kind.parameters == sum(p.numel() for p in kind.build([torch.Generator()]).parameters())
+
+
+def test_a_network_set_anew_is_the_one_that_runs(fitted):
+    (first, second), recordings = fitted
+    copy = type(first)(first.config)
+    copy.arrays, copy.facts = dict(first.arrays), first.facts
+    assert copy.score(recordings[0]).scores == first.score(recordings[0]).scores
+    copy.arrays = dict(second.arrays)
+    assert copy.score(recordings[0]).scores == second.score(recordings[0]).scores
+
+
+@pytest.mark.parametrize(("covariance", "shrunk"), [("auto", True), ("exact", False), ("ledoit_wolf", True)])
+def test_an_ill_conditioned_covariance_is_told(monkeypatch, covariance, shrunk):
+    kind = autoencoder(covariance=covariance)
+    kind.facts = {"warnings": []}
+    rng = np.random.default_rng(0)
+
+    def rebuild(x):  # the last band errs as the first does, but for a ten-thousandth
+        residual = rng.standard_normal((len(x), 5, 8))
+        residual[..., -1] = residual[..., 0] + 1e-4 * residual[..., -1]
+        return {"rebuilt": x + residual.reshape(len(x), -1)}
+
+    monkeypatch.setattr(kind, "run", rebuild)
+    frames = np.zeros((300, 8), np.float32)
+    kind.learn_from_windows(frames, np.arange(296), np.arange(300) >= 150)
+    for domain in ("source", "target"):
+        done = kind.facts[f"covariance_{domain}"]
+        assert done["condition"] > 1e6
+        assert (done["shrinkage"] > 0) == shrunk
+    told = [w for w in kind.facts["warnings"] if "ill-conditioned" in w]
+    assert len(told) == (2 if covariance == "auto" else 0)
+    assert all("Ledoit-Wolf" in w and "covariance=exact" in w for w in told)
+
+
+def test_the_density_is_of_what_is_left_over_of_each_recording(fitted):
+    (_, second), recordings = fitted
+    pooled = np.stack([pooled_residual(ResidualMoments.of(residual_of(second, r), 8)) for r in recordings])
+    expected = Gaussian.fit(pooled, np.array([False, False, False, True]))
+    np.testing.assert_allclose(second.arrays["residual_means"], expected.means)
+    np.testing.assert_allclose(second.arrays["residual_precision"], expected.precision, rtol=1e-6)
+    assert second.arrays["residual_counts"].tolist() == [3, 1]
+    clip = recording(1.0, 50)
+    evidence = second.score(clip, explain=True)
+    distance, shares, _ = expected.distance(pooled_residual(ResidualMoments.of(residual_of(second, clip), 8)))
+    assert evidence.scores["residual_gaussian"] == pytest.approx(distance, rel=1e-6)
+    by_band = evidence.maps["residual_gaussian"].mean(axis=0)
+    np.testing.assert_allclose(by_band, shares.reshape(2, 8).sum(axis=0), rtol=0.3, atol=0.05 * distance)
+
+
+def test_one_clip_alone_is_two_halves():
+    clip = recording(1.0)
+    kind = autoencoder().fit([clip])
+    residual = residual_of(kind, clip)
+    moments = [ResidualMoments.of(part, 8) for part in (residual[:14], residual[14:])]
+    halves = np.stack([pooled_residual(of_half) for of_half in moments])
+    np.testing.assert_allclose(kind.arrays["residual_means"][0], halves.mean(axis=0), rtol=1e-5, atol=1e-6)
+    assert kind.arrays["residual_counts"].tolist() == [2, 0]
+
+
+@pytest.fixture(scope="module")
+def adapted(fitted):
+    """The first detector, which knew no target, and what it became by two target and one source clip."""
+    new = [recording(1.0, 10, "target"), recording(1.0, 11, "target"), recording(1.5, 12)]
+    (first, _), _ = fitted
+    return first, first.adapted(new), new
+
+
+def test_adapting_leaves_the_old_detector_as_it_was(fitted):
+    (first, _), _ = fitted
+    arrays, facts = {k: v.copy() for k, v in first.arrays.items()}, copy.deepcopy(first.facts)
+    first.adapted([recording(1.0, 10, "target"), recording(1.0, 11)])
+    assert first.facts == facts
+    assert all(np.array_equal(first.arrays[name], array) for name, array in arrays.items())
+
+
+def test_adapting_changes_all_but_the_network(adapted):
+    before, after, new = adapted
+    assert type(after) is type(before)
+    assert after.config == before.config
+    np.testing.assert_array_equal(after.arrays["network"], before.arrays["network"])
+    assert {k: a.shape for k, a in after.arrays.items()} == {k: a.shape for k, a in before.arrays.items()}
+    assert after.facts["history"] == before.facts["history"]
+    scores = [one.score(new[0]).scores for one in (before, after)]
+    assert scores[0]["mse"] == scores[1]["mse"]
+    assert scores[1]["residual_gaussian"] < scores[0]["residual_gaussian"], "it is normal now"
+    assert scores[1]["mahalanobis"] != scores[0]["mahalanobis"]
+    (line,) = after.facts["adaptations"]
+    assert "2 target and 1 source clips" in line
+    assert "target covariance from none to 56 windows, shrunk" in line
+    assert "source covariance from 76 to 119 windows" in line
+    json.dumps(after.facts, allow_nan=False)
+    assert len(after.adapted(new[:1]).facts["adaptations"]) == 2
+
+
+def test_a_first_target_covariance_is_shrunk_to_the_source_one(adapted):
+    """The source one counts for as many windows as two of the new clips have."""
+    before, after, new = adapted
+    vectors = np.concatenate([residual_of(before, r) for r in new[:2]])  # 56, fewer than a batch
+    rows = vectors.reshape(-1, 8).astype(np.float64)
+    rows -= rows.mean(axis=0)
+    source = np.linalg.inv(before.arrays["precision_source"])
+    expected = (56 * source + rows.T @ rows) / (56 + 56)
+    np.testing.assert_allclose(after.arrays["precision_target"] @ expected, np.eye(8), atol=1e-6)
+
+
+def test_a_known_covariance_is_pooled_by_the_numbers_of_windows(adapted):
+    before, after, new = adapted
+    rows = residual_of(before, new[2]).reshape(-1, 8).astype(np.float64)  # 43 windows
+    rows -= rows.mean(axis=0)
+    source = np.linalg.inv(before.arrays["precision_source"])
+    expected = (75 * source + rows.T @ rows) / (75 + 43)
+    np.testing.assert_allclose(after.arrays["precision_source"] @ expected, np.eye(8), atol=1e-6)
+
+
+def test_new_source_clips_serve_for_a_target_that_is_not_known(fitted):
+    (first, second), _ = fitted
+    after = first.adapted([recording(1.0, 20, "source")])
+    np.testing.assert_array_equal(after.arrays["precision_source"], after.arrays["precision_target"])
+    assert not np.array_equal(after.arrays["precision_source"], first.arrays["precision_source"])
+    of_both = second.adapted([recording(1.0, 20, "source")])
+    np.testing.assert_array_equal(of_both.arrays["precision_target"], second.arrays["precision_target"])
+
+
+@pytest.mark.parametrize("covariance", ["auto", "exact", "float32", "ledoit_wolf"])
+def test_every_kind_of_covariance_can_be_adapted(fitted, covariance):
+    (first, _), recordings = fitted
+    kind = first._copy()
+    kind.config = replace(first.config, covariance=covariance)
+    frames = recordings[0].log_mel(kind.config.front_end)
+    kind.learn_from_windows(frames, np.arange(28), np.zeros(len(frames), bool))
+    after = kind.adapted([recording(1.0, 9, "target")])
+    assert all(np.all(np.isfinite(array)) for array in after.arrays.values())
+    assert after.facts["covariance_target"]["vectors"] == 28
+    assert (after.facts["covariance_source"]["shrinkage"] > 0) == (covariance == "ledoit_wolf")
+
+
+def test_no_recording_and_one_that_is_too_short_are_refused(fitted):
+    (first, _), _ = fitted
+    with pytest.raises(FitError, match="no recordings"):
+        first.adapted([])
+    with pytest.raises(TooShortAudio, match=r"0\.wav"):
+        first.adapted([recording(0.05)])
+
+
+def test_the_latents_of_a_gamma_vae_are_adapted_too():
+    settings = {**SMALL, "latents": 2, "batch_size": 16}
+    kind = detector_type("gamma_vae")(make_config("gamma_vae", settings=settings))
+    kind.fit([recording(1.0, seed) for seed in range(3)])
+    loud = AudioClip(Clip("loud.wav", domain="target"), lambda: Waveform(np.float32(3) * noise, 8000))
+    noise = recording(1.0, 9).waveform().samples
+    after = kind.adapted([loud])
+    assert after.arrays["latent_counts"].tolist() == [3, 1]
+    assert after.score(loud).scores["latent"] < kind.score(loud).scores["latent"]

@@ -1,0 +1,74 @@
+"""Products of a fleet: the same numbers whoever multiplies, and what a lower precision costs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from auscult.detectors.training.products import precision, product_in_use
+from auscult.errors import OptionError
+
+CPU = torch.device("cpu")
+
+
+def multiplied(name: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+    with precision(name, CPU):
+        return product_in_use()(a, b)
+
+
+@pytest.mark.parametrize("machines", [1, 3])
+def test_products_are_those_of_torch_whatever_the_layout(machines):
+    torch.manual_seed(0)
+    a, b = torch.randn(machines, 20, 30), torch.randn(machines, 30, 12)
+    for left, right in ((a, b), (a.mT.contiguous().mT, b), (a, b.mT.contiguous().mT)):
+        exact = torch.bmm(left.double(), right.double())
+        torch.testing.assert_close(multiplied("float32", left, right).double(), exact, rtol=1e-5, atol=1e-5)
+        assert multiplied("float32", left, right).is_contiguous()
+    assert torch.equal(multiplied("float32", a.double(), b.double()), torch.bmm(a.double(), b.double()))
+
+
+@pytest.mark.parametrize("name", ["float32", "bf16"])
+def test_a_machine_of_a_fleet_is_multiplied_as_it_is_alone(name):
+    torch.manual_seed(1)
+    a, b = torch.randn(4, 16, 24), torch.randn(4, 24, 8)
+    together = multiplied(name, a, b)
+    for machine in range(4):
+        alone = multiplied(name, a[machine : machine + 1], b[machine : machine + 1])
+        torch.testing.assert_close(together[machine], alone[0], rtol=1e-6, atol=1e-6)
+
+
+def test_bf16_keeps_two_to_three_digits_and_gives_float32():
+    torch.manual_seed(2)
+    a, b = torch.randn(2, 50, 640), torch.randn(2, 640, 30)
+    exact, rounded = torch.bmm(a, b), multiplied("bf16", a, b)
+    assert rounded.dtype == torch.float32
+    error = float((rounded - exact).norm() / exact.norm())
+    assert 1e-4 < error < 1e-2, "rounded, but no more than eight bits are"
+
+
+def test_bf16_on_a_processor_without_it():
+    code = (
+        "import torch; from auscult.detectors.training.products import bf16_product as product; "
+        "assert float(product(torch.ones(2, 3, 4), torch.ones(2, 4, 5)).sum()) == 120"
+    )
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_precision_ends_with_its_block():
+    before = product_in_use()
+    with precision("bf16", CPU):
+        assert product_in_use() is not before
+    assert product_in_use() is before
+
+
+def test_tf32_is_refused_where_it_means_nothing():
+    with pytest.raises(
+        OptionError, match=r"precision=tf32 is for CUDA, and this is cpu: take bf16 or float32"
+    ):
+        multiplied("tf32", torch.ones(1, 1, 1), torch.ones(1, 1, 1))

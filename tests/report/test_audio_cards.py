@@ -1,0 +1,92 @@
+import io
+import wave
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from auscult.report.audio_cards import (
+    RATE,
+    THRESHOLD_NOTE,
+    chosen_clips,
+    excerpt,
+    listening_figures,
+    wav_bytes,
+)
+from auscult.report.bench_data import read_bench
+from auscult.sound import Waveform
+
+
+def test_a_wav_is_16_bit_mono_and_clipped():
+    with wave.open(io.BytesIO(wav_bytes(np.array([0.0, 0.5, 2.0, -2.0]), 8000))) as file:
+        assert (file.getnchannels(), file.getsampwidth(), file.getframerate()) == (1, 2, 8000)
+        assert np.frombuffer(file.readframes(4), "<i2").tolist() == [0, 16384, 32767, -32767]
+
+
+def test_a_short_waveform_is_played_whole():
+    waveform = Waveform(np.arange(100, dtype=np.float32), 100)
+    assert excerpt(waveform, np.ones(5)) == (waveform, 0.0)
+
+
+@pytest.mark.parametrize("second", [0, 13, 29])
+def test_the_excerpt_holds_what_weighs_most(second):
+    waveform = Waveform(np.repeat(np.arange(30), 100).astype(np.float32), 100)
+    weight = np.zeros(60)
+    weight[2 * second : 2 * second + 2] = 1.0
+    part, start = excerpt(waveform, weight)
+    assert len(part.samples) == 1000
+    assert second in part.samples
+    assert part.samples[0] == waveform.samples[round(start * 100)]
+
+
+def test_the_median_normal_of_the_source_domain_and_the_highest_score_are_chosen(finished_bench):
+    stage = read_bench(finished_bench[1]).stages[0]
+    values = np.arange(16.0)[::-1].copy()  # the clips are not in this order, so that the two domains differ
+    stage = replace(stage, scores={"mse": values})
+    (why, typical), (_, odd) = chosen_clips(stage, "mse")
+    clip = stage.clips[typical]
+    assert (clip.condition, clip.domain) == ("normal", "source")
+    same = [v for v, c in zip(values, stage.clips, strict=True) if _kind(c) == ("normal", "source")]
+    assert sorted(same).index(values[typical]) == 1
+    assert why == "A typical normal clip (of median score among the source domain’s normal test clips)"
+    assert values[odd] == values.max()
+
+
+def test_without_domains_the_median_is_over_all_normal_clips(finished_bench):
+    stage = read_bench(finished_bench[1]).stages[0]
+    stage = replace(stage, clips=tuple(replace(clip, domain=None) for clip in stage.clips))
+    (why, typical), _ = chosen_clips(stage, "mse")
+    values = stage.scores["mse"]
+    normals = [v for v, c in zip(values, stage.clips, strict=True) if c.condition == "normal"]
+    assert sorted(normals).index(values[typical]) == 3
+    assert why == "A typical normal clip (of median score among the normal test clips)"
+
+
+def _kind(clip):
+    return clip.condition, clip.domain
+
+
+def test_a_card_has_sound_picture_and_words(finished_bench):
+    stage = read_bench(finished_bench[1]).stages[0]
+    cards = listening_figures(stage, "mahalanobis", stage.model())
+    assert len(cards) == 2
+    for card in cards:
+        assert card.count('src="data:audio/wav;base64,') == 1
+        assert card.count('src="data:image/png;base64,') == 1
+        assert "Strongest regions" in card
+        assert "<img src=x" not in card
+    assert "labelled normal" in cards[0]
+    assert f"without what lies above {RATE // 2000} kHz" not in cards[0]
+    assert "dB, alike" in cards[0]
+    assert all(THRESHOLD_NOTE in card for card in cards)
+
+
+def test_without_a_threshold_nothing_is_said_of_one(finished_bench):
+    stage = replace(read_bench(finished_bench[1]).stages[0], thresholds={})
+    assert not any(THRESHOLD_NOTE in card for card in listening_figures(stage, "mse", stage.model()))
+
+
+def test_the_score_on_the_card_is_that_of_the_stage(finished_bench):
+    stage = read_bench(finished_bench[1]).stages[0]
+    (_, card) = listening_figures(stage, "mahalanobis", stage.model())
+    assert f"score {stage.scores['mahalanobis'].max():.4g} · threshold" in card
