@@ -1,6 +1,6 @@
 # Two commands do everything on a machine that has only Python 3.11+ (with venv) and make:
-#   make demo   sets up, simulates a small fleet, fits three detectors, prints the table, writes a report
-#   make test   sets up, then lint, types, tests
+#   make demo   set up, simulate two machines, fit three detectors, print the table, write a report
+#   make test   set up, then run lint, type checks and tests
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,6 +23,7 @@ demo: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python tools/check_language.py
 
 types: setup
 	$(BIN)/mypy

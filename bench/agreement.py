@@ -1,11 +1,11 @@
-"""Does our autoencoder agree with the official one? Ten seeds of each on the real motor, compared by a test.
+"""Compare our autoencoder with the official one: ten seeds of each on the real motor, and statistical tests.
 
     python -m bench.agreement -o results/agreement [--jobs 2]
 
 The official code's harmonic means (AUC source, AUC target, pAUC; 100 epochs; seeds 13711 and 1 to 9) were
-measured once on the same clips (``AUSCULT_REAL_DATA``/bldc) and stand below as data. Seeds do not match
-between the two programs, so the two samples of ten are compared by Welch's t-test, and by Mann and Whitney's,
-both two-sided. Writes its table into docs/reproduction.md.
+measured once on the same clips (``AUSCULT_REAL_DATA``/bldc) and are constants below. The same seed means
+different random numbers in the two programs, so the two samples of ten are compared by Welch's t-test and the
+Mann-Whitney test, both two-sided. Writes its table to docs/reproduction.md.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import sys
 from pathlib import Path
 from statistics import fmean, stdev
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run side by side, one core each
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run in parallel, one core each
 
 import joblib
 import numpy as np
 
-from auscult.benchmark.entries import Entry
+from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.benchmark.machine import MachineData
 from auscult.benchmark.stage import run_stage
 from auscult.evaluation import evaluate_scores
@@ -35,9 +35,9 @@ OFFICIAL = {
 
 
 def harmonic_means(folder: str, output: Path, seed: int) -> dict[str, float]:
-    """Of one fit with the official settings, by score."""
+    """The harmonic mean of each score, from one fit with the official settings."""
     machine = MachineData("BrushlessMotor", folder)
-    stage = run_stage(output / f"seed{seed}", machine, Entry("autoencoder"), seed, {})
+    stage = run_stage(output / f"seed{seed}", machine, DetectorChoice("autoencoder"), seed, {})
     return {
         name: evaluate_scores(stage.clips, stage.scores[name], resamples=0).overall.harmonic_mean.value
         for name in OFFICIAL
@@ -45,29 +45,29 @@ def harmonic_means(folder: str, output: Path, seed: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Fits what is missing, tests, writes the table."""
+    """Run the missing fits, compare, and write the table."""
     from scipy.stats import mannwhitneyu, t, ttest_ind
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("-o", "--output", default="results/agreement", help="folder for the fits")
-    parser.add_argument("--jobs", type=int, default=2, help="fits at a time, one core each")
+    parser.add_argument("-o", "--output", default="results/agreement", help="folder for the fitted models")
+    parser.add_argument("--jobs", type=int, default=2, help="number of parallel fits, one core each")
     args = parser.parse_args()
     root = os.environ.get("AUSCULT_REAL_DATA")
     if not root:
-        sys.exit("set AUSCULT_REAL_DATA to the folder that holds bldc/")
+        sys.exit("set AUSCULT_REAL_DATA to the folder that contains bldc/")
     folder = str(Path(root) / "bldc" / "BrushlessMotor")
     parallel = joblib.Parallel(n_jobs=args.jobs)
     ours = parallel(joblib.delayed(harmonic_means)(folder, Path(args.output), seed) for seed in SEEDS)
     rows = []
     for score, official in OFFICIAL.items():
-        mine = [one[score] for one in ours]
+        mine = [means[score] for means in ours]
         difference = fmean(mine) - fmean(official)
         welch = ttest_ind(mine, official, equal_var=False)
         variance = np.var(mine, ddof=1) / len(mine) + np.var(official, ddof=1) / len(official)
-        reach = t.ppf(0.975, welch.df) * float(np.sqrt(variance))
-        low, high = 100 * (difference - reach), 100 * (difference + reach)
+        half_width = t.ppf(0.975, welch.df) * float(np.sqrt(variance))
+        low, high = 100 * (difference - half_width), 100 * (difference + half_width)
         rows.append(
             [
                 score,

@@ -1,11 +1,11 @@
-"""Is the promised rate of false alarms kept? Counted on normal test clips, by domain.
+"""Measure the false-alarm rate on normal test clips, by domain, and compare it with the nominal rate.
 
     python -m bench.calibration -o results/calibration [--detectors auto] [--jobs 2]
 
-Fits detectors with every way to calibrate on the real motor (``AUSCULT_REAL_DATA``/bldc) and on simulated
-machines, sets the conformal threshold at 5, 10 and 20 %, and
-counts alarms on test normals. A model file that is there already is not fitted again. Writes its table into
-docs/decision.md, where each list of detectors has its own.
+Fits detectors with every calibration method on the real motor (``AUSCULT_REAL_DATA``/bldc) and on simulated
+machines, sets the conformal threshold for 5, 10 and 20 %, and counts alarms on normal test clips. Existing
+model files are not fitted again. Writes its table to docs/decision.md, in a section for each list of
+detectors.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run side by side, one core each
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run in parallel, one core each
 
 import joblib
 
 import auscult
-from auscult.benchmark.entries import Entry
+from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.corpus import attribute_groups
 from auscult.evaluation import proportion_interval
 from auscult.model import Score
@@ -33,8 +33,8 @@ SEEDS = (0, 1, 2)
 
 
 @dataclass(frozen=True)
-class Task:
-    """One fit and its count."""
+class CalibrationFit:
+    """One fit, calibrated with one method."""
 
     data: str
     folder: str
@@ -45,112 +45,118 @@ class Task:
     epochs: int
 
     @property
-    def how(self) -> str:
+    def method(self) -> str:
+        """Calibration method and grouping, as in the table."""
         return f"{self.calibrate} by {'recording' if self.group_by else 'clip'}"
 
 
 @dataclass(frozen=True)
 class Count:
-    """Normal test clips of one domain, and how many of them were called anomalous at each rate."""
+    """Number of normal test clips of one domain, and of false alarms at each nominal rate."""
 
-    task: Task
+    fit: CalibrationFit
     domain: str
     clips: int
-    alarms: dict[float, int | None]  # None: too few calibration clips for that rate
+    alarms: dict[float, int | None]  # by rate; None: too few calibration clips
 
 
-def run_task(task: Task, output: Path) -> list[Count]:
-    """Fits, or takes the model that is there, and counts."""
-    corpus = auscult.open_corpus(task.folder)
-    name = f"{task.data}-{task.detector}-{task.how.replace(' ', '-')}-{task.epochs}-{task.seed}.auscult"
+def run_fit(fit: CalibrationFit, output: Path) -> list[Count]:
+    """Fit the model unless its file exists, and count false alarms."""
+    corpus = auscult.open_corpus(fit.folder)
+    name = f"{fit.data}-{fit.detector}-{fit.method.replace(' ', '-')}-{fit.epochs}-{fit.seed}.auscult"
     path = output / name
     if not path.exists():
         clips = corpus.for_training()
-        clips = attribute_groups(clips, task.group_by) if task.group_by else clips
-        settings = Entry(task.detector).settings({"seed": task.seed, "epochs": task.epochs})
+        clips = attribute_groups(clips, fit.group_by) if fit.group_by else clips
+        settings = DetectorChoice(fit.detector).applicable_settings({"seed": fit.seed, "epochs": fit.epochs})
         model = auscult.fit(
-            clips, task.detector, calibrate=task.calibrate, keep_likely_cuts_together=False, **settings
+            clips, fit.detector, calibrate=fit.calibrate, keep_likely_cuts_together=False, **settings
         )
         model.save(str(path))
     model = auscult.load(path)
     counts = []
     for domain in ("source", "target"):
         normals = corpus.where(split="test", condition="normal", domain=domain)
-        values = [s.score for s in model.score_clips(normals) if isinstance(s, Score)]
-        limits = {rate: model.threshold(rate).value for rate in RATES}
-        alarms = {r: None if limit is None else sum(v > limit for v in values) for r, limit in limits.items()}
-        counts.append(Count(task, domain, len(values), alarms))
+        scores = [s.score for s in model.score_clips(normals) if isinstance(s, Score)]
+        thresholds = {rate: model.threshold(rate).value for rate in RATES}
+        alarms = {
+            rate: None if threshold is None else sum(score > threshold for score in scores)
+            for rate, threshold in thresholds.items()
+        }
+        counts.append(Count(fit, domain, len(scores), alarms))
     return counts
 
 
-def tasks(output: Path, detectors: list[str]) -> list[Task]:
-    """Every fit: three seeds on the real motor, one on each simulated machine."""
+def planned_fits(output: Path, detectors: list[str]) -> list[CalibrationFit]:
+    """All fits: three seeds on the real motor, one on each simulated machine."""
     root = os.environ.get("AUSCULT_REAL_DATA")
     if not root:
-        sys.exit("set AUSCULT_REAL_DATA to the folder that holds bldc/")
+        sys.exit("set AUSCULT_REAL_DATA to the folder that contains bldc/")
     motor = str(Path(root) / "bldc" / "BrushlessMotor")
-    ways: list[tuple[str, tuple[str, ...]]] = [
+    methods: list[tuple[str, tuple[str, ...]]] = [
         ("crossfit", ("motor", "spd")),
         ("crossfit", ()),
         ("holdout", ("motor", "spd")),
     ]
-    found = [
-        Task("bldc", motor, detector, how, groups, seed, 100)
+    motor_fits = [
+        CalibrationFit("bldc", motor, detector, calibrate, group_by, seed, 100)
         for detector in detectors
-        for how, groups in ways
+        for calibrate, group_by in methods
         for seed in SEEDS
     ]
     machines = ("fan", "gearbox", "valve")
     simulate(output / "simulated", machines=machines, clips=100, seed=0, seconds=5.0)
-    return found + [
-        Task(f"{machine} (simulated)", str(output / "simulated" / machine), detector, "crossfit", (), 0, 30)
+    return motor_fits + [
+        CalibrationFit(
+            f"{machine} (simulated)", str(output / "simulated" / machine), detector, "crossfit", (), 0, 30
+        )
         for machine in machines
         for detector in detectors
     ]
 
 
 def rows_of(counts: list[Count]) -> list[list[str]]:
-    """A row for each data set, detector, way and domain; seeds added up."""
+    """One row for each data set, detector, method and domain: the mean over seeds."""
     groups: dict[tuple[str, str, str, str], list[Count]] = {}
     for count in counts:
-        key = (count.task.data, count.task.detector, count.task.how, count.domain)
+        key = (count.fit.data, count.fit.detector, count.fit.method, count.domain)
         groups.setdefault(key, []).append(count)
     rows = []
-    for key, members in groups.items():
+    for key, seeds in groups.items():
         cells = []
         for rate in RATES:
-            known = [(c.alarms[rate], c.clips) for c in members]
-            if any(alarms is None for alarms, _ in known):
+            alarms = [count.alarms[rate] for count in seeds]
+            if any(number is None for number in alarms):
                 cells.append("no verdict")
                 continue
-            # Seeds judge the same clips, so the interval counts each clip once, at the mean rate.
-            clips = members[0].clips
-            mean = sum(a or 0 for a, _ in known) / len(known)
+            # All seeds score the same clips, so the interval counts each clip once, at the mean rate.
+            clips = seeds[0].clips
+            mean = sum(number or 0 for number in alarms) / len(alarms)
             interval = proportion_interval(round(mean), clips)
             low, high = 100 * (interval.low or 0.0), 100 * (interval.high or 0.0)
             cells.append(f"{100 * mean / clips:.0f} [{low:.0f}, {high:.0f}]")
-        rows.append([*key, str(members[0].clips), *cells])
+        rows.append([*key, str(seeds[0].clips), *cells])
     return rows
 
 
 def main() -> None:
-    """Runs what is missing, then writes the table."""
+    """Run the missing fits, then write the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-o", "--output", default="results/calibration", help="folder for the fitted models")
-    parser.add_argument("--detectors", default="auto", help="separated by commas")
-    parser.add_argument("--jobs", type=int, default=2, help="fits at a time, one core each")
+    parser.add_argument("--detectors", default="auto", help="detector names, separated by commas")
+    parser.add_argument("--jobs", type=int, default=2, help="number of parallel fits, one core each")
     args = parser.parse_args()
     output = Path(args.output)
     output.mkdir(parents=True, exist_ok=True)
-    todo = tasks(output, args.detectors.split(","))
+    fits = planned_fits(output, args.detectors.split(","))
     counts: list[Count] = []
     parallel = joblib.Parallel(n_jobs=args.jobs, return_as="generator")
-    for done, part in enumerate(parallel(joblib.delayed(run_task)(task, output) for task in todo), start=1):
+    for done, part in enumerate(parallel(joblib.delayed(run_fit)(fit, output) for fit in fits), start=1):
         counts += part
         print(
-            f"{done}/{len(todo)} {part[0].task.data} {part[0].task.detector} {part[0].task.how}",
+            f"{done}/{len(fits)} {part[0].fit.data} {part[0].fit.detector} {part[0].fit.method}",
             file=sys.stderr,
         )
     header = [
@@ -158,8 +164,8 @@ def main() -> None:
         "detector",
         "calibration",
         "domain",
-        "normals",
-        *(f"promised {100 * r:.0f} %" for r in RATES),
+        "normal clips",
+        *(f"nominal {100 * r:.0f} %" for r in RATES),
     ]
     text = table(header, rows_of(counts))
     section = f"bench.calibration {args.detectors}"

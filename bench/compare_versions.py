@@ -1,13 +1,13 @@
-"""Compares two versions of auscult bit for bit: models, scores, and whether old model files still load.
+"""Compare two versions of auscult bit for bit: models, scores, and whether old model files still load.
 
     python -m bench.compare_versions --old CHECKOUT -o results/compare [--machine FOLDER] [--only NAME ...]
 
 CHECKOUT is a working tree of the other version, for instance one made by ``git worktree add``. Both versions
 run as command-line programs in this environment, each from its own ``src`` folder. For every detector setting
 the other version fits a model on the training clips of the machine and scores the test clips. This version
-then scores the same clips with that model, fits a model itself and scores with it. All scores, thresholds,
-verdicts, warnings' count and nearest clips, and all arrays of the model files must be equal to the last bit.
-The machine folder defaults to the motor in ``AUSCULT_REAL_DATA``. Exits with 1 if anything differs.
+then scores the same clips with that model, fits its own model and scores the clips with it. All scores,
+thresholds, verdicts, nearest clips and errors, and all arrays of the model files must be equal to the last
+bit. The machine folder defaults to the motor in ``AUSCULT_REAL_DATA``. Exits with 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 HERE = Path(__file__).parent.parent
-#: Name of a setting to its ``auscult fit`` arguments. Networks train briefly: equality needs no good model.
+#: Name of a setting to its ``auscult fit`` arguments. Networks are trained briefly: good ones are not needed.
 SETTINGS: Mapping[str, Sequence[str]] = {
     "auto": ("--detector", "auto"),
     "pooled_gaussian": ("--detector", "pooled_gaussian"),
@@ -39,21 +39,21 @@ SETTINGS: Mapping[str, Sequence[str]] = {
     ),
     "discriminative": ("--detector", "discriminative", "--epochs", "1"),
 }
-#: What the other version calls a preset that was renamed since.
+#: Presets that were renamed: name in this version to name in the other version.
 OLD_PRESETS = {"report": "seed"}
 #: Fields of a result that must be equal.
 COMPARED = ("path", "score", "threshold", "anomalous", "nearest", "error")
 
 
 def run(source: Path, *arguments: str) -> str:
-    """Runs ``auscult`` from a source folder and returns its standard output."""
+    """Run ``auscult`` from a source folder and return its standard output."""
     environment = {**os.environ, "PYTHONPATH": str(source), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "auscult", *arguments], env=environment, capture_output=True, text=True
     )
-    if done.returncode not in (0, 4):
-        raise SystemExit(f"auscult {' '.join(arguments)} (from {source}) failed:\n{done.stderr}")
-    return done.stdout
+    if process.returncode not in (0, 4):
+        raise SystemExit(f"auscult {' '.join(arguments)} (from {source}) failed:\n{process.stderr}")
+    return process.stdout
 
 
 def fit(source: Path, model: Path, machine: Path, arguments: Sequence[str]) -> None:
@@ -61,7 +61,7 @@ def fit(source: Path, model: Path, machine: Path, arguments: Sequence[str]) -> N
 
 
 def score(source: Path, model: Path, clips: Path) -> list[dict[str, Any]]:
-    """One row for each clip, in order."""
+    """Return the results, one dict per clip, in order."""
     lines = run(source, "score", str(model), str(clips), "--json").splitlines()
     return [json.loads(line) for line in lines if line.startswith("{")]
 
@@ -73,29 +73,35 @@ def arrays(model: Path) -> dict[str, np.ndarray]:
 
 
 def differences(name: str, old: Path, new: Path, rows: Sequence[Sequence[Mapping[str, Any]]]) -> list[str]:
-    """What differs between two models and their rows of results; empty if nothing does.
+    """Descriptions of the differences between two models and their results; empty if there are none.
 
     Args:
-        rows: of the old model by the old version, of the old model by this one, of the new model by this one.
+        name: of the setting.
+        old, new: model files.
+        rows: results of the old model in the other version, of the old model in this version, and of the
+            new model in this version.
     """
-    wrong = []
+    messages = []
     first = [[row.get(key) for key in COMPARED] for row in rows[0]]
-    for title, other in (("the old model scored here", rows[1]), ("the model fitted here", rows[2])):
+    for title, other in (
+        ("old model scored by this version", rows[1]),
+        ("model fitted by this version", rows[2]),
+    ):
         second = [[row.get(key) for key in COMPARED] for row in other]
         count = sum(a != b for a, b in zip(first, second, strict=False)) + abs(len(first) - len(second))
         if count or not first:
-            wrong.append(f"{name}: {title}: {count} of {len(first)} results differ")
+            messages.append(f"{name}: {title}: {count} of {len(first)} results differ")
     before, after = arrays(old), arrays(new)
     if set(before) != set(after):
-        wrong.append(f"{name}: names of arrays differ: {sorted(set(before) ^ set(after))}")
+        messages.append(f"{name}: names of arrays differ: {sorted(set(before) ^ set(after))}")
     unequal = [key for key in sorted(set(before) & set(after)) if not np.array_equal(before[key], after[key])]
     if unequal:
-        wrong.append(f"{name}: arrays differ: {', '.join(unequal)}")
-    return wrong
+        messages.append(f"{name}: arrays differ: {', '.join(unequal)}")
+    return messages
 
 
 def write_encoder(path: Path) -> None:
-    """A small encoder: magnitudes of a fixed random filter bank, (1, N) waveform to (1, T, 32) frames."""
+    """Write an encoder: magnitudes of a fixed random filter bank, (1, N) waveform to (1, T, 32) frames."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -122,18 +128,18 @@ def main() -> None:
     parser.add_argument("--old", type=Path, required=True, help="working tree of the other version")
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for models and scores")
     parser.add_argument("--machine", type=Path, help="machine folder with train/ and test/")
-    parser.add_argument("--only", nargs="*", choices=list(SETTINGS), help="settings; default: all")
+    parser.add_argument("--only", nargs="*", choices=list(SETTINGS), help="settings to compare; default: all")
     parser.add_argument("--old-part-only", action="store_true", help="run only the other version")
     options = parser.parse_args()
     if options.machine is None:
         if "AUSCULT_REAL_DATA" not in os.environ:
-            parser.error("give --machine, or set AUSCULT_REAL_DATA")
+            parser.error("give --machine or set AUSCULT_REAL_DATA")
         options.machine = Path(os.environ["AUSCULT_REAL_DATA"]) / "bldc" / "BrushlessMotor"
     options.output.mkdir(parents=True, exist_ok=True)
     encoder = options.output / "encoder.onnx"
     if not encoder.exists():
         write_encoder(encoder)
-    wrong: list[str] = []
+    messages: list[str] = []
     clips = options.machine / "test"
     for name in options.only or SETTINGS:
         arguments = list(SETTINGS[name])
@@ -151,9 +157,9 @@ def main() -> None:
         unequal = differences(name, old, new, rows)
         verdict = "DIFFERS" if unequal else "equal"
         print(f"{name}: {verdict} ({len(rows[0])} clips, {len(arrays(new))} arrays)", flush=True)
-        wrong += unequal
-    print("\n".join(wrong))
-    raise SystemExit(1 if wrong else 0)
+        messages += unequal
+    print("\n".join(messages))
+    raise SystemExit(1 if messages else 0)
 
 
 if __name__ == "__main__":

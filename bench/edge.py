@@ -1,10 +1,10 @@
-"""What scoring costs on a small computer: exported files beside auscult itself, on one core.
+"""Cost of scoring on a small computer: exported files compared with auscult itself, on one core.
 
     python -m bench.edge [--rounds 5] [--times 21] [--print]
 
-Fits the detectors that can be exported on simulated clips (one epoch: what a network has learnt does not
-change its speed), exports them, and lets processes of their own score a clip of 10 s, in turns by the file
-and by auscult. Writes its table between its markers in docs/edge.md; with ``--print`` to the terminal alone.
+Fits the detectors that can be exported on simulated clips (one epoch, since the weights of a network do not
+affect its speed) and exports them. Separate processes then score a clip of 10 s, alternately with the file
+and with auscult. Writes its table between its markers in docs/edge.md; with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -33,14 +33,18 @@ NONE = "–"
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One detector: bytes of its files, and medians over the rounds.
+class DetectorCost:
+    """Sizes of a detector's files, and medians over the rounds.
 
     Attributes:
-        start: seconds from starting the process to the first score, by the file and by auscult.
-        memory: megabytes at most, likewise.
-        milliseconds: of a clip: by the file with its map; by auscult; by auscult with a map.
-        parity: largest difference of a score from the model's, as a share of it.
+        detector: its name.
+        exported_bytes: size of the exported file.
+        model_bytes: size of the model file.
+        start: seconds from the start of the process to the first score, with the file and with auscult.
+        memory: peak memory in MB, with the file and with auscult.
+        milliseconds: per clip, with the file (which includes the map), with auscult, and with auscult
+            including the map.
+        parity: largest relative difference between the scores of the file and the model.
     """
 
     detector: str
@@ -57,25 +61,27 @@ def exportable() -> list[str]:
     return [name for name in DETECTORS if detector_type(name).export is not Detector.export]
 
 
-def measure(detector: str, folder: Path, home: Path, recording: Path, rounds: int, times: int) -> Measured:
-    """Fits, exports and scores."""
+def measure(
+    detector: str, folder: Path, home: Path, recording: Path, rounds: int, times: int
+) -> DetectorCost:
+    """Fit, export and time one detector."""
     settings: dict[str, Any] = {"epochs": 1} if detector_type(detector).extra == "train" else {}
     model = auscult.fit(auscult.open_corpus(home).for_training(), detector, calibrate="none", **settings)
     files = {"onnx": folder / f"{detector}.onnx", "auscult": folder / f"{detector}.auscult"}
     model.save(str(files["auscult"]))
     parity = auscult.export(model, files["onnx"])
-    found: dict[str, list[dict[str, Any]]] = {how: [] for how in files}
+    runs: dict[str, list[dict[str, Any]]] = {runtime: [] for runtime in files}
     for _ in range(rounds):
-        for how, file in files.items():
-            found[how].append(_child(how, file, recording, times))
+        for runtime, file in files.items():
+            runs[runtime].append(_run_child(runtime, file, recording, times))
 
-    def median(how: str, *keys: str) -> float:
-        values: Sequence[Any] = found[how]
+    def median(runtime: str, *keys: str) -> float:
+        values: Sequence[Any] = runs[runtime]
         for key in keys:
             values = [value[key] for value in values]
         return statistics.median(values)
 
-    return Measured(
+    return DetectorCost(
         detector,
         files["onnx"].stat().st_size,
         files["auscult"].stat().st_size,
@@ -90,85 +96,89 @@ def measure(detector: str, folder: Path, home: Path, recording: Path, rounds: in
     )
 
 
-def _child(how: str, model: Path, recording: Path, times: int) -> dict[str, Any]:
-    """What a process says that scores a recording, and how long its start took; on one core where that can
-    be asked for."""
+def _run_child(runtime: str, model: Path, recording: Path, times: int) -> dict[str, Any]:
+    """Score a recording in a new process, on one core where the system allows it.
+
+    Returns:
+        The output of `bench.edge_child`, and under ``start`` the seconds to the first score.
+    """
     core = ["taskset", "-c", "0"] if sys.platform == "linux" else []
     started = time.time()
-    done = subprocess.run(
-        [*core, sys.executable, "-m", "bench.edge_child", how, str(model), str(recording), str(times)],
+    process = subprocess.run(
+        [*core, sys.executable, "-m", "bench.edge_child", runtime, str(model), str(recording), str(times)],
         capture_output=True,
         text=True,
         cwd=Path(__file__).parent.parent,
     )
-    if done.returncode:
-        raise RuntimeError(f"{how} {model}: {done.stderr.strip()}")
-    told = json.loads(done.stdout)
-    return {**told, "start": told["first"] - started}
+    if process.returncode:
+        raise RuntimeError(f"{runtime} {model}: {process.stderr.strip()}")
+    output = json.loads(process.stdout)
+    return {**output, "start": output["first"] - started}
 
 
 def installed_megabytes(*packages: str) -> float | None:
-    """What packages and all that they need take on disk in an environment of their own, without pip; ``None``
-    where they cannot be had."""
+    """Size on disk of packages and their dependencies, installed into an empty folder; ``None`` if they
+    cannot be installed."""
     with TemporaryDirectory() as folder:
         target = Path(folder) / "site"
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(target), *packages],
             capture_output=True,
         )
-        if done.returncode:
+        if process.returncode:
             return None
         return sum(file.stat().st_size for file in target.rglob("*") if file.is_file()) / 1e6
 
 
-def as_page(measured: Sequence[Measured], installed: float | None) -> str:
-    """The table and what it says."""
+def as_page(costs: Sequence[DetectorCost], installed: float | None) -> str:
+    """The table and its notes, as Markdown."""
     header = [
-        *("detector", "file, MB", "start, s", "memory, MB", "ms a clip", "difference of the score"),
-        *("auscult: model, MB", "start, s", "memory, MB", "ms a clip", "with map"),
+        *("detector", "file, MB", "start, s", "memory, MB", "ms per clip", "relative score difference"),
+        *("auscult: model, MB", "start, s", "memory, MB", "ms per clip", "with map"),
     ]
     rows = [
         [
-            f"`{m.detector}`",
-            f"{m.exported_bytes / 1e6:.2f}",
-            f"{m.start[0]:.2f}",
-            f"{m.memory[0]:.0f}",
-            f"{m.milliseconds[0]:.1f}",
-            f"{m.parity:.0e}",
-            f"{m.model_bytes / 1e6:.2f}",
-            f"{m.start[1]:.2f}",
-            f"{m.memory[1]:.0f}",
-            f"{m.milliseconds[1]:.1f}",
-            f"{m.milliseconds[2]:.1f}",
+            f"`{cost.detector}`",
+            f"{cost.exported_bytes / 1e6:.2f}",
+            f"{cost.start[0]:.2f}",
+            f"{cost.memory[0]:.0f}",
+            f"{cost.milliseconds[0]:.1f}",
+            f"{cost.parity:.0e}",
+            f"{cost.model_bytes / 1e6:.2f}",
+            f"{cost.start[1]:.2f}",
+            f"{cost.memory[1]:.0f}",
+            f"{cost.milliseconds[1]:.1f}",
+            f"{cost.milliseconds[2]:.1f}",
         ]
-        for m in measured
+        for cost in costs
     ]
     size = NONE if installed is None else f"{installed:.0f} MB"
     return (
-        f"Installed size of onnxruntime, numpy and what they need: {size}.\n\n{table(header, rows)}\n\n"
-        "A clip is 10 s at 16 kHz, read from a WAV file each time; the file gives score and map, auscult the "
-        "score, and its nearest normal recording too. Start: from starting the process to the first score. "
-        f"One core of {this_machine()}; medians over processes that took turns, of medians."
+        f"Installed size of onnxruntime, numpy and their dependencies: {size}.\n\n{table(header, rows)}\n\n"
+        "A clip is 10 s at 16 kHz, read from a WAV file each time. The exported file computes the score and "
+        "the map, auscult the score and the nearest normal recording. Start: from the start of the process "
+        f"to the first score. One core of {this_machine()}; medians over alternating processes, of their "
+        "medians."
     )
 
 
 def main() -> None:
-    """Measures, and writes the page."""
+    """Measure, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="processes of each kind")
-    parser.add_argument("--times", type=int, default=21, help="scores in each process")
-    parser.add_argument("--clips", type=int, default=60, help="that models are fitted on")
-    parser.add_argument("--print", action="store_true", help="to the terminal alone")
+    parser.add_argument("--rounds", type=int, default=5, help="processes per runtime")
+    parser.add_argument("--times", type=int, default=21, help="scores per process")
+    parser.add_argument("--clips", type=int, default=60, help="training clips")
+    parser.add_argument("--print", action="store_true", help="only print to the terminal")
     arguments = parser.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)
         (home,) = simulate(folder, machines=["fan"], clips=arguments.clips, test_clips=1)
         recording = min((home / "test").glob("*.wav"))
-        measured = [
+        costs = [
             measure(detector, folder, home, recording, arguments.rounds, arguments.times)
             for detector in exportable()
         ]
-    page = as_page(measured, installed_megabytes("onnxruntime", "numpy"))
+    page = as_page(costs, installed_megabytes("onnxruntime", "numpy"))
     if arguments.print:
         print(page)
     else:

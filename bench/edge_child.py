@@ -1,9 +1,9 @@
-"""One process that scores a recording again and again, for `bench.edge`: by an exported file, or by auscult.
+"""Score one recording repeatedly, with an exported file or with auscult; a child process of `bench.edge`.
 
     python -m bench.edge_child onnx|auscult MODEL RECORDING TIMES
 
-Prints JSON: the time at which the first score was there, milliseconds a recording (median; read anew each
-time), and megabytes of memory at most. With ``onnx`` it imports what a small computer has and nothing else.
+Prints JSON: the time of the first score, the median milliseconds per recording (read from disk each time),
+and the peak memory in MB. With ``onnx`` it imports only what is available on a small computer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bench.memory import peak_of_this_process
 
 
 def by_onnx(model: str) -> dict[str, Callable[[str], float]]:
-    """Score and map at once, as `docs/edge.md` does it."""
+    """Score and map in one run, as in `docs/edge.md`."""
     import wave
 
     import numpy as np
@@ -38,7 +38,7 @@ def by_onnx(model: str) -> dict[str, Callable[[str], float]]:
 
 
 def by_auscult(model: str) -> dict[str, Callable[[str], float]]:
-    """The model's own score, and its score with a map."""
+    """The score of the model, without and with the map."""
     import auscult
 
     loaded = auscult.load(model)
@@ -49,20 +49,20 @@ def by_auscult(model: str) -> dict[str, Callable[[str], float]]:
     return {"score": score, "map": lambda path: score(path, explain=True)}
 
 
-def main(how: str, model: str, recording: str, times: str) -> None:
-    """Scores, and prints what it took."""
-    ways = (by_onnx if how == "onnx" else by_auscult)(model)
-    next(iter(ways.values()))(recording)
-    first, found = time.time(), {}
-    for way, score in ways.items():
-        score(recording)  # warm: the first map imports more
-        taken = []
+def main(runtime: str, model: str, recording: str, times: str) -> None:
+    """Score the recording, and print times and memory."""
+    functions = (by_onnx if runtime == "onnx" else by_auscult)(model)
+    next(iter(functions.values()))(recording)
+    first, milliseconds = time.time(), {}
+    for name, score in functions.items():
+        score(recording)  # warm-up: the first map imports more modules
+        seconds = []
         for _ in range(int(times)):
             start = time.perf_counter()
             score(recording)
-            taken.append(time.perf_counter() - start)
-        found[way] = 1000 * statistics.median(taken)
-    print(json.dumps({"first": first, "milliseconds": found, "megabytes": peak_of_this_process()}))
+            seconds.append(time.perf_counter() - start)
+        milliseconds[name] = 1000 * statistics.median(seconds)
+    print(json.dumps({"first": first, "milliseconds": milliseconds, "megabytes": peak_of_this_process()}))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Measured tables in the documentation: a script writes between its own two markers and nowhere else."""
+"""Measured tables in the documentation: a script writes only between its own two markers."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ DOCS = Path(__file__).parent.parent / "docs"
 
 
 def write_section(document: str, name: str, text: str) -> None:
-    """Replaces what stands between ``<!-- name -->`` and ``<!-- /name -->`` in a page of docs/.
+    """Replace the text between ``<!-- name -->`` and ``<!-- /name -->`` in a page of docs/.
 
     Raises:
-        ValueError: the page has no such markers.
+        ValueError: the page does not contain the markers.
     """
     path = DOCS / document
     page = path.read_text()
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, found, rest = page.partition(start)
-    _, closed, after = rest.partition(end)
-    if not found or not closed:
-        raise ValueError(f"{path}: no markers {start} … {end}")
+    before, opening, rest = page.partition(start)
+    _, closing, after = rest.partition(end)
+    if not opening or not closing:
+        raise ValueError(f"{path}: markers {start} … {end} are missing")
     path.write_text(f"{before}{start}\n\n{text.strip()}\n\n{end}{after}")
 
 
 def table(header: list[str], rows: list[list[str]]) -> str:
-    """A Markdown table, names to the left and figures to the right."""
+    """A Markdown table, with names left-aligned and numbers right-aligned."""
     return Table(tuple(header), tuple(map(tuple, rows))).to_markdown().strip()
 
 
 def this_machine() -> str:
-    """What a measured figure must name: processor, cores, system."""
+    """Processor, cores, system and Python version, to be given with measured values."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():

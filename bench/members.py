@@ -1,11 +1,11 @@
-"""What `auto` is made of: its members alone and together, on simulated machines, and left out one by one.
+"""Compare the members of `auto`, and combinations of them, on simulated machines.
 
     python -m bench.members -o results/members [--clips 100] [--seconds 10] [--seed 3]
 
-Every member is cross-fitted on each machine's training clips as in `auto`, put to the trial on altered
-normals, and scores the test clips. Then ways of putting members together are compared, and each machine gets
-the way that does best on all others, which says what the choice is worth on a machine that it did not see.
-Members that are done are not done again. Writes its tables into docs/detectors.md.
+Every member is cross-fitted on each machine's training clips as in `auto`, evaluated on pseudo-anomalies, and
+then scores the test clips. Then combinations of members are compared. Each machine is also evaluated with the
+combination that is best on all other machines, which estimates how well the choice generalises to a new
+machine. Finished members are reused. Writes its tables to docs/detectors.md.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from auscult.detectors import detector_type
 from auscult.detectors.ensemble.auto import AutoConfig
 from auscult.detectors.ensemble.members import chosen_members
 from auscult.detectors.ensemble.trial import Trial
-from auscult.detectors.statistics.standardizer import Standard
+from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.evaluation import evaluate_scores
 from auscult.runtime.files import write_atomically
 from auscult.simulation import simulate
 from bench.markdown import table, this_machine, write_section
 
-#: What ways of putting members together are given: standardised scores (K, n), areas of the trial (K,).
-Way = Callable[[np.ndarray, np.ndarray], np.ndarray]
+#: From the standardised scores (K, n) of K members and their AUCs on pseudo-anomalies (K,) to scores (n,).
+Combination = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def member_on(folder: str, name: str) -> dict[str, Any]:
-    """One member's standardised scores of a machine's test clips, and its area in the trial."""
+def evaluate_member(folder: str, name: str) -> dict[str, Any]:
+    """Standardised scores of a machine's test clips by one member, and its AUC on pseudo-anomalies."""
     corpus = auscult.open_corpus(folder)
     recordings = [AudioClip.from_file(clip) for clip in corpus.for_training()]
     config = AutoConfig()
@@ -47,20 +47,20 @@ def member_on(folder: str, name: str) -> dict[str, Any]:
         recordings, folds_of(recordings, config.folds, config.seed), config.pseudo_anomalies, config.seed
     )
     member = chosen_members(name)[name]
-    its_config = member.config(config.seed, config.front_end)
-    final, fold_models = detector_type(member.detector).crossfit(its_config, recordings, trial.folds)
+    member_config = member.config(config.seed, config.front_end)
+    final, fold_models = detector_type(member.detector).crossfit(member_config, recordings, trial.folds)
     normals = trial.normal_scores(fold_models)[member.score]
-    outcome = trial.outcome(normals, trial.altered_scores(fold_models)[member.score])
-    tested = [AudioClip.from_file(clip) for clip in corpus.for_evaluation()]
-    scores = np.array([final.score(recording).scores[member.score] for recording in tested])
-    z = Standard.fit(normals[:, None]).z(scores[:, None])[:, 0]
+    outcome = trial.outcome(normals, trial.pseudo_anomaly_scores(fold_models)[member.score])
+    test_recordings = [AudioClip.from_file(clip) for clip in corpus.for_evaluation()]
+    scores = np.array([final.score(recording).scores[member.score] for recording in test_recordings])
+    z = Standardizer.fit(normals[:, None]).z(scores[:, None])[:, 0]
     return {"z": z.tolist(), "auc": outcome.value}
 
 
-def remembered(path: Path, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What was worked out before, or now."""
+def cached(path: Path, compute: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The result stored in a JSON file; computed and written first if the file does not exist."""
     if not path.exists():
-        write_atomically(path, json.dumps(work()).encode())
+        write_atomically(path, json.dumps(compute()).encode())
         print(path.stem, file=sys.stderr)
     return json.loads(path.read_text())
 
@@ -70,72 +70,73 @@ def _above_chance(z: np.ndarray, auc: np.ndarray) -> np.ndarray:
     return weights @ z / weights.sum()
 
 
-def ways(members: list[str]) -> dict[str, tuple[list[str], Way]]:
-    """Ways of putting members together, by name: which members, and how."""
+def combinations(members: list[str]) -> dict[str, tuple[list[str], Combination]]:
+    """Name of each combination to its members and its function."""
     gaussians = [name for name in members if "neighbours" not in name]
     neighbours = [name for name in members if "neighbours" in name]
-    usual = [name for name in members if not name.startswith("short")]
+    long = [name for name in members if not name.startswith("short")]
     short = [name for name in members if name.startswith("short")]
     return {
         "mean of all (`auto`)": (members, lambda z, _: z.mean(axis=0)),
-        "mean of all, weighted by area above chance": (members, _above_chance),
-        "largest of all": (members, lambda z, _: z.max(axis=0)),
-        "smallest of all": (members, lambda z, _: z.min(axis=0)),
+        "mean of all, weighted by AUC above chance": (members, _above_chance),
+        "maximum of all": (members, lambda z, _: z.max(axis=0)),
+        "minimum of all": (members, lambda z, _: z.min(axis=0)),
         "mean of the four Gaussians": (gaussians, lambda z, _: z.mean(axis=0)),
-        "mean of the two neighbours": (neighbours, lambda z, _: z.mean(axis=0)),
-        "mean of the usual frames": (usual, lambda z, _: z.mean(axis=0)),
-        "mean of the short frames": (short, lambda z, _: z.mean(axis=0)),
+        "mean of the two nearest-neighbour members": (neighbours, lambda z, _: z.mean(axis=0)),
+        "mean of the members with default frames": (long, lambda z, _: z.mean(axis=0)),
+        "mean of the members with short frames": (short, lambda z, _: z.mean(axis=0)),
     }
 
 
-def measured(
+def harmonic_means(
     folders: Mapping[str, str], members: list[str], output: Path
 ) -> tuple[dict[str, dict[str, float]], dict[str, dict[str, float]]]:
-    """Harmonic mean of each member and of each way, by machine."""
-    alone: dict[str, dict[str, float]] = {name: {} for name in members}
-    together: dict[str, dict[str, float]] = {name: {} for name in ways(members)}
+    """Harmonic means in percent of each member and of each combination, by name and machine."""
+    single: dict[str, dict[str, float]] = {name: {} for name in members}
+    combined: dict[str, dict[str, float]] = {name: {} for name in combinations(members)}
     for machine, folder in folders.items():
         clips = list(auscult.open_corpus(folder).for_evaluation())
 
-        def accuracy(scores: np.ndarray, clips: list = clips) -> float:
+        def harmonic_mean(scores: np.ndarray, clips: list = clips) -> float:
             return 100 * float(evaluate_scores(clips, scores, resamples=0).overall.harmonic_mean.value or 0)
 
-        known = {}
+        results = {}
         for name in members:
             path = output / f"{machine}-{name}.json"
-            known[name] = remembered(path, lambda f=folder, n=name: member_on(f, n))  # type: ignore[misc]
-            alone[name][machine] = accuracy(np.array(known[name]["z"]))
-        for name, (those, way) in ways(members).items():
-            z = np.array([known[member]["z"] for member in those])
-            together[name][machine] = accuracy(way(z, np.array([known[member]["auc"] for member in those])))
-    return alone, together
+            results[name] = cached(path, lambda f=folder, n=name: evaluate_member(f, n))  # type: ignore[misc]
+            single[name][machine] = harmonic_mean(np.array(results[name]["z"]))
+        for name, (parts, combine) in combinations(members).items():
+            z = np.array([results[member]["z"] for member in parts])
+            auc = np.array([results[member]["auc"] for member in parts])
+            combined[name][machine] = harmonic_mean(combine(z, auc))
+    return single, combined
 
 
-def left_out(
-    together: Mapping[str, Mapping[str, float]], machines: list[str]
+def leave_one_machine_out(
+    combined: Mapping[str, Mapping[str, float]], machines: list[str]
 ) -> dict[str, tuple[str, float]]:
-    """For each machine the way that does best on the others, and what it reaches there."""
+    """For each machine, the combination that is best on the other machines, and its result on this one."""
     chosen = {}
     for machine in machines:
         others = [m for m in machines if m != machine]
-        best = max(together, key=lambda name: float(np.mean([together[name][m] for m in others])))
-        chosen[machine] = best, together[best][machine]
+        best = max(combined, key=lambda name: float(np.mean([combined[name][m] for m in others])))
+        chosen[machine] = best, combined[best][machine]
     return chosen
 
 
 def main() -> None:
-    """Runs what is missing, then writes the tables."""
+    """Run what is missing, then write the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-o", "--output", default="results/members", help="folder for recordings and scores")
-    parser.add_argument("--members", default="untrained", help="which, as of auto's option")
-    parser.add_argument("--machines", default="7", help="how many simulated machines, or which")
-    parser.add_argument("--clips", type=int, default=100, help="training clips of a machine")
-    parser.add_argument("--test-clips", type=int, default=50, help="test clips of a domain and condition")
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of a clip")
-    parser.add_argument("--seed", type=int, default=3, help="of the simulation")
-    parser.add_argument("--print", dest="only_print", action="store_true", help="write no documentation")
+    parser.add_argument("--members", default="untrained", help="members, as in the option of auto")
+    parser.add_argument("--machines", default="7", help="number of simulated machines, or their names")
+    parser.add_argument("--clips", type=int, default=100, help="training clips per machine")
+    parser.add_argument("--test-clips", type=int, default=50, help="test clips per domain and condition")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the clips")
+    parser.add_argument("--seed", type=int, default=3, help="seed of the simulation")
+    parser.add_argument("--print", dest="only_print", action="store_true", help="do not write to docs/")
     args = parser.parse_args()
     output = Path(args.output)
     simulate(
@@ -147,13 +148,13 @@ def main() -> None:
         seed=args.seed,
     )
     folders, members = machine_folders(output / "recordings"), list(chosen_members(args.members))
-    alone, together = measured(folders, members, output)
+    single, combined = harmonic_means(folders, members, output)
     machines = list(folders)
     rows = [
         [name, *(f"{by_machine[m]:.1f}" for m in machines), f"{np.mean(list(by_machine.values())):.1f}"]
-        for name, by_machine in {**{f"`{n}`": v for n, v in alone.items()}, **together}.items()
+        for name, by_machine in {**{f"`{n}`": v for n, v in single.items()}, **combined}.items()
     ]
-    chosen = left_out(together, machines)
+    chosen = leave_one_machine_out(combined, machines)
     names = dict.fromkeys(name for name, _ in chosen.values())
     rows.append(
         [
@@ -165,7 +166,7 @@ def main() -> None:
     note = (
         f"Harmonic mean of AUC-source, AUC-target and pAUC in percent; {args.clips} training clips of "
         f"{args.seconds:g} s, {4 * args.test_clips} test clips, simulation seed {args.seed}. Chosen on the "
-        f"other machines: for each machine the way that does best on the rest, which is "
+        f"other machines: for each machine the combination that is best on all others, which is "
         f"{' or '.join(names)}. Measured on {this_machine()}."
     )
     text = f"{table(['', *machines, 'mean'], rows)}\n\n{note}"

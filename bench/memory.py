@@ -1,4 +1,4 @@
-"""How much memory this process took at most."""
+"""Peak memory of this process."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def peak_of_this_process() -> float:
-    """Megabytes of resident memory at most.
+    """Peak resident memory in MB.
 
-    Linux hands ``ru_maxrss`` on from parent to child, also over ``exec``, so that a child of a large process
-    seems large; the high-water mark of the memory itself begins anew.
+    On Linux a child inherits ``ru_maxrss`` from its parent, even across ``exec``, so that a child of a large
+    process seems large. ``VmHWM`` is not inherited.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -18,5 +18,5 @@ def peak_of_this_process() -> float:
         return int(line.split()[1]) * 1024 / 1e6
     import resource
 
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 1e6 if sys.platform == "darwin" else most * 1024 / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -1,10 +1,10 @@
-"""The plain reference that speed is measured against: the same work, written as one would first write it.
+"""The plain reference for speed measurements: the same task in a straightforward implementation.
 
 Per-clip log-mels by librosa, all 640-d vectors in memory as float64, eager PyTorch on one network, Adam,
-batches of 256 indexed from a tensor, scoring clip by clip. Nothing is slowed down on purpose, nothing sped up
-either: no data loader, no logging, and as many threads as PyTorch takes by itself. The system is that of
+batches of 256 indexed from a tensor, scoring clip by clip. Nothing is deliberately slowed down or optimised:
+no data loader, no logging, and PyTorch's default number of threads. The networks are the autoencoder of
 Harada et al., "First-shot anomaly detection for machine condition monitoring", EUSIPCO 2023, and the gamma
-VAE of the DCASE 2024 Task 2 report with its exact divergence; written from their descriptions.
+VAE of the DCASE 2024 Task 2 report with its exact divergence, both implemented from their descriptions.
 
     python -m bench.plain NETWORK.pt CLIP …      prints a score for each clip
 """
@@ -35,15 +35,15 @@ def log_mel(path: str) -> np.ndarray:
 
 
 def vectors_of(paths: Sequence[str]) -> np.ndarray:
-    """(V, 640) float64: five frames of log-mel side by side, of all clips."""
+    """The (V, 640) float64 vectors of all clips: five consecutive log-mel frames each."""
     clips = [log_mel(path) for path in paths]
     out = np.empty((sum(len(clip) - CONTEXT + 1 for clip in clips), WIDTH))
-    at = 0
+    row = 0
     for clip in clips:
         count = len(clip) - CONTEXT + 1
         for frame in range(CONTEXT):
-            out[at : at + count, frame * BANDS : (frame + 1) * BANDS] = clip[frame : frame + count]
-        at += count
+            out[row : row + count, frame * BANDS : (frame + 1) * BANDS] = clip[frame : frame + count]
+        row += count
     return out
 
 
@@ -55,7 +55,7 @@ def _blocks(widths: Iterable[int]) -> nn.Sequential:
 
 
 class Autoencoder(nn.Module):
-    """The baseline's network: 267,928 parameters."""
+    """The network of the baseline, 267,928 parameters."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,9 +70,9 @@ class Autoencoder(nn.Module):
 
 
 class GammaVAE(nn.Module):
-    """The report's network, 268,944 parameters, with softplus heads and the exact divergence."""
+    """The network of the report, 268,944 parameters, with softplus heads and the exact divergence."""
 
-    PRIOR_SHAPE = 2.0  # of scale 1
+    PRIOR_SHAPE = 2.0  # the scale of the prior is 1
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +108,7 @@ NETWORKS: dict[str, type[Autoencoder | GammaVAE]] = {"autoencoder": Autoencoder,
 
 
 def train(network: Autoencoder | GammaVAE, vectors: Tensor, epochs: int = 100) -> Iterator[float]:
-    """The mean loss of each epoch, as soon as it is over.
+    """Train a network; yield the mean loss of each epoch when it ends.
 
     Args:
         vectors: (V, 640) float64, on the device to train on.
@@ -118,7 +118,7 @@ def train(network: Autoencoder | GammaVAE, vectors: Tensor, epochs: int = 100) -
     for _ in range(epochs):
         total = torch.zeros((), device=vectors.device)
         for batch in torch.randperm(len(vectors), device=vectors.device).split(BATCH):
-            if len(batch) == 1:  # batch normalisation has no variance there
+            if len(batch) == 1:  # batch normalisation cannot compute a variance
                 continue
             optimiser.zero_grad()
             loss = network.loss(vectors[batch].float())
@@ -130,7 +130,7 @@ def train(network: Autoencoder | GammaVAE, vectors: Tensor, epochs: int = 100) -
 
 @torch.no_grad()
 def scores(network: nn.Module, paths: Iterable[str]) -> Iterator[float]:
-    """The mean squared error of each clip, one after the other, from file to score."""
+    """Yield the mean squared error of each clip, processed one at a time from file to score."""
     network.eval()
     for path in paths:
         frames = log_mel(path)
@@ -140,7 +140,7 @@ def scores(network: nn.Module, paths: Iterable[str]) -> Iterator[float]:
 
 
 def main(network: str, *paths: str) -> None:
-    """Scores clips by a network that was saved as its kind and its state."""
+    """Score clips with a network from a file that contains its kind and its state."""
     kind, state = torch.load(network, weights_only=True)
     loaded = NETWORKS[kind]()
     loaded.load_state_dict(state)

@@ -1,10 +1,10 @@
-"""The GammaVAE report's experiment as far as it goes without the DCASE data, and every reading around it.
+"""Reproduce the experiment of the GammaVAE report without the DCASE data, including its variants.
 
     python -m bench.reproduction -o results/reproduction [--jobs 2] [--only bldc|simulated]
 
-Both presets and one option changed at a time around each, against the autoencoder: five seeds on the real
-motor (``AUSCULT_REAL_DATA``/bldc), three on simulated machines. Finished fits are not redone; at the end the
-tables between the markers of docs/reproduction.md are written anew.
+Compares both presets of the gamma VAE, each also with single options changed, with the autoencoder: five
+seeds on the real motor (``AUSCULT_REAL_DATA``/bldc), three on simulated machines. Finished fits are reused.
+Writes the tables between the markers of docs/reproduction.md.
 """
 
 from __future__ import annotations
@@ -16,39 +16,43 @@ import sys
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run side by side, one core each
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run in parallel, one core each
 
 import joblib
 import numpy as np
 
 from auscult.benchmark.machine import MachineData
-from auscult.benchmark.stage import Stage, run_stage
+from auscult.benchmark.stage import StageResult, run_stage
 from auscult.errors import FitError
 from auscult.runtime.files import write_atomically
 from auscult.simulation import simulate
-from bench.readings import Task, variants
 from bench.reproduction_tables import write_tables
+from bench.reproduction_variants import VariantFit, variants
 
 
-def run_task(task: Task, output: Path) -> tuple[Task, Stage | str, dict[str, Any]]:
-    """The stage of one fit and facts of its training, or the message of its failure."""
-    place = task.variant.name.replace(", ", "+")
-    folder = output / "stages" / task.data / task.machine / place / f"seed{task.seed}"
-    settings = {"epochs": task.epochs, **task.variant.settings}
+def run_fit(fit: VariantFit, output: Path) -> tuple[VariantFit, StageResult | str, dict[str, Any]]:
+    """Fit and score one variant.
+
+    Returns:
+        The fit, its stage or the message of its failure, and statistics of its training and latents.
+    """
+    name = fit.variant.name.replace(", ", "+")
+    folder = output / "stages" / fit.data / fit.machine / name / f"seed{fit.seed}"
+    settings = {"epochs": fit.epochs, **fit.variant.settings}
     try:
         stage = run_stage(
-            folder, MachineData(task.machine, task.folder), task.variant.entry, task.seed, settings
+            folder, MachineData(fit.machine, fit.folder), fit.variant.choice, fit.seed, settings
         )
     except FitError as error:
-        return task, str(error), {}
-    facts_file = folder / "latents.json"
-    if not facts_file.exists():
-        write_atomically(facts_file, json.dumps(_latents(folder, task)).encode())
-    return task, stage, json.loads(facts_file.read_text())
+        return fit, str(error), {}
+    statistics_file = folder / "latents.json"
+    if not statistics_file.exists():
+        write_atomically(statistics_file, json.dumps(_latents(folder, fit)).encode())
+    return fit, stage, json.loads(statistics_file.read_text())
 
 
-def _latents(folder: Path, task: Task) -> dict[str, Any]:
-    """What the latents carry: training figures, and how well speed follows from them on normal test clips."""
+def _latents(folder: Path, fit: VariantFit) -> dict[str, Any]:
+    """Statistics of the latents: metrics of training, and R² of predicting the speed of normal test clips."""
     from sklearn.linear_model import RidgeCV
     from sklearn.model_selection import KFold, cross_val_predict
 
@@ -59,65 +63,67 @@ def _latents(folder: Path, task: Task) -> dict[str, Any]:
     last = model.detector.facts["history"][-1]
     facts = {k: last[k] for k in ("loss", "reconstruction", "kl", "active_units", "validation") if k in last}
     facts["collapsed"] = bool(model.detector.facts.get("collapsed"))
-    clips = open_corpus(task.folder).where(split="test", condition="normal")
+    clips = open_corpus(fit.folder).where(split="test", condition="normal")
     key = next((k for k in ("spd", "vel", "speed") if all(k in c.attributes for c in clips)), None)
     if key and model.detector.has_codes and len({c.attributes[key] for c in clips}) > 2:
         rate = model.sample_rate
-        heard = [AudioClip.from_file(c, sample_rate=rate) for c in clips]
-        pooled = np.stack([model.detector.codes(r).mean(axis=0) for r in heard])
+        recordings = [AudioClip.from_file(c, sample_rate=rate) for c in clips]
+        pooled = np.stack([model.detector.codes(r).mean(axis=0) for r in recordings])
         speed = np.array([float(c.attributes[key]) for c in clips])
-        folds = KFold(5, shuffle=True, random_state=0)  # every fold sees every speed
-        guess = cross_val_predict(RidgeCV(np.logspace(-3, 3, 13)), pooled, speed, cv=folds)
-        facts["speed_r2"] = float(1 - np.sum((guess - speed) ** 2) / np.sum((speed - speed.mean()) ** 2))
+        folds = KFold(5, shuffle=True, random_state=0)  # every speed occurs in every fold
+        predicted = cross_val_predict(RidgeCV(np.logspace(-3, 3, 13)), pooled, speed, cv=folds)
+        facts["speed_r2"] = float(1 - np.sum((predicted - speed) ** 2) / np.sum((speed - speed.mean()) ** 2))
     return facts
 
 
-def tasks(args: argparse.Namespace, output: Path) -> list[Task]:
-    """Every fit that is asked for."""
-    found = []
+def planned_fits(args: argparse.Namespace, output: Path) -> list[VariantFit]:
+    """All fits on the selected data."""
+    fits = []
     if args.only in (None, "bldc"):
         root = os.environ.get("AUSCULT_REAL_DATA")
         if not root:
-            sys.exit("set AUSCULT_REAL_DATA to the folder that holds bldc/, or say --only simulated")
+            sys.exit("set AUSCULT_REAL_DATA to the folder that contains bldc/, or give --only simulated")
         folder = str(Path(root) / "bldc" / "BrushlessMotor")
-        found += [
-            Task("bldc", "BrushlessMotor", folder, v, seed, 100)
+        fits += [
+            VariantFit("bldc", "BrushlessMotor", folder, v, seed, 100)
             for v in variants()
             for seed in range(args.seeds)
         ]
     if args.only in (None, "simulated"):
         fleet = output / "simulated"
         simulate(fleet, machines=args.machines.split(","), clips=60, seed=0, seconds=5.0)
-        found += [
-            Task("simulated", machine, str(fleet / machine), v, seed, 30)
+        fits += [
+            VariantFit("simulated", machine, str(fleet / machine), v, seed, 30)
             for machine in args.machines.split(",")
             for v in variants()
             for seed in range(3)
         ]
-    return found
+    return fits
 
 
 def main() -> None:
-    """Runs what is missing, then writes the tables."""
+    """Run the missing fits, then write the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("-o", "--output", default="results/reproduction", help="folder for fits and scores")
-    parser.add_argument("--jobs", type=int, default=2, help="fits at a time, one core each")
-    parser.add_argument("--only", choices=["bldc", "simulated"], help="one of the two data sets alone")
-    parser.add_argument("--seeds", type=int, default=5, help="seeds on bldc")
-    parser.add_argument("--machines", default="fan,gearbox,valve", help="simulated machines")
+    parser.add_argument("-o", "--output", default="results/reproduction", help="folder for models and scores")
+    parser.add_argument("--jobs", type=int, default=2, help="number of parallel fits, one core each")
+    parser.add_argument("--only", choices=["bldc", "simulated"], help="only one of the two data sets")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds on bldc")
+    parser.add_argument(
+        "--machines", default="fan,gearbox,valve", help="names of simulated machines, separated by commas"
+    )
     args = parser.parse_args()
     output = Path(args.output)
-    todo = tasks(args, output)
+    fits = planned_fits(args, output)
     parallel = joblib.Parallel(n_jobs=args.jobs, return_as="generator_unordered")
     outcomes = []
-    for outcome in parallel(joblib.delayed(run_task)(task, output) for task in todo):
+    for outcome in parallel(joblib.delayed(run_fit)(fit, output) for fit in fits):
         outcomes.append(outcome)
-        task = outcome[0]
-        told = outcome[1] if isinstance(outcome[1], str) else f"{outcome[1].fit_seconds:.0f} s"
+        fit, stage, _ = outcome
+        result = stage if isinstance(stage, str) else f"{stage.fit_seconds:.0f} s"
         print(
-            f"{len(outcomes)}/{len(todo)} {task.machine} {task.variant.name} seed {task.seed}: {told}",
+            f"{len(outcomes)}/{len(fits)} {fit.machine} {fit.variant.name} seed {fit.seed}: {result}",
             file=sys.stderr,
         )
     write_tables(outcomes)

@@ -1,4 +1,4 @@
-"""From the fits of `bench.reproduction` to the tables of docs/reproduction.md."""
+"""The tables of `bench.reproduction` in docs/reproduction.md."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from auscult.benchmark.differences import Scored, differences
-from auscult.benchmark.stage import Stage
+from auscult.benchmark.differences import LabelledScores, differences
+from auscult.benchmark.stage import StageResult
 from auscult.evaluation import evaluate_scores, labels_of
 from bench.markdown import table, this_machine, write_section
-from bench.readings import Task, variants
+from bench.reproduction_variants import VariantFit, variants
 
-Outcome = tuple[Task, "Stage | str", dict[str, Any]]
+Outcome = tuple[VariantFit, "StageResult | str", dict[str, Any]]
 SCORES = ("mse", "mahalanobis")
 
 
 def write_tables(outcomes: Sequence[Outcome]) -> None:
-    """Writes the section of every data set that was run."""
-    for data in dict.fromkeys(task.data for task, _, _ in outcomes):
+    """Write the section of each data set that was run."""
+    for data in dict.fromkeys(fit.data for fit, _, _ in outcomes):
         part = [outcome for outcome in outcomes if outcome[0].data == data]
         write_section("reproduction.md", f"bench.reproduction {data}", _section(part))
 
@@ -27,18 +27,18 @@ def _section(outcomes: Sequence[Outcome]) -> str:
     names = list(dict.fromkeys(sorted((t.variant.name for t, _, _ in outcomes), key=_order(outcomes))))
     scored = _scored(outcomes)
     mse = {k: v for k, v in scored.items() if k.endswith(":mse")}
-    by_mse = {d.system: d for d in differences(mse, "autoencoder:mse") if _is_whole(d.machine, outcomes)}
+    by_mse = {d.system: d for d in differences(mse, "autoencoder:mse") if _is_total(d.machine, outcomes)}
     rows = [
         [name, *_means(outcomes, name), _difference(by_mse.get(f"{name}:mse")), *_training(outcomes, name)]
         for name in names
     ]
     header = [
-        "reading",
+        "variant",
         "MSE: s / t / p",
         "harmonic mean",
         "Mahalanobis: s / t / p",
         "harmonic mean",
-        "MSE less autoencoder's",
+        "MSE, difference from autoencoder",
         "KL, nats",
         "active units",
         "speed R²",
@@ -47,35 +47,34 @@ def _section(outcomes: Sequence[Outcome]) -> str:
     machines = ", ".join(dict.fromkeys(t.machine for t, _, _ in outcomes))
     epochs = outcomes[0][0].epochs
     note = (
-        f"{machines}; {seeds} seeds, {epochs} epochs; in percent, mean ± standard deviation over seeds; the "
-        f"difference in points with its 95 % interval over clips. Measured on {this_machine()}."
+        f"{machines}; {seeds} seeds, {epochs} epochs; in percent, mean ± standard deviation over seeds; "
+        "differences in percentage points with 95 % intervals over clips. Measured on "
+        f"{this_machine()}."
     )
     return "\n\n".join([table(header, rows), note, _claims(scored, outcomes), _failures(outcomes)]).strip()
 
 
 def _order(outcomes: Sequence[Outcome]) -> Any:
-    place = {variant.name: i for i, variant in enumerate(variants())}
-    return lambda name: place[name]
+    position = {variant.name: i for i, variant in enumerate(variants())}
+    return lambda name: position[name]
 
 
-def _is_whole(machine: str | None, outcomes: Sequence[Outcome]) -> bool:
+def _is_total(machine: str | None, outcomes: Sequence[Outcome]) -> bool:
     return machine is None or len({t.machine for t, _, _ in outcomes}) == 1
 
 
-def _scored(outcomes: Sequence[Outcome]) -> dict[str, dict[int, dict[str, Scored]]]:
-    scored: dict[str, dict[int, dict[str, Scored]]] = {}
-    for task, stage, _ in outcomes:
-        if isinstance(stage, Stage):
+def _scored(outcomes: Sequence[Outcome]) -> dict[str, dict[int, dict[str, LabelledScores]]]:
+    scored: dict[str, dict[int, dict[str, LabelledScores]]] = {}
+    for fit, stage, _ in outcomes:
+        if isinstance(stage, StageResult):
             for score in SCORES:
-                seeds = scored.setdefault(f"{task.variant.name}:{score}", {})
-                seeds.setdefault(task.seed, {})[task.machine] = [
-                    (labels_of(stage.clips), stage.scores[score])
-                ]
+                seeds = scored.setdefault(f"{fit.variant.name}:{score}", {})
+                seeds.setdefault(fit.seed, {})[fit.machine] = [(labels_of(stage.clips), stage.scores[score])]
     return scored
 
 
 def _means(outcomes: Sequence[Outcome], name: str) -> list[str]:
-    stages = [(t, s) for t, s, _ in outcomes if t.variant.name == name and isinstance(s, Stage)]
+    stages = [(t, s) for t, s, _ in outcomes if t.variant.name == name and isinstance(s, StageResult)]
     if not stages:
         return ["diverged", "–", "diverged", "–"]
     cells = []
@@ -88,18 +87,18 @@ def _means(outcomes: Sequence[Outcome], name: str) -> list[str]:
             for field in ("auc_source", "auc_target", "pauc")
         ]
         by_seed = [
-            fmean(100 * o.harmonic_mean.value for seed, o in overall if seed == one)
-            for one in sorted({seed for seed, _ in overall})
+            fmean(100 * o.harmonic_mean.value for s, o in overall if s == seed)
+            for seed in sorted({s for s, _ in overall})
         ]
         spread = f" ± {stdev(by_seed):.1f}" if len(by_seed) > 1 else ""
         cells += [" / ".join(f"{v:.1f}" for v in triple), f"{fmean(by_seed):.1f}{spread}"]
     return cells
 
 
-def _difference(found: Any) -> str:
-    if found is None:
+def _difference(difference: Any) -> str:
+    if difference is None:
         return "–"
-    d = found.difference
+    d = difference.difference
     return f"{100 * d.value:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
 
 
@@ -108,38 +107,40 @@ def _training(outcomes: Sequence[Outcome], name: str) -> list[str]:
     if not facts:
         return ["–", "–", "–"]
     collapsed = sum(f["collapsed"] for f in facts)
-    told = f" ({collapsed} of {len(facts)} collapsed)" if collapsed else ""
+    note = f" ({collapsed} of {len(facts)} collapsed)" if collapsed else ""
     speed = [f["speed_r2"] for f in facts if "speed_r2" in f]
     return [
         f"{fmean(f['kl'] for f in facts):.2f}",
-        f"{fmean(f['active_units'] for f in facts):.1f}{told}",
+        f"{fmean(f['active_units'] for f in facts):.1f}{note}",
         f"{fmean(speed):.2f}" if speed else "–",
     ]
 
 
-def _claims(scored: dict[str, dict[int, dict[str, Scored]]], outcomes: Sequence[Outcome]) -> str:
-    """The report's one claim that holds in its own table: AUC-target by Mahalanobis above the baseline's."""
+def _claims(scored: dict[str, dict[int, dict[str, LabelledScores]]], outcomes: Sequence[Outcome]) -> str:
+    """The report's main comparison: it claims a higher AUC-target by Mahalanobis than the baseline's."""
     lines = [
-        "The report's comparison, gamma VAE less autoencoder, both by selective Mahalanobis distance:",
+        "The report's comparison: gamma VAE minus autoencoder, both by selective Mahalanobis distance:",
         "",
     ]
-    compared = ("autoencoder:mahalanobis", "seed:mahalanobis", "exact:mahalanobis")
+    compared = ("autoencoder:mahalanobis", "report:mahalanobis", "exact:mahalanobis")
     few = {system: scored[system] for system in compared if system in scored}
     for metric in ("auc_source", "auc_target", "pauc", "harmonic_mean"):
         lines += [
             f"- `{d.system.partition(':')[0]}`, {metric}: {_difference(d)} points"
             for d in differences(few, compared[0], metric=metric)
-            if _is_whole(d.machine, outcomes)
+            if _is_total(d.machine, outcomes)
         ]
     return "\n".join(lines)
 
 
 def _failures(outcomes: Sequence[Outcome]) -> str:
     failed: dict[str, list[str]] = {}
-    for task, stage, _ in outcomes:
+    for fit, stage, _ in outcomes:
         if isinstance(stage, str):
-            failed.setdefault(task.variant.name, []).append(stage)
+            failed.setdefault(fit.variant.name, []).append(stage)
     if not failed:
         return ""
-    lines = [f"- {name}: {len(messages)} fits; the first: {messages[0]}" for name, messages in failed.items()]
-    return "Readings that diverged:\n\n" + "\n".join(lines)
+    lines = [
+        f"- {name}: {len(messages)} fits; first error: {messages[0]}" for name, messages in failed.items()
+    ]
+    return "Variants that diverged:\n\n" + "\n".join(lines)

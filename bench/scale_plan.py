@@ -1,25 +1,25 @@
-"""The arithmetic of a plant and of an archive: what measured steps add up to. Nothing here is measured."""
+"""Extrapolate the cost of a plant and of an archive from measured steps. Nothing here is measured."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.speed_child import steps_an_epoch
+from bench.speed_child import steps_per_epoch
 
 HOUR, DAY, YEAR = 3600.0, 86400.0, 8760 * 3600.0  # seconds
-WAV = 32000  # bytes a second of sound, 16 bits at 16 kHz
+WAV = 32000  # bytes per second of audio, 16 bits at 16 kHz
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What was measured, of one core.
+    """Measurements on one core.
 
     Attributes:
-        feature_seconds: to decode a second of sound and work out its log-mels, s.
-        step_seconds: of one training step of one machine in a fleet, s.
-        score_seconds: to score a second of sound from disk, s.
-        model_bytes: of a model file.
-        cache_bytes: of the log-mels of a second of sound.
+        feature_seconds: time to decode one second of audio and compute its log-mels, s.
+        step_seconds: time of one training step per machine of a fleet, s.
+        score_seconds: time to score one second of audio from disk, s.
+        model_bytes: size of a model file.
+        cache_bytes: size of the log-mels of one second of audio.
         worker_bytes: resident memory of a worker process that scores.
     """
 
@@ -32,14 +32,14 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Need:
-    """What a load takes.
+class Resources:
+    """The resources that a job needs.
 
     Attributes:
-        core_hours: of processor, in all; of a load that never ends, in each hour, which is cores.
-        disk_bytes: that stay: models or scores; features do not, for their cache is bounded.
-        read_bytes: of sound, in all; of a load that never ends, a second.
-        memory_bytes: of as many worker processes as there are cores busy, at least one.
+        core_hours: total processor time; of a continuous job the time per hour, which is the number of cores.
+        disk_bytes: models or scores that are kept. Features are not, since their cache is bounded.
+        read_bytes: total size of the audio; of a continuous job the size per second.
+        memory_bytes: of one worker process per busy core, at least one.
     """
 
     core_hours: float
@@ -50,38 +50,47 @@ class Need:
 
 def fitting(
     steps: Steps, machines: int, *, clips: int = 1000, seconds: float = 10.0, epochs: int = 100
-) -> Need:
-    """To fit every machine once, with a network, a tenth of the clips kept out to calibrate."""
-    sound = machines * clips * seconds
-    learnt = steps_an_epoch(round(0.9 * clips), seconds) * epochs * machines
-    work = sound * steps.feature_seconds + learnt * steps.step_seconds + 0.1 * sound * steps.score_seconds
-    return Need(work / HOUR, machines * steps.model_bytes, sound * WAV, steps.worker_bytes)
+) -> Resources:
+    """Fit a network for every machine once, with a tenth of the clips held out for calibration."""
+    audio = machines * clips * seconds
+    training_steps = steps_per_epoch(round(0.9 * clips), seconds) * epochs * machines
+    work = (
+        audio * steps.feature_seconds
+        + training_steps * steps.step_seconds
+        + 0.1 * audio * steps.score_seconds
+    )
+    return Resources(work / HOUR, machines * steps.model_bytes, audio * WAV, steps.worker_bytes)
 
 
-def listening(steps: Steps, machines: int, *, seconds: float, every: float) -> Need:
-    """To score a recording of so many seconds of every machine, again and again.
+def monitoring(steps: Steps, machines: int, *, seconds: float, every: float) -> Resources:
+    """Score recordings of every machine continuously.
 
     Args:
-        every: seconds from one recording to the next of the same machine.
+        seconds: length of a recording.
+        every: seconds from the start of one recording to the next of the same machine.
     """
-    sound = machines * seconds / every  # seconds of sound in a second
-    cores = sound * steps.score_seconds
-    return Need(cores, machines * steps.model_bytes, sound * WAV, max(1.0, cores) * steps.worker_bytes)
+    audio = machines * seconds / every  # seconds of audio per second
+    cores = audio * steps.score_seconds
+    return Resources(cores, machines * steps.model_bytes, audio * WAV, max(1.0, cores) * steps.worker_bytes)
 
 
 def archive(
     steps: Steps, machines: int, *, seconds: float = YEAR, row_bytes: int = 200, clip: float = 10.0
-) -> Need:
-    """To score recordings that are there already: of every machine so many seconds, for each clip a row."""
-    sound = machines * seconds
-    return Need(sound * steps.score_seconds / HOUR, row_bytes * sound / clip, sound * WAV, steps.worker_bytes)
+) -> Resources:
+    """Score existing recordings once: ``seconds`` of audio of every machine, one row of results per clip."""
+    audio = machines * seconds
+    return Resources(
+        audio * steps.score_seconds / HOUR, row_bytes * audio / clip, audio * WAV, steps.worker_bytes
+    )
 
 
-def bottleneck(need: Need, *, cores: int, disk: float, network: float) -> tuple[str, float]:
-    """What is used most, of a load that never ends, and how much of it: 1 is all of it.
+def bottleneck(need: Resources, *, cores: int, disk: float, network: float) -> tuple[str, float]:
+    """The most used resource of a continuous job, and its utilisation, where 1 is its full capacity.
 
     Args:
-        disk, network: bytes a second that each can bring.
+        need: of the job.
+        cores: number of available cores.
+        disk, network: throughput of each, bytes per second.
     """
     used = {
         "cores": need.core_hours / cores,

@@ -1,9 +1,9 @@
-"""What one side of a measurement does in a process of its own: one task, its figures printed as JSON.
+"""Run one task of a speed measurement in a separate process, and print the results as JSON.
 
     python -m bench.speed_child TASK '{"argument": …}'
 
-Tasks of `auscult` go through what a user calls; those of the plain reference through `bench.plain`. Neither
-imports the other, so that memory and start-up are each side's own.
+Tasks of `auscult` use its public functions where possible, those of the plain reference use `bench.plain`.
+Neither imports the other, so that each is measured with its own memory and start-up time.
 """
 
 from __future__ import annotations
@@ -24,31 +24,31 @@ from bench.speed_clock import Record
 RATE, HOP, CONTEXT, BATCH = 16000, 512, 5, 256  # of simulated clips and of the networks
 
 
-class _Enough(Exception):
-    """Raised from a progress call, since what comes after training is not what is measured."""
+class _TrainingDone(Exception):
+    """Raised by a progress callback to skip everything after the measured training."""
 
 
 def features(folder: str) -> Record:
-    """Log-mels of all recordings of a folder as `fit` gets them."""
+    """Compute the log-mels of all recordings of a folder, as `fit` does."""
     from auscult.corpus import AudioClip, open_corpus
-    from auscult.corpus.prefetch import heard
+    from auscult.corpus.prefetch import prefetch
     from auscult.spectrum import FrontEnd
 
     recordings = [AudioClip.from_file(clip, cached=True) for clip in open_corpus(folder)]
     front_end = FrontEnd()
     started = time.perf_counter()
     frames = 0
-    for recording, _ in heard(recordings, lambda r: r.log_mel(front_end)):
+    for recording, _ in prefetch(recordings, lambda r: r.log_mel(front_end)):
         frames += len(recording.log_mel(front_end))
     return {"seconds": time.perf_counter() - started, "frames": frames}
 
 
 def plain_features(folder: str) -> Record:
-    """Log-mels of all recordings of a folder by librosa."""
+    """Compute the log-mels of all recordings of a folder with librosa."""
     from bench.plain import log_mel
 
     paths = _files(folder)
-    log_mel(paths[0])  # librosa imports what it needs at its first call
+    log_mel(paths[0])  # the first call of librosa imports its modules
     started = time.perf_counter()
     frames = sum(len(log_mel(path)) for path in paths)
     return {"seconds": time.perf_counter() - started, "frames": frames}
@@ -64,77 +64,82 @@ def train(
     machines: int = 0,
     settings: dict[str, Any] | None = None,
 ) -> Record:
-    """Trains a fleet and times the epochs after the first, which warms up.
+    """Train a fleet and time the epochs after the first one, which is a warm-up.
 
     Args:
-        folders: recordings of each machine.
-        epochs: in all; two at least.
+        detector: name of the detector.
+        folders: the recordings of each machine.
+        epochs: at least two.
         seconds: length of a recording.
-        machines: how many; more than there are folders hear those again.
+        machines: size of the fleet; the folders are used several times if there are fewer. 0: one per folder.
+        settings: of the detector.
     """
     from auscult.corpus import AudioClip, open_corpus
     from auscult.detectors import detector_type
     from auscult.detectors.options import make_config
 
-    kind = detector_type(detector)
-    heard = [[AudioClip.from_file(clip) for clip in open_corpus(folder)] for folder in folders]
-    fleets = [heard[i % len(heard)] for i in range(machines or len(folders))]
-    given = {"epochs": epochs, "validation": 0.0, "device": device, **(settings or {})}
-    detectors = [kind(make_config(detector, settings={**given, "seed": i})) for i in range(len(fleets))]
-    marks: dict[int, float] = {}
+    detector_class = detector_type(detector)
+    recordings = [[AudioClip.from_file(clip) for clip in open_corpus(folder)] for folder in folders]
+    training_sets = [recordings[i % len(recordings)] for i in range(machines or len(folders))]
+    options = {"epochs": epochs, "validation": 0.0, "device": device, **(settings or {})}
+    detectors = [
+        detector_class(make_config(detector, settings={**options, "seed": i}))
+        for i in range(len(training_sets))
+    ]
+    epoch_ends: dict[int, float] = {}
 
-    def progress(stage: str, done: int, whole: int, figures: Any) -> None:
+    def progress(stage: str, done: int, total: int, metrics: Any) -> None:
         if stage == "train":
-            marks.setdefault(done, time.perf_counter())
+            epoch_ends.setdefault(done, time.perf_counter())
             if done == epochs:
-                raise _Enough
+                raise _TrainingDone
 
-    with suppress(_Enough):
-        kind.fit_fleet(detectors, fleets, progress=progress)
-    first, last = min(marks), max(marks)
-    steps = (last - first) * steps_an_epoch(len(fleets[0]), seconds)
-    each = (marks[last] - marks[first]) / steps / len(fleets)
-    return {"milliseconds": 1e3 * each, "steps": steps, "megabytes": peak_of_this_process(), **_gpu(device)}
+    with suppress(_TrainingDone):
+        detector_class.fit_fleet(detectors, training_sets, progress=progress)
+    first, last = min(epoch_ends), max(epoch_ends)
+    steps = (last - first) * steps_per_epoch(len(training_sets[0]), seconds)
+    step = (epoch_ends[last] - epoch_ends[first]) / steps / len(training_sets)
+    return {"milliseconds": 1e3 * step, "steps": steps, "megabytes": peak_of_this_process(), **_gpu(device)}
 
 
 def plain_train(network: str, folder: str, epochs: int, *, seconds: float, device: str = "cpu") -> Record:
-    """The plain reference's epochs after the first."""
+    """Time the epochs of the plain reference after the first one."""
     import torch
 
     from bench import plain
 
     paths = _files(folder)
     vectors = torch.from_numpy(plain.vectors_of(paths)).to(device)
-    steps = (epochs - 1) * steps_an_epoch(len(paths), seconds)
+    steps = (epochs - 1) * steps_per_epoch(len(paths), seconds)
     torch.manual_seed(0)
-    marks = []
+    epoch_ends = []
     for _ in plain.train(plain.NETWORKS[network](), vectors, epochs):
-        marks.append(time.perf_counter())
-    each = (marks[-1] - marks[0]) / steps
-    return {"milliseconds": 1e3 * each, "steps": steps, "megabytes": peak_of_this_process(), **_gpu(device)}
+        epoch_ends.append(time.perf_counter())
+    step = (epoch_ends[-1] - epoch_ends[0]) / steps
+    return {"milliseconds": 1e3 * step, "steps": steps, "megabytes": peak_of_this_process(), **_gpu(device)}
 
 
 def first_epoch(folder: str, detector: str) -> Record:
-    """A fit up to the end of its first epoch: look at the files, features, one pass."""
+    """Fit until the end of the first epoch: inspection of the files, features, one epoch of training."""
     import auscult
 
-    told: dict[str, float] = {}
+    result: dict[str, float] = {}
 
-    def progress(stage: str, done: int, whole: int, figures: Any) -> None:
+    def progress(stage: str, done: int, total: int, metrics: Any) -> None:
         if stage == "train":
-            told["loss"] = float(figures["loss"])
-            raise _Enough
+            result["loss"] = float(metrics["loss"])
+            raise _TrainingDone
 
-    with suppress(_Enough):
+    with suppress(_TrainingDone):
         clips = auscult.open_corpus(folder)
         auscult.fit(
             clips, detector, epochs=1, calibrate="none", validation=0.0, device="cpu", progress=progress
         )
-    return {**told, "megabytes": peak_of_this_process()}
+    return {**result, "megabytes": peak_of_this_process()}
 
 
 def plain_first_epoch(folder: str, network: str) -> Record:
-    """The same of the plain reference."""
+    """Features and first epoch of the plain reference."""
     import torch
 
     from bench import plain
@@ -146,7 +151,7 @@ def plain_first_epoch(folder: str, network: str) -> Record:
 
 
 def fit(folder: str, detector: str, model: str, epochs: int) -> Record:
-    """A fit as a user starts it, calibration and all, but with few epochs where there are any."""
+    """Fit and save a model with default settings and calibration, but the given number of epochs."""
     import auscult
     from auscult.detectors import detector_type
 
@@ -162,7 +167,7 @@ def fit(folder: str, detector: str, model: str, epochs: int) -> Record:
 
 
 def plain_fit(folder: str, network: str, model: str, epochs: int) -> Record:
-    """The plain reference with the same epochs, its network and nothing else kept."""
+    """Train the plain reference and save its network."""
     import torch
 
     from bench import plain
@@ -181,7 +186,7 @@ def plain_fit(folder: str, network: str, model: str, epochs: int) -> Record:
 
 
 def accuracy(folder: str, detector: str, precision: str, seed: int, epochs: int) -> Record:
-    """Harmonic mean of AUC-source, AUC-target and pAUC in percent on a machine's test clips."""
+    """Harmonic mean of AUC-source, AUC-target and pAUC on a machine's test clips, in percent."""
     import auscult
 
     corpus = auscult.open_corpus(folder)
@@ -192,13 +197,13 @@ def accuracy(folder: str, detector: str, precision: str, seed: int, epochs: int)
 
 
 def score(folder: str, model: str, cores: int = 0, singles: int = 20) -> Record:
-    """A folder from disk to scores, and single recordings one by one.
+    """Score a folder from disk, and time single recordings.
 
     Args:
-        cores: hold the process to so many; 0: all there are.
-        singles: recordings whose latency is taken.
+        cores: number of cores that the process may use; 0: all.
+        singles: number of recordings to time one by one.
     """
-    _hold_to(cores)
+    _limit_cores(cores)
     import auscult
     from auscult.model import Score
 
@@ -206,21 +211,21 @@ def score(folder: str, model: str, cores: int = 0, singles: int = 20) -> Record:
     loaded = auscult.load(model)
     loaded.score_recording(loaded.audio_clip(clips[0]))
     started = time.perf_counter()
-    done = sum(isinstance(score, Score) for score in loaded.score_clips(clips))
-    whole = time.perf_counter() - started
-    if done < len(clips):
-        raise RuntimeError(f"{len(clips) - done} of {len(clips)} clips could not be scored")
+    scored = sum(isinstance(score, Score) for score in loaded.score_clips(clips))
+    seconds = time.perf_counter() - started
+    if scored < len(clips):
+        raise RuntimeError(f"{len(clips) - scored} of {len(clips)} clips could not be scored")
     latencies = []
     for clip in clips[:singles]:
         started = time.perf_counter()
         loaded.score_recording(loaded.audio_clip(clip))
         latencies.append(time.perf_counter() - started)
-    return _scored(whole, latencies)
+    return _score_record(seconds, latencies)
 
 
 def plain_score(folder: str, model: str, cores: int = 0, singles: int = 20) -> Record:
-    """The same by the plain reference."""
-    _hold_to(cores)
+    """As `score`, with the plain reference."""
+    _limit_cores(cores)
     import torch
 
     from bench import plain
@@ -232,28 +237,28 @@ def plain_score(folder: str, model: str, cores: int = 0, singles: int = 20) -> R
     list(plain.scores(network, paths[:1]))
     started = time.perf_counter()
     list(plain.scores(network, paths))
-    whole = time.perf_counter() - started
+    seconds = time.perf_counter() - started
     latencies = []
     for path in paths[:singles]:
         started = time.perf_counter()
         list(plain.scores(network, [path]))
         latencies.append(time.perf_counter() - started)
-    return _scored(whole, latencies)
+    return _score_record(seconds, latencies)
 
 
 def peak(on: int, seconds: float) -> Record:
-    """The machine's matrix products on so many threads; see `bench.speed_peak`."""
+    """Rates of matrix products with ``on`` threads; see `bench.speed_peak`."""
     from bench.speed_peak import measured
 
     return measured(on, seconds)
 
 
 def gpu_peak() -> Record:
-    """TFLOP/s of a large product on the GPU, in float32 and with TF32."""
+    """TFLOP/s of a large matrix product on the GPU, in float32 and with TF32."""
     import torch
 
     a = torch.randn(8192, 8192, device="cuda")
-    found = {}
+    rates = {}
     for name, allowed in (("float32", False), ("tf32", True)):
         torch.backends.cuda.matmul.allow_tf32 = allowed
         torch.mm(a, a)
@@ -262,19 +267,19 @@ def gpu_peak() -> Record:
         for _ in range(10):
             torch.mm(a, a)
         torch.cuda.synchronize()
-        found[name] = 10 * 2 * 8192**3 / (time.perf_counter() - started) / 1e12
-    return found
+        rates[name] = 10 * 2 * 8192**3 / (time.perf_counter() - started) / 1e12
+    return rates
 
 
-def steps_an_epoch(clips: int, seconds: float) -> int:
-    """Batches of 256 in one pass over all context windows of clips at 16 kHz."""
+def steps_per_epoch(clips: int, seconds: float) -> int:
+    """Number of batches of 256 in one epoch over all context windows of clips at 16 kHz."""
     windows = clips * (1 + round(seconds * RATE) // HOP - (CONTEXT - 1))
     return -(-windows // BATCH)
 
 
-def _scored(whole: float, latencies: list[float]) -> Record:
+def _score_record(seconds: float, latencies: list[float]) -> Record:
     return {
-        "seconds": whole,
+        "seconds": seconds,
         "milliseconds_single": 1e3 * statistics.median(latencies),
         "megabytes": peak_of_this_process(),
     }
@@ -284,8 +289,8 @@ def _files(folder: str) -> list[str]:
     return sorted(str(path) for path in Path(folder).glob("*.wav"))
 
 
-def _hold_to(cores: int) -> None:
-    """Before anything counts the cores to start its threads."""
+def _limit_cores(cores: int) -> None:
+    """Restrict the process to some cores; call it before any library counts them to start threads."""
     if cores:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 

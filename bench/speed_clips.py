@@ -1,4 +1,4 @@
-"""The simulated recordings that speed is measured on, made once in a folder."""
+"""The simulated recordings for speed measurements, written once to a folder."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import soundfile
 
 from auscult.simulation import simulate
 
-#: Simulated clips of one machine; more are these, each begun at another sample.
+#: Number of simulated clips of one machine; further clips are shifted copies of these.
 _ORIGINALS = 200
 
 
 @dataclass(frozen=True)
 class Clips:
-    """Where recordings come from.
+    """Writes the recordings of a measurement.
 
     Attributes:
-        folder: kept between runs.
-        seconds: length of the usual clip.
-        originals: simulated clips of one machine before they are begun at other samples.
+        folder: of all recordings; reused by later runs.
+        seconds: default length of a clip.
+        originals: number of simulated clips of one machine; further clips are shifted copies of these.
     """
 
     folder: Path
@@ -29,36 +29,36 @@ class Clips:
     originals: int = _ORIGINALS
 
     def machine(self, count: int, seconds: float | None = None) -> Path:
-        """A folder of so many recordings of one machine, no two alike.
+        """A folder with ``count`` different recordings of one machine.
 
-        Simulating thousands takes minutes, so what is beyond the originals is an original cut in two and put
-        together the other way round.
+        Simulating thousands takes minutes, so each further clip is an original with a random cyclic shift.
         """
         seconds = self.seconds if seconds is None else seconds
         simulated = min(count, self.originals)
         root = self.folder / f"{seconds:g} s" / f"{simulated} simulated"
         (home,) = simulate(root, machines=["fan"], clips=max(simulated, 4), test_clips=0, seconds=seconds)
         originals = sorted((home / "train").glob("*.wav"))[:simulated]
-        chosen = self.folder / f"{seconds:g} s" / f"{count} clips"
-        chosen.mkdir(exist_ok=True)
+        folder = self.folder / f"{seconds:g} s" / f"{count} clips"
+        folder.mkdir(exist_ok=True)
         rng = np.random.default_rng(count)
         for number in range(count):
-            path = chosen / f"normal_{number:05}.wav"
-            cut = int(rng.integers(1, 2**31))
+            path = folder / f"normal_{number:05}.wav"
+            shift = int(rng.integers(1, 2**31))
             if not path.exists():
                 samples, rate = soundfile.read(originals[number % simulated], dtype="int16")
-                beyond = number >= simulated
-                soundfile.write(path, np.roll(samples, cut) if beyond else samples, rate, subtype="PCM_16")
-        return chosen
+                if number >= simulated:
+                    samples = np.roll(samples, shift)
+                soundfile.write(path, samples, rate, subtype="PCM_16")
+        return folder
 
     def fleet(self, machines: int, clips: int) -> list[Path]:
-        """The training folders of so many machines."""
+        """The training folders of several machines."""
         root = self.folder / f"{self.seconds:g} s" / f"fleets of {clips}"
         homes = simulate(root, machines=machines, clips=clips, test_clips=0, seconds=self.seconds)
         return [home / "train" for home in homes]
 
     def plant(self, machines: int, clips: int, test_clips: int) -> Path:
-        """A root of so many machines, each with training and test clips."""
+        """A root folder of several machines, each with training and test clips."""
         root = self.folder / f"{self.seconds:g} s" / f"plant of {clips} and {test_clips}"
         simulate(root, machines=machines, clips=clips, test_clips=test_clips, seconds=self.seconds)
         return root

@@ -1,4 +1,4 @@
-"""Measuring fairly: sides take turns, each in a process of its own, and medians come with their spread."""
+"""Fair measurements: sides alternate, each run is a separate process, and medians come with their range."""
 
 from __future__ import annotations
 
@@ -13,50 +13,50 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: What one run of one side gave, by name of the quantity.
+#: The results of one run of one side, by name of the quantity.
 Record = dict[str, float]
-#: Side to its runs.
+#: The runs of each side.
 Runs = dict[str, list[Record]]
 
 ROOT = Path(__file__).parent.parent
-#: Set where this program was started, they would hold both sides to fewer threads than a user's run has.
+#: Removed from the environment of children: they would limit both sides to fewer threads than by default.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 def interleaved(sides: Mapping[str, Callable[[], Record]], repeats: int) -> Runs:
-    """Every side once, then every side again: what slows the machine down for a while slows all of them."""
+    """Run every side once, then every side again, so that a temporary slowdown affects all of them."""
     runs: Runs = {side: [] for side in sides}
-    for round in range(repeats):
+    for repeat in range(repeats):
         for side, run in sides.items():
-            print(f"    {side}, {round + 1} of {repeats}", file=sys.stderr)
+            print(f"    {side}, {repeat + 1} of {repeats}", file=sys.stderr)
             runs[side].append(run())
     return runs
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle of some runs, and the least and the most of them."""
+    """Median, minimum and maximum over some runs."""
 
     median: float
-    least: float
-    most: float
+    minimum: float
+    maximum: float
     runs: int
 
 
 def spread(records: Sequence[Record], quantity: str) -> Spread:
-    """One quantity over all runs of a side."""
+    """The spread of one quantity over all runs of a side."""
     values = [record[quantity] for record in records]
     return Spread(statistics.median(values), min(values), max(values), len(values))
 
 
 class Child:
-    """A fresh process that does one task of `bench.speed_child`.
+    """A new process that runs one task of `bench.speed_child`.
 
     Args:
-        task: its name there.
-        threads: what ``OMP_NUM_THREADS`` says to it; ``None``: nothing, as for a user.
-        cache: folder in which it keeps features; ``None``: it keeps none.
-        arguments: of the task, as JSON can say them.
+        task: name of the task.
+        threads: value of ``OMP_NUM_THREADS``; ``None``: not set, as for a user.
+        cache: folder of its feature cache; ``None``: no cache.
+        arguments: of the task, representable in JSON.
     """
 
     def __init__(
@@ -75,44 +75,44 @@ class Child:
         )
 
     def result(self) -> Record:
-        """What the task gave, with ``process_seconds`` from the start of the process to its end.
+        """The results of the task, and ``process_seconds`` from the start of the process to its end.
 
         Raises:
-            RuntimeError: the process failed; says what it said.
+            RuntimeError: the process failed; the message includes its error output.
         """
-        out, said = self._process.communicate()
+        out, errors = self._process.communicate()
         seconds = time.perf_counter() - self._started
         if self._process.returncode:
-            raise RuntimeError(f"{self._task}: {said.strip()}")
+            raise RuntimeError(f"{self._task}: {errors.strip()}")
         return {**json.loads(out.splitlines()[-1]), "process_seconds": seconds}
 
 
 def environment(threads: int | None = None, cache: Path | None = None) -> dict[str, str]:
-    """The variables of a child; see `Child`."""
-    kept = {name: value for name, value in os.environ.items() if name not in _THREADS}
+    """The environment variables of a child; see `Child`."""
+    variables = {name: value for name, value in os.environ.items() if name not in _THREADS}
     if threads is not None:
-        kept["OMP_NUM_THREADS"] = str(threads)
-    return {**kept, "AUSCULT_CACHE": "off" if cache is None else str(cache)}
+        variables["OMP_NUM_THREADS"] = str(threads)
+    return {**variables, "AUSCULT_CACHE": "off" if cache is None else str(cache)}
 
 
-def alone(task: str, **arguments: Any) -> Callable[[], Record]:
-    """A side that is one process; arguments as of `Child`."""
+def child_side(task: str, **arguments: Any) -> Callable[[], Record]:
+    """A side that runs one `Child` with these arguments."""
     return lambda: Child(task, **arguments).result()
 
 
 def command_seconds(command: Sequence[str]) -> Callable[[], Record]:
-    """A side that is a command of the shell, from its start to its end.
+    """A side that runs a command and times it from start to end.
 
     Raises (when run):
-        RuntimeError: the command failed; says what it said.
+        RuntimeError: the command failed; the message includes its error output.
     """
 
     def run() -> Record:
         started = time.perf_counter()
-        done = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
+        process = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True)
         seconds = time.perf_counter() - started
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
+        if process.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {process.stderr.strip()}")
         return {"process_seconds": seconds}
 
     return run

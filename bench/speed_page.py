@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md from what was measured: every factor from two sides of one run."""
+"""The tables of docs/performance.md; every factor compares two sides of the same run."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bench.markdown import table
-from bench.speed_child import steps_an_epoch
+from bench.speed_child import steps_per_epoch
 from bench.speed_clock import Runs, Spread, spread
-from bench.speed_parts import BF16, CORES, FLEET, NETWORKS, ONE_MACHINE, OURS, PLAIN, PLAIN_ALONE, Groups
+from bench.speed_parts import BF16, CORES, FLEET, NETWORKS, ONE_MACHINE, OURS, PLAIN, PLAIN_ONE_THREAD, Groups
 from bench.speed_peak import LAYERS, operations
 
 NONE = "–"
-#: What was asked of a run, as it stands beside its figures.
+#: The parameters of a run, and all measured parts.
 About = Mapping[str, Any]
 
 
 def figure(value: Spread, digits: int = 1) -> str:
-    """``median [least, most]``; of a single run its value, which says that it is one."""
+    """``median [minimum, maximum]``, or the value of a single run, marked as such."""
     if value.runs == 1:
         return f"{value.median:,.{digits}f} (once)"
-    return f"{value.median:,.{digits}f} [{value.least:,.{digits}f}, {value.most:,.{digits}f}]"
+    return f"{value.median:,.{digits}f} [{value.minimum:,.{digits}f}, {value.maximum:,.{digits}f}]"
 
 
 def per(value: Spread, amount: float) -> Spread:
-    """So much of something in these seconds, as a rate."""
-    return Spread(amount / value.median, amount / value.most, amount / value.least, value.runs)
+    """The rate of an amount that takes these seconds."""
+    return Spread(amount / value.median, amount / value.maximum, amount / value.minimum, value.runs)
 
 
 def times(runs: Runs, side: str, quantity: str, *, than: str = PLAIN) -> str:
-    """How many times less of a quantity one side takes than the other, by their medians."""
+    """How many times less of a quantity ``side`` takes than ``than``, as a ratio of medians."""
     if side == than:
         return "1"
     if than not in runs:
@@ -38,6 +38,7 @@ def times(runs: Runs, side: str, quantity: str, *, than: str = PLAIN) -> str:
 
 
 def features(groups: Groups, about: About) -> str:
+    """Log-mels per second."""
     rows = []
     for clips, runs in groups.items():
         count = int(clips.split()[0])
@@ -48,7 +49,7 @@ def features(groups: Groups, about: About) -> str:
 
 
 def peak(groups: Groups, about: About) -> str:
-    """Rates of a large product and milliseconds of a step's own products, by library and threads."""
+    """Rate of a large product, and time of the products of one training step, by library and threads."""
     rows = []
     for side, records in groups["products"].items():
         for library in _libraries(records[0]):
@@ -56,19 +57,19 @@ def peak(groups: Groups, about: About) -> str:
             cells += [figure(spread(records, f"{library} {network}"), 2) for network in LAYERS]
             rows.append([library, side, *cells])
     header = ["library", "threads", "1024³ product, GFLOP/s", *(f"step of {n}, ms" for n in LAYERS)]
-    reached = [(peak_rate(groups, int(side.split()[0])), side) for side in groups["products"]]
-    best = " and ".join(f"{rate:.0f} GFLOP/s by {library} on {side}" for (rate, library), side in reached)
+    peaks = [(peak_rate(groups, int(side.split()[0])), side) for side in groups["products"]]
+    best = " and ".join(f"{rate:.0f} GFLOP/s with {library} on {side}" for (rate, library), side in peaks)
     note = (
-        f"The best, {best}, are the peaks that shares below are of. "
-        "A step's products are those of one machine and a batch of 256: "
-        + ", ".join(f"{operations(n) / 1e6:.0f} million operations for `{n}`" for n in NETWORKS)
+        f"The best rates, {best}, are the peaks that the shares below refer to. "
+        "The products of one step, for one machine and a batch of 256, are "
+        + " and ".join(f"{operations(n) / 1e6:.0f} million operations for `{n}`" for n in NETWORKS)
         + "."
     )
     return f"{table(header, rows)}\n\n{note}"
 
 
 def peak_rate(groups: Groups, threads: int) -> tuple[float, str]:
-    """GFLOP/s that matrix products on so many threads reach at most, and by which library."""
+    """The highest rate of matrix products with this number of threads, GFLOP/s, and its library."""
     records = groups["products"][f"{threads} threads"]
     return max((spread(records, f"{library} 1024").median, library) for library in _libraries(records[0]))
 
@@ -78,16 +79,16 @@ def _libraries(record: Mapping[str, float]) -> list[str]:
 
 
 def training(groups: Groups, about: About) -> str:
-    """Milliseconds that the whole machine takes for one step of one machine, and the share of its peak."""
-    known = about["parts"].get("peak")
+    """Time per training step and machine, and share of the peak rate."""
+    peaks = about["parts"].get("peak")
     rows = []
     for network, runs in groups.items():
         for side, records in runs.items():
             step = spread(records, "milliseconds")
             share = NONE
-            if known:
+            if peaks:
                 rate = operations(network) / step.median / 1e6
-                share = f"{100 * rate / peak_rate(known, _threads(side))[0]:.0f} %"
+                share = f"{100 * rate / peak_rate(peaks, _threads(side))[0]:.0f} %"
             row = [
                 f"`{network}`",
                 side,
@@ -101,28 +102,29 @@ def training(groups: Groups, about: About) -> str:
         "network",
         "side",
         "threads",
-        "ms a step of a machine",
+        "ms per step and machine",
         "× plain",
-        "of the peak",
+        "share of peak",
         "steps timed",
         "MB",
     ]
     size = about["size"]
     note = (
-        f"Fleets of {size['fleet']} machines, {size['trained']} clips each. Of the peak: the operations of "
-        "the step's matrix products alone, against the best product on as many threads."
+        f"Fleets of {size['fleet']} machines, {size['trained']} clips each. Share of peak: rate of the step, "
+        "counting the operations of its matrix products only, relative to the best product with the same "
+        "number of threads."
     )
-    return f"{table(header, rows)}\n\n{note}\n\n{_whole_fits(groups)}"
+    return f"{table(header, rows)}\n\n{note}\n\n{_extrapolated_fits(groups)}"
 
 
 def _threads(side: str) -> int:
-    """How many threads a side of the part on training keeps busy."""
-    return 1 if side in (ONE_MACHINE, FLEET, BF16, PLAIN_ALONE) else CORES
+    """Number of threads that a side of the training part keeps busy."""
+    return 1 if side in (ONE_MACHINE, FLEET, BF16, PLAIN_ONE_THREAD) else CORES
 
 
-def _whole_fits(groups: Groups) -> str:
-    """Hundred epochs of a thousand clips, from the measured steps."""
-    steps = 100 * steps_an_epoch(1000, 10.0)
+def _extrapolated_fits(groups: Groups) -> str:
+    """Time for a hundred epochs of a thousand clips, extrapolated from the measured steps."""
+    steps = 100 * steps_per_epoch(1000, 10.0)
     rows = []
     for network, runs in groups.items():
         for side, records in runs.items():
@@ -133,6 +135,7 @@ def _whole_fits(groups: Groups) -> str:
 
 
 def precision(groups: Groups, about: About) -> str:
+    """Accuracy by precision of the matrix products."""
     rows = [
         [machine, f"`{kind}`", figure(spread(records, "percent"))]
         for machine, runs in groups.items()
@@ -150,7 +153,7 @@ def precision(groups: Groups, about: About) -> str:
 
 
 def epoch(groups: Groups, about: About) -> str:
-    """The whole process by number of clips; what plain was not measured at is extrapolated."""
+    """Time and memory of the first epoch by number of clips; missing values of plain are extrapolated."""
     rows = []
     for count, runs in groups.items():
         for side, records in runs.items():
@@ -159,14 +162,15 @@ def epoch(groups: Groups, about: About) -> str:
             row += [figure(memory, 0), times(runs, side, "megabytes")]
             rows.append([*row, f"{spread(records, 'loss').median:.1f}"])
         if PLAIN not in runs:
-            further, larger = extrapolated_clips(groups, int(count))
-            told = f"{PLAIN}, extrapolated from fewer clips"
-            rows.append([f"{int(count):,}", told, f"{further:,.0f}", NONE, f"{larger:,.0f}", NONE, NONE])
-    header = ["clips", "side", "s", "× plain", "peak, MB", "× less than plain", "loss of the epoch"]
+            longer, larger = extrapolated_clips(groups, int(count))
+            title = f"{PLAIN}, extrapolated from fewer clips"
+            rows.append([f"{int(count):,}", title, f"{longer:,.0f}", NONE, f"{larger:,.0f}", NONE, NONE])
+    header = ["clips", "side", "s", "× plain", "peak, MB", "× plain", "loss of the epoch"]
     return table(header, rows)
 
 
 def fitting(groups: Groups, about: About) -> str:
+    """Time, memory and model size of a complete fit."""
     rows = [
         [
             f"`{name}`",
@@ -181,65 +185,69 @@ def fitting(groups: Groups, about: About) -> str:
     clips = about["size"]["fitted"]
     header = ["detector", "side", "fit, s (once)", "peak, MB", "model, bytes"]
     note = (
-        f"{clips} clips. Ours cross-fits, six networks in all; plain trains one and calibrates nothing. "
-        "Networks have two epochs, which take the memory of a hundred."
+        f"{clips} clips. Ours cross-fits, six networks in total; plain trains one and does not calibrate. "
+        "Networks are trained for two epochs, which need as much memory as a hundred."
     )
     return f"{table(header, rows)}\n\n{note}"
 
 
 def scoring(groups: Groups, about: About) -> str:
-    """Times real time of a folder, milliseconds of one clip, and memory."""
+    """Speed for a folder, in times real time, time of a single clip, and memory."""
     size = about["size"]
-    sound = size["clips"] * about["seconds"]
+    audio = size["clips"] * about["seconds"]
     rows = []
     for name, runs in groups.items():
         for side, records in runs.items():
-            whole = figure(per(spread(records, "seconds"), sound), 0)
+            folder = figure(per(spread(records, "seconds"), audio), 0)
             plain = side.replace("ours", "plain")
             factors = [times(runs, side, q, than=plain) for q in ("seconds", "milliseconds_single")]
             single = figure(spread(records, "milliseconds_single"), 2)
-            row = [f"`{name}`", side, whole, factors[0], single, factors[1]]
+            row = [f"`{name}`", side, folder, factors[0], single, factors[1]]
             rows.append([*row, figure(spread(records, "megabytes"), 0)])
     header = ["detector", "side", "folder, × real time", "× plain", "one clip, ms", "× plain", "peak, MB"]
     return table(header, rows)
 
 
 def startup(groups: Groups, about: About) -> str:
+    """Time of whole processes."""
     rows = [
         [name, figure(spread(records, "process_seconds"), 2)] for name, records in groups["start"].items()
     ]
-    return table(["process, start to end", "s"], rows)
+    return table(["process, from start to end", "s"], rows)
 
 
 def extrapolated_clips(groups: Groups, count: int) -> tuple[float, float]:
-    """Seconds and megabytes of the plain side for so many clips, on the line through its last two points."""
-    known = [int(n) for n, runs in groups.items() if PLAIN in runs]
-    points = sorted(known)[-2:]
-    found = []
+    """Seconds and megabytes of plain for a number of clips, on the line through its last two points."""
+    measured = [int(n) for n, runs in groups.items() if PLAIN in runs]
+    points = sorted(measured)[-2:]
+    extrapolated = []
     for quantity in ("process_seconds", "megabytes"):
         values = [spread(groups[str(n)][PLAIN], quantity).median for n in points]
         if len(points) == 1:
-            found.append(values[0] * count / points[0])
+            extrapolated.append(values[0] * count / points[0])
         else:
             slope = (values[1] - values[0]) / (points[1] - points[0])
-            found.append(values[1] + slope * (count - points[1]))
-    return found[0], found[1]
+            extrapolated.append(values[1] + slope * (count - points[1]))
+    return extrapolated[0], extrapolated[1]
 
 
 def many_machines(groups: Groups, about: About) -> str:
-    """By size of the fleet; plain trains one network after the other."""
+    """Time of a training step by size of the fleet; plain trains one network after the other."""
     plain = spread(groups[next(iter(groups))][PLAIN], "milliseconds").median
     rows = []
     for count, runs in groups.items():
         step = spread(runs[OURS], "milliseconds")
         ours = [count, OURS, figure(step, 2), f"{int(count) * step.median:.1f}"]
         rows.append([*ours, figure(spread(runs[OURS], "megabytes"), 0)])
-        said = PLAIN if PLAIN in runs else f"{PLAIN}, extrapolated: one network after the other"
-        rows.append([count, said, f"{plain:.2f}", f"{int(count) * plain:.1f}", NONE])
-    return table(["machines", "side", "ms a step of a machine", "ms a step of all", "peak, MB"], rows)
+        title = PLAIN if PLAIN in runs else f"{PLAIN}, extrapolated: one network after the other"
+        rows.append([count, title, f"{plain:.2f}", f"{int(count) * plain:.1f}", NONE])
+    return table(
+        ["machines", "side", "ms per step and machine", "ms per step, all machines", "peak, MB"], rows
+    )
 
 
 def lengths(groups: Groups, about: About) -> str:
+    """Speed of scoring by length of the clips."""
     rows = []
     for length, runs in groups.items():
         for side, records in runs.items():
@@ -249,7 +257,8 @@ def lengths(groups: Groups, about: About) -> str:
 
 
 def gpu(groups: Groups, about: About) -> str:
-    steps = steps_an_epoch(1000, 10.0)
+    """Time of a training step on a GPU."""
+    steps = steps_per_epoch(1000, 10.0)
     rows = []
     for device, runs in groups.items():
         limit = spread(runs["peak"], "float32").median
@@ -262,8 +271,8 @@ def gpu(groups: Groups, about: About) -> str:
             memory = figure(spread(records, "gpu_megabytes"), 0)
             rows.append([*row, f"{steps * step.median / 1e3:.2f}", memory])
     if not rows:
-        rows = [["none", "not measured (no GPU at hand)", *[NONE] * 5]]
-    header = ["device", "side", "ms a step of a machine", "× plain", "of its float32 peak"]
+        rows = [["none", "not measured (no GPU available)", *[NONE] * 5]]
+    header = ["device", "side", "ms per step and machine", "× plain", "share of float32 peak"]
     return table([*header, "epoch of 1000 clips, s, extrapolated", "GPU memory, MB"], rows)
 
 
@@ -277,22 +286,23 @@ TABLES: Mapping[str, Callable[[Groups, About], str]] = {
 
 
 def sections(parts: Mapping[str, Groups], size: Mapping[str, Any], seconds: float) -> dict[str, str]:
-    """Part to its table, in the order of `TABLES`.
+    """The table of each part, in the order of `TABLES`.
 
     Args:
-        parts: what was measured.
-        size: the fields of the run's `Size`.
-        seconds: length of a usual clip.
+        parts: the measured groups of each part.
+        size: the fields of the run's `SpeedSize`.
+        seconds: default length of a clip.
     """
     about = {"parts": parts, "size": size, "seconds": seconds}
     return {name: TABLES[name](parts[name], about) for name in TABLES if name in parts}
 
 
-def told(machine: str, versions: Mapping[str, str], dates: Sequence[str]) -> str:
-    """What figures rest on."""
-    used = ", ".join(f"{name} {version}" for name, version in versions.items())
+def provenance(machine: str, versions: Mapping[str, str], dates: Sequence[str]) -> str:
+    """How the values were measured: machine, versions of packages and dates."""
+    packages = ", ".join(f"{name} {version}" for name, version in versions.items())
     days = " and ".join(dict.fromkeys(dates))
     return (
-        f"Measured on {machine}; {used}; {days}. Median [least, most] of the runs; sides took turns, each in "
-        "a process of its own. × plain: the plain reference's median over ours, from the same run."
+        f"Measured on {machine}; {packages}; {days}. Median [minimum, maximum] of the runs; the sides "
+        "alternated, each run in a separate process. × plain: median of the plain reference divided by ours, "
+        "from the same run."
     )

@@ -1,4 +1,4 @@
-"""What is measured: for each part its groups, and for each group the sides that take turns."""
+"""The measured parts: each has groups, and each group has sides that run alternately."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from typing import Any
 
 from auscult.simulation import simulate
 from bench.speed_clips import Clips
-from bench.speed_clock import Child, Record, Runs, alone, command_seconds, interleaved
+from bench.speed_clock import Child, Record, Runs, child_side, command_seconds, interleaved
 
-#: Group to its runs.
+#: The runs of each group.
 Groups = dict[str, Runs]
 
 NETWORKS = ("autoencoder", "gamma_vae")
 DETECTORS = (*NETWORKS, "auto", "pooled_gaussian")
 OURS, PLAIN = "ours", "plain"
 CORES = os.cpu_count() or 1
-#: Sides of the part on training that keep one thread busy; the others take all cores.
-ONE_MACHINE, FLEET, BF16, PLAIN_ALONE = (
+#: Sides of the training part that keep one thread busy; the others use all cores.
+ONE_MACHINE, FLEET, BF16, PLAIN_ONE_THREAD = (
     "ours, one machine",
     "ours, a fleet",
     "ours, a fleet, bf16",
     "plain, one thread",
 )
-SIDE_BY_SIDE = f"ours, {CORES} processes, a fleet each"
+PARALLEL_FLEETS = f"ours, {CORES} processes, a fleet each"
 
 
 @dataclass(frozen=True)
-class Size:
-    """How much of everything; the defaults are a full run's."""
+class SpeedSize:
+    """The amount of work that is measured; the defaults are those of a full run."""
 
-    repeats: int = 5
-    clips: int = 200  # in features, first epoch and scoring
-    fitted: int = 100  # clips that the models learn from
-    trained: int = 42  # clips of each machine whose training steps are timed: 51 steps an epoch
-    epochs: int = 5  # of these: the first warms up, four are timed
-    fleet: int = 7
+    repeats: int = 5  # runs per side
+    clips: int = 200  # in the parts features and scoring
+    fitted: int = 100  # training clips of the models in the parts fitting and scoring
+    trained: int = 42  # clips of each machine whose training steps are timed: 51 steps per epoch
+    epochs: int = 5  # in the part training: one for warm-up, four timed
+    fleet: int = 7  # machines
     many_clips: tuple[int, ...] = (200, 1000, 5000)
     many_machines: tuple[int, ...] = (1, 7, 50)
     lengths: tuple[float, ...] = (2, 10, 60)
-    sound: float = 1000  # seconds of sound in each length
-    peak_seconds: float = 0.2
-    judged: int = 50  # training clips of the machines on which accuracy is compared
+    sound: float = 1000  # seconds of audio per length of clip
+    peak_seconds: float = 0.2  # time per matrix product
+    judged: int = 50  # training clips of the machines in the part precision
     judged_epochs: int = 20
 
 
-QUICK = Size(
+QUICK = SpeedSize(
     repeats=1,
     clips=6,
     fitted=6,
@@ -68,54 +68,54 @@ QUICK = Size(
 )
 
 
-def features(clips: Clips, size: Size) -> Groups:
-    """Log-mels of a folder: worked out, taken from the cache on disk, and by librosa."""
+def features(clips: Clips, size: SpeedSize) -> Groups:
+    """Log-mels of a folder: computed, read from the cache on disk, and computed by librosa."""
     folder = str(clips.machine(size.clips))
     cold, warm = clips.folder / "features cold", clips.folder / "features warm"
     Child("features", cache=warm, folder=folder).result()
 
-    def worked_out() -> Record:
+    def computed() -> Record:
         shutil.rmtree(cold, ignore_errors=True)
         return Child("features", cache=cold, folder=folder).result()
 
     sides = {
-        "ours, worked out": worked_out,
-        "ours, from the cache": alone("features", cache=warm, folder=folder),
-        PLAIN: alone("plain_features", folder=folder),
+        "ours, computed": computed,
+        "ours, from the cache": child_side("features", cache=warm, folder=folder),
+        PLAIN: child_side("plain_features", folder=folder),
     }
     return {f"{size.clips} clips": interleaved(sides, size.repeats)}
 
 
-def peak(clips: Clips, size: Size) -> Groups:
-    """What this machine's float32 matrix products reach on one thread and on all."""
+def peak(clips: Clips, size: SpeedSize) -> Groups:
+    """Rates of float32 matrix products on one thread and on all."""
     counts = dict.fromkeys((1, CORES))
-    sides = {f"{n} threads": alone("peak", on=n, seconds=size.peak_seconds) for n in counts}
+    sides = {f"{n} threads": child_side("peak", on=n, seconds=size.peak_seconds) for n in counts}
     return {"products": interleaved(sides, size.repeats)}
 
 
-def training(clips: Clips, size: Size) -> Groups:
-    """A training step of one machine: alone, in a fleet, in as many fleets as there are cores, and plain."""
+def training(clips: Clips, size: SpeedSize) -> Groups:
+    """A training step of one machine: alone, in a fleet, in one fleet per core, and plain."""
     folders = [str(folder) for folder in clips.fleet(size.fleet, size.trained)]
     timed = {"epochs": size.epochs, "seconds": clips.seconds}
-    found = {}
+    groups = {}
     for network in NETWORKS:
-        ours = partial(alone, "train", detector=network, **timed)
-        plain = partial(alone, "plain_train", network=network, folder=folders[0], **timed)
+        ours = partial(child_side, "train", detector=network, **timed)
+        plain = partial(child_side, "plain_train", network=network, folder=folders[0], **timed)
         sides: dict[str, Callable[[], Record]] = {
             ONE_MACHINE: ours(folders=folders[:1]),
             FLEET: ours(folders=folders),
-            SIDE_BY_SIDE: partial(_side_by_side, CORES, detector=network, folders=folders, **timed),
-            PLAIN_ALONE: plain(threads=1),
+            PARALLEL_FLEETS: partial(_in_parallel, CORES, detector=network, folders=folders, **timed),
+            PLAIN_ONE_THREAD: plain(threads=1),
             PLAIN: plain(),
         }
         if network == "autoencoder":
             sides[BF16] = ours(folders=folders, settings={"precision": "bf16"})
-        found[network] = interleaved(sides, size.repeats)
-    return found
+        groups[network] = interleaved(sides, size.repeats)
+    return groups
 
 
-def precision(clips: Clips, size: Size) -> Groups:
-    """What fewer bits do to accuracy, on simulated machines with faults; a repeat is a seed."""
+def precision(clips: Clips, size: SpeedSize) -> Groups:
+    """Effect of reduced precision on accuracy, on simulated machines with faults; each repeat is a seed."""
     root = clips.folder / f"{clips.seconds:g} s" / f"faults {size.judged}"
     homes = simulate(
         root,
@@ -124,18 +124,22 @@ def precision(clips: Clips, size: Size) -> Groups:
         test_clips=max(1, size.judged // 2),
         seconds=clips.seconds,
     )
-    found: Groups = {}
+    groups: Groups = {}
     for home in homes:
-        given: dict[str, Any] = {"folder": str(home), "detector": "autoencoder", "epochs": size.judged_epochs}
+        options: dict[str, Any] = {
+            "folder": str(home),
+            "detector": "autoencoder",
+            "epochs": size.judged_epochs,
+        }
         for kind in ("float32", "bf16"):
             for seed in range(min(size.repeats, 2)):
-                record = Child("accuracy", precision=kind, seed=seed, **given).result()
-                found.setdefault(home.name, {}).setdefault(kind, []).append(record)
-    return found
+                record = Child("accuracy", precision=kind, seed=seed, **options).result()
+                groups.setdefault(home.name, {}).setdefault(kind, []).append(record)
+    return groups
 
 
-def _side_by_side(processes: int, **arguments: Any) -> Record:
-    """As many processes at once, one thread each, as ``--jobs`` starts them: what the machine does in all."""
+def _in_parallel(processes: int, **arguments: Any) -> Record:
+    """Run parallel processes with one thread each, as ``--jobs`` does; their combined rate."""
     children = [Child("train", threads=1, **arguments) for _ in range(processes)]
     records = [child.result() for child in children]
     rate = sum(1 / record["milliseconds"] for record in records)
@@ -146,91 +150,94 @@ def _side_by_side(processes: int, **arguments: Any) -> Record:
     }
 
 
-def epoch(clips: Clips, size: Size) -> Groups:
-    """From a folder of recordings to the end of the first epoch, the whole process, by number of clips.
+def epoch(clips: Clips, size: SpeedSize) -> Groups:
+    """The process from a folder of recordings to the end of the first epoch, by number of clips.
 
-    The largest number is done once, and by the plain reference not at all: its vectors alone would take eight
+    The largest number is measured once, and not with the plain reference, whose vectors would need eight
     gigabytes.
     """
-    found = {}
+    groups = {}
     for count in size.many_clips:
         sides = _first_epochs(clips, count)
         if count > min(size.many_clips):
             del sides["ours, again"]
         if largest := count == max(size.many_clips):
             del sides[PLAIN]
-        found[str(count)] = interleaved(sides, 1 if largest else size.repeats)
-    return found
+        groups[str(count)] = interleaved(sides, 1 if largest else size.repeats)
+    return groups
 
 
 def _first_epochs(clips: Clips, count: int) -> dict[str, Callable[[], Record]]:
-    """Ours with an empty cache, which it fills, then with the cache as that left it; and plain."""
+    """Sides: ours with an empty feature cache, ours with the cache of that run, and plain."""
     folder, cache = str(clips.machine(count)), clips.folder / "features cold"
     ours: dict[str, Any] = {"folder": folder, "detector": "autoencoder"}
 
-    def for_the_first_time() -> Record:
+    def with_empty_cache() -> Record:
         shutil.rmtree(cache, ignore_errors=True)
         return Child("first_epoch", cache=cache, **ours).result()
 
     return {
-        OURS: for_the_first_time,
-        "ours, again": alone("first_epoch", cache=cache, **ours),
-        PLAIN: alone("plain_first_epoch", folder=folder, network="autoencoder"),
+        OURS: with_empty_cache,
+        "ours, again": child_side("first_epoch", cache=cache, **ours),
+        PLAIN: child_side("plain_first_epoch", folder=folder, network="autoencoder"),
     }
 
 
-def fitting(clips: Clips, size: Size) -> Groups:
-    """Memory of a whole fit, and the size of its model; networks with two epochs, which take no more memory
-    than a hundred."""
+def fitting(clips: Clips, size: SpeedSize) -> Groups:
+    """Memory of a complete fit and size of its model.
+
+    Networks are trained for two epochs, which need as much memory as a hundred.
+    """
     folder = str(clips.machine(size.fitted))
-    found = {}
+    groups = {}
     for name in DETECTORS:
-        sides = {OURS: partial(_fitted, clips, folder, name)}
+        sides = {OURS: partial(_fit, clips, folder, name)}
         if name in NETWORKS:
-            sides[PLAIN] = partial(_fitted, clips, folder, name, plain=True)
-        found[name] = interleaved(sides, 1)
-    return found
+            sides[PLAIN] = partial(_fit, clips, folder, name, plain=True)
+        groups[name] = interleaved(sides, 1)
+    return groups
 
 
-def _fitted(clips: Clips, folder: str, name: str, *, plain: bool = False) -> Record:
-    which: dict[str, Any] = {"network" if plain else "detector": name}
-    model = _model(clips, name, plain=plain)
-    return Child("plain_fit" if plain else "fit", folder=folder, model=str(model), epochs=2, **which).result()
+def _fit(clips: Clips, folder: str, name: str, *, plain: bool = False) -> Record:
+    model = str(_model(clips, name, plain=plain))
+    if plain:
+        return Child("plain_fit", folder=folder, model=model, epochs=2, network=name).result()
+    return Child("fit", folder=folder, model=model, epochs=2, detector=name).result()
 
 
 def _model(clips: Clips, name: str, *, plain: bool = False) -> Path:
     return clips.folder / (f"{name}.pt" if plain else f"{name}.auscult")
 
 
-def scoring(clips: Clips, size: Size) -> Groups:
-    """Recordings from disk to scores: a folder on one core and on all, and one recording at a time."""
+def scoring(clips: Clips, size: SpeedSize) -> Groups:
+    """Scoring from disk: a folder on one core and on all, and single recordings."""
     folder = str(clips.machine(size.clips))
-    _make_models(clips, size)
-    found = {}
+    _fit_missing_models(clips, size)
+    groups = {}
     for name in DETECTORS:
-        ours = partial(alone, "score", folder=folder, model=str(_model(clips, name)))
+        ours = partial(child_side, "score", folder=folder, model=str(_model(clips, name)))
         sides = {"ours, one core": ours(cores=1), f"ours, {CORES} cores": ours()}
         if name in NETWORKS:
             model = str(_model(clips, name, plain=True))
-            plain = partial(alone, "plain_score", folder=folder, model=model)
+            plain = partial(child_side, "plain_score", folder=folder, model=model)
             sides |= {"plain, one core": plain(cores=1), f"plain, {CORES} cores": plain()}
-        found[name] = interleaved(sides, size.repeats)
-    return found
+        groups[name] = interleaved(sides, size.repeats)
+    return groups
 
 
-def _make_models(clips: Clips, size: Size) -> None:
-    """Those that are not there."""
+def _fit_missing_models(clips: Clips, size: SpeedSize) -> None:
+    """Fit the models whose files do not exist."""
     folder = str(clips.machine(size.fitted))
-    wanted = [(name, False) for name in DETECTORS] + [(name, True) for name in NETWORKS]
-    for name, plain in wanted:
+    models = [(name, False) for name in DETECTORS] + [(name, True) for name in NETWORKS]
+    for name, plain in models:
         if not _model(clips, name, plain=plain).exists():
-            print(f"    fitting {name}{' plainly' if plain else ''}", file=sys.stderr)
-            _fitted(clips, folder, name, plain=plain)
+            print(f"    fitting {'plain ' if plain else ''}{name}", file=sys.stderr)
+            _fit(clips, folder, name, plain=plain)
 
 
-def startup(clips: Clips, size: Size) -> Groups:
-    """From the start of a process to its end."""
-    _make_models(clips, size)
+def startup(clips: Clips, size: SpeedSize) -> Groups:
+    """Whole processes, from start to end."""
+    _fit_missing_models(clips, size)
     clip = str(sorted(clips.machine(size.clips).glob("*.wav"))[0])
     python = sys.executable
     auscult = [python, "-m", "auscult"]
@@ -247,44 +254,44 @@ def startup(clips: Clips, size: Size) -> Groups:
     return {"start": interleaved({k: command_seconds(v) for k, v in sides.items()}, size.repeats)}
 
 
-def many_machines(clips: Clips, size: Size) -> Groups:
-    """A machine's share of a training step by the size of its fleet."""
+def many_machines(clips: Clips, size: SpeedSize) -> Groups:
+    """Time of a training step per machine, by the size of the fleet."""
     homes = clips.fleet(min(max(size.many_machines), 7), size.trained)
     folders = [str(folder) for folder in homes]
-    found = {}
+    groups = {}
     timed = {"epochs": 2, "seconds": clips.seconds}
     for count in size.many_machines:
-        sides = {OURS: alone("train", detector="autoencoder", folders=folders, machines=count, **timed)}
+        sides = {OURS: child_side("train", detector="autoencoder", folders=folders, machines=count, **timed)}
         if count == 1:
-            sides[PLAIN] = alone("plain_train", network="autoencoder", folder=folders[0], **timed)
-        found[str(count)] = interleaved(sides, size.repeats)
-    return found
+            sides[PLAIN] = child_side("plain_train", network="autoencoder", folder=folders[0], **timed)
+        groups[str(count)] = interleaved(sides, size.repeats)
+    return groups
 
 
-def lengths(clips: Clips, size: Size) -> Groups:
-    """Scoring by the length of a recording, as much sound of each."""
-    _make_models(clips, size)
-    found = {}
+def lengths(clips: Clips, size: SpeedSize) -> Groups:
+    """Scoring by the length of the recordings, with the same amount of audio for each length."""
+    _fit_missing_models(clips, size)
+    groups = {}
     for seconds in size.lengths:
         count = max(2, round(size.sound / seconds))
         folder = str(clips.machine(count, seconds))
-        record = {"singles": 1}
+        options = {"singles": 1}
         sides = {
-            OURS: alone("score", folder=folder, model=str(_model(clips, "autoencoder")), **record),
-            PLAIN: alone(
-                "plain_score", folder=folder, model=str(_model(clips, "autoencoder", plain=True)), **record
+            OURS: child_side("score", folder=folder, model=str(_model(clips, "autoencoder")), **options),
+            PLAIN: child_side(
+                "plain_score", folder=folder, model=str(_model(clips, "autoencoder", plain=True)), **options
             ),
         }
         runs = interleaved(sides, size.repeats)
         for records in runs.values():
-            for each in records:
-                each["sound"] = count * seconds
-        found[f"{seconds:g}"] = runs
-    return found
+            for record in records:
+                record["sound"] = count * seconds
+        groups[f"{seconds:g}"] = runs
+    return groups
 
 
-def gpu(clips: Clips, size: Size) -> Groups:
-    """Training steps on the GPU, where there is one."""
+def gpu(clips: Clips, size: SpeedSize) -> Groups:
+    """Training steps on the GPU, if there is one."""
     import torch
 
     if not torch.cuda.is_available():
@@ -293,17 +300,17 @@ def gpu(clips: Clips, size: Size) -> Groups:
     folders = [str(folder) for folder in homes]
     timed = {"epochs": size.epochs, "seconds": clips.seconds, "device": "cuda"}
     sides = {
-        f"ours, {count} machines": alone(
+        f"ours, {count} machines": child_side(
             "train", detector="autoencoder", folders=folders, machines=count, **timed
         )
         for count in size.many_machines
     }
-    sides[PLAIN] = alone("plain_train", network="autoencoder", folder=folders[0], **timed)
-    sides["peak"] = alone("gpu_peak")
+    sides[PLAIN] = child_side("plain_train", network="autoencoder", folder=folders[0], **timed)
+    sides["peak"] = child_side("gpu_peak")
     return {torch.cuda.get_device_name(): interleaved(sides, size.repeats)}
 
 
-PARTS: dict[str, Callable[[Clips, Size], Groups]] = {
+PARTS: dict[str, Callable[[Clips, SpeedSize], Groups]] = {
     part.__name__: part
     for part in (
         peak, features, training, precision, epoch, fitting, scoring, startup, many_machines, lengths, gpu,

@@ -1,7 +1,7 @@
-"""How fast this machine multiplies float32 matrices, and how long a training step's own products take.
+"""Rate of float32 matrix products on this machine, and time of the products of one training step.
 
-No step can be faster than its matrix products, so these are the limit that training is held against. Three
-libraries are tried: NumPy's, PyTorch's usual one (MKL on x86), and oneDNN, which PyTorch carries as well.
+No training step can be faster than its matrix products, so they are the limit that training is compared with.
+Three libraries are measured: NumPy's, PyTorch's default (MKL on x86), and oneDNN, which PyTorch includes too.
 """
 
 from __future__ import annotations
@@ -16,13 +16,16 @@ LAYERS = {
     "autoencoder": list(pairwise([640, 128, 128, 128, 128, 8, 128, 128, 128, 128, 640])),
     "gamma_vae": [*pairwise([640, 128, 128, 128, 128, 8]), (128, 8), *pairwise([8, 128, 128, 128, 128, 640])],
 }
-#: A product of two matrices as (rows, inner, columns).
-Shape = tuple[int, int, int]
+#: The sizes of a product of two matrices: (rows, inner, columns).
+ProductShape = tuple[int, int, int]
 
 
-def products(network: str) -> Iterator[Shape]:
-    """The matrix products of one training step of one machine: forward, gradient of the input (but for the
-    first layer, whose input is data), gradient of the weights."""
+def products(network: str) -> Iterator[ProductShape]:
+    """Yield the matrix products of one training step of one machine.
+
+    These are the forward pass, the gradient of the input (except for the first layer, whose input is data),
+    and the gradient of the weights.
+    """
     for number, (n_in, n_out) in enumerate(LAYERS[network]):
         yield BATCH, n_in, n_out
         if number:
@@ -31,62 +34,65 @@ def products(network: str) -> Iterator[Shape]:
 
 
 def operations(network: str) -> int:
-    """Floating-point operations of these products: two for each multiplication and addition."""
+    """Floating-point operations of these products; a multiplication and an addition count as two."""
     return sum(2 * a * b * c for a, b, c in products(network))
 
 
-def libraries() -> dict[str, Callable[[Shape], Callable[[], object]]]:
-    """Library to what makes, for a shape, a product that is ready to run."""
+def libraries() -> dict[str, Callable[[ProductShape], Callable[[], object]]]:
+    """Name of each library to a function that prepares a product of a given shape and returns a callable."""
     import numpy as np
     import torch
 
-    def by_numpy(shape: Shape) -> Callable[[], object]:
+    def by_numpy(shape: ProductShape) -> Callable[[], object]:
         a, b, out = (np.ones(s, np.float32) for s in (shape[:2], shape[1:], shape[::2]))
         return lambda: np.matmul(a, b, out=out)
 
-    def by_torch(shape: Shape) -> Callable[[], object]:
+    def by_torch(shape: ProductShape) -> Callable[[], object]:
         a, b, out = (torch.ones(s) for s in (shape[:2], shape[1:], shape[::2]))
         return lambda: torch.mm(a, b, out=out)
 
-    def by_onednn(shape: Shape) -> Callable[[], object]:
+    def by_onednn(shape: ProductShape) -> Callable[[], object]:
         a, b = torch.ones(shape[:2]), torch.ones(shape[2], shape[1])
         product = torch.ops.mkldnn._linear_pointwise
         return lambda: product(a, b, None, "none", [], "")
 
-    found: dict[str, Callable[[Shape], Callable[[], object]]] = {"NumPy": by_numpy, "PyTorch mm": by_torch}
+    by_library: dict[str, Callable[[ProductShape], Callable[[], object]]] = {
+        "NumPy": by_numpy,
+        "PyTorch mm": by_torch,
+    }
     if torch.backends.mkldnn.is_available():
-        found["oneDNN"] = by_onednn
-    return found
+        by_library["oneDNN"] = by_onednn
+    return by_library
 
 
 def measured(threads: int, seconds: float = 0.3) -> dict[str, float]:
-    """``GFLOP/s of a 1024³ product`` by library, and of each network's products the milliseconds a step.
+    """For each library: GFLOP/s of a 1024³ product, and milliseconds of the products of each network's step.
 
     Args:
         threads: of every library.
-        seconds: how long each product is tried; the best run counts, since a limit is asked for.
+        seconds: time for which each product is repeated; the best run counts, since this is a limit.
     """
     import torch
     from threadpoolctl import threadpool_limits
 
     torch.set_num_threads(threads)
-    found = {}
+    results = {}
     with torch.no_grad(), threadpool_limits(threads):
-        for library, prepared in libraries().items():
-            best = _best([prepared((1024, 1024, 1024))], seconds)
-            found[f"{library} 1024"] = 2 * 1024**3 / best / 1e9
+        for library, prepare in libraries().items():
+            best = _best([prepare((1024, 1024, 1024))], seconds)
+            results[f"{library} 1024"] = 2 * 1024**3 / best / 1e9
             for network in LAYERS:
-                best = _best([prepared(shape) for shape in products(network)], seconds)
-                found[f"{library} {network}"] = 1e3 * best
-    return found
+                best = _best([prepare(shape) for shape in products(network)], seconds)
+                results[f"{library} {network}"] = 1e3 * best
+    return results
 
 
-def _best(runs: list[Callable[[], object]], seconds: float) -> float:
-    """The least time that all of them took, one after the other."""
+def _best(functions: list[Callable[[], object]], seconds: float) -> float:
+    """The minimum time to run all functions, one after the other."""
     best, until = float("inf"), time.perf_counter() + seconds
     while time.perf_counter() < until:
         started = time.perf_counter()
-        for run in runs:
-            run()
+        for function in functions:
+            function()
         best = min(best, time.perf_counter() - started)
     return best

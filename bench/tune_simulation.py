@@ -1,14 +1,15 @@
-"""How hard the simulated machines are: the table by which the levels of their faults were set.
+"""Measure how difficult the simulated machines are, to set the levels of their faults.
 
-    python bench/tune_simulation.py --folder data/simulated
+    python -m bench.tune_simulation --folder data/simulated
 
-For each machine at 200 training clips: AUC source, AUC target, pAUC and their harmonic mean of the
-autoencoder (MSE, 30 epochs), which should lie between 55 and 75 %; the AUC of loudness alone, which
-should be near 50 %; and, for each severity, the AUC against normals of the same domain of the autoencoder
-and of a nearest neighbour on pooled log-mels, which should leave medium and high severity to be found.
+Prints for each machine with 200 training clips: AUC source, AUC target, pAUC and their harmonic mean of the
+autoencoder (MSE, 30 epochs), where the mean should be between 55 and 75 %; the AUC of the loudness, which
+should be near 50 %; and for each severity the AUC, against normal clips of the same domain, of the
+autoencoder and of a nearest neighbour on pooled log-mels, which should show that faults of medium and high
+severity can be detected.
 
-After a change of `fault_levels`, `noise_level` or another number of a machine, run this again, on two
-seeds, and raise ``_VERSION`` in ``auscult/corpus/simulation/folder.py`` if the change is kept.
+After changing `fault_levels`, `noise_level` or another parameter of a machine, run this again with two seeds,
+and increase ``_VERSION`` in ``auscult/simulation/folder.py`` if the change is kept.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ SEVERITIES = ("low", "medium", "high")
 
 
 def loudness(recording: AudioClip) -> float:
-    """Log mean square of the waveform."""
+    """The logarithm of the mean square of the waveform."""
     return float(np.log(np.mean(np.square(recording.waveform().samples, dtype=np.float64))))
 
 
 def pooled(recording: AudioClip, front_end: FrontEnd) -> np.ndarray:
-    """(3, bands) mean, deviation and loud tail over time of the log-mel, its overall level removed."""
+    """The (3, bands) mean, standard deviation and loud tail over time of the log-mel without its level."""
     frames = recording.log_mel(front_end)
     frames = frames - frames.mean()
     weights = 0.9 ** np.arange(len(frames))
@@ -44,7 +45,7 @@ def pooled(recording: AudioClip, front_end: FrontEnd) -> np.ndarray:
 
 
 def neighbour_scores(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Largest over the views of the standardised distance to the nearest training clip.
+    """The (K,) standardised distances to the nearest training clip, maximum over the views.
 
     Args:
         train: (N, views, bands).
@@ -57,36 +58,36 @@ def neighbour_scores(train: np.ndarray, test: np.ndarray) -> np.ndarray:
             [np.sqrt(np.square((a[:, None, v] - train[None, :, v]) / scale[v]).mean(2)) for v in range(3)]
         )
 
-    own = distances(train)  # (views, N, N)
-    own[:, np.arange(len(train)), np.arange(len(train))] = np.inf
-    own = own.min(axis=2)
+    within = distances(train)  # (views, N, N)
+    within[:, np.arange(len(train)), np.arange(len(train))] = np.inf
+    within = within.min(axis=2)
     nearest = distances(test).min(axis=2)  # (views, K)
-    return ((nearest - own.mean(1, keepdims=True)) / own.std(1, keepdims=True)).max(axis=0)
+    return ((nearest - within.mean(1, keepdims=True)) / within.std(1, keepdims=True)).max(axis=0)
 
 
 def domain_auc(anomalous: np.ndarray, target: np.ndarray, scores: np.ndarray, domain: str) -> float:
-    """Normals of one domain against all anomalies."""
-    asked = anomalous | (target == (domain == "target"))
-    return auc(anomalous[asked], scores[asked])
+    """AUC of the normal clips of one domain against all anomalies."""
+    mask = anomalous | (target == (domain == "target"))
+    return auc(anomalous[mask], scores[mask])
 
 
 def severity_aucs(severities: np.ndarray, target: np.ndarray, scores: np.ndarray) -> list[float]:
-    """AUC of each severity, anomalies against normals of their own domain, mean over the domains."""
-    out = []
+    """AUC of each severity: anomalies against normal clips of the same domain, mean over the domains."""
+    aucs = []
     for severity in SEVERITIES:
-        asked = (severities == "") | (severities == severity)
-        sides = [asked & (target == side) for side in (False, True)]
-        out.append(float(np.mean([auc(severities[side] != "", scores[side]) for side in sides])))
-    return out
+        mask = (severities == "") | (severities == severity)
+        domains = [mask & (target == is_target) for is_target in (False, True)]
+        aucs.append(float(np.mean([auc(severities[domain] != "", scores[domain]) for domain in domains])))
+    return aucs
 
 
 def measure(home: Path, epochs: int) -> list[float]:
-    """One row of the table, in %, and at its end the seconds it took to learn."""
+    """One row of the table, in %, and as its last value the seconds of training."""
     corpus = open_corpus(home)
     train = [AudioClip.from_file(clip) for clip in corpus.where(split="train")]
     test = [AudioClip.from_file(clip) for clip in corpus.where(split="test")]
-    causes = json.loads((home / "simulation.json").read_text(encoding="utf-8"))["anomalies"]
-    severities = np.array([causes.get(Path(r.clip.path).stem, {}).get("severity", "") for r in test])
+    anomalies = json.loads((home / "simulation.json").read_text(encoding="utf-8"))["anomalies"]
+    severities = np.array([anomalies.get(Path(r.clip.path).stem, {}).get("severity", "") for r in test])
     anomalous = np.array([r.clip.condition == "anomaly" for r in test])
     target = np.array([r.clip.domain == "target" for r in test])
 
@@ -95,27 +96,28 @@ def measure(home: Path, epochs: int) -> list[float]:
     detector = Autoencoder(AutoencoderConfig(front_end=front_end, epochs=epochs)).fit(train)
     seconds = time.perf_counter() - started
     scores = np.array([detector.score(r).scores["mse"] for r in test])
-    loud = np.array([loudness(r) for r in test])
+    loudnesses = np.array([loudness(r) for r in test])
     views = [np.stack([pooled(r, front_end) for r in part]) for part in (train, test)]
 
     row = [domain_auc(anomalous, target, scores, domain) for domain in ("source", "target")]
     row.append(pauc(anomalous, scores))
     row.append(harmonic_mean(row))
-    row += [domain_auc(anomalous, target, loud, domain) for domain in ("source", "target")]
+    row += [domain_auc(anomalous, target, loudnesses, domain) for domain in ("source", "target")]
     row += severity_aucs(severities, target, scores)
     row += severity_aucs(severities, target, neighbour_scores(*views))
     return [100 * value for value in row] + [seconds]
 
 
 def main() -> None:
+    """Measure, and print the table."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--folder", type=Path, required=True, help="where the machines are simulated")
+    parser.add_argument("--folder", type=Path, required=True, help="folder for the simulated machines")
     parser.add_argument(
-        "--machines", nargs="+", default=machine_names(7), help="by name; all seven types if left out"
+        "--machines", nargs="+", default=machine_names(7), help="names of machines; default: all seven types"
     )
-    parser.add_argument("--clips", type=int, default=200, help="training clips a machine")
+    parser.add_argument("--clips", type=int, default=200, help="training clips per machine")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -128,8 +130,8 @@ def main() -> None:
         (home,) = simulate(arguments.folder, machines=[name], clips=arguments.clips, seed=arguments.seed)
         *row, seconds = (f"{value:5.1f}" for value in measure(home, arguments.epochs))
         parts = (row[:3], [f" {row[3]}"], row[4:6], row[6:9], row[9:])
-        s, m, loud, by, neighbour = (" ".join(part) for part in parts)
-        print(f"{name:10s} {s} {m} | {loud} | {by} | {neighbour} | {seconds}", flush=True)
+        aucs, mean, loud, severity, neighbour = (" ".join(part) for part in parts)
+        print(f"{name:10s} {aucs} {mean} | {loud} | {severity} | {neighbour} | {seconds}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What every test may use: made-up machines, and the real recordings and reference figures where they are."""
+"""Fixtures for all tests: synthetic machine sounds, a Dask cluster, real recordings and reference figures."""
 
 from __future__ import annotations
 
 import os
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")  # small matrices: a second thread only adds noise
-os.environ["AUSCULT_CACHE"] = "off"  # nothing of a test goes into the user's cache, nor comes out of it
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # a second thread gains nothing on small matrices
+os.environ["AUSCULT_CACHE"] = "off"  # tests neither read nor write the user's feature cache
 
 import signal
 import subprocess
@@ -18,10 +18,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-RATE = 8000  # Hz: half of the usual, and half of the work
+RATE = 8000  # Hz: half the default sample rate, for speed
 
 
-def _folder_from(variable: str) -> Path:
+def _folder_from_environment(variable: str) -> Path:
     value = os.environ.get(variable)
     if not value:
         pytest.skip(f"set {variable} to the folder that this test needs")
@@ -31,18 +31,18 @@ def _folder_from(variable: str) -> Path:
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real recordings."""
-    return _folder_from("AUSCULT_REAL_DATA")
+    return _folder_from_environment("AUSCULT_REAL_DATA")
 
 
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """The folder of reference figures."""
-    return _folder_from("AUSCULT_REFERENCE")
+    return _folder_from_environment("AUSCULT_REFERENCE")
 
 
 @pytest.fixture(scope="session")
 def machine_sound() -> Callable[..., np.ndarray]:
-    """``machine_sound(seed, seconds=1.0, broken=False)``: float32 samples of a made-up fan at 8 kHz."""
+    """``machine_sound(seed, seconds=1.0, broken=False)``: float32 samples of a synthetic fan at 8 kHz."""
 
     def sound(seed: int, seconds: float = 1.0, *, broken: bool = False) -> np.ndarray:
         rng = np.random.default_rng([seed, 42])
@@ -50,9 +50,9 @@ def machine_sound() -> Callable[..., np.ndarray]:
         shaft = 47.0 * (1 + 0.01 * rng.standard_normal())
         hum = sum(np.sin(2 * np.pi * k * shaft * t + rng.uniform(0, 6.3)) / k for k in range(1, 9))
         samples = 0.05 * hum + 0.02 * rng.standard_normal(len(t))
-        if broken:  # a bearing knocks 31 times a second and rings at 2.6 kHz
-            since = t % (1 / 31.0)
-            samples = samples + 0.5 * np.exp(-since / 0.004) * np.sin(2 * np.pi * 2600 * since)
+        if broken:  # a bearing fault: 31 impacts per second that ring at 2.6 kHz
+            since_impact = t % (1 / 31.0)
+            samples = samples + 0.5 * np.exp(-since_impact / 0.004) * np.sin(2 * np.pi * 2600 * since_impact)
         return samples.astype(np.float32)
 
     return sound
@@ -60,28 +60,29 @@ def machine_sound() -> Callable[..., np.ndarray]:
 
 @dataclass
 class DaskCluster:
-    """A scheduler and two workers of one thread, each a process that can be killed for good.
+    """A scheduler and two single-threaded workers, each a process that is not restarted when killed.
 
     Attributes:
-        folder: for what they write.
+        folder: for the files that they write.
         address: of the scheduler.
-        workers: the processes.
+        workers: the worker processes.
+        schedulers: the scheduler process, once started.
     """
 
     folder: Path
     address: str = ""
     workers: list[subprocess.Popen] = field(default_factory=list)
-    schedulers: list[subprocess.Popen] = field(default_factory=list)  # none or one
+    schedulers: list[subprocess.Popen] = field(default_factory=list)
 
     def start(self) -> None:
         from distributed import Client
 
         file = self.folder / "scheduler.json"
-        at = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-        self.schedulers.append(_dask("scheduler", at))
-        alone = ["--nworkers", "1", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
-        here = ["--scheduler-file", str(file), "--local-directory", str(self.folder)]
-        self.workers = [_dask("worker", [*here, *alone]) for _ in range(2)]
+        options = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+        self.schedulers.append(_start_dask("scheduler", options))
+        paths = ["--scheduler-file", str(file), "--local-directory", str(self.folder)]
+        options = ["--nworkers", "1", "--nthreads", "1", "--no-nanny", "--no-dashboard"]
+        self.workers = [_start_dask("worker", [*paths, *options]) for _ in range(2)]
         deadline = time.monotonic() + 60
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -95,12 +96,12 @@ class DaskCluster:
             process.wait()
 
     def kill_one(self) -> None:
-        """Kills a worker without a warning, as a machine that loses its power would."""
+        """Kill a worker with SIGKILL, as a power loss would."""
         self.workers[0].send_signal(signal.SIGKILL)
 
 
-def _dask(what: str, arguments: list[str]) -> subprocess.Popen:
-    code = f"from distributed.cli.dask_{what} import main; main()"
+def _start_dask(command: str, arguments: list[str]) -> subprocess.Popen:
+    code = f"from distributed.cli.dask_{command} import main; main()"
     return subprocess.Popen(
         [sys.executable, "-c", code, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -108,7 +109,7 @@ def _dask(what: str, arguments: list[str]) -> subprocess.Popen:
 
 @pytest.fixture
 def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaskCluster]:
-    """A Dask cluster of this test's own: ``address``, and ``kill_one()``."""
+    """A Dask cluster for one test: ``address``, and ``kill_one()``."""
     cluster = DaskCluster(tmp_path_factory.mktemp("dask"))
     try:
         cluster.start()

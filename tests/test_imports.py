@@ -41,7 +41,7 @@ DETECTOR_ROOMS = [
     {"pooled", "reconstruction", "discriminative", "embedding"},
     {"ensemble"},
 ]
-#: Modules outside ``detectors/training`` that define PyTorch networks: nothing else imports PyTorch at the top.
+#: Modules outside ``detectors/training`` that define PyTorch networks; no other module imports it at the top.
 NETWORKS = {
     "detectors/discriminative/adacos.py",
     "detectors/discriminative/augmentation.py",
@@ -147,7 +147,7 @@ def test_families_do_not_import_each_other():
             assert not (others & DETECTOR_ROOMS[families]) - {detector_room(module)}, module
 
 
-def test_no_modules_import_each_other_but_the_model_and_its_file():
+def test_only_the_model_and_the_model_file_import_each_other():
     packages = {module for module, file in MODULES.items() if file.name == "__init__.py"}
     graph = {module: own_imports(file) - packages for module, file in MODULES.items()}
     assert circles(graph) == [{"model.model", "model.model_file"}]

@@ -1,4 +1,4 @@
-"""How often files are decoded while a model is fitted."""
+"""Every file is decoded once while a model is fitted, and the feature cache changes no number."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from auscult.sound import read_audio
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """Path to how often it was decoded."""
+    """Counts how often each path is decoded."""
     counts = Counter()
 
-    def counted(path, *, channel=0):
+    def counting_read_audio(path, *, channel=0):
         counts[path] += 1
         return read_audio(path, channel=channel)
 
-    monkeypatch.setattr("auscult.corpus.audio_clip.read_audio", counted)
+    monkeypatch.setattr("auscult.corpus.audio_clip.read_audio", counting_read_audio)
     return counts
 
 
@@ -43,7 +43,7 @@ def test_fit_decodes_each_file_once(clips, decoded, tmp_path, monkeypatch, cache
     assert (tmp_path / "cache").exists() == cached
 
 
-def test_members_of_other_front_ends_read_nothing_again(clips, decoded):
+def test_members_with_other_front_ends_do_not_decode_again(clips, decoded):
     settings = {"members": "levels,short_levels", "drop_uninformative": False}
     auscult.fit(clips, "auto", calibrate="none", **settings)
     assert decoded == {clip.path: 1 for clip in clips}
@@ -54,9 +54,9 @@ def test_the_cache_changes_no_number(clips, tmp_path, monkeypatch):
     for cache in ("off", str(tmp_path), str(tmp_path)):
         monkeypatch.setenv("AUSCULT_CACHE", cache)
         models.append(auscult.fit(clips, "pooled_gaussian", calibrate="crossfit"))
-    plain, cold, warm = models
+    uncached, cold, warm = models
     for model in (cold, warm):
-        for name, array in plain.detector.arrays.items():
+        for name, array in uncached.detector.arrays.items():
             np.testing.assert_array_equal(model.detector.arrays[name], array)
-        for name, scores in plain.calibration.scores.items():
+        for name, scores in uncached.calibration.scores.items():
             np.testing.assert_array_equal(model.calibration.scores[name], scores)

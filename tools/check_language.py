@@ -2,9 +2,9 @@
 
     python tools/check_language.py [FILE_OR_FOLDER ...]
 
-Some words made the code of version 0.1.0 hard to read, since they stood for many different things. They may not
-be used as identifiers (nor as a part of one, as in ``told_by``), and others may not be used in comments,
-docstrings, messages or documentation pages. Prints every place and exits with 1 if there is any.
+Some words made the code of version 0.1.0 hard to read, since they stood for many different things. They must
+not be used as identifiers or as parts of identifiers (``told_by``), and others must not be used in comments,
+docstrings, messages or documentation pages. Prints every violation and exits with code 1 if there are any.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ WORDS = {
     r"whoever": "the caller, the user",
     r"foretell": "predict",
 }
+#: These files quote the words.
+EXEMPT = {"check_language.py", "test_language.py"}
 DEFAULT_PATHS = ("src", "bench", "tests", "tools", "docs", "README.md", "pyproject.toml", "Makefile")
 
 _TEXT = re.compile(r"\b(" + "|".join(WORDS) + r")\b", re.IGNORECASE)
@@ -45,8 +47,10 @@ def identifiers(tree: ast.AST) -> Iterator[tuple[int, str]]:
             names = [node.attr]
         elif isinstance(node, ast.arg | ast.keyword):
             names = [node.arg]
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.ExceptHandler):
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ExceptHandler):
             names = [node.name]
+        elif isinstance(node, ast.ClassDef):
+            names = [re.sub(r"(?<=[a-z])(?=[A-Z])", "_", node.name)]
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.asname for alias in node.names]
         yield from ((node.lineno, name) for name in names if name)  # type: ignore[attr-defined]
@@ -64,28 +68,28 @@ def texts(source: str, tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def problems(path: Path) -> Iterator[str]:
-    """Everything in a file that is to be written in other words."""
+    """Every violation in a file, with its line and a suggestion."""
     source = path.read_text(encoding="utf-8")
     lines = list(enumerate(source.split("\n"), start=1))
     if path.suffix == ".py":
         tree = ast.parse(source)
         for line, name in identifiers(tree):
-            if banned := IDENTIFIERS & set(re.split(r"_|(?<=[a-z])(?=[A-Z])", name.lower())):
+            if banned := IDENTIFIERS & set(name.lower().split("_")):
                 yield f"{path}:{line}: identifier {name!r}: {', '.join(sorted(banned))} says too little"
         lines = list(texts(source, tree))
     for line, text in lines:
         for match in _TEXT.finditer(text):
-            instead = next(value for word, value in WORDS.items() if re.fullmatch(word, match[0], re.IGNORECASE))
-            yield f"{path}:{line}: {match[0]!r}: write for instance {instead}"
+            pattern = next(word for word in WORDS if re.fullmatch(word, match[0], re.IGNORECASE))
+            yield f"{path}:{line}: {match[0]!r}: write for instance {WORDS[pattern]}"
 
 
 def files(paths: list[str]) -> Iterator[Path]:
-    """The files to check: of a folder its Python and Markdown files, except this one."""
+    """The files to check: the Python and Markdown files of a folder."""
     for path in map(Path, paths):
-        below = sorted(path.rglob("*")) if path.is_dir() else [path]
-        for file in below:
-            if file.resolve() != Path(__file__).resolve() and (not path.is_dir() or file.suffix in {".py", ".md"}):
-                yield file
+        inside = [file for file in sorted(path.rglob("*")) if file.suffix in {".py", ".md"}]
+        yield from (
+            file for file in inside or [path] if file.name not in {"check_language.py", "test_language.py"}
+        )
 
 
 def main() -> int:

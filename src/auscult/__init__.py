@@ -1,7 +1,7 @@
-"""auscult hears a machine go wrong.
+"""auscult detects anomalies in the sound or vibration of machines.
 
-It learns a machine's normal sound or vibration from recordings of normal running alone, scores new
-recordings, and says where in time and frequency the oddness lies::
+A model is fitted on recordings of normal running only. It scores new recordings and shows where in time and
+frequency an anomaly is::
 
     import auscult
 
@@ -9,7 +9,7 @@ recordings, and says where in time and frequency the oddness lies::
     model.save("fan.auscult")
     auscult.load("fan.auscult").score(samples, sample_rate).anomalous
 
-Names are imported when first used, so that ``import auscult`` costs next to nothing.
+Names are imported on first use, so that ``import auscult`` is fast.
 """
 
 from __future__ import annotations
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     load = load_model
     from auscult.sound import read_audio as read_audio
 
-_WHERE = {
+#: Public name to its module and its name there.
+_LAZY_NAMES = {
     "AuscultError": ("auscult.errors", "AuscultError"),
     "Clip": ("auscult.corpus", "Clip"),
     "Corpus": ("auscult.corpus", "Corpus"),
@@ -55,13 +56,13 @@ _WHERE = {
 }
 
 __version__ = "0.1.0"
-__all__ = [*_WHERE, "__version__"]
+__all__ = [*_LAZY_NAMES, "__version__"]
 
 
 def __getattr__(name: str) -> object:
-    if name not in _WHERE:
+    if name not in _LAZY_NAMES:
         raise AttributeError(f"module 'auscult' has no attribute {name!r}")
-    module, attribute = _WHERE[name]
+    module, attribute = _LAZY_NAMES[name]
     value = getattr(import_module(module), attribute)
     globals()[name] = value
     return value

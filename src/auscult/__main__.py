@@ -1,4 +1,4 @@
-"""``python -m auscult`` is ``auscult``."""
+"""Run the ``auscult`` command with ``python -m auscult``."""
 
 from auscult.cli import main
 

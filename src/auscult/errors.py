@@ -1,26 +1,26 @@
-"""Everything that auscult raises on purpose.
+"""The exceptions that auscult raises.
 
 ::
 
     AuscultError
-    ├── AudioError             a recording that cannot be used: .path, .reason
-    │   ├── UnreadableAudio    missing, no audio file, or damaged beyond decoding
+    ├── AudioError             unusable recording: .path, .reason
+    │   ├── UnreadableAudio    missing, not an audio file, or damaged beyond decoding
     │   ├── EmptyAudio         no samples
-    │   ├── TruncatedAudio     ends before its own header says
+    │   ├── TruncatedAudio     shorter than its own header declares
     │   ├── NonFiniteAudio     NaN or infinity among the samples
-    │   ├── UnsupportedAudio   absurd sample rate or channel count, or no such channel
-    │   ├── TooLongAudio       over the cap on seconds read at once
+    │   ├── UnsupportedAudio   sample rate or channel count out of range, or no such channel
+    │   ├── TooLongAudio       longer than the limit for reading into memory
     │   └── TooShortAudio      shorter than one window of the detector
-    ├── CorpusError            a folder, file name or manifest that yields no clips: .path, .reason
-    │   └── DownloadError      no network, a wrong checksum, no disk space, an unsafe archive
-    ├── FitError               learning cannot start or did not end well
-    │   └── DivergedError      a loss that left the finite numbers; names the reading at fault
-    ├── ModelFileError         a model file that is corrupt, truncated, foreign, newer or damaged
-    ├── ExportError            an exported graph that does not score as its model does
-    ├── EvaluationError        labels or score files from which no metric can be had
-    ├── WorkersError           workers that cannot be had, or that died
-    ├── OptionError            an option that does not exist, or a value it does not take
-    └── MissingExtraError      an optional part is not installed; says what to install
+    ├── CorpusError            invalid folder, file name or manifest: .path, .reason
+    │   └── DownloadError      no network, wrong checksum, no disk space, or unsafe archive
+    ├── FitError               fitting cannot start or failed
+    │   └── DivergedError      training loss is NaN, infinite or far too large; names the epoch
+    ├── ModelFileError         corrupt, truncated, foreign or newer model file: .path, .reason
+    ├── ExportError            exported graph whose scores differ from the model's
+    ├── EvaluationError        labels or score files from which no metric can be computed
+    ├── WorkersError           worker processes or cluster unavailable, or workers that died
+    ├── OptionError            unknown option, or invalid value of an option
+    └── MissingExtraError      optional dependency not installed; names the extra to install
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from os import PathLike, fspath
 
 
 class AuscultError(Exception):
-    """Base of every error that auscult raises on purpose."""
+    """Base class of all exceptions that auscult raises."""
 
 
 class _FileError(AuscultError):
-    """An error about one file or folder; keeps its path and the reason apart for programs."""
+    """An error about one file or folder, with ``path`` and ``reason`` as separate attributes."""
 
     def __init__(self, path: str | PathLike[str], reason: str) -> None:
         super().__init__(path, reason)
@@ -45,78 +45,83 @@ class _FileError(AuscultError):
 
 
 class AudioError(_FileError):
-    """A recording that cannot be used."""
+    """The recording cannot be used."""
 
 
 class UnreadableAudio(AudioError):
-    """Missing, not an audio file, or damaged beyond decoding."""
+    """The file is missing, is not an audio file, or is damaged beyond decoding."""
 
 
 class EmptyAudio(AudioError):
-    """No samples."""
+    """The recording has no samples."""
 
 
 class TruncatedAudio(AudioError):
-    """Ends before its own header says it does."""
+    """The file ends before the length that its own header declares."""
 
 
 class NonFiniteAudio(AudioError):
-    """NaN or infinity among the samples."""
+    """The samples contain NaN or infinity."""
 
 
 class UnsupportedAudio(AudioError):
-    """Absurd sample rate or channel count, or a channel that the file does not have."""
+    """The sample rate or channel count is out of range, or the file lacks the requested channel."""
 
 
 class TooLongAudio(AudioError):
-    """More seconds than are read at once."""
+    """The recording is longer than the limit for reading into memory."""
 
 
 class TooShortAudio(AudioError):
-    """Shorter than one window of the detector."""
+    """The recording is shorter than one window of the detector."""
 
 
 class CorpusError(_FileError):
-    """A folder, file name or manifest from which no clips can be had."""
+    """No clips can be read from a folder, file name or manifest."""
 
 
 class DownloadError(CorpusError):
-    """A download that cannot be finished: network, checksum, disk space or an unsafe archive."""
+    """A download failed: network, checksum, disk space or unsafe archive."""
 
 
 class FitError(AuscultError):
-    """Learning cannot start, or did not end well."""
+    """Fitting cannot start, or failed."""
 
 
 class DivergedError(FitError):
-    """A training loss left the finite numbers."""
+    """The training loss is NaN, infinite or far too large."""
 
 
 class ModelFileError(_FileError):
-    """A model file that is corrupt, truncated, foreign, newer than this version, or damaged."""
+    """The model file is corrupt, truncated, foreign, or written by a newer version of auscult."""
 
 
 class ExportError(AuscultError):
-    """An exported graph that does not score as its model does."""
+    """The exported graph does not give the scores of its model."""
 
 
 class EvaluationError(AuscultError):
-    """Labels or score files from which no metric can be computed."""
+    """No metric can be computed from the labels or score files."""
 
 
 class WorkersError(AuscultError):
-    """The processes or the cluster that work was to be spread over cannot be had, or died."""
+    """The worker processes or the cluster are unavailable, or workers died."""
 
 
 class OptionError(AuscultError, ValueError):
-    """An option that does not exist, or a value that it does not take."""
+    """The option does not exist, or its value is invalid."""
 
 
 class MissingExtraError(AuscultError, ImportError):
-    """An optional part of auscult is not installed."""
+    """An optional dependency of auscult is not installed.
 
-    def __init__(self, what: str, extra: str) -> None:
-        super().__init__(what, extra)  # as they came: errors travel between processes by these
+    Args:
+        feature: what requires it, as the start of a sentence: "Fitting autoencoder".
+        extra: the extra of the package auscult that installs it.
+    """
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(feature, extra)  # unchanged arguments, so that the error can be pickled
 
     def __str__(self) -> str:
-        return "{} needs an optional part: pip install 'auscult[{}]'".format(*self.args)
+        return "{} requires an optional dependency: pip install 'auscult[{}]'".format(*self.args)

@@ -1,4 +1,4 @@
-"""Evaluation of a model on labelled files: the scores of the model, the metrics of those scores."""
+"""`evaluate`: the scores of a model on labelled files, and the metrics of those scores."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ class Loudness(Detector):
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory) -> list[Clip]:
-    """Noise of 48 levels; anomalies tend to be louder, and are so by a factor in attribute ``load=2``."""
+    """48 noise clips of random level: anomalies tend to be louder, and clips with ``load=2`` are twice as
+    loud."""
     folder, rng = tmp_path_factory.mktemp("test"), np.random.default_rng(0)
     clips = []
     for i in range(48):
@@ -67,28 +68,28 @@ def model(score: str = "") -> Model:
     return Model(detector, Calibration("crossfit", scores, [None] * 40))
 
 
-def values(model: Model, clips) -> np.ndarray:
-    return np.array([verdict.score for verdict in model.score_clips(clips)])
+def score_values(model: Model, clips) -> np.ndarray:
+    return np.array([score.score for score in model.score_clips(clips)])
 
 
-def test_metrics_are_those_of_the_models_scores(clips):
+def test_metrics_are_computed_from_the_scores_of_the_model(clips):
     outcome = auscult.evaluate(model(), clips, resamples=50)
-    scores = values(model(), clips)
+    scores = score_values(model(), clips)
     assert [s.score for s in outcome.scores] == scores.tolist()
     assert [s.path for s in outcome.scores] == [c.path for c in clips]
     anomaly = np.array([c.condition == "anomaly" for c in clips])
     for domain, name in (("source", "auc_source"), ("target", "auc_target")):
-        chosen = anomaly | np.array([c.domain == domain for c in clips])
-        told = outcome.to_json()[name]
-        assert told["value"] == pytest.approx(roc_auc_score(anomaly[chosen], scores[chosen]))
-        assert told["low"] <= told["value"] <= told["high"]
+        in_domain = anomaly | np.array([c.domain == domain for c in clips])
+        metric = outcome.to_json()[name]
+        assert metric["value"] == pytest.approx(roc_auc_score(anomaly[in_domain], scores[in_domain]))
+        assert metric["low"] <= metric["value"] <= metric["high"]
     pauc = roc_auc_score(anomaly, scores, max_fpr=0.1)
     assert outcome.to_json()["pauc"]["value"] == pytest.approx(pauc)
     assert outcome.to_json()["errors"] == []
     assert {"load=1", "load=2"} <= outcome.evaluation.attributes.keys()
 
 
-def test_the_decisive_score_is_judged(clips):
+def test_the_decisive_score_is_evaluated(clips):
     loud, quiet = (
         auscult.evaluate(model(s), clips, resamples=10).to_json()["auc_source"]["value"]
         for s in ("rms", "quiet")
@@ -97,39 +98,39 @@ def test_the_decisive_score_is_judged(clips):
     assert loud > 0.5
 
 
-def test_decisions_are_made_at_the_models_threshold_or_the_one_given(clips):
-    own = auscult.evaluate(model(), clips, resamples=10)
-    assert own.threshold == model().threshold(0.05)
-    assert own.to_json()["threshold"] == own.threshold.value
+def test_decisions_use_the_threshold_of_the_model_or_the_given_one(clips):
+    default = auscult.evaluate(model(), clips, resamples=10)
+    assert default.threshold == model().threshold(0.05)
+    assert default.to_json()["threshold"] == default.threshold.value
     given = auscult.evaluate(model(), clips, threshold=fixed_threshold(0.1), resamples=10)
     assert given.evaluation.threshold == 0.1
-    assert [s.anomalous for s in given.scores] == (values(model(), clips) > 0.1).tolist()
+    assert [s.anomalous for s in given.scores] == (score_values(model(), clips) > 0.1).tolist()
 
 
-def test_files_that_cannot_be_read_are_left_out_and_told(clips, tmp_path):
+def test_unreadable_files_are_left_out_and_reported(clips, tmp_path):
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"nothing")
-    with_it = [*clips[:7], replace(clips[7], path=str(broken)), *clips[7:]]
-    outcome = auscult.evaluate(model(), with_it, resamples=10)
+    with_broken = [*clips[:7], replace(clips[7], path=str(broken)), *clips[7:]]
+    outcome = auscult.evaluate(model(), with_broken, resamples=10)
     assert len(outcome.scores) == 48
     (error,) = outcome.errors
     assert isinstance(error, UnreadableAudio)
     assert outcome.to_json()["errors"] == [{"path": str(broken), "error": error.reason}]
-    whole = auscult.evaluate(model(), clips, resamples=10)
-    assert outcome.evaluation.overall == whole.evaluation.overall
+    without_broken = auscult.evaluate(model(), clips, resamples=10)
+    assert outcome.evaluation.overall == without_broken.evaluation.overall
 
 
-def test_progress(clips):
-    told = []
-    auscult.evaluate(model(), clips, resamples=10, progress=lambda *what: told.append(what))
-    assert told == [("score", i + 1, 48, {}) for i in range(48)]
+def test_progress_is_reported_after_each_clip(clips):
+    calls = []
+    auscult.evaluate(model(), clips, resamples=10, progress=lambda *call: calls.append(call))
+    assert calls == [("score", i + 1, 48, {}) for i in range(48)]
 
 
-def test_what_cannot_be_evaluated(clips, tmp_path):
+def test_too_few_clips_or_labels_are_an_error(clips, tmp_path):
     with pytest.raises(EvaluationError, match="none of 0"):
         auscult.evaluate(model(), [])
     with pytest.raises(EvaluationError, match=r"none of 1 .*gone\.wav"):
         auscult.evaluate(model(), [replace(clips[0], path=str(tmp_path / "gone.wav"))])
-    for wrong in (clips[::2], [replace(c, condition=None) for c in clips]):
+    for unusable in (clips[::2], [replace(c, condition=None) for c in clips]):
         with pytest.raises(EvaluationError):
-            auscult.evaluate(model(), wrong, resamples=10)
+            auscult.evaluate(model(), unusable, resamples=10)

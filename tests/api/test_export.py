@@ -1,4 +1,5 @@
-"""A model as an ONNX file: the same scores and maps, what the file tells, and what is refused."""
+"""`export`: same scores and maps as the model, metadata of the file, and detectors that cannot be
+exported."""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ from auscult.sound import Waveform
 RATE = 8000
 SMALL = {"sample_rate": RATE, "n_fft": 256, "hop": 128, "n_mels": 24}
 NETWORK = {**SMALL, "epochs": 4, "hidden": 16, "batch_size": 64}
-#: What is fitted: detector, preset, settings.
-FITTED = {
+#: Name to detector, preset and settings.
+MODELS = {
     "autoencoder": ("autoencoder", None, NETWORK),
     "ill-conditioned": (
         "autoencoder",
@@ -49,13 +50,13 @@ FITTED = {
     "pooled modulation": ("pooled_gaussian", None, {**SMALL, "views": "modulation", "components": 3}),
     "pooled single": ("pooled_gaussian", None, {**SMALL, "views": "std,max,modulation_0.25", "n_mels": 50}),
 }
-CASES = [(name, score) for name, (kind, *_) in FITTED.items() for score in detector_type(kind).scores]
-REFUSED = sorted(name for name in DETECTORS if detector_type(name).export is Detector.export)
+CASES = [(name, score) for name, (kind, *_) in MODELS.items() for score in detector_type(kind).scores]
+NOT_EXPORTABLE = sorted(name for name in DETECTORS if detector_type(name).export is Detector.export)
 
 
 @pytest.fixture(scope="module")
 def normals(machine_sound):
-    """Ten recordings of a made-up fan, three of the target domain."""
+    """Ten synthetic recordings of a fan, three of them in the target domain."""
     return [
         AudioClip(
             Clip(path=f"{i}.wav", domain="target" if i >= 7 else "source"),
@@ -67,22 +68,22 @@ def normals(machine_sound):
 
 @pytest.fixture(scope="module")
 def fitted(normals):
-    """``fitted(name, score)``: a model of `FITTED`, with profiles of its maps."""
-    made = {}
+    """``fitted(name, score)``: a model of `MODELS`, with profiles of its maps."""
+    cache = {}
 
     def model(name: str, score: str = "") -> Model:
-        if name not in made:
-            kind, preset, settings = FITTED[name]
+        if name not in cache:
+            kind, preset, settings = MODELS[name]
             detector = detector_type(kind)(make_config(kind, preset=preset, settings=settings))
             detector.fit(normals)
             evidence = [detector.score(r, explain=True) for r in normals]
             profiles = {s: MapProfile.fit(e.maps[s] for e in evidence) for s in detector.scores}
             scores = {s: np.array([e.scores[s] for e in evidence]) for s in detector.scores}
-            made[name] = detector, Calibration("none", scores, [None] * 10), profiles
-        detector, calibration, profiles = made[name]
-        itself = detector._copy()
-        itself.config = replace(detector.config, score=score)
-        return Model(itself, calibration, profiles=profiles, provenance={"seconds": [1.0, 1.0]})
+            cache[name] = detector, Calibration("none", scores, [None] * 10), profiles
+        detector, calibration, profiles = cache[name]
+        with_score = detector._copy()
+        with_score.config = replace(detector.config, score=score)
+        return Model(with_score, calibration, profiles=profiles, provenance={"seconds": [1.0, 1.0]})
 
     return model
 
@@ -93,23 +94,23 @@ def session(path):
     return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
 
 
-def compare(model: Model, path, samples: np.ndarray) -> None:
-    """The file's score and map of one sound are the model's."""
+def assert_same_score(model: Model, path, samples: np.ndarray) -> None:
+    """Asserts that the file gives the same score and map for one sound as the model."""
     score, map = session(path).run(["score", "map"], {"samples": samples})
-    wanted = model.score(samples, model.sample_rate, explain=True)
-    assert score == pytest.approx(wanted.score, rel=1e-5)
-    assert (map.shape, map.dtype) == (wanted.map.shape, np.float32)
-    assert np.abs(map - wanted.map).max() <= 1e-4 * np.abs(wanted.map).max()
+    expected = model.score(samples, model.sample_rate, explain=True)
+    assert score == pytest.approx(expected.score, rel=1e-5)
+    assert (map.shape, map.dtype) == (expected.map.shape, np.float32)
+    assert np.abs(map - expected.map).max() <= 1e-4 * np.abs(expected.map).max()
 
 
 @pytest.mark.parametrize(("name", "score"), CASES)
-def test_every_score_and_its_map_is_the_models(name, score, fitted, machine_sound, tmp_path):
+def test_scores_and_maps_are_those_of_the_model(name, score, fitted, machine_sound, tmp_path):
     model = fitted(name, score)
     parity = export(model, tmp_path / "m.onnx")
     assert parity.sounds >= 20
     assert max(parity.score, parity.map) <= 1e-5
     for seed, seconds, broken in ((50, 1.0, True), (51, 1.37, False), (52, 0.2501, True)):
-        compare(model, tmp_path / "m.onnx", machine_sound(seed, seconds, broken=broken))
+        assert_same_score(model, tmp_path / "m.onnx", machine_sound(seed, seconds, broken=broken))
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "gamma_observation gamma", "pooled modulation"])
@@ -118,55 +119,57 @@ def test_the_shortest_sounds_are_scored(name, fitted, machine_sound, tmp_path):
     export(model, tmp_path / "m.onnx")
     shortest = json.loads(session(tmp_path / "m.onnx").get_modelmeta().custom_metadata_map["minimum_samples"])
     assert shortest == max(1, model.detector.minimum_samples())
-    for more in (0, 1, 127, 128, 129, 300):
-        compare(model, tmp_path / "m.onnx", machine_sound(3)[: shortest + more])
+    for extra in (0, 1, 127, 128, 129, 300):
+        assert_same_score(model, tmp_path / "m.onnx", machine_sound(3)[: shortest + extra])
 
 
-def test_a_map_without_a_profile_is_the_raw_one(fitted, machine_sound, tmp_path):
+def test_without_a_profile_the_raw_map_is_exported(fitted, machine_sound, tmp_path):
     model = fitted("autoencoder")
     model.profiles.clear()
     export(model, tmp_path / "m.onnx")
     assert session(tmp_path / "m.onnx").get_modelmeta().custom_metadata_map["map"] == "parts of the score"
-    compare(model, tmp_path / "m.onnx", machine_sound(60))
+    assert_same_score(model, tmp_path / "m.onnx", machine_sound(60))
 
 
-def test_a_tone_at_full_scale_is_told_from_what_lies_beside_it(fitted, tmp_path):
-    """In float32 the bands beside a pure tone would be 25 dB off, and the score with them."""
+def test_a_tone_at_full_scale_does_not_disturb_neighbouring_bands(fitted, tmp_path):
+    """In float32 the bands next to a pure tone would be 25 dB off, and the score with them."""
     model = fitted("pooled levels", "largest")
     export(model, tmp_path / "m.onnx")
-    compare(model, tmp_path / "m.onnx", np.sin(2 * np.pi * 1000 / RATE * np.arange(RATE)).astype(np.float32))
+    assert_same_score(
+        model, tmp_path / "m.onnx", np.sin(2 * np.pi * 1000 / RATE * np.arange(RATE)).astype(np.float32)
+    )
 
 
-def test_the_file_tells_all_that_a_program_needs(fitted, tmp_path):
+def test_the_metadata_hold_what_a_program_needs(fitted, tmp_path):
     model = fitted("autoencoder", "mahalanobis")
     export(model, tmp_path / "m.onnx", threshold=fixed_threshold(7.5))
     file = session(tmp_path / "m.onnx")
-    told = file.get_modelmeta().custom_metadata_map
-    assert (told["detector"], told["score"], told["auscult"]) == (
+    metadata = file.get_modelmeta().custom_metadata_map
+    assert (metadata["detector"], metadata["score"], metadata["auscult"]) == (
         "autoencoder",
         "mahalanobis",
         auscult.__version__,
     )
-    assert (json.loads(told["sample_rate"]), json.loads(told["threshold"])) == (RATE, 7.5)
-    assert told["threshold_method"] == '"fixed"'
-    assert json.loads(told["calibration"]) == sorted(model.calibration.scores["mahalanobis"])
-    assert json.loads(told["front_end"])["hop"] == 128
-    assert len(json.loads(told["band_centres"])) == 24
+    assert (json.loads(metadata["sample_rate"]), json.loads(metadata["threshold"])) == (RATE, 7.5)
+    assert metadata["threshold_method"] == '"fixed"'
+    assert json.loads(metadata["calibration"]) == sorted(model.calibration.scores["mahalanobis"])
+    assert json.loads(metadata["front_end"])["hop"] == 128
+    assert len(json.loads(metadata["band_centres"])) == 24
     model.save(tmp_path / "m.auscult")
-    assert told["digest"] == read_header_and_arrays(tmp_path / "m.auscult")[0]["digest"]
-    assert told["digest"] == model_digest(auscult.load(tmp_path / "m.auscult"))
+    assert metadata["digest"] == read_header_and_arrays(tmp_path / "m.auscult")[0]["digest"]
+    assert metadata["digest"] == model_digest(auscult.load(tmp_path / "m.auscult"))
     assert [i.shape for i in file.get_inputs()] == [["N"]]
     assert [o.shape for o in file.get_outputs()] == [[], ["T", 24]]
 
 
-def test_the_file_names_no_source_of_ours(fitted, tmp_path):
+def test_the_file_holds_no_source_file_names(fitted, tmp_path):
     export(fitted("gamma_vae exact"), tmp_path / "m.onnx")
     written = (tmp_path / "m.onnx").read_bytes()
     assert b"stack_trace" not in written
     assert b".py" not in written
 
 
-def test_networks_of_an_older_opset_are_taken_over(fitted, machine_sound, tmp_path):
+def test_networks_of_an_older_opset_are_exported(fitted, machine_sound, tmp_path):
     import onnx
     from onnx import version_converter
 
@@ -175,45 +178,45 @@ def test_networks_of_an_older_opset_are_taken_over(fitted, machine_sound, tmp_pa
     older = version_converter.convert_version(network, 18).SerializeToString()
     model.detector.arrays["network"] = np.frombuffer(older, np.uint8)
     export(model, tmp_path / "m.onnx")
-    compare(model, tmp_path / "m.onnx", machine_sound(61))
+    assert_same_score(model, tmp_path / "m.onnx", machine_sound(61))
 
 
-def test_recordings_are_checked_and_a_bad_one_is_named(fitted, machine_sound, tmp_path):
+def test_recordings_are_compared_and_unreadable_ones_reported(fitted, machine_sound, tmp_path):
     soundfile.write(tmp_path / "good.wav", machine_sound(70), RATE)
     (tmp_path / "bad.wav").write_text("no sound")
     model = fitted("pooled levels")
-    alone = export(model, tmp_path / "m.onnx")
+    without_recordings = export(model, tmp_path / "m.onnx")
     clips = [Clip(path=str(tmp_path / name)) for name in ("good.wav", "bad.wav")]
     parity = export(model, tmp_path / "m.onnx", check=clips)
-    assert parity.sounds == alone.sounds + 1
+    assert parity.sounds == without_recordings.sounds + 1
     assert [error.path for error in parity.unreadable] == [str(tmp_path / "bad.wav")]
 
 
-def test_a_file_that_does_not_agree_is_not_written(fitted, monkeypatch, tmp_path):
+def test_a_file_with_different_scores_is_not_written(fitted, monkeypatch, tmp_path):
     from auscult.detectors.reconstruction import residuals_onnx as residuals
 
-    monkeypatch.setattr(residuals, "LEAST_SQUARE", 1.0)
+    monkeypatch.setattr(residuals, "SQUARE_FLOOR", 1.0)
     with pytest.raises(ExportError, match="not written"):
         export(fitted("autoencoder", "residual_gaussian"), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
 
-def test_which_are_refused():
-    assert REFUSED == ["auto", "discriminative", "embedding_memory", "spectral_memory"]
+def test_detectors_that_cannot_be_exported():
+    assert NOT_EXPORTABLE == ["auto", "discriminative", "embedding_memory", "spectral_memory"]
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_others_say_what_it_would_take(name, tmp_path):
+@pytest.mark.parametrize("name", NOT_EXPORTABLE)
+def test_the_error_says_what_an_export_would_require(name, tmp_path):
     kind = detector_type(name)
     settings = dict.fromkeys(kind.required_options, "encoder.onnx")
     with pytest.raises(
-        OptionError, match=f"{name} cannot be exported: that would take .*{kind.export_needs[:9]}"
+        OptionError, match=f"{name} cannot be exported: that would require .*{kind.export_needs[:9]}"
     ):
         export(Model(kind(make_config(name, settings=settings))), tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())
 
 
-def test_without_onnx_it_says_what_to_install(fitted, monkeypatch, tmp_path):
+def test_without_onnx_the_error_says_what_to_install(fitted, monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(MissingExtraError, match=r"auscult\[export\]"):
         export(fitted("pooled levels"), tmp_path / "m.onnx")

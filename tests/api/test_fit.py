@@ -1,4 +1,4 @@
-"""Fitting: what is refused, left out and warned of, and that calibration scores come from unheard clips."""
+"""`fit`: refused and unusable clips, warnings, and calibration on held-out clips."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from auscult.corpus import Clip
 from auscult.detectors import DETECTORS
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.errors import FitError, OptionError
-from auscult.model import fitting as cases
+from auscult.model import fitting
 from auscult.runtime.parallel import workers
 
 RATE = 8000
 
 
 class Ledger(Detector):
-    """Learns which clips it heard, and scores the level."""
+    """Scores the level of a clip, and lists the paths of the training clips."""
 
     name = "ledger"
     scores = ("level", "negative")
@@ -33,12 +33,13 @@ class Ledger(Detector):
 
     def fit(self, recordings, *, other_machines=(), progress=None):
         self.arrays = {"mean": np.mean([r.log_mel(self.config.front_end).mean(0) for r in recordings], 0)}
-        self.facts = {"heard": [r.clip.path for r in recordings], "warnings": ["a warning of the detector"]}
+        paths = [r.clip.path for r in recordings]
+        self.facts = {"fitted_on": paths, "warnings": ["a warning of the detector"]}
         fitted.append(self)
         return self
 
     def score(self, recording, *, explain=False):
-        judged.append((recording.clip.path, self))
+        scored.append((recording.clip.path, self))
         frames = recording.log_mel(self.config.front_end)
         level = float(frames.mean())
         if not explain:
@@ -50,20 +51,23 @@ class Ledger(Detector):
         return {"mean": (self.config.front_end.n_mels,)}
 
 
+#: Every detector that was fitted, in order.
 fitted: list[Ledger] = []
-judged: list[tuple[str, Ledger]] = []
+#: Path of every clip that was scored, and the detector that scored it.
+scored: list[tuple[str, Ledger]] = []
+#: Path and map of every clip that was scored with a map.
 explained: list[tuple[str, np.ndarray]] = []
 
 
 @pytest.fixture(autouse=True)
-def _ledger_in_the_table(monkeypatch):
-    """A new detector is one module and one line of the table."""
+def _ledger_is_registered(monkeypatch):
+    """A new detector needs one module and one entry in the table."""
     module = ModuleType("ledger_detector")
     module.Ledger = Ledger  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ledger_detector", module)
     monkeypatch.setitem(DETECTORS, "ledger", ("ledger_detector", "Ledger"))
     fitted.clear()
-    judged.clear()
+    scored.clear()
     explained.clear()
 
 
@@ -82,36 +86,36 @@ def fit(clips, **options):
     return auscult.fit(clips, "ledger", **options)
 
 
-def test_crossfit_judges_every_clip_once_by_a_model_that_did_not_hear_it(files):
+def test_crossfit_scores_every_clip_once_with_a_model_that_was_not_fitted_on_it(files):
     model = fit(files, calibrate="crossfit")
     assert model.detector is fitted[0]
-    assert fitted[0].facts["heard"] == [c.path for c in files], "the final model hears all"
-    assert len(fitted) == 1 + cases.FOLDS
-    assert Counter(path for path, _ in judged) == Counter(c.path for c in files)
-    for path, judge in judged:
-        assert path not in judge.facts["heard"]
+    assert fitted[0].facts["fitted_on"] == [c.path for c in files], "the final model is fitted on all"
+    assert len(fitted) == 1 + fitting.FOLDS
+    assert Counter(path for path, _ in scored) == Counter(c.path for c in files)
+    for path, fold_model in scored:
+        assert path not in fold_model.facts["fitted_on"]
     domain = {c.path: c.domain for c in files}
-    for judge in fitted[1:]:
-        heard = Counter(domain[path] for path in judge.facts["heard"])
-        assert heard == {"source": 24, "target": 8}, "each domain is spread over the folds"
-    assert model.calibration.how == "crossfit"
+    for fold_model in fitted[1:]:
+        domains = Counter(domain[path] for path in fold_model.facts["fitted_on"])
+        assert domains == {"source": 24, "target": 8}, "each domain is spread over the folds"
+    assert model.calibration.method == "crossfit"
     assert len(model.calibration) == 40
 
 
-def test_calibration_scores_stand_beside_their_domains(files):
+def test_calibration_scores_and_domains_have_the_same_order(files):
     model = fit(files[25:35], calibrate="crossfit")
     assert list(model.calibration.domains) == [
-        next(c.domain for c in files if c.path == path) for path, _ in judged
+        next(c.domain for c in files if c.path == path) for path, _ in scored
     ]
     assert model.calibration.scores.keys() == {"level", "negative"}
     np.testing.assert_array_equal(model.calibration.scores["level"], -model.calibration.scores["negative"])
 
 
 @pytest.mark.parametrize("calibrate", ["crossfit", "holdout", "none"])
-def test_maps_of_normals_make_a_profile_of_every_score(files, calibrate):
+def test_every_score_has_a_profile_of_normal_maps(files, calibrate):
     model = fit(files, calibrate=calibrate)
-    wanted = {path for path, _ in judged}
-    assert {path for path, _ in explained} == (wanted if calibrate != "none" else {c.path for c in files})
+    expected = {path for path, _ in scored} if calibrate != "none" else {c.path for c in files}
+    assert {path for path, _ in explained} == expected
     frames = np.concatenate([frames for _, frames in explained])
     level, negative = model.profiles["level"], model.profiles["negative"]
     np.testing.assert_allclose(level.centre, frames.mean(axis=0), rtol=1e-5)
@@ -120,73 +124,73 @@ def test_maps_of_normals_make_a_profile_of_every_score(files, calibrate):
     assert model.profiles.keys() == {"level", "negative"}
 
 
-def test_of_many_recordings_some_of_each_domain_are_explained(files, monkeypatch):
-    monkeypatch.setattr(cases, "PROFILED", 8)
+def test_profiles_use_a_sample_in_proportion_to_the_domains(files, monkeypatch):
+    monkeypatch.setattr(fitting, "MAX_PROFILE_CLIPS", 8)
     model = fit(files, calibrate="crossfit")
-    assert len(judged) == len(model.calibration) == 40
+    assert len(scored) == len(model.calibration) == 40
     domain = {c.path: c.domain for c in files}
     assert Counter(domain[path] for path, _ in explained) == {"source": 6, "target": 2}
 
 
-def test_the_model_knows_the_recordings_that_it_was_given(files):
+def test_the_model_holds_an_index_of_the_training_recordings(files):
     for calibrate in ("crossfit", "holdout", "none"):
         model = fit(files, calibrate=calibrate)
         assert list(model.normals.paths) == [c.path for c in files]
         assert model.normals.vectors.shape == (40, 2 * model.detector.config.front_end.n_mels)
 
 
-def test_holdout_keeps_a_tenth_of_each_domain(files):
+def test_holdout_holds_out_a_tenth_of_each_domain(files):
     model = fit(files, calibrate="holdout")
-    (only,) = fitted
-    kept = {path for path, _ in judged}
-    assert kept == {c.path for c in files} - set(only.facts["heard"])
-    domains = Counter(c.domain for c in files if c.path in kept)
+    (detector,) = fitted
+    held_out = {path for path, _ in scored}
+    assert held_out == {c.path for c in files} - set(detector.facts["fitted_on"])
+    domains = Counter(c.domain for c in files if c.path in held_out)
     assert domains == {"source": 3, "target": 1}
-    assert (model.calibration.how, len(model.calibration)) == ("holdout", 4)
+    assert (model.calibration.method, len(model.calibration)) == ("holdout", 4)
 
 
 @pytest.mark.parametrize("calibrate", ["crossfit", "holdout"])
-def test_cuts_of_one_recording_stay_together(files, calibrate):
-    """Also where its domain changes on the way."""
-    cut = [replace(c, source_recording=f"tape {i // 8}") for i, c in enumerate(files)]
-    tape = {c.path: c.source_recording for c in cut}
-    fit(cut, calibrate=calibrate)
-    assert judged
-    for path, judge in judged:
-        assert tape[path] not in {tape[heard] for heard in judge.facts["heard"]}
+def test_clips_cut_from_one_recording_stay_in_one_fold(files, calibrate):
+    """Even if the recording has clips of both domains."""
+    segments = [replace(c, source_recording=f"tape {i // 8}") for i, c in enumerate(files)]
+    tape = {c.path: c.source_recording for c in segments}
+    fit(segments, calibrate=calibrate)
+    assert scored
+    for path, detector in scored:
+        assert tape[path] not in {tape[training_path] for training_path in detector.facts["fitted_on"]}
 
 
-def test_one_recording_cannot_be_calibrated(files):
-    cut = [replace(c, source_recording="tape") for c in files[:6]]
+def test_a_single_recording_cannot_be_calibrated(files):
+    segments = [replace(c, source_recording="tape") for c in files[:6]]
     for calibrate in ("crossfit", "holdout", "auto"):
         with pytest.raises(FitError, match="at least two recordings"):
-            fit(cut, calibrate=calibrate)
+            fit(segments, calibrate=calibrate)
     with pytest.raises(FitError, match="calibrate=none"):
         fit(files[:1])
-    assert fit(files[:1], calibrate="none").calibration.how == "none"
+    assert fit(files[:1], calibrate="none").calibration.method == "none"
 
 
-def test_without_calibration_there_is_a_score_and_no_verdict(files, machine_sound):
+def test_without_calibration_there_is_a_score_but_no_decision(files, machine_sound):
     model = fit(files, calibrate="none")
-    assert fitted[0].facts["heard"] == [c.path for c in files]
-    verdict = model.score(machine_sound(99), RATE)
-    assert (verdict.threshold, verdict.anomalous) == (None, None)
-    assert any("19 more" in warning for warning in verdict.warnings)
+    assert fitted[0].facts["fitted_on"] == [c.path for c in files]
+    score = model.score(machine_sound(99), RATE)
+    assert (score.threshold, score.anomalous) == (None, None)
+    assert any("19 more" in warning for warning in score.warnings)
 
 
 def test_auto_changes_from_crossfit_to_holdout(files, monkeypatch):
-    assert cases.CROSSFIT_BELOW == 400
-    monkeypatch.setattr(cases, "CROSSFIT_BELOW", 20)
-    assert fit(files[:19]).calibration.how == "crossfit"
-    assert fit(files[:20]).calibration.how == "holdout"
+    assert fitting.CROSSFIT_BELOW == 400
+    monkeypatch.setattr(fitting, "CROSSFIT_BELOW", 20)
+    assert fit(files[:19]).calibration.method == "crossfit"
+    assert fit(files[:20]).calibration.method == "holdout"
 
 
-def test_what_is_not_normal_running_is_refused(files):
+def test_anomalies_and_test_clips_are_refused(files):
     with pytest.raises(FitError, match=r"2 of 5 .*anomalies.*03\.wav"):
         fit([*files[:3], *(replace(c, condition="anomaly") for c in files[3:5])])
     with pytest.raises(FitError, match=r"1 of 3 .*test clips"):
         fit([*files[:2], replace(files[2], split="test", condition="normal")])
-    with pytest.raises(FitError, match="no recordings"):
+    with pytest.raises(FitError, match="there are no clips"):
         fit([])
     assert not fitted
 
@@ -196,36 +200,36 @@ def test_unusable_files_are_left_out_and_named(files, tmp_path):
     Path(bad).write_bytes(b"no sound at all")
     soundfile.write(short, np.zeros(0), RATE)
     model = fit([*files[:21], Clip(bad), Clip(empty), Clip(short)], calibrate="none")
-    assert fitted[0].facts["heard"] == [c.path for c in files[:21]]
+    assert fitted[0].facts["fitted_on"] == [c.path for c in files[:21]]
     for path in (bad, empty, short):
         assert any(path in warning for warning in model.provenance["warnings"]), path
     assert model.provenance["clips"] == 21
     assert model.provenance["left_out"] == [bad, empty, short]
 
 
-def test_nothing_usable(tmp_path):
+def test_no_usable_file_is_an_error(tmp_path):
     bad = tmp_path / "bad.wav"
     bad.write_bytes(b"no sound at all")
-    with pytest.raises(FitError, match=r"nothing to learn from.*bad\.wav"):
+    with pytest.raises(FitError, match=r"no usable training recordings: .*bad\.wav"):
         fit([Clip(str(bad))])
     short = tmp_path / "short.wav"
     soundfile.write(short, np.full(9, 0.1), RATE)
-    with pytest.raises(FitError, match=r"nothing to learn from.*shorter"):
+    with pytest.raises(FitError, match=r"no usable training recordings.*shorter"):
         auscult.fit([Clip(str(short))], "autoencoder")
 
 
-def test_the_usual_rate_is_the_models(files, tmp_path, machine_sound):
-    odd = tmp_path / "odd.wav"
-    soundfile.write(odd, machine_sound(77), 2 * RATE)
-    clips = [*files[:20], Clip(str(odd))]
+def test_the_model_has_the_sample_rate_of_most_files(files, tmp_path, machine_sound):
+    fast = tmp_path / "fast.wav"
+    soundfile.write(fast, machine_sound(77), 2 * RATE)
+    clips = [*files[:20], Clip(str(fast))]
     model = fit(clips, calibrate="none")
     assert model.sample_rate == RATE
-    assert fitted[0].facts["heard"][-1] == str(odd), "it is resampled, not left out"
-    assert any("16000" in warning and "odd.wav" in warning for warning in model.provenance["warnings"])
+    assert fitted[0].facts["fitted_on"][-1] == str(fast), "it is resampled, not left out"
+    assert any("16000" in warning and "fast.wav" in warning for warning in model.provenance["warnings"])
     assert fit(clips, calibrate="none", sample_rate=16000).sample_rate == 16000
 
 
-def test_the_channel_is_kept(tmp_path, machine_sound):
+def test_the_model_reads_the_channel_that_it_was_fitted_on(tmp_path, machine_sound):
     clips = []
     for i in range(2):
         path = str(tmp_path / f"{i}.wav")
@@ -238,25 +242,26 @@ def test_the_channel_is_kept(tmp_path, machine_sound):
     assert levels[0] - levels[1] == pytest.approx(40, abs=1)
 
 
-def test_provenance_tells_what_it_was_fitted_on(files):
-    model = fit(files[28:], calibrate="crossfit")
-    told = model.provenance
-    assert (told["clips"], told["domains"], told["machines"]) == (12, {"source": 2, "target": 10}, ["fan"])
-    assert "a warning of the detector" in told["warnings"]
-    assert any("few to learn from" in warning for warning in told["warnings"])
-    assert told["versions"]["auscult"] == auscult.__version__
-    assert told["versions"].get("torch") == next((d.version for d in distributions(name="torch")), None)
-    assert told["fit_seconds"] >= 0
+def test_provenance_describes_the_training_data(files):
+    provenance = fit(files[28:], calibrate="crossfit").provenance
+    assert (provenance["clips"], provenance["machines"]) == (12, ["fan"])
+    assert provenance["domains"] == {"source": 2, "target": 10}
+    assert "a warning of the detector" in provenance["warnings"]
+    assert any("usable recordings: record at least 20" in warning for warning in provenance["warnings"])
+    versions = provenance["versions"]
+    assert versions["auscult"] == auscult.__version__
+    assert versions.get("torch") == next((d.version for d in distributions(name="torch")), None)
+    assert provenance["fit_seconds"] >= 0
 
 
-def test_progress_tells_every_stage(files):
-    told = []
-    fit(files[:6], calibrate="crossfit", progress=lambda *what: told.append(what[:3]))
-    assert ("inspect", 6, 6) in told
-    assert ("calibrate", 6, 6) in told
+def test_progress_reports_every_stage(files):
+    calls = []
+    fit(files[:6], calibrate="crossfit", progress=lambda *call: calls.append(call[:3]))
+    assert ("inspect", 6, 6) in calls
+    assert ("calibrate", 6, 6) in calls
 
 
-def test_wrong_options(files):
+def test_invalid_options_are_errors(files):
     for options in ({"calibrate": "perhaps"}, {"colour": "red"}, {"preset": "report"}, {"score": "mse"}):
         with pytest.raises(OptionError):
             fit(files[:3], **options)
@@ -264,22 +269,24 @@ def test_wrong_options(files):
         auscult.fit(files[:3], "ear")
 
 
-def test_an_option_that_only_the_user_can_bring_is_missed_before_recordings_are_heard(files):
-    told = []
-    with pytest.raises(OptionError, match="needs the option encoder: give it by --set encoder=…"):
-        auscult.fit(files, "embedding_memory", progress=lambda *step: told.append(step))
-    assert told == []
+def test_a_missing_required_option_is_an_error_before_recordings_are_read(files):
+    calls = []
+    with pytest.raises(OptionError, match="requires the option 'encoder': pass --set encoder=…"):
+        auscult.fit(files, "embedding_memory", progress=lambda *call: calls.append(call))
+    assert calls == []
 
 
-def test_the_gamma_vae_is_fitted_in_its_exact_reading_unless_asked(files, monkeypatch):
+def test_the_default_preset_of_the_gamma_vae_is_exact(files, monkeypatch):
     seen = []
-    monkeypatch.setattr(
-        "auscult.detectors.reconstruction.gamma_vae.GammaVAE.fit_fleet",
-        classmethod(lambda _, its, *__, **___: (seen.extend(its), [FitError("seen")] * len(its))[1]),
-    )
+
+    def record(cls, detectors, *args, **options):
+        seen.extend(detectors)
+        return [FitError("seen")] * len(detectors)
+
+    monkeypatch.setattr("auscult.detectors.reconstruction.gamma_vae.GammaVAE.fit_fleet", classmethod(record))
     with pytest.raises(FitError, match="seen"):
         auscult.fit(files[:10], "gamma_vae", hop=256)
-    assert len(seen) == 6, "the final model and five folds train as one fleet"
+    assert len(seen) == 6, "the final model and five fold models train together"
     config = seen[0].config
     assert (config.kl, config.head, config.validation) == ("exact", "softplus", 0.0)
     seen.clear()
@@ -288,48 +295,49 @@ def test_the_gamma_vae_is_fitted_in_its_exact_reading_unless_asked(files, monkey
     assert (len(seen), seen[0].config.kl, seen[0].config.validation) == (1, "eq2_text_labels", 0.1)
 
 
-def test_a_share_kept_out_for_the_log_is_refused_where_recordings_are_kept_out(files):
+def test_the_validation_option_cannot_be_combined_with_calibration(files):
     with pytest.raises(OptionError, match="calibrate=none"):
         auscult.fit(files, "autoencoder", validation=0.2, epochs=1)
 
 
-def test_clips_that_look_like_cuts_are_kept_together_and_it_is_told(files):
-    spoken = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
-    model = fit(spoken)
-    (told,) = [w for w in model.provenance["warnings"] if "--group-by" in w]
-    assert "40 clips share 10 sets of attributes (spd): they are taken for cuts" in told
-    speed = {clip.path: (clip.attributes["spd"], clip.domain) for clip in spoken}
-    assert len(judged) == len(spoken)
-    assert all(speed[path] not in {speed[p] for p in judge.facts["heard"]} for path, judge in judged)
-    judged.clear()
-    apart = fit(spoken, keep_likely_cuts_together=False)
-    assert any(speed[path] in {speed[p] for p in judge.facts["heard"]} for path, judge in judged)
-    assert [w for w in apart.provenance["warnings"] if "--group-by spd" in w]
+def test_likely_segments_of_one_recording_stay_in_one_fold_with_a_warning(files):
+    with_speed = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
+    model = fit(with_speed)
+    (warning,) = [w for w in model.provenance["warnings"] if "--group-by" in w]
+    assert "40 clips share 10 sets of attributes (spd)" in warning
+    assert "treating clips with equal attributes as cut from the same recording" in warning
+    speed = {clip.path: (clip.attributes["spd"], clip.domain) for clip in with_speed}
+    assert len(scored) == len(with_speed)
+    assert all(speed[path] not in {speed[p] for p in model.facts["fitted_on"]} for path, model in scored)
+    scored.clear()
+    split = fit(with_speed, keep_likely_cuts_together=False)
+    assert any(speed[path] in {speed[p] for p in model.facts["fitted_on"]} for path, model in scored)
+    assert [w for w in split.provenance["warnings"] if "--group-by spd" in w]
 
 
-def test_a_few_ways_of_running_are_no_cuts(files):
-    """Parting by four of them would keep a quarter of what is normal out at a time."""
-    spoken = [replace(clip, attributes={"spd": str(i % 4)}) for i, clip in enumerate(files)]
-    (hint,) = [w for w in fit(spoken).provenance["warnings"] if "--group-by" in w]
+def test_a_few_operating_conditions_are_not_treated_as_segments(files):
+    """With only four of them, each fold would hold out a quarter of the normal conditions."""
+    with_speed = [replace(clip, attributes={"spd": str(i % 4)}) for i, clip in enumerate(files)]
+    (hint,) = [w for w in fit(with_speed).provenance["warnings"] if "--group-by" in w]
     assert "40 clips share 4 sets of attributes: if they were cut" in hint
     assert "--group-by spd" in hint
 
 
-def test_clips_that_say_nothing_of_recordings(files):
-    spoken = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
-    known = [replace(clip, source_recording=clip.attributes["spd"]) for clip in spoken]
-    alike = [replace(clip, attributes={"spd": "1"}) for clip in files]  # says nothing of recordings
-    for clips, how in ((known, "auto"), (files, "auto"), (alike, "auto"), (spoken, "none")):
-        assert not [w for w in fit(clips, calibrate=how).provenance["warnings"] if "--group-by" in w]
+def test_there_is_no_segment_warning_without_a_reason(files):
+    with_speed = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
+    known = [replace(clip, source_recording=clip.attributes["spd"]) for clip in with_speed]
+    equal = [replace(clip, attributes={"spd": "1"}) for clip in files]  # says nothing about recordings
+    for clips, calibrate in ((known, "auto"), (files, "auto"), (equal, "auto"), (with_speed, "none")):
+        assert not [w for w in fit(clips, calibrate=calibrate).provenance["warnings"] if "--group-by" in w]
 
 
-def test_the_networks_of_one_machine_are_shared_out(files):
-    """The model and its five fold_models, by two workers: the same but for rounding."""
-    told: list[tuple[str, int, int]] = []
+def test_the_networks_of_one_machine_are_distributed_over_workers(files):
+    """The final model and the five fold models, on two workers: equal up to rounding."""
+    calls: list[tuple[str, int, int]] = []
     small = {"epochs": 1, "n_fft": 256, "hop": 128, "n_mels": 16}
-    alone = auscult.fit(files, "autoencoder", **small)
+    expected = auscult.fit(files, "autoencoder", **small)
     with workers(2):
-        shared = auscult.fit(files, "autoencoder", **small, progress=lambda *what: told.append(what[:3]))
-    assert ("train", 2, 2) in told
-    for name, scores in alone.calibration.scores.items():
-        np.testing.assert_allclose(shared.calibration.scores[name], scores, rtol=1e-3)
+        model = auscult.fit(files, "autoencoder", **small, progress=lambda *call: calls.append(call[:3]))
+    assert ("train", 2, 2) in calls
+    for name, scores in expected.calibration.scores.items():
+        np.testing.assert_allclose(model.calibration.scores[name], scores, rtol=1e-3)

@@ -1,4 +1,4 @@
-"""A model for each machine: fleets and alone, resumed, with failures, and over workers."""
+"""`fit_machines`: machines fitted together and one by one, resumed runs, failures, and workers."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def plant(tmp_path_factory, machine_sound) -> Path:
 
 
 @pytest.fixture
-def copied(plant, tmp_path) -> Path:
-    """A plant that a test may change."""
+def plant_copy(plant, tmp_path) -> Path:
+    """A copy of the plant that a test may change."""
     return Path(shutil.copytree(plant, tmp_path / "plant"))
 
 
-def thresholds(folder: Path) -> dict[str, dict[str, np.ndarray]]:
-    """What normals score with each model of a folder."""
+def calibration_scores(folder: Path) -> dict[str, dict[str, np.ndarray]]:
+    """The calibration scores of each model in a folder."""
     return {path.stem: load(path).calibration.scores for path in sorted(folder.glob("*.auscult"))}
 
 
@@ -49,73 +49,74 @@ def scores(folder: Path, plant: Path) -> dict[str, list[float]]:
     return {p.stem: [s.score for s in load(p).score_clips(clips)] for p in sorted(folder.glob("*.auscult"))}
 
 
-def same(one, other, **tolerance) -> None:
-    assert one.keys() == other.keys() == {"fan", "pump", "valve"}
-    for machine, its in one.items():
-        for name, values in its.items():
-            np.testing.assert_allclose(values, other[machine][name], **tolerance)
+def assert_same_scores(actual, expected, **tolerance) -> None:
+    assert actual.keys() == expected.keys() == {"fan", "pump", "valve"}
+    for machine, machine_scores in actual.items():
+        for name, values in machine_scores.items():
+            np.testing.assert_allclose(values, expected[machine][name], **tolerance)
 
 
 @pytest.fixture
-def fleets_trained(monkeypatch) -> list[int]:
-    """The sizes of the fleets of the autoencoder that are trained."""
+def batch_sizes(monkeypatch) -> list[int]:
+    """The number of autoencoders in each batch that is trained."""
     sizes = []
     real = Autoencoder.fit_fleet.__func__
 
-    def counting(cls, detectors, fleets, **options):
+    def counting(cls, detectors, training_sets, **options):
         sizes.append(len(detectors))
-        return real(cls, detectors, fleets, **options)
+        return real(cls, detectors, training_sets, **options)
 
     monkeypatch.setattr(Autoencoder, "fit_fleet", classmethod(counting))
     return sizes
 
 
-def test_unequal_machines_train_together_as_they_do_alone(plant, tmp_path, fleets_trained):
+def test_machines_of_different_size_train_together_as_they_do_alone(plant, tmp_path, batch_sizes):
     fitted = fit_machines(machine_folders(plant), tmp_path, **QUICK)
-    assert [(one.machine, one.error, one.before) for one in fitted] == [
+    assert [(result.machine, result.error, result.already_fitted) for result in fitted] == [
         (name, None, False) for name in ("fan", "pump", "valve")
     ]
-    assert fleets_trained == [3]
+    assert batch_sizes == [3]
     clips = list(open_corpus(plant / "fan"))[:3]
     for name, together in scores(tmp_path, plant).items():
         alone = fit(open_corpus(plant / name), **QUICK)
         assert together == pytest.approx([s.score for s in alone.score_clips(clips)], rel=1e-4)
 
 
-def test_what_is_there_is_not_fitted_again(copied, tmp_path, fleets_trained):
-    folders, output = machine_folders(copied), tmp_path / "models"
+def test_existing_models_are_not_fitted_again(plant_copy, tmp_path, batch_sizes):
+    folders, output = machine_folders(plant_copy), tmp_path / "models"
     fit_machines(folders, output, **QUICK)
-    assert all(one.before for one in fit_machines(folders, output, **QUICK))
-    assert fleets_trained == [3]
+    assert all(result.already_fitted for result in fit_machines(folders, output, **QUICK))
+    assert batch_sizes == [3]
     (output / "pump.auscult").write_bytes(b"cut short")
-    next((copied / "valve" / "train").iterdir()).unlink()
+    next((plant_copy / "valve" / "train").iterdir()).unlink()
     fitted = fit_machines(folders, output, **QUICK)
-    assert [one.before for one in fitted] == [True, False, False]
-    assert fleets_trained == [3, 2]
-    assert not any(one.before for one in fit_machines(folders, output, **{**QUICK, "epochs": 1}))
+    assert [result.already_fitted for result in fitted] == [True, False, False]
+    assert batch_sizes == [3, 2]
+    changed = fit_machines(folders, output, **{**QUICK, "epochs": 1})
+    assert not any(result.already_fitted for result in changed)
 
 
-def test_a_machine_that_fails_does_not_stop_the_rest(copied, tmp_path, monkeypatch):
-    for clip in (copied / "pump" / "train").iterdir():
+def test_a_machine_that_fails_does_not_stop_the_others(plant_copy, tmp_path, monkeypatch):
+    for clip in (plant_copy / "pump" / "train").iterdir():
         clip.write_bytes(b"no sound")
     real = Autoencoder.fit_fleet.__func__
 
-    def fail(cls, detectors, fleets, **options):
-        outcomes = real(cls, detectors, fleets, **options)
+    def fail(cls, detectors, training_sets, **options):
+        outcomes = real(cls, detectors, training_sets, **options)
         return [
-            FitError("diverged") if r[0].clip.machine == "fan" else o
-            for r, o in zip(fleets, outcomes, strict=True)
+            FitError("diverged") if recordings[0].clip.machine == "fan" else outcome
+            for recordings, outcome in zip(training_sets, outcomes, strict=True)
         ]
 
     monkeypatch.setattr(Autoencoder, "fit_fleet", classmethod(fail))
-    fan, pump, valve = fit_machines(machine_folders(copied), tmp_path / "m", **QUICK)
+    fan, pump, valve = fit_machines(machine_folders(plant_copy), tmp_path / "m", **QUICK)
     assert fan.error == "diverged"
     assert "none of 7 recordings can be read" in pump.error
     assert valve.error is None
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["valve.auscult"]
 
 
-def test_options_are_checked_before_anything_is_heard(plant, tmp_path):
+def test_options_are_checked_before_any_recording_is_read(plant, tmp_path):
     with pytest.raises(OptionError, match="no option 'colour'"):
         fit_machines(machine_folders(plant), tmp_path, colour="red")
 
@@ -124,11 +125,11 @@ def test_processes_make_the_same_models(plant, tmp_path):
     fit_machines(machine_folders(plant), tmp_path / "one", **PLAIN)
     with workers(2):
         fitted = fit_machines(machine_folders(plant), tmp_path / "two", **PLAIN)
-    assert not any(one.error for one in fitted)
-    same(thresholds(tmp_path / "one"), thresholds(tmp_path / "two"), rtol=0)
+    assert not any(result.error for result in fitted)
+    assert_same_scores(calibration_scores(tmp_path / "one"), calibration_scores(tmp_path / "two"), rtol=0)
 
 
-def test_a_cluster_finishes_the_plant_though_a_worker_is_killed(plant, tmp_path, dask_cluster):
+def test_a_cluster_fits_all_machines_even_if_a_worker_is_killed(plant, tmp_path, dask_cluster):
     fit_machines(machine_folders(plant), tmp_path / "one", **PLAIN)
     output = tmp_path / "two"
 
@@ -142,5 +143,5 @@ def test_a_cluster_finishes_the_plant_though_a_worker_is_killed(plant, tmp_path,
     with workers(cluster=dask_cluster.address):
         fitted = fit_machines(machine_folders(plant), output, **PLAIN)
     killer.join()
-    assert not any(one.error for one in fitted)
-    same(thresholds(tmp_path / "one"), thresholds(output), rtol=0)
+    assert not any(result.error for result in fitted)
+    assert_same_scores(calibration_scores(tmp_path / "one"), calibration_scores(output), rtol=0)

@@ -1,4 +1,4 @@
-"""Selecting: who is tried, who is left out and why, and what the ranking says."""
+"""`select`: which detectors are ranked, which are left out and why, and the ranking."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 import auscult
-from auscult.api.select import _first
+from auscult.api.select import _fraction_first
 from auscult.corpus import Clip
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.ensemble.pseudo_anomalies import ALTERATIONS
@@ -33,62 +33,64 @@ def files(machine_sound, tmp_path_factory) -> list[Clip]:
 
 
 @pytest.fixture(scope="module")
-def two(files):
+def two_detectors(files):
     return auscult.select(files, ["spectral_memory", "pooled_gaussian"], **SMALL)
 
 
-def test_every_score_of_every_detector_is_ranked(two):
+def test_every_score_of_every_detector_is_ranked(two_detectors):
     kinds = [detector_type(name) for name in ("spectral_memory", "pooled_gaussian")]
-    assert {(c.detector, c.score) for c in two.candidates} == {(k.name, s) for k in kinds for s in k.scores}
-    areas = [c.auc for c in two.candidates]
-    assert areas == sorted(areas, reverse=True)
-    assert areas[0] > 0.6
-    for c in two.candidates:
+    candidates = two_detectors.candidates
+    assert {(c.detector, c.score) for c in candidates} == {(k.name, s) for k in kinds for s in k.scores}
+    aucs = [c.auc for c in candidates]
+    assert aucs == sorted(aucs, reverse=True)
+    assert aucs[0] > 0.6
+    for c in candidates:
         assert 0 <= c.interval[0] <= c.auc <= c.interval[1] <= 1
         assert c.by_kind.keys() == ALTERATIONS.keys()
         assert c.auc == pytest.approx(np.mean(list(c.by_kind.values())))
         assert c.seconds > 0
-    assert (two.clips, two.pseudo_anomalies, two.left_out) == (16, 3, {})
+    selection = two_detectors
+    assert (selection.clips, selection.pseudo_anomalies, selection.left_out) == (16, 3, {})
 
 
-def test_shares_of_coming_first_sum_to_one(two):
-    shares = [c.first for c in two.candidates]
-    assert sum(shares) == pytest.approx(1)
-    assert min(shares) >= 0
-    assert shares[0] > 1 / len(shares)
+def test_the_fractions_of_ranking_first_sum_to_one(two_detectors):
+    fractions = [c.first for c in two_detectors.candidates]
+    assert sum(fractions) == pytest.approx(1)
+    assert min(fractions) >= 0
+    assert fractions[0] > 1 / len(fractions)
 
 
-def test_it_is_deterministic_whoever_else_is_tried_and_the_seed_matters(files, two):
-    def areas(selection):
+def test_results_depend_on_the_seed_but_not_on_the_other_detectors(files, two_detectors):
+    def aucs(selection):
         return {(c.score, c.auc, c.interval) for c in selection.candidates if c.detector == "pooled_gaussian"}
 
-    assert areas(auscult.select(files, ["pooled_gaussian"], **SMALL)) == areas(two)
-    assert areas(auscult.select(files, ["pooled_gaussian"], seed=5, **SMALL)) != areas(two)
+    assert aucs(auscult.select(files, ["pooled_gaussian"], **SMALL)) == aucs(two_detectors)
+    assert aucs(auscult.select(files, ["pooled_gaussian"], seed=5, **SMALL)) != aucs(two_detectors)
 
 
-def test_those_that_tie_share_the_first_place():
-    one, other = np.array([0.9, 0.5, 0.7, 0.7]), np.array([0.9, 0.4, 0.8, 0.7])
-    outcomes = [Outcome(0.7, {}, draws) for draws in (one, other, one - 0.1)]
-    assert _first(outcomes) == [0.5, 0.5, 0.0]
+def test_ties_share_the_first_place():
+    first, second = np.array([0.9, 0.5, 0.7, 0.7]), np.array([0.9, 0.4, 0.8, 0.7])
+    outcomes = [Outcome(0.7, {}, draws) for draws in (first, second, first - 0.1)]
+    assert _fraction_first(outcomes) == [0.5, 0.5, 0.0]
 
 
-def test_no_more_are_altered_than_there_are(files):
+def test_there_are_no_more_pseudo_anomalies_than_recordings(files):
     assert (
         auscult.select(files[:5], ["pooled_gaussian"], **{**SMALL, "pseudo_anomalies": 24}).pseudo_anomalies
         == 5
     )
 
 
-def test_without_names_all_are_tried_that_can_be_and_others_say_why_not(files, monkeypatch):
+def test_by_default_all_available_detectors_are_ranked_and_others_left_out_with_a_reason(files, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     selection = auscult.select(files, **SMALL)
     assert {c.detector for c in selection.candidates} == {"spectral_memory", "pooled_gaussian"}
     assert set(selection.left_out) == set(DETECTORS) - {"auto", "spectral_memory", "pooled_gaussian"}
-    assert selection.left_out["embedding_memory"] == "it needs the option encoder"
+    assert selection.left_out["embedding_memory"] == "requires the option 'encoder'"
     assert "auscult[train]" in selection.left_out["gamma_vae"]
 
 
-def test_a_named_one_that_fails_does_not_stop_the_others(files, monkeypatch):
+def test_a_named_detector_that_fails_does_not_stop_the_others(files, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
     selection = auscult.select(files, ["autoencoder", "spectral_memory"], **SMALL)
     assert {c.detector for c in selection.candidates} == {"spectral_memory"}
@@ -98,13 +100,13 @@ def test_a_named_one_that_fails_does_not_stop_the_others(files, monkeypatch):
         auscult.select(files, ["autoencoder"], **SMALL)
 
 
-def test_too_few_recordings_for_one_are_told(files):
+def test_a_detector_that_needs_more_recordings_is_left_out(files):
     selection = auscult.select(files[:4], ["pooled_gaussian", "spectral_memory"], **SMALL)
     assert {c.detector for c in selection.candidates} == {"spectral_memory"}
-    assert "at least 4 are needed" in selection.left_out["pooled_gaussian"]
+    assert "at least 4 are required" in selection.left_out["pooled_gaussian"]
 
 
-def test_recordings_that_are_too_short_for_one_are_told(files, tmp_path):
+def test_a_detector_that_needs_longer_recordings_is_left_out(files, tmp_path):
     clips = []
     for i, clip in enumerate(files[:6]):
         samples, _ = soundfile.read(clip.path)
@@ -115,45 +117,45 @@ def test_recordings_that_are_too_short_for_one_are_told(files, tmp_path):
     assert "hold 0 windows of 5 frames" in selection.left_out["autoencoder"]
 
 
-def test_auto_is_tried_when_named_and_its_choice_is_by_other_alterations(files, monkeypatch):
+def test_auto_is_ranked_if_named_and_uses_other_pseudo_anomalies(files, monkeypatch):
     seeds = set()
 
-    class Watched(auscult.api.select.Trial):
+    class TrialSpy(auscult.api.select.Trial):
         def __init__(self, recordings, folds, per_kind, seed):
             seeds.add(seed)
             super().__init__(recordings, folds, per_kind, seed)
 
-    monkeypatch.setattr("auscult.api.select.Trial", Watched)
-    monkeypatch.setattr("auscult.detectors.ensemble.auto.Trial", Watched)
+    monkeypatch.setattr("auscult.api.select.Trial", TrialSpy)
+    monkeypatch.setattr("auscult.detectors.ensemble.auto.Trial", TrialSpy)
     selection = auscult.select(files[:10], ["auto"], members="levels", **SMALL)
     assert {c.detector for c in selection.candidates} == {"auto"}
     assert len(seeds) == 2
 
 
-def test_settings_go_to_those_that_have_them(files):
+def test_settings_are_passed_to_the_detectors_that_have_them(files):
     selection = auscult.select(files[:6], ["pooled_gaussian", "autoencoder"], epochs=1, hidden=8, **SMALL)
     assert {c.detector for c in selection.candidates} == {"pooled_gaussian", "autoencoder"}
 
 
 @pytest.mark.parametrize(
-    ("names", "settings", "said"),
+    ("names", "settings", "message"),
     [
         (["ear"], {}, "no detector named 'ear'"),
         (["spectral_memory", "ear"], {}, "no detector named 'ear'"),
-        (["embedding_memory"], {}, "needs the option encoder"),
+        (["embedding_memory"], {}, "requires the option 'encoder'"),
         (["pooled_gaussian"], {"epochs": 3}, "'epochs'"),
         (None, {"colour": "red"}, "'colour'"),
         (None, {"epochs": "many"}, "epochs='many'"),
-        (None, {"score": "mse"}, "every score"),
+        (None, {"score": "mse"}, "all scores"),
     ],
 )
-def test_wrong_options_are_told_before_any_work(files, monkeypatch, names, settings, said):
+def test_options_are_checked_before_any_work(files, monkeypatch, names, settings, message):
     monkeypatch.setattr("auscult.api.select.inspect_recordings", lambda *_, **__: pytest.fail("it began"))
-    with pytest.raises(OptionError, match=said):
+    with pytest.raises(OptionError, match=message):
         auscult.select(files, names, **settings)
 
 
-def test_what_cannot_be_learnt_from_is_refused(files):
+def test_unsuitable_clips_are_refused(files):
     for clips in (
         [],
         files[:1],
@@ -164,26 +166,28 @@ def test_what_cannot_be_learnt_from_is_refused(files):
             auscult.select(clips, ["spectral_memory"], **SMALL)
 
 
-def test_warnings_are_of_the_recordings(files, tmp_path):
+def test_warnings_are_about_the_recordings(files, tmp_path):
     (tmp_path / "broken.wav").write_text("no sound")
-    spoken = [replace(c, attributes={"spd": str(i // 4)}) for i, c in enumerate(files)]
-    selection = auscult.select([*spoken, Clip(str(tmp_path / "broken.wav"))], ["spectral_memory"], **SMALL)
+    with_speed = [replace(c, attributes={"spd": str(i // 4)}) for i, c in enumerate(files)]
+    selection = auscult.select(
+        [*with_speed, Clip(str(tmp_path / "broken.wav"))], ["spectral_memory"], **SMALL
+    )
     assert selection.clips == 16
     assert any("broken.wav" in warning for warning in selection.warnings)
     assert any("--group-by spd" in warning for warning in selection.warnings)
 
 
-def test_progress_names_the_detector_then_its_stages(files):
-    told = []
+def test_progress_names_the_detector_and_the_stages(files):
+    calls = []
     names = ["spectral_memory", "pooled_gaussian"]
-    auscult.select(files[:6], names, progress=lambda *step: told.append(step), **SMALL)
-    jobs = [step for step in told if " " in step[0]]
-    assert jobs == [(f"select {name}", i, 2, {}) for i, name in enumerate(names)]
-    last = {stage: (done, total) for stage, done, total, _ in told if " " not in stage}
+    auscult.select(files[:6], names, progress=lambda *call: calls.append(call), **SMALL)
+    per_detector = [call for call in calls if " " in call[0]]
+    assert per_detector == [(f"select {name}", i, 2, {}) for i, name in enumerate(names)]
+    last = {stage: (done, total) for stage, done, total, _ in calls if " " not in stage}
     assert last["try"] == (24, 24)
     assert all(done == total for done, total in last.values())
 
 
-def test_another_sample_rate_is_one_for_all(files):
+def test_the_sample_rate_option_applies_to_all_detectors(files):
     selection = auscult.select(files[:6], ["pooled_gaussian", "spectral_memory"], sample_rate=4000, **SMALL)
     assert len(selection.candidates) == 8

@@ -1,4 +1,4 @@
-"""The script that counts whether maps point: what it counts, and that it runs on small simulated machines."""
+"""bench.explanations: what it measures, and that it runs on a small simulated machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench import explanations
-from bench.explanations import RANDOM, Pointed, faulty_clips, pointed, rows_of
+from bench.explanations import RANDOM, MapResult, evaluate_maps, faulty_clips, rows_of
 from bench.markdown import DOCS
 
 import auscult
@@ -17,43 +17,43 @@ from auscult.simulation import load_mask, simulate
 
 @pytest.fixture(scope="module")
 def fan(tmp_path_factory) -> str:
-    """One machine of whose three anomalies in each domain one is of medium severity."""
+    """A machine with three anomalies in each domain, one of them of medium severity."""
     root = tmp_path_factory.mktemp("simulated")
     (folder,) = simulate(root, machines=["fan"], clips=8, test_clips=3, seconds=2)
     return str(folder)
 
 
-def test_a_map_of_the_mask_itself_hits_and_one_of_the_rest_misses(fan):
+def test_the_mask_as_map_hits_and_the_negative_mask_misses(fan):
     clips = list(faulty_clips(fan))
     assert [clip.domain for clip, _, _ in clips] == ["source", "target"]
     assert all(np.array_equal(mask, load_mask(clip.path)) and mask.any() for clip, _, mask in clips)
-    right = pointed("right", "fan", fan, lambda clip: (load_mask(clip.path).astype(float), True))
-    wrong = pointed("wrong", "fan", fan, lambda clip: (-load_mask(clip.path).astype(float), True))
+    right = evaluate_maps("right", "fan", fan, lambda clip: (load_mask(clip.path).astype(float), True))
+    wrong = evaluate_maps("wrong", "fan", fan, lambda clip: (-load_mask(clip.path).astype(float), True))
     assert [(p.hit, p.inside) for p in right] == [(1.0, 1.0)] * 2
     assert [(p.hit, p.inside) for p in wrong] == [(0.0, 0.0)] * 2
-    half = pointed("half", "fan", fan, lambda clip: (np.ones_like(load_mask(clip.path), float), True))
+    half = evaluate_maps("half", "fan", fan, lambda clip: (np.ones_like(load_mask(clip.path), float), True))
     assert [p.inside for p in half] == pytest.approx([mask.mean() for _, _, mask in clips])
 
 
-def test_the_best_comes_first_and_chance_last():
-    def one(system: str, domain: str, hit: float) -> Pointed:
-        return Pointed(system, "fan", domain, "leak", hit, 0.25, called=system != RANDOM and hit > 0)
+def test_systems_are_sorted_by_hits_with_the_random_bin_last():
+    def result(system: str, domain: str, hit: float) -> MapResult:
+        return MapResult(system, "fan", domain, "leak", hit, 0.25, detected=system != RANDOM and hit > 0)
 
-    found = [one(RANDOM, "source", 0.9), one("poor", "source", 0), one("poor", "target", 0)]
-    found += [one("good", "source", 1), one("good", "target", 0)]
-    rows = rows_of([*found, one(RANDOM, "target", 0.9)], ["fan"])
+    results = [result(RANDOM, "source", 0.9), result("poor", "source", 0), result("poor", "target", 0)]
+    results += [result("good", "source", 1), result("good", "target", 0)]
+    rows = rows_of([*results, result(RANDOM, "target", 0.9)], ["fan"])
     assert [row[0] for row in rows] == ["good", "poor", RANDOM]
     assert rows[0] == ["good", "50.0 [1, 99]", "100.0 [3, 100] of 1", "100", "0", "50", "25.0"]
     assert rows[2][1] == "90.0"
 
 
-def test_it_runs_and_takes_the_models_that_are_there(fan, tmp_path, monkeypatch, capsys):
+def test_the_script_runs_and_reuses_existing_models(fan, tmp_path, monkeypatch, capsys):
     page = (DOCS / "detectors.md").read_bytes()
     options = ["--data", str(Path(fan).parent), "--detectors", "pooled_gaussian", "--print"]
     monkeypatch.setattr(sys, "argv", ["explanations", "-o", str(tmp_path), *options])
     explanations.main()
     table = capsys.readouterr().out
-    assert all(name in table for name in ("pooled_gaussian", explanations.ALONE, RANDOM))
+    assert all(name in table for name in ("pooled_gaussian", explanations.SPECTROGRAM, RANDOM))
     assert "2 clips with a fault of medium severity" in table
     monkeypatch.setattr(auscult, "fit", lambda *_, **__: pytest.fail("fitted again"))
     explanations.main()

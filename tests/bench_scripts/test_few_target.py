@@ -1,4 +1,4 @@
-"""The script that measures what a few target clips are worth: which clips it takes, and that it runs."""
+"""bench.few_target: which target clips it draws, and that it runs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 from bench import few_target
+from bench.few_target import TargetDraw
 from bench.few_target_tables import Scores, replicates
 
 from auscult.benchmark import stage
@@ -17,23 +18,24 @@ from auscult.simulation import simulate
 TARGETS = [Clip(f"{i}.wav", domain="target") for i in range(10)]
 
 
-def test_all_counts_with_several_draws_where_there_is_a_choice():
-    found = [(task.count, task.draw) for task in few_target.tasks("fan", 10, 2)]
-    assert found == [(0, 0), (1, 0), (1, 1), (5, 0), (5, 1), (10, 0)]
-    assert [task.count for task in few_target.tasks("motor", 5, 1)] == [0, 1, 5]
+def test_there_are_several_draws_unless_no_or_all_target_clips_are_drawn():
+    draws = [(draw.count, draw.draw) for draw in few_target.all_draws("fan", 10, 2)]
+    assert draws == [(0, 0), (1, 0), (1, 1), (5, 0), (5, 1), (10, 0)]
+    assert [draw.count for draw in few_target.all_draws("motor", 5, 1)] == [0, 1, 5]
 
 
-def test_draws_are_of_so_many_differ_and_are_the_same_again():
-    draws = [
-        tuple(c.path for c in few_target.chosen(TARGETS, few_target.Task("fan", 5, d))) for d in range(5)
-    ]
+def test_draws_have_the_given_count_differ_and_are_reproducible():
+    def paths(machine: str, draw: int) -> tuple[str, ...]:
+        return tuple(c.path for c in few_target.drawn_clips(TARGETS, TargetDraw(machine, 5, draw)))
+
+    draws = [paths("fan", draw) for draw in range(5)]
     assert all(len(set(draw)) == 5 for draw in draws)
     assert len(set(draws)) > 1
-    assert draws[0] == tuple(c.path for c in few_target.chosen(TARGETS, few_target.Task("pump", 5, 0)))
-    assert few_target.chosen(TARGETS, few_target.Task("fan", 10, 0)) == TARGETS
+    assert draws[0] == paths("pump", 0)
+    assert few_target.drawn_clips(TARGETS, TargetDraw("fan", 10, 0)) == TARGETS
 
 
-def test_intervals_are_of_the_mean_over_draws():
+def test_replicates_are_means_over_draws():
     clips = [
         Clip(f"{d}{c}{i}", domain=d, condition=c)
         for d in ("source", "target")
@@ -54,7 +56,7 @@ def test_intervals_are_of_the_mean_over_draws():
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Runs the script on one small simulated machine and gives what it printed."""
+    """Run the script on one small simulated machine; return the cells of the printed table."""
 
     def main(*options: str) -> list[list[str]]:
         small = "--machines fan --clips 16 --test-clips 3 --seconds 2 --draws 2 --only simulated --print"
@@ -66,27 +68,27 @@ def run(tmp_path, monkeypatch, capsys):
     return main
 
 
-def test_the_table_has_every_number_and_both_ways(run, tmp_path, monkeypatch):
+def test_the_table_has_every_count_and_both_methods(run, tmp_path, monkeypatch):
     options = ("--detector", "autoencoder", "--set", "epochs=1", "--set", "hidden=16")
     header, _, *rows = run(*options)
     assert [(row[0], row[1]) for row in rows] == [
         ("0", "–"),
-        ("1", "fitted with them"),
-        ("1", "adapted to them"),
-        ("5", "fitted with them"),
-        ("5", "adapted to them"),
-        ("10", "fitted with them"),
-        ("10", "adapted to them"),
+        ("1", "fitted again"),
+        ("1", "adapted"),
+        ("5", "fitted again"),
+        ("5", "adapted"),
+        ("10", "fitted again"),
+        ("10", "adapted"),
     ]
     assert dict(zip(header, rows[1], strict=True))["draws"] == "2"
     assert rows[0][header.index("gain over none")] == "–"
-    kept = open_corpus(tmp_path / "recordings" / "fan").where(split="train")
-    assert sum(clip.domain == "target" for clip in kept) == 10
-    monkeypatch.setattr(stage, "fit_cases", lambda *_, **__: pytest.fail("fitted again"))
-    assert run(*options) == [header, _, *rows], "what is done is not done again"
+    training_clips = open_corpus(tmp_path / "recordings" / "fan").where(split="train")
+    assert sum(clip.domain == "target" for clip in training_clips) == 10
+    monkeypatch.setattr(stage, "fit_models", lambda *_, **__: pytest.fail("fitted again"))
+    assert run(*options) == [header, _, *rows], "finished runs are reused"
 
 
-def test_only_the_chosen_target_clips_are_learnt_from(tmp_path):
+def test_only_the_drawn_target_clips_are_used_for_training(tmp_path):
     (home,) = simulate(
         tmp_path,
         machines=["fan"],
@@ -98,7 +100,7 @@ def test_only_the_chosen_target_clips_are_learnt_from(tmp_path):
     )
     machine = MachineData("fan", str(home))
     targets = [clip for clip in machine.train if clip.domain == "target"]
-    other = few_target.with_targets(machine, targets[3:5])
-    assert [clip.path for clip in other.train if clip.domain == "target"] == [c.path for c in targets[3:5]]
-    assert sum(clip.domain == "source" for clip in other.train) == 6
+    data = few_target.with_targets(machine, targets[3:5])
+    assert [clip.path for clip in data.train if clip.domain == "target"] == [c.path for c in targets[3:5]]
+    assert sum(clip.domain == "source" for clip in data.train) == 6
     assert len(machine.train) == 16

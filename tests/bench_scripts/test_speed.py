@@ -1,4 +1,4 @@
-"""The speed benchmark: the plain reference is right, sides take turns, tables tell what was measured."""
+"""bench.speed: the plain reference is correct, sides alternate, and the tables show the measurements."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench import plain, speed, speed_child, speed_clock, speed_page, speed_peak
 from bench.markdown import DOCS
 from bench.speed_clips import Clips
 from bench.speed_clock import Child, command_seconds, interleaved, spread
-from bench.speed_parts import CORES, PARTS, QUICK, Size
+from bench.speed_parts import CORES, PARTS, QUICK, SpeedSize
 from bench.speed_plot import curves, draw
 
 from auscult.corpus import AudioClip, open_corpus
@@ -26,15 +26,15 @@ def clips(tmp_path_factory) -> Clips:
     return Clips(tmp_path_factory.mktemp("clips"), 2.0, originals=4)
 
 
-def test_the_plain_features_are_those_of_auscult(clips):
+def test_the_plain_features_equal_those_of_auscult(clips):
     paths = sorted(map(str, clips.machine(4).glob("*.wav")))
     ours = [log_mel(read_audio(path).samples, FrontEnd()) for path in paths]
     expected = np.concatenate([context_windows(frames, 5) for frames in ours])
-    found = plain.vectors_of(paths)
-    assert found.dtype == np.float64
-    assert found.shape == expected.shape
-    assert np.median(np.abs(found - expected)) < 1e-4
-    assert np.abs(found - expected).max() < 1.0, "dB; librosa transforms in float32"
+    vectors = plain.vectors_of(paths)
+    assert vectors.dtype == np.float64
+    assert vectors.shape == expected.shape
+    assert np.median(np.abs(vectors - expected)) < 1e-4
+    assert np.abs(vectors - expected).max() < 1.0, "dB; librosa transforms in float32"
 
 
 def test_the_plain_networks_have_the_published_numbers_of_parameters():
@@ -46,7 +46,7 @@ def test_the_plain_networks_have_the_published_numbers_of_parameters():
 
 
 @pytest.mark.parametrize("name", plain.NETWORKS)
-def test_the_plain_reference_learns(name):
+def test_training_reduces_the_loss_of_the_plain_reference(name):
     torch.manual_seed(0)
     vectors = torch.randn(600, 1).double() * torch.randn(1, plain.WIDTH).double()
     losses = list(plain.train(plain.NETWORKS[name](), vectors, epochs=12))
@@ -54,8 +54,7 @@ def test_the_plain_reference_learns(name):
     assert losses[-1] < 0.7 * losses[0]
 
 
-def test_the_plain_divergence_is_that_of_the_distributions():
-    """By the loss of a network that rebuilds its input without error."""
+def test_the_plain_divergence_equals_that_of_torch_distributions():
     network = plain.GammaVAE().eval()
     x = torch.randn(50, plain.WIDTH)
     shape, scale = network.posterior(x)
@@ -69,7 +68,7 @@ def test_the_plain_divergence_is_that_of_the_distributions():
     )
 
 
-def test_a_plain_score_is_the_mean_squared_error_of_a_clip_in_evaluation(clips):
+def test_a_plain_score_is_the_mean_squared_error_in_evaluation_mode(clips):
     (path, *_) = sorted(map(str, clips.machine(4).glob("*.wav")))
     network = plain.Autoencoder().eval()
     x = torch.from_numpy(plain.vectors_of([path])).float()
@@ -77,7 +76,7 @@ def test_a_plain_score_is_the_mean_squared_error_of_a_clip_in_evaluation(clips):
     assert score == pytest.approx((network(x) - x).square().mean().item(), rel=1e-4)
 
 
-def test_no_two_clips_of_a_machine_are_alike_and_none_is_made_twice(clips):
+def test_all_clips_of_a_machine_differ_and_existing_files_are_reused(clips):
     folder = clips.machine(11)
     files = sorted(folder.glob("*.wav"))
     assert len(files) == 11
@@ -89,48 +88,48 @@ def test_no_two_clips_of_a_machine_are_alike_and_none_is_made_twice(clips):
     assert [path.stat().st_mtime_ns for path in files] == before
 
 
-def test_sides_take_turns():
-    said: list[str] = []
+def test_sides_alternate():
+    order: list[str] = []
 
     def side(name: str):
-        return lambda: said.append(name) or {"seconds": float(len(said))}
+        return lambda: order.append(name) or {"seconds": float(len(order))}
 
     runs = interleaved({"a": side("a"), "b": side("b")}, 3)
-    assert said == ["a", "b"] * 3
+    assert order == ["a", "b"] * 3
     assert runs["b"] == [{"seconds": 2.0}, {"seconds": 4.0}, {"seconds": 6.0}]
     assert spread(runs["a"], "seconds") == speed_clock.Spread(3.0, 1.0, 5.0, 3)
 
 
-def test_a_child_takes_the_threads_of_a_users_run(monkeypatch):
+def test_a_child_uses_the_default_number_of_threads(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert "OMP_NUM_THREADS" not in speed_clock.environment()
     assert speed_clock.environment(threads=3)["OMP_NUM_THREADS"] == "3"
     assert speed_clock.environment()["AUSCULT_CACHE"] == "off"
 
 
-def test_a_child_or_command_that_fails_says_why(tmp_path):
+def test_a_failing_child_or_command_is_an_error_with_the_process_output(tmp_path):
     with pytest.raises(RuntimeError, match=r"(?s)plain_features: .*list index"):
         Child("plain_features", folder=str(tmp_path)).result()
     with pytest.raises(RuntimeError, match="no such thing"):
         command_seconds([sys.executable, "-c", "raise SystemExit('no such thing')"])()
 
 
-def test_steps_of_an_epoch_are_those_of_the_baseline(clips):
-    assert speed_child.steps_an_epoch(1000, 10.0) == 1208  # 309,000 vectors
+def test_steps_per_epoch_equal_those_of_the_baseline(clips):
+    assert speed_child.steps_per_epoch(1000, 10.0) == 1208  # 309,000 vectors
     frames = [len(AudioClip.from_file(c).log_mel(FrontEnd())) for c in open_corpus(clips.machine(4))]
-    assert speed_child.steps_an_epoch(4, 2.0) == -(-sum(n - 4 for n in frames) // 256)
+    assert speed_child.steps_per_epoch(4, 2.0) == -(-sum(n - 4 for n in frames) // 256)
 
 
 @pytest.mark.parametrize(("name", "weights"), [("autoencoder", 264_192), ("gamma_vae", 265_216)])
-def test_the_products_of_a_step_are_counted(name, weights):
-    """Three for every weight and vector, but none for the gradient of the data."""
+def test_operations_of_a_training_step(name, weights):
+    """Three products per weight and vector, except for the gradient of the input data."""
     assert sum(a * b for a, b in speed_peak.LAYERS[name]) == weights
     assert speed_peak.operations(name) == 2 * 256 * (3 * weights - 640 * 128)
 
 
-def test_libraries_multiply_alike():
-    for library, prepared in speed_peak.libraries().items():
-        product = prepared((4, 3, 5))()
+def test_all_libraries_give_the_same_product():
+    for library, prepare in speed_peak.libraries().items():
+        product = prepare((4, 3, 5))()
         assert np.asarray(product).tolist() == [[3.0] * 5] * 4, library
 
 
@@ -139,35 +138,37 @@ def times_of(**sides: list[float]) -> dict:
             for side, values in sides.items()}  # fmt: skip
 
 
-def test_a_factor_is_of_the_medians_and_the_share_of_the_threads_own_peak():
+def test_factors_compare_medians_and_shares_refer_to_the_peak_with_equal_threads():
     runs = {"ours, one machine": times_of(x=[2.0, 9.0, 1.0])["x"], "plain": times_of(x=[8.0, 6.0, 5.0])["x"]}
     operations = speed_peak.operations("autoencoder")
     rate = operations / 2e6  # GFLOP/s of ours: a step in 2 ms
-    best = {"A autoencoder": 1.0, "A gamma_vae": 1.0}
-    peak = {"products": {f"{n} threads": [{"A 1024": n * 2 * rate, **best}] for n in (1, CORES)}}
+    step_times = {"A autoencoder": 1.0, "A gamma_vae": 1.0}
+    peak = {"products": {f"{n} threads": [{"A 1024": n * 2 * rate, **step_times}] for n in (1, CORES)}}
     parts = {"peak": peak, "training": {"autoencoder": runs}}
     size = {"fleet": 7, "trained": 42}
     text = speed_page.sections(parts, size, 10.0)["training"]
-    ours, theirs = [row.split(" | ") for row in text.splitlines() if row.startswith("| `autoencoder` | ")][:2]
+    ours, reference = [row.split(" | ") for row in text.splitlines() if row.startswith("| `autoencoder` | ")][
+        :2
+    ]
     assert ours[3:6] == ["2.00 [1.00, 9.00]", "3.0", "50 %"]
-    assert theirs[4] == "1"
+    assert reference[4] == "1"
     assert "extrapolated: 120,800 steps" in text
     assert "| 4.0 | 28 |" in text, "120,800 steps of 2 ms in minutes, and seven times that"
 
 
-def test_what_was_not_measured_says_so():
+def test_the_table_says_if_there_is_no_gpu():
     text = speed_page.sections({"gpu": {}}, {}, 10.0)["gpu"]
-    assert "not measured (no GPU at hand)" in text
+    assert "not measured (no GPU available)" in text
 
 
-def test_more_clips_than_plain_had_are_on_the_line_through_its_last_two():
-    def one(seconds: float, megabytes: float) -> list[dict]:
+def test_missing_values_of_plain_are_extrapolated_from_the_last_two():
+    def record(seconds: float, megabytes: float) -> list[dict]:
         return [{"process_seconds": seconds, "megabytes": megabytes, "loss": 1.0}]
 
     groups = {
-        "200": {"ours": one(1, 100), "plain": one(4, 600)},
-        "1000": {"ours": one(3, 200), "plain": one(12, 2200)},
-        "5000": {"ours": one(9, 800)},
+        "200": {"ours": record(1, 100), "plain": record(4, 600)},
+        "1000": {"ours": record(3, 200), "plain": record(12, 2200)},
+        "5000": {"ours": record(9, 800)},
     }
     assert speed_page.extrapolated_clips(groups, 5000) == (52.0, 10200.0)
     text = speed_page.sections({"epoch": groups}, {}, 10.0)["epoch"]
@@ -177,14 +178,14 @@ def test_more_clips_than_plain_had_are_on_the_line_through_its_last_two():
     assert pair["plain"] == ([(200.0, 4.0), (1000.0, 12.0)], [(5000.0, 52.0)])
 
 
-def test_the_page_has_a_place_for_every_part():
+def test_the_page_has_a_section_for_every_part():
     text = (DOCS / "performance.md").read_text()
     for name in ["about", *PARTS]:
         assert text.count(f"<!-- bench.speed {name} -->") == text.count(f"<!-- /bench.speed {name} -->") == 1
     assert set(PARTS) == set(speed_page.TABLES)
 
 
-def test_what_is_measured_is_kept_and_measured_anew_when_asked_or_otherwise(tmp_path, monkeypatch, clips):
+def test_stored_parts_are_reused_unless_asked_or_the_size_differs(tmp_path, monkeypatch, clips):
     calls = []
     monkeypatch.setitem(PARTS, "gpu", lambda clips, size: calls.append(size) or {})
     output = tmp_path / "speed.json"
@@ -193,28 +194,28 @@ def test_what_is_measured_is_kept_and_measured_anew_when_asked_or_otherwise(tmp_
     assert len(calls) == 1
     speed.measure(["gpu"], QUICK, clips, output, again=True)
     assert len(calls) == 2
-    assert speed.measure([], Size(), clips, output) == {}, "figures of another size are not this run's"
-    speed.measure(["gpu"], Size(), clips, output)
-    assert calls == [QUICK, QUICK, Size()]
+    assert speed.measure([], SpeedSize(), clips, output) == {}, "values of another size are not comparable"
+    speed.measure(["gpu"], SpeedSize(), clips, output)
+    assert calls == [QUICK, QUICK, SpeedSize()]
 
 
 @pytest.mark.slow
-def test_the_quick_command_measures_both_sides_and_writes_no_page(tmp_path):
+def test_the_quick_command_measures_both_sides_and_does_not_write_the_page(tmp_path):
     page = (DOCS / "performance.md").read_bytes()
     output = tmp_path / "speed.json"
     only = "peak,features,epoch"
     command = [sys.executable, "-m", "bench.speed", "--quick", "--only", only, "--folder", str(tmp_path)]
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, "-o", str(output)], cwd=DOCS.parent, capture_output=True, text=True, check=True
     )
     parts = {name: entry["groups"] for name, entry in json.loads(output.read_text()).items()}
     assert list(parts) == only.split(",")
     (runs,) = parts["features"].values()
-    assert runs["plain"][0]["frames"] == runs["ours, worked out"][0]["frames"] == 6 * 63
+    assert runs["plain"][0]["frames"] == runs["ours, computed"][0]["frames"] == 6 * 63
     assert parts["epoch"]["4"]["ours"][0]["loss"] == pytest.approx(
         parts["epoch"]["4"]["plain"][0]["loss"], rel=0.1
     )
-    assert "× plain" in done.stdout
+    assert "× plain" in process.stdout
     assert (DOCS / "performance.md").read_bytes() == page
     draw(parts, tmp_path / "growth.png")
     assert (tmp_path / "growth.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,4 +1,4 @@
-"""A root of two small made-up machines."""
+"""Fixtures: a data root of two small synthetic machines, and a finished benchmark of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUICK = {"epochs": "2", "n_mels": "32"}
 
 @pytest.fixture(scope="session")
 def root(tmp_path_factory, machine_sound) -> Path:
-    """``fan`` with both domains, ``pump`` with names of 2020: no domains, two ids."""
+    """``fan`` with both domains, and ``pump`` with file names of 2020: no domains, two sections."""
     folder = tmp_path_factory.mktemp("root")
     for part in ("fan/train", "fan/test", "pump/train", "pump/test"):
         (folder / part).mkdir(parents=True)
@@ -43,7 +43,7 @@ def root(tmp_path_factory, machine_sound) -> Path:
 
 @pytest.fixture(scope="session")
 def bench(root, tmp_path_factory):
-    """A finished bench of the autoencoder on both machines with two seeds."""
+    """A finished benchmark of the autoencoder on both machines with two seeds."""
     from auscult.benchmark import run_bench
 
     output = tmp_path_factory.mktemp("results")

@@ -1,4 +1,4 @@
-"""Differences from a baseline, paired by the clips that both were judged on."""
+"""Differences from a baseline, paired by clip."""
 
 import numpy as np
 import pytest
@@ -27,51 +27,57 @@ def sections(*values: np.ndarray):
 
 @pytest.fixture
 def scored():
-    """A baseline and two systems on two machines with two seeds; the last lacks one machine in one seed."""
+    """A baseline and two systems on two machines with two seeds; ``partial`` lacks a machine for one seed."""
     base = {s: {"fan": sections(scores(s, 1)), "pump": sections(scores(s + 9, 1))} for s in (0, 1)}
     new = {s: {"fan": sections(scores(s, 2)), "pump": sections(scores(s + 9, 0.5))} for s in (0, 1)}
-    part = {0: new[0], 1: {"fan": new[1]["fan"]}}
-    return {"base": base, "new": new, "part": part}
+    partial = {0: new[0], 1: {"fan": new[1]["fan"]}}
+    return {"base": base, "new": new, "partial": partial}
 
 
-def test_a_difference_is_that_of_the_means_over_seeds_with_one_set_of_resamples(scored):
-    found = {(d.machine, d.system): d.difference for d in differences(scored, "base", resamples=50)}
-    assert set(found) == {(m, s) for m in ("fan", "pump", None) for s in ("new", "part")}
-    ours, theirs = (
+def differences_by_key(scored, resamples):
+    return {(d.machine, d.system): d.difference for d in differences(scored, "base", resamples=resamples)}
+
+
+def test_difference_of_means_over_seeds_uses_the_same_resamples(scored):
+    results = differences_by_key(scored, resamples=50)
+    assert set(results) == {(m, s) for m in ("fan", "pump", None) for s in ("new", "partial")}
+    base_mean, new_mean = (
         np.mean(
-            [mean_replicates([*one["fan"], *one["pump"]], resamples=50) for one in scored[system].values()],
+            [
+                mean_replicates([*by_machine["fan"], *by_machine["pump"]], resamples=50)
+                for by_machine in scored[system].values()
+            ],
             axis=0,
         )
         for system in ("base", "new")
     )
-    assert found[None, "new"] == estimate(theirs - ours)
+    assert results[None, "new"] == estimate(new_mean - base_mean)
 
     def mean(system: str, machine: str) -> float:
         return np.mean(
             [
-                evaluate_scores(CLIPS, one[machine][0][1], resamples=0).overall.harmonic_mean.value
-                for one in scored[system].values()
+                evaluate_scores(CLIPS, by_machine[machine][0][1], resamples=0).overall.harmonic_mean.value
+                for by_machine in scored[system].values()
             ]
         )
 
     for machine in ("fan", "pump"):
-        wanted = mean("new", machine) - mean("base", machine)
-        assert found[machine, "new"].value == pytest.approx(wanted)
-    assert found["fan", "new"].low > 0 > found["pump", "new"].high
+        expected = mean("new", machine) - mean("base", machine)
+        assert results[machine, "new"].value == pytest.approx(expected)
+    assert results["fan", "new"].low > 0 > results["pump", "new"].high
 
 
-def test_a_seed_counts_where_it_has_all_machines(scored):
-    found = {(d.machine, d.system): d.difference for d in differences(scored, "base", resamples=20)}
-    assert found["fan", "part"] == found["fan", "new"]
-    alone = {**scored, "part": {0: scored["part"][0]}}
-    again = {(d.machine, d.system): d.difference for d in differences(alone, "base", resamples=20)}
-    assert found[None, "part"] == again[None, "part"]
+def test_only_seeds_with_all_machines_count(scored):
+    results = differences_by_key(scored, resamples=20)
+    assert results["fan", "partial"] == results["fan", "new"]
+    one_seed = differences_by_key({**scored, "partial": {0: scored["partial"][0]}}, resamples=20)
+    assert results[None, "partial"] == one_seed[None, "partial"]
 
 
-def test_a_system_that_equals_the_baseline_differs_by_nothing(scored):
-    found = differences({"base": scored["base"], "twin": scored["base"]}, "base", resamples=20)
-    assert {(d.difference.value, d.difference.low, d.difference.high) for d in found} == {(0.0, 0.0, 0.0)}
+def test_a_copy_of_the_baseline_has_zero_difference(scored):
+    results = differences({"base": scored["base"], "copy": scored["base"]}, "base", resamples=20)
+    assert {(d.difference.value, d.difference.low, d.difference.high) for d in results} == {(0.0, 0.0, 0.0)}
 
 
-def test_without_the_baseline_there_is_nothing_to_compare(scored):
+def test_without_the_baseline_there_are_no_differences(scored):
     assert differences({"new": scored["new"]}, "base") == []

@@ -1,9 +1,9 @@
-"""Who is best, by how much, at what cost."""
+"""The ranking of systems, and the costs of detectors."""
 
 import pytest
 
 from auscult.benchmark.differences import Difference
-from auscult.benchmark.ranking import Fit, costs, costs_text, interval_text, ranking, ranking_text
+from auscult.benchmark.ranking import FitCost, costs, costs_text, interval_text, ranking, ranking_text
 from auscult.evaluation import Estimate, Result, harmonic_mean
 
 LONG = "pooled_gaussian@residual:residual_mixture"
@@ -12,8 +12,8 @@ LONG = "pooled_gaussian@residual:residual_mixture"
 def row(machine, system, terms, seed=0):
     detector, _, score = system.partition(":")
     source, target, pauc = terms
-    known = [t for t in terms if t is not None]
-    return Result(machine, "00", detector, score, seed, source, target, pauc, harmonic_mean(known))
+    available = [term for term in terms if term is not None]
+    return Result(machine, "00", detector, score, seed, source, target, pauc, harmonic_mean(available))
 
 
 def difference(machine, system, value, low=-0.1, high=0.3):
@@ -42,21 +42,21 @@ def ranked():
     return ranking(RESULTS, DIFFERENCES, ["base:mse", "new:a"])
 
 
-def test_the_best_come_first_and_those_without_all_machines_last(ranked):
+def test_best_systems_come_first_and_incomplete_ones_last(ranked):
     assert [r.system for r in ranked] == ["new:a", "base:mse", "new:b"]
-    by_seed = [harmonic_mean((0.9, 0.6, 0.5, 0.8, 0.6)), harmonic_mean((0.8, 0.7, 0.6, 0.9, 0.7))]
-    assert ranked[0].harmonic_mean == pytest.approx(sum(by_seed) / 2)
-    assert ranked[0].deviation == pytest.approx(abs(by_seed[0] - by_seed[1]) / 2**0.5)
+    seed_means = [harmonic_mean((0.9, 0.6, 0.5, 0.8, 0.6)), harmonic_mean((0.8, 0.7, 0.6, 0.9, 0.7))]
+    assert ranked[0].harmonic_mean == pytest.approx(sum(seed_means) / 2)
+    assert ranked[0].deviation == pytest.approx(abs(seed_means[0] - seed_means[1]) / 2**0.5)
     assert ranked[1].harmonic_mean == pytest.approx(harmonic_mean((0.6, 0.6, 0.6, 0.7, 0.7)))
     assert (ranked[1].deviation, ranked[2].harmonic_mean) == (None, None)
 
 
 def test_a_seed_without_all_machines_does_not_count(ranked):
-    again = ranking([*RESULTS, row("fan", "new:a", (0.1, 0.1, 0.1), seed=2)], DIFFERENCES, [])
-    assert again[0].harmonic_mean == ranked[0].harmonic_mean
+    more_seeds = ranking([*RESULTS, row("fan", "new:a", (0.1, 0.1, 0.1), seed=2)], DIFFERENCES, [])
+    assert more_seeds[0].harmonic_mean == ranked[0].harmonic_mean
 
 
-def test_differences_are_over_all_machines_and_counted_by_machine(ranked):
+def test_difference_over_all_machines_and_better_and_worse_machines(ranked):
     new, base, partial = ranked
     assert new.difference.value == 0.02
     assert (new.better_on, new.worse_on) == (("pump",), ("fan",))
@@ -64,18 +64,18 @@ def test_differences_are_over_all_machines_and_counted_by_machine(ranked):
     assert partial.difference is None
     assert (partial.better_on, partial.worse_on) == (("fan",), ())
     assert [r.decisive for r in ranked] == [True, True, False]
-    alone = ranking([r for r in RESULTS if r.machine == "fan"], [difference("fan", "new:a", 0.2)], [])
-    assert {r.system: r.difference and r.difference.value for r in alone}["new:a"] == 0.2
+    one_machine = ranking([r for r in RESULTS if r.machine == "fan"], [difference("fan", "new:a", 0.2)], [])
+    assert {r.system: r.difference and r.difference.value for r in one_machine}["new:a"] == 0.2
 
 
-def test_the_ranking_as_json(ranked):
-    told = ranked[0].to_json()
-    assert told["difference"] == {"value": 0.02, "low": -0.1, "high": 0.3}
-    assert told["worse_on"] == ("fan",)
+def test_ranking_to_json(ranked):
+    data = ranked[0].to_json()
+    assert data["difference"] == {"value": 0.02, "low": -0.1, "high": 0.3}
+    assert data["worse_on"] == ("fan",)
     assert ranked[1].to_json()["difference"] is None
 
 
-def test_the_ranking_as_text_fits_a_terminal():
+def test_ranking_text_fits_a_terminal():
     results = [*RESULTS, row("fan", LONG, (0.5, 0.5, 0.5)), row("pump", LONG, (0.5, None, 0.5))]
     text = ranking_text(
         ranking(results, [*DIFFERENCES, difference(None, LONG, -0.123)], ["new:a"]), "base:mse"
@@ -89,10 +89,10 @@ def test_the_ranking_as_text_fits_a_terminal():
     assert any(line.split() == ["4", "new:b", "–", "–"] for line in lines)
 
 
-def test_without_the_baseline_no_difference_is_spoken_of():
-    others = [result for result in RESULTS if result.column != "base:mse"]
-    text = ranking_text(ranking(others, [], ["new:a"]), "base:mse")
-    assert "without base:mse there is none to compare with" in text
+def test_ranking_text_without_the_baseline_has_no_differences():
+    without_baseline = [result for result in RESULTS if result.column != "base:mse"]
+    text = ranking_text(ranking(without_baseline, [], ["new:a"]), "base:mse")
+    assert "no differences, since base:mse was not run" in text
     assert "from base:mse" not in text
     assert "better" not in text
     (new,) = [line for line in text.splitlines() if "new:a" in line]
@@ -100,18 +100,19 @@ def test_without_the_baseline_no_difference_is_spoken_of():
 
 
 def test_costs_are_means_over_fits_and_sums_over_clips():
-    fits = {"new": [Fit(10.0, 2.0, 100, 1000.0, 4_000_000), Fit(20.0, 1.0, 50, 0.0, 2_000_000)]}
+    fits = {"new": [FitCost(10.0, 2.0, 100, 1000.0, 4_000_000), FitCost(20.0, 1.0, 50, 0.0, 2_000_000)]}
     (cost,) = costs(fits, {"new": ["auscult[train]"]})
     assert (cost.fit_seconds, cost.score_milliseconds, cost.model_bytes) == (15.0, 20.0, 3e6)
     assert cost.real_time == pytest.approx(1000 / 3)
     text = costs_text([cost])
     assert " ".join(text.splitlines()[-2].split()) == "new 15.0 s 20.0 ms 333 3.0 MB"
-    assert text.splitlines()[-1] == "To fit takes auscult[train]: new"
-    (unknown,) = costs({"new": [Fit(1.0, 1.0, 1, 0.0, 1)]}, {"new": []})
-    assert unknown.real_time is None
-    assert "–" in costs_text([unknown])
+    assert max(map(len, text.splitlines())) <= 100
+    assert text.splitlines()[-1] == "Fitting needs auscult[train]: new"
+    (unknown_duration,) = costs({"new": [FitCost(1.0, 1.0, 1, 0.0, 1)]}, {"new": []})
+    assert unknown_duration.real_time is None
+    assert "–" in costs_text([unknown_duration])
 
 
-def test_an_interval_in_points():
+def test_interval_text_is_in_percentage_points():
     assert interval_text(Estimate(0.1234, -0.01, 0.2)) == "+12.3 [-1.0, +20.0]"
     assert interval_text(Estimate(-0.05)) == "-5.0"

@@ -1,4 +1,4 @@
-"""A bench over fleets and over workers: the same results, complete though a worker dies."""
+"""Benchmarks in batches and over workers give the same results, even if a worker dies."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.runtime.parallel import workers
 
 QUICK = {"epochs": "2", "n_mels": "32"}
-PLAIN = ["pooled_gaussian", "spectral_memory"]
+WITHOUT_NETWORK = ["pooled_gaussian", "spectral_memory"]
 
 
 @pytest.fixture(scope="module")
-def plain(root, tmp_path_factory):
-    """A bench of detectors without a network, by one process."""
-    return run_bench(root, detectors=PLAIN, seeds=[0, 1], output=tmp_path_factory.mktemp("plain"))
+def one_process(root, tmp_path_factory):
+    """A benchmark of detectors without a network, run by one process."""
+    output = tmp_path_factory.mktemp("one_process")
+    return run_bench(root, detectors=WITHOUT_NETWORK, seeds=[0, 1], output=output)
 
 
 def metrics(result) -> dict[tuple, tuple]:
@@ -29,7 +30,7 @@ def metrics(result) -> dict[tuple, tuple]:
     }
 
 
-def test_machines_and_seeds_train_together(root, tmp_path, monkeypatch):
+def test_machines_and_seeds_are_trained_together(root, tmp_path, monkeypatch):
     sizes = []
     real = Autoencoder.fit_fleet.__func__
 
@@ -40,61 +41,63 @@ def test_machines_and_seeds_train_together(root, tmp_path, monkeypatch):
     monkeypatch.setattr(Autoencoder, "fit_fleet", classmethod(counting))
     together = run_bench(root, detectors=["autoencoder"], seeds=[0, 1], output=tmp_path / "a", settings=QUICK)
     assert sizes == [4]
-    alone = [
+    separate = [
         run_bench(root, detectors=["autoencoder"], seeds=[seed], machines=[machine],
                   output=tmp_path / machine, settings=QUICK)
         for machine in ("fan", "pump") for seed in (0, 1)
     ]  # fmt: skip
     assert sizes == [4, 1, 1, 1, 1]
-    for one in alone:
-        for key, values in metrics(one).items():
+    for result in separate:
+        for key, values in metrics(result).items():
             assert metrics(together)[key] == pytest.approx(values, abs=1e-9)
 
 
-def test_processes_give_the_same(root, tmp_path, plain):
+def test_processes_give_the_same_results(root, tmp_path, one_process):
     with workers(2):
-        result = run_bench(root, detectors=PLAIN, seeds=[0, 1], output=tmp_path)
+        result = run_bench(root, detectors=WITHOUT_NETWORK, seeds=[0, 1], output=tmp_path)
     assert result.failures == []
-    assert metrics(result) == metrics(plain)
+    assert metrics(result) == metrics(one_process)
 
 
-def test_a_cluster_gives_the_same_though_a_worker_is_killed(root, tmp_path, plain, dask_cluster):
-    def kill_when_one_is_done() -> None:
+def test_a_cluster_gives_the_same_results_even_if_a_worker_is_killed(
+    root, tmp_path, one_process, dask_cluster
+):
+    def kill_worker_after_first_stage() -> None:
         while not list(tmp_path.glob("stages/*/*/*/test.json")):
             time.sleep(0.01)
         dask_cluster.kill_one()
 
-    killer = threading.Thread(target=kill_when_one_is_done)
+    killer = threading.Thread(target=kill_worker_after_first_stage)
     killer.start()
     with workers(cluster=dask_cluster.address):
-        result = run_bench(root, detectors=PLAIN, seeds=[0, 1], output=tmp_path)
+        result = run_bench(root, detectors=WITHOUT_NETWORK, seeds=[0, 1], output=tmp_path)
     killer.join()
     assert result.failures == []
-    assert metrics(result) == metrics(plain)
+    assert metrics(result) == metrics(one_process)
 
 
-def test_over_workers_it_goes_on_and_tells_how_far_it_is(root, tmp_path, plain):
-    shutil.copytree(plain.output, tmp_path / "r")
-    gone = tmp_path / "r" / "stages" / "fan" / "spectral_memory" / "seed1" / "test.json"
-    kept = np.sort([path.stat().st_mtime_ns for path in tmp_path.glob("r/stages/*/*/*/test.json")])
-    gone.unlink()
-    told = []
+def test_workers_resume_a_benchmark_and_report_progress(root, tmp_path, one_process):
+    shutil.copytree(one_process.output, tmp_path / "r")
+    unfinished = tmp_path / "r" / "stages" / "fan" / "spectral_memory" / "seed1" / "test.json"
+    before = np.sort([path.stat().st_mtime_ns for path in tmp_path.glob("r/stages/*/*/*/test.json")])
+    unfinished.unlink()
+    calls = []
     with workers(2):
         result = run_bench(
             root,
-            detectors=PLAIN,
+            detectors=WITHOUT_NETWORK,
             seeds=[0, 1],
             output=tmp_path / "r",
-            progress=lambda *what: told.append(what[:3]),
+            progress=lambda *arguments: calls.append(arguments[:3]),
         )
-    assert metrics(result) == metrics(plain)
-    assert told[-1] == ("stages", 8, 8)
-    now = np.sort([path.stat().st_mtime_ns for path in tmp_path.glob("r/stages/*/*/*/test.json")])
-    assert (now[:-1] <= kept[-1]).all()
-    assert now[-1] > kept[-1]
+    assert metrics(result) == metrics(one_process)
+    assert calls[-1] == ("stages", 8, 8)
+    after = np.sort([path.stat().st_mtime_ns for path in tmp_path.glob("r/stages/*/*/*/test.json")])
+    assert (after[:-1] <= before[-1]).all()
+    assert after[-1] > before[-1]
 
 
-def test_over_workers_others_are_heard_and_failures_listed(root, tmp_path):
+def test_workers_use_other_machines_and_list_failures(root, tmp_path):
     data = tmp_path / "root"
     shutil.copytree(root, data)
     for path in (data / "pump" / "train").iterdir():

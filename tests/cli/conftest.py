@@ -1,4 +1,4 @@
-"""A made-up machine on disk, one small model of it, and ways to run the command line."""
+"""A synthetic machine on disk, a small model of it, and ways to run the command line."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def run() -> Run:
 
 @pytest.fixture(scope="session")
 def start() -> Callable[..., subprocess.Popen[str]]:
-    """Starts auscult in a process of its own, where Ctrl-C is what it usually is."""
+    """Starts auscult in a process of its own, with the default handling of Ctrl-C."""
 
     def popen(*arguments: object) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -73,15 +73,15 @@ def machine(tmp_path_factory, machine_sound) -> Path:
 def model(tmp_path_factory, machine, run) -> Path:
     """A model of that machine, calibrated on all its training clips."""
     path = tmp_path_factory.mktemp("models") / "fan.auscult"
-    learning = ("--epochs", 40, "--set", "batch_size=32")
-    result = run("fit", machine, "-o", path, "--detector", "autoencoder", *learning, "--quiet")
+    options = ("--epochs", 40, "--set", "batch_size=32")
+    result = run("fit", machine, "-o", path, "--detector", "autoencoder", *options, "--quiet")
     assert result.exit_code == 0, result.output
     return path
 
 
 @pytest.fixture(scope="session")
 def normal_clip(machine) -> Path:
-    """A recording of normal running."""
+    """A recording of normal operation."""
     return machine / "train" / "section_00_source_train_normal_0003_spd_1.wav"
 
 
@@ -93,7 +93,7 @@ def faulty_clip(machine) -> Path:
 
 @pytest.fixture
 def broken_file(tmp_path) -> Path:
-    """A file that is no audio."""
+    """A file that is not audio."""
     path = tmp_path / "broken.wav"
-    path.write_text("this is no sound")
+    path.write_text("this is not audio")
     return path

@@ -1,4 +1,4 @@
-"""``auscult adapt``: what it writes, what it prints, and what it will not write over."""
+"""``auscult adapt``: the files it writes, its output, and what it refuses to overwrite."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import auscult
 
 @pytest.fixture(scope="module")
 def targets(machine):
-    """Normal recordings of the target domain that the model has not heard."""
+    """Normal recordings of the target domain that the model was not fitted on."""
     return sorted((machine / "test").glob("*_target_test_normal_*"))[:4]
 
 
@@ -22,7 +22,7 @@ def copy(model, tmp_path):
     return shutil.copy(model, tmp_path / "fan.auscult")
 
 
-def test_a_new_model_beside_the_old_one(run, model, copy, targets, tmp_path):
+def test_writes_a_new_model_and_keeps_the_old_one(run, model, copy, targets, tmp_path):
     before = (tmp_path / "fan.auscult").read_bytes()
     result = run("adapt", copy, *targets)
     assert result.exit_code == 0, result.output
@@ -31,8 +31,8 @@ def test_a_new_model_beside_the_old_one(run, model, copy, targets, tmp_path):
     assert adapted.provenance["domains"] == {"source": 20, "target": 8}
     assert len(adapted.calibration) == 28
     lines = dict(line.split(None, 1) for line in result.stdout.splitlines() if line[:1].islower())
-    assert lines["learnt"] == "from   20 source, 4 target → 20 source, 8 target"
-    assert "4 target clips taken in: target covariance from" in lines["changed"]
+    assert lines["recordings"] == "20 source, 4 target → 20 source, 8 target"
+    assert "4 target clips added: target covariance from" in lines["changed"]
     assert lines["calibration"] == "crossfit, 24 → 28 recordings"
     limits = [f"{m.threshold().value:.6g}" for m in (auscult.load(copy), adapted)]
     assert lines["threshold"] == f"{limits[0]} → {limits[1]} (5 % false alarms)"
@@ -40,7 +40,7 @@ def test_a_new_model_beside_the_old_one(run, model, copy, targets, tmp_path):
     assert run("score", tmp_path / "fan.adapted.auscult", targets[0]).exit_code == 0
 
 
-def test_evaluate_knows_which_model_has_heard_test_clips(run, copy, machine, targets, tmp_path):
+def test_evaluate_warns_if_the_model_was_adapted_to_test_clips(run, copy, machine, targets, tmp_path):
     run("adapt", copy, *targets[:2])
     result = run("evaluate", tmp_path / "fan.adapted.auscult", machine, "-q")
     assert result.exit_code == 0, result.output
@@ -51,37 +51,37 @@ def test_evaluate_knows_which_model_has_heard_test_clips(run, copy, machine, tar
 def test_json(run, copy, targets, tmp_path):
     result = run("adapt", copy, *targets[:2], "-o", tmp_path / "new.auscult", "--json", "-q")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert told["model"] == str(tmp_path / "new.auscult")
-    assert told["taken_in"] == {"target": 2}
-    assert (told["domains_before"], told["domains"]) == (
+    summary = json.loads(result.stdout)
+    assert summary["model"] == str(tmp_path / "new.auscult")
+    assert summary["taken_in"] == {"target": 2}
+    assert (summary["domains_before"], summary["domains"]) == (
         {"source": 20, "target": 4},
         {"source": 20, "target": 6},
     )
-    assert told["calibration"] == {"how": "crossfit", "before": 24, "count": 26}
-    assert told["threshold_before"] == auscult.load(copy).threshold().value
-    assert told["threshold"] == auscult.load(told["model"]).threshold().value
-    assert len(told["changes"]) == 1
+    assert summary["calibration"] == {"how": "crossfit", "before": 24, "count": 26}
+    assert summary["threshold_before"] == auscult.load(copy).threshold().value
+    assert summary["threshold"] == auscult.load(summary["model"]).threshold().value
+    assert len(summary["changes"]) == 1
 
 
-def test_nothing_is_written_over(run, copy, targets, tmp_path):
+def test_no_file_is_overwritten_without_force(run, copy, targets, tmp_path):
     result = run("adapt", copy, targets[0], "-o", copy, "--force")
     assert result.exit_code == 2
-    assert "is MODEL itself" in result.stderr
+    assert "would overwrite MODEL" in result.stderr
     link = tmp_path / "link.auscult"
     link.symlink_to(copy)
     assert run("adapt", copy, targets[0], "-o", link, "--force").exit_code == 2
-    there = tmp_path / "fan.adapted.auscult"
-    there.write_text("of yesterday")
+    existing = tmp_path / "fan.adapted.auscult"
+    existing.write_text("of yesterday")
     result = run("adapt", copy, targets[0])
     assert result.exit_code == 2
     assert "--force" in result.stderr
-    assert there.read_text() == "of yesterday"
+    assert existing.read_text() == "of yesterday"
     assert run("adapt", copy, targets[0], "--force").exit_code == 0
-    assert auscult.load(there).provenance["clips"] == 25
+    assert auscult.load(existing).provenance["clips"] == 25
 
 
-def test_recordings_without_a_domain_get_one(run, copy, machine, targets, tmp_path):
+def test_the_domain_option_applies_to_recordings_without_one(run, copy, machine, targets, tmp_path):
     plain = tmp_path / "monday.wav"
     shutil.copy(targets[0], plain)
     for given, domains in (
@@ -91,24 +91,24 @@ def test_recordings_without_a_domain_get_one(run, copy, machine, targets, tmp_pa
         assert run("adapt", copy, plain, *given, "--force").exit_code == 0
         assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["domains"] == domains
     assert run("adapt", copy, targets[0], "--domain", "source", "--force").exit_code == 0
-    told = auscult.load(tmp_path / "fan.adapted.auscult").provenance["domains"]
-    assert told == {"source": 20, "target": 5}, "a name that says its domain is believed"
+    domains = auscult.load(tmp_path / "fan.adapted.auscult").provenance["domains"]
+    assert domains == {"source": 20, "target": 5}, "the domain in a file name takes precedence"
 
 
-def test_of_a_folder_what_is_for_learning_and_new_is_taken(run, copy, machine, targets, tmp_path):
+def test_of_a_folder_only_new_training_clips_are_added(run, copy, machine, targets, tmp_path):
     grown = shutil.copytree(machine, tmp_path / "later" / "fan")
     for clip in targets:
         shutil.copy(clip, grown / "train" / clip.name.replace("_test_", "_train_").replace("_00", "_90"))
     result = run("adapt", copy, grown)
     assert result.exit_code == 0, result.output
     assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["clips"] == 24 + 4
-    assert "Warning: 24 of 28 recordings are in the model already" in result.stderr
+    assert "Warning: 24 of 28 recordings are already in the model" in result.stderr
     result = run("adapt", copy, machine / "test", "--force")
     assert result.exit_code == 1
     assert "test clips" in result.stderr
 
 
-def test_cuts_of_one_recording_are_judged_by_the_old_detector(run, copy, targets, tmp_path):
+def test_segments_of_one_recording_are_scored_by_the_old_detector(run, copy, targets, tmp_path):
     same_speed = [path for path in targets if "spd_0" in path.name]
     assert len(same_speed) > 1
     assert run("adapt", copy, *same_speed, "--group-by", "spd").exit_code == 0
@@ -118,7 +118,7 @@ def test_cuts_of_one_recording_are_judged_by_the_old_detector(run, copy, targets
     assert adapted.calibration.scores["mahalanobis"][24:].tolist() == pytest.approx(scores)
 
 
-def test_what_cannot_be_used_is_left_out(run, copy, targets, broken_file, tmp_path):
+def test_unusable_recordings_are_left_out(run, copy, targets, broken_file, tmp_path):
     result = run("adapt", copy, targets[0], broken_file)
     assert result.exit_code == 4
     assert f"Error: 1 recording left out: {broken_file}" in result.stderr
@@ -138,8 +138,8 @@ def test_inspect_shows_adaptations(run, copy, targets, tmp_path):
     run("adapt", tmp_path / "fan.adapted.auscult", targets[2], "-o", tmp_path / "twice.auscult")
     lines = run("inspect", tmp_path / "twice.auscult").stdout.splitlines()
     adapted = [line for line in lines if line.startswith("adapted ")]
-    assert ["2 target clips taken in" in adapted[0], "1 target clip taken in" in adapted[1]] == [True] * 2
+    assert ["2 target clips added" in adapted[0], "1 target clip added" in adapted[1]] == [True] * 2
     assert all(" → " in line for line in adapted)
     assert not [line for line in lines if line.startswith("adaptations")]
-    told = json.loads(run("inspect", tmp_path / "twice.auscult", "--json").stdout)
-    assert [entry["clips"] for entry in told["provenance"]["adaptations"]] == [2, 1]
+    contents = json.loads(run("inspect", tmp_path / "twice.auscult", "--json").stdout)
+    assert [entry["clips"] for entry in contents["provenance"]["adaptations"]] == [2, 1]

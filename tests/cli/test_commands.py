@@ -1,4 +1,4 @@
-"""The verbs as a whole: help, documentation, start-up, exit codes of what goes wrong."""
+"""All commands: help, documentation, start-up time, and exit codes of failures."""
 
 from __future__ import annotations
 
@@ -21,35 +21,42 @@ from auscult.errors import FitError, OptionError
 DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
 
 
-def _verbs(group: LazyGroup = commands, prefix: str = "") -> Iterator[tuple[str, click.Command, str]]:
-    """Every verb with its full name, and the line about it in its group's table."""
+def _all_commands(group: LazyGroup = commands, prefix: str = "") -> Iterator[tuple[str, click.Command, str]]:
+    """Yield every command with its full name, and its summary in the list of its group."""
     context = click.Context(group)
     for name in group.list_commands(context):
-        verb = group.get_command(context, name)
-        assert verb is not None
-        yield f"{prefix}{name}", verb, group.verbs[name][1]
-        if isinstance(verb, LazyGroup):
-            yield from _verbs(verb, f"{prefix}{name} ")
+        command = group.get_command(context, name)
+        assert command is not None
+        yield f"{prefix}{name}", command, group.subcommands[name][1]
+        if isinstance(command, LazyGroup):
+            yield from _all_commands(command, f"{prefix}{name} ")
 
 
-VERBS = {name: (verb, line) for name, verb, line in _verbs()}
+COMMANDS = {name: (command, summary) for name, command, summary in _all_commands()}
 OPTIONS = [
     (name, option)
-    for name, (verb, _) in VERBS.items()
-    for option in verb.params
+    for name, (command, _) in COMMANDS.items()
+    for option in command.params
     if isinstance(option, click.Option)
 ]
 
 
-@pytest.mark.parametrize("name", VERBS)
-def test_the_line_in_the_list_is_the_verbs_own(name):
-    verb, line = VERBS[name]
-    assert verb.short_help == line
-    assert verb.name == name.split()[-1]
+def _section(name: str) -> str:
+    """The section of docs/commands.md on a command."""
+    section = re.search(rf"^#+ auscult {name}\n(.*?)(?=^#+ auscult |\Z)", DOCS.read_text(), re.M | re.S)
+    assert section, f"docs/commands.md has no section on auscult {name}"
+    return section[1]
 
 
-@pytest.mark.parametrize("name", VERBS)
-def test_every_verb_answers_help(run, name):
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_summary_in_the_list_is_the_short_help(name):
+    command, summary = COMMANDS[name]
+    assert command.short_help == summary
+    assert command.name == name.split()[-1]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help(run, name):
     result = run(*name.split(), "--help")
     assert result.exit_code == 0
     assert f"Usage: auscult {name}" in result.stdout
@@ -63,24 +70,36 @@ def test_every_option_has_a_help_text(name, option):
 
 @pytest.mark.parametrize(("name", "option"), OPTIONS, ids=lambda v: v if isinstance(v, str) else v.name)
 def test_every_option_is_documented(name, option):
-    section = re.search(rf"^#+ auscult {name}\n(.*?)(?=^#+ auscult |\Z)", DOCS.read_text(), re.M | re.S)
-    assert section, f"docs/commands.md has no section on auscult {name}"
-    long = max(option.opts, key=len)
-    assert f"`{long}" in section[1], f"docs/commands.md does not name {long} of auscult {name}"
+    flag = max(option.opts, key=len)
+    assert f"`{flag}" in _section(name), f"docs/commands.md does not name {flag} of auscult {name}"
 
 
-@pytest.mark.parametrize("name", VERBS)
-def test_documentation_names_no_option_that_is_not_there(name):
-    section = re.search(rf"^#+ auscult {name}\n(.*?)(?=^#+ auscult |\Z)", DOCS.read_text(), re.M | re.S)
-    assert section, f"docs/commands.md has no section on auscult {name}"
-    known = {form for option in VERBS[name][0].params for form in option.opts} | {"--help"}
-    named = set(re.findall(r"^\| `(--[a-z-]+)", section[1], re.M))
+@pytest.mark.parametrize(("name", "option"), OPTIONS, ids=lambda v: v if isinstance(v, str) else v.name)
+def test_documented_texts_equal_the_help_texts(name, option):
+    flag = max(option.opts, key=len)
+    short = "".join(f", `{form}`" for form in option.opts if form != flag)
+    if isinstance(option.type, click.Choice):
+        flag += f" {'|'.join(option.type.choices)}"
+    elif not option.is_flag:
+        flag += f" {option.metavar}"
+    text, _, default = option.help.partition("  [default: ")
+    default = default.removesuffix("]") or (str(option.default) if option.show_default else "")
+    text += f" Default: {default}." if default else ""
+    text += " Required." if option.required else ""
+    cells = [cell.replace("|", r"\|") for cell in (f"`{flag}`{short}", text)]
+    assert f"| {cells[0]} | {cells[1]} |" in _section(name)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_documentation_names_only_existing_options(name):
+    known = {form for option in COMMANDS[name][0].params for form in option.opts} | {"--help"}
+    named = set(re.findall(r"^\| `(--[a-z-]+)", _section(name), re.M))
     assert named <= known
 
 
-def test_help_lists_all_verbs(run):
+def test_help_lists_all_commands(run):
     listed = run("--help").stdout.partition("Commands:")[2]
-    assert [line.split()[0] for line in listed.splitlines() if line.strip()] == list(commands.verbs)
+    assert [line.split()[0] for line in listed.splitlines() if line.strip()] == list(commands.subcommands)
 
 
 def test_version(run):
@@ -88,7 +107,7 @@ def test_version(run):
 
 
 @pytest.mark.parametrize("arguments", [["listen"], ["score"], ["score", "--loud"], []])
-def test_wrong_usage_is_2(run, arguments):
+def test_wrong_usage_is_exit_code_2(run, arguments):
     result = run(*arguments)
     assert result.exit_code == 2
     assert "Usage: auscult" in result.stderr
@@ -104,7 +123,7 @@ def test_wrong_usage_is_2(run, arguments):
         (KeyboardInterrupt(), 130),
     ],
 )
-def test_errors_become_one_line_and_a_code(run, monkeypatch, raised, code):
+def test_errors_become_one_line_and_an_exit_code(run, monkeypatch, raised, code):
     def fail(*_, **__):
         raise raised
 
@@ -114,7 +133,7 @@ def test_errors_become_one_line_and_a_code(run, monkeypatch, raised, code):
     assert result.stderr.strip() == (f"Error: {raised}" if str(raised) else "")
 
 
-def test_a_bug_keeps_its_traceback(run, monkeypatch):
+def test_an_unexpected_error_keeps_the_traceback(run, monkeypatch):
     def fail(*_, **__):
         raise ZeroDivisionError("a bug")
 
@@ -124,7 +143,7 @@ def test_a_bug_keeps_its_traceback(run, monkeypatch):
 
 
 def _seconds(*arguments: object) -> float:
-    """The best of several: others may be using this machine."""
+    """The shortest run time of several, since the machine may be busy."""
     best = 99.0
     for _ in range(6):
         started = time.perf_counter()
@@ -149,7 +168,7 @@ def test_scoring_one_clip_takes_under_a_second_and_a_half(model, normal_clip):
         (["score"], {"torch", "sklearn", "matplotlib", "rich", "scipy.stats", "onnx"}),
     ],
 )
-def test_what_is_not_needed_is_not_imported(arguments, unwanted, model, normal_clip):
+def test_unneeded_packages_are_not_imported(arguments, unwanted, model, normal_clip):
     if arguments == ["score"]:
         arguments = ["score", str(model), str(normal_clip)]
     code = (
@@ -161,7 +180,7 @@ def test_what_is_not_needed_is_not_imported(arguments, unwanted, model, normal_c
     assert done.stdout.splitlines()[-1] == "IMPORTED"
 
 
-def test_interrupt_is_130_without_a_traceback(start, model, normal_clip):
+def test_an_interrupt_is_exit_code_130_without_a_traceback(start, model, normal_clip):
     process = start("score", model, *[normal_clip] * 3000)
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
@@ -170,7 +189,7 @@ def test_interrupt_is_130_without_a_traceback(start, model, normal_clip):
     assert "Traceback" not in errors
 
 
-def test_a_reader_that_goes_away_ends_it_quietly(start, model, normal_clip):
+def test_a_closed_output_pipe_ends_the_command_quietly(start, model, normal_clip):
     process = start("score", model, *[normal_clip] * 3000, "--json")
     process.stdout.readline()
     process.stdout.close()
@@ -179,7 +198,7 @@ def test_a_reader_that_goes_away_ends_it_quietly(start, model, normal_clip):
     process.stderr.close()
 
 
-def test_a_name_that_is_no_text_can_be_printed(start, model, normal_clip):
+def test_a_file_name_that_is_not_valid_text_can_be_printed(start, model, normal_clip):
     process = start("score", model, normal_clip, b"gone\xff.wav".decode(errors="surrogateescape"))
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 4
@@ -189,15 +208,15 @@ def test_a_name_that_is_no_text_can_be_printed(start, model, normal_clip):
 
 
 @pytest.mark.parametrize(
-    ("missing", "verb", "extra"), [("torch", "fit", "train"), ("matplotlib", "explain", "report")]
+    ("missing", "command", "extra"), [("torch", "fit", "train"), ("matplotlib", "explain", "report")]
 )
-def test_a_missing_part_is_named_with_what_brings_it(
-    missing, verb, extra, model, machine, normal_clip, tmp_path
+def test_a_missing_package_is_reported_with_the_extra(
+    missing, command, extra, model, machine, normal_clip, tmp_path
 ):
     arguments = {
         "fit": ["fit", str(machine), "-o", str(tmp_path / "m.auscult"), "--detector", "gamma_vae", "-q"],
         "explain": ["explain", str(model), str(normal_clip), "-o", str(tmp_path / "why.png")],
-    }[verb]
+    }[command]
     code = f"import sys\nsys.modules[{missing!r}] = None\nfrom auscult.cli import commands\n"
     code += f"commands.main({arguments!r})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

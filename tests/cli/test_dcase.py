@@ -1,4 +1,4 @@
-"""``bench`` and the verbs of ``dcase``: from machine folders to a table, a submission, its official score."""
+"""``bench`` and the ``dcase`` commands: from machine folders to a table, submission and official score."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from auscult.cli.bench import _seeds
+from auscult.cli.bench import _parse_seeds
 from auscult.detectors import detector_type
 from auscult.errors import OptionError
 
 
 @pytest.fixture(scope="module")
 def bench(run, machine, tmp_path_factory):
-    """The results folder of a small bench, and what it printed."""
+    """The results folder of a small benchmark, and the result of the command."""
     folder = tmp_path_factory.mktemp("bench") / "results"
     options = ("--detectors", "autoencoder", "--seeds", "7,", "--epochs", 1, "--set", "batch_size=64")
     result = run("bench", machine.parent, "-o", folder, *options)
@@ -30,7 +30,7 @@ def bench(run, machine, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def submission(run, bench, tmp_path_factory):
-    """A submission made from it."""
+    """A submission made from the benchmark, and the JSON output."""
     folder = tmp_path_factory.mktemp("submissions") / "Me_task2_1"
     result = run("dcase", "submit", bench[0], "-o", folder, "--system", "autoencoder:mse", "--json")
     assert result.exit_code == 0, result.output
@@ -39,7 +39,7 @@ def submission(run, bench, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ground_truth(machine, tmp_path_factory):
-    """The ground truth of the made-up machine, as the challenge publishes it."""
+    """The ground truth of the synthetic machine, in the format of the challenge."""
     root = tmp_path_factory.mktemp("truth")
     names = sorted(clip.name for clip in (machine / "test").iterdir())
     for kind, mark in (("data", "_anomaly_"), ("domain", "_target_")):
@@ -52,17 +52,17 @@ def ground_truth(machine, tmp_path_factory):
 @pytest.mark.parametrize(
     ("written", "seeds"), [("3", [0, 1, 2]), ("1", [0]), ("13711,1", [13711, 1]), ("13711,", [13711])]
 )
-def test_seeds_are_counted_or_named(written, seeds):
-    assert _seeds(written) == seeds
+def test_seeds_are_a_number_or_a_list(written, seeds):
+    assert _parse_seeds(written) == seeds
 
 
 @pytest.mark.parametrize("written", ["0", "", ",", "two", "-1", "1,x", "-3,", "13711"])
-def test_other_seeds_are_refused(written):
+def test_invalid_seeds_are_refused(written):
     with pytest.raises(OptionError, match="--seeds"):
-        _seeds(written)
+        _parse_seeds(written)
 
 
-def test_bench_prints_a_table_and_names_its_files(bench):
+def test_bench_prints_a_table_and_names_the_files(bench):
     folder, result = bench
     for part in ("autoencoder:mse", "autoencoder:mahalanobis", "fan", "AUC-s", str(folder)):
         assert part in result.stdout.replace("autoencoder\n", "autoencoder:")
@@ -73,34 +73,34 @@ def test_bench_prints_a_table_and_names_its_files(bench):
     assert {(row["machine"], row["seed"]) for row in rows} == {("fan", "7")}
 
 
-def test_bench_json_and_another_systems_scores(run, bench, machine):
+def test_bench_json_and_external_scores(run, bench, machine):
     folder, _ = bench
-    theirs = folder / "scores" / "autoencoder" / "mse" / "seed7"
+    external = folder / "scores" / "autoencoder" / "mse" / "seed7"
     options = ("--detectors", "autoencoder", "--seeds", "7,", "--epochs", 1, "--set", "batch_size=64")
     result = run(
-        "bench", machine.parent, "-o", folder, *options, "--scores", f"theirs={theirs}", "--json", "-q"
+        "bench", machine.parent, "-o", folder, *options, "--scores", f"theirs={external}", "--json", "-q"
     )
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
+    output = json.loads(result.stdout)
     parts = {"output", "report", "results", "differences", "ranking", "costs", "failures", "notes"}
-    assert set(told) == parts
-    assert {row["system"] for row in told["ranking"]} == {row["system"] for row in told["differences"]} | {
-        "autoencoder:mse"
-    }
-    by_system = {(r["detector"], r["score"]): r["harmonic_mean"] for r in told["results"]}
+    assert set(output) == parts
+    assert {row["system"] for row in output["ranking"]} == {
+        row["system"] for row in output["differences"]
+    } | {"autoencoder:mse"}
+    by_system = {(r["detector"], r["score"]): r["harmonic_mean"] for r in output["results"]}
     assert by_system["theirs", ""] == pytest.approx(by_system["autoencoder", "mse"])
 
 
-def test_bench_goes_on_after_a_failure_and_is_4(run, bench, machine, tmp_path):
+def test_bench_continues_after_a_failure_with_exit_code_4(run, bench, machine, tmp_path):
     shutil.copytree(machine, tmp_path / "data" / "fan")
     (tmp_path / "data" / "void" / "test").mkdir(parents=True)
     shutil.copy(next((machine / "test").iterdir()), tmp_path / "data" / "void" / "test")
     options = ("--detectors", "autoencoder", "--seeds", "7,", "--epochs", 1, "--set", "batch_size=64")
     result = run("bench", tmp_path / "data", "-o", tmp_path / "results", *options, "--json", "-q")
     assert result.exit_code == 4
-    told = json.loads(result.stdout)
-    assert {failure["machine"] for failure in told["failures"]} == {"void"}
-    assert {row["machine"] for row in told["results"]} == {"fan"}
+    output = json.loads(result.stdout)
+    assert {failure["machine"] for failure in output["failures"]} == {"void"}
+    assert {row["machine"] for row in output["results"]} == {"fan"}
     assert "Error: void" in result.stderr
 
 
@@ -114,18 +114,18 @@ def test_bench_goes_on_after_a_failure_and_is_4(run, bench, machine, tmp_path):
         (["--machines", "pump"], 1),
     ],
 )
-def test_bench_refuses_what_cannot_be(run, machine, tmp_path, options, code):
+def test_bench_reports_wrong_options(run, machine, tmp_path, options, code):
     result = run("bench", machine.parent, "-o", tmp_path / "results", *options)
     assert result.exit_code == code
     assert result.stderr.splitlines()[-1].startswith("Error: ")
 
 
 def test_submission_has_the_scores_of_the_bench(bench, submission):
-    folder, told = submission
-    assert set(told) == {"submissions", "hidden_names", "labelled_names", "problems"}
-    (made,) = told["submissions"]
+    folder, output = submission
+    assert set(output) == {"submissions", "hidden_names", "labelled_names", "problems"}
+    (made,) = output["submissions"]
     assert (made["folder"], made["system"], made["seed"]) == (str(folder), "autoencoder:mse", 7)
-    assert (told["hidden_names"], told["labelled_names"], told["problems"]) == ([], ["fan"], [])
+    assert (output["hidden_names"], output["labelled_names"], output["problems"]) == ([], ["fan"], [])
     assert {path.name for path in folder.iterdir()} == {file.rsplit("/", 1)[-1] for file in made["files"]}
     names = {path.name for path in folder.iterdir()}
     assert names == {
@@ -138,7 +138,7 @@ def test_submission_has_the_scores_of_the_bench(bench, submission):
         assert (folder / name).read_text() == (original / name).read_text()
 
 
-def test_submission_tells_what_is_known_of_the_system(bench, submission):
+def test_the_meta_file_describes_the_system(bench, submission):
     meta = (submission[0] / "Me_task2_1.meta.yaml").read_text()
     with (bench[0] / "results.csv").open() as file:
         (row,) = (r for r in csv.DictReader(file) if r["score"] == "mse" and r["detector"] == "autoencoder")
@@ -152,7 +152,7 @@ def test_submission_tells_what_is_known_of_the_system(bench, submission):
         assert line in meta
 
 
-def test_every_system_gets_a_submission_of_its_own(run, bench, submission, tmp_path):
+def test_every_system_gets_a_separate_submission(run, bench, submission, tmp_path):
     result = run("dcase", "submit", bench[0], "-o", tmp_path / "Me_Here")
     assert result.exit_code == 0, result.output
     labels = sorted(path.name for path in (tmp_path / "Me_Here").iterdir())
@@ -165,10 +165,10 @@ def test_every_system_gets_a_submission_of_its_own(run, bench, submission, tmp_p
     name = "anomaly_score_fan_section_00_test.csv"
     first = tmp_path / "Me_Here" / labels[0] / name
     assert first.read_text() == (submission[0] / name).read_text()
-    assert "at most" not in result.stdout
+    assert "per team" not in result.stdout
 
 
-def test_the_first_seed_of_the_last_run_is_taken_and_told(run, bench, tmp_path):
+def test_the_first_seed_of_the_last_run_is_used(run, bench, tmp_path):
     results = tmp_path / "results"
     shutil.copytree(bench[0], results)
     for score in detector_type("autoencoder").scores:
@@ -181,22 +181,22 @@ def test_the_first_seed_of_the_last_run_is_taken_and_told(run, bench, tmp_path):
     (results / "results.json").write_text(json.dumps({**facts, "seeds": [7, 1]}))
     result = run("dcase", "submit", results, "-o", tmp_path / "all")
     assert result.exit_code == 0, result.output
-    assert "Seed 7 is the first; --seed takes another: 1." in result.stdout
+    assert "Results of the first seed, 7, are used; choose another with --seed: 1." in result.stdout
     made = list((tmp_path / "all").iterdir())
-    assert len(made) == len(detector_type("autoencoder").scores), "what an earlier run left is not of it"
-    told = run("dcase", "submit", results, "-o", tmp_path / "one", "--seed", 1, "--json").stdout
-    assert {made["seed"] for made in json.loads(told)["submissions"]} == {1}
+    assert len(made) == len(detector_type("autoencoder").scores), "systems of earlier runs are not included"
+    output = run("dcase", "submit", results, "-o", tmp_path / "one", "--seed", 1, "--json").stdout
+    assert {made["seed"] for made in json.loads(output)["submissions"]} == {1}
     assert run("dcase", "submit", results, "-o", tmp_path / "two", "--system", "earlier:mse").exit_code == 0
-    (results / "results.json").unlink()  # as a bench that was stopped leaves it
+    (results / "results.json").unlink()  # as after an interrupted benchmark
     result = run("dcase", "submit", results, "-o", tmp_path / "more_task2")
     assert result.exit_code == 0, result.output
-    assert "The challenge takes 4 systems" in result.stdout
+    assert "The challenge accepts 4 systems" in result.stdout
     assert {path.name for path in (tmp_path / "more_task2").iterdir()} == {
         f"more_task2_{n}" for n in range(1, len(detector_type("autoencoder").scores) + 6)
     }
 
 
-def test_clips_of_an_evaluation_set_bear_their_hidden_names(run, bench, machine, tmp_path):
+def test_clips_of_an_evaluation_set_get_their_hidden_names(run, bench, machine, tmp_path):
     data, results = tmp_path / "data", tmp_path / "results"
     shutil.copytree(machine, data / "fan")
     (data / "fan" / "test").rename(data / "fan" / "test_rename")
@@ -212,7 +212,7 @@ def test_clips_of_an_evaluation_set_bear_their_hidden_names(run, bench, machine,
     (results / "results.json").write_text(json.dumps({**facts, "root": str(data)}))
     result = run("dcase", "submit", results, "-o", tmp_path / "sub", "--system", "autoencoder:mse")
     assert result.exit_code == 0, result.output
-    assert "fan: clips bear their names in test/" in result.stdout
+    assert "fan: clips have their names in test/" in result.stdout
     for file in ("anomaly_score_fan_section_00_test.csv", "decision_result_fan_section_00_test.csv"):
         before = dict(csv.reader((results / "scores/autoencoder/mse/seed7" / file).open()))
         after = dict(csv.reader((tmp_path / "sub" / file).open()))
@@ -223,19 +223,19 @@ def test_clips_of_an_evaluation_set_bear_their_hidden_names(run, bench, machine,
         "dcase", "submit", results, "-o", tmp_path / "other", "--system", "autoencoder:mse", "--json"
     )
     assert result.exit_code == 4
-    told = json.loads(result.stdout)
-    assert (told["hidden_names"], told["labelled_names"]) == ([], ["fan"])
-    assert copies[0].name in told["problems"][0]
+    output = json.loads(result.stdout)
+    assert (output["hidden_names"], output["labelled_names"]) == ([], ["fan"])
+    assert copies[0].name in output["problems"][0]
     written = dict(csv.reader((tmp_path / "other" / file).open()))
-    assert written == before, "all names of a machine are hidden, or none"
+    assert written == before, "either all names of a machine are replaced, or none"
 
     shutil.rmtree(data)
     result = run("dcase", "submit", results, "-o", tmp_path / "third", "--system", "autoencoder:mse")
     assert result.exit_code == 0
-    assert f"{data} is not there any more" in result.stdout
+    assert f"{data} no longer exists" in result.stdout
 
 
-def test_submission_needs_a_system_a_seed_and_an_empty_folder(run, bench, submission, tmp_path):
+def test_submission_requires_a_known_system_and_seed_and_an_empty_folder(run, bench, submission, tmp_path):
     results = bench[0]
     system = ("--system", "autoencoder:mse")
     for options in (
@@ -250,7 +250,7 @@ def test_submission_needs_a_system_a_seed_and_an_empty_folder(run, bench, submis
     assert run("dcase", "submit", tmp_path, "-o", tmp_path / "a").exit_code == 1
 
 
-def test_an_incomplete_submission_is_told_and_4(run, bench, tmp_path):
+def test_an_incomplete_submission_is_reported_with_exit_code_4(run, bench, tmp_path):
     results = tmp_path / "results"
     shutil.copytree(bench[0], results)
     scores = results / "scores" / "autoencoder" / "mse" / "seed7"
@@ -275,53 +275,53 @@ def test_scores_and_decisions_of_different_clips_are_refused(run, bench, tmp_pat
     assert not (tmp_path / "sub").exists()
 
 
-def test_a_submission_scores_officially_what_the_bench_measured(run, bench, submission, ground_truth):
+def test_the_official_score_equals_that_of_the_benchmark(run, bench, submission, ground_truth):
     options = (submission[0], "--ground-truth", ground_truth)
     result = run("dcase", "evaluate", *options, "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
+    output = json.loads(result.stdout)
     with (bench[0] / "results.csv").open() as file:
         (row,) = (r for r in csv.DictReader(file) if r["score"] == "mse")
-    assert set(told) >= {"official_score", "machines", "missing", "extra"}
-    assert set(told["official_score"]) == {"value", "low", "high"}
-    assert told["official_score"]["value"] == pytest.approx(float(row["harmonic_mean"]))
-    assert told["machines"]["fan"]["auc_source"]["value"] == pytest.approx(float(row["auc_source"]))
-    assert told["missing"] == told["extra"] == []
+    assert set(output) >= {"official_score", "machines", "missing", "extra"}
+    assert set(output["official_score"]) == {"value", "low", "high"}
+    assert output["official_score"]["value"] == pytest.approx(float(row["harmonic_mean"]))
+    assert output["machines"]["fan"]["auc_source"]["value"] == pytest.approx(float(row["auc_source"]))
+    assert output["missing"] == output["extra"] == []
     text = run("dcase", "evaluate", *options, "--year", 2024).stdout
     assert "official score 2024" in text
-    assert "0 missing, 0 doubled, 0 extra" in text
+    assert "0 missing, 0 duplicate, 0 extra" in text
 
 
-def test_missing_rows_are_named_and_4(run, submission, ground_truth, tmp_path):
+def test_missing_rows_are_listed_with_exit_code_4(run, submission, ground_truth, tmp_path):
     folder = tmp_path / "sub"
     shutil.copytree(submission[0], folder)
     scores = folder / "anomaly_score_fan_section_00_test.csv"
     first, *rest = scores.read_text().splitlines()
-    scores.write_text("\n".join([*rest, "stranger.wav,1.0"]) + "\n")
+    scores.write_text("\n".join([*rest, "unknown.wav,1.0"]) + "\n")
     result = run("dcase", "evaluate", folder, "--ground-truth", ground_truth, "--json")
     assert result.exit_code == 4
-    told = json.loads(result.stdout)
-    assert told["missing"] == [f"fan/{first.split(',')[0]}"]
-    assert told["extra"] == ["fan/stranger.wav"]
+    output = json.loads(result.stdout)
+    assert output["missing"] == [f"fan/{first.split(',')[0]}"]
+    assert output["extra"] == ["fan/unknown.wav"]
     assert f"missing: fan/{first.split(',')[0]}" in result.stderr
-    assert "no official score" in run("dcase", "evaluate", folder, "--ground-truth", ground_truth).stdout
+    assert "not an official score" in run("dcase", "evaluate", folder, "--ground-truth", ground_truth).stdout
 
 
-def test_the_known_good_case(run, reference):
+def test_the_official_score_of_the_2023_baseline(run, reference):
     root = reference / "dcase2023_eval_mse"
-    told = json.loads(run("dcase", "evaluate", root / "scores", "--ground-truth", root, "--json").stdout)
-    assert told["official_score"]["value"] == pytest.approx(0.5988161137636058, abs=1e-12)
-    assert len(told["machines"]) == 7
+    output = json.loads(run("dcase", "evaluate", root / "scores", "--ground-truth", root, "--json").stdout)
+    assert output["official_score"]["value"] == pytest.approx(0.5988161137636058, abs=1e-12)
+    assert len(output["machines"]) == 7
 
 
 @pytest.fixture
 def zenodo(machine):
-    """A server with the record of 2024 and one archive in it; its address, and what was asked of it."""
+    """A server with the record of 2024 and one archive: its address, and the requests it received."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for clip in sorted((machine / "train").iterdir())[:3]:
             archive.write(clip, f"fan/train/{clip.name}")
-    data, asked = packed.getvalue(), []
+    data, requests = packed.getvalue(), []
     entry = {
         "key": "dev_fan.zip", "size": len(data), "checksum": f"md5:{hashlib.md5(data).hexdigest()}",
     }  # fmt: skip
@@ -329,7 +329,7 @@ def zenodo(machine):
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            requests.append(self.path)
             body = json.dumps(record).encode() if "/api/" in self.path else data
             self.send_response(200)
             self.send_header("Content-Length", str(len(body)))
@@ -341,13 +341,13 @@ def zenodo(machine):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
+    yield f"http://127.0.0.1:{server.server_port}", requests
     server.shutdown()
     server.server_close()
 
 
-def test_download_tells_its_plan_and_fetches(run, zenodo, tmp_path):
-    url, asked = zenodo
+def test_download_shows_the_plan_and_downloads(run, zenodo, tmp_path):
+    url, requests = zenodo
     options = ("2024", "--to", tmp_path, "--machines", "fan", "--base-url", url)
     result = run("dcase", "download", *options, "--yes", "--json")
     assert result.exit_code == 0, result.output
@@ -356,26 +356,26 @@ def test_download_tells_its_plan_and_fetches(run, zenodo, tmp_path):
     assert folder == str(tmp_path / "dcase2024t2/dev_data/raw/fan")
     assert "licence: cc-by-4.0" in result.stderr
     assert "disk needed" in result.stderr
-    fetched = len(asked)
-    again = run("dcase", "download", *options)  # nothing to fetch, so nothing to ask
+    fetched = len(requests)
+    again = run("dcase", "download", *options)  # nothing to download, so no confirmation
     assert (again.exit_code, again.stdout) == (0, f"{folder}\n")
-    assert len(asked) == fetched + 1
+    assert len(requests) == fetched + 1
 
 
-def test_download_does_not_begin_unasked(run, zenodo, tmp_path):
-    url, asked = zenodo
+def test_download_requires_confirmation(run, zenodo, tmp_path):
+    url, requests = zenodo
     result = run("dcase", "download", 2024, "--to", tmp_path, "--machines", "fan", "--base-url", url)
     assert result.exit_code == 2
     assert "--yes" in result.stderr
-    assert all("/api/" in path for path in asked)
+    assert all("/api/" in path for path in requests)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_download_without_a_network_is_one_clear_line(run, tmp_path):
+def test_download_without_a_network_is_reported_on_one_line(run, tmp_path):
     result = run(
         "dcase", "download", 2024, "--to", tmp_path, "--machines", "fan", "--base-url", "http://127.0.0.1:9"
     )
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
-    assert "by hand" in result.stderr
+    assert "manually" in result.stderr
     assert run("dcase", "download", 1999, "--to", tmp_path).exit_code == 2

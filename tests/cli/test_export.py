@@ -1,4 +1,4 @@
-"""``auscult export``: what it prints, writes and refuses."""
+"""``auscult export``: its output, the file it writes, and errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import auscult
 
 
-def test_it_writes_a_file_and_says_how_well_it_agrees(run, model, normal_clip, tmp_path):
+def test_writes_a_file_and_reports_the_agreement(run, model, normal_clip, tmp_path):
     file = tmp_path / "fan.onnx"
     result = run("export", model, "-o", file, "--check", normal_clip)
     assert result.exit_code == 0, result.output
@@ -18,27 +18,27 @@ def test_it_writes_a_file_and_says_how_well_it_agrees(run, model, normal_clip, t
     assert f"{file} (" in result.stdout
 
 
-def test_json_and_the_threshold_that_is_asked_for(run, model, tmp_path):
+def test_json_and_the_chosen_threshold(run, model, tmp_path):
     import onnxruntime
 
     file = tmp_path / "fan.onnx"
-    told = json.loads(run("export", model, "-o", file, "--json", "--false-alarms", "20%").stdout)
-    wanted = auscult.load(model).threshold(0.2).value
-    assert told["threshold"]["value"] == wanted
-    assert told["bytes"] == file.stat().st_size
-    assert 0 <= told["checked"]["score"] < 1e-6
+    summary = json.loads(run("export", model, "-o", file, "--json", "--false-alarms", "20%").stdout)
+    expected = auscult.load(model).threshold(0.2).value
+    assert summary["threshold"]["value"] == expected
+    assert summary["bytes"] == file.stat().st_size
+    assert 0 <= summary["checked"]["score"] < 1e-6
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    assert json.loads(session.get_modelmeta().custom_metadata_map["threshold"]) == wanted
+    assert json.loads(session.get_modelmeta().custom_metadata_map["threshold"]) == expected
 
 
-def test_a_recording_that_cannot_be_read_is_named_and_the_file_written(run, model, broken_file, tmp_path):
+def test_an_unreadable_check_recording_is_reported_and_the_file_written(run, model, broken_file, tmp_path):
     result = run("export", model, "-o", tmp_path / "fan.onnx", "--check", broken_file)
     assert result.exit_code == 4
     assert str(broken_file) in result.stderr
     assert (tmp_path / "fan.onnx").exists()
 
 
-def test_what_cannot_be_exported_is_wrong_usage(run, machine, tmp_path):
+def test_a_detector_that_cannot_be_exported_is_exit_code_2(run, machine, tmp_path):
     file = tmp_path / "m.auscult"
     fitted = run(
         "fit", machine, "-o", file, "--detector", "spectral_memory", "--calibrate", "none", "--quiet"
@@ -50,18 +50,18 @@ def test_what_cannot_be_exported_is_wrong_usage(run, machine, tmp_path):
     assert not (tmp_path / "fan.onnx").exists()
 
 
-def test_a_model_is_never_written_over(run, model, tmp_path):
+def test_the_model_is_never_overwritten(run, model, tmp_path):
     before = model.read_bytes()
     (tmp_path / "link.onnx").symlink_to(model)
     for output in (model, tmp_path / "link.onnx"):
         result = run("export", model, "-o", output)
         assert result.exit_code == 2
-        assert "MODEL itself" in result.stderr
+        assert "would overwrite MODEL" in result.stderr
     assert model.read_bytes() == before
 
 
 @pytest.mark.parametrize("output", ["", "missing/fan.onnx"])
-def test_where_nothing_can_be_written_it_stops_at_once(run, model, tmp_path, output):
+def test_an_unwritable_output_is_detected_first(run, model, tmp_path, output):
     result = run("export", model, "-o", tmp_path / output)
     assert result.exit_code == 2
     assert str(tmp_path) in result.stderr

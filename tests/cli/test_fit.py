@@ -1,4 +1,4 @@
-"""``auscult fit``: what it takes, what it refuses before any work, what it tells."""
+"""``auscult fit``: options, errors before any work is done, and output."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ QUICK = ("--detector", "autoencoder", "--epochs", 1, "--calibrate", "none")
 
 @pytest.fixture
 def unfitted(monkeypatch):
-    """Fails a test in which anything is learnt."""
+    """Fail the test if fitting starts."""
 
     def fail(*_, **__):
-        raise AssertionError("it began to learn")
+        raise AssertionError("fitting started")
 
     monkeypatch.setattr("auscult.api.fit.fit", fail)
 
 
-def test_choices_are_those_of_the_library():
+def test_calibration_choices_equal_those_of_the_python_api():
     (choice,) = (p.type.choices for p in command.params if p.name == "calibrate")
     assert tuple(choice) == fitting.CALIBRATIONS
 
 
-def test_json_summary_is_of_the_model_that_was_written(run, machine, tmp_path):
+def test_json_summarizes_the_written_model(run, machine, tmp_path):
     path = tmp_path / "fan.auscult"
     result = run("fit", machine, "-o", path, *QUICK, "--seed", 5, "--set", "score=mahalanobis", "--json")
     assert result.exit_code == 0, result.output
-    told, model = json.loads(result.stdout), load(path)
-    assert list(told) == [
+    summary, model = json.loads(result.stdout), load(path)
+    assert list(summary) == [
         "model", "detector", "preset", "score", "parameters", "clips", "domains", "calibration", "members",
         "threshold", "false_alarms", "bytes", "fit_seconds", "left_out", "warnings",
     ]  # fmt: skip
-    assert told["model"] == str(path)
-    assert told["bytes"] == path.stat().st_size
-    assert (told["detector"], told["preset"], told["score"]) == ("autoencoder", None, "mahalanobis")
-    assert told["parameters"] == model.detector.parameters
-    assert (told["clips"], told["domains"]) == (24, {"source": 20, "target": 4})  # train/ alone
-    assert told["calibration"] == {"how": "none", "count": 0}
-    assert told["members"] == []
-    assert told["threshold"] is None
-    assert any("19 more are needed" in warning for warning in told["warnings"])
+    assert summary["model"] == str(path)
+    assert summary["bytes"] == path.stat().st_size
+    assert (summary["detector"], summary["preset"], summary["score"]) == ("autoencoder", None, "mahalanobis")
+    assert summary["parameters"] == model.detector.parameters
+    assert (summary["clips"], summary["domains"]) == (24, {"source": 20, "target": 4})  # train/ alone
+    assert summary["calibration"] == {"how": "none", "count": 0}
+    assert summary["members"] == []
+    assert summary["threshold"] is None
+    assert any("19 more are needed" in warning for warning in summary["warnings"])
     assert (model.detector.config.epochs, model.detector.config.seed) == (1, 5)
     assert model.detector.decisive_score == "mahalanobis"
 
 
-def test_text_tells_progress_warnings_and_what_is_next(run, machine, tmp_path):
+def test_text_has_progress_warnings_and_the_next_command(run, machine, tmp_path):
     plain = tmp_path / "recordings"
     plain.mkdir()
     for clip in sorted((machine / "train").iterdir())[:5]:
@@ -66,12 +66,14 @@ def test_text_tells_progress_warnings_and_what_is_next(run, machine, tmp_path):
     assert "train  1/1  loss" in result.stderr
     assert "inspect  5/5" in result.stderr
     assert "Warning: " in result.stderr
-    assert "learnt from  5 recordings" in result.stdout
+    assert "fitted on    5 recordings" in result.stdout
     assert result.stdout.endswith(f"Next:  auscult score {path} NEW_RECORDINGS...\n")
 
 
-@pytest.mark.parametrize("form", [[], ["--json"]])
-def test_what_cannot_be_used_is_left_out_and_named_and_is_4(run, machine, broken_file, tmp_path, form):
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_unusable_recordings_are_left_out_and_reported_with_exit_code_4(
+    run, machine, broken_file, tmp_path, options
+):
     short = tmp_path / "short.wav"
     soundfile.write(short, [0.1] * 100, 8000)
     good = [f"{i}.wav" for i in range(5)]
@@ -80,11 +82,11 @@ def test_what_cannot_be_used_is_left_out_and_named_and_is_4(run, machine, broken
     manifest = tmp_path / "clips.csv"
     manifest.write_text("\n".join(["path", *good, "broken.wav", "gone.wav", "short.wav", ""]))
     path = tmp_path / "fan.auscult"
-    result = run("fit", manifest, "-o", path, *QUICK, "--quiet", *form)
+    result = run("fit", manifest, "-o", path, *QUICK, "--quiet", *options)
     assert result.exit_code == 4
     left_out = [str(broken_file), str(tmp_path / "gone.wav"), str(short)]
     assert result.stderr.splitlines()[-1] == f"Error: 3 recordings left out: {', '.join(left_out)}"
-    if form:
+    if options:
         assert json.loads(result.stdout)["left_out"] == left_out
     provenance = load(path).provenance
     assert (provenance["clips"], provenance["left_out"]) == (5, left_out)
@@ -96,24 +98,24 @@ def test_quiet_shows_warnings_but_no_progress(run, machine, tmp_path):
     assert all(line.startswith("Warning: ") for line in result.stderr.splitlines())
 
 
-def test_groups_keep_cuts_of_one_recording_together(run, machine, tmp_path, monkeypatch):
-    seen = []
-    monkeypatch.setattr("auscult.api.fit.fit", lambda corpus, *_, **__: seen.append(corpus) or 1 / 0)
+def test_group_by_sets_the_source_recording(run, machine, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr("auscult.api.fit.fit", lambda corpus, *_, **__: given.append(corpus) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run("fit", machine, "-o", tmp_path / "m.auscult", "--group-by", "spd")
-    assert len({clip.source_recording for clip in seen[0]}) == 4  # two speeds in two domains
+    assert len({clip.source_recording for clip in given[0]}) == 4  # two speeds in two domains
 
 
 def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
     given = {}
     monkeypatch.setattr("auscult.api.fit.fit", lambda corpus, name, **k: given.update(k, name=name) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        run("fit", machine, "-o", tmp_path / "m", "--detector", "gamma_vae", "--preset", "seed",
+        run("fit", machine, "-o", tmp_path / "m", "--detector", "gamma_vae", "--preset", "report",
             "--device", "cpu", "--channel", 1, "--calibrate", "holdout",
             "--set", "kl_weight=0.5")  # fmt: skip
     del given["progress"]
     assert given == {
-        "name": "gamma_vae", "preset": "seed", "device": "cpu", "channel": 1, "calibrate": "holdout",
+        "name": "gamma_vae", "preset": "report", "device": "cpu", "channel": 1, "calibrate": "holdout",
         "kl_weight": "0.5", "other_machines": (), "keep_likely_cuts_together": True,
     }  # fmt: skip
     given.clear()
@@ -123,33 +125,34 @@ def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
-        (["--epochs", 3], "--epochs: auto trains no network of its own; name one that does"),
+        (
+            ["--epochs", 3],
+            "--epochs: auto trains no network of its own; omit it or choose a detector that does",
+        ),
         (["--device", "cpu", "--detector", "spectral_memory"], "--device: spectral_memory trains no network"),
         (["--set", "group_by=spd"], "use --group-by"),
         (["--set", "quiet=1"], "use --quiet"),
     ],
 )
-def test_options_that_others_have_are_told_in_the_words_of_the_command_line(
-    run, machine, tmp_path, options, told
-):
+def test_errors_about_options_of_other_detectors_name_the_flags(run, machine, tmp_path, options, message):
     result = run("fit", machine, "-o", tmp_path / "m", *options)
     assert (result.exit_code, result.stdout) == (2, "")
-    assert told in result.stderr
+    assert message in result.stderr
 
 
 def test_help_names_every_detector_and_the_default(run):
-    told = " ".join(run("fit", "--help").stdout.split())
-    assert f"one of {', '.join(DETECTORS)}. [default: {fitting.DEFAULT_DETECTOR}]" in told
+    help_text = " ".join(run("fit", "--help").stdout.split())
+    assert f"one of {', '.join(DETECTORS)}. [default: {fitting.DEFAULT_DETECTOR}]" in help_text
 
 
 @pytest.fixture(scope="module")
 def ensemble(run, machine, tmp_path_factory):
-    """A model by `auto` with two members of several, and what `fit` printed of it."""
+    """A model of `auto` with two members, and the output of `fit`."""
     path = tmp_path_factory.mktemp("auto") / "fan.auscult"
-    result = run("fit", machine, "-o", path, "--detector", "auto", "--set", "pseudo_anomalies=3", "--set", "n_mels=32",
-                 "--set", "members=levels,neighbours")  # fmt: skip
+    settings = ("--set", "pseudo_anomalies=3", "--set", "n_mels=32", "--set", "members=levels,neighbours")
+    result = run("fit", machine, "-o", path, "--detector", "auto", *settings)
     assert result.exit_code == 0, result.output
     return path, result
 
@@ -158,51 +161,52 @@ def test_the_members_of_an_ensemble_are_shown(run, ensemble):
     path, result = ensemble
     shown = run("inspect", path).stdout
     tried = load(path).detector.facts["tried"]
-    assert [one["name"] for one in tried] == ["levels", "neighbours"]
-    for one in tried:
-        low, high = one["interval"]
-        area = f"{100 * one['auc']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    assert [member["name"] for member in tried] == ["levels", "neighbours"]
+    for member in tried:
+        low, high = member["interval"]
+        auc = f"{100 * member['auc']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
         for output in (result.stdout, shown):
-            (line,) = [each for each in output.splitlines() if area in each]
-            assert one["name"] in line
-            assert f"{one['detector']}, {one['score']}" in line
+            (line,) = [line for line in output.splitlines() if auc in line]
+            assert member["name"] in line
+            assert f"{member['detector']}, {member['score']}" in line
     assert "levels:features  24/24" in result.stderr.splitlines()
-    assert "features  24/24" not in result.stderr.splitlines()  # whose would not be known
+    assert "features  24/24" not in result.stderr.splitlines()  # without the member it would be ambiguous
     rows = {line.split()[0]: line for line in shown.splitlines()}
     assert "detector=pooled_gaussian" in rows["levels"]
-    assert "n_fft" not in rows["levels"]  # as the ensemble's own
-    assert max(map(len, shown.splitlines())) < 250  # nothing of what every member keeps of every clip
-    told = json.loads(run("inspect", path, "--json").stdout)
-    assert told["facts"]["tried"] == tried
-    assert "clips" not in told["facts"]["members"]["levels"]["facts"]
+    assert "n_fft" not in rows["levels"]  # the same as for the ensemble
+    lines = [line for line in shown.splitlines() if not line.startswith("warning")]
+    assert max(map(len, lines)) < 250  # no per-clip data of members
+    contents = json.loads(run("inspect", path, "--json").stdout)
+    assert contents["facts"]["tried"] == tried
+    assert "clips" not in contents["facts"]["members"]["levels"]["facts"]
 
 
-def test_what_an_adaptation_changed_is_told_once(run, ensemble, machine):
+def test_the_changes_of_an_adaptation_are_shown_once(run, ensemble, machine):
     path = ensemble[0]
     clip = next((machine / "test").glob("*_target_test_normal_*"))
     assert run("adapt", path, clip, "-o", path.with_name("more.auscult"), "-q").exit_code == 0
-    told = run("inspect", path.with_name("more.auscult")).stdout
-    assert told.count("levels: 1 target clip") == 1
-    assert "adaptations=" not in told
+    shown = run("inspect", path.with_name("more.auscult")).stdout
+    assert shown.count("levels: 1 target clip") == 1
+    assert "adaptations=" not in shown
 
 
-def test_members_left_out_come_last_and_say_so():
-    one = {"detector": "gamma_vae", "score": "mse", "seconds": 1.0}
-    deaf = {**one, "name": "deaf", "kept": False, "auc": 0.5, "interval": [0.4, 0.6]}
-    lines = text.members([deaf, {**one, "name": "fine", "kept": True, "auc": 0.9, "interval": [0.8, 1.0]}])
+def test_members_left_out_are_listed_last():
+    member = {"detector": "gamma_vae", "score": "mse", "seconds": 1.0}
+    poor = {**member, "name": "poor", "kept": False, "auc": 0.5, "interval": [0.4, 0.6]}
+    lines = text.members([poor, {**member, "name": "fine", "kept": True, "auc": 0.9, "interval": [0.8, 1.0]}])
     assert [name for name, _ in lines] == ["members", "", ""]
-    assert [line.split()[0] for _, line in lines] == ["name", "fine", "deaf"]
+    assert [line.split()[0] for _, line in lines] == ["name", "fine", "poor"]
     assert lines[1][1].endswith("90.0 [80.0, 100.0]")
     assert lines[2][1].endswith("50.0 [40.0, 60.0], left out")
-    untried = text.members([{**one, "name": "fine", "kept": True}])
-    assert untried == [("members", f"fine  gamma_vae, mse  {text.NONE}")]
+    not_measured = text.members([{**member, "name": "fine", "kept": True}])
+    assert not_measured == [("members", f"fine  gamma_vae, mse  {text.NONE}")]
     assert text.members([]) == []
 
 
 @pytest.mark.parametrize(
     ("length", "seconds"), [("90", 90), ("60s", 60), ("5m", 300), ("1.5h", 5400), ("0.5H", 1800)]
 )
-def test_lengths_of_time_have_units(run, machine, tmp_path, monkeypatch, length, seconds):
+def test_durations_have_units(run, machine, tmp_path, monkeypatch, length, seconds):
     given = {}
     monkeypatch.setattr("auscult.api.fit.fit", lambda corpus, name, **k: given.update(k) or 1 / 0)
     with pytest.raises(ZeroDivisionError):
@@ -210,28 +214,31 @@ def test_lengths_of_time_have_units(run, machine, tmp_path, monkeypatch, length,
     assert given["time_limit"] == seconds
 
 
-def test_a_little_time_leaves_members_out(run, machine, tmp_path):
+def test_a_short_time_limit_leaves_members_out(run, machine, tmp_path):
     path = tmp_path / "m.auscult"
     settings = ("--set", "pseudo_anomalies=1", "--set", "n_mels=16", "--set", "members=levels,neighbours")
     result = run(
         "fit", machine, "-o", path, "--detector", "auto", "--time", "0.01s", *settings, "--json", "-q"
     )
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
-    assert [one["name"] for one in told["members"]] == ["levels"]
-    assert any("without neighbours: what is left of the 0.01 s" in warning for warning in told["warnings"])
+    summary = json.loads(result.stdout)
+    assert [member["name"] for member in summary["members"]] == ["levels"]
+    assert any(
+        "skipped neighbours: not enough of the time limit of 0.01 s" in warning
+        for warning in summary["warnings"]
+    )
 
 
 @pytest.fixture
 def other_machine(machine, tmp_path):
-    """A folder with a second machine, and the first beside it."""
+    """A folder with the machine and a second one."""
     folder = tmp_path / "plant"
     shutil.copytree(machine / "train", folder / "valve" / "train")
     (folder / "fan").symlink_to(machine)
     return folder
 
 
-def test_others_are_the_recordings_of_other_machines(run, machine, other_machine, tmp_path, monkeypatch):
+def test_others_excludes_the_machine_itself(run, machine, other_machine, tmp_path, monkeypatch):
     given = {}
     monkeypatch.setattr("auscult.api.fit.fit", lambda corpus, name, **k: given.update(k) or 1 / 0)
     for folders in (["--others", other_machine], ["--others", machine, "--others", other_machine / "valve"]):
@@ -241,60 +248,62 @@ def test_others_are_the_recordings_of_other_machines(run, machine, other_machine
         assert len(given["other_machines"]) == 24
 
 
-def test_others_are_learnt_from(run, machine, other_machine, tmp_path, monkeypatch):
-    heard = []
+def test_others_reach_the_detector(run, machine, other_machine, tmp_path, monkeypatch):
+    received = []
     fit_fleet = Discriminative.fit_fleet.__func__
 
-    def listening(cls, detectors, fleets, *, other_machines=(), progress=None):
-        heard.extend(other_machines)
+    def spy(cls, detectors, fleets, *, other_machines=(), progress=None):
+        received.extend(other_machines)
         return fit_fleet(cls, detectors, fleets, other_machines=other_machines, progress=progress)
 
-    monkeypatch.setattr(Discriminative, "fit_fleet", classmethod(listening))
+    monkeypatch.setattr(Discriminative, "fit_fleet", classmethod(spy))
     small = ("--detector", "discriminative", "--epochs", 1, "--set", "width=4", "--calibrate", "none")
     others = ("--others", other_machine / "valve")
     result = run("fit", machine, "-o", tmp_path / "m.auscult", *small, *others, "-q")
     assert result.exit_code == 0, result.output
-    assert len(heard) == 24
+    assert len(received) == 24
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--set", "epochs"], "write KEY=VALUE"),
         (["--epochs", 3, "--set", "epochs=4"], "choose one"),
         (["--epochs", 0], "not in the range"),
         (["--group-by", "colour"], "no clip has the attribute colour"),
-        (["--group-by", ","], "names nothing"),
+        (["--group-by", ","], "contains no name"),
         (["--device", "abacus"], "abacus"),
         (["--detector", "gamma_vae", "--time", "60s"], "only auto does"),
-        (["--detector", "auto", "--time", "soon"], "'soon' is no length of time, like 60s, 5m, 1h or 90"),
+        (["--detector", "auto", "--time", "soon"], "'soon' is not a duration; write e.g. 60s, 5m, 1h or 90"),
         (["--detector", "auto", "--time", "0s"], "not in the range"),
         (["--detector", "auto", "--time", "9s", "--set", "time_limit=9"], "choose one"),
         (["--set", "channel=1"], "use --channel"),
-        (["--detector", "pooled_gaussian", "--others", "."], "learns nothing from other machines"),
-        (["--others", "."], "of auto's members classes does (--set members=all)"),
+        (["--detector", "pooled_gaussian", "--others", "."], "uses no recordings of other machines"),
+        (["--others", "."], "add auto's member classes by --set members=all"),
     ],
 )
-def test_wrong_options_are_2_before_anything_is_learnt(run, unfitted, machine, tmp_path, options, said):
+def test_wrong_options_are_exit_code_2_before_fitting_starts(
+    run, unfitted, machine, tmp_path, options, message
+):
     result = run("fit", machine, "-o", tmp_path / "m.auscult", *options)
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert message in result.stderr
 
 
-def test_unknown_detectors_and_settings_are_2(run, machine, tmp_path):
+def test_unknown_detectors_and_settings_are_exit_code_2(run, machine, tmp_path):
     for options in (["--detector", "ear"], ["--preset", "loud"], ["--set", "colour=red"]):
         assert run("fit", machine, "-o", tmp_path / "m.auscult", *options).exit_code == 2
 
 
 @pytest.mark.parametrize("output", ["missing/m.auscult", "file/m.auscult"])
-def test_an_output_that_cannot_be_written_is_told_first(run, unfitted, machine, tmp_path, output):
+def test_an_unwritable_output_is_detected_first(run, unfitted, machine, tmp_path, output):
     (tmp_path / "file").write_text("")
     result = run("fit", machine, "-o", f"{tmp_path}/{output}")
     assert result.exit_code == 2
     assert str(tmp_path) in result.stderr
 
 
-def test_several_machines_are_refused_by_name(run, unfitted, machine, tmp_path):
+def test_several_machines_are_refused(run, unfitted, machine, tmp_path):
     for name in ("fan", "valve"):
         shutil.copytree(machine, tmp_path / name)
     for folders in ([tmp_path], [tmp_path / "fan", tmp_path / "valve"]):
@@ -303,27 +312,27 @@ def test_several_machines_are_refused_by_name(run, unfitted, machine, tmp_path):
         assert "2 machines (fan, valve)" in result.stderr
 
 
-def test_test_clips_and_anomalies_are_not_learnt_from(run, unfitted, machine, tmp_path):
+def test_folders_of_test_clips_are_refused(run, unfitted, machine, tmp_path):
     result = run("fit", machine / "test", "-o", tmp_path / "m.auscult")
     assert result.exit_code == 1
-    assert "none of its 32 recordings is for learning" in result.stderr
+    assert "none of its 32 recordings can be used for training" in result.stderr
 
 
-def test_labelled_anomalies_are_left_out_and_told(run, machine, tmp_path):
+def test_labelled_anomalies_are_left_out_with_a_warning(run, machine, tmp_path):
     folder = tmp_path / "labelled"
     shutil.copytree(machine / "train", folder / "normal")
     shutil.copytree(machine / "test", folder / "anomaly")
-    for odd in (folder / "anomaly").iterdir():
-        odd.rename(odd.with_name(f"odd{odd.name[-9:]}" if "normal" in odd.name else f"x{odd.name[-9:]}"))
-    for good in list((folder / "normal").iterdir()):
-        good.rename(good.with_name(f"good_{good.name[-14:]}"))
+    for clip in (folder / "anomaly").iterdir():  # names without the labels of DCASE
+        clip.rename(clip.with_name(f"n{clip.name[-9:]}" if "normal" in clip.name else f"a{clip.name[-9:]}"))
+    for clip in list((folder / "normal").iterdir()):
+        clip.rename(clip.with_name(f"good_{clip.name[-14:]}"))
     result = run("fit", folder, "-o", tmp_path / "m.auscult", *QUICK, "--json")
     assert result.exit_code == 0, result.output
     assert "labelled as anomalies left out" in result.stderr
     assert json.loads(result.stdout)["clips"] == len(list((folder / "normal").iterdir()))
 
 
-def test_test_clips_among_the_others_are_left_out_and_told(run, machine, tmp_path):
+def test_test_clips_in_a_plain_folder_are_left_out_with_a_warning(run, machine, tmp_path):
     folder = tmp_path / "mixed"
     folder.mkdir()
     tests = sorted((machine / "test").glob("*normal*"))[:3]
@@ -334,17 +343,17 @@ def test_test_clips_among_the_others_are_left_out_and_told(run, machine, tmp_pat
     assert f"Warning: {folder}: 3 test clips left out\n" in result.stderr
     assert json.loads(result.stdout)["clips"] == 5
     result = run("fit", machine, "-o", tmp_path / "m.auscult", *QUICK)
-    assert "test clip" not in result.stderr  # those of test/ beside train/ nobody expects
+    assert "test clip" not in result.stderr  # test clips in test/ are expected to be left out
 
 
 @pytest.mark.parametrize("options", [("--detector", "discriminative"), ("--set", "members=levels,classes")])
-def test_others_that_are_the_machine_itself_are_refused(run, unfitted, machine, tmp_path, options):
+def test_others_without_another_machine_is_refused(run, unfitted, machine, tmp_path, options):
     result = run("fit", machine, "-o", tmp_path / "m", *options, "--others", machine)
     assert result.exit_code == 2
     assert "no recording of another machine" in result.stderr
 
 
-def test_a_folder_that_is_not_there_is_1(run, tmp_path):
+def test_a_missing_folder_is_exit_code_1(run, tmp_path):
     result = run("fit", tmp_path / "none", "-o", tmp_path / "m.auscult")
     assert result.exit_code == 1
     assert "no such file or folder" in result.stderr
@@ -352,34 +361,36 @@ def test_a_folder_that_is_not_there_is_1(run, tmp_path):
 
 @pytest.fixture
 def plant(machine, tmp_path):
-    """A folder of two machines, and one that cannot be heard."""
+    """A folder of two machines, and a third with an unreadable recording."""
     folder = tmp_path / "plant"
     for name in ("fan", "valve"):
         (folder / name).mkdir(parents=True)
         (folder / name / "train").symlink_to(machine / "train")
     (folder / "broken" / "train").mkdir(parents=True)
-    (folder / "broken" / "train" / "normal_id_00_00000000.wav").write_bytes(b"no sound")
+    (folder / "broken" / "train" / "normal_id_00_00000000.wav").write_bytes(b"not audio")
     return folder
 
 
-def test_a_folder_takes_a_model_of_each_machine(run, plant, tmp_path):
+def test_an_output_folder_gets_one_model_per_machine(run, plant, tmp_path):
     models = f"{tmp_path}/models/"
     quick = ("--detector", "pooled_gaussian", "--set", "n_mels=16", "-q")
     result = run("fit", plant, "-o", models, *quick)
     assert result.exit_code == 4
-    assert "Error: broken: nothing to learn from" in result.stderr
+    assert "Error: broken: no usable training recordings" in result.stderr
     assert [line.split()[0] for line in result.stdout.splitlines()[2:4]] == ["fan", "valve"]
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["fan.auscult", "valve.auscult"]
-    told = json.loads(run("fit", plant, "-o", models, *quick, "--json").stdout)
-    assert [(one["machine"], one.get("there_already")) for one in told] == [
+    results = json.loads(run("fit", plant, "-o", models, *quick, "--json").stdout)
+    assert [(result["machine"], result.get("there_already")) for result in results] == [
         ("broken", None), ("fan", True), ("valve", True),
     ]  # fmt: skip
-    assert "nothing to learn from" in told[0]["error"]
-    assert told[1]["threshold"] == load(tmp_path / "models" / "fan.auscult").threshold().value
+    assert "no usable training recordings" in results[0]["error"]
+    assert results[1]["threshold"] == load(tmp_path / "models" / "fan.auscult").threshold().value
     assert run("fit", plant / "broken", "-o", models, *quick).exit_code == 1
 
 
-def test_a_folder_takes_machine_folders_of_different_names(run, unfitted, machine, plant, tmp_path):
+def test_an_output_folder_requires_machine_folders_with_different_names(
+    run, unfitted, machine, plant, tmp_path
+):
     result = run("fit", machine / "train", "-o", tmp_path)
     assert result.exit_code == 1
     assert "no machine folders" in result.stderr

@@ -1,22 +1,22 @@
-"""Progress on standard error, and the small forms in which numbers are printed."""
+"""Progress on standard error, and the formatting of numbers."""
 
 from __future__ import annotations
 
 import pytest
 
 from auscult.cli import progress, text
-from auscult.cli.progress import shown_progress
+from auscult.cli.progress import show_progress
 from auscult.decision import Threshold
 from auscult.evaluation import Estimate
 
 
-def test_plain_lines_come_now_and_then(capsys, monkeypatch):
+def test_plain_lines_are_printed_every_few_seconds(capsys, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
-    with shown_progress() as told:
+    with show_progress() as report:
         for epoch in range(1, 101):
             clock[0] += 1.0
-            told("train", epoch, 100, {"loss": 1 / epoch, "active_units": 8.0})
+            report("train", epoch, 100, {"loss": 1 / epoch, "active_units": 8.0})
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
     assert captured.out == ""
@@ -25,12 +25,12 @@ def test_plain_lines_come_now_and_then(capsys, monkeypatch):
     assert lines[-1].startswith("train  100/100")
 
 
-def test_every_job_and_every_end_of_a_stage_has_a_line(capsys):
-    with shown_progress() as told:
-        told("fan autoencoder seed 0", 0, 2, {})
+def test_each_job_and_each_finished_stage_has_a_line(capsys):
+    with show_progress() as report:
+        report("fan autoencoder seed 0", 0, 2, {})
         for done in range(1, 4):
-            told("score", done, 3, {})
-        told("fan autoencoder seed 1", 1, 2, {})
+            report("score", done, 3, {})
+        report("fan autoencoder seed 1", 1, 2, {})
     assert capsys.readouterr().err.splitlines() == [
         "fan autoencoder seed 0  (1 of 2)",
         "score  3/3",
@@ -38,19 +38,19 @@ def test_every_job_and_every_end_of_a_stage_has_a_line(capsys):
     ]
 
 
-def test_quiet_is_quiet(capsys):
-    with shown_progress(quiet=True) as told:
-        assert told is None
+def test_quiet_prints_nothing(capsys):
+    with show_progress(quiet=True) as report:
+        assert report is None
     assert capsys.readouterr().err == ""
 
 
-def test_a_terminal_gets_live_lines(capsys, monkeypatch):
+def test_live_bars_in_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    with shown_progress() as told:
-        told("fan autoencoder seed 0", 0, 2, {})
-        told("train", 1, 2, {"loss": 0.5})
-        told("fan autoencoder seed 1", 1, 2, {})
-        told("train", 2, 2, {"loss": 0.25})
+    with show_progress() as report:
+        report("fan autoencoder seed 0", 0, 2, {})
+        report("train", 1, 2, {"loss": 0.5})
+        report("fan autoencoder seed 1", 1, 2, {})
+        report("train", 2, 2, {"loss": 0.25})
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "fan autoencoder seed 1" in captured.err
@@ -58,24 +58,24 @@ def test_a_terminal_gets_live_lines(capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(("columns", "shown"), [(200, ["loss", "units"]), (56, ["loss"]), (46, [])])
-def test_a_narrow_terminal_drops_figures_before_counts(capsys, monkeypatch, columns, shown):
+def test_in_a_narrow_terminal_figures_are_dropped_before_counts(capsys, monkeypatch, columns, shown):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setenv("COLUMNS", str(columns))
-    with shown_progress() as told:
-        told("train", 57, 100, {"loss": 0.5, "units": 8.0})
+    with show_progress() as report:
+        report("train", 57, 100, {"loss": 0.5, "units": 8.0})
     lines = capsys.readouterr().err.splitlines()
     assert any("57/100" in line for line in lines)
     assert [name for name in ("loss", "units") if any(name in line for line in lines)] == shown
     assert not any("…" in line for line in lines)
 
 
-def test_bytes_are_told_in_megabytes(capsys):
-    with shown_progress(in_bytes=True) as told:
-        told("dev_fan.zip", 5_000_000, 5_000_000, {})
+def test_bytes_are_shown_in_megabytes(capsys):
+    with show_progress(in_bytes=True) as report:
+        report("dev_fan.zip", 5_000_000, 5_000_000, {})
     assert capsys.readouterr().err == "dev_fan.zip  5.0/5.0 MB\n"
 
 
-def test_table_aligns_names_left_and_figures_right():
+def test_tables_align_names_left_and_numbers_right():
     assert text.table(("name", "value"), [("a", "1"), ("longer", "22.5")]).splitlines() == [
         "name    value",
         "──────  ─────",
@@ -85,7 +85,7 @@ def test_table_aligns_names_left_and_figures_right():
 
 
 @pytest.mark.parametrize(
-    ("threshold", "told"),
+    ("threshold", "description"),
     [
         (
             Threshold(10.5234, "conformal", 0.05, 55),
@@ -95,11 +95,11 @@ def test_table_aligns_names_left_and_figures_right():
         (Threshold(7.0, "fixed"), "7 (given)"),
     ],
 )
-def test_a_threshold_in_words(threshold, told):
-    assert text.describe_threshold(threshold) == told
+def test_a_threshold_is_described(threshold, description):
+    assert text.describe_threshold(threshold) == description
 
 
-def test_intervals_in_percent():
+def test_intervals_are_in_percent():
     assert text.interval(Estimate(0.77884, 0.701, 0.8444)) == "77.88 [70.1, 84.4]"
     assert text.interval(Estimate(0.5)) == "50.00"
     assert text.interval(None) == "–"

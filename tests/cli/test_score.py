@@ -1,4 +1,4 @@
-"""``auscult score``: formats that programs rely on, order, failures in place, exit codes."""
+"""``auscult score``: output formats, order of results, unreadable inputs, exit codes."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ def rows(result) -> list[dict]:
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def test_json_has_exactly_the_promised_keys_in_order(run, model, normal_clip, faulty_clip):
+def test_json_has_exactly_the_documented_keys_in_order(run, model, normal_clip, faulty_clip):
     result = run("score", model, faulty_clip, normal_clip, "--json")
     assert result.exit_code == 0
     assert result.stderr == ""
-    found = rows(result)
-    assert [row["path"] for row in found] == [str(faulty_clip), str(normal_clip)]
-    for row in found:
+    scored = rows(result)
+    assert [row["path"] for row in scored] == [str(faulty_clip), str(normal_clip)]
+    for row in scored:
         assert list(row) == ["path", "score", "threshold", "anomalous", "nearest", "warnings"]
         assert row["anomalous"] is (row["score"] > row["threshold"])
         assert row["warnings"] == []
-    assert [row["anomalous"] for row in found] == [True, False]
+    assert [row["anomalous"] for row in scored] == [True, False]
 
 
-def test_it_prints_what_the_library_says(run, model, normal_clip):
+def test_scores_equal_those_of_the_python_api(run, model, normal_clip):
     (row,) = rows(run("score", model, normal_clip, "--json"))
     loaded = load(model)
     waveform = read_audio(normal_clip)
@@ -41,31 +41,33 @@ def test_it_prints_what_the_library_says(run, model, normal_clip):
     assert row["threshold"] == loaded.threshold().value
 
 
-def test_an_unreadable_file_stands_in_its_place_and_is_4(run, model, normal_clip, broken_file):
+def test_an_unreadable_file_has_an_error_row_and_exit_code_4(run, model, normal_clip, broken_file):
     result = run(
         "score", model, normal_clip, broken_file, normal_clip.parent / "gone.wav", normal_clip, "--json"
     )
     assert result.exit_code == 4
-    found = rows(result)
-    assert [list(row) for row in found[1:3]] == [["path", "error"]] * 2
-    assert [row["path"] for row in found[1:3]] == [str(broken_file), str(normal_clip.parent / "gone.wav")]
-    assert found[0] == found[3]
-    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [row["path"] for row in found[1:3]]
+    scored = rows(result)
+    assert [list(row) for row in scored[1:3]] == [["path", "error"]] * 2
+    assert [row["path"] for row in scored[1:3]] == [str(broken_file), str(normal_clip.parent / "gone.wav")]
+    assert scored[0] == scored[3]
+    assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
+        row["path"] for row in scored[1:3]
+    ]
 
 
-def test_a_folder_without_recordings_is_an_unreadable_input(run, model, normal_clip, tmp_path):
+def test_a_folder_without_recordings_is_reported_as_unreadable(run, model, normal_clip, tmp_path):
     result = run("score", model, tmp_path, normal_clip, "--json")
     assert result.exit_code == 4
     assert [row["path"] for row in rows(result)] == [str(tmp_path), str(normal_clip)]
 
 
-def test_a_folder_is_scored_in_the_order_of_its_corpus(run, model, machine):
+def test_a_folder_is_scored_in_corpus_order(run, model, machine):
     result = run("score", model, machine / "test", "--json")
     assert [row["path"] for row in rows(result)] == [clip.path for clip in open_corpus(machine / "test")]
 
 
-def test_of_a_folder_nothing_is_left_out(run, model, normal_clip, tmp_path):
-    places = ["fan/test/a.wav", "fan/other/b.wav", "new/c.wav"]  # beside what makes it a corpus of machines
+def test_all_recordings_of_a_folder_are_scored(run, model, normal_clip, tmp_path):
+    places = ["fan/test/a.wav", "fan/other/b.wav", "new/c.wav"]  # also those outside the machine folder
     for place in places:
         (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(normal_clip, tmp_path / place)
@@ -80,7 +82,7 @@ def test_a_manifest_is_scored(run, model, normal_clip, faulty_clip, tmp_path):
     assert [row["anomalous"] for row in rows(result)] == [True, False]
 
 
-def test_a_missing_line_of_a_manifest_fails_alone(run, model, normal_clip, tmp_path):
+def test_a_missing_file_of_a_manifest_does_not_stop_the_rest(run, model, normal_clip, tmp_path):
     manifest = tmp_path / "clips.csv"
     manifest.write_text(f"path\n{normal_clip}\ngone.wav\n{normal_clip}\n")
     result = run("score", model, manifest, "--json")
@@ -90,13 +92,13 @@ def test_a_missing_line_of_a_manifest_fails_alone(run, model, normal_clip, tmp_p
     assert first == last
 
 
-def test_anomaly_is_3_only_when_asked(run, model, normal_clip, faulty_clip):
+def test_an_anomaly_is_exit_code_3_only_with_fail_on_anomaly(run, model, normal_clip, faulty_clip):
     assert run("score", model, faulty_clip).exit_code == 0
     assert run("score", model, faulty_clip, "--fail-on-anomaly").exit_code == 3
     assert run("score", model, normal_clip, "--fail-on-anomaly").exit_code == 0
 
 
-def test_3_wins_over_4(run, model, faulty_clip, normal_clip, broken_file):
+def test_exit_code_3_takes_precedence_over_4(run, model, faulty_clip, normal_clip, broken_file):
     assert run("score", model, broken_file, faulty_clip, "--fail-on-anomaly").exit_code == 3
     assert run("score", model, broken_file, normal_clip, "--fail-on-anomaly").exit_code == 4
 
@@ -111,19 +113,19 @@ def test_without_a_threshold_there_is_a_score_but_no_verdict(run, model, normal_
     assert result.stderr.count("75 more are needed") == 1
 
 
-def test_fail_on_anomaly_refuses_to_judge_nothing(run, model, faulty_clip):
+def test_fail_on_anomaly_requires_a_threshold(run, model, faulty_clip):
     result = run("score", model, faulty_clip, "--false-alarms", "1%", "--fail-on-anomaly")
     assert result.exit_code == 1
     assert "99 calibration clips" in result.stderr
 
 
-def test_a_threshold_of_ones_own(run, model, faulty_clip):
+def test_a_threshold_can_be_given(run, model, faulty_clip):
     result = run("score", model, faulty_clip, "--threshold", "1e9", "--json")
     (row,) = rows(result)
     assert (row["threshold"], row["anomalous"]) == (1e9, False)
 
 
-def test_methods_of_the_library_make_the_threshold(run, model, normal_clip):
+def test_threshold_methods_equal_those_of_the_python_api(run, model, normal_clip):
     from auscult.decision import conformal_threshold, gamma_threshold
 
     scores = load(model).calibration.scores["mse"]
@@ -150,22 +152,22 @@ def test_methods_of_the_library_make_the_threshold(run, model, normal_clip):
         ["--window", "1e308"],
     ],
 )
-def test_wrong_options_are_2(run, model, normal_clip, options):
+def test_wrong_options_are_exit_code_2(run, model, normal_clip, options):
     result = run("score", model, normal_clip, *options)
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "Error: " in result.stderr
 
 
-def test_wrong_values_are_told_by_the_name_of_their_option(run, model, normal_clip):
+def test_errors_name_the_option_of_a_wrong_value(run, model, normal_clip):
     result = run("score", model, normal_clip, "--window", "abc")
-    assert "'--window': 'abc' is no length of time, like 60s, 5m, 1h or 90" in result.stderr
+    assert "'--window': 'abc' is not a duration; write e.g. 60s, 5m, 1h or 90 (seconds)" in result.stderr
     result = run("score", model, normal_clip, "--false-alarms", "500")
     assert result.stderr.startswith("Error: --false-alarms: false-alarm rate '500' must lie between")
 
 
 @pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
-def test_when_nothing_named_exists_it_is_1_and_there_is_no_table(run, model, tmp_path, form):
+def test_if_no_input_exists_the_exit_code_is_1_and_nothing_is_printed(run, model, tmp_path, form):
     gone = [tmp_path / "gone", tmp_path / "gone.wav"]
     result = run("score", model, *gone, *form)
     assert result.exit_code == 1
@@ -174,40 +176,42 @@ def test_when_nothing_named_exists_it_is_1_and_there_is_no_table(run, model, tmp
 
 
 @pytest.mark.parametrize("verb", ["score", "explain", "evaluate"])
-def test_the_model_comes_first(run, model, machine, verb):
+def test_arguments_in_the_wrong_order_are_detected(run, model, machine, verb):
     result = run(verb, machine, model)
     assert result.exit_code == 2
-    assert result.stderr == f"Error: {machine} is no model: the model file comes first: {model} {machine}\n"
+    assert result.stderr == (
+        f"Error: {machine} is not a model file; give the model first: {model} {machine}\n"
+    )
 
 
-def test_a_missing_model_is_1(run, normal_clip, tmp_path):
+def test_a_missing_model_is_exit_code_1(run, normal_clip, tmp_path):
     result = run("score", tmp_path / "none.auscult", normal_clip)
     assert result.exit_code == 1
     assert result.stderr == f"Error: {tmp_path / 'none.auscult'}: no such model file\n"
 
 
-def test_windows_have_a_row_each(run, model, machine_sound, tmp_path):
+def test_each_window_has_a_row(run, model, machine_sound, tmp_path):
     long = tmp_path / "long.wav"
     samples = np.concatenate(
         [machine_sound(7, 3.0), machine_sound(8, 1.0, broken=True), machine_sound(9, 0.6)]
     )
     soundfile.write(long, samples, RATE)
-    found = rows(run("score", model, long, "--window", "1", "--json"))
-    assert [list(row) for row in found] == [
+    scored = rows(run("score", model, long, "--window", "1", "--json"))
+    assert [list(row) for row in scored] == [
         ["path", "start", "end", "score", "threshold", "anomalous", "nearest", "warnings"]
     ] * 5
-    assert [(row["start"], row["end"]) for row in found] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 4.6)]
-    assert [row["anomalous"] for row in found][:4] == [False, False, False, True]
+    assert [(row["start"], row["end"]) for row in scored] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 4.6)]
+    assert [row["anomalous"] for row in scored][:4] == [False, False, False, True]
 
 
 def test_hop_overlaps_windows(run, model, machine_sound, tmp_path):
     long = tmp_path / "long.wav"
     soundfile.write(long, machine_sound(7, 2.0), RATE)
-    found = rows(run("score", model, long, "--window", "1", "--hop", "0.5", "--json"))
-    assert [row["start"] for row in found] == [0, 0.5, 1, 1.5]
+    scored = rows(run("score", model, long, "--window", "1", "--hop", "0.5", "--json"))
+    assert [row["start"] for row in scored] == [0, 0.5, 1, 1.5]
 
 
-def test_what_is_left_over_may_be_too_short_to_judge(run, model, machine_sound, tmp_path):
+def test_a_rest_too_short_for_the_detector_is_skipped(run, model, machine_sound, tmp_path):
     long = tmp_path / "long.wav"
     soundfile.write(long, machine_sound(7, 0.6 + 0.17), RATE)
     result = run("score", model, long, "--window", "0.3", "--json")
@@ -215,16 +219,16 @@ def test_what_is_left_over_may_be_too_short_to_judge(run, model, machine_sound, 
     assert [row["start"] for row in rows(result)] == [0, 0.3]
 
 
-def test_a_file_shorter_than_the_detector_needs_is_an_error(run, model, machine_sound, tmp_path):
+def test_a_file_too_short_for_the_detector_is_an_error(run, model, machine_sound, tmp_path):
     short = tmp_path / "short.wav"
     soundfile.write(short, machine_sound(7, 0.1), RATE)
     for options in ([], ["--window", "1"]):
         result = run("score", model, short, "--json", *options)
         assert result.exit_code == 4
-        assert "shorter than" in rows(result)[0]["error"]
+        assert "0.100 s is too short" in rows(result)[0]["error"]
 
 
-def test_resampling_is_told_in_the_row_and_once_for_all(run, model, machine_sound, tmp_path):
+def test_resampling_is_reported_in_each_row_and_once_in_total(run, model, machine_sound, tmp_path):
     for name in ("a.wav", "b.wav"):
         soundfile.write(tmp_path / name, machine_sound(7, 2.0), 2 * RATE)
     result = run("score", model, tmp_path, "--json")
@@ -232,7 +236,7 @@ def test_resampling_is_told_in_the_row_and_once_for_all(run, model, machine_soun
     assert result.stderr == "Warning: resampled from 16000 Hz to 8000 Hz (2 of 2)\n"
 
 
-def test_another_channel_is_heard(run, model, machine_sound, tmp_path):
+def test_the_channel_can_be_chosen(run, model, machine_sound, tmp_path):
     stereo = tmp_path / "stereo.wav"
     both = np.stack([machine_sound(7), machine_sound(7, broken=True)], axis=1)
     soundfile.write(stereo, both, RATE)
@@ -254,7 +258,7 @@ def test_csv_reads_back(run, model, normal_clip, broken_file):
     assert bad["error"]
 
 
-def test_text_for_people(run, model, normal_clip, faulty_clip, broken_file):
+def test_text_table(run, model, normal_clip, faulty_clip, broken_file):
     result = run("score", model, normal_clip, faulty_clip, broken_file)
     header, normal, faulty, broken, _, summary = result.stdout.splitlines()
     assert header.split() == ["recording", "score", "threshold", "verdict"]

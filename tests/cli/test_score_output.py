@@ -1,4 +1,4 @@
-"""``auscult score --output``: stopped at any moment and gone on with, each recording once; and by workers."""
+"""``auscult score --output``: interrupted and continued runs, each recording once; and scoring by workers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def many(tmp_path_factory, machine_sound) -> Path:
 
 @pytest.fixture
 def expected(run, model, archive) -> list[dict]:
-    """What is said of the archive without a file."""
+    """The results of the archive without a file."""
     return [json.loads(line) for line in run("score", model, archive, "--json").stdout.splitlines()]
 
 
@@ -49,33 +49,33 @@ def lines(path: Path) -> list[dict]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def test_the_file_has_what_is_printed_else(run, model, archive, expected, tmp_path):
+def test_the_file_has_what_is_printed_without_it(run, model, archive, expected, tmp_path):
     file = tmp_path / "scores.jsonl"
     result = run("score", model, archive, "-o", file)
     assert result.exit_code == 4
     assert lines(file) == expected
     anomalies = sum(row.get("anomalous", False) for row in expected)
-    summary, told = result.stdout.splitlines()
+    summary, counts = result.stdout.splitlines()
     assert summary.startswith(f"32 recordings, {anomalies} anomalous, 1 unreadable; threshold")
-    assert told == f"{file}: 0 recordings in it before, 33 new"
+    assert counts == f"{file}: 0 recordings already in the file, 33 new"
     assert "Error: " in result.stderr
     table = tmp_path / "scores.csv"
     run("score", model, archive, "--output", table)
     assert table.read_text() == run("score", model, archive, "--csv").stdout
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_a_torn_file_is_gone_on_with_whatever_the_place(run, model, archive, tmp_path, form):
-    file = tmp_path / f"scores.{form}"
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_file_cut_off_anywhere_is_completed(run, model, archive, tmp_path, suffix):
+    file = tmp_path / f"scores.{suffix}"
     run("score", model, archive, "-o", file)
-    whole = file.read_bytes()
-    for size in (0, 1, 30, len(whole) // 2, len(whole) - 1, len(whole)):
-        file.write_bytes(whole[:size])
+    complete = file.read_bytes()
+    for size in (0, 1, 30, len(complete) // 2, len(complete) - 1, len(complete)):
+        file.write_bytes(complete[:size])
         assert run("score", model, archive, "-o", file).exit_code == 4
-        assert file.read_bytes() == whole, size
+        assert file.read_bytes() == complete, size
 
 
-def test_a_second_run_scores_nothing_and_says_the_same(run, model, archive, tmp_path, monkeypatch):
+def test_a_second_run_scores_nothing_and_prints_the_same(run, model, archive, tmp_path, monkeypatch):
     file = tmp_path / "scores.csv"
     first = run("score", model, archive, "-o", file, "--json", "--fail-on-anomaly")
     monkeypatch.setattr("auscult.model.Model.score_recording", lambda *_, **__: pytest.fail("scored again"))
@@ -84,40 +84,40 @@ def test_a_second_run_scores_nothing_and_says_the_same(run, model, archive, tmp_
     before, after = json.loads(first.stdout), json.loads(second.stdout)
     assert (before.pop("recordings_before"), after.pop("recordings_before")) == (0, 33)
     assert before == after
-    assert lines(file)  # --json decides, whatever the name
+    assert lines(file)  # --json takes precedence over the suffix
 
 
-def test_an_archive_that_grows(run, model, archive, faulty_clip, tmp_path):
+def test_new_recordings_of_an_archive_are_appended(run, model, archive, faulty_clip, tmp_path):
     file = tmp_path / "scores.jsonl"
     run("score", model, archive, "-o", file)
     old = lines(file)
     shutil.copy(faulty_clip, archive / "a new one.wav")
     result = run("score", model, archive, "-o", file)
-    assert "33 recordings in it before, 1 new" in result.stdout
+    assert "33 recordings already in the file, 1 new" in result.stdout
     assert lines(file)[:-1] == old
     assert lines(file)[-1]["path"] == str(archive / "a new one.wav")
 
 
-def test_a_recording_that_is_named_twice_is_in_the_file_once(run, model, normal_clip, tmp_path):
+def test_a_recording_given_twice_is_in_the_file_once(run, model, normal_clip, tmp_path):
     run("score", model, normal_clip, normal_clip, "-o", tmp_path / "scores.jsonl")
     assert len(lines(tmp_path / "scores.jsonl")) == 1
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "setting"),
     [(["--threshold", "5"], "threshold"), (["--window", "0.5"], "window"), (["--channel", "1"], "channel")],
 )
-def test_other_settings_are_refused(run, model, normal_clip, tmp_path, options, told):
+def test_other_settings_are_refused(run, model, normal_clip, tmp_path, options, setting):
     file = tmp_path / "scores.csv"
     run("score", model, normal_clip, "-o", file)
     before = file.read_bytes()
     result = run("score", model, normal_clip, "-o", file, *options)
     assert result.exit_code == 2
-    assert f"another {told}" in result.stderr
+    assert f"another {setting}" in result.stderr
     assert file.read_bytes() == before
 
 
-def test_another_model_and_a_file_of_others_are_refused(run, model, normal_clip, tmp_path):
+def test_another_model_and_a_foreign_file_are_refused(run, model, normal_clip, tmp_path):
     file = tmp_path / "scores.csv"
     run("score", model, normal_clip, "-o", file)
     other = load(model)
@@ -128,11 +128,11 @@ def test_another_model_and_a_file_of_others_are_refused(run, model, normal_clip,
     mine.write_text("my,own\n")
     result = run("score", model, normal_clip, "-o", mine)
     assert result.exit_code == 2
-    assert "nothing beside it" in result.stderr
+    assert "was not written by auscult" in result.stderr
     assert mine.read_text() == "my,own\n"
 
 
-def test_a_damaged_line_is_told(run, model, archive, tmp_path):
+def test_a_corrupt_line_is_reported(run, model, archive, tmp_path):
     file = tmp_path / "scores.jsonl"
     run("score", model, archive, "-o", file)
     parts = file.read_text().splitlines(keepends=True)
@@ -143,7 +143,7 @@ def test_a_damaged_line_is_told(run, model, archive, tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no locks there")
-def test_two_runs_on_one_file_do_not_write_across_each_other(start, run, model, many, tmp_path):
+def test_two_processes_do_not_write_the_same_file(start, run, model, many, tmp_path):
     file = tmp_path / "scores.jsonl"
     process = start("score", model, many, "-o", file)
     while process.poll() is None and not (file.exists() and file.stat().st_size):
@@ -151,20 +151,20 @@ def test_two_runs_on_one_file_do_not_write_across_each_other(start, run, model, 
     second = run("score", model, many, "-o", file)
     assert process.wait() == 0
     assert second.exit_code == 2
-    assert "being written by another run" in second.stderr
+    assert "being written by another process" in second.stderr
     assert [row["path"] for row in lines(file)] == [str(many / f"{i}.wav") for i in range(600)]
 
 
-def test_a_recording_is_known_however_it_is_named(run, model, normal_clip, tmp_path, monkeypatch):
+def test_a_recording_is_recognized_by_the_absolute_path(run, model, normal_clip, tmp_path, monkeypatch):
     monkeypatch.chdir(normal_clip.parent)
     name, file = normal_clip.name, tmp_path / "scores.jsonl"
     run("score", model, name, f"./{name}", "-o", file)
     for other in (name, normal_clip, f"../{normal_clip.parent.name}/{name}"):
-        assert "1 recording in it before, 0 new" in run("score", model, other, "-o", file).stdout
+        assert "1 recording already in the file, 0 new" in run("score", model, other, "-o", file).stdout
     assert [row["path"] for row in lines(file)] == [name]
 
 
-def test_the_same_name_in_another_folder_is_not_taken_for_done(
+def test_the_same_name_in_another_folder_is_another_recording(
     run, model, normal_clip, faulty_clip, tmp_path, monkeypatch
 ):
     for folder, clip in (("one", normal_clip), ("two", faulty_clip)):
@@ -176,55 +176,57 @@ def test_the_same_name_in_another_folder_is_not_taken_for_done(
     monkeypatch.chdir(tmp_path / "two")
     refused = run("score", model, "a.wav", "-o", file)
     assert refused.exit_code == 2
-    assert "was begun in the folder" in refused.stderr
+    assert "was started in the folder" in refused.stderr
     assert "1 new" in run("score", model, tmp_path / "two" / "a.wav", "-o", file).stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no pipes in folders there")
-def test_a_pipe_is_no_file_of_results(run, model, normal_clip, tmp_path):
+def test_a_pipe_is_refused_as_output(run, model, normal_clip, tmp_path):
     os.mkfifo(tmp_path / "pipe.csv")
     assert run("score", model, normal_clip, "-o", tmp_path / "pipe.csv").exit_code == 2
     assert not (tmp_path / "pipe.csv.made-by.json").exists()
 
 
 @pytest.mark.parametrize("name", ["scores.txt", "nowhere/scores.csv", "."])
-def test_files_that_cannot_be_written(run, model, normal_clip, tmp_path, name):
+def test_unusable_output_paths_are_exit_code_2(run, model, normal_clip, tmp_path, name):
     assert run("score", model, normal_clip, "-o", tmp_path / name).exit_code == 2
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_names_that_must_be_quoted(run, model, normal_clip, tmp_path, form):
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_names_that_must_be_quoted(run, model, normal_clip, tmp_path, suffix):
     names = ['a,b "c".wav', "two\nlines.wav", b"byte \xff.wav".decode(errors="surrogateescape")]
     for name in names:
         shutil.copy(normal_clip, tmp_path / name)
-    file = tmp_path / f"scores.{form}"
+    file = tmp_path / f"scores.{suffix}"
     run("score", model, tmp_path, "-o", file)
-    whole = file.read_bytes()
-    assert len(list(csv.DictReader(file.open(newline=""))) if form == "csv" else lines(file)) == 3
-    for size in range(len(whole) - 400, len(whole), 23):
-        file.write_bytes(whole[:size])
+    complete = file.read_bytes()
+    assert len(list(csv.DictReader(file.open(newline=""))) if suffix == "csv" else lines(file)) == 3
+    for size in range(len(complete) - 400, len(complete), 23):
+        file.write_bytes(complete[:size])
         run("score", model, tmp_path, "-o", file)
-        assert file.read_bytes() == whole
+        assert file.read_bytes() == complete
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
-def test_windows_of_the_last_recording_are_done_again(run, model, machine_sound, broken_file, tmp_path, form):
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_windows_of_the_last_recording_are_scored_again(
+    run, model, machine_sound, broken_file, tmp_path, suffix
+):
     for name in ("1.wav", "2.wav", "10.wav"):
         soundfile.write(tmp_path / name, machine_sound(7, 3.0), RATE)
-    file = tmp_path / f"scores.{form}"
+    file = tmp_path / f"scores.{suffix}"
     asked = ("score", model, tmp_path, "--window", "0.5", "-o", file)
     result = run(*asked)
-    assert result.stderr.count("4/4") == 1, "not once more for every window"
+    assert result.stderr.count("4/4") == 1, "counted per recording, not per window"
     first = result.stdout.splitlines()[0]
-    whole = file.read_bytes()
-    assert whole.count(b"\n") == 19 + (form == "csv")
-    for size in range(0, len(whole) + 1, len(whole) // 7):
-        file.write_bytes(whole[:size])
+    complete = file.read_bytes()
+    assert complete.count(b"\n") == 19 + (suffix == "csv")
+    for size in range(0, len(complete) + 1, len(complete) // 7):
+        file.write_bytes(complete[:size])
         assert run(*asked).stdout.splitlines()[0] == first
-        assert file.read_bytes() == whole
+        assert file.read_bytes() == complete
 
 
-def test_killed_again_and_again_each_recording_is_there_once(start, run, model, many, tmp_path):
+def test_after_repeated_kills_each_recording_is_in_the_file_once(start, run, model, many, tmp_path):
     file = tmp_path / "scores.jsonl"
     sizes = []
     for _ in range(3):
@@ -239,17 +241,17 @@ def test_killed_again_and_again_each_recording_is_there_once(start, run, model, 
     assert b"/599.wav" not in file.read_bytes()
     assert run("score", model, many, "-o", file).exit_code == 0
     assert [row["path"] for row in lines(file)] == [str(many / f"{i}.wav") for i in range(600)]
-    straight = run("score", model, many, "--json").stdout
-    assert file.read_text() == straight
+    uninterrupted = run("score", model, many, "--json").stdout
+    assert file.read_text() == uninterrupted
 
 
 @pytest.mark.parametrize("options", [[], ["--window", "0.4"]])
-def test_two_processes_say_the_same(run, model, archive, tmp_path, options):
-    one = run("score", model, archive, tmp_path / "gone.wav", "--json", *options)
-    two = run("score", model, archive, tmp_path / "gone.wav", "--json", *options, "--jobs", 2)
-    assert two.exit_code == one.exit_code == 4
-    assert two.stdout.count("\n") == one.stdout.count("\n") > 33
-    for row, other in zip(*(map(json.loads, r.stdout.splitlines()) for r in (one, two)), strict=True):
+def test_two_worker_processes_give_the_same_results(run, model, archive, tmp_path, options):
+    single = run("score", model, archive, tmp_path / "gone.wav", "--json", *options)
+    parallel = run("score", model, archive, tmp_path / "gone.wav", "--json", *options, "--jobs", 2)
+    assert parallel.exit_code == single.exit_code == 4
+    assert parallel.stdout.count("\n") == single.stdout.count("\n") > 33
+    for row, other in zip(*(map(json.loads, r.stdout.splitlines()) for r in (single, parallel)), strict=True):
         assert row.keys() == other.keys()
         assert row["path"] == other["path"]
         np.testing.assert_allclose(other.get("score", 0), row.get("score", 0), rtol=1e-9)
@@ -271,8 +273,8 @@ def test_a_cluster_that_loses_a_worker_gives_the_same_file(start, run, model, ma
         np.testing.assert_allclose(row["score"], other["score"], rtol=1e-9)
 
 
-def test_without_its_workers_no_file_is_begun(run, model, normal_clip, monkeypatch, tmp_path):
-    monkeypatch.setattr("auscult.runtime.parallel._PATIENCE", 1)
+def test_without_workers_no_file_is_created(run, model, normal_clip, monkeypatch, tmp_path):
+    monkeypatch.setattr("auscult.runtime.parallel._TIMEOUT", 1)
     file = tmp_path / "scores.csv"
     result = run("score", model, normal_clip, "-o", file, "--cluster", "tcp://127.0.0.1:1")
     assert result.exit_code == 1
@@ -280,12 +282,12 @@ def test_without_its_workers_no_file_is_begun(run, model, normal_clip, monkeypat
     assert not list(tmp_path.iterdir())
 
 
-def test_a_cluster_finds_what_is_named_from_here(run, model, archive, dask_cluster, monkeypatch):
+def test_a_cluster_resolves_relative_paths(run, model, archive, dask_cluster, monkeypatch):
     monkeypatch.chdir(archive)
-    here = run("score", model, ".", "--csv")
-    there = run("score", os.path.relpath(model), ".", "--csv", "--cluster", dask_cluster.address)
-    assert there.exit_code == here.exit_code == 4
-    assert [r["path"] for r in csv.DictReader(there.stdout.splitlines())] == [
-        r["path"] for r in csv.DictReader(here.stdout.splitlines())
+    local = run("score", model, ".", "--csv")
+    remote = run("score", os.path.relpath(model), ".", "--csv", "--cluster", dask_cluster.address)
+    assert remote.exit_code == local.exit_code == 4
+    assert [r["path"] for r in csv.DictReader(remote.stdout.splitlines())] == [
+        r["path"] for r in csv.DictReader(local.stdout.splitlines())
     ]
-    assert there.stdout.count("true") == here.stdout.count("true") > 0
+    assert remote.stdout.count("true") == local.stdout.count("true") > 0

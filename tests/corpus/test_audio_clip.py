@@ -1,4 +1,4 @@
-"""Recordings: sound read when heard, log-mel worked out once."""
+"""AudioClip: reads its audio on demand and computes each log-mel once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def stereo(tmp_path: Path) -> str:
     return str(path)
 
 
-def test_reads_the_channel_asked_for(stereo: str) -> None:
+def test_reads_the_requested_channel(stereo: str) -> None:
     for channel in (0, 1):
         waveform = AudioClip.from_file(Clip(stereo), channel=channel).waveform()
         assert waveform.sample_rate == 8000
@@ -38,29 +38,29 @@ def test_resamples_when_asked(stereo: str) -> None:
     np.testing.assert_array_equal(memory.samples, waveform.samples)
 
 
-def test_a_missing_file_is_noticed_when_heard_not_before(tmp_path: Path) -> None:
-    recording = AudioClip.from_file(Clip(str(tmp_path / "gone.wav")))
-    with pytest.raises(AudioError, match=r"gone\.wav"):
+def test_a_missing_file_raises_only_when_audio_is_read(tmp_path: Path) -> None:
+    recording = AudioClip.from_file(Clip(str(tmp_path / "missing.wav")))
+    with pytest.raises(AudioError, match=r"missing\.wav"):
         recording.waveform()
 
 
-def test_log_mel_is_worked_out_once_for_each_front_end() -> None:
-    heard = []
+def test_log_mel_is_computed_once_per_front_end() -> None:
+    reads = []
 
     def load() -> Waveform:
-        heard.append(1)
+        reads.append(1)
         return Waveform(NOISE[:, 0], 8000)
 
     recording = AudioClip(Clip("x"), load)
     front_end = FrontEnd(sample_rate=8000)
     first = recording.log_mel(front_end)
     assert recording.log_mel(FrontEnd(sample_rate=8000)) is first
-    assert len(heard) == 1
+    assert len(reads) == 1
     np.testing.assert_array_equal(first, log_mel(NOISE[:, 0], front_end))
     assert recording.log_mel(FrontEnd(sample_rate=8000, n_mels=64)).shape == (len(first), 64)
-    assert len(heard) == 2
+    assert len(reads) == 2
 
 
-def test_samples_in_memory_are_named() -> None:
+def test_clips_in_memory_have_a_path() -> None:
     assert AudioClip.from_waveform(Waveform(NOISE[:, 0], 8000)).clip.path == "<memory>"
     assert AudioClip.from_waveform(Waveform(NOISE[:, 0], 8000, path="a.wav")).clip.path == "a.wav"

@@ -16,7 +16,7 @@ CLIPS = [
 ]
 
 
-def test_what_is_not_known_is_none() -> None:
+def test_unknown_fields_are_none() -> None:
     clip = Clip("a.wav")
     unknown = [
         getattr(clip, f.name) for f in dataclasses.fields(clip) if f.name not in ("path", "attributes")
@@ -25,11 +25,11 @@ def test_what_is_not_known_is_none() -> None:
     assert dict(clip.attributes) == {}
 
 
-def test_a_clip_does_not_change() -> None:
+def test_clips_are_immutable_and_picklable() -> None:
     clip = Clip("a.wav")
     with pytest.raises(dataclasses.FrozenInstanceError):
         clip.machine = "fan"  # type: ignore[misc]
-    assert pickle.loads(pickle.dumps(clip)) == clip  # so that another process can score it
+    assert pickle.loads(pickle.dumps(clip)) == clip  # other processes score clips
 
 
 def test_a_corpus_is_a_sequence() -> None:
@@ -44,7 +44,7 @@ def test_a_corpus_is_a_sequence() -> None:
     assert "3 clips" in repr(corpus)
 
 
-def test_selection_by_fields() -> None:
+def test_where_selects_by_fields() -> None:
     corpus = Corpus(CLIPS, root="data")
     assert list(corpus.where(machine="pump", split="test")) == [CLIPS[2]]
     assert list(corpus.where(condition=None)) == [CLIPS[2]]

@@ -64,7 +64,7 @@ NAMES = {
     "section_00_source_train_normal_0000_strength_1_ambient.wav": (
         "00", "0000", "train", "source", "normal", None, {}, "strength_1_ambient",
     ),
-    # RoboticArm of 2024 lacks the split
+    # RoboticArm of 2024: no split
     "section_00_target_anomaly_0049_weight_5.wav": (
         "00", "0049", None, "target", "anomaly", None, {"weight": "5"}, "weight_5",
     ),
@@ -92,12 +92,12 @@ NAMES = {
 
 
 @pytest.mark.parametrize(("name", "expected"), NAMES.items(), ids=NAMES.keys())
-def test_reads_each_form_of_name(name: str, expected: tuple) -> None:
-    said = parse_name(name)
-    assert said is not None
+def test_parses_every_form_of_name(name: str, expected: tuple) -> None:
+    fields = parse_name(name)
+    assert fields is not None
     assert (
-        said.section, said.index, said.split, said.domain, said.condition, said.tag,
-        said.attributes, said.raw_attributes,
+        fields.section, fields.index, fields.split, fields.domain, fields.condition, fields.tag,
+        fields.attributes, fields.raw_attributes,
     ) == expected  # fmt: skip
 
 
@@ -107,7 +107,7 @@ def test_reads_each_form_of_name(name: str, expected: tuple) -> None:
      "section_٣_0000.wav", "section_00_source_train_normal_.wav", "section_00_test_source_0001.wav",
      "my_section_00_0000.wav", "section_00_normal_test_0001.wav", "id_00_00000000_x.wav"],
 )  # fmt: skip
-def test_other_names_follow_no_grammar(name: str) -> None:
+def test_other_names_are_not_parsed(name: str) -> None:
     assert parse_name(name) is None
 
 
@@ -118,11 +118,11 @@ def test_never_raises(name: str) -> None:
 
 
 @given(st.text(alphabet="section_0123sourcetargettrainnormal.wav-", max_size=60))
-def test_what_is_read_is_in_the_name(tail: str) -> None:
-    said = parse_name("section_00_" + tail)
-    if said is not None and said.raw_attributes:
-        assert said.raw_attributes in tail
-        assert said.index in tail
+def test_parsed_fields_are_part_of_the_name(tail: str) -> None:
+    fields = parse_name("section_00_" + tail)
+    if fields is not None and fields.raw_attributes:
+        assert fields.raw_attributes in tail
+        assert fields.index in tail
 
 
 keys = st.text(st.characters(categories=["Ll", "Lu"]), min_size=1, max_size=6)
@@ -140,30 +140,30 @@ values = st.text(
     attributes=st.dictionaries(keys, values, max_size=5),
     extension=st.sampled_from([".wav", ".flac", ".WAV", ".ogg", ".mp3", ".aiff"]),
 )
-def test_generated_names_come_back(section, domain, split, condition, index, attributes, extension) -> None:
+def test_generated_names_round_trip(section, domain, split, condition, index, attributes, extension) -> None:
     raw = "_".join(f"{k}_{v}" for k, v in attributes.items())
     slots = [f"section_{section:02d}", domain, split, condition, f"{index:04d}", raw or None]
-    said = parse_name("_".join(slot for slot in slots if slot) + extension)
-    assert said is not None
-    assert (said.section, said.index) == (f"{section:02d}", f"{index:04d}")
-    assert (said.split, said.domain, said.condition) == (split, domain, condition)
-    assert said.attributes == attributes
-    assert said.raw_attributes == (raw or None)
-    assert said.tag is None
+    fields = parse_name("_".join(slot for slot in slots if slot) + extension)
+    assert fields is not None
+    assert (fields.section, fields.index) == (f"{section:02d}", f"{index:04d}")
+    assert (fields.split, fields.domain, fields.condition) == (split, domain, condition)
+    assert fields.attributes == attributes
+    assert fields.raw_attributes == (raw or None)
+    assert fields.tag is None
 
 
-def test_a_parameter_named_twice_makes_no_pairs() -> None:
+def test_a_repeated_key_gives_no_pairs() -> None:
     assert parse_attributes("mic_1_mic_2") == {}
     assert parse_attributes("mic_1_spd_2") == {"mic": "1", "spd": "2"}
 
 
 @pytest.mark.parametrize("key", ["recording", "rec"])
-def test_recording_is_taken_from_its_attribute(key: str) -> None:
+def test_source_recording_is_read_from_an_attribute(key: str) -> None:
     assert clip_at(f"section_00_source_train_normal_0000_{key}_7.wav").source_recording == "7"
     assert clip_at("section_00_source_train_normal_0000_record_7.wav").source_recording is None
 
 
-def test_a_clip_in_a_split_folder_knows_its_machine() -> None:
+def test_split_folder_gives_machine_split_and_domain() -> None:
     clip = clip_at("data/fan/source_test/section_03_0000.wav")
     assert (clip.machine, clip.split, clip.domain) == ("fan", "test", "source")
     other = clip_at("data/fan/source_test/hum.wav")
@@ -171,12 +171,12 @@ def test_a_clip_in_a_split_folder_knows_its_machine() -> None:
     assert clip_at("/normal_id_00_00000000.wav").machine is None
 
 
-def test_clips_travel_between_processes() -> None:
+def test_clips_are_picklable() -> None:
     clip = clip_at("section_00_source_train_normal_0000_vel_15.wav")
     assert pickle.loads(pickle.dumps(clip)) == clip
 
 
-def test_a_machine_folder_has_audio_in_a_split_folder_and_none_beside(tmp_path: Path) -> None:
+def test_a_machine_folder_has_audio_only_in_split_folders(tmp_path: Path) -> None:
     touch(tmp_path / "fan" / "train", "notes.txt", "._hum.wav", ".hum.wav")
     assert not is_machine_folder(tmp_path / "fan")
     touch(tmp_path / "fan" / "train", "hum.wav")
@@ -200,7 +200,7 @@ def test_machine_folder_of_2021(tmp_path: Path) -> None:
     ]
 
 
-def test_renamed_copies_stand_for_the_hidden_names(tmp_path: Path) -> None:
+def test_labelled_copies_replace_unlabelled_clips(tmp_path: Path) -> None:
     touch(tmp_path / "train", "section_00_source_train_normal_0000.wav")
     touch(tmp_path / "test", "section_00_0000.wav", "section_00_0001.wav")
     touch(tmp_path / "test_rename", "section_00_source_anomaly_0000_weight_5.wav")
@@ -208,25 +208,25 @@ def test_renamed_copies_stand_for_the_hidden_names(tmp_path: Path) -> None:
     assert [(c.domain, c.condition, c.attributes) for c in test] == [("source", "anomaly", {"weight": "5"})]
 
 
-def test_renamed_copies_alone_are_used(tmp_path: Path) -> None:
+def test_labelled_copies_without_originals_are_used(tmp_path: Path) -> None:
     touch(tmp_path / "test_rename", "section_00_source_test_normal_0000.wav")
     assert len(machine_corpus(tmp_path)) == 1
 
 
-def test_an_empty_folder_of_renamed_copies_hides_nothing(tmp_path: Path) -> None:
+def test_an_empty_test_rename_folder_is_ignored(tmp_path: Path) -> None:
     touch(tmp_path / "test", "section_00_0000.wav")
     touch(tmp_path / "test_rename")
     assert len(machine_corpus(tmp_path)) == 1
 
 
-def test_supplemental_clips_carry_their_tag_and_no_condition(tmp_path: Path) -> None:
+def test_supplemental_clips_have_a_tag_and_no_condition(tmp_path: Path) -> None:
     touch(tmp_path / "supplemental", "section_00_machine_0001_.wav", "hum.wav")
     tagged = machine_corpus(tmp_path, machine="ToyPet").where(section="00")[0]
     assert (tagged.split, tagged.condition, tagged.attributes) == ("supplemental", None, {"tag": "machine"})
     assert {c.split for c in machine_corpus(tmp_path)} == {"supplemental"}
 
 
-def test_order_is_natural_and_splits_come_in_turn(tmp_path: Path) -> None:
+def test_clips_are_in_natural_order_within_each_split(tmp_path: Path) -> None:
     touch(tmp_path / "train", "clip10.wav", "clip2.wav", "Clip1.wav")
     touch(tmp_path / "test", "a.wav")
     assert [os.path.basename(c.path) for c in machine_corpus(tmp_path)] == [
@@ -234,7 +234,7 @@ def test_order_is_natural_and_splits_come_in_turn(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_no_audio_is_an_error_that_names_the_folders(tmp_path: Path) -> None:
+def test_no_audio_is_an_error_that_lists_the_folders(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"no audio files in any of train, test") as caught:
         machine_corpus(tmp_path)
     assert caught.value.path == str(tmp_path)
@@ -247,7 +247,7 @@ def write_table(folder: Path, *lines: str, name: str = "attributes_00.csv", enco
     return path
 
 
-def test_attribute_table_adds_to_the_names(tmp_path: Path) -> None:
+def test_attribute_table_completes_file_names(tmp_path: Path) -> None:
     touch(tmp_path / "train", "section_00_source_train_normal_0000_m-n_W.wav")
     touch(tmp_path / "test", "section_00_0000.wav", "section_00_0001.wav")
     write_table(
@@ -255,7 +255,7 @@ def test_attribute_table_adds_to_the_names(tmp_path: Path) -> None:
         "file_name,d1p,d1v,d2p,d2v",
         "fan/train/section_00_source_train_normal_0000_m-n_W.wav,m-n,W,rec,12",
         "fan/test/section_00_0000.wav,vel,-0.5,domain,target",
-        "fan/train/section_00_0001.wav,vel,99,,",  # of that name in train/, not in test/
+        "fan/train/section_00_0001.wav,vel,99,,",  # this name is in test/, not in train/
         encoding="utf-8-sig",
     )
     train, first, second = machine_corpus(tmp_path)
@@ -272,7 +272,7 @@ def test_attribute_table_adds_to_the_names(tmp_path: Path) -> None:
     assert (second.attributes, second.domain) == ({}, None)
 
 
-def test_attribute_tables_of_all_sections_are_read(tmp_path: Path) -> None:
+def test_reads_attribute_tables_of_all_sections(tmp_path: Path) -> None:
     touch(tmp_path / "test", "section_00_0000.wav", "section_01_0000.wav")
     write_table(tmp_path, "section_00_0000.wav,vel,1")  # no header
     write_table(
@@ -283,7 +283,7 @@ def test_attribute_tables_of_all_sections_are_read(tmp_path: Path) -> None:
     assert (second.attributes, second.condition) == ({"condition": "anomaly", "vel": "2"}, "anomaly")
 
 
-def test_the_name_is_believed_before_the_table(tmp_path: Path) -> None:
+def test_file_name_takes_precedence_over_table(tmp_path: Path) -> None:
     name = "section_00_source_test_normal_0000.wav"
     touch(tmp_path / "test", name)
     write_table(tmp_path, "file_name,domain,condition", f"{name},target,anomaly")
@@ -291,7 +291,7 @@ def test_the_name_is_believed_before_the_table(tmp_path: Path) -> None:
     assert (clip.domain, clip.condition) == ("source", "normal")
 
 
-def test_odd_rows_of_a_table_do_no_harm(tmp_path: Path) -> None:
+def test_incomplete_table_rows_are_ignored(tmp_path: Path) -> None:
     path = write_table(
         tmp_path, "", "file_name,d1p,d1v", "a.wav,vel", "b.wav", ",,", "c.wav,vel,3,load,,mic,1"
     )
@@ -301,14 +301,14 @@ def test_odd_rows_of_a_table_do_no_harm(tmp_path: Path) -> None:
     assert table[None, "a.wav"] == {}
 
 
-def test_a_table_that_is_no_text_is_named(tmp_path: Path) -> None:
+def test_a_binary_table_is_an_error_that_names_the_file(tmp_path: Path) -> None:
     touch(tmp_path / "train", "a.wav")
     (tmp_path / "attributes_00.csv").write_bytes(b"\xff\xfe\x00\x81")
     with pytest.raises(CorpusError, match=r"attributes_00\.csv: attribute table cannot be read"):
         machine_corpus(tmp_path)
 
 
-def test_all_labelled_names_of_the_2023_evaluation_are_read() -> None:
+def test_parses_all_labelled_names_of_the_2023_evaluation() -> None:
     reference = os.environ.get("AUSCULT_REFERENCE")
     if not reference:
         pytest.skip("AUSCULT_REFERENCE is not set: no ground truth of 2023")
@@ -317,10 +317,12 @@ def test_all_labelled_names_of_the_2023_evaluation_are_read() -> None:
         rows = [line.split(",") for line in path.read_text().splitlines() if line]
         hidden = [parse_name(name) for name, _ in rows]
         labelled = [parse_name(stem) for _, stem in rows]
-        assert all(said and said.domain is None and said.condition is None for said in hidden)
-        assert all(said and said.split == "test" and said.domain and said.attributes for said in labelled)
+        assert all(fields and fields.domain is None and fields.condition is None for fields in hidden)
+        assert all(
+            fields and fields.split == "test" and fields.domain and fields.attributes for fields in labelled
+        )
         machine = path.name.removeprefix("ground_truth_").removesuffix("_section_00_test.csv")
-        anomalies[machine] = sum(said is not None and said.condition == "anomaly" for said in labelled)
+        anomalies[machine] = sum(fields is not None and fields.condition == "anomaly" for fields in labelled)
     assert anomalies == {
         "ToyDrone": 100, "ToyNscale": 100, "ToyTank": 100, "Vacuum": 100,
         "bandsaw": 73, "grinder": 57, "shaker": 99,

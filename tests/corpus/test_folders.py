@@ -1,4 +1,4 @@
-"""From a path to clips."""
+"""Opening the clips of a path."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def names(corpus: Corpus) -> list[str]:
     return [os.path.basename(clip.path) for clip in corpus]
 
 
-def test_a_plain_folder_is_searched_at_any_depth_and_nothing_is_guessed(tmp_path: Path) -> None:
+def test_a_plain_folder_is_searched_recursively_without_guessing_metadata(tmp_path: Path) -> None:
     touch(tmp_path, "b2.wav", "b10.FLAC", "notes.txt", ".hidden.wav", "._b2.wav")
     touch(tmp_path / "monday" / "early", "a.mp3")
-    touch(tmp_path / ".trash", "gone.wav")
+    touch(tmp_path / ".trash", "deleted.wav")
     touch(tmp_path / "__MACOSX", "b2.wav")
     corpus = open_corpus(tmp_path)
     assert names(corpus) == ["b2.wav", "b10.FLAC", "a.mp3"]
@@ -33,14 +33,14 @@ def test_a_plain_folder_is_searched_at_any_depth_and_nothing_is_guessed(tmp_path
     assert corpus.root == str(tmp_path)
 
 
-def test_the_condition_given_fills_in_only_what_is_not_known(tmp_path: Path) -> None:
+def test_a_given_condition_applies_only_to_unknown_ones(tmp_path: Path) -> None:
     touch(tmp_path, "hum.wav", "anomaly_id_00_00000000.wav")
     assert [c.condition for c in open_corpus(tmp_path, condition="normal")] == ["anomaly", "normal"]
     assert [c.condition for c in open_corpus(tmp_path)] == ["anomaly", None]
 
 
 @pytest.mark.parametrize("faulty", ["anomaly", "abnormal", "Anomaly"])
-def test_folders_named_for_a_condition(tmp_path: Path, faulty: str) -> None:
+def test_folder_names_set_the_condition(tmp_path: Path, faulty: str) -> None:
     touch(tmp_path / "normal" / "monday", "a.wav")
     touch(tmp_path / faulty, "a.wav")
     touch(tmp_path / "later", "a.wav")
@@ -61,23 +61,23 @@ def test_condition_folders_within_a_split_folder(tmp_path: Path) -> None:
     ]
 
 
-def test_folders_above_the_path_given_say_nothing(tmp_path: Path) -> None:
+def test_folders_above_the_given_path_are_ignored(tmp_path: Path) -> None:
     touch(tmp_path / "normal" / "june", "a.wav")
     assert open_corpus(tmp_path / "normal" / "june")[0].condition is None
 
 
-def test_a_machine_folder_and_its_split_folder_alone(tmp_path: Path) -> None:
+def test_a_machine_folder_and_one_of_the_split_folders(tmp_path: Path) -> None:
     touch(tmp_path / "fan" / "train", "section_00_source_train_normal_0000.wav")
     touch(tmp_path / "fan" / "test", "section_00_0000.wav")
-    whole, part = open_corpus(tmp_path / "fan"), open_corpus(tmp_path / "fan" / "train")
-    assert len(whole) == 2
-    assert list(part) == [whole[0]]
-    assert whole.machines == ("fan",)
-    file = open_corpus(whole[0].path)
-    assert list(file) == [whole[0]]
+    machine, split = open_corpus(tmp_path / "fan"), open_corpus(tmp_path / "fan" / "train")
+    assert len(machine) == 2
+    assert list(split) == [machine[0]]
+    assert machine.machines == ("fan",)
+    file = open_corpus(machine[0].path)
+    assert list(file) == [machine[0]]
 
 
-def test_a_relative_path_still_gives_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_relative_path_gives_the_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     touch(tmp_path / "fan" / "train", "a.wav")
     monkeypatch.chdir(tmp_path / "fan")
     corpus = open_corpus(".")
@@ -103,7 +103,7 @@ def test_machine_folders_of_the_year_layout(tmp_path: Path) -> None:
     assert machine_folders(tmp_path / "noise") == {}
 
 
-def test_a_name_that_occurs_twice_is_told_apart(tmp_path: Path) -> None:
+def test_a_repeated_machine_name_includes_the_folders_above(tmp_path: Path) -> None:
     development = year_layout(tmp_path, "dcase2021t2", "dev_data", "raw", "fan")
     evaluation = year_layout(tmp_path, "dcase2021t2", "eval_data", "raw", "fan")
     pump = year_layout(tmp_path, "dcase2021t2", "dev_data", "raw", "pump")
@@ -112,30 +112,30 @@ def test_a_name_that_occurs_twice_is_told_apart(tmp_path: Path) -> None:
     assert open_corpus(tmp_path / "dcase2021t2").machines == ("dev_data-fan", "pump", "eval_data-fan")
 
 
-def test_links_are_followed_and_circles_end(tmp_path: Path) -> None:
+def test_links_are_followed_and_cycles_end(tmp_path: Path) -> None:
     touch(tmp_path / "store", "a.wav")
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "store").symlink_to(tmp_path / "store")
-    (tmp_path / "data" / "circle").symlink_to(tmp_path / "data")
+    (tmp_path / "data" / "cycle").symlink_to(tmp_path / "data")
     assert names(open_corpus(tmp_path / "data")) == ["a.wav"]
 
 
-def test_errors_say_what_was_looked_for_and_found(tmp_path: Path) -> None:
+def test_errors_list_what_was_searched_for_and_what_is_there(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no such file or folder"):
         open_corpus(tmp_path / "nowhere")
     touch(tmp_path / "papers", "a.pdf", "b.pdf")
     with pytest.raises(
-        CorpusError, match=r"no recordings found.*machine folders.*\.wav.*found a\.pdf, b\.pdf"
+        CorpusError, match=r"no recordings found.*machine folders.*\.wav.*contains a\.pdf, b\.pdf"
     ):
         open_corpus(tmp_path / "papers")
-    with pytest.raises(CorpusError, match=r"neither a CSV manifest nor audio.*\.wav"):
+    with pytest.raises(CorpusError, match=r"neither a CSV manifest nor .* audio extension.*\.wav"):
         open_corpus(tmp_path / "papers" / "a.pdf")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CorpusError, match="found nothing"):
+    with pytest.raises(CorpusError, match="contains nothing"):
         open_corpus(tmp_path / "empty")
 
 
-def test_attribute_groups_join_values_domain_and_section() -> None:
+def test_attribute_groups_combine_values_domain_and_section() -> None:
     clips = [
         Clip("a", section="00", domain="source", attributes={"motor": "M1", "spd": "1400"}),
         Clip("b", section="00", domain="source", attributes={"motor": "M1", "spd": "1400", "mic": "2"}),
@@ -148,9 +148,9 @@ def test_attribute_groups_join_values_domain_and_section() -> None:
     assert recordings[0] == recordings[1]
     assert len(set(recordings)) == 4
     assert grouped.root == "r"
-    with pytest.raises(OptionError, match="attribute speed; there are: mic, motor, spd"):
+    with pytest.raises(OptionError, match="attribute speed; known attributes: mic, motor, spd"):
         attribute_groups(Corpus(clips), ["motor", "speed"])
-    with pytest.raises(OptionError, match="none at all"):
+    with pytest.raises(OptionError, match="known attributes: none"):
         attribute_groups(Corpus([Clip("a")]), ["spd"])
 
 
@@ -162,7 +162,7 @@ def real_data() -> Path:
     return Path(folder)
 
 
-def test_the_real_motor(real_data: Path) -> None:
+def test_real_motor_data(real_data: Path) -> None:
     corpus = open_corpus(real_data / "bldc")
     assert corpus.machines == ("BrushlessMotor",)
     assert Counter((c.split, c.domain, c.condition) for c in corpus) == {
@@ -181,7 +181,7 @@ def test_the_real_motor(real_data: Path) -> None:
     assert len(groups) == 11
 
 
-def test_the_real_clips_of_2020(real_data: Path) -> None:
+def test_real_data_of_2020(real_data: Path) -> None:
     corpus = open_corpus(real_data / "dcase2020")
     assert corpus.machines == ("fan", "pump", "slider", "valve")
     assert {c.section for c in corpus} == {"00", "02", "04", "06"}

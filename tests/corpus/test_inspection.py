@@ -1,4 +1,4 @@
-"""What is found in recordings before learning."""
+"""Inspection of recordings before fitting."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from auscult.sound import Waveform, read_audio
 from auscult.spectrum import FrontEnd
 
 RATE = 16000
-MINIMUM = 2560  # five frames of 512
+MINIMUM = 2560  # samples, five frames of 512
 
 
 def noise(seed: int, *, seconds: float = 1.0, level: float = 0.05, rate: int = RATE) -> np.ndarray:
-    """Noise whose low-pass tilt differs a little from seed to seed, as recordings of one machine do."""
+    """Noise whose spectral tilt differs slightly between seeds, as recordings of one machine do."""
     rng = np.random.default_rng(seed)
     white = rng.normal(0.0, level, int(seconds * rate))
     return np.convolve(white, [1.0, 0.5 + 0.1 * rng.random()], mode="same").astype(np.float32)
@@ -49,7 +49,7 @@ def test_clean_recordings_give_no_finding() -> None:
     assert list(inspection.usable) == recordings
 
 
-def test_too_few() -> None:
+def test_too_few_recordings() -> None:
     finding = only(inspect(normals(19)))
     assert finding.kind == "too_few_clips"
     assert "19 usable" in finding.message
@@ -57,7 +57,7 @@ def test_too_few() -> None:
     assert inspect(normals(19), minimum_clips=19).findings == ()
 
 
-def test_an_unreadable_file_is_found_and_left_out(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_and_excluded(tmp_path: Path) -> None:
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"no audio at all")
     recordings = normals()
@@ -69,14 +69,14 @@ def test_an_unreadable_file_is_found_and_left_out(tmp_path: Path) -> None:
     assert list(inspection.usable) == recordings[:3] + recordings[4:]
 
 
-def test_nothing_usable_is_no_error() -> None:
+def test_no_usable_recording_is_not_an_error() -> None:
     inspection = inspect([recording(noise(0, seconds=0.1), "s.wav")])
     assert inspection.usable == ()
     assert {f.kind for f in inspection.findings} == {"too_short", "too_few_clips"}
     assert only(inspect([])).kind == "too_few_clips"
 
 
-def test_short_recordings_are_left_out() -> None:
+def test_short_recordings_are_excluded() -> None:
     exact, short = (
         recording(noise(90)[:MINIMUM], "exact.wav"),
         recording(noise(91)[: MINIMUM - 1], "short.wav"),
@@ -104,12 +104,12 @@ def test_silence(samples: np.ndarray) -> None:
     assert len(inspection.usable) == 26
 
 
-def test_quiet_is_not_silent() -> None:
+def test_quiet_recordings_are_not_silent() -> None:
     quiet = [recording(noise(s, level=1e-4), f"{s}.wav") for s in range(24)]  # -80 dBFS
     assert inspect(quiet).findings == ()
 
 
-def test_clipping_is_runs_at_full_scale() -> None:
+def test_clipping_requires_runs_at_full_scale() -> None:
     touched, clipped = noise(50), noise(51)
     touched[[10, 11, 500, 900]] = [1.0, -1.0, 1.0, 1.0]  # runs of two and one
     clipped[100:103] = [32767 / 32768, 1.0, 1.0]
@@ -119,7 +119,7 @@ def test_clipping_is_runs_at_full_scale() -> None:
     assert "0.019 %" in finding.message  # 3 of 16000
 
 
-def test_clipping_at_either_end_and_below(tmp_path: Path) -> None:
+def test_clipping_of_saturated_files_and_negative_peaks(tmp_path: Path) -> None:
     loud = np.clip(noise(52, level=2.0), -1.0, 1.0)
     path = tmp_path / "loud.wav"
     soundfile.write(path, loud, RATE, subtype="PCM_16")
@@ -138,7 +138,7 @@ def test_duplicates() -> None:
     assert inspect([*normals(), recording(nearly, "copy.wav")]).findings == ()
 
 
-def test_mixed_rates_and_channels_are_those_of_the_files(tmp_path: Path) -> None:
+def test_mixed_rates_and_channels_are_read_from_the_files(tmp_path: Path) -> None:
     recordings = []
     for seed in range(24):
         rate, channels = (8000 if seed == 5 else RATE), (2 if seed in (6, 7) else 1)
@@ -149,47 +149,47 @@ def test_mixed_rates_and_channels_are_those_of_the_files(tmp_path: Path) -> None
     assert [os.path.basename(p) for p in findings["mixed_sample_rates"].paths] == ["5.wav"]
     assert "8000 Hz" in findings["mixed_sample_rates"].message
     assert [os.path.basename(p) for p in findings["mixed_channels"].paths] == ["6.wav", "7.wav"]
-    assert "2 channels where most have 1" in findings["mixed_channels"].message
+    assert "with 2 channels instead of 1" in findings["mixed_channels"].message
 
 
-@pytest.mark.parametrize(("seconds", "found"), [(1.5, False), (1.51, True), (0.66, True)])
-def test_mixed_lengths(seconds: float, found: bool) -> None:
-    inspection = inspect([*normals(), recording(noise(60, seconds=seconds), "odd.wav")])
-    assert ("mixed_lengths" in {f.kind for f in inspection.findings}) == found
-    if found:
-        assert "odd.wav" in only(inspection).message
+@pytest.mark.parametrize(("seconds", "reported"), [(1.5, False), (1.51, True), (0.66, True)])
+def test_mixed_lengths(seconds: float, reported: bool) -> None:
+    inspection = inspect([*normals(), recording(noise(60, seconds=seconds), "other.wav")])
+    assert ("mixed_lengths" in {f.kind for f in inspection.findings}) == reported
+    if reported:
+        assert "other.wav" in only(inspection).message
 
 
-def test_a_recording_of_something_else_stands_out() -> None:
+def test_another_sound_is_an_outlier() -> None:
     hum = 0.05 * np.sin(2 * np.pi * 440 * np.arange(RATE) / RATE) + noise(70, level=1e-3)
     finding = only(inspect([*normals(), recording(hum, "hum.wav")]))
     assert (finding.kind, finding.paths) == ("outlier", ("hum.wav",))
-    assert "usual" in finding.message
+    assert "median" in finding.message
 
 
-def test_two_cuts_of_one_stray_recording_do_not_vouch_for_each_other() -> None:
+def test_two_segments_of_one_stray_recording_are_outliers() -> None:
     stray = [recording(noise(s, level=0.2), f"loud{s}.wav") for s in (80, 81)]
     inspection = inspect([*normals(), *stray])
     assert sorted(p for f in inspection.findings for p in f.paths) == ["loud80.wav", "loud81.wav"]
 
 
-def test_a_second_domain_of_three_is_not_odd() -> None:
+def test_a_second_domain_of_three_clips_is_no_outlier() -> None:
     second = [recording(noise(s, level=0.15), f"t{s}.wav") for s in (80, 81, 82)]
     assert inspect([*normals(), *second]).findings == ()
 
 
-def test_four_recordings_say_nothing_of_what_is_usual() -> None:
+def test_no_outliers_among_four_recordings() -> None:
     recordings = [*normals(3), recording(noise(80, level=0.2))]
     assert inspect(recordings, minimum_clips=1).findings == ()
 
 
 def test_progress_and_order() -> None:
-    told: list[tuple] = []
-    inspect(normals(3), minimum_clips=1, progress=lambda *step: told.append(step))
-    assert told == [("inspect", done, 3, {}) for done in (1, 2, 3)]
+    steps: list[tuple] = []
+    inspect(normals(3), minimum_clips=1, progress=lambda *step: steps.append(step))
+    assert steps == [("inspect", done, 3, {}) for done in (1, 2, 3)]
 
 
-def test_one_waveform_is_held_at_a_time() -> None:
+def test_one_waveform_is_in_memory_at_a_time() -> None:
     import tracemalloc
 
     def inspect_peak(count: int) -> int:
@@ -202,7 +202,7 @@ def test_one_waveform_is_held_at_a_time() -> None:
         tracemalloc.stop()
         return peak
 
-    inspect_peak(2)  # fills caches
+    inspect_peak(2)  # warm-up: fills caches
     assert inspect_peak(24) < inspect_peak(4) + 256_000  # one waveform is 256 kB
 
 
@@ -214,7 +214,7 @@ def real_data() -> Path:
     return Path(folder)
 
 
-def test_nothing_is_found_in_real_training_recordings(real_data: Path) -> None:
+def test_real_training_recordings_give_no_finding(real_data: Path) -> None:
     for name, folder in machine_folders(real_data).items():
         train = [AudioClip.from_file(clip) for clip in open_corpus(folder).where(split="train")]
         inspection = inspect(train, minimum_clips=1)
@@ -222,7 +222,7 @@ def test_nothing_is_found_in_real_training_recordings(real_data: Path) -> None:
         assert len(inspection.usable) == len(train)
 
 
-def test_rain_among_real_motors_is_found(real_data: Path) -> None:
+def test_rain_among_real_motors_is_an_outlier(real_data: Path) -> None:
     train = [AudioClip.from_file(clip) for clip in open_corpus(real_data / "bldc").where(split="train")]
     rain = AudioClip.from_file(open_corpus(real_data / "noise" / "rain")[0], sample_rate=16000)
     kinds = {f.kind: f.paths for f in inspect([*train, rain]).findings}
@@ -230,9 +230,9 @@ def test_rain_among_real_motors_is_found(real_data: Path) -> None:
     assert set(kinds) == {"outlier", "mixed_sample_rates", "mixed_lengths"}
 
 
-def test_features_asked_for_are_worked_out_in_the_one_reading(tmp_path, monkeypatch):
-    usual = FrontEnd(sample_rate=RATE)
-    others = FrontEnd(sample_rate=RATE, n_fft=256, hop=64, n_mels=32)
+def test_requested_features_are_computed_while_reading_once(tmp_path, monkeypatch):
+    default = FrontEnd(sample_rate=RATE)
+    smaller = FrontEnd(sample_rate=RATE, n_fft=256, hop=64, n_mels=32)
     for seed in range(8):
         soundfile.write(tmp_path / f"{seed}.wav", noise(seed, level=0.2 if seed == 3 else 0.01), RATE)
     decoded = []
@@ -246,10 +246,10 @@ def test_features_asked_for_are_worked_out_in_the_one_reading(tmp_path, monkeypa
     plain = inspect_recordings([AudioClip.from_file(Clip(p)) for p in paths], minimum_samples=1)
     decoded.clear()
     recordings = [AudioClip.from_file(Clip(p)) for p in paths]
-    found = inspect_recordings(recordings, minimum_samples=1, front_ends=(usual, others))
+    inspection = inspect_recordings(recordings, minimum_samples=1, front_ends=(default, smaller))
     for recording in recordings:
-        assert recording.log_mel(usual).shape[1] == 128
-        assert recording.log_mel(others).shape[1] == 32
+        assert recording.log_mel(default).shape[1] == 128
+        assert recording.log_mel(smaller).shape[1] == 32
     assert sorted(decoded) == paths
-    assert found.findings == plain.findings
-    assert any(finding.kind == "outlier" for finding in found.findings)
+    assert inspection.findings == plain.findings
+    assert any(finding.kind == "outlier" for finding in inspection.findings)

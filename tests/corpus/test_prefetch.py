@@ -1,4 +1,4 @@
-"""Hearing ahead in threads: the same outcomes in the same order, a few at a time."""
+"""Prefetching in threads: the same results in the same order, with few recordings in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from auscult.corpus import AudioClip, Clip
-from auscult.corpus.prefetch import AHEAD, hear, heard, usual_threads
+from auscult.corpus.prefetch import AHEAD, decode_with_features, default_threads, prefetch
 from auscult.errors import AudioError, TooShortAudio
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
@@ -25,87 +25,90 @@ def recordings(count: int) -> list[AudioClip]:
     return [AudioClip(Clip(str(i)), lambda i=i: Waveform(noise[i], 8000)) for i in range(count)]
 
 
-def test_threads_give_what_none_gives() -> None:
-    alone = [r.log_mel(FRONTS[0]) for r, _ in heard(recordings(20), partial(hear, front_ends=FRONTS))]
+def test_results_do_not_depend_on_the_number_of_threads() -> None:
+    expected = [
+        r.log_mel(FRONTS[0])
+        for r, _ in prefetch(recordings(20), partial(decode_with_features, front_ends=FRONTS))
+    ]
     for threads in (1, 2, 5):
-        together = list(heard(recordings(20), partial(hear, front_ends=FRONTS), threads=threads))
-        assert [r.clip.path for r, _ in together] == [str(i) for i in range(20)]
-        for (recording, _), frames in zip(together, alone, strict=True):
+        parallel = list(
+            prefetch(recordings(20), partial(decode_with_features, front_ends=FRONTS), threads=threads)
+        )
+        assert [r.clip.path for r, _ in parallel] == [str(i) for i in range(20)]
+        for (recording, _), frames in zip(parallel, expected, strict=True):
             np.testing.assert_array_equal(recording.log_mel(FRONTS[0]), frames)
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_an_error_comes_in_its_place(threads: int) -> None:
-    def listen(recording: AudioClip) -> str:
+def test_an_audio_error_is_the_result_of_that_recording(threads: int) -> None:
+    def fn(recording: AudioClip) -> str:
         if recording.clip.path == "4":
             raise TooShortAudio("4", "short")
         return recording.clip.path
 
-    outcomes = [outcome for _, outcome in heard(recordings(9), listen, threads=threads)]
+    outcomes = [outcome for _, outcome in prefetch(recordings(9), fn, threads=threads)]
     assert isinstance(outcomes[4], AudioError)
     assert outcomes[:4] + outcomes[5:] == list("01235678")
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-def test_any_other_error_ends_it(threads: int) -> None:
-    def listen(recording: AudioClip) -> None:
+def test_any_other_error_ends_the_iteration(threads: int) -> None:
+    def fn(recording: AudioClip) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        list(heard(recordings(9), listen, threads=threads))
+        list(prefetch(recordings(9), fn, threads=threads))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-def test_no_more_than_a_few_are_taken_ahead(threads: int) -> None:
-    given = []
+def test_few_recordings_are_taken_ahead(threads: int) -> None:
+    taken = []
 
     def endless() -> Iterator[AudioClip]:
         for recording in recordings(100):
-            given.append(recording)
+            taken.append(recording)
             yield recording
 
-    for taken, _ in enumerate(heard(endless(), AudioClip.waveform, threads=threads), start=1):
-        assert len(given) <= taken + AHEAD * threads
-        if taken == 10:
+    for n_yielded, _ in enumerate(prefetch(endless(), AudioClip.waveform, threads=threads), start=1):
+        assert len(taken) <= n_yielded + AHEAD * threads
+        if n_yielded == 10:
             break
-    assert len(given) < 20
+    assert len(taken) < 20
 
 
-def test_threads_hear_side_by_side() -> None:
+def test_threads_run_in_parallel() -> None:
     both = threading.Barrier(2, timeout=20)
 
-    def listen(recording: AudioClip) -> int:
+    def fn(recording: AudioClip) -> int:
         return both.wait()
 
-    waits = [outcome for _, outcome in heard(recordings(2), listen, threads=2)]
+    waits = [outcome for _, outcome in prefetch(recordings(2), fn, threads=2)]
     assert sorted(waits) == [0, 1]
 
 
-def test_one_thread_hears_nothing_ahead() -> None:
-    listened = []
-    for taken, _ in enumerate(heard(recordings(5), listened.append, threads=1), start=1):
-        assert len(listened) == taken
+def test_one_thread_runs_nothing_ahead() -> None:
+    calls = []
+    for n_yielded, _ in enumerate(prefetch(recordings(5), calls.append, threads=1), start=1):
+        assert len(calls) == n_yielded
 
 
-def test_usual_threads_are_those_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_threads_respect_omp_num_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS")
-    cores = usual_threads()
+    cores = default_threads()
     assert cores >= 1
-    for allowed, expected in (("1", 1), ("0", 1), ("100000", cores), ("", cores), ("4,2", cores)):
-        monkeypatch.setenv("OMP_NUM_THREADS", allowed)
-        assert usual_threads() == expected
+    for limit, expected in (("1", 1), ("0", 1), ("100000", cores), ("", cores), ("4,2", cores)):
+        monkeypatch.setenv("OMP_NUM_THREADS", limit)
+        assert default_threads() == expected
 
 
-def test_a_recording_is_decoded_once_for_sound_and_all_front_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_decode_with_features_decodes_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = []
     path = tmp_path / "a.wav"
     soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 4000), 8000)
     recording = AudioClip.from_file(Clip(str(path)))
     load = recording._load
     monkeypatch.setattr(recording, "_load", lambda: decoded.append(1) or load())
-    sound = hear(recording, FRONTS)
+    sound = decode_with_features(recording, FRONTS)
     assert recording.waveform() is sound
     assert len(decoded) == 1
     del sound

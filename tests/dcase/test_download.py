@@ -1,4 +1,4 @@
-"""The table of records, the plan of a download, and carrying it out, against a server on this machine."""
+"""Zenodo records, planning a download, and executing the plan with a local server."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from auscult.corpus import open_corpus
-from auscult.dcase.download import carry_out, download
+from auscult.dcase.download import download, execute_plan
 from auscult.dcase.download_plan import plan_download
 from auscult.dcase.zenodo_records import RECORDS, wanted_archives
 from auscult.errors import DownloadError, OptionError
 
 
-def packed(members: dict[str, bytes]) -> bytes:
+def zip_bytes(members: dict[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
         for name, data in members.items():
@@ -30,12 +30,12 @@ def machine_zip(machine: str, kind: str, *, names: list[str], table: str | None 
     members = {f"{machine}/{kind}/{name}": os.urandom(2000) for name in names}
     if table:
         members[f"{machine}/attributes_00.csv"] = table.encode()
-    return packed(members)
+    return zip_bytes(members)
 
 
 @pytest.fixture
 def year_2024(zenodo):
-    """The three records of 2024 with a few machines each."""
+    """The three records of 2024, with a few machines each."""
     train, test = (
         "section_00_source_train_normal_0000_noAttribute.wav",
         "section_00_source_test_anomaly_0000_.wav",
@@ -68,7 +68,7 @@ def year_2024(zenodo):
     return zenodo
 
 
-def test_every_year_has_its_records() -> None:
+def test_records_of_every_year() -> None:
     assert list(RECORDS) == [2020, 2021, 2022, 2023, 2024, 2025, 2026]
     numbers = [record.number for records in RECORDS.values() for record in records]
     assert len(numbers) == len(set(numbers)) == 20
@@ -77,7 +77,7 @@ def test_every_year_has_its_records() -> None:
 
 
 @pytest.mark.parametrize(
-    ("year", "at", "machine", "name"),
+    ("year", "index", "machine", "name"),
     [
         (2020, 0, "ToyConveyor", "dev_data_ToyConveyor.zip"),
         (2020, 1, "fan", "eval_data_train_fan.zip"),
@@ -92,20 +92,20 @@ def test_every_year_has_its_records() -> None:
         (2026, 1, "Sander", "eval_data_Sander_train.zip"),
     ],
 )
-def test_names_of_archives(year: int, at: int, machine: str, name: str) -> None:
-    record = RECORDS[year][at]
+def test_archive_names(year: int, index: int, machine: str, name: str) -> None:
+    record = RECORDS[year][index]
     assert machine in record.machines
     assert record.archive_in(machine, ["other.zip", name]) == name
 
 
-def test_the_last_revision_is_taken_and_likenesses_are_not() -> None:
+def test_archive_in_takes_the_latest_revision_and_ignores_similar_names() -> None:
     record = RECORDS[2026][0]
     assert record.archive_in("ToyCar", ["dev_ToyCar_r2.zip", "dev_ToyCar.zip"]) == "dev_ToyCar_r2.zip"
     assert record.archive_in("ToyCar", ["dev_ToyCar_r2.zip", "dev_ToyCar_r10.zip"]) == "dev_ToyCar_r10.zip"
     assert record.archive_in("ToyCar", ["dev_ToyCarEmu.zip", "dev_ToyCar.zip.txt"]) is None
 
 
-def test_parts_and_machines() -> None:
+def test_wanted_archives_by_part_and_machine() -> None:
     assert [record.number for record, _ in wanted_archives(2024, part="all")] == [
         10902294,
         11259435,
@@ -114,16 +114,16 @@ def test_parts_and_machines() -> None:
     assert [names for _, names in wanted_archives(2024, part="eval", machines=["scanner"])] == [
         ("Scanner",)
     ] * 2
-    assert [r.holds for r, _ in wanted_archives(2024, part="all", machines=["fan"])] == ["all"]
-    with pytest.raises(OptionError, match=r"no machine scanner in the dev data of 2024; there are: bearing"):
+    assert [r.splits for r, _ in wanted_archives(2024, part="all", machines=["fan"])] == ["all"]
+    with pytest.raises(OptionError, match=r"no machine scanner in the dev data of 2024; available: bearing"):
         wanted_archives(2024, machines=["Scanner"])
-    with pytest.raises(OptionError, match="2019 are known; there are 2020, 2021"):
+    with pytest.raises(OptionError, match="2019; available years: 2020, 2021"):
         wanted_archives(2019)
     with pytest.raises(OptionError, match="dev, eval or all"):
         wanted_archives(2024, part="test")  # type: ignore[arg-type]
 
 
-def test_the_plan_tells_size_room_and_licence_and_writes_nothing(year_2024, tmp_path: Path) -> None:
+def test_the_plan_states_size_disk_space_and_licence_and_writes_nothing(year_2024, tmp_path: Path) -> None:
     plan = plan_download(2024, tmp_path / "data", part="eval", machines=["3DPrinter"], base_url=year_2024.url)
     assert [archive.name for archive in plan.archives] == [
         "eval_data_3DPrinter_train_r2.zip",
@@ -140,14 +140,14 @@ def test_the_plan_tells_size_room_and_licence_and_writes_nothing(year_2024, tmp_
 
 
 def test_downloads_into_the_year_layout(year_2024, tmp_path: Path) -> None:
-    told: list[tuple] = []
+    steps: list[tuple] = []
     folders = download(
         2024,
         tmp_path,
         part="eval",
         machines=["3DPrinter", "Scanner"],
         base_url=year_2024.url,
-        progress=lambda *step: told.append(step),
+        progress=lambda *step: steps.append(step),
     )
     raw = tmp_path / "dcase2024t2" / "eval_data" / "raw"
     assert folders == [str(raw / "3DPrinter"), str(raw / "Scanner")]
@@ -161,28 +161,28 @@ def test_downloads_into_the_year_layout(year_2024, tmp_path: Path) -> None:
         "attributes_00.csv", "attributes_00_eval_data_3DPrinter_test.csv", "test", "train",
     ]  # fmt: skip
     assert all(name.endswith(".done") for name in os.listdir(tmp_path / "dcase2024t2" / "downloads"))
-    last = {name: (done, total) for name, done, total, _ in told}
-    assert set(last) == {a[0].rsplit("/", 1)[1] for a in year_2024.asked if "/files/" in a[0]}
+    last = {name: (done, total) for name, done, total, _ in steps}
+    assert set(last) == {a[0].rsplit("/", 1)[1] for a in year_2024.requests if "/files/" in a[0]}
     assert all(done == total for done, total in last.values())
 
 
-def test_what_is_done_is_not_fetched_again(year_2024, tmp_path: Path) -> None:
+def test_finished_archives_are_not_fetched_again(year_2024, tmp_path: Path) -> None:
     first = download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
-    year_2024.asked.clear()
+    year_2024.requests.clear()
     assert download(2024, tmp_path, machines=["fan", "valve"], base_url=year_2024.url) == [
         *first,
         first[0].replace("fan", "valve"),
     ]
-    assert [path for path, _ in year_2024.asked] == [
+    assert [path for path, _ in year_2024.requests] == [
         "/api/records/10902294",
         "/records/10902294/files/dev_valve.zip",
     ]
     plan = plan_download(2024, tmp_path, machines=["fan", "valve"], base_url=year_2024.url)
     assert (plan.to_fetch, plan.disk_needed) == (0, 0)
-    assert "2 of them done before; 0 kB to fetch" in str(plan)
+    assert "2 already done; 0 kB to download" in str(plan)
 
 
-def test_an_archive_that_was_revised_is_fetched_again(year_2024, tmp_path: Path) -> None:
+def test_a_revised_archive_is_fetched_again(year_2024, tmp_path: Path) -> None:
     folder = Path(download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)[0])
     year_2024.add_record(
         10902294, {"dev_fan.zip": machine_zip("fan", "train", names=["section_00_0001.wav"])}
@@ -191,7 +191,7 @@ def test_an_archive_that_was_revised_is_fetched_again(year_2024, tmp_path: Path)
     assert (folder / "train" / "section_00_0001.wav").exists()
 
 
-def test_a_folder_that_was_deleted_is_made_again(year_2024, tmp_path: Path) -> None:
+def test_a_deleted_folder_is_downloaded_again(year_2024, tmp_path: Path) -> None:
     folder = Path(download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)[0])
     folder.rename(tmp_path / "elsewhere")
     download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
@@ -204,32 +204,34 @@ def test_declining_fetches_nothing(year_2024, tmp_path: Path) -> None:
         download(2024, tmp_path, base_url=year_2024.url, confirm=lambda plan: bool(shown.append(plan))) == []
     )
     assert len(shown[0].archives) == 7
-    assert [path for path, _ in year_2024.asked] == ["/api/records/10902294"]
+    assert [path for path, _ in year_2024.requests] == ["/api/records/10902294"]
     assert os.listdir(tmp_path) == []
 
 
-def test_a_broken_connection_is_taken_up(year_2024, tmp_path: Path) -> None:
+def test_a_broken_connection_is_resumed(year_2024, tmp_path: Path) -> None:
     year_2024.break_after = [500, None]
     plan = plan_download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
-    carry_out(plan, backoff=0.001)
-    assert year_2024.asked[-1][1] == "bytes=500-"
+    execute_plan(plan, backoff=0.001)
+    assert year_2024.requests[-1][1] == "bytes=500-"
     assert len(open_corpus(tmp_path)) == 1
 
 
-def test_a_half_fetched_archive_counts_in_the_plan(year_2024, tmp_path: Path) -> None:
-    whole = plan_download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
-    part = Path(whole.archives[0].path + ".part")
+def test_the_plan_subtracts_bytes_already_fetched(year_2024, tmp_path: Path) -> None:
+    plan = plan_download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
+    part = Path(plan.archives[0].path + ".part")
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 700)
     assert (
         plan_download(2024, tmp_path, machines=["fan"], base_url=year_2024.url).to_fetch
-        == whole.to_fetch - 700
+        == plan.to_fetch - 700
     )
 
 
-def test_an_unsafe_archive_leaves_no_machine(year_2024, tmp_path: Path) -> None:
-    year_2024.add_record(10902294, {"dev_fan.zip": packed({"fan/train/a.wav": b"1", "../../evil.wav": b"2"})})
-    with pytest.raises(DownloadError, match="leads outside"):
+def test_an_unsafe_archive_leaves_no_machine_folder(year_2024, tmp_path: Path) -> None:
+    year_2024.add_record(
+        10902294, {"dev_fan.zip": zip_bytes({"fan/train/a.wav": b"1", "../../evil.wav": b"2"})}
+    )
+    with pytest.raises(DownloadError, match="outside the target folder"):
         download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
     assert not (tmp_path / "dcase2024t2" / "dev_data").exists()
     assert not list(tmp_path.rglob("evil.wav"))
@@ -237,39 +239,39 @@ def test_an_unsafe_archive_leaves_no_machine(year_2024, tmp_path: Path) -> None:
 
 
 def test_an_archive_without_split_folders_is_refused(year_2024, tmp_path: Path) -> None:
-    year_2024.add_record(10902294, {"dev_fan.zip": packed({"fan/readme.txt": b"1"})})
-    with pytest.raises(DownloadError, match="holds none of the folders train, test"):
+    year_2024.add_record(10902294, {"dev_fan.zip": zip_bytes({"fan/readme.txt": b"1"})})
+    with pytest.raises(DownloadError, match="contains none of the folders train, test"):
         download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
 
 
-def test_an_archive_without_a_machine_folder_will_do(year_2024, tmp_path: Path) -> None:
-    year_2024.add_record(10902294, {"dev_fan.zip": packed({"train/a.wav": b"1", "test/b.wav": b"1"})})
+def test_an_archive_without_a_machine_folder_is_accepted(year_2024, tmp_path: Path) -> None:
+    year_2024.add_record(10902294, {"dev_fan.zip": zip_bytes({"train/a.wav": b"1", "test/b.wav": b"1"})})
     (folder,) = download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
     assert sorted(os.listdir(folder)) == ["test", "train"]
 
 
-def test_not_enough_disk(year_2024, tmp_path: Path) -> None:
+def test_not_enough_disk_space(year_2024, tmp_path: Path) -> None:
     plan = plan_download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
-    with pytest.raises(DownloadError, match="make room"):
-        carry_out(dataclasses.replace(plan, disk_free=plan.disk_needed - 1))
+    with pytest.raises(DownloadError, match="not enough disk space"):
+        execute_plan(dataclasses.replace(plan, disk_free=plan.disk_needed - 1))
     assert os.listdir(tmp_path) == []
 
 
 def test_a_record_without_the_archive(year_2024, tmp_path: Path) -> None:
     year_2024.add_record(10902294, {"readme.txt": b""})
-    with pytest.raises(DownloadError, match=r"has no dev_fan\.zip; it has readme\.txt"):
+    with pytest.raises(DownloadError, match=r"no file dev_fan\.zip; available: readme\.txt"):
         plan_download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
 
 
-@pytest.mark.parametrize("answer", [b"[]", b'{"files": 3}', b'{"files": [{"key": "a"}]}', b"<html>"])
-def test_an_answer_that_is_no_record(year_2024, tmp_path: Path, answer: bytes) -> None:
-    year_2024.files["/api/records/10902294"] = answer
+@pytest.mark.parametrize("response", [b"[]", b'{"files": 3}', b'{"files": [{"key": "a"}]}', b"<html>"])
+def test_an_invalid_record_is_an_error(year_2024, tmp_path: Path, response: bytes) -> None:
+    year_2024.files["/api/records/10902294"] = response
     with pytest.raises(DownloadError, match=r"not a Zenodo record|not JSON") as caught:
         plan_download(2024, tmp_path, base_url=year_2024.url)
     assert caught.value.path == f"{year_2024.url}/api/records/10902294"
 
 
-def test_only_addresses_of_the_web(tmp_path: Path) -> None:
+def test_only_http_addresses_are_accepted(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="https://"):
         plan_download(2024, tmp_path, base_url="file:///etc")
 
@@ -282,18 +284,18 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
-def test_without_network_the_way_by_hand_is_told(no_network: str, tmp_path: Path) -> None:
+def test_without_network_the_error_explains_the_manual_download(no_network: str, tmp_path: Path) -> None:
     with pytest.raises(DownloadError) as caught:
         plan_download(2024, tmp_path, machines=["fan", "valve"], base_url=no_network)
     assert caught.value.path == f"{no_network}/api/records/10902294"
     assert "refused" in caught.value.reason
     assert (
-        "dev_fan.zip, dev_valve.zip by hand from https://zenodo.org/records/10902294" in caught.value.reason
+        "dev_fan.zip, dev_valve.zip manually from https://zenodo.org/records/10902294" in caught.value.reason
     )
     assert str(tmp_path / "dcase2024t2" / "downloads") in caught.value.reason
 
 
-def test_archives_fetched_by_hand_need_no_network_and_are_kept(no_network: str, tmp_path: Path) -> None:
+def test_manual_downloads_need_no_network_and_are_not_deleted(no_network: str, tmp_path: Path) -> None:
     downloads = tmp_path / "dcase2024t2" / "downloads"
     downloads.mkdir(parents=True)
     (downloads / "dev_fan.zip").write_bytes(machine_zip("fan", "train", names=["section_00_0001.wav"]))
@@ -304,10 +306,10 @@ def test_archives_fetched_by_hand_need_no_network_and_are_kept(no_network: str, 
     assert plan_download(2024, tmp_path, machines=["fan"], base_url=no_network).archives[0].done
 
 
-def test_archives_fetched_by_hand_are_checked_where_the_record_is_known(year_2024, tmp_path: Path) -> None:
+def test_manual_downloads_are_verified_if_the_record_is_reachable(year_2024, tmp_path: Path) -> None:
     plan = plan_download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
     path = Path(plan.archives[0].path)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"x" * plan.archives[0].size)
-    carry_out(plan)
+    execute_plan(plan)
     assert len(open_corpus(tmp_path)) == 1

@@ -1,4 +1,4 @@
-"""Unpacking archives that may be evil."""
+"""Unpacking untrusted archives."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def tree(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def refused(path: Path, folder: Path, message: str) -> None:
-    """Unpacking fails with a message, and leaves nothing behind, inside or outside."""
+def assert_refused(path: Path, folder: Path, message: str) -> None:
+    """Unpacking fails with this message and leaves no files behind, inside or outside the folder."""
     before = tree(folder)
     with pytest.raises(DownloadError, match=message) as caught:
         unpack_zip(path, folder / "out")
@@ -37,15 +37,15 @@ def refused(path: Path, folder: Path, message: str) -> None:
     assert [p.name for p in folder.iterdir()] == [path.name]
 
 
-def test_unpacks_what_is_there_but_the_litter(tmp_path: Path) -> None:
+def test_unpacks_all_but_macos_metadata(tmp_path: Path) -> None:
     members = {"fan/train/a.wav": b"1" * 5000, "fan/attributes_00.csv": b"x", "fan/empty.wav": b""}
-    litter = {"__MACOSX/fan/._a.wav": b"", "fan/._b.wav": b"", "fan/.DS_Store": b"", "fan/test/": b""}
-    unpack_zip(archive(tmp_path, members | litter), tmp_path / "out")
+    macos_files = {"__MACOSX/fan/._a.wav": b"", "fan/._b.wav": b"", "fan/.DS_Store": b"", "fan/test/": b""}
+    unpack_zip(archive(tmp_path, members | macos_files), tmp_path / "out")
     assert tree(tmp_path / "out") == members
     assert sorted(os.listdir(tmp_path)) == ["a.zip", "out"]
 
 
-def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
+def test_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".out.unpacking").mkdir()
     (tmp_path / ".out.unpacking" / "old.wav").touch()
     unpack_zip(archive(tmp_path, {"new.wav": b"1"}), tmp_path / "out")
@@ -65,71 +65,73 @@ def test_what_a_killed_run_left_is_cleared(tmp_path: Path) -> None:
     ],
 )
 def test_paths_that_lead_outside_are_refused(tmp_path: Path, name: str) -> None:
-    refused(archive(tmp_path, {"good.wav": b"1", name: b"2"}), tmp_path, "leads outside")
+    assert_refused(archive(tmp_path, {"good.wav": b"1", name: b"2"}), tmp_path, "outside the target folder")
 
 
-def test_backslashes_of_windows_archives_separate_folders(tmp_path: Path) -> None:
+def test_backslashes_are_path_separators(tmp_path: Path) -> None:
     unpack_zip(archive(tmp_path, {"fan\\train\\a.wav": b"1"}), tmp_path / "out")
     assert tree(tmp_path / "out") == {"fan/train/a.wav": b"1"}
 
 
-@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
-def test_links_and_special_files_are_refused(tmp_path: Path, kind: int) -> None:
+@pytest.mark.parametrize("file_type", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_links_and_special_files_are_refused(tmp_path: Path, file_type: int) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         link = zipfile.ZipInfo("link")
-        link.external_attr = (kind | 0o777) << 16
+        link.external_attr = (file_type | 0o777) << 16
         file.writestr(link, "/etc")
         file.writestr("link/passwd", "x")
-    refused(tmp_path / "a.zip", tmp_path, "link or a special file")
+    assert_refused(tmp_path / "a.zip", tmp_path, "link or a special file")
 
 
-def test_a_name_twice_is_refused(tmp_path: Path) -> None:
+def test_a_repeated_name_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
         file.writestr("a.wav", "1")
         with pytest.warns(UserWarning, match="Duplicate name"):
             file.writestr("a.wav", "2")
-    refused(tmp_path / "a.zip", tmp_path, "occurs twice")
+    assert_refused(tmp_path / "a.zip", tmp_path, "occurs twice")
 
 
 def test_a_file_that_is_also_a_folder_is_refused(tmp_path: Path) -> None:
-    refused(archive(tmp_path, {"a": b"1", "a/b": b"2"}), tmp_path, "cannot be unpacked")
+    assert_refused(archive(tmp_path, {"a": b"1", "a/b": b"2"}), tmp_path, "cannot be unpacked")
 
 
-def test_a_bomb_is_refused(tmp_path: Path) -> None:
+def test_a_zip_bomb_is_refused(tmp_path: Path) -> None:
     path = archive(tmp_path, {f"{i}.wav": bytes(4_000_000) for i in range(3)})
     assert path.stat().st_size < 20_000
-    refused(path, tmp_path, "ZIP bomb")
+    assert_refused(path, tmp_path, "ZIP bomb")
 
 
-def test_silence_may_be_small(tmp_path: Path) -> None:
+def test_highly_compressible_small_files_are_accepted(tmp_path: Path) -> None:
     unpack_zip(archive(tmp_path, {"a.wav": bytes(4_000_000)}), tmp_path / "out")
     assert (tmp_path / "out" / "a.wav").stat().st_size == 4_000_000
 
 
-def declare(path: Path, size: int) -> None:
-    """Writes another unpacked size into the first entry of the central directory."""
+def set_declared_size(path: Path, size: int) -> None:
+    """Write an unpacked size into the first entry of the central directory."""
     data = bytearray(path.read_bytes())
-    at = data.index(b"PK\x01\x02")
-    data[at + 24 : at + 28] = struct.pack("<I", size)
+    offset = data.index(b"PK\x01\x02")
+    data[offset + 24 : offset + 28] = struct.pack("<I", size)
     path.write_bytes(data)
 
 
 @pytest.mark.parametrize("declared", [10, 6000])
-def test_a_size_that_is_not_the_declared_one_is_refused(tmp_path: Path, declared: int) -> None:
+def test_a_wrong_declared_size_is_refused(tmp_path: Path, declared: int) -> None:
     path = archive(tmp_path, {"a.wav": os.urandom(5000)})
-    declare(path, declared)
-    refused(path, tmp_path, r"not a whole ZIP|not of the size")
+    set_declared_size(path, declared)
+    assert_refused(path, tmp_path, r"not a complete ZIP|does not have the declared size")
 
 
-def test_more_than_the_disk_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_not_enough_disk_space_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = archive(tmp_path, {"a.wav": os.urandom(5000)})
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4000))
-    refused(path, tmp_path, "0.0 GB are free")
+    assert_refused(path, tmp_path, "0.0 GB are free")
 
 
 @pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_methods_without_a_limit_on_memory_are_refused(tmp_path: Path, packing: int) -> None:
-    refused(archive(tmp_path, {"a.wav": b"1"}, packing=packing), tmp_path, "packed in an unusual way")
+def test_unsupported_compression_methods_are_refused(tmp_path: Path, packing: int) -> None:
+    assert_refused(
+        archive(tmp_path, {"a.wav": b"1"}, packing=packing), tmp_path, "unsupported compression method"
+    )
 
 
 def test_encrypted_members_are_refused(tmp_path: Path) -> None:
@@ -137,7 +139,7 @@ def test_encrypted_members_are_refused(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[data.index(b"PK\x01\x02") + 8] |= 1
     path.write_bytes(data)
-    refused(path, tmp_path, "encrypted")
+    assert_refused(path, tmp_path, "encrypted")
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "foreign", "empty"])
@@ -152,10 +154,10 @@ def test_damaged_archives_are_refused(tmp_path: Path, damage: str) -> None:
         "empty": b"",
     }
     path.write_bytes(damaged[damage])
-    refused(path, tmp_path, "not a whole ZIP archive")
+    assert_refused(path, tmp_path, "not a complete ZIP archive")
 
 
-def test_a_folder_that_is_there_is_not_replaced(tmp_path: Path) -> None:
+def test_an_existing_folder_is_not_replaced(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "mine.wav").write_bytes(b"1")
     with pytest.raises(DownloadError, match="cannot be unpacked"):

@@ -1,3 +1,5 @@
+"""Conformal, gamma and fixed thresholds, p-values, and parsing of false-alarm rates."""
+
 import math
 
 import numpy as np
@@ -17,7 +19,7 @@ from auscult.errors import EvaluationError, FitError, OptionError
 
 
 def test_the_rank_is_not_moved_by_floating_point_error():
-    # In floats 20 × (1 − 0.05) and the like may land just above a whole number.
+    # As floats, products such as 20 × (1 − 0.05) may be slightly above an integer.
     for rate, per_unit in ((0.05, 20), (0.1, 10), (0.01, 100), (0.02, 50), (0.2, 5)):
         for units in range(1, 30):
             count = per_unit * units - 1
@@ -25,7 +27,7 @@ def test_the_rank_is_not_moved_by_floating_point_error():
             assert conformal_threshold(scores, rate).value == count + 1 - units
 
 
-def test_nineteen_clips_are_just_enough_for_five_percent():
+def test_nineteen_clips_are_the_minimum_for_five_percent():
     scores = np.random.default_rng(0).permutation(np.arange(1.0, 20.0))
     assert conformal_threshold(scores).value == 19.0
     too_few = conformal_threshold(scores[:18])
@@ -38,21 +40,22 @@ def test_nineteen_clips_are_just_enough_for_five_percent():
 @pytest.mark.parametrize(
     ("rate", "required"), [(0.05, 19), (0.1, 9), (0.01, 99), (0.5, 1), (1 / 3, 2), (0.3, 3)]
 )
-def test_clips_needed_for_a_rate(rate, required):
-    nothing = conformal_threshold([], rate)
-    assert (nothing.value, nothing.needed, nothing.calibration_count) == (None, required, 0)
-    assert f"{required} more" in nothing.warning
+def test_clips_required_for_a_rate(rate, required):
+    without_clips = conformal_threshold([], rate)
+    assert (without_clips.value, without_clips.needed, without_clips.calibration_count) == (None, required, 0)
+    assert f"{required} more" in without_clips.warning
     assert conformal_threshold(np.zeros(required), rate).value == 0.0
     assert conformal_threshold(np.zeros(required - 1), rate).value is None
 
 
-def test_ten_clips_are_told_what_they_can_promise():
+def test_too_few_clips_report_the_lowest_possible_rate():
     warning = conformal_threshold(np.arange(10.0), 0.05).warning
-    assert "there are 10" in warning
-    assert "9.09 %" in warning
+    assert "requires 19 calibration clips of normal operation, got 10" in warning
+    assert "with 10 clips the lowest possible rate is 9.09 %" in warning
+    assert "with 1 clip the lowest possible rate is 50 %" in conformal_threshold([1.0], 0.05).warning
 
 
-def test_ties_do_not_raise_more_alarms_than_promised():
+def test_ties_do_not_cause_more_false_alarms():
     scores = np.array([1.0] * 10 + [2.0] * 10)
     threshold = conformal_threshold(scores, 0.1)
     assert threshold.value == 2.0
@@ -65,7 +68,7 @@ def test_ties_do_not_raise_more_alarms_than_promised():
     st.integers(-6, 6),
     st.sampled_from([0.01, 0.05, 0.1, 0.25, 1 / 3, 0.5, 0.9]),
 )
-def test_p_value_at_most_alpha_exactly_where_the_threshold_is_exceeded(calibration, score, rate):
+def test_p_value_is_at_most_alpha_exactly_if_the_threshold_is_exceeded(calibration, score, rate):
     threshold = conformal_threshold(calibration, rate)
     below = p_value(score, calibration) <= rate + 1e-12
     if threshold.value is None:
@@ -76,7 +79,7 @@ def test_p_value_at_most_alpha_exactly_where_the_threshold_is_exceeded(calibrati
 
 @given(st.integers(1, 40), st.sampled_from([0.05, 0.1, 0.2, 0.3]), st.integers(0, 2**32 - 1), st.booleans())
 def test_exact_finite_sample_false_alarm_rate(count, rate, seed, tied):
-    """Over all ways in which one of n + 1 exchangeable scores is the new one, at most α of them alarm."""
+    """With each of n + 1 exchangeable scores as the new one, a fraction of at most α raises an alarm."""
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, 5, count + 1).astype(float) if tied else rng.normal(size=count + 1)
     alarms = [
@@ -84,7 +87,7 @@ def test_exact_finite_sample_false_alarm_rate(count, rate, seed, tied):
         for new in range(count + 1)
     ]
     assert sum(map(bool, alarms)) <= rate * (count + 1) + 1e-9
-    if not tied and alarms[0] is not None:  # and without ties no fewer than the rank allows
+    if not tied and alarms[0] is not None:  # without ties, exactly as many as the rank allows
         assert sum(map(bool, alarms)) == math.floor(rate * (count + 1) + 1e-9)
 
 
@@ -94,16 +97,16 @@ def test_false_alarm_rate_by_simulation():
     for _ in range(trials):
         draw = rng.lognormal(size=31)
         alarms += bool(conformal_threshold(draw[:30], 0.1).is_anomalous(draw[30]))
-    expected = 3 / 31  # ⌊31 × 0.1⌋ of 31 places
+    expected = 3 / 31  # ⌊31 × 0.1⌋ of 31 ranks
     assert abs(alarms / trials - expected) < 4 * math.sqrt(expected / trials)
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_scores_that_are_not_finite_are_refused(bad):
-    scores = [1.0, bad, 3.0, 4.0, 5.0]
-    for use in (conformal_threshold, gamma_threshold, lambda s: p_value(1.0, s)):
+@pytest.mark.parametrize("invalid", [math.nan, math.inf, -math.inf])
+def test_scores_that_are_not_finite_are_refused(invalid):
+    scores = [1.0, invalid, 3.0, 4.0, 5.0]
+    for function in (conformal_threshold, gamma_threshold, lambda s: p_value(1.0, s)):
         with pytest.raises(FitError, match="1 of 5 calibration scores are not finite"):
-            use(scores)
+            function(scores)
 
 
 @pytest.mark.parametrize("rate", [0, 1, -0.1, 1.5, math.nan, math.inf])
@@ -114,7 +117,7 @@ def test_rates_out_of_range_are_refused(rate):
         gamma_threshold([1.0, 2.0, 3.0, 4.0], rate)
 
 
-def test_gamma_threshold_finds_the_quantile_of_gamma_scores():
+def test_gamma_threshold_is_the_quantile_of_gamma_scores():
     scores = np.random.default_rng(3).gamma(4.0, 2.0, 3000) + 5
     threshold = gamma_threshold(scores)
     from scipy import stats
@@ -124,7 +127,7 @@ def test_gamma_threshold_finds_the_quantile_of_gamma_scores():
     assert threshold.rate == pytest.approx(0.1)
 
 
-def test_gamma_threshold_equals_the_closed_form_of_its_own_fit():
+def test_gamma_threshold_equals_the_closed_form_of_the_fit():
     from scipy import stats
 
     scores = np.random.default_rng(4).gamma(2.0, 1.0, 50)
@@ -132,15 +135,16 @@ def test_gamma_threshold_equals_the_closed_form_of_its_own_fit():
     assert gamma_threshold(scores, 0.95).value == stats.gamma(shape, location, scale).ppf(0.95)
 
 
-def test_a_gamma_that_does_not_fit_says_so():
+def test_a_poor_gamma_fit_has_a_warning():
     rng = np.random.default_rng(5)
-    two_heaps = np.r_[rng.normal(size=100), 100 + rng.normal(size=100)]
-    assert "fits badly: 0 of 200" in gamma_threshold(two_heaps).warning
+    two_clusters = np.r_[rng.normal(size=100), 100 + rng.normal(size=100)]
+    assert "fits poorly: 0 of 200" in gamma_threshold(two_clusters).warning
 
 
-def test_gamma_on_too_little():
-    few = gamma_threshold([1.0, 2.0, 3.0])
-    assert (few.value, few.needed) == (None, 1)
+def test_gamma_of_too_few_or_equal_scores():
+    too_few = gamma_threshold([1.0, 2.0, 3.0])
+    assert (too_few.value, too_few.needed) == (None, 1)
+    assert "1 more is needed" in too_few.warning
     with pytest.raises(FitError, match="all equal 2"):
         gamma_threshold([2.0] * 30)
 
@@ -191,11 +195,11 @@ def test_parse_rate(text, rate):
 @pytest.mark.parametrize(
     "text", ["", "%", "five", "0", "0%", "1", "100%", "-5%", "nan", "inf", "5%%", "0,05", "120"]
 )
-def test_parse_rate_refuses(text):
+def test_parse_rate_refuses_invalid_text(text):
     with pytest.raises(OptionError, match="false-alarm rate"):
         parse_rate(text)
 
 
-def test_parse_rate_guesses_what_was_meant():
+def test_parse_rate_suggests_a_percentage():
     with pytest.raises(OptionError, match="did you mean 5%"):
         parse_rate("5")

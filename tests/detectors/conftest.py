@@ -1,4 +1,4 @@
-"""A small real encoder: a bank of fixed random filters in ONNX, in the shapes that encoders come in."""
+"""A small real encoder: a bank of fixed random filters in ONNX, with the input shapes that encoders have."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ def encoder_file(tmp_path_factory) -> Callable[..., str]:
     """``encoder_file(kind="waveform", shape=None, clip_level=False)``: path of an encoder of 24 features.
 
     Args:
-        kind: ``waveform``: a frame for every 160 samples, from 400; ``log_mel``: one for every frame.
+        kind: ``waveform``: a frame every 160 samples, each of 400 samples; ``log_mel``: a frame for each
+            log-mel frame.
         shape: of the input, default ``(1, "N")`` or ``(1, "T", 16)``.
-        clip_level: the mean over the frames comes out instead, (1, D).
+        clip_level: the output is the mean over the frames instead, (1, D).
     """
     folder, written = tmp_path_factory.mktemp("encoders"), {}
 
@@ -43,8 +44,8 @@ def _write(path: Path, kind: str, shape: tuple, clip_level: bool) -> None:
     if kind == "waveform":
         hertz, phase = rng.uniform(50, 7000, (FEATURES, 1)), rng.uniform(0, 6.3, (FEATURES, 1))
         tones = np.cos(2 * np.pi * hertz * np.arange(400) / 16000 + phase)  # (D, 400)
-        short = np.pad(np.hanning(64), 168)  # as wide as to leave no gap between the tones
-        weights["filters"] = (tones * short / 4)[:, None].astype(np.float32)  # (D, 1, 400)
+        window = np.pad(np.hanning(64), 168)  # short, so that the passbands leave no gap between the tones
+        weights["filters"] = (tones * window / 4)[:, None].astype(np.float32)  # (D, 1, 400)
         weights["layout"] = np.array([1, 1, -1])
         nodes += [
             helper.make_node("Reshape", ["x", "layout"], ["samples"]),  # (1, 1, N)

@@ -1,4 +1,4 @@
-"""What the contract itself does for a detector: cross-fitting, and saying no to what a kind cannot do."""
+"""What `Detector` implements itself: cross-fitting, and errors for what a subclass does not support."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from auscult.sound import Waveform
 RATE = 8000
 
 
-class Pupil(Detector):
-    """Learns the mean level, and remembers of whom."""
+class MeanLevel(Detector):
+    """Estimates the mean level, and records which recordings it was fitted on."""
 
-    name = "pupil"
+    name = "mean_level"
     scores = ("level",)
     config_type = Config
 
     def fit(self, recordings, *, other_machines=(), progress=None):
         if not recordings:
-            raise FitError("nothing to learn from")
+            raise FitError("no recordings to fit on")
         self.arrays = {"level": np.array([np.mean([r.waveform().samples.mean() for r in recordings])])}
         self.facts = {
-            "heard": [r.clip.path for r in recordings],
-            "beside": [r.clip.path for r in other_machines],
+            "training_paths": [r.clip.path for r in recordings],
+            "other_paths": [r.clip.path for r in other_machines],
         }
         if progress:
             progress("learn", len(recordings), len(recordings), {})
@@ -44,58 +44,58 @@ def recording(level: float, path: str) -> AudioClip:
     return AudioClip(Clip(path), lambda: waveform)
 
 
-def test_crossfit_gives_a_detector_of_all_and_a_judge_for_each_fold():
+def test_crossfit_returns_a_final_detector_and_a_fold_model_for_each_fold():
     recordings = [recording(i, f"{i}.wav") for i in range(6)]
     folds = [0, 1, 2, 0, 1, 2]
     config = Config(seed=4)
-    told = []
-    final, fold_models = Pupil.crossfit(
-        config, recordings, folds, progress=lambda *what: told.append(what[:3])
+    steps = []
+    final, fold_models = MeanLevel.crossfit(
+        config, recordings, folds, progress=lambda *step: steps.append(step[:3])
     )
-    assert final.facts["heard"] == [f"{i}.wav" for i in range(6)]
-    assert [judge.facts["heard"] for judge in fold_models] == [
+    assert final.facts["training_paths"] == [f"{i}.wav" for i in range(6)]
+    assert [model.facts["training_paths"] for model in fold_models] == [
         ["1.wav", "2.wav", "4.wav", "5.wav"],
         ["0.wav", "2.wav", "3.wav", "5.wav"],
         ["0.wav", "1.wav", "3.wav", "4.wav"],
     ]
-    assert all(one.config == config for one in (final, *fold_models))
+    assert all(detector.config == config for detector in (final, *fold_models))
     assert fold_models[0].score(recordings[0]).scores["level"] == pytest.approx(-3.0)
-    assert told == [("learn", n, n) for n in (6, 4, 4, 4)]
+    assert steps == [("learn", n, n) for n in (6, 4, 4, 4)]
 
 
-def test_crossfit_gives_other_machines_to_everyone():
+def test_crossfit_passes_other_machines_to_every_detector():
     recordings = [recording(i, f"{i}.wav") for i in range(2)]
-    final, fold_models = Pupil.crossfit(
+    final, fold_models = MeanLevel.crossfit(
         Config(), recordings, [0, 1], other_machines=[recording(9, "other.wav")]
     )
-    assert [one.facts["beside"] for one in (final, *fold_models)] == [["other.wav"]] * 3
+    assert [detector.facts["other_paths"] for detector in (final, *fold_models)] == [["other.wav"]] * 3
 
 
 def test_crossfit_with_folds_of_different_sizes():
     recordings = [recording(i, f"{i}.wav") for i in range(3)]
-    _, fold_models = Pupil.crossfit(Config(), recordings, [0, 0, 1])
-    assert [judge.facts["heard"] for judge in fold_models] == [["2.wav"], ["0.wav", "1.wav"]]
+    _, fold_models = MeanLevel.crossfit(Config(), recordings, [0, 0, 1])
+    assert [model.facts["training_paths"] for model in fold_models] == [["2.wav"], ["0.wav", "1.wav"]]
 
 
-def test_a_detector_that_cannot_learn_does_not_stop_the_fleet():
-    pupils = [Pupil() for _ in range(3)]
-    outcomes = Pupil.fit_fleet(pupils, [[recording(1, "a.wav")], [], [recording(2, "b.wav")]])
-    assert outcomes[0] is None
-    assert outcomes[2] is None
-    with pytest.raises(FitError, match="nothing to learn from"):
-        raise outcomes[1]
-    assert [pupil.facts.get("heard") for pupil in pupils] == [["a.wav"], None, ["b.wav"]]
-    with pytest.raises(FitError, match="nothing to learn from"):
-        Pupil.crossfit(Config(), [recording(1, "a.wav")], [0])
+def test_a_detector_that_cannot_be_fitted_does_not_stop_the_fleet():
+    detectors = [MeanLevel() for _ in range(3)]
+    errors = MeanLevel.fit_fleet(detectors, [[recording(1, "a.wav")], [], [recording(2, "b.wav")]])
+    assert errors[0] is None
+    assert errors[2] is None
+    with pytest.raises(FitError, match="no recordings to fit on"):
+        raise errors[1]
+    assert [d.facts.get("training_paths") for d in detectors] == [["a.wav"], None, ["b.wav"]]
+    with pytest.raises(FitError, match="no recordings to fit on"):
+        MeanLevel.crossfit(Config(), [recording(1, "a.wav")], [0])
 
 
-def test_a_detector_reads_no_other_machines_unless_it_says_so():
-    assert Pupil.learns_from_others(Config()) is False
+def test_by_default_a_detector_uses_no_other_machines():
+    assert MeanLevel.uses_other_machines(Config()) is False
 
 
-def test_what_cannot_be_adapted_or_looked_into_says_so():
-    pupil = Pupil().fit([recording(1, "one.wav")])
-    with pytest.raises(OptionError, match="pupil cannot take more recordings in"):
-        pupil.adapted([recording(2, "two.wav")])
-    with pytest.raises(OptionError, match=r"no codes for two\.wav"):
-        pupil.codes(recording(2, "two.wav"))
+def test_unsupported_adaptation_and_codes_raise_an_option_error():
+    detector = MeanLevel().fit([recording(1, "one.wav")])
+    with pytest.raises(OptionError, match="mean_level cannot be adapted to more recordings"):
+        detector.adapted([recording(2, "two.wav")])
+    with pytest.raises(OptionError, match=r"mean_level has no latent space.*no codes for two\.wav"):
+        detector.codes(recording(2, "two.wav"))

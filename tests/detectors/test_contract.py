@@ -1,4 +1,4 @@
-"""What every detector promises, asked of every entry of the table: a new one is covered by being there."""
+"""The contract of `Detector`, checked for every registered detector; new ones are covered automatically."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
 RATE = 8000
-#: Small and short, where a detector has such an option.
+#: Small networks and short training; a detector gets those of the options that it has.
 SETTINGS = {
     "sample_rate": RATE,
     "n_fft": 512,
@@ -40,8 +40,8 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _brought(encoder_file):
-    """What detectors need that only a user can bring."""
+def _required_options(encoder_file):
+    """Sets the options that have no default."""
     SETTINGS["encoder"] = encoder_file()
 
 
@@ -51,9 +51,9 @@ def unfitted(name: str):
     return kind(make_config(name, settings={k: v for k, v in SETTINGS.items() if k in options}))
 
 
-def recording(samples: np.ndarray, path: str = "memory.wav", **known) -> AudioClip:
+def recording(samples: np.ndarray, path: str = "memory.wav", **metadata) -> AudioClip:
     waveform = Waveform(np.asarray(samples, np.float32), RATE, path=path)
-    return AudioClip(Clip(path, **known), lambda: waveform)
+    return AudioClip(Clip(path, **metadata), lambda: waveform)
 
 
 @pytest.fixture(scope="module")
@@ -68,83 +68,88 @@ def detector(request, normals):
 
 
 @pytest.fixture(scope="module")
-def heard(machine_sound) -> list[AudioClip]:
-    """Clips that no detector was fitted on, of several lengths; the last three are broken."""
-    sound = [machine_sound(100 + i, 0.7 + 0.1 * i) for i in range(5)]
-    sound += [machine_sound(200 + i, broken=True) for i in range(3)]
-    return [recording(samples, f"heard {i}.wav") for i, samples in enumerate(sound)]
+def unseen(machine_sound) -> list[AudioClip]:
+    """Clips that no detector was fitted on: five normal ones of several lengths, then three anomalies."""
+    sounds = [machine_sound(100 + i, 0.7 + 0.1 * i) for i in range(5)]
+    sounds += [machine_sound(200 + i, broken=True) for i in range(3)]
+    return [recording(samples, f"unseen {i}.wav") for i, samples in enumerate(sounds)]
 
 
-def close(one, other) -> bool:
-    return one.keys() == other.keys() and all(one[k] == pytest.approx(other[k], rel=1e-5) for k in one)
+def close(scores, expected) -> bool:
+    return scores.keys() == expected.keys() and all(
+        scores[name] == pytest.approx(expected[name], rel=1e-5) for name in scores
+    )
 
 
-def test_scores_are_complete_and_finite(detector, heard):
-    for clip in heard:
+def test_scores_are_complete_and_finite(detector, unseen):
+    for clip in unseen:
         scores = detector.score(clip).scores
         assert tuple(scores) == detector.scores
         assert all(isinstance(value, float) and np.isfinite(value) for value in scores.values())
     assert detector.decisive_score in detector.scores
 
 
-def test_a_broken_machine_scores_higher(detector, heard):
-    values = [detector.score(clip).scores[detector.decisive_score] for clip in heard]
+def test_anomalies_score_higher_than_normal_clips(detector, unseen):
+    values = [detector.score(clip).scores[detector.decisive_score] for clip in unseen]
     assert min(values[5:]) > max(values[:5])
 
 
-def test_the_same_clips_and_seed_give_the_same_detector(detector, normals, heard):
+def test_fitting_is_deterministic(detector, normals, unseen):
     again = unfitted(detector.name).fit(normals)
-    assert all(close(again.score(clip).scores, detector.score(clip).scores) for clip in heard)
+    assert all(close(again.score(clip).scores, detector.score(clip).scores) for clip in unseen)
 
 
-def test_a_score_depends_on_model_and_clip_alone(detector, heard):
-    first = [detector.score(clip).scores for clip in heard]
-    backwards = [detector.score(clip).scores for clip in reversed(heard)][::-1]
-    assert all(close(one, other) for one, other in zip(first, backwards, strict=True))
-    alone = copy.copy(detector)
-    assert close(alone.score(heard[3]).scores, first[3])
+def test_scores_do_not_depend_on_earlier_calls(detector, unseen):
+    first = [detector.score(clip).scores for clip in unseen]
+    in_reverse = [detector.score(clip).scores for clip in reversed(unseen)][::-1]
+    assert all(close(scores, expected) for scores, expected in zip(in_reverse, first, strict=True))
+    copied = copy.copy(detector)
+    assert close(copied.score(unseen[3]).scores, first[3])
 
 
-def test_threads_may_score_side_by_side(detector, heard):
-    """From the first clip on, when what is made once is not there yet."""
-    alone = [detector.score(clip).scores for clip in heard]
+def test_scoring_is_thread_safe(detector, unseen):
+    """Also for the first clips, when lazily created objects such as ONNX sessions do not exist yet."""
+    sequential = [detector.score(clip).scores for clip in unseen]
     fresh = type(detector)(detector.config)
     fresh.arrays, fresh.facts = detector.arrays, detector.facts
     with ThreadPoolExecutor(4) as threads:
-        together = list(threads.map(lambda clip: fresh.score(clip).scores, heard * 3))
-    assert all(one == pytest.approx(other, rel=1e-9) for one, other in zip(alone * 3, together, strict=True))
+        concurrent = list(threads.map(lambda clip: fresh.score(clip).scores, unseen * 3))
+    assert all(
+        scores == pytest.approx(expected, rel=1e-9)
+        for scores, expected in zip(concurrent, sequential * 3, strict=True)
+    )
 
 
-def test_scoring_changes_nothing(detector, heard):
+def test_scoring_changes_neither_detector_nor_clip(detector, unseen):
     arrays = {name: array.copy() for name, array in detector.arrays.items()}
     facts = copy.deepcopy(detector.facts)
-    samples = heard[0].waveform().samples.copy()
-    detector.score(heard[0], explain=True)
+    samples = unseen[0].waveform().samples.copy()
+    detector.score(unseen[0], explain=True)
     assert detector.facts == facts
     assert detector.arrays.keys() == arrays.keys()
     assert all(np.array_equal(detector.arrays[name], array) for name, array in arrays.items())
-    np.testing.assert_array_equal(heard[0].waveform().samples, samples)
+    np.testing.assert_array_equal(unseen[0].waveform().samples, samples)
 
 
-def test_a_file_scores_as_its_samples(detector, heard, tmp_path):
+def test_a_file_and_the_same_samples_get_equal_scores(detector, unseen, tmp_path):
     path = tmp_path / "clip.wav"
-    soundfile.write(path, heard[5].waveform().samples, RATE, subtype="FLOAT")
+    soundfile.write(path, unseen[5].waveform().samples, RATE, subtype="FLOAT")
     from_file = AudioClip.from_file(Clip(str(path)), sample_rate=RATE)
-    assert close(detector.score(from_file).scores, detector.score(heard[5]).scores)
+    assert close(detector.score(from_file).scores, detector.score(unseen[5]).scores)
 
 
-def test_a_saved_model_scores_as_before(detector, heard, tmp_path):
+def test_a_saved_model_gives_the_same_scores(detector, unseen, tmp_path):
     Model(detector).save(tmp_path / "model.auscult")
-    again = load_model(tmp_path / "model.auscult").detector
-    assert type(again) is type(detector)
-    assert again.config == detector.config
-    assert again.parameters == detector.parameters
-    for clip in heard:
-        assert close(again.score(clip).scores, detector.score(clip).scores)
+    loaded = load_model(tmp_path / "model.auscult").detector
+    assert type(loaded) is type(detector)
+    assert loaded.config == detector.config
+    assert loaded.parameters == detector.parameters
+    for clip in unseen:
+        assert close(loaded.score(clip).scores, detector.score(clip).scores)
 
 
-def test_explanations(detector, heard):
-    for clip in heard[::3]:
+def test_every_score_has_a_finite_map(detector, unseen):
+    for clip in unseen[::3]:
         evidence = detector.score(clip, explain=True)
         assert close(evidence.scores, detector.score(clip).scores)
         assert set(evidence.maps) == set(detector.scores)
@@ -152,55 +157,57 @@ def test_explanations(detector, heard):
             assert map_.shape == clip.log_mel(detector.config.front_end).shape, name
             assert map_.dtype == np.float32
             assert np.all(np.isfinite(map_)), name
-    assert not detector.score(heard[0]).maps
+    assert not detector.score(unseen[0]).maps
 
 
-def test_what_is_learnt_has_the_expected_shapes(detector):
+def test_fitted_arrays_have_the_expected_shapes(detector):
     shapes = detector.expected_shapes()
     assert shapes.keys() == detector.arrays.keys()
     for name, array in detector.arrays.items():
         assert len(shapes[name]) == array.ndim, name
-        assert all(want in (None, got) for want, got in zip(shapes[name], array.shape, strict=True)), name
+        assert all(
+            expected in (None, length) for expected, length in zip(shapes[name], array.shape, strict=True)
+        ), name
         assert np.all(np.isfinite(array)), name
 
 
-def test_facts_and_parameters(detector):
+def test_facts_are_json_and_parameters_are_counted(detector):
     assert json.loads(json.dumps(detector.facts, allow_nan=False)) == detector.facts
     assert isinstance(detector.parameters, int)
     assert detector.parameters > 0
 
 
-def test_more_recordings_make_a_new_detector(detector, heard):
+def test_adapting_returns_a_new_detector(detector, unseen):
     arrays, facts = dict(detector.arrays), copy.deepcopy(detector.facts)
-    before = detector.score(heard[0]).scores
+    before = detector.score(unseen[0]).scores
     with pytest.raises((FitError, OptionError)):
         detector.adapted([])
     try:
-        grown = detector.adapted(heard[:2])
+        adapted = detector.adapted(unseen[:2])
     except OptionError:
-        pytest.skip(f"{detector.name} cannot take more recordings in")
+        pytest.skip(f"{detector.name} cannot be adapted")
     assert detector.arrays.keys() == arrays.keys()
     assert all(detector.arrays[name] is array for name, array in arrays.items())
     assert detector.facts == facts
-    assert close(detector.score(heard[0]).scores, before)
-    assert len(json.loads(json.dumps(grown.facts, allow_nan=False))["adaptations"]) == 1
-    assert grown.arrays.keys() == grown.expected_shapes().keys() == arrays.keys()
-    assert all(np.isfinite(value) for clip in heard for value in grown.score(clip).scores.values())
-    assert not close(grown.score(heard[0]).scores, before)
+    assert close(detector.score(unseen[0]).scores, before)
+    assert len(json.loads(json.dumps(adapted.facts, allow_nan=False))["adaptations"]) == 1
+    assert adapted.arrays.keys() == adapted.expected_shapes().keys() == arrays.keys()
+    assert all(np.isfinite(value) for clip in unseen for value in adapted.score(clip).scores.values())
+    assert not close(adapted.score(unseen[0]).scores, before)
 
 
-def test_the_shortest_clip_and_a_sample_less(detector, machine_sound):
-    needed = detector.minimum_samples()
-    assert 1 <= needed < RATE
+def test_the_shortest_clip_is_scored_and_a_shorter_one_rejected(detector, machine_sound):
+    minimum = detector.minimum_samples()
+    assert 1 <= minimum < RATE
     sound = machine_sound(300)
-    scores = detector.score(recording(sound[:needed])).scores
+    scores = detector.score(recording(sound[:minimum])).scores
     assert all(np.isfinite(value) for value in scores.values())
     with pytest.raises(TooShortAudio, match=r"short\.wav"):
-        Model(detector).score_recording(recording(sound[: needed - 1], "short.wav"))
+        Model(detector).score_recording(recording(sound[: minimum - 1], "short.wav"))
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "transform",
     [
         lambda s: 0 * s,
         lambda s: 0 * s + 0.5,
@@ -211,33 +218,33 @@ def test_the_shortest_clip_and_a_sample_less(detector, machine_sound):
     ],
     ids=["silence", "DC", "clipped", "quiet", "loud", "click"],
 )
-def test_odd_sounds_get_finite_scores(detector, machine_sound, spoil):
-    evidence = detector.score(recording(spoil(machine_sound(400))), explain=True)
+def test_degenerate_sounds_get_finite_scores(detector, machine_sound, transform):
+    evidence = detector.score(recording(transform(machine_sound(400))), explain=True)
     assert all(np.isfinite(value) for value in evidence.scores.values())
     assert all(np.all(np.isfinite(map_)) for map_ in evidence.maps.values())
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_poor_recordings_give_a_detector_or_one_error(name, machine_sound, heard):
-    """One clip, two clips, silence, and the same clip many times over."""
-    one, other, silence = (recording(s) for s in (machine_sound(0), machine_sound(1), np.zeros(RATE)))
+def test_poor_training_sets_give_a_detector_or_a_fit_error(name, machine_sound, unseen):
+    """One clip, two clips, none, silence, copies of one clip, and, for comparison, five clips."""
+    first, second, silence = (recording(s) for s in (machine_sound(0), machine_sound(1), np.zeros(RATE)))
     several = [recording(machine_sound(i)) for i in range(5)]
-    fleets = [[one], [one, other], [], [silence] * 3, [one] * 5, several]
-    fleet = [unfitted(name) for _ in fleets]
-    outcomes = type(fleet[0]).fit_fleet(fleet, fleets)
-    assert all(error is None or isinstance(error, FitError) for error in outcomes)
-    assert outcomes[2] is not None, "there is nothing to learn from"
-    assert outcomes[-1] is None, "one that cannot learn does not stop the rest"
-    for fitted in (detector for detector, error in zip(fleet, outcomes, strict=True) if error is None):
-        assert all(np.isfinite(value) for value in fitted.score(heard[0]).scores.values())
+    training_sets = [[first], [first, second], [], [silence] * 3, [first] * 5, several]
+    fleet = [unfitted(name) for _ in training_sets]
+    errors = type(fleet[0]).fit_fleet(fleet, training_sets)
+    assert all(error is None or isinstance(error, FitError) for error in errors)
+    assert errors[2] is not None, "no recordings"
+    assert errors[-1] is None, "a detector that cannot be fitted does not stop the others"
+    for fitted in (detector for detector, error in zip(fleet, errors, strict=True) if error is None):
+        assert all(np.isfinite(value) for value in fitted.score(unseen[0]).scores.values())
         json.dumps(fitted.facts, allow_nan=False)
         assert all(np.all(np.isfinite(array)) for array in fitted.arrays.values())
     with pytest.raises(FitError):
         unfitted(name).fit([])
 
 
-def test_an_unfitted_detector_holds_nothing():
+def test_an_unfitted_detector_has_no_state():
     for name in DETECTORS:
-        kind = unfitted(name)
-        assert (kind.arrays, kind.facts, kind.name) == ({}, {}, name)
-        assert kind.scores
+        detector = unfitted(name)
+        assert (detector.arrays, detector.facts, detector.name) == ({}, {}, name)
+        assert detector.scores

@@ -1,3 +1,5 @@
+"""Bootstrap replicates and confidence intervals."""
+
 import time
 
 import numpy as np
@@ -16,73 +18,73 @@ def _section(rng, size=50, shift=1.0):
     return Labels(anomaly, target), rng.normal(size=4 * size) + shift * anomaly
 
 
-def test_the_first_value_is_that_of_the_clips_themselves():
+def test_first_value_is_that_of_the_clips_themselves():
     labels, scores = _section(np.random.default_rng(0))
     exact = section_metrics(labels, scores)
-    drawn = replicate(labels, scores, resamples=20)
+    replicates = replicate(labels, scores, resamples=20)
     for name, value in exact.items():
-        assert drawn[name].shape == (21,)
-        assert drawn[name][0] == value[0]
-        assert len(np.unique(drawn[name])) > 10
+        assert replicates[name].shape == (21,)
+        assert replicates[name][0] == value[0]
+        assert len(np.unique(replicates[name])) > 10
 
 
-def test_replicates_are_those_of_drawn_clips():
-    """Each resampled AUC is one that clips drawn within strata can have: here all 4 of them, by hand."""
+def test_replicates_are_metrics_of_stratified_resamples():
+    """The replicates are exactly the AUCs of all resamples within strata, enumerated by hand."""
     labels = Labels(np.array([False, False, True, True]))
     scores = np.array([0.0, 2.0, 1.0, 3.0])
     possible = {
         auc([0, 0, 1, 1], [a, b, c, d]) for a in (0, 2) for b in (0, 2) for c in (1, 3) for d in (1, 3)
     }
-    drawn = replicate(labels, scores, resamples=500)["auc_source"]
-    assert set(drawn) == possible
-    assert np.mean(drawn[1:]) == pytest.approx(auc([0, 0, 1, 1], scores), abs=0.05)
+    replicates = replicate(labels, scores, resamples=500)["auc_source"]
+    assert set(replicates) == possible
+    assert np.mean(replicates[1:]) == pytest.approx(auc([0, 0, 1, 1], scores), abs=0.05)
 
 
-def test_clips_of_one_recording_are_drawn_together():
-    """Five copies of each of twelve recordings tell as much as the twelve alone."""
+def test_clips_of_one_recording_are_resampled_together():
+    """Five copies of each of twelve recordings give the same interval as the twelve recordings."""
     rng = np.random.default_rng(13)
     anomaly = np.repeat([False, True], 6)
     scores = rng.normal(size=12) + anomaly
-    alone = Labels(anomaly)
+    single = Labels(anomaly)
     copies = Labels(np.repeat(anomaly, 5), source_recording=np.repeat(np.arange(12), 5))
     unknown = Labels(copies.anomaly)
     width = {}
-    for name, labels in (("alone", alone), ("copies", copies), ("unknown", unknown)):
+    for name, labels in (("single", single), ("copies", copies), ("unknown", unknown)):
         values = np.repeat(scores, len(labels) // 12)
-        found = estimate(replicate(labels, values, resamples=2000)["auc_source"])
-        width[name] = found.high - found.low
-    assert width["copies"] == pytest.approx(width["alone"], abs=1e-12)
+        interval = estimate(replicate(labels, values, resamples=2000)["auc_source"])
+        width[name] = interval.high - interval.low
+    assert width["copies"] == pytest.approx(width["single"], abs=1e-12)
     assert width["unknown"] < 0.6 * width["copies"]
 
 
-def test_the_seed_decides():
+def test_replicates_depend_only_on_the_seed():
     labels, scores = _section(np.random.default_rng(1))
-    one, same, other = (replicate(labels, scores, resamples=50, seed=seed)["pauc"] for seed in (0, 0, 1))
-    np.testing.assert_array_equal(one, same)
-    assert not np.array_equal(one, other)
+    first, same, other = (replicate(labels, scores, resamples=50, seed=seed)["pauc"] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first, same)
+    assert not np.array_equal(first, other)
 
 
-def test_blocks_do_not_change_the_kind_of_draw(monkeypatch):
+def test_resampling_in_blocks(monkeypatch):
     labels, scores = _section(np.random.default_rng(2), size=10)
     monkeypatch.setattr("auscult.evaluation.bootstrap._BLOCK", 120)  # 3 resamples of 40 clips at once
-    drawn = replicate(labels, scores, resamples=10, decisions=scores > 0)
-    assert all(len(values) == 11 for values in drawn.values())
-    assert drawn["hits_source"].max() <= 10
+    replicates = replicate(labels, scores, resamples=10, decisions=scores > 0)
+    assert all(len(values) == 11 for values in replicates.values())
+    assert replicates["hits_source"].max() <= 10
 
 
 def test_decisions_are_counted_by_domain():
     labels, scores = _section(np.random.default_rng(3))
     flagged = scores > 0.5
-    drawn = replicate(labels, scores, decisions=flagged, resamples=400)
-    assert drawn["hits_target"][0] == np.sum(flagged & labels.anomaly & labels.target)
-    assert drawn["false_alarms_source"][0] == np.sum(flagged & ~labels.anomaly & ~labels.target)
-    assert np.std(drawn["hits_target"]) == pytest.approx(np.sqrt(50 * 0.7 * 0.3), rel=0.3)
+    replicates = replicate(labels, scores, decisions=flagged, resamples=400)
+    assert replicates["hits_target"][0] == np.sum(flagged & labels.anomaly & labels.target)
+    assert replicates["false_alarms_source"][0] == np.sum(flagged & ~labels.anomaly & ~labels.target)
+    assert np.std(replicates["hits_target"]) == pytest.approx(np.sqrt(50 * 0.7 * 0.3), rel=0.3)
 
 
 def test_without_resamples_there_is_no_interval():
     labels, scores = _section(np.random.default_rng(4))
-    only = estimate(replicate(labels, scores, resamples=0)["pauc"])
-    assert (only.low, only.high) == (None, None)
+    value_only = estimate(replicate(labels, scores, resamples=0)["pauc"])
+    assert (value_only.low, value_only.high) == (None, None)
     with pytest.raises(OptionError, match="negative"):
         replicate(labels, scores, resamples=-1)
 
@@ -92,14 +94,14 @@ def test_bootstrap_and_delong_agree_on_an_auc():
     for shift in (0.3, 1.0):
         anomaly = np.repeat([False, True], 100)
         scores = rng.normal(size=200) + shift * anomaly
-        drawn = estimate(replicate(Labels(anomaly), scores, resamples=2000)["auc_source"])
-        closed = delong_interval(anomaly, scores)
-        assert drawn.value == pytest.approx(closed.value, abs=1e-12)
-        assert drawn.low == pytest.approx(closed.low, abs=0.012)
-        assert drawn.high == pytest.approx(closed.high, abs=0.012)
+        bootstrap = estimate(replicate(Labels(anomaly), scores, resamples=2000)["auc_source"])
+        delong = delong_interval(anomaly, scores)
+        assert bootstrap.value == pytest.approx(delong.value, abs=1e-12)
+        assert bootstrap.low == pytest.approx(delong.low, abs=0.012)
+        assert bootstrap.high == pytest.approx(delong.high, abs=0.012)
 
 
-def test_delong_against_placement_values_by_brute_force():
+def test_delong_interval_equals_brute_force_placement_values():
     rng = np.random.default_rng(6)
     anomaly = rng.random(60) < 0.4
     scores = np.round(rng.normal(size=60) + anomaly, 1)
@@ -107,15 +109,15 @@ def test_delong_against_placement_values_by_brute_force():
     variance = (
         kernel.mean(axis=1).var(ddof=1) / len(kernel) + kernel.mean(axis=0).var(ddof=1) / kernel.shape[1]
     )
-    found = delong_interval(anomaly, scores)
-    assert found.value == pytest.approx(roc_auc_score(anomaly, scores), abs=1e-12)
-    assert found.high - found.value == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-6)
-    with pytest.raises(EvaluationError, match="two clips of each kind"):
+    interval = delong_interval(anomaly, scores)
+    assert interval.value == pytest.approx(roc_auc_score(anomaly, scores), abs=1e-12)
+    assert interval.high - interval.value == pytest.approx(1.959964 * np.sqrt(variance), rel=1e-6)
+    with pytest.raises(EvaluationError, match="2 normal and 1 anomalous"):
         delong_interval([0, 0, 1], [1.0, 2.0, 3.0])
 
 
-def test_intervals_cover_the_truth_as_often_as_they_say():
-    """Unit normals against unit normals one higher: the true AUC is Φ(1/√2)."""
+def test_intervals_have_nominal_coverage():
+    """Scores from N(0, 1) for normal and N(1, 1) for anomalous clips: the true AUC is Φ(1/√2)."""
     from scipy.stats import norm
 
     truth = norm.cdf(1 / np.sqrt(2))
@@ -124,10 +126,10 @@ def test_intervals_cover_the_truth_as_often_as_they_say():
     trials, covered = 1000, np.zeros(2)
     for trial in range(trials):
         scores = rng.normal(size=120) + labels.anomaly
-        drawn = estimate(replicate(labels, scores, resamples=300, seed=trial)["auc_source"])
-        closed = delong_interval(labels.anomaly, scores)
-        covered += [each.low <= truth <= each.high for each in (drawn, closed)]
-    np.testing.assert_allclose(covered / trials, 0.95, atol=0.03)  # the error of 1000 trials is 0.007
+        bootstrap = estimate(replicate(labels, scores, resamples=300, seed=trial)["auc_source"])
+        delong = delong_interval(labels.anomaly, scores)
+        covered += [interval.low <= truth <= interval.high for interval in (bootstrap, delong)]
+    np.testing.assert_allclose(covered / trials, 0.95, atol=0.03)  # standard error of 1000 trials: 0.007
 
 
 def _difference(scores_a, scores_b, labels, **options):
@@ -135,23 +137,24 @@ def _difference(scores_a, scores_b, labels, **options):
     return estimate(a - b)
 
 
-def test_paired_intervals_are_narrower_and_cover_nothing_where_nothing_differs():
+def test_paired_intervals_are_narrower_and_contain_zero_for_equal_systems():
     rng = np.random.default_rng(8)
     trials, excluded = 250, 0
     for trial in range(trials):
         labels, common = _section(rng)
         a, b = (common + 0.5 * rng.normal(size=200) for _ in range(2))
-        found = _difference([a], [b], [labels], resamples=200, seed=trial)
-        excluded += not found.low <= 0 <= found.high
+        difference = _difference([a], [b], [labels], resamples=200, seed=trial)
+        excluded += not difference.low <= 0 <= difference.high
     assert abs(excluded / trials - 0.05) < 0.03
 
-    alone = [estimate(replicate(labels, scores)["auc_source"]) for scores in (a, b)]
+    unpaired = [estimate(replicate(labels, scores)["auc_source"]) for scores in (a, b)]
     paired = _difference([a], [b], [labels], metric="auc_source")
-    assert paired.value == pytest.approx(alone[0].value - alone[1].value)
-    assert paired.high - paired.low < 0.8 * np.hypot(*(each.high - each.low for each in alone))
+    assert paired.value == pytest.approx(unpaired[0].value - unpaired[1].value)
+    unpaired_width = np.hypot(*(interval.high - interval.low for interval in unpaired))
+    assert paired.high - paired.low < 0.8 * unpaired_width
 
 
-def test_a_system_does_not_differ_from_itself_and_differs_from_a_worse_one():
+def test_difference_is_zero_from_itself_and_positive_from_a_worse_system():
     labels, scores = _section(np.random.default_rng(9))
     same = _difference([scores], [scores * 2 + 1], [labels])
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
@@ -160,18 +163,18 @@ def test_a_system_does_not_differ_from_itself_and_differs_from_a_worse_one():
     assert _difference([scores], [noisy], [labels], metric="pauc", year=2020).value > 0
 
 
-def test_the_mean_over_sections_is_that_of_all_their_terms():
+def test_mean_over_sections_is_the_mean_of_all_terms():
     rng = np.random.default_rng(12)
     sections = [_section(rng), _section(rng, shift=2.0)]
     terms = [v[0] for section in sections for v in section_metrics(*section).values()]
     assert mean_replicates(sections, resamples=0) == pytest.approx([harmonic_mean(terms)])
-    drawn = mean_replicates([sections[0], sections[0]], metric="pauc", resamples=50)
-    alone = mean_replicates([sections[0]], metric="pauc", resamples=50)
-    assert drawn[0] == pytest.approx(alone[0])
-    assert np.std(drawn[1:]) < np.std(alone[1:]), "each section has draws of its own"
+    twice = mean_replicates([sections[0], sections[0]], metric="pauc", resamples=50)
+    once = mean_replicates([sections[0]], metric="pauc", resamples=50)
+    assert twice[0] == pytest.approx(once[0])
+    assert np.std(twice[1:]) < np.std(once[1:]), "sections are resampled independently"
 
 
-def test_a_mean_over_sections_refuses_what_does_not_match():
+def test_mean_replicates_refuses_invalid_arguments():
     labels, scores = _section(np.random.default_rng(11))
     with pytest.raises(EvaluationError, match="at least one"):
         mean_replicates([])
@@ -185,16 +188,16 @@ def test_proportion_interval_is_clopper_pearson():
     from scipy.stats import binomtest
 
     for successes, trials in ((0, 30), (3, 30), (30, 30), (1, 2), (57, 200)):
-        found = proportion_interval(successes, trials)
+        interval = proportion_interval(successes, trials)
         exact = binomtest(successes, trials).proportion_ci(method="exact")
-        assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
-        assert found.value == successes / trials
-    for bad in ((1, 0), (3, 2), (-1, 5)):
-        with pytest.raises(EvaluationError, match="no proportion"):
-            proportion_interval(*bad)
+        assert (interval.low, interval.high) == pytest.approx((exact.low, exact.high), abs=1e-9)
+        assert interval.value == successes / trials
+    for successes, trials in ((1, 0), (3, 2), (-1, 5)):
+        with pytest.raises(EvaluationError, match=f"got {successes} successes in {trials} trials"):
+            proportion_interval(successes, trials)
 
 
-def test_a_thousand_resamples_of_two_hundred_clips_take_under_a_second():
+def test_a_thousand_resamples_of_two_hundred_clips_take_less_than_a_second():
     labels, scores = _section(np.random.default_rng(12))
     start = time.process_time()
     replicate(labels, scores, decisions=scores > 0, resamples=1000)

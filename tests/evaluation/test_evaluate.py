@@ -1,3 +1,5 @@
+"""Evaluation of scores of labelled clips."""
+
 import json
 import math
 from dataclasses import replace
@@ -35,74 +37,78 @@ def _scores(clips, seed=0, shift=1.0):
     return rng.normal(size=len(clips)) + [shift * (clip.condition == "anomaly") for clip in clips]
 
 
-def test_json_holds_fractions_with_intervals():
+def test_json_has_fractions_with_intervals():
     clips = _clips()
-    found = json.loads(json.dumps(evaluate_scores(clips, _scores(clips), threshold=0.5).to_json()))
+    data = json.loads(json.dumps(evaluate_scores(clips, _scores(clips), threshold=0.5).to_json()))
     for name in ("auc_source", "auc_target", "pauc", "harmonic_mean", "precision_source", "f1_target"):
-        assert set(found[name]) == {"value", "low", "high"}
-        assert 0 <= found[name]["low"] <= found[name]["value"] <= found[name]["high"] <= 1
-    terms = [found[name]["value"] for name in ("auc_source", "auc_target", "pauc")]
-    assert found["harmonic_mean"]["value"] == pytest.approx(hmean(terms))
-    assert found["clips"] == {f"{c}_{d}": 20 for c in ("normal", "anomaly") for d in ("source", "target")}
-    assert found["sections"]["00"]["pauc"] == found["pauc"]
-    assert found["threshold"] == 0.5
+        assert set(data[name]) == {"value", "low", "high"}
+        assert 0 <= data[name]["low"] <= data[name]["value"] <= data[name]["high"] <= 1
+    terms = [data[name]["value"] for name in ("auc_source", "auc_target", "pauc")]
+    assert data["harmonic_mean"]["value"] == pytest.approx(hmean(terms))
+    assert data["clips"] == {f"{c}_{d}": 20 for c in ("normal", "anomaly") for d in ("source", "target")}
+    assert data["sections"]["00"]["pauc"] == data["pauc"]
+    assert data["threshold"] == 0.5
 
 
 def test_the_order_of_clips_does_not_matter():
     clips = _clips(sections=("00", "01"))
     scores = _scores(clips)
     order = np.random.default_rng(1).permutation(len(clips))
-    one = evaluate_scores(clips, scores, threshold=0.3)
-    other = evaluate_scores([clips[i] for i in order], scores[order], threshold=0.3)
+    sorted_clips = evaluate_scores(clips, scores, threshold=0.3)
+    shuffled_clips = evaluate_scores([clips[i] for i in order], scores[order], threshold=0.3)
     for name in ("auc_source", "auc_target", "pauc", "harmonic_mean"):
-        a, b = getattr(one.overall, name), getattr(other.overall, name)
+        a, b = getattr(sorted_clips.overall, name), getattr(shuffled_clips.overall, name)
         assert a.value == pytest.approx(b.value, abs=1e-12)
         assert a.low == pytest.approx(b.low, abs=0.03)
-    for name, value in one.overall.decisions.items():
-        assert other.overall.decisions[name].value == value.value
+    for name, value in sorted_clips.overall.decisions.items():
+        assert shuffled_clips.overall.decisions[name].value == value.value
 
 
-def test_precision_and_recall_are_those_of_a_domains_own_clips():
+def test_precision_and_recall_use_the_clips_of_one_domain():
     clips = _clips()
     scores = _scores(clips)
-    found = evaluate_scores(clips, scores, threshold=0.5).overall.decisions
+    metrics = evaluate_scores(clips, scores, threshold=0.5).overall.decisions
     for domain in ("source", "target"):
-        own = np.array([clip.domain == domain for clip in clips])
+        in_domain = np.array([clip.domain == domain for clip in clips])
         anomaly = np.array([clip.condition == "anomaly" for clip in clips])
-        expected = precision_recall_fscore_support(anomaly[own], scores[own] > 0.5, average="binary")
+        expected = precision_recall_fscore_support(
+            anomaly[in_domain], scores[in_domain] > 0.5, average="binary"
+        )
         for name, value in zip(("precision", "recall", "f1"), expected, strict=False):
-            assert found[f"{name}_{domain}"].value == pytest.approx(value)
-        alarms = found[f"false_alarm_rate_{domain}"]
-        assert alarms.value == np.mean(scores[own & ~anomaly] > 0.5)
-        assert alarms.low < alarms.value < alarms.high
+            assert metrics[f"{name}_{domain}"].value == pytest.approx(value)
+        false_alarm_rate = metrics[f"false_alarm_rate_{domain}"]
+        assert false_alarm_rate.value == np.mean(scores[in_domain & ~anomaly] > 0.5)
+        assert false_alarm_rate.low < false_alarm_rate.value < false_alarm_rate.high
 
 
-def test_a_score_equal_to_the_threshold_is_no_alarm():
+def test_a_score_equal_to_the_threshold_is_not_flagged():
     clips = _clips(2, domains=(None,))
-    found = evaluate_scores(clips, [0.0, 1.0, 1.0, 2.0], threshold=1.0, resamples=0).overall
-    assert found.decisions["false_alarm_rate_source"].value == 0
-    assert found.decisions["recall_source"].value == 0.5
-    assert found.pauc.low is None
+    overall = evaluate_scores(clips, [0.0, 1.0, 1.0, 2.0], threshold=1.0, resamples=0).overall
+    assert overall.decisions["false_alarm_rate_source"].value == 0
+    assert overall.decisions["recall_source"].value == 0.5
+    assert overall.pauc.low is None
 
 
-def test_sections_are_judged_alone_and_then_combined():
+def test_sections_are_evaluated_separately_and_then_combined():
     clips = _clips(sections=("00", "01"))
-    # Scores of the second section lie elsewhere: an AUC over both together would suffer, this one does not.
+    # The scores of the second section are shifted, which would reduce an AUC over the clips of both sections.
     scores = _scores(clips) + [100.0 * (clip.section == "01") for clip in clips]
-    found = evaluate_scores(clips, scores, year=2022)
-    parts = list(found.sections.values())
-    assert list(found.sections) == ["00", "01"]
-    terms = [estimate.value for part in parts for estimate in (part.auc_source, part.auc_target, part.pauc)]
-    assert found.overall.harmonic_mean.value == pytest.approx(hmean(terms))
-    assert found.overall.auc_source.value == pytest.approx(hmean([part.auc_source.value for part in parts]))
-    widths = [part.harmonic_mean.high - part.harmonic_mean.low for part in parts]
-    assert found.overall.harmonic_mean.high - found.overall.harmonic_mean.low < min(widths)
+    evaluation = evaluate_scores(clips, scores, year=2022)
+    sections, overall = list(evaluation.sections.values()), evaluation.overall
+    assert list(evaluation.sections) == ["00", "01"]
+    terms = [e.value for section in sections for e in (section.auc_source, section.auc_target, section.pauc)]
+    assert overall.harmonic_mean.value == pytest.approx(hmean(terms))
+    assert overall.auc_source.value == pytest.approx(
+        hmean([section.auc_source.value for section in sections])
+    )
+    widths = [section.harmonic_mean.high - section.harmonic_mean.low for section in sections]
+    assert overall.harmonic_mean.high - overall.harmonic_mean.low < min(widths)
 
-    alone = evaluate_scores(clips[80:], scores[80:], year=2022)
-    assert alone.sections["01"] == found.sections["01"]
+    one_section = evaluate_scores(clips[80:], scores[80:], year=2022)
+    assert one_section.sections["01"] == evaluation.sections["01"]
 
 
-def test_several_machines_name_their_sections():
+def test_section_names_include_the_machine_if_there_are_several():
     clips = _clips(5) + _clips(5, machine="pump")
     assert list(evaluate_scores(clips, _scores(clips), resamples=10).sections) == ["fan/00", "pump/00"]
 
@@ -110,73 +116,74 @@ def test_several_machines_name_their_sections():
 def test_without_domains():
     clips = _clips(domains=(None,), sections=(None,))
     scores = _scores(clips)
-    found = evaluate_scores(clips, scores, threshold=0.5)
+    evaluation = evaluate_scores(clips, scores, threshold=0.5)
     labels = [clip.condition == "anomaly" for clip in clips]
-    assert found.overall.auc_source.value == pytest.approx(roc_auc_score(labels, scores))
-    assert found.overall.auc_target is None
-    assert found.to_json()["auc_target"] is None
-    assert found.to_json()["clips"] == {"normal": 20, "anomaly": 20}
-    assert list(found.sections) == ["all"]
-    assert "precision_source" in found.to_json()
-    assert "precision_target" not in found.to_json()
+    assert evaluation.overall.auc_source.value == pytest.approx(roc_auc_score(labels, scores))
+    assert evaluation.overall.auc_target is None
+    assert evaluation.to_json()["auc_target"] is None
+    assert evaluation.to_json()["clips"] == {"normal": 20, "anomaly": 20}
+    assert list(evaluation.sections) == ["all"]
+    assert "precision_source" in evaluation.to_json()
+    assert "precision_target" not in evaluation.to_json()
 
 
-def test_2020_reports_the_arithmetic_mean_as_official():
+def test_the_official_score_of_2020_is_the_arithmetic_mean():
     clips = _clips(domains=(None,), sections=("01", "03"))
-    found = evaluate_scores(clips, _scores(clips), year=2020)
-    terms = [e.value for part in found.sections.values() for e in (part.auc_source, part.pauc)]
-    assert found.to_json()["official_score"]["value"] == pytest.approx(np.mean(terms))
-    assert found.to_json()["harmonic_mean"]["value"] == pytest.approx(hmean(terms))
+    evaluation = evaluate_scores(clips, _scores(clips), year=2020)
+    sections = evaluation.sections.values()
+    terms = [estimate.value for section in sections for estimate in (section.auc_source, section.pauc)]
+    assert evaluation.to_json()["official_score"]["value"] == pytest.approx(np.mean(terms))
+    assert evaluation.to_json()["harmonic_mean"]["value"] == pytest.approx(hmean(terms))
     assert evaluate_scores(clips, _scores(clips)).to_json()["official_score"] is None
 
 
-def test_attributes_compare_what_can_be_compared():
+def test_contrasts_of_attribute_values():
     def attributes(condition, number):
         fault = {"fault": "leak" if number % 2 else "rub"} if condition == "anomaly" else {}
         return {"spd": str(number % 2), **fault, **({"day": "1"} if condition == "normal" else {})}
 
     clips = _clips(20, domains=("source",), attributes=attributes)
     scores = _scores(clips)
-    found = evaluate_scores(clips, scores).attributes
+    results = evaluate_scores(clips, scores).attributes
     labels = np.array([clip.condition == "anomaly" for clip in clips])
 
-    def expected(*keep):
-        mask = np.array([any(k(clip) for k in keep) for clip in clips])
+    def expected_auc(*conditions):
+        mask = np.array([any(condition(clip) for condition in conditions) for clip in clips])
         return pytest.approx(roc_auc_score(labels[mask], scores[mask]))
 
-    assert found["spd=1"].contrast == "same value"
-    assert found["spd=1"].auc.value == expected(lambda c: c.attributes["spd"] == "1")
-    assert (found["spd=1"].normals, found["spd=1"].anomalies) == (10, 10)
-    assert found["fault=leak"].contrast == "all normals"
-    assert found["fault=leak"].auc.value == expected(
+    assert results["spd=1"].contrast == "same value"
+    assert results["spd=1"].auc.value == expected_auc(lambda c: c.attributes["spd"] == "1")
+    assert (results["spd=1"].normals, results["spd=1"].anomalies) == (10, 10)
+    assert results["fault=leak"].contrast == "all normals"
+    assert results["fault=leak"].auc.value == expected_auc(
         lambda c: c.condition == "normal", lambda c: c.attributes.get("fault") == "leak"
     )
-    assert found["fault=leak"].normals == 20
-    assert found["day=1"].contrast == "all anomalies"
-    assert found["day=1"].auc.low < found["day=1"].auc.value < found["day=1"].auc.high
+    assert results["fault=leak"].normals == 20
+    assert results["day=1"].contrast == "all anomalies"
+    assert results["day=1"].auc.low < results["day=1"].auc.value < results["day=1"].auc.high
 
 
-def test_an_attribute_of_one_clip_is_not_judged():
+def test_an_attribute_value_of_one_clip_is_not_evaluated():
     clips = _clips(3, domains=(None,), attributes=lambda condition, number: {"n": f"{condition}{number}"})
     assert evaluate_scores(clips, _scores(clips), resamples=10).attributes == {}
 
 
 def test_clips_cut_from_one_recording_widen_the_intervals():
     clips = _clips(domains=("source",))
-    cut = [replace(clip, source_recording=str(index // 5)) for index, clip in enumerate(clips)]
-    part = [
+    segments = [replace(clip, source_recording=str(index // 5)) for index, clip in enumerate(clips)]
+    partly_known = [
         replace(clip, source_recording="first" if index < 5 else None) for index, clip in enumerate(clips)
     ]
-    of_recordings = [-1.0, 0.0, 1.0, 2.0, 0.5, 1.5, 2.5, -0.5]  # four normal, four anomalous
-    scores = np.repeat(of_recordings, 5) + _scores(clips, shift=0.0) / 10
-    apart, together = (evaluate_scores(each, scores).overall.auc_source for each in (clips, cut))
-    assert together.value == apart.value
-    assert together.high - together.low > 1.3 * (apart.high - apart.low)
-    assert labels_of(part).source_recording.tolist() == [0] * 5 + list(range(1, 36))
+    recording_scores = [-1.0, 0.0, 1.0, 2.0, 0.5, 1.5, 2.5, -0.5]  # four normal, four anomalous
+    scores = np.repeat(recording_scores, 5) + _scores(clips, shift=0.0) / 10
+    by_clip, by_recording = (evaluate_scores(c, scores).overall.auc_source for c in (clips, segments))
+    assert by_recording.value == by_clip.value
+    assert by_recording.high - by_recording.low > 1.3 * (by_clip.high - by_clip.low)
+    assert labels_of(partly_known).source_recording.tolist() == [0] * 5 + list(range(1, 36))
     assert labels_of(clips).source_recording is None
 
 
-def test_missing_labels_are_counted():
+def test_missing_labels_are_refused():
     clips = _clips(3)
     with pytest.raises(EvaluationError, match=r"1 of 12 clips have no condition .*, for instance new\.wav"):
         evaluate_scores([Clip("new.wav"), *clips[1:]], np.zeros(12))
@@ -187,10 +194,10 @@ def test_missing_labels_are_counted():
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_bad_scores_and_thresholds_are_refused(bad):
+def test_invalid_scores_and_thresholds_are_refused(bad):
     clips = _clips(3)
     scores = _scores(clips)
-    with pytest.raises(EvaluationError, match="threshold must be a finite"):
+    with pytest.raises(EvaluationError, match=f"threshold must be a finite number, got {bad}"):
         evaluate_scores(clips, scores, threshold=bad)
     scores[4] = bad
     with pytest.raises(EvaluationError, match=f"1 of 12 scores are not finite.*{clips[4].path}"):
@@ -201,29 +208,31 @@ def test_bad_scores_and_thresholds_are_refused(bad):
         evaluate_scores(clips, scores, year=1999)
 
 
-def test_a_section_without_anomalies_is_named():
+def test_with_a_year_a_section_without_anomalies_is_an_error():
     clips = _clips(3, sections=("00", "01"))
-    kept = [clip for clip in clips if not (clip.section == "01" and clip.condition == "anomaly")]
+    clips = [clip for clip in clips if not (clip.section == "01" and clip.condition == "anomaly")]
     with pytest.raises(
         EvaluationError, match=r"section 01: no anomalous clips.*3 normal source, 0 anomaly source"
     ):
-        evaluate_scores(kept, np.arange(len(kept)), year=2023)
+        evaluate_scores(clips, np.arange(len(clips)), year=2023)
 
 
-def test_anomalies_in_one_domain_alone_leave_the_others_recall_out():
+def test_a_domain_without_anomalies_has_no_recall():
     clips = [c for c in _clips(5) if not (c.domain == "target" and c.condition == "anomaly")]
-    found = evaluate_scores(clips, _scores(clips), threshold=0.0, resamples=10).overall
-    assert "recall_target" not in found.decisions
-    assert "false_alarm_rate_target" in found.decisions
-    assert found.auc_target is not None
+    overall = evaluate_scores(clips, _scores(clips), threshold=0.0, resamples=10).overall
+    assert "recall_target" not in overall.decisions
+    assert "false_alarm_rate_target" in overall.decisions
+    assert overall.auc_target is not None
 
 
-def test_a_section_without_anomalies_is_left_out_where_there_are_others():
+def test_without_a_year_a_section_without_anomalies_is_left_out():
     clips = [c for c in _clips(sections=("00", "01")) if c.section == "00" or c.condition == "normal"]
-    found = evaluate_scores(clips, _scores(clips), threshold=0.5)
-    judged = [c.section == "00" for c in clips]
-    alone = evaluate_scores([c for c in clips if c.section == "00"], _scores(clips)[judged], threshold=0.5)
-    assert found.overall.to_json() == alone.overall.to_json()
-    assert list(found.sections) == ["00"]
-    assert "01" in found.to_json()["left_out"]["01"]
-    assert alone.left_out == {}
+    evaluation = evaluate_scores(clips, _scores(clips), threshold=0.5)
+    mask = [c.section == "00" for c in clips]
+    one_section = evaluate_scores(
+        [c for c in clips if c.section == "00"], _scores(clips)[mask], threshold=0.5
+    )
+    assert evaluation.overall.to_json() == one_section.overall.to_json()
+    assert list(evaluation.sections) == ["00"]
+    assert "01" in evaluation.to_json()["left_out"]["01"]
+    assert one_section.left_out == {}

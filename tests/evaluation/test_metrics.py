@@ -1,15 +1,17 @@
+"""Metrics against scikit-learn and brute force."""
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from sklearn import metrics as oracle
+from sklearn import metrics as reference
 
 from auscult.errors import EvaluationError
 from auscult.evaluation import auc, harmonic_mean, pauc, precision_recall_f1, roc_curve
 from auscult.evaluation.metrics import Ranking, area_under_curve, harmonic_means, partial_area_under_curve
 
-TIED = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=80)
-LOOSE = st.lists(st.tuples(st.booleans(), st.floats(-1e3, 1e3)), min_size=2, max_size=80)
+TIED_SCORES = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=80)
+FLOAT_SCORES = st.lists(st.tuples(st.booleans(), st.floats(-1e3, 1e3)), min_size=2, max_size=80)
 
 
 def _split(pairs):
@@ -18,46 +20,46 @@ def _split(pairs):
     return labels, np.array([score for _, score in pairs], dtype=float)
 
 
-@given(st.one_of(TIED, LOOSE))
-def test_auc_is_the_fraction_of_pairs_in_order(pairs):
+@given(st.one_of(TIED_SCORES, FLOAT_SCORES))
+def test_auc_is_the_fraction_of_correctly_ordered_pairs(pairs):
     labels, scores = _split(pairs)
     differences = scores[labels][:, None] - scores[~labels][None, :]
     assert auc(labels, scores) == pytest.approx(np.mean((np.sign(differences) + 1) / 2), abs=1e-12)
 
 
-@given(st.one_of(TIED, LOOSE), st.sampled_from([0.05, 0.1, 0.25, 1 / 3, 0.5, 1.0]))
+@given(st.one_of(TIED_SCORES, FLOAT_SCORES), st.sampled_from([0.05, 0.1, 0.25, 1 / 3, 0.5, 1.0]))
 def test_pauc_equals_sklearn(pairs, max_fpr):
     labels, scores = _split(pairs)
-    expected = oracle.roc_auc_score(labels, scores, max_fpr=max_fpr)
+    expected = reference.roc_auc_score(labels, scores, max_fpr=max_fpr)
     assert pauc(labels, scores, max_fpr=max_fpr) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("normals", [9, 10, 11, 19, 20, 50, 100, 127])
-def test_pauc_where_a_step_ends_at_or_near_max_fpr(normals):
+def test_pauc_if_a_step_of_the_curve_ends_at_or_near_max_fpr(normals):
     rng = np.random.default_rng(normals)
     labels = np.r_[np.zeros(normals), np.ones(30)]
     for scores in (rng.normal(size=normals + 30) + labels, rng.integers(0, 4, normals + 30) + labels):
         assert pauc(labels, scores) == pytest.approx(
-            oracle.roc_auc_score(labels, scores, max_fpr=0.1), abs=1e-12
+            reference.roc_auc_score(labels, scores, max_fpr=0.1), abs=1e-12
         )
 
 
-@given(st.one_of(TIED, LOOSE), st.integers(0, 2**32 - 1))
-def test_weights_count_as_copies(pairs, seed):
+@given(st.one_of(TIED_SCORES, FLOAT_SCORES), st.integers(0, 2**32 - 1))
+def test_weights_are_equivalent_to_copies(pairs, seed):
     labels, scores = _split(pairs)
     weights = np.random.default_rng(seed).integers(0, 4, (3, len(labels)))
-    weights[:, [np.argmax(labels), np.argmin(labels)]] += 1  # at least one of each kind
+    weights[:, [np.argmax(labels), np.argmin(labels)]] += 1  # at least one clip of each class
     ranking = Ranking.of(scores)
     normal, anomaly = ranking.cumulate(weights * ~labels), ranking.cumulate(weights * labels)
-    for row, whole, part in zip(
+    for row, area, partial_area in zip(
         weights, area_under_curve(normal, anomaly), partial_area_under_curve(normal, anomaly), strict=True
     ):
         copies = np.repeat(labels, row), np.repeat(scores, row)
-        assert whole == pytest.approx(oracle.roc_auc_score(*copies), abs=1e-12)
-        assert part == pytest.approx(oracle.roc_auc_score(*copies, max_fpr=0.1), abs=1e-12)
+        assert area == pytest.approx(reference.roc_auc_score(*copies), abs=1e-12)
+        assert partial_area == pytest.approx(reference.roc_auc_score(*copies, max_fpr=0.1), abs=1e-12)
 
 
-def test_extremes():
+def test_perfect_reversed_and_tied_scores():
     labels = [0, 0, 1, 1]
     assert (auc(labels, [1, 2, 3, 4]), pauc(labels, [1, 2, 3, 4])) == (1.0, 1.0)
     assert auc(labels, [4, 3, 2, 1]) == 0.0
@@ -65,12 +67,12 @@ def test_extremes():
     assert (auc(labels, [5, 5, 5, 5]), pauc(labels, [5, 5, 5, 5])) == (0.5, 0.5)
 
 
-@given(LOOSE)
+@given(FLOAT_SCORES)
 def test_roc_curve_equals_sklearn(pairs):
     labels, scores = _split(pairs)
-    expected = oracle.roc_curve(labels, scores, drop_intermediate=False)
-    for ours, theirs in zip(roc_curve(labels, scores), expected, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+    expected = reference.roc_curve(labels, scores, drop_intermediate=False)
+    for actual_values, expected_values in zip(roc_curve(labels, scores), expected, strict=True):
+        np.testing.assert_allclose(actual_values, expected_values, atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_roc_curve_equals_sklearn(pairs):
         ([0, 2], [1.0, 2.0], "each label must be"),
     ],
 )
-def test_what_has_no_auc_is_refused(labels, scores, message):
+def test_invalid_labels_or_scores_are_refused(labels, scores, message):
     for metric in (auc, pauc, roc_curve):
         with pytest.raises(EvaluationError, match=message):
             metric(labels, scores)
@@ -102,12 +104,12 @@ def test_harmonic_mean():
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
 def test_precision_recall_f1_equal_sklearn(pairs):
     labels, decisions = (np.array(column) for column in zip(*pairs, strict=True))
-    found = precision_recall_f1(labels, decisions)
-    expected = oracle.precision_recall_fscore_support(labels, decisions, average="binary", zero_division=0)
-    assert (found.precision, found.recall, found.f1) == pytest.approx(expected[:3], abs=1e-12)
+    detection = precision_recall_f1(labels, decisions)
+    expected = reference.precision_recall_fscore_support(labels, decisions, average="binary", zero_division=0)
+    assert (detection.precision, detection.recall, detection.f1) == pytest.approx(expected[:3], abs=1e-12)
 
 
-def test_decisions_must_match_labels():
+def test_invalid_decisions_are_refused():
     with pytest.raises(EvaluationError, match="2 labels but 1 decisions"):
         precision_recall_f1([0, 1], [1])
     with pytest.raises(EvaluationError, match="each decision"):

@@ -1,3 +1,5 @@
+"""Metrics of a section by the rules of each year of the DCASE Challenge."""
+
 import numpy as np
 import pytest
 from scipy.stats import hmean
@@ -23,70 +25,69 @@ def _auc(labels, scores, mask, **options):
 
 
 @pytest.mark.parametrize("year", [None, 2022, 2023, 2024, 2025, 2026])
-def test_since_2022_normals_of_a_domain_meet_all_anomalies(section, year):
+def test_since_2022_normal_clips_of_a_domain_are_compared_with_all_anomalies(section, year):
     labels, scores = section
-    found = section_metrics(labels, scores, year=year)
-    assert set(found) == {"auc_source", "auc_target", "pauc"}
+    metrics = section_metrics(labels, scores, year=year)
+    assert set(metrics) == {"auc_source", "auc_target", "pauc"}
     source, target = (_auc(labels, scores, labels.anomaly | mask) for mask in (~labels.target, labels.target))
     partial = roc_auc_score(labels.anomaly, scores, max_fpr=0.1)
-    assert found["auc_source"][0] == pytest.approx(source, abs=1e-12)
-    assert found["auc_target"][0] == pytest.approx(target, abs=1e-12)
-    assert found["pauc"][0] == pytest.approx(partial, abs=1e-12)
-    assert mean_over(official_terms([found], year), year)[0] == pytest.approx(
-        hmean([source, target, partial])
-    )
+    assert metrics["auc_source"][0] == pytest.approx(source, abs=1e-12)
+    assert metrics["auc_target"][0] == pytest.approx(target, abs=1e-12)
+    assert metrics["pauc"][0] == pytest.approx(partial, abs=1e-12)
+    official_score = mean_over(official_terms([metrics], year), year)[0]
+    assert official_score == pytest.approx(hmean([source, target, partial]))
 
 
-def test_2021_keeps_the_domains_apart(section):
+def test_2021_separates_the_domains(section):
     labels, scores = section
-    found = section_metrics(labels, scores, year=2021)
+    metrics = section_metrics(labels, scores, year=2021)
     terms = []
     for domain, mask in (("source", ~labels.target), ("target", labels.target)):
         for name, options in (("auc", {}), ("pauc", {"max_fpr": 0.1})):
             terms.append(_auc(labels, scores, mask, **options))
-            assert found[f"{name}_{domain}"][0] == pytest.approx(terms[-1], abs=1e-12)
-    assert mean_over(official_terms([found], 2021), 2021)[0] == pytest.approx(hmean(terms))
-    assert found["pauc"][0] == pytest.approx(hmean([terms[1], terms[3]]))
+            assert metrics[f"{name}_{domain}"][0] == pytest.approx(terms[-1], abs=1e-12)
+    assert mean_over(official_terms([metrics], 2021), 2021)[0] == pytest.approx(hmean(terms))
+    assert metrics["pauc"][0] == pytest.approx(hmean([terms[1], terms[3]]))
 
 
 def test_2020_takes_the_arithmetic_mean_of_all_clips(section):
     labels, scores = section
-    for known in (labels, Labels(labels.anomaly)):
-        found = section_metrics(known, scores, year=2020)
-        whole = roc_auc_score(labels.anomaly, scores)
+    for labels_2020 in (labels, Labels(labels.anomaly)):
+        metrics = section_metrics(labels_2020, scores, year=2020)
+        full = roc_auc_score(labels.anomaly, scores)
         partial = roc_auc_score(labels.anomaly, scores, max_fpr=0.1)
-        assert set(found) == {"auc_source", "pauc"}
-        assert found["auc_source"][0] == pytest.approx(whole, abs=1e-12)
-        assert mean_over(official_terms([found], 2020), 2020)[0] == pytest.approx((whole + partial) / 2)
+        assert set(metrics) == {"auc_source", "pauc"}
+        assert metrics["auc_source"][0] == pytest.approx(full, abs=1e-12)
+        assert mean_over(official_terms([metrics], 2020), 2020)[0] == pytest.approx((full + partial) / 2)
 
 
 def test_without_domains_the_auc_is_that_of_all_clips(section):
     labels, scores = section
-    found = section_metrics(Labels(labels.anomaly), scores)
-    assert set(found) == {"auc_source", "pauc"}
-    assert found["auc_source"][0] == pytest.approx(roc_auc_score(labels.anomaly, scores), abs=1e-12)
-    expected = hmean([found["auc_source"][0], found["pauc"][0]])
-    assert mean_over(official_terms([found]))[0] == pytest.approx(expected)
+    metrics = section_metrics(Labels(labels.anomaly), scores)
+    assert set(metrics) == {"auc_source", "pauc"}
+    assert metrics["auc_source"][0] == pytest.approx(roc_auc_score(labels.anomaly, scores), abs=1e-12)
+    expected = hmean([metrics["auc_source"][0], metrics["pauc"][0]])
+    assert mean_over(official_terms([metrics]))[0] == pytest.approx(expected)
 
 
-def test_the_mean_runs_over_all_terms_of_all_sections(section):
+def test_the_mean_is_taken_over_all_terms_of_all_sections(section):
     labels, scores = section
-    one, two = section_metrics(labels, scores), section_metrics(labels, -scores)
-    terms = [part[name][0] for part in (one, two) for name in ("auc_source", "auc_target", "pauc")]
-    assert mean_over(official_terms([one, two]))[0] == pytest.approx(hmean(terms))
+    sections = [section_metrics(labels, scores), section_metrics(labels, -scores)]
+    terms = [metrics[name][0] for metrics in sections for name in ("auc_source", "auc_target", "pauc")]
+    assert mean_over(official_terms(sections))[0] == pytest.approx(hmean(terms))
 
 
-def test_a_domain_without_clips_has_no_auc_unless_the_year_asks_for_it(section):
+def test_a_domain_without_clips_is_an_error_only_with_a_year(section):
     labels, scores = section
-    kept = ~labels.target
-    alone = Labels(labels.anomaly[kept], labels.target[kept], name="fan section 00")
-    assert set(section_metrics(alone, scores[kept])) == {"auc_source", "pauc"}
+    mask = ~labels.target
+    source_only = Labels(labels.anomaly[mask], labels.target[mask], name="fan section 00")
+    assert set(section_metrics(source_only, scores[mask])) == {"auc_source", "pauc"}
     with pytest.raises(EvaluationError, match="no target clips"):
-        section_metrics(alone, scores[kept], year=2023)
+        section_metrics(source_only, scores[mask], year=2023)
 
 
 @pytest.mark.parametrize(
-    ("kept", "year", "message"),
+    ("select", "year", "message"),
     [
         (
             lambda x: x.anomaly | ~x.target,
@@ -98,24 +99,24 @@ def test_a_domain_without_clips_has_no_auc_unless_the_year_asks_for_it(section):
         (lambda x: ~x.anomaly | ~x.target, 2021, r"no anomalous clips of the target domain"),
     ],
 )
-def test_what_lacks_clips_is_refused_with_counts(section, kept, year, message):
+def test_missing_clips_are_refused_with_counts(section, select, year, message):
     labels, scores = section
-    mask = kept(labels)
+    mask = select(labels)
     with pytest.raises(EvaluationError, match=f"fan section 00: {message}"):
         section_metrics(
             Labels(labels.anomaly[mask], labels.target[mask], labels.name), scores[mask], year=year
         )
 
 
-def test_anomalies_of_one_domain_alone_will_do_since_2022(section):
+def test_since_2022_anomalies_of_one_domain_suffice(section):
     labels, scores = section
     mask = ~labels.anomaly | ~labels.target
-    found = section_metrics(Labels(labels.anomaly[mask], labels.target[mask]), scores[mask], year=2023)
+    metrics = section_metrics(Labels(labels.anomaly[mask], labels.target[mask]), scores[mask], year=2023)
     expected = _auc(labels, scores, (labels.target & ~labels.anomaly) | (labels.anomaly & ~labels.target))
-    assert found["auc_target"][0] == pytest.approx(expected, abs=1e-12)
+    assert metrics["auc_target"][0] == pytest.approx(expected, abs=1e-12)
 
 
-def test_years_and_domains_that_do_not_exist(section):
+def test_unknown_years_missing_domains_and_missing_scores_are_refused(section):
     labels, scores = section
     with pytest.raises(OptionError, match="2019"):
         section_metrics(labels, scores, year=2019)

@@ -1,3 +1,5 @@
+"""Score and decision files of submissions."""
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,17 +17,17 @@ def _write(folder, name, text):
 
 
 @given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=20))
-def test_scores_come_back_as_the_same_floats(tmp_path_factory, scores):
+def test_written_scores_are_read_as_the_same_floats(tmp_path_factory, scores):
     folder = tmp_path_factory.mktemp("submission")
     names = [f"section_00_{index:04d}.wav" for index in range(len(scores))]
     write_submission(folder, "fan", "00", names, np.array(scores), [score > 0 for score in scores])
-    read = read_submission(folder)
-    assert [row.value for row in read.scores["fan", "00"]] == scores
-    assert [row.name for row in read.scores["fan", "00"]] == names
-    assert [row.value == 1 for row in read.decisions["fan", "00"]] == [score > 0 for score in scores]
+    submission = read_submission(folder)
+    assert [row.value for row in submission.scores["fan", "00"]] == scores
+    assert [row.name for row in submission.scores["fan", "00"]] == names
+    assert [row.value == 1 for row in submission.decisions["fan", "00"]] == [score > 0 for score in scores]
 
 
-def test_files_are_as_the_challenge_asks(tmp_path):
+def test_files_have_the_format_of_the_challenge(tmp_path):
     written = write_submission(
         tmp_path / "new" / "system", "ToyCar", "00", ["a.wav", "b.wav"], [1.5, 2], [False, True]
     )
@@ -44,7 +46,7 @@ def test_without_decisions_only_scores_are_written(tmp_path):
     assert read_submission(tmp_path).decisions == {}
 
 
-def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_file(tmp_path, monkeypatch):
     (path,) = write_submission(tmp_path, "fan", "00", ["a.wav"], [1.0])
 
     def full_disk(_):
@@ -62,11 +64,11 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     [
         (["a", "b"], [1.0], None, "2 names, 1 scores"),
         (["a"], [1.0], [True, False], "1 names, 1 scores, 2 decisions"),
-        (["a", "b", "a"], [1.0, 2.0, 3.0], None, "a comes twice"),
-        (["a", "b"], [1.0, float("nan")], None, "the score of b is nan"),
+        (["a", "b", "a"], [1.0, 2.0, 3.0], None, "duplicate file name a"),
+        (["a", "b"], [1.0, float("nan")], None, "the score of b must be finite, got nan"),
     ],
 )
-def test_what_must_not_be_written(tmp_path, names, scores, decisions, message):
+def test_invalid_submissions_are_not_written(tmp_path, names, scores, decisions, message):
     with pytest.raises(EvaluationError, match=f"fan section 00: {message}"):
         write_submission(tmp_path, "fan", "00", names, scores, decisions)
     assert list(tmp_path.iterdir()) == []
@@ -85,14 +87,14 @@ def test_what_must_not_be_written(tmp_path, names, scores, decisions, message):
         ("anomaly_score_my_fan_section_10_test.csv", "my_fan", "10", None),
     ],
 )
-def test_file_names(tmp_path, name, machine, section, domain):
+def test_file_names_of_all_years_are_parsed(tmp_path, name, machine, section, domain):
     _write(tmp_path, name, "a.wav,1\n")
     (file,) = section_files(tmp_path, "anomaly_score")
     assert (file.machine, file.section, file.domain) == (machine, section, domain)
     assert list(read_submission(tmp_path).scores) == [(machine, section)]
 
 
-def test_files_of_both_domains_of_2021_are_taken_together(tmp_path):
+def test_files_of_both_domains_of_2021_are_combined(tmp_path):
     _write(tmp_path, "anomaly_score_fan_section_03_source_test.csv", "s.wav,1\n")
     _write(tmp_path, "anomaly_score_fan_section_03_target_test.csv", "t.wav,2\n")
     assert [row.name for row in read_submission(tmp_path).scores["fan", "03"]] == ["s.wav", "t.wav"]
@@ -109,7 +111,7 @@ def test_files_of_both_domains_of_2021_are_taken_together(tmp_path):
         b"a.wav,15e-1\nb.wav,+2.0\n",
     ],
 )
-def test_forms_that_files_come_in(tmp_path, content):
+def test_variants_of_csv_are_read(tmp_path, content):
     path = _write(tmp_path, "anomaly_score_fan_section_00_test.csv", content)
     assert [(row.name, row.value) for row in read_values(path, "anomaly_score")] == [
         ("a.wav", 1.5),
@@ -122,36 +124,36 @@ def test_forms_that_files_come_in(tmp_path, content):
     [
         ("a.wav,1\nb.wav,many\n", "line 2: 'many' is not a number"),
         ("file_name,score\na.wav,1\n", "line 1: 'score' is not a number; these files have no header"),
-        ("a.wav,1\n\r\nb.wav,nan\n", "line 3: the value of b.wav is nan; it must be finite"),
-        ("a.wav,-inf\n", "line 1: the value of a.wav is -inf"),
-        ("a.wav,1,2\n", "line 1: expected name.wav,value but found 'a.wav,1,2'"),
+        ("a.wav,1\n\r\nb.wav,nan\n", "line 3: the value for b.wav must be finite, got nan"),
+        ("a.wav,-inf\n", "line 1: the value for a.wav must be finite, got -inf"),
+        ("a.wav,1,2\n", "line 1: expected name.wav,value, got 'a.wav,1,2'"),
         ("a.wav;1\n", "line 1: expected name.wav,value"),
         ("a.wav,\n", "line 1: expected name.wav,value"),
         ("a.wav,1_0\n", "'1_0' is not a number"),
         ("", "no rows"),
         ("\n\n", "no rows"),
-        (b"\xff\xfea\x00", "not a text file in UTF-8"),
+        (b"\xff\xfea\x00", "not a UTF-8 text file"),
         ('"a.wav,1\n', "line 1"),
     ],
 )
-def test_broken_score_files_name_file_and_line(tmp_path, content, message):
+def test_errors_in_score_files_name_file_and_line(tmp_path, content, message):
     path = _write(tmp_path, "anomaly_score_fan_section_00_test.csv", content)
-    with pytest.raises(EvaluationError) as caught:
+    with pytest.raises(EvaluationError) as error:
         read_submission(tmp_path)
-    assert str(path) in str(caught.value)
-    assert message in str(caught.value)
+    assert str(path) in str(error.value)
+    assert message in str(error.value)
 
 
-def test_decisions_are_zero_or_one(tmp_path):
+def test_decisions_must_be_zero_or_one(tmp_path):
     _write(tmp_path, "anomaly_score_fan_section_00_test.csv", "a.wav,0.5\n")
     path = _write(tmp_path, "decision_result_fan_section_00_test.csv", "a.wav,1.0\nb.wav,0\n")
     assert [row.value for row in read_values(path, "decision_result")] == [1, 0]
     _write(tmp_path, path.name, "a.wav,0.5\n")
-    with pytest.raises(EvaluationError, match=r"line 1: the decision on a\.wav is 0\.5; it must be 0 or 1"):
+    with pytest.raises(EvaluationError, match=r"line 1: the decision for a\.wav must be 0 or 1, got 0\.5"):
         read_submission(tmp_path)
 
 
-def test_where_score_files_lie(tmp_path):
+def test_score_files_are_searched_in_the_folder_and_one_level_below(tmp_path):
     with pytest.raises(EvaluationError, match="no files anomaly_score_"):
         read_submission(tmp_path)
     with pytest.raises(EvaluationError, match="no such folder"):
@@ -162,11 +164,13 @@ def test_where_score_files_lie(tmp_path):
     with pytest.raises(EvaluationError, match=r"several folders \(one, two\)"):
         read_submission(tmp_path)
     _write(tmp_path, "anomaly_score_nonsense.csv", "a.wav,1\n")
-    with pytest.raises(EvaluationError, match="does not say machine and section"):
+    with pytest.raises(
+        EvaluationError, match=r"anomaly_score_nonsense\.csv: cannot parse machine and section"
+    ):
         read_submission(tmp_path)
 
 
-def test_a_folder_that_is_a_file(tmp_path):
+def test_a_folder_that_cannot_be_created_is_an_error(tmp_path):
     path = _write(tmp_path, "file", "x")
-    with pytest.raises(EvaluationError, match="cannot be made"):
+    with pytest.raises(EvaluationError, match="cannot be created"):
         write_submission(path / "below", "fan", "00", ["a.wav"], [1.0])

@@ -1,3 +1,5 @@
+"""Tables and CSV files of benchmark results."""
+
 import os
 from dataclasses import replace
 from statistics import fmean, stdev
@@ -19,7 +21,7 @@ from auscult.evaluation.results import COLUMNS
 from auscult.evaluation.table import OVERALL
 
 
-def _result(machine="fan", seed=0, source=0.8, target=0.6, pauc=0.5, **more):
+def _result(machine="fan", seed=0, source=0.8, target=0.6, pauc=0.5, **overrides):
     fields = {
         "section": "00",
         "detector": "gamma_vae",
@@ -35,17 +37,17 @@ def _result(machine="fan", seed=0, source=0.8, target=0.6, pauc=0.5, **more):
         auc_target=target,
         pauc=pauc,
         harmonic_mean=float(hmean(terms)),
-        **{**fields, **more},
+        **{**fields, **overrides},
     )
 
 
 def _cells(table, machine, metric):
-    """The figures of one machine and metric, a system after the other."""
-    place = table.header.index(metric)
-    return tuple(row[place] for row in table.rows if row[0] == machine)
+    """The cells of one machine and metric, one for each system."""
+    index = table.header.index(metric)
+    return tuple(row[index] for row in table.rows if row[0] == machine)
 
 
-def test_results_come_back_as_they_went(tmp_path):
+def test_written_results_are_read_unchanged(tmp_path):
     path = tmp_path / "results.csv"
     results = [_result(), _result("pump", target=None), replace(_result("a,b"), fit_seconds=None, section="")]
     write_results(path, results)
@@ -60,7 +62,7 @@ def test_results_come_back_as_they_went(tmp_path):
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**31))
-def test_every_float_comes_back(tmp_path_factory, source, pauc, seed):
+def test_written_floats_are_read_exactly(tmp_path_factory, source, pauc, seed):
     path = tmp_path_factory.mktemp("results") / "r.csv"
     result = Result("fan", "00", "x", "", seed, source, None, pauc, 0.5)
     write_results(path, [result])
@@ -74,31 +76,37 @@ def test_every_float_comes_back(tmp_path_factory, source, pauc, seed):
         ("machine,auc\nfan,1\n", "expected the columns"),
         (
             ",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,high,0.5,1,1\n",
-            "line 2: pauc is 'high', not a number",
+            "line 2: pauc must be a number, got 'high'",
         ),
-        (",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,,0.5,1,1\n", "line 2: pauc is ''"),
-        (",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,nan,0.5,1,1\n", "line 2: pauc is nan"),
-        (",".join(COLUMNS) + "\nfan,00,x,mse,one,0.5,0.5,0.5,0.5,1,1\n", "line 2: seed is 'one'"),
-        (",".join(COLUMNS) + "\n\nfan,00\n", "line 3: 2 fields where there should be 11"),
+        (",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,,0.5,1,1\n", "line 2: pauc must be a number, got ''"),
+        (
+            ",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,nan,0.5,1,1\n",
+            "line 2: pauc must be finite, got nan",
+        ),
+        (
+            ",".join(COLUMNS) + "\nfan,00,x,mse,one,0.5,0.5,0.5,0.5,1,1\n",
+            "line 2: seed must be an integer, got 'one'",
+        ),
+        (",".join(COLUMNS) + "\n\nfan,00\n", "line 3: expected 11 fields, got 2"),
     ],
 )
-def test_broken_results_name_file_and_line(tmp_path, text, message):
+def test_errors_in_results_name_file_and_line(tmp_path, text, message):
     path = tmp_path / "results.csv"
     path.write_text(text)
-    with pytest.raises(EvaluationError) as caught:
+    with pytest.raises(EvaluationError) as error:
         read_results(path)
-    assert str(path) in str(caught.value)
-    assert message in str(caught.value)
+    assert str(path) in str(error.value)
+    assert message in str(error.value)
 
 
-def test_results_that_cannot_be_read_or_written(tmp_path):
+def test_files_that_cannot_be_read_or_written_are_errors(tmp_path):
     with pytest.raises(EvaluationError, match="cannot be read"):
         read_results(tmp_path / "absent.csv")
     with pytest.raises(EvaluationError, match="cannot be written"):
         write_results(tmp_path / "absent" / "results.csv", [_result()])
 
 
-def test_one_seed_shows_percent_without_spread():
+def test_cells_of_one_seed_have_no_standard_deviation():
     table = results_table([_result(), _result("pump", source=0.9, target=0.7, pauc=0.55)])
     assert table.header == ("machine", "system", "AUC-s", "AUC-t", "pAUC", "harmonic mean")
     assert [row[1] for row in table.rows] == ["gamma_vae:mse"] * 3
@@ -110,39 +118,43 @@ def test_one_seed_shows_percent_without_spread():
     assert _cells(table, OVERALL, "harmonic mean") == (f"{100 * overall:.2f}",)
 
 
-def test_several_seeds_show_mean_and_standard_deviation():
+def test_cells_of_several_seeds_have_mean_and_standard_deviation():
     results = [
-        _result(m, seed, source=s)
-        for m, seed, s in (("fan", 0, 0.8), ("fan", 1, 0.7), ("pump", 0, 0.5), ("pump", 1, 0.6))
+        _result(machine, seed, source=source)
+        for machine, seed, source in (("fan", 0, 0.8), ("fan", 1, 0.7), ("pump", 0, 0.5), ("pump", 1, 0.6))
     ]
     table = results_table(results)
     assert _cells(table, "fan", "AUC-s") == (f"75.00 ± {100 * stdev([0.8, 0.7]):.2f}",)
-    means = [hmean([0.8, 0.5]), hmean([0.7, 0.6])]  # within a seed first
-    assert _cells(table, OVERALL, "AUC-s") == (f"{100 * fmean(means):.2f} ± {100 * stdev(means):.2f}",)
-    assert "over seeds (2 of them)" in table.notes[0]
+    seed_means = [hmean([0.8, 0.5]), hmean([0.7, 0.6])]
+    expected = f"{100 * fmean(seed_means):.2f} ± {100 * stdev(seed_means):.2f}"
+    assert _cells(table, OVERALL, "AUC-s") == (expected,)
+    assert "over 2 seeds" in table.notes[0]
 
 
-def test_a_machine_that_lacks_is_not_averaged_over_in_silence():
+def test_a_system_without_results_for_a_machine_has_no_overall_mean():
     table = results_table([_result(), _result("pump"), _result(detector="autoencoder")])
     assert _cells(table, "fan", "system") == ("gamma_vae:mse", "autoencoder:mse")
     assert _cells(table, "pump", "system") == ("gamma_vae:mse",)
     assert _cells(table, OVERALL, "system") == ("gamma_vae:mse", "autoencoder:mse")
     assert _cells(table, OVERALL, "harmonic mean")[1] == "–"
-    assert "autoencoder:mse, seed 0: no result for pump, so not in its harmonic means." in table.notes
+    assert (
+        "autoencoder:mse, seed 0: no result for pump, so this seed is left out of the harmonic means."
+        in table.notes
+    )
 
 
-def test_machines_without_domains_add_what_they_have():
+def test_machines_without_domains_contribute_the_metrics_they_have():
     table = results_table([_result(target=None), _result("pump")])
     assert _cells(table, "fan", "AUC-t") == ("–",)
     expected = f"{100 * hmean([0.8, 0.5, 0.8, 0.6, 0.5]):.2f}"
     assert _cells(table, OVERALL, "harmonic mean") == (expected,)
 
 
-def test_one_machine_alone_has_no_rows_over_all_machines():
+def test_a_single_machine_has_no_rows_over_all_machines():
     assert {row[0] for row in results_table([_result()]).rows} == {"fan"}
 
 
-def test_sections_are_named_where_there_are_several():
+def test_rows_name_the_section_if_there_are_several():
     table = results_table([_result(section="00"), _result(section="01")])
     assert {row[0] for row in table.rows} == {"fan 00", "fan 01", OVERALL}
 
@@ -152,7 +164,7 @@ def test_text_is_aligned_and_markdown_is_a_table():
     lines = table.to_text().splitlines()
     assert len({len(line) for line in lines if "gamma_vae" in line}) == 1
     assert lines[0].split() == ["machine", "system", "AUC-s", "AUC-t", "pAUC", "harmonic", "mean"]
-    assert sum(line.startswith("fan") for line in lines) == 1  # a machine is named once, on its first line
+    assert sum(line.startswith("fan") for line in lines) == 1  # only the first row of a machine names it
     assert sum(line.startswith("─") for line in lines) == 3
     markdown = table.to_markdown().splitlines()
     assert markdown[0] == "| machine | system | AUC-s | AUC-t | pAUC | harmonic mean |"
@@ -161,11 +173,11 @@ def test_text_is_aligned_and_markdown_is_a_table():
     assert len(markdown) == 2 + len(table.rows) + 1 + len(table.notes)
 
 
-def test_no_results_make_an_empty_table():
+def test_without_results_the_table_is_empty():
     assert results_table([]).rows == ()
 
 
-def test_the_published_table_has_the_published_means():
+def test_the_table_of_published_results_has_the_published_means():
     results = published_results()
     assert len(results) == 14
     table = results_table(results)

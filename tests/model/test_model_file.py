@@ -1,4 +1,4 @@
-"""The model file: what goes in comes out, and nothing that is damaged gets in."""
+"""Model files: models survive a round trip, and corrupt files are refused."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load, save
 
+import auscult
 from auscult.corpus import AudioClip
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import make_config
@@ -21,11 +22,11 @@ from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.errors import ModelFileError
 from auscult.model import Calibration, Model, model_file
 from auscult.model.model_file import load_model, read_header_and_arrays, save_model
-from auscult.model.normal_index import Gallery
+from auscult.model.normal_index import NormalIndex
 from auscult.sound import Waveform
 
 RATE = 8000
-RATHER_MANY = settings(
+MANY_EXAMPLES = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
@@ -39,13 +40,13 @@ def model(machine_sound) -> Model:
     calibration = Calibration("crossfit", scores, ["source", None, "target"])
     provenance = {"clips": 3, "warnings": ["few – of 3"], "versions": {"auscult": "0.1.0"}}
     profiles = {name: MapProfile(np.arange(4.0) + i, np.ones(4)) for i, name in enumerate(detector.scores)}
-    normals = Gallery(("a – 1.wav", "b.wav"), np.arange(16, dtype=np.float32).reshape(2, 8))
+    normals = NormalIndex(("a – 1.wav", "b.wav"), np.arange(16, dtype=np.float32).reshape(2, 8))
     return Model(detector, calibration, profiles=profiles, normals=normals, channel=1, provenance=provenance)
 
 
 @pytest.fixture(scope="module")
 def data(model, tmp_path_factory) -> bytes:
-    path = tmp_path_factory.mktemp("model") / "whole.auscult"
+    path = tmp_path_factory.mktemp("model") / "valid.auscult"
     save_model(model, path)
     return path.read_bytes()
 
@@ -57,35 +58,35 @@ def path(data, tmp_path) -> Path:
     return path
 
 
-def same(one: Model, other: Model) -> bool:
+def same_model(one: Model, other: Model) -> bool:
     return (
         one.detector.name == other.detector.name
         and one.detector.config == other.detector.config
         and one.detector.facts == other.detector.facts
         and one.channel == other.channel
         and one.provenance == other.provenance
-        and one.calibration.how == other.calibration.how
+        and one.calibration.method == other.calibration.method
         and list(one.calibration.domains) == list(other.calibration.domains)
-        and equal(one.detector.arrays, other.detector.arrays)
-        and equal(one.calibration.scores, other.calibration.scores)
-        and equal(profiles_of(one), profiles_of(other))
+        and equal_arrays(one.detector.arrays, other.detector.arrays)
+        and equal_arrays(one.calibration.scores, other.calibration.scores)
+        and equal_arrays(profile_arrays(one), profile_arrays(other))
         and one.normals.paths == other.normals.paths
-        and equal({"vectors": one.normals.vectors}, {"vectors": other.normals.vectors})
+        and equal_arrays({"vectors": one.normals.vectors}, {"vectors": other.normals.vectors})
     )
 
 
-def profiles_of(model: Model) -> dict[str, np.ndarray]:
-    return {name: profile.to_array() for name, profile in model.profiles.items()}
+def profile_arrays(model: Model) -> dict[str, np.ndarray]:
+    return {name: profile.to_arrays() for name, profile in model.profiles.items()}
 
 
-def equal(one, other) -> bool:
+def equal_arrays(one, other) -> bool:
     return one.keys() == other.keys() and all(
         one[k].dtype == other[k].dtype and np.array_equal(one[k], other[k]) for k in one
     )
 
 
 def rewrite(path: Path, change) -> None:
-    """Changes header and arrays of a model file as ``change(header, arrays)`` says, under a right digest."""
+    """Applies ``change(header, arrays)`` to a model file and updates its digest."""
     header, arrays = read_header_and_arrays(path)
     change(header, arrays)
     header["digest"] = model_file._digest(header, arrays)
@@ -93,19 +94,19 @@ def rewrite(path: Path, change) -> None:
 
 
 def test_round_trip(model, path, machine_sound):
-    again = load_model(path)
-    assert same(model, again)
-    assert again.threshold().needed == model.threshold().needed == 16
+    loaded = load_model(path)
+    assert same_model(model, loaded)
+    assert loaded.threshold().needed == model.threshold().needed == 16
     sound = machine_sound(9)
-    assert again.score(sound, RATE).scores == model.score(sound, RATE).scores
-    one, other = (m.score(sound, RATE, explain=True) for m in (model, again))
-    assert np.array_equal(one.map, other.map)
-    assert one.nearest == other.nearest == "a – 1.wav"
+    assert loaded.score(sound, RATE).scores == model.score(sound, RATE).scores
+    expected, score = (m.score(sound, RATE, explain=True) for m in (model, loaded))
+    assert np.array_equal(score.map, expected.map)
+    assert score.nearest == expected.nearest == "a – 1.wav"
 
 
-def test_a_model_that_knows_no_recordings_comes_back(model, tmp_path):
+def test_round_trip_of_a_model_without_normal_recordings(model, tmp_path):
     Model(model.detector).save(str(tmp_path / "bare"))
-    assert same(load_model(tmp_path / "bare"), Model(model.detector))
+    assert same_model(load_model(tmp_path / "bare"), Model(model.detector))
 
 
 def test_saving_again_gives_the_same_bytes(data, path, tmp_path):
@@ -113,139 +114,141 @@ def test_saving_again_gives_the_same_bytes(data, path, tmp_path):
     assert (tmp_path / "again").read_bytes() == data
 
 
-def test_a_rewritten_file_that_is_right_loads(path):
-    """Else the tests below would show nothing."""
+def test_a_rewritten_file_with_valid_contents_loads(path):
+    """Otherwise the tests below would prove nothing."""
     rewrite(path, lambda header, arrays: header["provenance"].update(clips=4))
     assert load_model(path).provenance["clips"] == 4
 
 
-@RATHER_MANY
+@MANY_EXAMPLES
 @given(draw=st.data())
-def test_a_flipped_byte_is_found(model, data, path, draw):
-    where = draw.draw(st.integers(0, len(data) - 1))
-    damaged = bytearray(data)
-    damaged[where] ^= draw.draw(st.integers(1, 255))
-    path.write_bytes(damaged)
+def test_a_flipped_byte_is_detected(model, data, path, draw):
+    position = draw.draw(st.integers(0, len(data) - 1))
+    corrupt = bytearray(data)
+    corrupt[position] ^= draw.draw(st.integers(1, 255))
+    path.write_bytes(corrupt)
     try:
         loaded = load_model(path)
     except ModelFileError:
         return
-    assert same(loaded, model), f"byte {where} changed the model without a word"  # it was white space
+    assert same_model(loaded, model), (
+        f"byte {position} changed the model without an error"
+    )  # else white space
 
 
-@RATHER_MANY
+@MANY_EXAMPLES
 @given(draw=st.data())
-def test_a_file_cut_anywhere_is_found(data, path, draw):
+def test_a_truncated_file_is_refused(data, path, draw):
     path.write_bytes(data[: draw.draw(st.integers(0, len(data) - 1))])
     with pytest.raises(ModelFileError):
         load_model(path)
 
 
-@RATHER_MANY
+@MANY_EXAMPLES
 @given(junk=st.binary(max_size=200))
-def test_bytes_of_any_kind_are_refused(path, junk):
+def test_arbitrary_bytes_are_refused(path, junk):
     path.write_bytes(junk)
     with pytest.raises(ModelFileError):
         load_model(path)
 
 
-def test_more_at_the_end_is_found(data, path):
+def test_trailing_bytes_are_refused(data, path):
     path.write_bytes(data + b"\0" * 8)
     with pytest.raises(ModelFileError):
         load_model(path)
 
 
-def test_missing_and_folder(tmp_path):
+def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     with pytest.raises(ModelFileError, match="no such model file"):
         load_model(tmp_path / "none.auscult")
     with pytest.raises(ModelFileError, match="not a file"):
         load_model(tmp_path)
 
 
-def test_foreign_safetensors(path):
+def test_safetensors_files_of_other_programs_are_refused(path):
     path.write_bytes(save({"weight": np.zeros(3, np.float32)}, metadata={"format": "pt"}))
-    with pytest.raises(ModelFileError, match="not a model of auscult"):
+    with pytest.raises(ModelFileError, match="not an auscult model"):
         load_model(path)
     path.write_bytes(save({"weight": np.zeros(3, np.float32)}))
-    with pytest.raises(ModelFileError, match="not a model of auscult"):
+    with pytest.raises(ModelFileError, match="not an auscult model"):
         load_model(path)
 
 
 @pytest.mark.parametrize("header", ["", "[]", "3", "null", "{", "{}", '{"schema": 1}', '"text"'])
-def test_a_header_that_is_none(path, header):
+def test_an_invalid_header_is_refused(path, header):
     path.write_bytes(save({"a": np.zeros(1)}, metadata={"auscult": header}))
     with pytest.raises(ModelFileError, match="header"):
         load_model(path)
 
 
 @pytest.mark.parametrize("provenance", [{"versions": {"auscult": "9.1"}}, None, []])
-def test_a_newer_schema_says_so(path, provenance):
+def test_a_newer_schema_is_refused_with_advice(path, provenance):
     rewrite(path, lambda header, arrays: header.update(schema=3, provenance=provenance))
-    with pytest.raises(ModelFileError, match=r"a newer auscult.*schema is 3, this version reads 2; install"):
+    with pytest.raises(ModelFileError, match=r"a newer auscult.*schema 3, .* reads schema 2; install"):
         load_model(path)
 
 
-def test_an_older_schema_says_so_and_what_to_do(path):
-    def older(header, arrays):
+def test_an_older_schema_is_refused_with_advice(path):
+    def to_schema_1(header, arrays):
         header["schema"] = 1
         del header["normals"], arrays["normals/vectors"], arrays["detector/residual_means"]
 
-    rewrite(path, older)
-    with pytest.raises(ModelFileError, match=r"an older auscult.*schema is 1.*reads 2; fit the model again"):
+    rewrite(path, to_schema_1)
+    with pytest.raises(ModelFileError, match=r"an older auscult.*schema 1, .* reads schema 2; fit the model"):
         load_model(path)
 
 
-def spoil_array(name, change):
-    def spoil(header, arrays):
+def corrupt_array(name, change):
+    def corrupt(header, arrays):
         arrays[name] = change(arrays[name])
 
-    return spoil
+    return corrupt
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda h, a: h.update(detector="ear"), "settings.*'ear'"),
         (lambda h, a: h["config"].update(colour="red"), "settings.*'colour'"),
         (lambda h, a: h["config"].update(epochs="many"), "settings.*epochs"),
         (lambda h, a: h["config"].update(covariance="pca"), "settings.*pca"),
-        (lambda h, a: h["config"]["front_end"].update(n_mels=5), "precision_source is"),
+        (lambda h, a: h["config"]["front_end"].update(n_mels=5), "precision_source, found"),
         (lambda h, a: h["config"].update(front_end=3), "header"),
         (lambda h, a: h.pop("config"), "header"),
         (lambda h, a: h.update(config=None), "header"),
         (lambda h, a: h.pop("facts"), "header"),
         (lambda h, a: h.update(calibration={"how": "none"}), "header"),
         (lambda h, a: h["calibration"].update(domains=7), "header"),
-        (lambda h, a: h["calibration"].update(domains=[None]), r"calibration/\w+ is"),
-        (lambda h, a: a.pop("detector/network"), "holds arrays"),
-        (lambda h, a: a.update({"detector/extra": np.zeros(2)}), "holds arrays"),
-        (lambda h, a: a.update({"extra": np.zeros(2)}), "holds arrays"),
-        (spoil_array("detector/precision_source", lambda x: x[:3]), "precision_source is"),
-        (spoil_array("detector/precision_source", lambda x: x[None]), "precision_source is"),
-        (spoil_array("detector/precision_target", lambda x: x * np.nan), "not finite"),
-        (spoil_array("calibration/mse", lambda x: x * np.inf), "not finite"),
-        (spoil_array("calibration/mahalanobis", lambda x: x[:1]), "calibration/mahalanobis is"),
-        (spoil_array("profile/mse", lambda x: x[:1]), "profile/mse is"),
-        (spoil_array("normals/vectors", lambda x: x[:1]), "normals/vectors is"),
-        (lambda h, a: h.update(normals=["a.wav"]), "normals/vectors is"),
+        (lambda h, a: h["calibration"].update(domains=[None]), r"calibration/\w+, found"),
+        (lambda h, a: a.pop("detector/network"), "expected arrays"),
+        (lambda h, a: a.update({"detector/extra": np.zeros(2)}), "expected arrays"),
+        (lambda h, a: a.update({"extra": np.zeros(2)}), "expected arrays"),
+        (corrupt_array("detector/precision_source", lambda x: x[:3]), "precision_source, found"),
+        (corrupt_array("detector/precision_source", lambda x: x[None]), "precision_source, found"),
+        (corrupt_array("detector/precision_target", lambda x: x * np.nan), "not finite"),
+        (corrupt_array("calibration/mse", lambda x: x * np.inf), "not finite"),
+        (corrupt_array("calibration/mahalanobis", lambda x: x[:1]), "calibration/mahalanobis, found"),
+        (corrupt_array("profile/mse", lambda x: x[:1]), "profile/mse, found"),
+        (corrupt_array("normals/vectors", lambda x: x[:1]), "normals/vectors, found"),
+        (lambda h, a: h.update(normals=["a.wav"]), "normals/vectors, found"),
         (lambda h, a: h.update(normals=3), "header"),
-        (lambda h, a: h.pop("normals"), "header lacks or garbles 'normals'"),
-        (lambda h, a: a.pop("normals/vectors"), "lacks or garbles 'normals/vectors'"),
+        (lambda h, a: h.pop("normals"), "header field 'normals' is missing"),
+        (lambda h, a: a.pop("normals/vectors"), "expected arrays .*'normals/vectors'"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:invalid value")
-def test_wrong_contents_under_a_right_digest(path, change, told):
+def test_invalid_contents_with_a_valid_digest_are_refused(path, change, message):
     rewrite(path, change)
-    with pytest.raises(ModelFileError, match=told):
+    with pytest.raises(ModelFileError, match=message):
         load_model(path)
 
 
-def test_another_folder_that_is_missing(model, tmp_path):
+def test_saving_to_a_missing_folder_is_an_error(model, tmp_path):
     with pytest.raises(ModelFileError, match="cannot be written"):
         save_model(model, tmp_path / "missing" / "fan.auscult")
 
 
-def test_a_failed_write_leaves_the_old_file(model, path, monkeypatch):
+def test_a_failed_write_keeps_the_old_file(model, path, monkeypatch):
     before = path.read_bytes()
     for function in ("replace", "fsync"):
         failing = mock.Mock(side_effect=OSError(28, "No space left on device"))
@@ -255,10 +258,10 @@ def test_a_failed_write_leaves_the_old_file(model, path, monkeypatch):
                 save_model(model, path)
         assert failing.called
         assert path.read_bytes() == before
-        assert os.listdir(path.parent) == [path.name], "no half-written file stays"
+        assert os.listdir(path.parent) == [path.name], "no partial file is left behind"
 
 
-def test_a_killed_write_leaves_the_old_file(model, path, monkeypatch):
+def test_an_interrupted_write_keeps_the_old_file(model, path, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr(os, "replace", mock.Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
@@ -266,7 +269,7 @@ def test_a_killed_write_leaves_the_old_file(model, path, monkeypatch):
     assert path.read_bytes() == before
 
 
-def test_no_pickle(model, data, path):
+def test_model_files_hold_no_pickle(model, data, path):
     with (
         mock.patch.object(pickle, "loads", side_effect=AssertionError),
         mock.patch.object(pickle, "load", side_effect=AssertionError),
@@ -280,6 +283,6 @@ def test_no_pickle(model, data, path):
         *(f"profile/{name}" for name in model.detector.scores),
         "normals/vectors",
     }
-    sources = Path(model_file.__file__).parent.rglob("*.py")
+    sources = Path(auscult.__file__).parent.rglob("*.py")
     offenders = [s.name for s in sources if "import pickle" in s.read_text(encoding="utf-8")]
     assert not offenders

@@ -1,11 +1,11 @@
-"""The nearest normal recording: alike in loudness and colour, never the recording itself."""
+"""The nearest normal recording: similar in level and spectrum, never the recording itself."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from auscult.corpus import AudioClip, Clip
-from auscult.model.normal_index import Gallery
+from auscult.model.normal_index import NormalIndex
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
@@ -24,51 +24,52 @@ def speeds() -> list[AudioClip]:
     return [hum(hertz, i, f"{hertz}.wav") for i, hertz in enumerate((300, 1000, 2500))]
 
 
-def test_the_nearest_runs_at_the_same_speed():
-    gallery = Gallery.of(speeds(), FRONT)
-    assert gallery.vectors.shape == (3, 32)
-    assert gallery.vectors.dtype == np.float32
+def test_the_nearest_recording_has_the_same_speed():
+    index = NormalIndex.from_clips(speeds(), FRONT)
+    assert index.vectors.shape == (3, 32)
+    assert index.vectors.dtype == np.float32
     for hertz in (300, 1000, 2500):
-        assert gallery.nearest(hum(hertz, 50, "new.wav", seconds=1.7), FRONT) == f"{hertz}.wav"
+        assert index.nearest(hum(hertz, 50, "new.wav", seconds=1.7), FRONT) == f"{hertz}.wav"
 
 
-def test_a_short_click_counts_beside_the_mean():
+def test_a_short_click_counts_besides_the_mean():
     clicking = hum(1000, 7, "clicking.wav")
     samples = clicking.waveform().samples.copy()
     samples[4000:4040] += 0.8
     clicking = AudioClip(Clip("clicking.wav"), lambda: Waveform(samples, RATE))
-    gallery = Gallery.of([*speeds(), clicking], FRONT)
+    index = NormalIndex.from_clips([*speeds(), clicking], FRONT)
     other = samples.copy()
     other[4000:4040] -= 0.8
     other[1000:1040] += 0.8
-    again = AudioClip(Clip("again.wav"), lambda: Waveform(other, RATE))
-    assert gallery.nearest(again, FRONT) == "clicking.wav"
+    query = AudioClip(Clip("query.wav"), lambda: Waveform(other, RATE))
+    assert index.nearest(query, FRONT) == "clicking.wav"
 
 
-def test_a_recording_is_not_its_own_neighbour():
+def test_a_recording_is_never_the_nearest_to_itself():
     clips = [*speeds(), hum(1010, 9, "twin.wav")]
-    gallery = Gallery.of(clips, FRONT)
-    assert gallery.nearest(clips[1], FRONT) == "twin.wav"
-    assert Gallery.of(clips[1:2], FRONT).nearest(clips[1], FRONT) is None
-    assert Gallery.of([], FRONT).nearest(clips[1], FRONT) is None
-    assert Gallery.of(clips[1:2], FRONT).nearest(clips[0], FRONT) == "1000.wav"
+    index = NormalIndex.from_clips(clips, FRONT)
+    assert index.nearest(clips[1], FRONT) == "twin.wav"
+    assert NormalIndex.from_clips(clips[1:2], FRONT).nearest(clips[1], FRONT) is None
+    assert NormalIndex.from_clips([], FRONT).nearest(clips[1], FRONT) is None
+    assert NormalIndex.from_clips(clips[1:2], FRONT).nearest(clips[0], FRONT) == "1000.wav"
 
 
-def test_a_recording_is_known_under_another_name():
+def test_a_recording_is_recognised_under_another_path():
     clips = [*speeds(), hum(1010, 9, "twin.wav")]
-    gallery = Gallery.of(clips, FRONT)
+    index = NormalIndex.from_clips(clips, FRONT)
     renamed = AudioClip(Clip("elsewhere/renamed.wav"), clips[1].waveform)
-    assert gallery.knows(renamed, FRONT)
-    assert gallery.nearest(renamed, FRONT) == "twin.wav"
-    assert not gallery.knows(hum(1000, 50, "1000.wav"), FRONT)  # another of the same speed and name
-    assert not Gallery.of([], FRONT).knows(renamed, FRONT)
+    assert index.contains(renamed, FRONT)
+    assert index.nearest(renamed, FRONT) == "twin.wav"
+    # another recording at the same speed and path
+    assert not index.contains(hum(1000, 50, "1000.wav"), FRONT)
+    assert not NormalIndex.from_clips([], FRONT).contains(renamed, FRONT)
 
 
-def test_more_recordings_join_and_the_old_gallery_stays():
-    old = Gallery.of(speeds()[:2], FRONT)
-    new = old.with_more(speeds()[2:], FRONT)
+def test_extending_an_index_does_not_change_it():
+    old = NormalIndex.from_clips(speeds()[:2], FRONT)
+    new = old.extended(speeds()[2:], FRONT)
     assert old.paths == ("300.wav", "1000.wav")
     assert new.paths == ("300.wav", "1000.wav", "2500.wav")
-    fast = hum(2500, 60, "new.wav")
-    assert new.nearest(fast, FRONT) == "2500.wav"
-    assert old.nearest(fast, FRONT) in old.paths
+    query = hum(2500, 60, "new.wav")
+    assert new.nearest(query, FRONT) == "2500.wav"
+    assert old.nearest(query, FRONT) in old.paths

@@ -1,4 +1,4 @@
-"""A small benchmark, run once with the real library: two machines, hostile names, few clips and epochs."""
+"""A small benchmark, run once: two machines, names with markup, few clips and epochs."""
 
 import json
 import shutil
@@ -33,24 +33,24 @@ def write_machine(folder, *, seed, seconds=1.0):
 
 @pytest.fixture(scope="session")
 def finished_bench(tmp_path_factory):
-    """(recordings, results) of a finished benchmark; not to be changed."""
-    home = tmp_path_factory.mktemp("bench")
-    root = home / "data & <b>more"
+    """The folders (recordings, results) of a finished benchmark; tests must not change them."""
+    folder = tmp_path_factory.mktemp("bench")
+    root = folder / "data & <b>more"
     write_machine(root / "fan", seed=0)
-    write_machine(root / "odd <i>pump", seed=1)
+    write_machine(root / "old <i>pump", seed=1)
     run_bench(
         root,
         detectors=["autoencoder", "gamma_vae@exact"],
         seeds=[0],
-        output=home / "results",
+        output=folder / "results",
         settings={"epochs": 2, "hidden": 16},
     )
-    _add_seed(home / "results", 1)
-    return root, home / "results"
+    _add_seed(folder / "results", 1)
+    return root, folder / "results"
 
 
 def _add_seed(results, seed):
-    """A second seed that equals the first, for fitting takes time."""
+    """Adds a second seed as a copy of the first, since fitting takes time."""
     for first in list(results.glob("stages/*/*/seed0")):
         shutil.copytree(first, first.with_name(f"seed{seed}"))
     rows = read_results(results / "results.csv")
@@ -61,7 +61,7 @@ def _add_seed(results, seed):
 
 @pytest.fixture
 def hostile_name():
-    """What every file name of the benchmark holds."""
+    """The markup that is part of every file name of the benchmark."""
     return HOSTILE
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from auscult.report.audio_cards import (
-    RATE,
+    MAX_RATE,
     THRESHOLD_NOTE,
+    audio_cards,
     chosen_clips,
     excerpt,
-    listening_figures,
     wav_bytes,
 )
 from auscult.report.bench_data import read_bench
@@ -23,13 +23,13 @@ def test_a_wav_is_16_bit_mono_and_clipped():
         assert np.frombuffer(file.readframes(4), "<i2").tolist() == [0, 16384, 32767, -32767]
 
 
-def test_a_short_waveform_is_played_whole():
+def test_a_short_waveform_is_not_cut():
     waveform = Waveform(np.arange(100, dtype=np.float32), 100)
     assert excerpt(waveform, np.ones(5)) == (waveform, 0.0)
 
 
 @pytest.mark.parametrize("second", [0, 13, 29])
-def test_the_excerpt_holds_what_weighs_most(second):
+def test_the_excerpt_holds_the_largest_weights(second):
     waveform = Waveform(np.repeat(np.arange(30), 100).astype(np.float32), 100)
     weight = np.zeros(60)
     weight[2 * second : 2 * second + 2] = 1.0
@@ -41,34 +41,34 @@ def test_the_excerpt_holds_what_weighs_most(second):
 
 def test_the_median_normal_of_the_source_domain_and_the_highest_score_are_chosen(finished_bench):
     stage = read_bench(finished_bench[1]).stages[0]
-    values = np.arange(16.0)[::-1].copy()  # the clips are not in this order, so that the two domains differ
+    values = np.arange(16.0)[::-1].copy()  # another order than that of the clips, so that the domains differ
     stage = replace(stage, scores={"mse": values})
-    (why, typical), (_, odd) = chosen_clips(stage, "mse")
+    (caption, typical), (_, most_anomalous) = chosen_clips(stage, "mse")
     clip = stage.clips[typical]
     assert (clip.condition, clip.domain) == ("normal", "source")
     same = [v for v, c in zip(values, stage.clips, strict=True) if _kind(c) == ("normal", "source")]
     assert sorted(same).index(values[typical]) == 1
-    assert why == "A typical normal clip (of median score among the source domain’s normal test clips)"
-    assert values[odd] == values.max()
+    assert caption == "A typical normal clip (median score of the normal test clips of the source domain)"
+    assert values[most_anomalous] == values.max()
 
 
 def test_without_domains_the_median_is_over_all_normal_clips(finished_bench):
     stage = read_bench(finished_bench[1]).stages[0]
     stage = replace(stage, clips=tuple(replace(clip, domain=None) for clip in stage.clips))
-    (why, typical), _ = chosen_clips(stage, "mse")
+    (caption, typical), _ = chosen_clips(stage, "mse")
     values = stage.scores["mse"]
     normals = [v for v, c in zip(values, stage.clips, strict=True) if c.condition == "normal"]
     assert sorted(normals).index(values[typical]) == 3
-    assert why == "A typical normal clip (of median score among the normal test clips)"
+    assert caption == "A typical normal clip (median score of the normal test clips)"
 
 
 def _kind(clip):
     return clip.condition, clip.domain
 
 
-def test_a_card_has_sound_picture_and_words(finished_bench):
+def test_a_card_has_sound_picture_and_text(finished_bench):
     stage = read_bench(finished_bench[1]).stages[0]
-    cards = listening_figures(stage, "mahalanobis", stage.model())
+    cards = audio_cards(stage, "mahalanobis", stage.model())
     assert len(cards) == 2
     for card in cards:
         assert card.count('src="data:audio/wav;base64,') == 1
@@ -76,17 +76,17 @@ def test_a_card_has_sound_picture_and_words(finished_bench):
         assert "Strongest regions" in card
         assert "<img src=x" not in card
     assert "labelled normal" in cards[0]
-    assert f"without what lies above {RATE // 2000} kHz" not in cards[0]
-    assert "dB, alike" in cards[0]
+    assert f"frequencies up to {MAX_RATE // 2000} kHz only" not in cards[0]
+    assert "dB (the same for the clips of this machine)" in cards[0]
     assert all(THRESHOLD_NOTE in card for card in cards)
 
 
-def test_without_a_threshold_nothing_is_said_of_one(finished_bench):
+def test_without_a_threshold_there_is_no_threshold_note(finished_bench):
     stage = replace(read_bench(finished_bench[1]).stages[0], thresholds={})
-    assert not any(THRESHOLD_NOTE in card for card in listening_figures(stage, "mse", stage.model()))
+    assert not any(THRESHOLD_NOTE in card for card in audio_cards(stage, "mse", stage.model()))
 
 
-def test_the_score_on_the_card_is_that_of_the_stage(finished_bench):
+def test_a_card_shows_the_score_of_the_stage(finished_bench):
     stage = read_bench(finished_bench[1]).stages[0]
-    (_, card) = listening_figures(stage, "mahalanobis", stage.model())
+    (_, card) = audio_cards(stage, "mahalanobis", stage.model())
     assert f"score {stage.scores['mahalanobis'].max():.4g} · threshold" in card

@@ -13,10 +13,10 @@ def row(machine, detector, score, value, seed=0):
     return Result(machine, "00", detector, score, seed, value, value, value, value)
 
 
-def test_reads_what_a_bench_left(finished_bench):
+def test_reads_a_finished_benchmark(finished_bench):
     root, results = finished_bench
     bench = read_bench(results)
-    assert bench.machines == ["fan", "odd <i>pump"]
+    assert bench.machines == ["fan", "old <i>pump"]
     assert [(s.machine, s.detector, s.seed) for s in bench.stages] == [
         (machine, detector, seed)
         for machine in bench.machines
@@ -31,7 +31,7 @@ def test_reads_what_a_bench_left(finished_bench):
     assert bench.baseline == "autoencoder:mse"
 
 
-def test_systems_are_ranked_and_published_ones_are_left_out():
+def test_systems_are_ranked_without_the_published_ones():
     results = [row("fan", "a", "x", 0.5), row("fan", "b", "", 0.9), row("fan", "published c", "x", 0.99)]
     bench = BenchData(None, results, {}, [])
     assert bench.systems == ["b", "a:x"]
@@ -47,37 +47,38 @@ def test_a_system_without_all_machines_ranks_last():
     assert len(bench.groups) == 3
 
 
-def test_differences_are_of_the_only_machine_or_of_all():
-    told = [
+def test_the_difference_is_over_all_machines_or_of_the_only_one():
+    differences = [
         {"machine": "fan", "system": "b", "baseline": "a", "value": 0.1, "low": 0.0, "high": 0.2},
         {"machine": None, "system": "b", "baseline": "a", "value": 0.3, "low": 0.2, "high": 0.4},
     ]
-    two = BenchData(None, [row("fan", "b", "", 0.5), row("pump", "b", "", 0.5)], {"differences": told}, [])
-    assert two.difference("b")["value"] == 0.3
-    assert two.difference("b", "fan")["value"] == 0.1
-    one = BenchData(None, [row("fan", "b", "", 0.5)], {"differences": told[:1]}, [])
-    assert one.difference("b")["value"] == 0.1
-    assert one.difference("absent") is None
+    results = [row("fan", "b", "", 0.5), row("pump", "b", "", 0.5)]
+    two_machines = BenchData(None, results, {"differences": differences}, [])
+    assert two_machines.difference("b")["value"] == 0.3
+    assert two_machines.difference("b", "fan")["value"] == 0.1
+    one_machine = BenchData(None, results[:1], {"differences": differences[:1]}, [])
+    assert one_machine.difference("b")["value"] == 0.1
+    assert one_machine.difference("absent") is None
 
 
-def test_simulated_machines_are_known_without_their_recordings():
+def test_simulated_machines_are_listed_in_the_results():
     results = [row("fan", "a", "x", 0.5), row("pump", "a", "x", 0.5)]
     assert BenchData(None, results, {"simulated": ["pump"]}, []).simulated == ["pump"]
     assert BenchData(None, results, {}, []).simulated == []
 
 
 @pytest.mark.parametrize(("anomalies", "few"), [(9, True), (10, False)])
-def test_few_clips_are_those_of_the_least_kind(anomalies, few):
+def test_the_smallest_group_decides_whether_there_are_few_clips(anomalies, few):
     clips = [Clip(path="a.wav", domain="source", condition="normal")] * 30
     clips += [Clip(path="b.wav", domain="source", condition="anomaly")] * anomalies
-    clips += [Clip(path="c.wav")]  # without a label it is in no interval
+    clips += [Clip(path="c.wav")]  # clips without a label do not count
     stage = StageData("fan", "a", 0, Path(), tuple(clips), {}, {})
     bench = BenchData(None, [], {}, [stage])
     assert (bench.fewest_clips, bench.has_few_clips) == (anomalies, few)
     assert not BenchData(None, [], {}, []).has_few_clips
 
 
-def test_stages_of_another_run_are_left_out(bench):
+def test_stages_of_other_runs_are_ignored(bench):
     facts = json.loads((bench / "results.json").read_text())
     (bench / "results.json").write_text(json.dumps({**facts, "seeds": [1], "detectors": ["gamma_vae"]}))
     write_results(
@@ -87,29 +88,29 @@ def test_stages_of_another_run_are_left_out(bench):
 
 
 @pytest.mark.parametrize("name", ["results.csv", "results.json"])
-def test_a_missing_file_is_named(bench, name):
+def test_the_error_for_a_missing_file_names_it(bench, name):
     (bench / name).unlink()
     with pytest.raises(EvaluationError, match=name.replace(".", r"\.")):
         read_bench(bench)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"clips": []}', '{"clips": [{"nonsense": 1}]}'])
-def test_a_damaged_stage_is_named(bench, content):
+def test_the_error_for_a_corrupt_stage_names_it(bench, content):
     stage = bench / "stages" / "fan" / "autoencoder" / "seed0" / "test.json"
     stage.write_text(content)
     with pytest.raises(EvaluationError, match=r"autoencoder/seed0/test\.json"):
         read_bench(bench)
 
 
-def test_scores_that_do_not_fit_the_clips_are_refused(bench):
+def test_a_stage_with_a_missing_score_is_refused(bench):
     stage = bench / "stages" / "fan" / "autoencoder" / "seed0" / "test.json"
-    told = json.loads(stage.read_text())
-    told["scores"]["mse"].pop()
-    stage.write_text(json.dumps(told))
+    content = json.loads(stage.read_text())
+    content["scores"]["mse"].pop()
+    stage.write_text(json.dumps(content))
     with pytest.raises(EvaluationError, match="16 clips"):
         read_bench(bench)
 
 
-def test_the_number_in_a_cell():
+def test_leading_number():
     assert leading_number("81.20 ± 0.30") == 81.2
     assert leading_number("–") == float("-inf")

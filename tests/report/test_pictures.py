@@ -9,7 +9,7 @@ import pytest
 from auscult.errors import MissingExtraError, OptionError
 from auscult.model import Score
 from auscult.report import pictures
-from auscult.report.pictures import draw_explanation, verdict
+from auscult.report.pictures import draw_explanation, verdict_text
 from auscult.spectrum import FrontEnd, log_mel
 
 pytest.importorskip("matplotlib")
@@ -24,19 +24,23 @@ def frames():
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The figures that were saved."""
+    """The figures that were saved, in order."""
     figures, save = [], pictures.save_figure
 
-    def keep(figure, path_out, **options):
+    def recording_save(figure, path_out, **options):
         figures.append(figure)
         save(figure, path_out, **options)
 
-    monkeypatch.setattr(pictures, "save_figure", keep)
+    monkeypatch.setattr(pictures, "save_figure", recording_save)
     return figures
 
 
 def draw(path_out, frames, **changes):
-    score = replace(SCORE, map=changes.pop("map", np.abs(frames) ** 2), points=changes.pop("points", False))
+    score = replace(
+        SCORE,
+        map=changes.pop("map", np.abs(frames) ** 2),
+        maps_are_zscores=changes.pop("maps_are_zscores", False),
+    )
     options = {"front_end": FRONT_END, "score": score, "title": "clip.wav"}
     draw_explanation(path_out, frames=frames, **{**options, **changes})
 
@@ -46,7 +50,7 @@ def test_writes_a_png(tmp_path, frames):
     assert (tmp_path / "why.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_writes_by_the_ending_of_the_name(tmp_path, frames):
+def test_the_extension_sets_the_format(tmp_path, frames):
     draw(tmp_path / "why.svg", frames)
     assert b"<svg" in (tmp_path / "why.svg").read_bytes()
 
@@ -69,7 +73,7 @@ def test_axes_are_labelled_in_seconds_and_hertz(tmp_path, frames, drawn):
     assert "8 k" in ticks
 
 
-def test_a_tick_stands_at_its_own_frequency(tmp_path, frames, drawn):
+def test_frequency_ticks_are_at_the_right_band(tmp_path, frames, drawn):
     map = np.zeros_like(frames)
     tone = np.sin(2 * np.pi * 1000 * np.arange(32000) / 16000).astype(np.float32)
     frames = log_mel(tone, FRONT_END)
@@ -88,55 +92,55 @@ def test_the_title_holds_clip_score_threshold_and_verdict(tmp_path, frames, draw
 
 
 def test_without_a_threshold_there_is_no_verdict():
-    assert verdict(Score("c", 1.5, None, None)) == "score 1.5 · no threshold, so no verdict"
-    assert verdict(Score("c", 1.5, 2.0, False)).endswith("normal")
+    assert verdict_text(Score("c", 1.5, None, None)) == "score 1.5 · no threshold, so no verdict"
+    assert verdict_text(Score("c", 1.5, 2.0, False)).endswith("normal")
 
 
-def test_a_map_with_negative_values_gets_colours_on_both_sides_of_zero(tmp_path, frames, drawn):
+def test_a_map_with_negative_values_has_a_symmetric_colour_range(tmp_path, frames, drawn):
     map = np.random.default_rng(1).normal(size=frames.shape).astype(np.float32)
     draw(tmp_path / "why.png", frames, map=map)
     low, high = drawn[0].axes[1].images[0].get_clim()
     assert low == -high < 0
 
 
-def test_a_map_that_points_is_dark_where_running_is_normal(tmp_path, frames, drawn):
+def test_a_zscore_map_of_a_normal_recording_is_dark(tmp_path, frames, drawn):
     map = np.random.default_rng(1).normal(0, 0.4, frames.shape).astype(np.float32)
-    draw(tmp_path / "calm.png", frames, map=map, points=True)
+    draw(tmp_path / "normal.png", frames, map=map, maps_are_zscores=True)
     map[20:30, 40:44] = 9.0
-    draw(tmp_path / "odd.png", frames, map=map, points=True)
-    (calm, odd) = (figure.axes[1].images[0].get_clim() for figure in drawn)
-    assert calm == (0.0, 4.0), "less than usual is no find, and four deviations are the least that is bright"
-    assert odd[1] > 6
+    draw(tmp_path / "anomalous.png", frames, map=map, maps_are_zscores=True)
+    (normal, anomalous) = (figure.axes[1].images[0].get_clim() for figure in drawn)
+    assert normal == (0.0, 4.0), "the colour range starts at zero and covers at least four deviations"
+    assert anomalous[1] > 6
     labels = {axes.get_ylabel() for axes in drawn[0].axes}
-    assert "above usual [std. dev.]" in labels
+    assert "above normal [std. dev.]" in labels
     assert "added to the score" not in labels
-    assert len(drawn[1].axes[0].patches) == 1, "one region stands out"
-    assert not drawn[0].axes[0].patches, "and where all is usual, none does"
+    assert len(drawn[1].axes[0].patches) == 1, "the anomaly is one region"
+    assert not drawn[0].axes[0].patches, "a normal recording has no region"
 
 
-def test_the_nearest_normal_stands_beside_on_the_same_axes(tmp_path, frames, drawn):
-    draw(tmp_path / "why.png", frames)
-    draw(tmp_path / "both.png", frames, nearest=frames[:40] - 6)
-    alone, both = drawn
+def test_the_nearest_normal_recording_is_drawn_on_the_same_axes(tmp_path, frames, drawn):
+    draw(tmp_path / "without.png", frames)
+    draw(tmp_path / "with.png", frames, nearest=frames[:40] - 6)
+    without_nearest, with_nearest = drawn
     assert [len(figure.axes[0].get_figure().axes) for figure in drawn] == [7, 9]
-    titled = {axes.get_title(loc="left"): axes for axes in both.axes}
-    beside = titled["Nearest normal: train/7.wav"]
-    assert np.array_equal(beside.images[0].get_array(), (frames[:40] - 6).T)
-    low, high = beside.images[0].get_clim()
-    assert low < high == (frames[:40] - 6).max(), "its colours are its own, or a quiet one would be dark"
-    assert beside.get_xlim() == pytest.approx((0, (len(frames) - 0.5) * 512 / 16000))
-    assert not any("Nearest" in axes.get_title(loc="left") for axes in alone.axes)
+    by_title = {axes.get_title(loc="left"): axes for axes in with_nearest.axes}
+    nearest = by_title["Nearest normal: train/7.wav"]
+    assert np.array_equal(nearest.images[0].get_array(), (frames[:40] - 6).T)
+    low, high = nearest.images[0].get_clim()
+    assert low < high == (frames[:40] - 6).max(), "it has its own colour range, or a quiet one would be dark"
+    assert nearest.get_xlim() == pytest.approx((0, (len(frames) - 0.5) * 512 / 16000))
+    assert not any("Nearest" in axes.get_title(loc="left") for axes in without_nearest.axes)
 
 
 def test_a_long_path_is_shortened_in_the_middle():
     path = "/".join(["folder"] * 40) + "/the_file.wav"
     short = pictures._shortened(f"Nearest normal: {path}")
-    assert len(short) == pictures._LETTERS
+    assert len(short) == pictures._MAX_TITLE
     assert short.startswith("Nearest normal: ")
     assert short.endswith("/the_file.wav")
 
 
-def test_digital_silence_does_not_take_all_the_colours(tmp_path, frames, drawn):
+def test_digital_silence_does_not_take_up_the_colour_range(tmp_path, frames, drawn):
     frames = frames.copy()
     frames[:30] = -156.5
     draw(tmp_path / "why.png", frames)
@@ -150,7 +154,7 @@ def test_the_shortest_recordings_can_be_drawn(tmp_path, frames, count):
     assert (tmp_path / "why.png").stat().st_size > 0
 
 
-def test_a_map_of_nothing_can_be_drawn(tmp_path, frames):
+def test_a_map_of_zeros_can_be_drawn(tmp_path, frames):
     draw(tmp_path / "why.png", frames, map=np.zeros_like(frames))
     assert (tmp_path / "why.png").stat().st_size > 0
 
@@ -162,8 +166,8 @@ def test_a_narrow_front_end_can_be_drawn(tmp_path):
     assert (tmp_path / "why.png").stat().st_size > 0
 
 
-def test_frames_and_map_must_fit(tmp_path, frames):
-    with pytest.raises(OptionError, match="do not fit"):
+def test_frames_and_map_must_match(tmp_path, frames):
+    with pytest.raises(OptionError, match="same shape"):
         draw(tmp_path / "why.png", frames, map=np.ones((3, 128)))
     with pytest.raises(OptionError, match="128"):
         draw(tmp_path / "why.png", frames, map=np.ones((3, 5)))
@@ -171,7 +175,7 @@ def test_frames_and_map_must_fit(tmp_path, frames):
         draw(tmp_path / "why.png", frames, map=None)
 
 
-def test_an_unknown_format_or_folder_is_named(tmp_path, frames):
+def test_an_unknown_format_or_folder_is_an_error(tmp_path, frames):
     with pytest.raises(OptionError, match="xyz"):
         draw(tmp_path / "why.xyz", frames)
     with pytest.raises(OptionError, match="cannot be written"):
@@ -201,7 +205,9 @@ def test_importing_does_not_load_matplotlib_and_drawing_does_not_load_pyplot(tmp
 
 
 @pytest.mark.parametrize(("count", "smoothing"), [(300, "nearest"), (3000, "antialiased")])
-def test_a_click_in_a_long_recording_is_not_passed_over(tmp_path, drawn, count, smoothing):
+def test_images_with_more_frames_than_pixels_are_smoothed_to_keep_clicks_visible(
+    tmp_path, drawn, count, smoothing
+):
     frames = np.zeros((count, 128), np.float32)
     frames[count // 2] = 60.0
     draw(tmp_path / "why.png", frames, map=frames)
@@ -210,7 +216,7 @@ def test_a_click_in_a_long_recording_is_not_passed_over(tmp_path, drawn, count, 
     assert image.get_extent() == pytest.approx((0, (count - 0.5) * 512 / 16000, 0, 128))
 
 
-def test_dots_decide_the_size(frames):
+def test_the_resolution_sets_the_size_in_pixels(frames):
     small, large = io.BytesIO(), io.BytesIO()
     draw(small, frames, dots_per_inch=50)
     draw(large, frames, dots_per_inch=100)

@@ -9,9 +9,9 @@ from hypothesis.extra.numpy import arrays
 from auscult.errors import OptionError
 from auscult.model import Score
 from auscult.report.regions import (
-    KEPT,
-    OUTSTANDING,
-    SMALLEST,
+    MIN_SHARE,
+    STRONGEST_SHARE,
+    ZSCORE_FLOOR,
     band_edges,
     frame_edges,
     score_regions,
@@ -23,52 +23,52 @@ FRONT_END = FrontEnd(n_mels=8, n_fft=256, hop=160)
 
 
 def regions_by_brute_force(map, front_end):
-    """The same by loops alone: smooth, take the strongest bins, flood-fill."""
+    """A reference implementation with loops: smooth, select the strongest bins, flood-fill."""
     positive = np.maximum(map.astype(float), 0)
     count, bands = positive.shape
     smooth = {}
     for t in range(count):
         for b in range(bands):
-            near = [
+            neighbours = [
                 positive[min(max(t + i, 0), count - 1), min(max(b + j, 0), bands - 1)]
                 for i in (-1, 0, 1)
                 for j in (-1, 0, 1)
             ]
-            smooth[t, b] = sum(near) / 9
+            smooth[t, b] = sum(neighbours) / 9
     ordered, total, level = sorted(smooth.values(), reverse=True), 0.0, 0.0
     for level in ordered:
         total += level
-        if total >= KEPT * sum(ordered) * (1 - 1e-9):
+        if total >= STRONGEST_SHARE * sum(ordered) * (1 - 1e-9):
             break
-    left = {place for place, value in smooth.items() if value >= level * (1 - 1e-9)}
-    found = []
-    while left:
-        grown, edge = set(), [left.pop()]
-        while edge:
-            t, b = edge.pop()
-            grown.add((t, b))
-            near = {(t + i, b + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & left
-            left -= near
-            edge += near
-        share = sum(positive[place] for place in grown) / positive.sum()
-        times, its_bands = [t for t, _ in grown], [b for _, b in grown]
+    unassigned = {bin for bin, value in smooth.items() if value >= level * (1 - 1e-9)}
+    regions = []
+    while unassigned:
+        region, frontier = set(), [unassigned.pop()]
+        while frontier:
+            t, b = frontier.pop()
+            region.add((t, b))
+            neighbours = {(t + i, b + j) for i in (-1, 0, 1) for j in (-1, 0, 1)} & unassigned
+            unassigned -= neighbours
+            frontier += neighbours
+        share = sum(positive[bin] for bin in region) / positive.sum()
+        ts, bs = [t for t, _ in region], [b for _, b in region]
         seconds, hertz = frame_edges(count, front_end), band_edges(front_end)
-        box = seconds[min(times)], seconds[max(times) + 1], hertz[min(its_bands)], hertz[max(its_bands) + 1]
-        found.append((share, *box))
-    return sorted((f for f in found if f[0] >= SMALLEST), reverse=True)
+        box = seconds[min(ts)], seconds[max(ts) + 1], hertz[min(bs)], hertz[max(bs) + 1]
+        regions.append((share, *box))
+    return sorted((region for region in regions if region[0] >= MIN_SHARE), reverse=True)
 
 
 @settings(max_examples=60, deadline=None)
 @given(arrays(np.float64, st.tuples(st.integers(1, 12), st.just(8)), elements=st.integers(-3, 9).map(float)))
 def test_regions_equal_brute_force(map):
-    found = strongest_regions(map, FRONT_END, count=100)
-    got = [(r.share, r.start_seconds, r.end_seconds, r.low_hz, r.high_hz) for r in found]
-    want = regions_by_brute_force(map, FRONT_END) if map.max() > 0 else []
-    assert [g[0] for g in got] == sorted((g[0] for g in got), reverse=True)
-    np.testing.assert_allclose(sorted(got), sorted(want), rtol=1e-9)
+    regions = strongest_regions(map, FRONT_END, count=100)
+    actual = [(r.share, r.start_seconds, r.end_seconds, r.low_hz, r.high_hz) for r in regions]
+    expected = regions_by_brute_force(map, FRONT_END) if map.max() > 0 else []
+    assert [a[0] for a in actual] == sorted((a[0] for a in actual), reverse=True)
+    np.testing.assert_allclose(sorted(actual), sorted(expected), rtol=1e-9)
 
 
-def test_two_bursts_are_found_where_they_are():
+def test_two_bursts_are_two_regions():
     map = np.zeros((100, 8))
     map[20:30, 2:4] = 3.0
     map[60:64, 6:8] = 2.0
@@ -83,14 +83,14 @@ def test_two_bursts_are_found_where_they_are():
     assert strong.share + weak.share <= 1
 
 
-def test_count_bounds_the_regions():
+def test_count_limits_the_number_of_regions():
     map = np.zeros((60, 8))
     map[5::20, 3] = 1.0
     assert len(strongest_regions(map, FRONT_END, count=2)) == 2
     assert len(strongest_regions(map, FRONT_END)) == 3
 
 
-def test_what_is_below_the_floor_neither_counts_nor_shares():
+def test_values_below_the_floor_do_not_count():
     map = np.random.default_rng(0).uniform(0, 0.9, (100, 8))
     map[20:30, 2:4] = 3.0
     (region,) = strongest_regions(map, FRONT_END, floor=1.0)
@@ -99,30 +99,30 @@ def test_what_is_below_the_floor_neither_counts_nor_shares():
     assert strongest_regions(map, FRONT_END)[0].share < 0.25
 
 
-def test_a_map_that_points_has_a_floor_and_a_raw_one_has_none():
+def test_zscore_maps_have_a_floor_and_raw_maps_have_none():
     map = np.full((50, 8), 0.5, np.float32)
     map[20:30, 2:4] = 6.0
-    score = Score("clip.wav", 1.0, None, None, map=map, points=True)
-    assert score_regions(score, FRONT_END) == strongest_regions(map, FRONT_END, floor=OUTSTANDING)
-    raw = replace(score, points=False)
+    score = Score("clip.wav", 1.0, None, None, map=map, maps_are_zscores=True)
+    assert score_regions(score, FRONT_END) == strongest_regions(map, FRONT_END, floor=ZSCORE_FLOOR)
+    raw = replace(score, maps_are_zscores=False)
     assert score_regions(raw, FRONT_END) == strongest_regions(map, FRONT_END)
     with pytest.raises(OptionError, match="explain=True"):
         score_regions(replace(score, map=None), FRONT_END)
 
 
-def test_nothing_positive_has_no_region():
+def test_a_map_without_positive_values_has_no_region():
     assert strongest_regions(np.full((10, 8), -1.0), FRONT_END) == []
     assert strongest_regions(np.zeros((10, 8)), FRONT_END) == []
 
 
-def test_an_even_map_is_one_region_that_holds_all():
+def test_a_constant_map_is_a_single_region():
     (region,) = strongest_regions(np.ones((10, 8)), FRONT_END)
     assert region.share == pytest.approx(1.0)
     assert (region.start_seconds, region.low_hz, region.high_hz) == (0.0, 0.0, 8000.0)
     assert region.end_seconds == pytest.approx(9.5 * 160 / 16000)
 
 
-def test_band_edges_enclose_their_centres():
+def test_band_centres_are_between_band_edges():
     front_end = FrontEnd(f_min=100.0, f_max=6000.0)
     edges, centres = band_edges(front_end), band_centres(front_end)
     assert edges[0] == 100.0
@@ -132,12 +132,12 @@ def test_band_edges_enclose_their_centres():
 
 
 @pytest.mark.parametrize("map", [np.ones((10, 7)), np.ones(8), np.ones((0, 8)), np.full((4, 8), np.nan)])
-def test_a_map_that_does_not_fit_is_refused(map):
+def test_a_map_with_the_wrong_shape_or_nan_is_refused(map):
     with pytest.raises(OptionError):
         strongest_regions(map, FRONT_END)
 
 
-def test_a_region_reads_as_a_sentence():
+def test_a_region_as_text_has_units():
     map = np.zeros((100, 8))
     map[20:30, 2:4] = 3.0
     assert " s, " in str(strongest_regions(map, FRONT_END)[0])

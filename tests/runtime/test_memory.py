@@ -1,4 +1,4 @@
-"""Memory that is kept while work goes on."""
+"""Heap memory that is kept while work is repeated."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import sys
 import numpy as np
 import pytest
 
-from auscult.runtime.memory import kept_memory
+from auscult.runtime.memory import retain_heap
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="the allocator of Linux")
-def test_memory_that_was_freed_is_not_asked_for_again():
-    def pages_asked_for(times: int) -> int:
-        """By making and freeing 40 MB in pieces of 4 MB."""
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt exists on Linux only")
+def test_freed_memory_is_not_requested_again():
+    def page_faults(times: int) -> int:
+        """Minor page faults while 40 MB are allocated in blocks of 4 MB and freed, ``times`` times."""
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         for _ in range(times):
-            pieces = [np.ones(1 << 20, np.float32) for _ in range(10)]
-            del pieces
+            blocks = [np.ones(1 << 20, np.float32) for _ in range(10)]
+            del blocks
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
-    with kept_memory():
-        pages_asked_for(2)
-        assert pages_asked_for(10) < 2000, "100,000 pages of 4 kB would be asked for anew"
+    with retain_heap():
+        page_faults(2)
+        assert page_faults(10) < 2000, "without retain_heap, 100,000 pages of 4 kB would be requested again"

@@ -1,11 +1,11 @@
-"""A recording is the sum of its shares, and the mask marks where the fault's is the louder."""
+"""A clip is the sum of its parts, and the mask marks the bins in which the fault is louder."""
 
 import numpy as np
 import pytest
 
 from auscult.simulation import MACHINE_TYPES
 from auscult.simulation.plan import plan_clips
-from auscult.simulation.rendering import Site, louder_bins
+from auscult.simulation.rendering import Site, fault_mask
 from auscult.simulation.sources import rms
 from auscult.spectrum import FrontEnd, log_mel
 
@@ -24,58 +24,60 @@ def anomalies(machine, severity: str):
 
 
 @pytest.mark.parametrize("machine", TYPES, ids=lambda m: m.type)
-def test_a_healthy_clip_has_its_loudness_and_no_fault(machine):
-    place = site(machine)
+def test_a_healthy_clip_has_the_planned_loudness_and_no_fault(machine):
+    machine_site = site(machine)
     for plan in list(plan_clips(machine, (0, machine.type), 4, 1))[:4]:
-        recorded = place.record(plan)
-        assert recorded.fault is None
-        assert recorded.samples is recorded.rest or np.array_equal(recorded.samples, recorded.rest)
-        assert 20 * np.log10(rms(recorded.samples)) == pytest.approx(plan.loudness, abs=0.01)
-        assert np.abs(recorded.samples).max() < 1.0
+        clip = machine_site.record(plan)
+        assert clip.fault is None
+        assert np.array_equal(clip.samples, clip.unaffected)
+        assert 20 * np.log10(rms(clip.samples)) == pytest.approx(plan.loudness, abs=0.01)
+        assert np.abs(clip.samples).max() < 1.0
 
 
 @pytest.mark.parametrize("machine", TYPES, ids=lambda m: m.type)
 @pytest.mark.parametrize("severity", ["medium", "high"])
-def test_the_mask_marks_bins_in_which_the_fault_is_the_louder_share(machine, severity):
-    place, front_end = site(machine), FrontEnd(sample_rate=RATE)
+def test_the_mask_marks_the_bins_in_which_the_fault_is_louder(machine, severity):
+    machine_site, front_end = site(machine), FrontEnd(sample_rate=RATE)
     for plan in anomalies(machine, severity):
-        recorded = place.record(plan)
-        mask = louder_bins(recorded.fault, recorded.rest, RATE)
+        clip = machine_site.record(plan)
+        mask = fault_mask(clip.fault, clip.unaffected, RATE)
         assert mask.shape == (front_end.frames_in(4 * RATE), 128)
         assert mask.any(), plan.fault
         assert not mask.all()
-        fault, rest, clip = (log_mel(x, front_end) for x in (recorded.fault, recorded.rest, recorded.samples))
-        assert (fault[mask] > rest[mask]).all()
-        assert (fault[~mask] <= rest[~mask]).all()
-        # What is heard differs from the rest most where the mask says so.
-        change = np.abs(clip - rest)
+        fault, unaffected, total = (
+            log_mel(x, front_end) for x in (clip.fault, clip.unaffected, clip.samples)
+        )
+        assert (fault[mask] > unaffected[mask]).all()
+        assert (fault[~mask] <= unaffected[~mask]).all()
+        # The clip differs most from its unaffected part in the bins of the mask.
+        change = np.abs(total - unaffected)
         assert change[mask].mean() > 1.5 * change[~mask].mean()
-        assert 20 * np.log10(rms(recorded.samples)) == pytest.approx(plan.loudness, abs=0.01)
+        assert 20 * np.log10(rms(clip.samples)) == pytest.approx(plan.loudness, abs=0.01)
 
 
 @pytest.mark.parametrize("machine", TYPES, ids=lambda m: m.type)
-def test_a_severer_fault_marks_more(machine):
-    place = site(machine)
-    shares = [
+def test_a_more_severe_fault_marks_more_bins(machine):
+    machine_site = site(machine)
+    fractions = [
         np.mean(
             [
-                louder_bins(r.fault, r.rest, RATE).mean()
-                for r in map(place.record, anomalies(machine, severity))
+                fault_mask(r.fault, r.unaffected, RATE).mean()
+                for r in map(machine_site.record, anomalies(machine, severity))
             ]
         )
         for severity in ("low", "medium", "high")
     ]
-    assert shares[0] < shares[1] < shares[2]
+    assert fractions[0] < fractions[1] < fractions[2]
 
 
-def test_where_the_fault_adds_sound_the_clip_is_the_sum_of_rest_and_fault():
+def test_a_clip_is_the_sum_of_the_unaffected_part_and_the_fault():
     fan = MACHINE_TYPES["fan"]
     for plan in anomalies(fan, "high"):
-        recorded = site(fan).record(plan)
-        assert np.allclose(recorded.samples, recorded.rest + recorded.fault, atol=1e-6)
+        clip = site(fan).record(plan)
+        assert np.allclose(clip.samples, clip.unaffected + clip.fault, atol=1e-6)
 
 
-def test_a_recording_is_the_same_each_time_and_differs_between_seeds():
+def test_a_clip_is_reproducible_and_differs_between_seeds():
     fan = MACHINE_TYPES["fan"]
     plan = next(iter(plan_clips(fan, (0, "fan"), 4, 0)))
     assert np.array_equal(site(fan).record(plan).samples, site(fan).record(plan).samples)

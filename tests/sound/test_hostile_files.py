@@ -1,4 +1,4 @@
-"""Whatever the bytes: a waveform or an AudioError, soon, and in little memory."""
+"""Arbitrary bytes give a waveform or an `AudioError`, quickly and in little memory."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ MB = 1024  # in kilobytes
 
 
 @cache
-def good(container: str) -> bytes:
+def valid_file(container: str) -> bytes:
     file = io.BytesIO()
     noise = 0.1 * np.random.default_rng(0).standard_normal(6000)
     soundfile.write(file, noise, 16000, format=container)
     return file.getvalue()
 
 
-def outcome(path: Path) -> Waveform | AudioError:
-    """What comes of a file; any other exception, or a warning, fails the test."""
+def read_or_error(path: Path) -> Waveform | AudioError:
+    """The waveform or the error of a file; any other exception, or a warning, fails the test."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         try:
@@ -76,17 +76,17 @@ fuzz = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 def test_random_bytes(tmp_path: Path, magic: bytes, data: bytes) -> None:
     path = tmp_path / "random"
     path.write_bytes(magic + data)
-    outcome(path)
+    read_or_error(path)
 
 
 @fuzz
-@given(container=st.sampled_from(CONTAINERS), kept=st.floats(0.0, 1.0))
-def test_random_truncation(tmp_path: Path, container: str, kept: float) -> None:
-    data = good(container)
-    path = tmp_path / "cut"
-    path.write_bytes(data[: int(kept * len(data))])
-    result = outcome(path)
-    if kept < 0.95:
+@given(container=st.sampled_from(CONTAINERS), fraction=st.floats(0.0, 1.0))
+def test_random_truncation(tmp_path: Path, container: str, fraction: float) -> None:
+    data = valid_file(container)
+    path = tmp_path / "truncated"
+    path.write_bytes(data[: int(fraction * len(data))])
+    result = read_or_error(path)
+    if fraction < 0.95:
         assert isinstance(result, AudioError)
 
 
@@ -96,74 +96,74 @@ def test_random_truncation(tmp_path: Path, container: str, kept: float) -> None:
     changes=st.lists(st.tuples(st.integers(0, 200), st.integers(0, 255)), min_size=1, max_size=6),
 )
 def test_random_bytes_in_the_header(tmp_path: Path, container: str, changes: list[tuple[int, int]]) -> None:
-    data = bytearray(good(container))
+    data = bytearray(valid_file(container))
     for position, byte in changes:
         data[position % len(data)] = byte
     path = tmp_path / "changed"
     path.write_bytes(data)
-    outcome(path)
+    read_or_error(path)
 
 
 @fuzz
-@given(container=st.sampled_from(CONTAINERS), at=st.floats(0, 1), gone=st.integers(1, 2000))
-def test_random_holes(tmp_path: Path, container: str, at: float, gone: int) -> None:
-    data = good(container)
-    start = int(at * len(data))
+@given(container=st.sampled_from(CONTAINERS), position=st.floats(0, 1), size=st.integers(1, 2000))
+def test_random_holes(tmp_path: Path, container: str, position: float, size: int) -> None:
+    data = valid_file(container)
+    start = int(position * len(data))
     path = tmp_path / "hole"
-    path.write_bytes(data[:start] + data[start + gone :])
-    outcome(path)
+    path.write_bytes(data[:start] + data[start + size :])
+    read_or_error(path)
 
 
 # ------------------------------------------------------------------ memory
 
 
-def mp3_that_claims(frames: int) -> bytes:
-    """A few frames of silence behind a Xing header, MPEG-2 layer III, 16 kHz, mono, 64 kb/s."""
+def mp3_declaring(frames: int) -> bytes:
+    """A few frames of silence after a Xing header, MPEG-2 layer III, 16 kHz, mono, 64 kbit/s."""
     head = b"\xff\xf3\x88\xc4"
     header = (head + bytes(9) + b"Xing" + struct.pack(">II", 1, frames)).ljust(288, b"\0")
     return header + 6 * head.ljust(288, b"\0")
 
 
-def wav_that_claims(length: int) -> bytes:
-    form = struct.pack("<HHIIHH", 1, 1, 16000, 32000, 2, 16)
+def wav_declaring(length: int) -> bytes:
+    fmt = struct.pack("<HHIIHH", 1, 1, 16000, 32000, 2, 16)
     return (
         b"RIFF"
         + struct.pack("<I", 0xFFFFFFFF)
         + b"WAVEfmt \x10\0\0\0"
-        + form
+        + fmt
         + b"data"
         + struct.pack("<I", length)
         + bytes(64)
     )
 
 
-def rf64_that_claims(length: int) -> bytes:
-    data = bytearray(good("RF64"))
+def rf64_declaring(length: int) -> bytes:
+    data = bytearray(valid_file("RF64"))
     data[20:44] = struct.pack("<QQQ", length + 100, length, length // 2)
     return bytes(data)
 
 
-def aiff_that_claims(frames: int) -> bytes:
-    data = bytearray(good("AIFF"))
+def aiff_declaring(frames: int) -> bytes:
+    data = bytearray(valid_file("AIFF"))
     data[22:26] = struct.pack(">I", frames)
-    at = data.index(b"SSND")
-    data[at + 4 : at + 8] = struct.pack(">I", 0xFFFFFFF0)
+    offset = data.index(b"SSND")
+    data[offset + 4 : offset + 8] = struct.pack(">I", 0xFFFFFFF0)
     return bytes(data)
 
 
-def flac_that_claims(samples: int) -> bytes:
-    data = bytearray(good("FLAC"))
+def flac_declaring(samples: int) -> bytes:
+    data = bytearray(valid_file("FLAC"))
     data[18:26] = (int.from_bytes(data[18:26]) >> 36 << 36 | samples).to_bytes(8)
     return bytes(data)
 
 
-def ogg_that_claims(samples: int) -> bytes:
-    """The last page's granule position says how long the sound is; its checksum is put right."""
-    data = bytearray(good("OGG"))
-    at = data.rindex(b"OggS")
-    data[at + 6 : at + 14] = struct.pack("<Q", samples)
-    data[at + 22 : at + 26] = bytes(4)
-    data[at + 22 : at + 26] = struct.pack("<I", ogg_checksum(data[at:]))
+def ogg_declaring(samples: int) -> bytes:
+    """An OGG file whose last page declares a length (granule position), with a correct checksum."""
+    data = bytearray(valid_file("OGG"))
+    offset = data.rindex(b"OggS")
+    data[offset + 6 : offset + 14] = struct.pack("<Q", samples)
+    data[offset + 22 : offset + 26] = bytes(4)
+    data[offset + 22 : offset + 26] = struct.pack("<I", ogg_checksum(data[offset:]))
     return bytes(data)
 
 
@@ -176,7 +176,7 @@ def ogg_checksum(page: bytes) -> int:
     return remainder
 
 
-# the peak of this very program: getrusage would start from the peak of the process that started it
+# Peak memory of the program itself; getrusage would include the peak of its parent process.
 PEAK = """
 import sys
 from auscult.errors import AudioError
@@ -189,8 +189,8 @@ def peak():
 HOSTILE = (
     PEAK
     + """
-good, hostile = sys.argv[1:]
-read_audio(good), list(stream_audio(good, seconds=1.0))
+valid, hostile = sys.argv[1:]
+read_audio(valid), list(stream_audio(valid, seconds=1.0))
 before = peak()
 outcomes = []
 for read in (audio_info, read_audio, lambda p: list(stream_audio(p, seconds=1.0))):
@@ -217,7 +217,8 @@ peak_is_known = pytest.mark.skipif(
 )
 
 
-def printed_by(program: str, *paths: Path) -> list[str]:
+def run_program(program: str, *paths: Path) -> list[str]:
+    """The words that a Python program prints."""
     command = [sys.executable, "-c", program, *map(str, paths)]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout.split()
 
@@ -226,47 +227,47 @@ def printed_by(program: str, *paths: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("container", "hostile"),
     [
-        ("MP3", mp3_that_claims(868_055_555)),  # 5·10¹¹ samples
-        ("MP3", mp3_that_claims(2**32 - 1)),  # 2.5·10¹²
-        ("WAV", wav_that_claims(0xFFFFFFF0)),
-        ("RF64", rf64_that_claims(10**12)),
-        ("AIFF", aiff_that_claims(2**32 - 1)),
-        ("FLAC", flac_that_claims(2**36 - 1)),
+        ("MP3", mp3_declaring(868_055_555)),  # 5·10¹¹ samples
+        ("MP3", mp3_declaring(2**32 - 1)),  # 2.5·10¹²
+        ("WAV", wav_declaring(0xFFFFFFF0)),
+        ("RF64", rf64_declaring(10**12)),
+        ("AIFF", aiff_declaring(2**32 - 1)),
+        ("FLAC", flac_declaring(2**36 - 1)),
     ],
     ids=["mp3", "mp3-largest", "wav", "rf64", "aiff", "flac"],
 )
-def test_a_header_that_claims_an_immense_length(tmp_path: Path, container: str, hostile: bytes) -> None:
-    (tmp_path / "good").write_bytes(good(container))
+def test_a_header_that_declares_a_huge_length(tmp_path: Path, container: str, hostile: bytes) -> None:
+    (tmp_path / "valid").write_bytes(valid_file(container))
     (tmp_path / "hostile").write_bytes(hostile)
     assert len(hostile) < 20_000
-    grown, info, *outcomes = printed_by(HOSTILE, tmp_path / "good", tmp_path / "hostile")
+    growth, info, *outcomes = run_program(HOSTILE, tmp_path / "valid", tmp_path / "hostile")
     assert outcomes == ["TruncatedAudio", "TruncatedAudio"]
     assert info == "read"
-    assert int(grown) < 50 * MB
+    assert int(growth) < 50 * MB
 
 
 @peak_is_known
-def test_an_ogg_that_claims_an_immense_length(tmp_path: Path) -> None:
-    (tmp_path / "good").write_bytes(good("OGG"))
-    (tmp_path / "hostile").write_bytes(ogg_that_claims(10**12))
-    grown, *_ = printed_by(HOSTILE, tmp_path / "good", tmp_path / "hostile")
-    assert int(grown) < 50 * MB
+def test_an_ogg_that_declares_a_huge_length(tmp_path: Path) -> None:
+    (tmp_path / "valid").write_bytes(valid_file("OGG"))
+    (tmp_path / "hostile").write_bytes(ogg_declaring(10**12))
+    growth, *_ = run_program(HOSTILE, tmp_path / "valid", tmp_path / "hostile")
+    assert int(growth) < 50 * MB
 
 
 @peak_is_known
 def test_a_long_file_is_streamed_in_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "hour.wav"
     soundfile.write(path, np.zeros(3600 * 8000, dtype=np.int16), 8000)
-    grown, count = map(int, printed_by(LONG, path))
+    growth, count = map(int, run_program(LONG, path))
     assert count == 360
-    assert grown < 20 * MB
+    assert growth < 20 * MB
 
 
 @peak_is_known
-def test_the_measure_of_memory_measures(tmp_path: Path) -> None:
+def test_the_memory_measurement_detects_a_long_file(tmp_path: Path) -> None:
     path = tmp_path / "minutes.wav"
     soundfile.write(path, np.zeros(10 * 60 * 48_000, dtype=np.int16), 48_000)
-    (tmp_path / "good").write_bytes(good("WAV"))
-    grown, *outcomes = printed_by(HOSTILE, tmp_path / "good", path)
+    (tmp_path / "valid").write_bytes(valid_file("WAV"))
+    growth, *outcomes = run_program(HOSTILE, tmp_path / "valid", path)
     assert outcomes == ["read", "read", "read"]
-    assert int(grown) > 100 * MB
+    assert int(growth) > 100 * MB

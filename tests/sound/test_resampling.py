@@ -1,4 +1,4 @@
-"""Change of sample rate."""
+"""Resampling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def tone(hertz: float, rate: int, seconds: float = 1.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize("rate", [None, 16000])
-def test_nothing_to_do_returns_the_same_object(rate: int | None) -> None:
+def test_the_same_rate_returns_the_same_object(rate: int | None) -> None:
     waveform = Waveform(tone(440, 16000), 16000)
     assert resample(waveform, rate) is waveform
 
@@ -23,23 +23,23 @@ def test_nothing_to_do_returns_the_same_object(rate: int | None) -> None:
     ("old", "new"),
     [(44100, 16000), (48000, 16000), (16000, 44100), (8000, 16000), (384000, 4000), (11025, 11024)],
 )
-def test_a_tone_stays_the_same_tone(old: int, new: int) -> None:
+def test_a_tone_keeps_frequency_and_level(old: int, new: int) -> None:
     result = resample(Waveform(tone(440, old), old, path="a.wav", notes=("before",)), new)
     assert result.samples.dtype == np.float32
     assert (result.sample_rate, result.path) == (new, "a.wav")
-    missing = f": nothing above {old / 2:g} Hz is in it" if new > old else ""
-    assert result.notes == ("before", f"resampled from {old} Hz to {new} Hz{missing}")
+    limit = f": it contains nothing above {old / 2:g} Hz" if new > old else ""
+    assert result.notes == ("before", f"resampled from {old} Hz to {new} Hz{limit}")
     assert abs(result.seconds - 1.0) <= 1 / new
     middle = slice(new // 4, new // 2)
     np.testing.assert_allclose(result.samples[middle], tone(440, new)[middle], atol=1e-4)
 
 
-def test_what_lies_above_half_the_new_rate_is_gone() -> None:
+def test_frequencies_above_half_the_new_rate_are_removed() -> None:
     result = resample(Waveform(tone(12000, 44100), 44100), 16000)
     assert np.abs(result.samples[1000:-1000]).max() < 1e-4
 
 
-def test_the_original_is_not_changed() -> None:
+def test_the_input_is_not_modified() -> None:
     samples = tone(440, 44100)
     before = samples.copy()
     resample(Waveform(samples, 44100), 16000)
@@ -47,12 +47,12 @@ def test_the_original_is_not_changed() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 100])
-def test_very_short(count: int) -> None:
+def test_very_short_waveforms(count: int) -> None:
     result = resample(Waveform(np.ones(count, dtype=np.float32), 48000), 16000)
     assert abs(len(result.samples) - count / 3) <= 1
 
 
 @pytest.mark.parametrize("rate", [0, -16000])
-def test_rates_that_cannot_be(rate: int) -> None:
-    with pytest.raises(OptionError, match="positive"):
+def test_invalid_rates_are_refused(rate: int) -> None:
+    with pytest.raises(OptionError, match=f"sample_rate must be positive, got {rate}"):
         resample(Waveform(tone(440, 16000), 16000), rate)

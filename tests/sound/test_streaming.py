@@ -1,4 +1,4 @@
-"""A file in windows gives the same samples as the whole file, however long it is."""
+"""Windows of a streamed file have the same samples as the complete file, whatever its length."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("sample_rate", [None, RATE, 16000, 5000, 11025])
 @pytest.mark.parametrize("seconds", [0.1, 1.0, 3.0, 7.77])
-def test_windows_side_by_side_are_the_whole(path: Path, sample_rate: int | None, seconds: float) -> None:
-    whole = resample(read_audio(path, channel=1), sample_rate)
+def test_consecutive_windows_add_up_to_the_file(path: Path, sample_rate: int | None, seconds: float) -> None:
+    expected = resample(read_audio(path, channel=1), sample_rate)
     windows = list(stream_audio(path, seconds=seconds, channel=1, sample_rate=sample_rate))
-    length = round(seconds * whole.sample_rate)
+    length = round(seconds * expected.sample_rate)
     joined = np.concatenate([window.waveform.samples for window in windows])
-    np.testing.assert_allclose(joined, whole.samples[: len(joined)], rtol=0, atol=1e-6)
-    assert len(whole.samples) - len(joined) < length / 2
+    np.testing.assert_allclose(joined, expected.samples[: len(joined)], rtol=0, atol=1e-6)
+    assert len(expected.samples) - len(joined) < length / 2
     assert {len(window.waveform.samples) for window in windows[:-1]} == {length}
     for number, window in enumerate(windows):
-        assert window.start_seconds == pytest.approx(number * length / whole.sample_rate)
-        assert window.waveform.sample_rate == whole.sample_rate
-        assert window.waveform.notes == whole.notes
+        assert window.start_seconds == pytest.approx(number * length / expected.sample_rate)
+        assert window.waveform.sample_rate == expected.sample_rate
+        assert window.waveform.notes == expected.notes
         assert window.waveform.path == str(path)
 
 
@@ -52,22 +52,22 @@ def test_windows_side_by_side_are_the_whole(path: Path, sample_rate: int | None,
 @given(
     seconds=st.floats(0.05, 25.0),
     hop_seconds=st.floats(0.05, 25.0),
-    rate=st.sampled_from([None, 12000, 3000]),
+    sample_rate=st.sampled_from([None, 12000, 3000]),
 )
-def test_any_window_and_hop(path: Path, seconds: float, hop_seconds: float, rate: int | None) -> None:
-    whole = resample(read_audio(path), rate)
-    count, rate_now = len(whole.samples), whole.sample_rate
-    length, hop = round(seconds * rate_now), round(hop_seconds * rate_now)
-    windows = list(stream_audio(path, seconds=seconds, hop_seconds=hop_seconds, sample_rate=rate))
-    expected = [start for start in range(0, count, hop) if start + length <= count]
-    following = expected[-1] + hop if expected else 0
-    rest = count - following
-    if rest > 0 and (following == 0 or 2 * rest >= length):
-        expected.append(following)
-    assert [round(window.start_seconds * rate_now) for window in windows] == expected
-    for start, window in zip(expected, windows, strict=True):
+def test_any_window_and_hop(path: Path, seconds: float, hop_seconds: float, sample_rate: int | None) -> None:
+    expected = resample(read_audio(path), sample_rate)
+    count, rate = len(expected.samples), expected.sample_rate
+    length, hop = round(seconds * rate), round(hop_seconds * rate)
+    windows = list(stream_audio(path, seconds=seconds, hop_seconds=hop_seconds, sample_rate=sample_rate))
+    starts = [start for start in range(0, count, hop) if start + length <= count]
+    next_start = starts[-1] + hop if starts else 0
+    rest = count - next_start
+    if rest > 0 and (next_start == 0 or 2 * rest >= length):
+        starts.append(next_start)
+    assert [round(window.start_seconds * rate) for window in windows] == starts
+    for start, window in zip(starts, windows, strict=True):
         np.testing.assert_allclose(
-            window.waveform.samples, whole.samples[start : start + length], rtol=0, atol=1e-6
+            window.waveform.samples, expected.samples[start : start + length], rtol=0, atol=1e-6
         )
 
 
@@ -80,20 +80,20 @@ def test_other_formats(tmp_path: Path, container: str) -> None:
 
 
 @pytest.mark.parametrize(("rest", "count"), [(0, 2), (499, 2), (500, 3), (999, 3)])
-def test_what_is_left_counts_from_half_a_window(tmp_path: Path, rest: int, count: int) -> None:
+def test_a_last_window_is_at_least_half_a_window(tmp_path: Path, rest: int, count: int) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(2000 + rest), 10_000)
     windows = list(stream_audio(tmp_path / "a.wav", seconds=0.1))
     assert len(windows) == count
     assert len(windows[-1].waveform.samples) == (rest if count == 3 else 1000)
 
 
-def test_a_file_shorter_than_one_window_comes_whole(tmp_path: Path) -> None:
+def test_a_file_shorter_than_one_window_is_one_window(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(100), 10_000)
     (window,) = stream_audio(tmp_path / "a.wav", seconds=10.0)
     assert (window.start_seconds, len(window.waveform.samples)) == (0.0, 100)
 
 
-def test_longer_than_read_at_once(tmp_path: Path) -> None:
+def test_files_longer_than_the_limit_of_reading_can_be_streamed(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(700 * 4000, dtype=np.int16), 4000)
     assert sum(1 for _ in stream_audio(tmp_path / "a.wav", seconds=10.0)) == 70
 
@@ -103,7 +103,7 @@ def test_windows_do_not_share_memory(path: Path) -> None:
     assert not np.shares_memory(first.waveform.samples, second.waveform.samples)
 
 
-def test_stopping_early_leaves_nothing_open(path: Path) -> None:
+def test_closing_early_ends_the_iteration(path: Path) -> None:
     windows = stream_audio(path, seconds=1.0)
     assert isinstance(next(windows).waveform, Waveform)
     windows.close()  # type: ignore[attr-defined]
@@ -123,11 +123,11 @@ class TestErrors:
             {"seconds": 1.0, "sample_rate": 0},
         ],
     )
-    def test_options_are_refused_at_once(self, path: Path, options: dict[str, float]) -> None:
+    def test_invalid_options_are_refused_at_once(self, path: Path, options: dict[str, float]) -> None:
         with pytest.raises(OptionError):
             stream_audio(path, **options)
 
-    def test_as_reading(self, path: Path, tmp_path: Path) -> None:
+    def test_the_same_errors_as_reading(self, path: Path, tmp_path: Path) -> None:
         with pytest.raises(UnreadableAudio):
             next(iter(stream_audio(tmp_path / "absent.wav", seconds=1.0)))
         with pytest.raises(UnsupportedAudio):
@@ -135,26 +135,28 @@ class TestErrors:
         soundfile.write(tmp_path / "empty.wav", np.zeros(0), RATE)
         with pytest.raises(EmptyAudio):
             next(iter(stream_audio(tmp_path / "empty.wav", seconds=1.0)))
-        (tmp_path / "cut.wav").write_bytes(path.read_bytes()[:9999])
+        (tmp_path / "truncated.wav").write_bytes(path.read_bytes()[:9999])
         with pytest.raises(TruncatedAudio):
-            next(iter(stream_audio(tmp_path / "cut.wav", seconds=1.0)))
+            next(iter(stream_audio(tmp_path / "truncated.wav", seconds=1.0)))
 
     @pytest.mark.parametrize("sample_rate", [None, 16000])
-    def test_found_late_after_good_windows(self, tmp_path: Path, sample_rate: int | None) -> None:
+    def test_a_late_error_is_raised_after_the_valid_windows(
+        self, tmp_path: Path, sample_rate: int | None
+    ) -> None:
         samples = np.zeros(20 * RATE)
         samples[-5] = np.nan
         soundfile.write(tmp_path / "a.wav", samples, RATE, subtype="FLOAT")
         windows = stream_audio(tmp_path / "a.wav", seconds=1.0, sample_rate=sample_rate)
-        good = [next(windows) for _ in range(15)]
-        assert len(good) == 15
+        valid = [next(windows) for _ in range(15)]
+        assert len(valid) == 15
         with pytest.raises(NonFiniteAudio, match=r"at 19\.999 s"):
             list(windows)
 
-    def test_a_flac_cut_short_is_found_at_its_end(self, tmp_path: Path) -> None:
-        soundfile.write(tmp_path / "whole.flac", NOISE, RATE)
-        data = (tmp_path / "whole.flac").read_bytes()
-        (tmp_path / "cut.flac").write_bytes(data[: len(data) // 2])
-        windows = stream_audio(tmp_path / "cut.flac", seconds=1.0)
+    def test_a_truncated_flac_is_detected_at_the_end(self, tmp_path: Path) -> None:
+        soundfile.write(tmp_path / "complete.flac", NOISE, RATE)
+        data = (tmp_path / "complete.flac").read_bytes()
+        (tmp_path / "truncated.flac").write_bytes(data[: len(data) // 2])
+        windows = stream_audio(tmp_path / "truncated.flac", seconds=1.0)
         assert next(windows).waveform.seconds == 1.0
         with pytest.raises(TruncatedAudio):
             list(windows)

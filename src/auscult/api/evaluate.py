@@ -1,4 +1,4 @@
-"""How good a model is on labelled recordings."""
+"""Evaluates a model on labelled recordings: `auscult.evaluate`."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from auscult.model import Model, Score
 
 @dataclass(frozen=True)
 class ModelEvaluation:
-    """An evaluation with what it was made from.
+    """The metrics of a model, with the scores that they were computed from.
 
     Attributes:
         evaluation: the metrics.
-        threshold: the threshold that decisions were made with.
-        scores: one for every clip that could be read, in the order given.
-        errors: one for every clip that could not.
+        threshold: the decision threshold.
+        scores: one for every clip that could be scored, in the order of the clips.
+        errors: one for every clip that could not be scored.
     """
 
     evaluation: Evaluation
@@ -30,7 +30,7 @@ class ModelEvaluation:
     errors: tuple[AudioError, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The metrics of `Evaluation.to_json`, and the files left out under ``errors``."""
+        """Return the metrics of `Evaluation.to_json`, and under ``errors`` the files that were left out."""
         errors = [{"path": e.path, "error": e.reason} for e in self.errors]
         return {**self.evaluation.to_json(), "errors": errors}
 
@@ -44,34 +44,37 @@ def evaluate(
     resamples: int = 1000,
     progress: Callable[[str, int, int, dict], None] | None = None,
 ) -> ModelEvaluation:
-    """Scores labelled clips and evaluates the scores as DCASE Task 2 does.
+    """Score labelled clips and compute the metrics of DCASE Task 2.
 
     Args:
-        clips: each with a condition; domain, section and attributes are used where they are known.
+        model: the model to evaluate.
+        clips: clips with a condition; domain, section and attributes are used where they are known.
         threshold: default the model's conformal threshold at 5 % false alarms.
         year: the DCASE year whose rules apply; see `auscult.evaluation.evaluate_scores`.
-        progress: told ``("score", done, all, {})`` after each clip.
+        resamples: number of bootstrap resamples for the intervals.
+        progress: called with ``("score", done, total, {})`` after each clip.
 
     Raises:
-        EvaluationError: no labels, or none of a kind that a metric needs, or no clip that can be read.
+        EvaluationError: there are no labels, not all the labels that a metric needs, or no clip that can be
+            scored.
     """
     clips = list(clips)
     threshold = threshold or model.threshold()
-    heard, scores, errors = [], [], []
+    scored_clips, scores, errors = [], [], []
     for done, (clip, outcome) in enumerate(
         zip(clips, model.score_clips(clips, threshold=threshold), strict=True), start=1
     ):
         if isinstance(outcome, AudioError):
             errors.append(outcome)
         else:
-            heard.append(clip)
+            scored_clips.append(clip)
             scores.append(outcome)
         if progress:
             progress("score", done, len(clips), {})
-    if not heard:
+    if not scored_clips:
         first = f": {errors[0]}" if errors else ""
         raise EvaluationError(f"none of {len(clips)} recordings could be scored{first}")
     evaluation = evaluate_scores(
-        heard, [s.score for s in scores], threshold=threshold.value, year=year, resamples=resamples
+        scored_clips, [s.score for s in scores], threshold=threshold.value, year=year, resamples=resamples
     )
     return ModelEvaluation(evaluation, threshold, tuple(scores), tuple(errors))

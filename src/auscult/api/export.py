@@ -1,7 +1,8 @@
-"""`auscult.export`: a model as one ONNX file, waveform in, score and map out, that scores as the model does.
+"""Exports a model as one ONNX file, from waveform to score and map: `auscult.export`.
 
-Before the file is written it scores made-up sounds, and recordings if some are given, beside the model; one
-that does not agree is not written. ``docs/edge.md`` shows how to score with it where auscult is not.
+Before the file is written, its scores of synthetic sounds, and of recordings if some are given, are compared
+with those of the model; if they differ, no file is written. ``docs/edge.md`` shows how to score with the file
+without auscult.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from auscult import __version__
 from auscult.corpus import AudioClip, Clip
 from auscult.decision import Threshold
-from auscult.detectors.maps.map_profile_onnx import pointing
+from auscult.detectors.maps.map_profile_onnx import smoothed_zscore
 from auscult.detectors.onnx_export.graph import Graph
 from auscult.errors import AudioError, ExportError, MissingExtraError
 from auscult.model import Model
@@ -26,20 +27,20 @@ from auscult.runtime.files import write_atomically
 from auscult.sound import Waveform
 from auscult.spectrum import band_centres
 
-#: The largest difference from the model's score, as a share of it, and of a map, as a share of the largest
-#: value in the map, with which a file is written.
+#: Largest relative difference with which a file is written: of a score, relative to the model's score; of a
+#: map, relative to the largest value in the map.
 TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
 class Parity:
-    """How far an exported file was from its model, at worst.
+    """The largest differences between an exported file and its model.
 
     Attributes:
-        sounds: recordings and made-up sounds that both scored.
-        score: largest difference of a score, as a share of the model's.
-        map: largest difference in a map, as a share of the largest value in the model's.
-        unreadable: recordings that could not be used, and why.
+        sounds: number of recordings and synthetic sounds that were compared.
+        score: largest difference of a score, relative to the model's score.
+        map: largest difference in a map, relative to the largest value in the model's map.
+        unreadable: errors of the recordings that could not be used.
     """
 
     sounds: int
@@ -55,44 +56,49 @@ def export(
     threshold: Threshold | None = None,
     check: Iterable[Clip] = (),
 ) -> Parity:
-    """Writes a model as an ONNX file: samples (N,) float32 at the model's rate in, ``score`` and ``map`` out.
+    """Write a model as an ONNX file with input ``samples`` and outputs ``score`` and ``map``.
 
-    The file's metadata hold what a program must know beside it, the threshold among them.
+    The input is (N,) float32 at the model's sample rate. The metadata of the file hold everything else that a
+    program needs, such as the threshold.
 
     Args:
-        path: of the file; written whole or not at all.
-        threshold: default the conformal one at 5 % false alarms.
-        check: recordings that the file must score as the model does, besides made-up sounds.
+        model: the model to export.
+        path: the file; it is written atomically.
+        threshold: the threshold in the metadata; default the conformal threshold at 5 % false alarms.
+        check: recordings to compare the file with the model on, in addition to synthetic sounds.
+
+    Returns:
+        The largest differences between the file and the model.
 
     Raises:
-        OptionError: the detector cannot be exported; says what that would take.
+        OptionError: the detector cannot be exported; the message says what an export would require.
         MissingExtraError: onnx is not installed.
-        ExportError: the file would not score as the model does; it is not written.
+        ExportError: the scores of the file would differ from those of the model; no file is written.
         OSError: the file cannot be written.
     """
     try:
-        blob = _drawn(model, threshold or model.threshold())
+        onnx_bytes = _to_onnx(model, threshold or model.threshold())
     except ImportError as error:
         raise MissingExtraError("Exporting", "export") from error
-    parity = _compared(model, blob, check)
+    parity = _compare(model, onnx_bytes, check)
     if not max(parity.score, parity.map) <= TOLERANCE:
         raise ExportError(
-            f"{os.fspath(path)}: not written, for it would not score as the model does: of {parity.sounds} "
-            f"sounds the worst score is off by {parity.score:.1e} of its value, the worst map by "
-            f"{parity.map:.1e}, where {TOLERANCE:.0e} is allowed; an ill-conditioned covariance does that "
+            f"{os.fspath(path)}: not written, because its scores differ from the model's: on {parity.sounds} "
+            f"sounds the largest relative difference is {parity.score:.1e} for scores and {parity.map:.1e} "
+            f"for maps, but {TOLERANCE:.0e} is allowed; an ill-conditioned covariance can cause this "
             "(covariance=auto avoids it)"
         )
-    write_atomically(path, blob)
+    write_atomically(path, onnx_bytes)
     return parity
 
 
-def _drawn(model: Model, threshold: Threshold) -> bytes:
-    """The ONNX file of a model."""
+def _to_onnx(model: Model, threshold: Threshold) -> bytes:
+    """The contents of the ONNX file."""
     graph, name = Graph(), model.detector.decisive_score
     evidence = model.detector.export(graph.input("samples", np.float32, ("N",)))
     map = evidence.maps[name]
     if profile := model.profiles.get(name):
-        map = pointing(map, profile)
+        map = smoothed_zscore(map, profile)
     outputs = {
         "score": (evidence.scores[name], np.float64, ()),
         "map": (map, np.float32, ("T", model.detector.config.front_end.n_mels)),
@@ -101,10 +107,10 @@ def _drawn(model: Model, threshold: Threshold) -> bytes:
 
 
 def _metadata(model: Model, threshold: Threshold) -> dict[str, str]:
-    """What a program must know beside the graph; values that are no text are JSON."""
+    """What a program needs besides the graph; values other than text are JSON."""
     detector, name = model.detector, model.detector.decisive_score
-    pointing = name in model.profiles
-    facts: dict[str, Any] = {
+    map_is_zscore = name in model.profiles
+    json_values: dict[str, Any] = {
         "sample_rate": model.sample_rate,
         "minimum_samples": max(1, detector.minimum_samples()),
         "channel": model.channel,
@@ -120,40 +126,40 @@ def _metadata(model: Model, threshold: Threshold) -> dict[str, str]:
         "auscult": __version__,
         "detector": detector.name,
         "score": name,
-        "map": "standard deviations of normal running" if pointing else "parts of the score",
+        "map": "standard deviations of normal running" if map_is_zscore else "parts of the score",
         "digest": model_digest(model),
-        **{key: json.dumps(value) for key, value in facts.items()},
+        **{key: json.dumps(value) for key, value in json_values.items()},
     }
 
 
-def _compared(model: Model, blob: bytes, clips: Iterable[Clip]) -> Parity:
-    """The file beside the model on made-up sounds and on recordings."""
+def _compare(model: Model, onnx_bytes: bytes, clips: Iterable[Clip]) -> Parity:
+    """Compare the file with the model on synthetic sounds and on recordings."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 3, 1
-    session = onnxruntime.InferenceSession(blob, options, providers=["CPUExecutionProvider"])
-    given = [(model.audio_clip(clip), True) for clip in clips]
-    worst, unreadable, sounds = np.zeros(2), [], 0
-    for recording, is_given in (*((sound, False) for sound in _made_up(model)), *given):
+    session = onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
+    recordings = [(model.audio_clip(clip), True) for clip in clips]
+    largest, unreadable, sounds = np.zeros(2), [], 0
+    for recording, is_file in (*((sound, False) for sound in _synthetic_sounds(model)), *recordings):
         try:
-            wanted = model.score_recording(recording, explain=True)
-        except AudioError as error:  # a made-up sound may be too odd for the model
-            unreadable += [error] * is_given
+            expected = model.score_recording(recording, explain=True)
+        except AudioError as error:  # the model cannot score some of the synthetic sounds
+            unreadable += [error] * is_file
             continue
         score, map = session.run(["score", "map"], {"samples": recording.waveform().samples})
-        assert wanted.map is not None
-        least = np.finfo(np.float64).tiny
-        off = abs(float(score) - wanted.score) / max(abs(wanted.score), least)
-        map_off = np.abs(map - wanted.map).max() / max(np.abs(wanted.map).max(), least)
-        worst, sounds = np.maximum(worst, [off, map_off]), sounds + 1
+        assert expected.map is not None
+        tiny = np.finfo(np.float64).tiny
+        score_difference = abs(float(score) - expected.score) / max(abs(expected.score), tiny)
+        map_difference = np.abs(map - expected.map).max() / max(np.abs(expected.map).max(), tiny)
+        largest, sounds = np.maximum(largest, [score_difference, map_difference]), sounds + 1
     if not sounds:
-        raise ExportError("the model can score none of the sounds that its file would be checked on")
-    return Parity(sounds, float(worst[0]), float(worst[1]), tuple(unreadable))
+        raise ExportError("the model can score none of the sounds that the file would be checked on")
+    return Parity(sounds, float(largest[0]), float(largest[1]), tuple(unreadable))
 
 
-def _made_up(model: Model) -> Iterator[AudioClip]:
-    """Silence, noise, tones and clicks at several levels, from the shortest that the model takes to 10 s."""
+def _synthetic_sounds(model: Model) -> Iterator[AudioClip]:
+    """Silence, noise, tones and clicks at several levels, from the shortest usable length to 10 s."""
     rate, rng = model.sample_rate, np.random.default_rng(0)
     shortest = max(1, model.detector.minimum_samples())
     for number, count in enumerate((shortest, shortest + 1, 2 * shortest + 7, rate + 1, 3 * rate, 10 * rate)):

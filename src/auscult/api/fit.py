@@ -1,4 +1,4 @@
-"""From recordings of normal running to a model: look, then learn."""
+"""Fits a model on recordings of normal running: `auscult.fit`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from typing import Any
 from auscult.corpus import AudioClip, Clip, Corpus, Finding, attribute_groups
 from auscult.corpus.inspection import inspect_recordings
 from auscult.corpus.training_checks import (
-    LEAST_RECORDINGS,
-    likely_cuts,
-    refuse_what_is_not_for_learning,
-    usual_rate,
+    MIN_RECORDINGS,
+    check_training_clips,
+    common_sample_rate,
+    likely_segments,
 )
 from auscult.detectors import Config, Progress, detector_type
 from auscult.detectors.options import check_nothing_missing, make_config
 from auscult.errors import FitError, OptionError
 from auscult.model import Model
-from auscult.model.fitting import FOLDS, Case, calibration_of, fit_cases
+from auscult.model.fitting import FOLDS, PreparedFit, fit_models, resolve_calibration
 
 CALIBRATIONS = ("auto", "crossfit", "holdout", "none")
 DEFAULT_DETECTOR = "auto"
-#: The preset that a detector takes when none is named.
-FITTED_BY_DEFAULT = {"gamma_vae": "exact"}
+#: Detector to the preset that is used if none is given.
+DEFAULT_PRESET = {"gamma_vae": "exact"}
 
 
 def fit(
@@ -38,30 +38,33 @@ def fit(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Model:
-    """Learns one machine's normal sound.
+    """Fit a detector on normal recordings of one machine, and calibrate it.
 
     Args:
-        clips: recordings of normal running; those known as anomalous, or as test clips, are refused.
+        clips: recordings of normal running; clips labelled as anomalies or as test clips are refused.
         detector: a name from `auscult.detectors.DETECTORS`.
-        preset: a named set of options; the gamma VAE has ``exact`` (its default) and ``seed``.
-        calibrate: where calibration scores come from. ``holdout`` keeps a tenth of the recordings of each
-            domain out of fitting; ``crossfit`` scores each fifth of the recordings by a model of the
-            other four, and the final model learns from all; ``auto`` cross-fits below 400 clips;
-            ``none`` calibrates nothing and keeps the baseline's split of vectors.
-        keep_likely_cuts_together: when cross-fitting, clips that share their attributes as cuts of a few
-            longer recordings would are taken for such, and none is judged by what heard the others: a
-            promise on false alarms that is kept too well rather than not at all. A warning says so.
-        others: recordings of other machines running normally, for detectors that learn how machines
-            differ; the rest do not read them.
-        channel: the channel of files with several.
-        progress: told what is being done.
+        preset: a named set of options; the gamma VAE has ``exact`` (its default) and ``report``.
+        calibrate: how calibration scores are obtained. ``holdout`` holds out a tenth of the recordings of
+            each domain. ``crossfit`` scores each fifth of the recordings with a model fitted on the other
+            four, and fits the final model on all. ``auto`` is ``crossfit`` below 400 clips, else ``holdout``.
+            ``none`` skips calibration and keeps the baseline's split of vectors.
+        keep_likely_cuts_together: whether clips that share attributes in the way that clips cut from a few
+            longer recordings would are assigned to the same fold when cross-fitting. The threshold may then
+            be higher than necessary, but the false-alarm rate is kept. A warning is added to the model.
+        other_machines: normal recordings of other machines, for detectors that are trained to tell machines
+            apart; other detectors ignore them.
+        channel: the channel to read from files with several.
+        progress: called with the current stage and the steps done.
         settings: the detector's options: ``epochs=30``, ``score="mahalanobis"``, ``n_mels=64``, …
 
+    Returns:
+        The fitted model.
+
     Raises:
-        FitError: nothing to learn from, or learning diverged.
-        OptionError: an unknown detector, preset, option or value, or an option without a default missing.
+        FitError: there are no usable recordings, or training diverged.
+        OptionError: an unknown detector, preset, option or value, or a required option is missing.
     """
-    task = planned(
+    spec = plan_fit(
         clips,
         detector,
         preset=preset,
@@ -71,19 +74,21 @@ def fit(
         channel=channel,
         settings=settings,
     )
-    (model,) = fit_cases([looked_at(task, progress)], progress)
+    (model,) = fit_models([inspect_clips(spec, progress)], progress)
     if not isinstance(model, Model):
         raise model
     return model
 
 
 @dataclass(frozen=True)
-class Task:
-    """A model to be fitted, before any of its recordings is heard.
+class FitSpec:
+    """Settings and clips of a model to be fitted, before any recording is read.
 
     Attributes:
-        cuts: what is to be said where clips are taken for cuts.
-        The rest as in `auscult.model.fitting.Case`.
+        segment_findings: the finding that clips appear to be cut from longer recordings, or none.
+        detector, config, calibrate, preset, other_machines, channel: as in
+            `auscult.model.fitting.PreparedFit`.
+        clips: the training clips.
     """
 
     detector: str
@@ -93,41 +98,41 @@ class Task:
     preset: str | None
     other_machines: Sequence[Clip]
     channel: int
-    cuts: tuple[Finding, ...]
+    segment_findings: tuple[Finding, ...]
 
     @property
     def networks(self) -> int:
-        """What learns: the detector, and its fold_models where it is cross-fitted."""
-        return 1 + FOLDS if calibration_of(self.calibrate, len(self.clips)) == "crossfit" else 1
+        """Number of detectors to fit: the final one, and the fold models if it is cross-fitted."""
+        return 1 + FOLDS if resolve_calibration(self.calibrate, len(self.clips)) == "crossfit" else 1
 
 
 def check_options(
     detector: str, *, preset: str | None, calibrate: str, settings: Mapping[str, Any]
 ) -> str | None:
-    """What can be told of options before there are recordings.
+    """Check the options that do not depend on the recordings.
 
     Returns:
-        The preset, where none is named the usual one.
+        The preset, or the detector's default preset if none is given.
 
     Raises:
-        OptionError: an unknown detector, preset, option or value, or an option without a default missing.
+        OptionError: an unknown detector, preset, option or value, or a required option is missing.
         MissingExtraError: fitting needs an optional part that is not installed.
     """
     if calibrate not in CALIBRATIONS:
         raise OptionError(f"calibrate={calibrate!r}: choose one of {', '.join(CALIBRATIONS)}")
     if calibrate != "none" and "validation" in settings:
         raise OptionError(
-            "validation keeps vectors out of training for the log alone, and calibrating keeps out whole "
-            "recordings: give one of them, validation with calibrate=none"
+            "validation cannot be combined with calibration: it holds out vectors only to log a validation "
+            "loss, while calibration holds out entire recordings; set calibrate=none to use it"
         )
     check_nothing_missing(detector, settings)
-    preset = preset or FITTED_BY_DEFAULT.get(detector)
+    preset = preset or DEFAULT_PRESET.get(detector)
     make_config(detector, preset=preset, settings=settings)
     detector_type(detector).check_can_fit()
     return preset
 
 
-def planned(
+def plan_fit(
     clips: Iterable[Clip],
     detector: str,
     *,
@@ -137,63 +142,67 @@ def planned(
     other_machines: Iterable[Clip],
     channel: int,
     settings: Mapping[str, Any],
-) -> Task:
-    """What `fit` is going to do with these arguments, which are its own and raise as there."""
+) -> FitSpec:
+    """Check the arguments of `fit` and resolve presets and defaults; raises as `fit` does."""
     clips, other_machines = list(clips), list(other_machines)
-    for these in (clips, other_machines) if other_machines else (clips,):
-        refuse_what_is_not_for_learning(these)
+    check_training_clips(clips)
+    if other_machines:
+        check_training_clips(other_machines)
     preset = check_options(detector, preset=preset, calibrate=calibrate, settings=settings)
-    cuts: tuple[Finding, ...] = ()
-    if calibration_of(calibrate, len(clips)) == "crossfit" and keep_likely_cuts_together:
-        clips, cuts = _as_cuts(clips)
-    config = make_config(detector, preset=preset, settings={"sample_rate": usual_rate(clips), **settings})
-    return Task(detector, config, clips, calibrate, preset, other_machines, channel, cuts)
+    segment_findings: tuple[Finding, ...] = ()
+    if resolve_calibration(calibrate, len(clips)) == "crossfit" and keep_likely_cuts_together:
+        clips, segment_findings = _group_likely_segments(clips)
+    config = make_config(
+        detector, preset=preset, settings={"sample_rate": common_sample_rate(clips), **settings}
+    )
+    return FitSpec(detector, config, clips, calibrate, preset, other_machines, channel, segment_findings)
 
 
-def looked_at(task: Task, progress: Progress | None = None) -> Case:
-    """The recordings of a task, once each was listened to.
+def inspect_clips(spec: FitSpec, progress: Progress | None = None) -> PreparedFit:
+    """Read and check all recordings of a fit.
 
     Raises:
-        FitError: none of them can be used.
+        FitError: none of the recordings is usable.
     """
-    recordings, beside = (
+    recordings, other_machines = (
         [
             AudioClip.from_file(
-                c, channel=task.channel, sample_rate=task.config.front_end.sample_rate, cached=True
+                clip, channel=spec.channel, sample_rate=spec.config.front_end.sample_rate, cached=True
             )
-            for c in these
+            for clip in clips
         ]
-        for these in (task.clips, task.other_machines)
+        for clips in (spec.clips, spec.other_machines)
     )
-    kind = detector_type(task.detector)
+    kind = detector_type(spec.detector)
     inspection = inspect_recordings(
         recordings,
-        minimum_samples=kind(task.config).minimum_samples(),
-        front_ends=kind.front_ends(task.config),
+        minimum_samples=kind(spec.config).minimum_samples(),
+        front_ends=kind.front_ends(spec.config),
         progress=progress,
     )
     if not inspection.usable:
         reasons = "; ".join(f.message for f in inspection.findings)
-        raise FitError(f"nothing to learn from: {reasons}")
-    return Case(
-        task.detector,
-        task.config,
-        replace(inspection, findings=(*inspection.findings, *task.cuts)),
-        task.calibrate,
-        beside,
-        task.channel,
-        task.preset,
+        raise FitError(f"no usable training recordings: {reasons}")
+    return PreparedFit(
+        spec.detector,
+        spec.config,
+        replace(inspection, findings=(*inspection.findings, *spec.segment_findings)),
+        spec.calibrate,
+        other_machines,
+        spec.channel,
+        spec.preset,
     )
 
 
-def _as_cuts(clips: list[Clip]) -> tuple[list[Clip], tuple[Finding, ...]]:
-    """The clips as cuts of longer recordings, if they look so, and what is to be said of it."""
-    names, recordings = likely_cuts(clips)
-    if not names or recordings < LEAST_RECORDINGS or not all(clip.attributes for clip in clips):
+def _group_likely_segments(clips: list[Clip]) -> tuple[list[Clip], tuple[Finding, ...]]:
+    """If clips appear to be cut from longer recordings, set ``source_recording`` and report it as a
+    finding."""
+    names, recordings = likely_segments(clips)
+    if not names or recordings < MIN_RECORDINGS or not all(clip.attributes for clip in clips):
         return clips, ()
-    told = (
-        f"{len(clips)} clips share {recordings} sets of attributes ({', '.join(names)}): they are taken for "
-        "cuts of that many recordings, and none is judged by what heard the others; if each was recorded by "
-        "itself, --group-by none gives a sharper threshold"
+    message = (
+        f"{len(clips)} clips share {recordings} sets of attributes ({', '.join(names)}): treating clips with "
+        "equal attributes as cut from the same recording and keeping them in one fold; if all clips were "
+        "recorded independently, --group-by none (keep_likely_cuts_together=False) gives a sharper threshold"
     )
-    return list(attribute_groups(Corpus(clips), names)), (Finding("cuts", told),)
+    return list(attribute_groups(Corpus(clips), names)), (Finding("cuts", message),)

@@ -1,4 +1,4 @@
-"""A model for each machine of a plant: `auscult.fit_machines`."""
+"""Fits one model for each machine of a plant: `auscult.fit_machines`."""
 
 from __future__ import annotations
 
@@ -8,37 +8,39 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from auscult.api.fit import DEFAULT_DETECTOR, Task, check_options, looked_at, planned
+from auscult.api.fit import DEFAULT_DETECTOR, FitSpec, check_options, inspect_clips, plan_fit
 from auscult.corpus import Clip, attribute_groups, open_corpus
-from auscult.corpus.fingerprints import key_of, stamps
+from auscult.corpus.fingerprints import content_key, fingerprints
 from auscult.detectors import Config, Progress, detector_type
 from auscult.detectors.options import config_to_json
 from auscult.errors import AuscultError, ModelFileError
 from auscult.model import Model
-from auscult.model.batching import alike, fleets, most_together
-from auscult.model.fitting import Case, fit_cases
+from auscult.model.batching import batch_key, batches, max_batch
+from auscult.model.fitting import PreparedFit, fit_models
 from auscult.model.model_file import load_model
-from auscult.runtime.parallel import each, worker_count
+from auscult.runtime.parallel import parallel_map, worker_count
 
-#: Part of every key: a change of the code that changes numbers raises it, and old models are fitted again.
+#: Part of every key. Increase it with a change of the code that changes scores, so that old models are
+#: refitted.
 SCHEMA = 1
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """What became of one machine.
+    """The result of fitting one machine.
 
     Attributes:
-        machine: its name.
-        path: of its model file.
-        error: why there is none, else ``None``.
-        before: whether it was there already, fitted on the same recordings with the same settings.
+        machine: the name of the machine.
+        path: the path of its model file.
+        error: why there is no model, else ``None``.
+        already_fitted: whether the file already held a model fitted on the same recordings with the same
+            settings.
     """
 
     machine: str
     path: str
     error: str | None = None
-    before: bool = False
+    already_fitted: bool = False
 
 
 def fit_machines(
@@ -55,35 +57,35 @@ def fit_machines(
     progress: Progress | None = None,
     **settings: Any,
 ) -> list[Fitted]:
-    """Learns the normal sound of every machine: ``<output>/<machine>.auscult``.
+    """Fit a model for each machine and save it as ``<output>/<machine>.auscult``.
 
-    Machines whose detector trains together learn in fleets, and a fleet's models are written as soon as it is
-    done. A model that is there, fitted on the same recordings with the same settings, is not fitted again, so
-    that what was stopped goes on where it was. A machine that fails does not stop the rest. Within
-    `auscult.runtime.parallel.workers` the machines are distributed over the workers, which read and write the
-    files themselves.
+    If the detector can train several machines together, they are fitted in batches, and the models of a batch
+    are saved as soon as it is done. An existing model that was fitted on the same recordings with the same
+    settings is kept, so an interrupted run can be resumed. A machine that fails does not stop the others.
+    Within `auscult.runtime.parallel.workers` the machines are distributed over the workers, which read and
+    write the files themselves.
 
     Args:
-        folders: name to folder, as `auscult.corpus.machine_folders` finds them; of one that has splits the
-            training clips are taken.
-        output: folder for the models, made where there is none.
-        group_by: attributes; clips of a machine that agree in all of them are cuts of one recording.
-        others: recordings of other machines, for detectors that learn how machines differ; of those given a
-            machine's own are left out.
-        progress: told also ``machines``, of all how many are done.
+        folders: machine name to folder, as returned by `auscult.corpus.machine_folders`. If a folder has
+            splits, its training clips are used.
+        output: folder for the models; created if it does not exist.
+        group_by: attributes; clips of a machine with equal values were cut from the same recording.
+        other_machines: recordings of other machines, for detectors that are trained to tell machines apart;
+            those that belong to the machine itself are ignored.
+        progress: also called with the stage ``machines`` and the number of machines done.
         detector, preset, calibrate, keep_likely_cuts_together, channel, settings: as in `auscult.fit`.
 
     Returns:
-        For every machine, in order, what became of it.
+        The result for each machine, in the order of ``folders``.
 
     Raises:
-        OptionError: an unknown detector, preset, option or value, or an option without a default missing.
+        OptionError: an unknown detector, preset, option or value, or a required option is missing.
         MissingExtraError: fitting needs an optional part that is not installed.
     """
     preset = check_options(detector, preset=preset, calibrate=calibrate, settings=settings)
-    output = os.path.abspath(output)  # workers may be elsewhere
+    output = os.path.abspath(output)  # workers may have another current directory
     os.makedirs(output, exist_ok=True)
-    order = _Order(
+    options = _MachineFitOptions(
         output,
         detector,
         preset,
@@ -94,32 +96,32 @@ def fit_machines(
         channel,
         settings,
     )
-    homes = [_Home(name, os.path.abspath(folder)) for name, folder in folders.items()]
-    found: dict[str, Fitted] = {}
-    plans: list[_Plan] = []
-    for outcome in each(partial(_plan, order), homes):
+    machines = [_MachineFolder(name, os.path.abspath(folder)) for name, folder in folders.items()]
+    results: dict[str, Fitted] = {}
+    pending: list[_PendingFit] = []
+    for outcome in parallel_map(partial(_check_machine, options), machines):
         if isinstance(outcome, Fitted):
-            found[outcome.machine] = outcome
+            results[outcome.machine] = outcome
         else:
-            plans.append(outcome)
-    together = fleets(
-        plans,
-        kind=lambda plan: (alike(plan.config), plan.networks),
-        most=lambda plan: most_together(detector, plan.config, networks=plan.networks),
+            pending.append(outcome)
+    fit_batches = batches(
+        pending,
+        key=lambda fit: (batch_key(fit.config), fit.networks),
+        max_size=lambda fit: max_batch(detector, fit.config, networks=fit.networks),
     )
-    inside = progress if worker_count() == 1 else None
+    fit_progress = progress if worker_count() == 1 else None
     if progress:
-        progress("machines", len(found), len(homes), {})
-    for outcomes in each(partial(_fit, order, inside), together):
-        found |= {outcome.machine: outcome for outcome in outcomes}
+        progress("machines", len(results), len(machines), {})
+    for fitted in parallel_map(partial(_fit_batch, options, fit_progress), fit_batches):
+        results |= {result.machine: result for result in fitted}
         if progress:
-            progress("machines", len(found), len(homes), {})
-    return [found[home.machine] for home in homes]
+            progress("machines", len(results), len(machines), {})
+    return [results[machine.name] for machine in machines]
 
 
 @dataclass(frozen=True)
-class _Order:
-    """What is wanted of every machine."""
+class _MachineFitOptions:
+    """The options that all machines share."""
 
     output: str
     detector: str
@@ -131,94 +133,107 @@ class _Order:
     channel: int
     settings: Mapping[str, Any]
 
-    def path(self, machine: str) -> str:
+    def model_path(self, machine: str) -> str:
         return os.path.join(self.output, f"{machine}.auscult")
 
 
 @dataclass(frozen=True)
-class _Home:
-    """Where a machine's recordings are."""
+class _MachineFolder:
+    """A machine and the folder of its recordings."""
 
-    machine: str
+    name: str
     folder: str
 
 
 @dataclass(frozen=True)
-class _Plan:
-    """A machine that is to be fitted, and what decides with which others."""
+class _PendingFit:
+    """A machine that needs fitting.
 
-    home: _Home
+    Attributes:
+        machine: the machine and its folder.
+        key: digest of everything that the model depends on.
+        config: the detector's configuration.
+        networks: number of detectors to fit, fold models included.
+    """
+
+    machine: _MachineFolder
     key: str
     config: Config
     networks: int
 
 
-def _plan(order: _Order, home: _Home) -> _Plan | Fitted:
-    """Looks what is to be done for a machine, without hearing its recordings."""
-    path = order.path(home.machine)
+def _check_machine(options: _MachineFitOptions, machine: _MachineFolder) -> _PendingFit | Fitted:
+    """Check whether a machine needs fitting, without reading its recordings."""
+    path = options.model_path(machine.name)
     try:
-        task = _task(order, home)
+        spec = _fit_spec(options, machine)
     except AuscultError as error:
-        return Fitted(home.machine, path, str(error))
-    key = _key(task, home.folder)
+        return Fitted(machine.name, path, str(error))
+    key = _model_key(spec, machine.folder)
     try:
         if load_model(path).provenance.get("key") == key:
-            return Fitted(home.machine, path, before=True)
-    except ModelFileError:  # none is there, or none that could be used
+            return Fitted(machine.name, path, already_fitted=True)
+    except ModelFileError:  # there is no model file, or none that can be used
         pass
-    return _Plan(home, key, task.config, task.networks)
+    return _PendingFit(machine, key, spec.config, spec.networks)
 
 
-def _task(order: _Order, home: _Home) -> Task:
-    """What is going to be learnt of a machine; raises as `auscult.fit` and `open_corpus`."""
-    corpus = open_corpus(home.folder).for_training()
-    if order.group_by:
-        corpus = attribute_groups(corpus, order.group_by)
-    own = {os.path.realpath(clip.path) for clip in corpus}
-    return planned(
+def _fit_spec(options: _MachineFitOptions, machine: _MachineFolder) -> FitSpec:
+    """The settings and clips of one machine; raises as `auscult.fit` and `open_corpus` do."""
+    corpus = open_corpus(machine.folder).for_training()
+    if options.group_by:
+        corpus = attribute_groups(corpus, options.group_by)
+    own_files = {os.path.realpath(clip.path) for clip in corpus}
+    return plan_fit(
         corpus,
-        order.detector,
-        preset=order.preset,
-        calibrate=order.calibrate,
-        keep_likely_cuts_together=order.keep_likely_cuts_together,
-        other_machines=[clip for clip in order.other_machines if os.path.realpath(clip.path) not in own],
-        channel=order.channel,
-        settings=order.settings,
+        options.detector,
+        preset=options.preset,
+        calibrate=options.calibrate,
+        keep_likely_cuts_together=options.keep_likely_cuts_together,
+        other_machines=[
+            clip for clip in options.other_machines if os.path.realpath(clip.path) not in own_files
+        ],
+        channel=options.channel,
+        settings=options.settings,
     )
 
 
-def _key(task: Task, folder: str) -> str:
-    """Changes with anything that the model depends on, the device it trains on left out."""
-    settings = {k: v for k, v in config_to_json(task.config).items() if k != "device"}
-    known = [[clip.domain, clip.source_recording, clip.section, dict(clip.attributes)] for clip in task.clips]
-    told = [SCHEMA, task.detector, task.preset, settings, task.calibrate, task.channel]
-    told += [stamps(task.clips, folder), known]
-    if detector_type(task.detector).learns_from_others(task.config):
-        told.append(stamps(task.other_machines, folder))
-    return key_of(told)
+def _model_key(spec: FitSpec, folder: str) -> str:
+    """A digest that changes with everything that the model depends on, except the training device."""
+    settings = {k: v for k, v in config_to_json(spec.config).items() if k != "device"}
+    labels = [
+        [clip.domain, clip.source_recording, clip.section, dict(clip.attributes)] for clip in spec.clips
+    ]
+    content = [SCHEMA, spec.detector, spec.preset, settings, spec.calibrate, spec.channel]
+    content += [fingerprints(spec.clips, folder), labels]
+    if detector_type(spec.detector).uses_other_machines(spec.config):
+        content.append(fingerprints(spec.other_machines, folder))
+    return content_key(content)
 
 
-def _fit(order: _Order, progress: Progress | None, fleet: Sequence[_Plan]) -> list[Fitted]:
-    """Fits the machines of one fleet and writes their models."""
-    found: list[Fitted] = []
-    cases: dict[int, Case] = {}
-    for place, plan in enumerate(fleet):
+def _fit_batch(
+    options: _MachineFitOptions, progress: Progress | None, batch: Sequence[_PendingFit]
+) -> list[Fitted]:
+    """Fit the machines of one batch and save their models."""
+    results: list[Fitted] = []
+    prepared: dict[int, PreparedFit] = {}
+    for index, pending in enumerate(batch):
         try:
-            cases[place] = looked_at(_task(order, plan.home), progress)
+            prepared[index] = inspect_clips(_fit_spec(options, pending.machine), progress)
         except AuscultError as error:
-            found.append(_failed(order, plan, error))
-    models = fit_cases(list(cases.values()), progress) if cases else []
-    for place, model in zip(cases, models, strict=True):
-        plan = fleet[place]
+            results.append(_failed(options, pending, error))
+    models = fit_models(list(prepared.values()), progress) if prepared else []
+    for index, model in zip(prepared, models, strict=True):
+        pending = batch[index]
         if not isinstance(model, Model):
-            found.append(_failed(order, plan, model))
+            results.append(_failed(options, pending, model))
             continue
-        model.provenance["key"] = plan.key
-        path = order.path(plan.home.machine)
+        model.provenance["key"] = pending.key
+        path = options.model_path(pending.machine.name)
         model.save(path)
-        found.append(Fitted(plan.home.machine, path))
-    return found
+        results.append(Fitted(pending.machine.name, path))
+    return results
 
 
-def _failed(order: _Order, plan: _Plan, error: AuscultError) -> Fitted:
-    return Fitted(plan.home.machine, order.path(plan.home.machine), str(error))
+def _failed(options: _MachineFitOptions, pending: _PendingFit, error: AuscultError) -> Fitted:
+    return Fitted(pending.machine.name, options.model_path(pending.machine.name), str(error))

@@ -1,4 +1,4 @@
-"""Which detector for this machine? A ranking that needs normal recordings alone: `auscult.select`."""
+"""Ranks detectors for one machine with normal recordings only: `auscult.select`."""
 
 from __future__ import annotations
 
@@ -10,37 +10,39 @@ from typing import Any
 
 import numpy as np
 
-from auscult.api.fit import FITTED_BY_DEFAULT
+from auscult.api.fit import DEFAULT_PRESET
 from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.inspection import inspect_recordings
-from auscult.corpus.prefetch import heard
-from auscult.corpus.training_checks import hint_of_cuts, refuse_what_is_not_for_learning, usual_rate
+from auscult.corpus.prefetch import prefetch
+from auscult.corpus.training_checks import check_training_clips, common_sample_rate, segment_warnings
 from auscult.detectors import DETECTORS, Config, Progress, detector_type
 from auscult.detectors.ensemble.trial import Outcome, Trial
 from auscult.detectors.options import check_nothing_missing, make_config, missing_options
 from auscult.errors import AudioError, FitError, MissingExtraError, OptionError
 from auscult.model.fitting import FOLDS
-from auscult.runtime.parallel import one_thread
+from auscult.runtime.parallel import blas_single_thread
 from auscult.spectrum import FrontEnd
 
-#: Altered clips of each kind.
-ALTERED = 24
-#: Tried only when named: an ensemble of the others costs as much as all of them once more.
-LEFT_OUT_BY_DEFAULT = ("auto",)
+#: Default number of pseudo-anomalies of each kind.
+PSEUDO_ANOMALIES = 24
+#: Ranked only if named: `auto` is an ensemble of the others and takes as long as all of them together.
+EXCLUDED_DETECTORS = ("auto",)
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One score of one detector, as it did on altered normals.
+    """One score of one detector, evaluated on pseudo-anomalies: altered normal recordings.
 
     Attributes:
-        detector, score: their names.
-        auc: area under the curve of altered normals against normals, 0.5 is chance.
-        interval: of 95 %, over clips.
-        first: how often it came first when the clips were drawn anew, from 0 to 1; over all candidates 1.
-        by_kind: the area for each kind of alteration.
-        seconds: fitting and judging, for all scores of the detector together; without the log-mels,
-            which they share.
+        detector: the name of the detector.
+        score: the name of the score.
+        auc: ROC AUC of pseudo-anomalies against normal recordings; 0.5 is chance.
+        interval: 95 % interval over clips.
+        first: the fraction of bootstrap resamples of the clips in which this candidate ranks first; these sum
+            to 1 over all candidates.
+        by_kind: the AUC for each kind of pseudo-anomaly.
+        seconds: time to fit and to score, for all scores of the detector together. The log-mels, which all
+            detectors share, are not included.
     """
 
     detector: str
@@ -54,20 +56,20 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Selection:
-    """The candidates, best first, and what could not be tried.
+    """The ranked candidates, best first.
 
     Attributes:
-        candidates: every score of every detector that was tried.
-        left_out: detector to why it was not tried, or did not come to an end.
-        clips: normals that it rests on.
-        pseudo_anomalies: pseudo-anomalies of each kind, of which there are no more than normals.
-        warnings: what is to be said of the recordings.
+        candidates: every score of every detector that was evaluated.
+        left_out: detector to the reason why it was not evaluated or failed.
+        clips: number of normal recordings that were used.
+        pseudo_anomalies: number of pseudo-anomalies of each kind; capped at the number of normal recordings.
+        warnings: warnings about the recordings.
     """
 
     candidates: Sequence[Candidate]
     left_out: Mapping[str, str] = field(default_factory=dict)
     clips: int = 0
-    pseudo_anomalies: int = ALTERED
+    pseudo_anomalies: int = PSEUDO_ANOMALIES
     warnings: Sequence[str] = ()
 
 
@@ -75,34 +77,35 @@ def select(
     clips: Iterable[Clip],
     detectors: Sequence[str] | None = None,
     *,
-    pseudo_anomalies: int = ALTERED,
+    pseudo_anomalies: int = PSEUDO_ANOMALIES,
     seed: int = 13711,
     channel: int = 0,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Selection:
-    """Ranks detectors for one machine by how well they tell altered normals from normals.
+    """Rank detectors for one machine by how well they separate pseudo-anomalies from normal recordings.
 
-    Each is cross-fitted in five parts, so that no recording is judged by what learnt from it. It is a hint
-    for those who want one detector, not a measurement: no real anomaly was heard.
+    Each detector is cross-fitted with five folds, so that no recording is scored by a detector that was
+    fitted on it. The ranking is a hint for choosing one detector, not a measurement: there are no real
+    anomalies in it.
 
     Args:
         clips: recordings of normal running.
-        detectors: names; default all that can be fitted here, but ``auto``, which is made of them.
-        pseudo_anomalies: pseudo-anomalies of each kind, or as many as there are recordings.
-        seed: decides what is random in parting, altering and learning.
-        channel: the channel of files with several.
-        progress: told what is being done.
-        settings: options for those detectors that have them.
+        detectors: names; default all that can be fitted here except ``auto``, an ensemble of the others.
+        pseudo_anomalies: number of pseudo-anomalies of each kind, capped at the number of recordings.
+        seed: random seed of folds, pseudo-anomalies and detectors.
+        channel: the channel to read from files with several.
+        progress: called with the current stage and the steps done.
+        settings: options, each passed to the detectors that have it.
 
     Raises:
-        FitError: too little to learn from, or no detector came to an end.
-        OptionError: an unknown detector, an option that none of them has, or a wrong value.
+        FitError: there are too few usable recordings, or all detectors failed.
+        OptionError: an unknown detector, an option that none of the detectors has, or an invalid value.
     """
     clips = list(clips)
-    refuse_what_is_not_for_learning(clips)
-    configs, left_out = _configs(detectors, {"sample_rate": usual_rate(clips), **settings}, seed)
-    front_end = next(iter(configs.values())).front_end  # of all the same
+    check_training_clips(clips)
+    configs, left_out = _configs(detectors, {"sample_rate": common_sample_rate(clips), **settings}, seed)
+    front_end = next(iter(configs.values())).front_end  # the same for all detectors
     recordings = [
         AudioClip.from_file(c, channel=channel, sample_rate=front_end.sample_rate, cached=True) for c in clips
     ]
@@ -113,79 +116,79 @@ def select(
     folds = folds_of(usable, FOLDS, seed) if usable else [0]
     if max(folds) < 1:
         raise FitError("select needs at least two recordings that are not cut from the same one")
-    trial = Trial(usable, folds, pseudo_anomalies, seed + 1)  # not those by which `auto` chooses its members
-    every = [*usable, *(made for _, _, made in trial.altered)]
-    hear_features = methodcaller("log_mel", front_end)
-    for done, (_, frames) in enumerate(heard(every, hear_features), start=1):  # before a detector's time
+    trial = Trial(usable, folds, pseudo_anomalies, seed + 1)  # other pseudo-anomalies than `auto` uses
+    all_recordings = [*usable, *(recording for _, _, recording in trial.pseudo_anomalies)]
+    log_mel = methodcaller("log_mel", front_end)  # computed first, so that no detector's time includes it
+    for done, (_, frames) in enumerate(prefetch(all_recordings, log_mel), start=1):
         if isinstance(frames, AudioError):
             raise frames
         if progress:
-            progress("features", done, len(every), {})
+            progress("features", done, len(all_recordings), {})
     outcomes: dict[tuple[str, str], tuple[Outcome, float]] = {}
     for number, (name, config) in enumerate(configs.items()):
         if progress:
             progress(f"select {name}", number, len(configs), {})
         try:
-            for score, outcome, seconds in _tried(name, config, trial, progress):
+            for score, outcome, seconds in _evaluate_detector(name, config, trial, progress):
                 outcomes[name, score] = outcome, seconds
         except (FitError, MissingExtraError, AudioError) as error:
             left_out[name] = str(error).removeprefix(f"{name}: ")
     if not outcomes:
-        raise FitError("; ".join(f"{name}: {why}" for name, why in left_out.items()))
+        raise FitError("; ".join(f"{name}: {reason}" for name, reason in left_out.items()))
+    first = _fraction_first([outcome for outcome, _ in outcomes.values()])
     ranked = [
-        Candidate(detector, score, outcome.value, outcome.interval, share, outcome.by_kind, seconds)
-        for ((detector, score), (outcome, seconds)), share in zip(
-            outcomes.items(), _first([outcome for outcome, _ in outcomes.values()]), strict=True
-        )
+        Candidate(detector, score, outcome.value, outcome.interval, fraction, outcome.by_kind, seconds)
+        for ((detector, score), (outcome, seconds)), fraction in zip(outcomes.items(), first, strict=True)
     ]
     ranked.sort(key=lambda candidate: -candidate.auc)
-    warnings = [*(finding.message for finding in inspection.findings), *hint_of_cuts(usable)]
+    warnings = [*(finding.message for finding in inspection.findings), *segment_warnings(usable)]
     return Selection(ranked, left_out, len(usable), min(pseudo_anomalies, len(usable)), warnings)
 
 
 def _configs(
     named: Sequence[str] | None, settings: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, Config], dict[str, str]]:
-    """The configuration of every candidate, and why others are none."""
+    """The configuration of each detector, and for detectors that are left out the reason."""
     kinds = {name: detector_type(name) for name in named or DETECTORS}
     options = {
         name: {f.name for f in (*fields(k.config_type), *fields(FrontEnd))} for name, k in kinds.items()
     }
     if "score" in settings:
-        raise OptionError("score: every score of every detector is ranked; leave it out")
+        raise OptionError("score cannot be set: all scores of all detectors are ranked")
     for key in settings:
-        if not any(key in known for known in options.values()):
+        if not any(key in names for names in options.values()):
             raise OptionError(f"none of {', '.join(kinds)} has an option {key!r}")
     configs, left_out = {}, {}
     for name in kinds:
-        if named is None and name in LEFT_OUT_BY_DEFAULT:
+        if named is None and name in EXCLUDED_DETECTORS:
             continue
-        its = {key: value for key, value in settings.items() if key in options[name]}
-        if named is None and (missing := missing_options(name, its)):
-            left_out[name] = f"it needs the option {', '.join(missing)}"
+        own_settings = {key: value for key, value in settings.items() if key in options[name]}
+        if named is None and (missing := missing_options(name, own_settings)):
+            left_out[name] = f"requires the option {', '.join(map(repr, missing))}"
             continue
-        check_nothing_missing(name, its)
-        configs[name] = make_config(name, preset=FITTED_BY_DEFAULT.get(name), settings={**its, "seed": seed})
+        check_nothing_missing(name, own_settings)
+        own_settings["seed"] = seed
+        configs[name] = make_config(name, preset=DEFAULT_PRESET.get(name), settings=own_settings)
     return configs, left_out
 
 
-@one_thread()
-def _tried(
+@blas_single_thread()
+def _evaluate_detector(
     name: str, config: Config, trial: Trial, progress: Progress | None
 ) -> list[tuple[str, Outcome, float]]:
-    """Every score of one detector with its outcome and the seconds that the detector took."""
+    """For each score of a detector its name, its outcome, and the seconds that the detector took."""
     started = time.monotonic()
     kind = detector_type(name)
     kind.check_can_fit()
-    config = kind.learning_from_all(config)
+    config = kind.without_validation_split(config)
     _, fold_models = kind.crossfit(config, trial.recordings, trial.folds, progress=progress)
-    normals, altered = trial.normal_scores(fold_models), trial.altered_scores(fold_models, progress)
+    normals, anomalies = trial.normal_scores(fold_models), trial.pseudo_anomaly_scores(fold_models, progress)
     seconds = round(time.monotonic() - started, 3)
-    return [(score, trial.outcome(normals[score], altered[score]), seconds) for score in kind.scores]
+    return [(score, trial.outcome(normals[score], anomalies[score]), seconds) for score in kind.scores]
 
 
-def _first(outcomes: Sequence[Outcome]) -> list[float]:
-    """In what share of the draws each comes first; those that tie share the draw."""
+def _fraction_first(outcomes: Sequence[Outcome]) -> list[float]:
+    """The fraction of bootstrap resamples in which each outcome is best; ties are shared equally."""
     draws = np.stack([outcome.draws for outcome in outcomes])  # (C, R)
     best = draws == draws.max(axis=0)  # (C, R)
     return (best / best.sum(axis=0)).mean(axis=1).tolist()

@@ -1,4 +1,4 @@
-"""The field's table: machines × detectors × seeds, each fitted, scored and compared; resumable."""
+"""Resumable benchmarks: machines × detectors × seeds, each fitted, scored and compared."""
 
 from auscult.benchmark.result import BenchResult
 from auscult.benchmark.run import run_bench

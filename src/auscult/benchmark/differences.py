@@ -1,4 +1,4 @@
-"""Is one system better than another? Differences on the same clips, with intervals."""
+"""Differences between systems on the same clips, with confidence intervals."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 import numpy as np
 
 from auscult.evaluation import Estimate, Labels
-from auscult.evaluation.bootstrap import estimate, mean_of_drawn, replicate
+from auscult.evaluation.bootstrap import estimate, mean_of_replicates, replicate
 
-#: One seed's scores of one system: for each section the labels and the (N,) scores.
-Scored = Sequence[tuple[Labels, np.ndarray]]
+#: The scores of one system, machine and seed: for each section the labels and the (N,) scores.
+LabelledScores = Sequence[tuple[Labels, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A metric of a system less that of the baseline, both averaged over their seeds.
+    """The metric of a system minus that of the baseline, both averaged over their seeds.
 
     Attributes:
-        machine: the machine, or ``None`` for all together.
+        machine: the machine, or ``None`` for all machines together.
         system: ``detector:score``.
-        baseline: the system that it is compared with.
-        difference: with its 95 % interval over clips; seeds are taken as they are.
+        baseline: the system to compare with.
+        difference: the difference with its 95 % interval over clips; seeds are not resampled.
     """
 
     machine: str | None
@@ -34,64 +34,69 @@ class Difference:
 
     def to_json(self) -> dict[str, Any]:
         """``{"machine", "system", "baseline", "value", "low", "high"}``."""
-        told = asdict(self)
-        return {k: told[k] for k in ("machine", "system", "baseline")} | self.difference.to_json()
+        attributes = asdict(self)
+        return {k: attributes[k] for k in ("machine", "system", "baseline")} | self.difference.to_json()
 
 
 def differences(
-    scored: Mapping[str, Mapping[int, Mapping[str, Scored]]],
+    scored: Mapping[str, Mapping[int, Mapping[str, LabelledScores]]],
     baseline: str,
     *,
     metric: str = "harmonic_mean",
     resamples: int = 1000,
 ) -> list[Difference]:
-    """Every system against the baseline, for each machine and for all.
+    """Differences of every system from the baseline, for each machine and for all machines together.
 
     Args:
-        scored: system to seed to machine to its scored sections.
-        baseline: one of the systems; without it there is nothing to compare.
+        scored: system to seed to machine to the scores of its sections.
+        baseline: one of the systems; the result is empty if it is not among them.
         metric: ``harmonic_mean`` of all terms, or the harmonic mean over sections of ``auc_source``,
             ``auc_target`` or ``pauc`` alone.
-        resamples: stratified bootstrap resamples, the same for all systems, so that differences are paired.
+        resamples: number of stratified bootstrap resamples, which are the same for all systems, so that
+            differences are paired.
     """
     if baseline not in scored:
         return []
-    by_seed = [one for seeds in scored.values() for one in seeds.values()]
-    machines = sorted({machine for one in by_seed for machine in one})
-    sections = {m: max(len(one[m]) for one in by_seed if m in one) for m in machines}
-    first = dict(zip(machines, accumulate(sections.values(), initial=0), strict=False))
-    drawn = {
+    machine_maps = [by_machine for by_seed in scored.values() for by_machine in by_seed.values()]
+    machines = sorted({machine for by_machine in machine_maps for machine in by_machine})
+    # Sections are numbered over all machines; the number is the seed of a section's resamples.
+    section_counts = {m: max(len(maps[m]) for maps in machine_maps if m in maps) for m in machines}
+    first_section = dict(zip(machines, accumulate(section_counts.values(), initial=0), strict=False))
+    replicates = {
         system: [
             {
                 machine: [
-                    replicate(labels, scores, resamples=resamples, seed=[0, first[machine] + place])
-                    for place, (labels, scores) in enumerate(parts)
+                    replicate(labels, scores, resamples=resamples, seed=[0, first_section[machine] + index])
+                    for index, (labels, scores) in enumerate(sections)
                 ]
-                for machine, parts in one.items()
+                for machine, sections in by_machine.items()
             }
-            for one in seeds.values()
+            for by_machine in by_seed.values()
         ]
-        for system, seeds in scored.items()
+        for system, by_seed in scored.items()
     }
-    found = []
+    results = []
     for group in [*([m] for m in machines), *([machines] if len(machines) > 1 else [])]:
-        ours = _mean(drawn[baseline], group, metric)
-        for system, seeds in drawn.items():
-            theirs = _mean(seeds, group, metric) if system != baseline else None
-            if ours is None or theirs is None:
+        baseline_mean = _mean(replicates[baseline], group, metric)
+        for system, by_seed in replicates.items():
+            system_mean = _mean(by_seed, group, metric) if system != baseline else None
+            if baseline_mean is None or system_mean is None:
                 continue
             machine = group[0] if len(group) == 1 else None
-            found.append(Difference(machine, system, baseline, estimate(theirs - ours)))
-    return found
+            results.append(Difference(machine, system, baseline, estimate(system_mean - baseline_mean)))
+    return results
 
 
 def _mean(
-    seeds: Sequence[Mapping[str, Sequence[Mapping[str, np.ndarray]]]], machines: Sequence[str], metric: str
+    by_seed: Sequence[Mapping[str, Sequence[Mapping[str, np.ndarray]]]], machines: Sequence[str], metric: str
 ) -> np.ndarray | None:
-    """(1 + R,) harmonic mean over the machines, averaged over the seeds that have all of them."""
+    """(1 + R,) harmonic mean over the machines, averaged over the seeds that have all of them.
+
+    ``None`` if no seed has all of them.
+    """
     means = [
-        mean_of_drawn([section for machine in machines for section in one[machine]], metric=metric)
-        for one in seeds
-        if all(machine in one for machine in machines)
+        mean_of_replicates([section for m in machines for section in by_machine[m]], metric=metric)
+        for by_machine in by_seed
+        if all(m in by_machine for m in machines)
     ]
     return np.mean(means, axis=0) if means else None

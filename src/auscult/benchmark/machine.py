@@ -1,4 +1,4 @@
-"""The recordings of one machine of a benchmark, heard once for all detectors."""
+"""The recordings of the machines of a benchmark; features are computed once for all detectors."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from functools import cached_property
 from operator import methodcaller
 
 from auscult.corpus import AudioClip, Clip, Inspection, inspect_recordings, open_corpus
-from auscult.corpus.fingerprints import stamps
-from auscult.corpus.prefetch import heard
-from auscult.corpus.training_checks import usual_rate
+from auscult.corpus.fingerprints import fingerprints
+from auscult.corpus.prefetch import prefetch
+from auscult.corpus.training_checks import common_sample_rate
 from auscult.detectors import Progress
 from auscult.errors import AudioError, CorpusError
 from auscult.sound import audio_info
 from auscult.spectrum import FrontEnd, log_mel
 
-#: Recordings by which it is reckoned how long it takes to hear all of a machine's.
-_TIMED = 20
+#: Number of recordings from which the time to decode all recordings of a machine is estimated.
+_TIMED_RECORDINGS = 20
 
 
 @dataclass
@@ -27,11 +27,12 @@ class MachineData:
     """The clips of one machine.
 
     Attributes:
-        name: of the machine.
-        folder: with ``train/`` and ``test/``.
-        channel: of files with several.
-        others: machines from whose training clips a detector may learn how machines differ.
-        train, test: its clips.
+        name: name of the machine.
+        folder: folder with ``train/`` and ``test/``.
+        channel: channel to read from files with several channels.
+        other_machines: machines whose training clips a detector may use to learn how machines differ.
+        train: the training clips.
+        test: the test clips.
     """
 
     name: str
@@ -40,9 +41,9 @@ class MachineData:
     other_machines: Sequence[MachineData] = ()
     train: list[Clip] = field(init=False)
     test: list[Clip] = field(init=False)
-    _heard: dict[tuple[str, int], list[AudioClip]] = field(init=False, default_factory=dict)
-    _usable: dict[tuple[int, int], Inspection] = field(init=False, default_factory=dict)
-    _seconds: dict[tuple[str, FrontEnd], float] = field(init=False, default_factory=dict)
+    _audio: dict[tuple[str, int], list[AudioClip]] = field(init=False, default_factory=dict)
+    _inspections: dict[tuple[int, int], Inspection] = field(init=False, default_factory=dict)
+    _feature_seconds: dict[tuple[str, FrontEnd], float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         corpus = open_corpus(self.folder)
@@ -50,83 +51,98 @@ class MachineData:
         self.test = list(corpus.where(split="test"))
         if not self.train or not self.test:
             raise CorpusError(
-                self.folder, f"{len(self.train)} training and {len(self.test)} test clips; a bench needs both"
+                self.folder,
+                f"{len(self.train)} training and {len(self.test)} test clips; a benchmark needs both",
             )
 
     @cached_property
-    def rate(self) -> int:
-        """The sample rate of most training clips, Hz; raises `FitError` where none can be read."""
-        return usual_rate(self.train)
+    def sample_rate(self) -> int:
+        """The most common sample rate of the training clips in Hz; raises `FitError` if none can be read."""
+        return common_sample_rate(self.train)
 
     @cached_property
-    def stamps(self) -> Mapping[str, list[list[str | int]]]:
-        """What the files of ``train`` and ``test`` looked like when this was first asked."""
-        return {part: stamps(getattr(self, part), self.folder) for part in ("train", "test")}
+    def fingerprints(self) -> Mapping[str, list[list[str | int]]]:
+        """The fingerprints of the files of ``train`` and ``test``, taken at the first access."""
+        return {part: fingerprints(getattr(self, part), self.folder) for part in ("train", "test")}
 
-    def training(
+    def inspect_training(
         self, front_ends: Sequence[FrontEnd], minimum_samples: int, progress: Progress | None
     ) -> Inspection:
-        """The training recordings that a detector can use, and what is to be said of them all.
+        """Inspects the training recordings: which of them a detector can use, and findings about all of them.
 
         Args:
-            front_ends: of the detector, all at one sample rate; their log-mels are worked out on the way.
+            front_ends: the detector's front ends, all at one sample rate; their log-mels are computed while
+                the recordings are decoded.
+            minimum_samples: the shortest recording that the detector can use.
+            progress: called with the progress.
         """
-        wanted = front_ends[0].sample_rate, minimum_samples
-        if wanted not in self._usable:
-            self._usable[wanted] = inspect_recordings(
-                self._recordings("train", wanted[0]),
+        sample_rate = front_ends[0].sample_rate
+        if (sample_rate, minimum_samples) not in self._inspections:
+            self._inspections[sample_rate, minimum_samples] = inspect_recordings(
+                self._audio_clips("train", sample_rate),
                 minimum_samples=minimum_samples,
                 front_ends=front_ends,
                 progress=progress,
             )
-        return self._usable[wanted]
+        return self._inspections[sample_rate, minimum_samples]
 
-    def testing(self, sample_rate: int) -> list[AudioClip]:
-        """The test recordings."""
-        return self._recordings("test", sample_rate)
+    def test_audio(self, sample_rate: int) -> list[AudioClip]:
+        """The test recordings, resampled to ``sample_rate`` when they are read."""
+        return self._audio_clips("test", sample_rate)
 
-    def hear(self, part: str, front_ends: Sequence[FrontEnd], progress: Progress | None = None) -> float:
-        """Works out the log-mels of ``train`` or ``test``, which detectors share, unless that is done.
+    def prepare_features(
+        self, part: str, front_ends: Sequence[FrontEnd], progress: Progress | None = None
+    ) -> float:
+        """Computes the log-mels of the training or test clips, unless they are already in memory.
+
+        Detectors with equal front ends share them.
+
+        Args:
+            part: ``"train"`` or ``"test"``.
+            front_ends: the front ends to compute log-mels for.
+            progress: called with the progress.
 
         Returns:
-            The seconds that it takes from the files, reckoned from some of them. Each detector's time counts
-            them, whichever of them was first, and also where a cache had the log-mels.
+            The seconds that computing the log-mels from the files takes, estimated from some of the files.
+            They are part of every detector's time, even if another detector computed the log-mels first or
+            the cache on disk had them.
         """
         for front_end in front_ends:
-            if (part, front_end) in self._seconds:
+            if (part, front_end) in self._feature_seconds:
                 continue
-            recordings = self._recordings(part, front_end.sample_rate)
-            self._seconds[part, front_end] = _seconds_afresh(recordings, front_end)
-            # What cannot be heard is told of where the recording is used.
-            for done, _ in enumerate(heard(recordings, methodcaller("log_mel", front_end)), start=1):
+            recordings = self._audio_clips(part, front_end.sample_rate)
+            self._feature_seconds[part, front_end] = _estimate_feature_seconds(recordings, front_end)
+            # Recordings that cannot be read are reported where they are used.
+            for done, _ in enumerate(prefetch(recordings, methodcaller("log_mel", front_end)), start=1):
                 if progress:
                     progress("features", done, len(recordings), {})
-        return sum(self._seconds[part, front_end] for front_end in front_ends)
+        return sum(self._feature_seconds[part, front_end] for front_end in front_ends)
 
-    def forget(self) -> None:
-        """Lets go of what was heard, which may be more than fits beside the next machine."""
-        self._heard.clear()
-        self._usable.clear()
-        self._seconds.clear()
+    def clear_cache(self) -> None:
+        """Frees log-mels and inspections: those of several machines may not fit into memory together."""
+        self._audio.clear()
+        self._inspections.clear()
+        self._feature_seconds.clear()
 
-    def _recordings(self, part: str, sample_rate: int) -> list[AudioClip]:
-        if (part, sample_rate) not in self._heard:
+    def _audio_clips(self, part: str, sample_rate: int) -> list[AudioClip]:
+        if (part, sample_rate) not in self._audio:
             clips = self.train if part == "train" else self.test
-            self._heard[part, sample_rate] = [
+            self._audio[part, sample_rate] = [
                 AudioClip.from_file(c, channel=self.channel, sample_rate=sample_rate, cached=True)
                 for c in clips
             ]
-        return self._heard[part, sample_rate]
+        return self._audio[part, sample_rate]
 
 
 class Machines:
-    """The machines of a bench by name, each opened when first asked for; to another process they travel as
-    names and folders.
+    """The machines of a benchmark by name, each opened at the first access.
+
+    Only names and folders are pickled when the object is sent to another process.
 
     Args:
         folders: name to folder.
-        channel: of files with several.
-        shared: whether each has all the others for its ``others``.
+        channel: channel to read from files with several channels.
+        shared: whether ``other_machines`` of each machine lists all the other machines.
     """
 
     def __init__(self, folders: Mapping[str, str], *, channel: int, shared: bool) -> None:
@@ -137,24 +153,24 @@ class Machines:
         return {**self.__dict__, "_open": {}}
 
     def __getitem__(self, name: str) -> MachineData:
-        """One machine; raises `CorpusError` where it has no training or no test clips."""
+        """Return one machine; raises `CorpusError` if it has no training or no test clips."""
         if name not in self._open:
-            for each in self.folders if self.shared else (name,):
-                self._open[each] = MachineData(each, self.folders[each], self.channel)
+            for machine_name in self.folders if self.shared else (name,):
+                self._open[machine_name] = MachineData(machine_name, self.folders[machine_name], self.channel)
             if self.shared:
                 for machine in self._open.values():
                     machine.other_machines = [other for other in self._open.values() if other is not machine]
         return self._open[name]
 
-    def forget_all_but(self, names: Collection[str]) -> None:
-        """Lets go of what was heard of the other machines, which may be more than fits beside these."""
+    def clear_cache_except(self, names: Collection[str]) -> None:
+        """Frees the log-mels and inspections of all machines but the named ones."""
         for name, machine in self._open.items():
             if name not in names:
-                machine.forget()
+                machine.clear_cache()
 
 
-def seconds_of(clips: Sequence[Clip]) -> float:
-    """Seconds of sound in all, by what the files' headers say."""
+def total_seconds(clips: Sequence[Clip]) -> float:
+    """Total duration of clips in seconds, from the headers of their files."""
     total = 0.0
     for clip in clips:
         with suppress(AudioError):
@@ -162,11 +178,11 @@ def seconds_of(clips: Sequence[Clip]) -> float:
     return total
 
 
-def _seconds_afresh(recordings: Sequence[AudioClip], front_end: FrontEnd) -> float:
-    """Seconds to read recordings and work out their log-mels, from some that are spread over all."""
-    some = recordings[:: -(-len(recordings) // _TIMED)]
+def _estimate_feature_seconds(recordings: Sequence[AudioClip], front_end: FrontEnd) -> float:
+    """Estimates the seconds to read recordings and compute their log-mels, from an evenly spaced sample."""
+    sample = recordings[:: -(-len(recordings) // _TIMED_RECORDINGS)]
     started = time.perf_counter()
-    for recording in some:
+    for recording in sample:
         with suppress(AudioError):
             log_mel(recording.waveform().samples, front_end)
-    return (time.perf_counter() - started) * len(recordings) / len(some)
+    return (time.perf_counter() - started) * len(recordings) / len(sample)

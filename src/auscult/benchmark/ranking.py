@@ -1,4 +1,4 @@
-"""Systems from the best to the least, each with its difference from the baseline, and what detectors cost."""
+"""The ranking of systems with their differences from the baseline, and the costs of detectors."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from auscult.evaluation import Estimate, Result, harmonic_mean
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """One system's place.
+class RankedSystem:
+    """A system of the ranking.
 
     Attributes:
         system: ``detector:score``.
-        decisive: whether that score decides when none is asked for.
-        harmonic_mean: over all machines, a fraction, mean over seeds; ``None`` where no seed has them all.
-        deviation: its standard deviation over seeds; ``None`` for a single one.
-        difference: from the baseline over all machines, paired, with its interval over clips; ``None`` for
-            the baseline itself, and where there is none.
-        better_on, worse_on: machines on which its harmonic mean is above, or below, the baseline's.
+        decisive: whether the score is the detector's default score.
+        harmonic_mean: harmonic mean over all machines, averaged over seeds, as a fraction; ``None`` if no
+            seed has results for all machines.
+        deviation: standard deviation of the harmonic mean over seeds; ``None`` for a single seed.
+        difference: paired difference from the baseline over all machines, with its interval over clips;
+            ``None`` for the baseline itself and without a baseline.
+        better_on: machines where the system's harmonic mean is above that of the baseline.
+        worse_on: machines where it is below.
     """
 
     system: str
@@ -35,13 +37,21 @@ class Ranked:
     worse_on: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The attributes by their names; the difference as ``{"value", "low", "high"}``."""
+        """The attributes by name; the difference as ``{"value", "low", "high"}``."""
         return asdict(self) | {"difference": self.difference.to_json() if self.difference else None}
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What one fit cost: seconds to fit and to score; so many clips, of so many seconds in all; file size."""
+class FitCost:
+    """The cost of one fit.
+
+    Attributes:
+        fit_seconds: time to fit.
+        score_seconds: time to score the test clips.
+        clips: number of test clips.
+        clip_seconds: total duration of the test clips; 0 if unknown.
+        model_bytes: size of the model file.
+    """
 
     fit_seconds: float
     score_seconds: float
@@ -51,16 +61,16 @@ class Fit:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a detector costs, over all its fits, and what it needs.
+class DetectorCost:
+    """The cost of a detector over all its fits, and its requirements.
 
     Attributes:
-        detector: with its preset, as ``gamma_vae@report``.
-        fit_seconds: of one fit, mean.
-        score_milliseconds: a clip.
-        real_time: seconds of sound scored in a second; ``None`` where no file tells its length.
-        model_bytes: size of the model file, mean.
-        needs: what fitting takes besides the recordings of one machine, in words.
+        detector: the detector, with its preset as in ``gamma_vae@report``.
+        fit_seconds: mean time of one fit.
+        score_milliseconds: mean time to score a clip.
+        real_time: seconds of sound scored per second; ``None`` if the durations of the files are unknown.
+        model_bytes: mean size of the model file.
+        needs: what fitting requires besides the recordings of one machine, as text.
     """
 
     detector: str
@@ -71,7 +81,7 @@ class Cost:
     needs: tuple[str, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The attributes by their names."""
+        """The attributes by name."""
         return asdict(self)
 
 
@@ -79,118 +89,127 @@ def ranking(
     results: Iterable[Result],
     differences: Sequence[Difference],
     decisive: Iterable[str],
-) -> list[Ranked]:
-    """The systems of these results, the best first, those without all machines last.
+) -> list[RankedSystem]:
+    """Ranks the systems: the best first, those without results for all machines last.
 
     Args:
-        results: of the systems that were run or read, the published ones left out.
-        differences: of the systems from the baseline, by machine and, for several machines, of all.
-        decisive: the systems that decide by default.
+        results: results of the systems that were run or read, without published ones.
+        differences: differences of the systems from the baseline, for each machine and, if there are
+            several, for all machines together.
+        decisive: the systems whose score is the detector's default score.
     """
     terms: dict[str, dict[int, dict[tuple[str, str], list[float]]]] = {}
     for r in results:
-        known = [term for term in (r.auc_source, r.auc_target, r.pauc) if term is not None]
-        terms.setdefault(r.column, {}).setdefault(r.seed, {})[r.machine, r.section] = known
+        available = [term for term in (r.auc_source, r.auc_target, r.pauc) if term is not None]
+        terms.setdefault(r.column, {}).setdefault(r.seed, {})[r.machine, r.section] = available
     sections = {
-        section for seeds in terms.values() for by_section in seeds.values() for section in by_section
+        section for by_seed in terms.values() for by_section in by_seed.values() for section in by_section
     }
-    chosen = set(decisive)
-    several = len({machine for machine, _ in sections}) > 1
-    found = []
-    for system, seeds in terms.items():
-        whole = [by_section for by_section in seeds.values() if set(by_section) == sections]
-        means = [harmonic_mean([t for part in by_section.values() for t in part]) for by_section in whole]
-        mine = [d for d in differences if d.system == system]
-        found.append(
-            Ranked(
+    decisive_systems = set(decisive)
+    several_machines = len({machine for machine, _ in sections}) > 1
+    systems = []
+    for system, by_seed in terms.items():
+        complete = [by_section for by_section in by_seed.values() if set(by_section) == sections]
+        means = [
+            harmonic_mean([term for section_terms in by_section.values() for term in section_terms])
+            for by_section in complete
+        ]
+        compared = [d for d in differences if d.system == system]
+        systems.append(
+            RankedSystem(
                 system,
-                system in chosen,
+                system in decisive_systems,
                 fmean(means) if means else None,
                 stdev(means) if len(means) > 1 else None,
-                next((d.difference for d in mine if not several or d.machine is None), None),
-                tuple(d.machine for d in mine if d.machine and d.difference.value > 0),
-                tuple(d.machine for d in mine if d.machine and d.difference.value < 0),
+                next((d.difference for d in compared if not several_machines or d.machine is None), None),
+                tuple(d.machine for d in compared if d.machine and d.difference.value > 0),
+                tuple(d.machine for d in compared if d.machine and d.difference.value < 0),
             )
         )
-    return sorted(found, key=lambda r: -1.0 if r.harmonic_mean is None else r.harmonic_mean, reverse=True)
+    return sorted(systems, key=lambda r: -1.0 if r.harmonic_mean is None else r.harmonic_mean, reverse=True)
 
 
-def costs(fits: Mapping[str, Sequence[Fit]], needs: Mapping[str, Sequence[str]]) -> list[Cost]:
-    """What each detector costs.
+def costs(fits: Mapping[str, Sequence[FitCost]], needs: Mapping[str, Sequence[str]]) -> list[DetectorCost]:
+    """Averages the costs of the fits of each detector.
 
     Args:
-        fits: detector to its fits.
-        needs: detector to what it needs.
+        fits: detector to the costs of its fits.
+        needs: detector to what fitting it requires.
     """
-    found = []
-    for detector, its in fits.items():
-        seconds, clips = sum(f.score_seconds for f in its), sum(f.clips for f in its)
-        sound = sum(f.clip_seconds for f in its)
-        found.append(
-            Cost(
+    detector_costs = []
+    for detector, fit_costs in fits.items():
+        score_seconds = sum(f.score_seconds for f in fit_costs)
+        clips, clip_seconds = sum(f.clips for f in fit_costs), sum(f.clip_seconds for f in fit_costs)
+        detector_costs.append(
+            DetectorCost(
                 detector,
-                fmean(f.fit_seconds for f in its),
-                1000 * seconds / clips,
-                sound / seconds if sound else None,
-                fmean(f.model_bytes for f in its),
+                fmean(f.fit_seconds for f in fit_costs),
+                1000 * score_seconds / clips,
+                clip_seconds / score_seconds if clip_seconds else None,
+                fmean(f.model_bytes for f in fit_costs),
                 tuple(needs[detector]),
             )
         )
-    return found
+    return detector_costs
 
 
-def ranking_text(ranked: Sequence[Ranked], baseline: str) -> str:
-    """Lines for a terminal of 100 columns; without differences where the baseline was not run."""
-    compared = any(r.system == baseline for r in ranked)
-    head = ("", "system", "mean", *((f"from {baseline}", "better/worse") if compared else ("", "")))
-    rows = [head]
-    for place, r in enumerate(ranked, start=1):
+def ranking_text(ranked: Sequence[RankedSystem], baseline: str) -> str:
+    """The ranking as text for a terminal of 100 columns; without differences if the baseline was not run."""
+    has_baseline = any(r.system == baseline for r in ranked)
+    header = ("", "system", "mean", *((f"from {baseline}", "better/worse") if has_baseline else ("", "")))
+    rows = [header]
+    for rank, r in enumerate(ranked, start=1):
         mean = "–" if r.harmonic_mean is None else f"{100 * r.harmonic_mean:.1f}"
         mean += f" ± {100 * r.deviation:.1f}" if r.deviation is not None else ""
-        told, counts = "–" if compared else "", ""
+        difference, counts = "–" if has_baseline else "", ""
         if r.system == baseline:
-            told = "baseline"
+            difference = "baseline"
         elif r.difference is not None:
-            told, counts = interval_text(r.difference), f"{len(r.better_on)}/{len(r.worse_on)}"
-        rows.append((f"{place}{'*' if r.decisive else ' '}", r.system, mean, told, counts))
+            difference, counts = interval_text(r.difference), f"{len(r.better_on)}/{len(r.worse_on)}"
+        rows.append((f"{rank}{'*' if r.decisive else ' '}", r.system, mean, difference, counts))
     width = max(len(system) for _, system, *_ in rows)
-    with_baseline = [
-        "Systems by harmonic mean, in percent; difference from the baseline on the same clips, in",
-        "points, with its 95 % interval over clips; machines on which it is better and worse.",
-    ]
-    without = [f"Systems by harmonic mean, in percent; without {baseline} there is none to compare with."]
+    if has_baseline:
+        legend = [
+            "Systems by harmonic mean in percent; difference from the baseline on the same clips, in",
+            "percentage points, with its 95 % interval over clips; number of machines better/worse.",
+        ]
+    else:
+        legend = [f"Systems by harmonic mean in percent; no differences, since {baseline} was not run."]
     return "\n".join(
         [
-            *(with_baseline if compared else without),
-            "*: decides unless another score is chosen.",
+            *legend,
+            "* the detector's default score.",
             *(
-                f"{place:>4} {system:<{width}}  {mean:<11} {difference:<24} {counts}".rstrip()
-                for place, system, mean, difference, counts in rows
+                f"{rank:>4} {system:<{width}}  {mean:<11} {difference:<24} {counts}".rstrip()
+                for rank, system, mean, difference, counts in rows
             ),
         ]
     )
 
 
-def costs_text(found: Sequence[Cost]) -> str:
-    """Lines for a terminal."""
-    width = max(len("detector"), *(len(c.detector) for c in found))
+def costs_text(detector_costs: Sequence[DetectorCost]) -> str:
+    """The costs as text for a terminal of 100 columns."""
+    width = max(len("detector"), *(len(c.detector) for c in detector_costs))
     lines = [
         f"     {'detector':<{width}}  {'fit':>9}  {'score a clip':>12}  {'× real time':>11}  {'model':>8}"
     ]
-    for c in found:
+    for c in detector_costs:
         speed = "–" if c.real_time is None else f"{c.real_time:.0f}"
         figures = f"{c.fit_seconds:>7.1f} s  {c.score_milliseconds:>9.1f} ms  {speed:>11}"
         lines.append(f"     {c.detector:<{width}}  {figures}  {c.model_bytes / 1e6:>5.1f} MB")
-    for need in dict.fromkeys(need for c in found for need in c.needs):
-        who = ", ".join(c.detector for c in found if need in c.needs)
-        lines += wrap(f"{need}: {who}", 100, initial_indent="To fit takes ", subsequent_indent="     ")
-    head = "Time of one fit, cross-fitting included where no network is trained, and of a clip, from files:"
-    return "\n".join([head, *lines])
+    for need in dict.fromkeys(need for c in detector_costs for need in c.needs):
+        detectors = ", ".join(c.detector for c in detector_costs if need in c.needs)
+        lines += wrap(f"{need}: {detectors}", 100, initial_indent="Fitting needs ", subsequent_indent="     ")
+    legend = [
+        "Mean time to fit a model and to score a clip, including reading the files; fitting a detector that",
+        "trains no network includes cross-fitting:",
+    ]
+    return "\n".join([*legend, *lines])
 
 
 def interval_text(difference: Estimate) -> str:
-    """A difference of fractions in points: ``+16.5 [+13.3, +20.7]``."""
-    said = f"{100 * difference.value:+.1f}"
+    """A difference of fractions in percentage points, with its interval: ``+16.5 [+13.3, +20.7]``."""
+    value = f"{100 * difference.value:+.1f}"
     if difference.low is None or difference.high is None:
-        return said
-    return f"{said} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"
+        return value
+    return f"{value} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"

@@ -1,4 +1,4 @@
-"""What comes of a benchmark: rows, ranking, score files; on a terminal and in files."""
+"""The results of a benchmark: rows, ranking and score files, as text for a terminal and as files."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from auscult.benchmark.differences import Difference, Scored
-from auscult.benchmark.ranking import Cost, Ranked, costs_text, ranking_text
+from auscult.benchmark.differences import Difference, LabelledScores
+from auscult.benchmark.ranking import DetectorCost, RankedSystem, costs_text, ranking_text
 from auscult.corpus import Clip
 from auscult.decision import Threshold
 from auscult.errors import EvaluationError
@@ -32,40 +32,43 @@ SCHEMA = 1
 
 @dataclass
 class BenchResult:
-    """What came of a benchmark.
+    """The results of a benchmark.
 
     Attributes:
         output: the results folder.
         results: a row for each machine, section, system and seed.
-        differences: every system against the autoencoder's MSE.
+        differences: differences of every system from the autoencoder's MSE.
         ranking: the systems, the best first.
-        costs: of each detector.
-        failures: stages that failed, ``{"machine", "detector", "seed", "error"}``; the rest is done.
-        notes: what the reader of the table should know.
-        simulated: the machines that do not exist, by the notes that the simulation left in their folders.
+        costs: the cost of each detector.
+        failures: stages that failed, ``{"machine", "detector", "seed", "error"}``; all others are done.
+        notes: notes for the reader of the table.
+        simulated: machines that are simulated, known by the ``simulation.json`` in their folders.
         score_files: the files under ``scores/`` that belong to these results.
-        scored: system to seed to machine to its scored sections.
+        scored: system to seed to machine to the scores of its sections.
     """
 
     output: Path
     results: list[Result] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
-    ranking: list[Ranked] = field(default_factory=list)
-    costs: list[Cost] = field(default_factory=list)
+    ranking: list[RankedSystem] = field(default_factory=list)
+    costs: list[DetectorCost] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     simulated: list[str] = field(default_factory=list)
     score_files: list[Path] = field(default_factory=list)
-    scored: dict[str, dict[int, dict[str, Scored]]] = field(default_factory=dict)
+    scored: dict[str, dict[int, dict[str, LabelledScores]]] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
-        """For a terminal: the table of the scores that decide and of the baseline, the ranking of all, what
-        detectors cost, and what went wrong."""
+        """The results as text for a terminal.
+
+        The table of the default scores and of the baseline, the ranking of all scores, the costs of the
+        detectors, notes and failures.
+        """
         parts = ["no results\n"]
         if self.results:
-            folded = {r.system for r in self.ranking if not r.decisive and r.system != BASELINE}
-            parts = [results_table([r for r in self.results if r.column not in folded]).to_text()]
+            hidden = {r.system for r in self.ranking if not r.decisive and r.system != BASELINE}
+            parts = [results_table([r for r in self.results if r.column not in hidden]).to_text()]
         if self.ranking:
             parts.append(ranking_text(self.ranking, BASELINE) + "\n")
         if self.costs:
@@ -79,7 +82,7 @@ class BenchResult:
     def add(
         self,
         machine: str,
-        which: tuple[str, str, int],
+        system: tuple[str, str, int],
         clips: Sequence[Clip],
         scores: np.ndarray,
         threshold: Threshold | None = None,
@@ -88,38 +91,38 @@ class BenchResult:
         """Adds one system's scores of one machine: a result and score files for each section.
 
         Args:
-            which: detector, score, seed; without a score it is another program's system, and no files are
-                written.
+            machine: name of the machine.
+            system: detector, score and seed. An empty score stands for another program's system, for which
+                no score files are written.
             clips: the N clips.
-            scores: (N,)
-            threshold: for the decisions.
-            seconds: to fit and to score.
+            scores: (N,) the scores of the clips.
+            threshold: the threshold for the decisions; ``None`` for no decisions.
+            seconds: times to fit and to score.
         """
-        detector, score, seed = which
-        system = f"{detector}:{score}" if score else detector
+        detector, score, seed = system
+        column = f"{detector}:{score}" if score else detector
         fit_seconds, score_seconds = (None if s is None else round(s, 3) for s in seconds)
         for section in dict.fromkeys(clip.section for clip in clips):
-            members = np.array([clip.section == section for clip in clips])
-            part, values = [c for c in clips if c.section == section], scores[members]
+            mask = np.array([clip.section == section for clip in clips])
+            section_clips, values = [c for c in clips if c.section == section], scores[mask]
             if score:
                 limit = threshold.value if threshold else None
                 self.score_files += write_submission(
                     self.output / "scores" / detector / score / f"seed{seed}",
                     machine,
                     section or "00",
-                    [os.path.basename(c.path) for c in part],
+                    [os.path.basename(c.path) for c in section_clips],
                     values,
                     None if limit is None else values > limit,
                 )
             try:
-                metrics = evaluate_scores(part, values, resamples=0).overall
-            except (
-                EvaluationError
-            ) as error:  # no labels, or of one kind alone: the scores are kept all the same
+                metrics = evaluate_scores(section_clips, values, resamples=0).overall
+            except EvaluationError as error:
+                # Without labels, or with labels of one class only, the score files are still written.
                 self.note(f"{machine} section {section}: scores but no metrics: {error}")
                 continue
-            by_machine = self.scored.setdefault(system, {}).setdefault(seed, {})
-            by_machine[machine] = [*by_machine.get(machine, []), (labels_of(part), values)]
+            by_machine = self.scored.setdefault(column, {}).setdefault(seed, {})
+            by_machine[machine] = [*by_machine.get(machine, []), (labels_of(section_clips), values)]
             self.results.append(
                 Result(
                     machine,
@@ -136,19 +139,25 @@ class BenchResult:
                 )
             )
 
-    def note(self, said: str) -> None:
-        """Adds a note, once."""
-        if said not in self.notes:
-            self.notes.append(said)
+    def note(self, text: str) -> None:
+        """Adds a note unless there is an equal one."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def write(self, facts: Mapping[str, Any]) -> None:
-        """Writes ``results.csv`` and ``results.json`` with these facts, and removes score files of an earlier
-        run beside those of this one, which a submission would mix."""
+        """Writes ``results.csv`` and ``results.json``.
+
+        Also removes score files of earlier runs from the folders with score files of this run, since a
+        submission would mix them.
+
+        Args:
+            facts: how the benchmark was run, as further keys of ``results.json``.
+        """
         for folder in {path.parent for path in self.score_files}:
             for path in set(folder.glob("*_test.csv")).difference(self.score_files):
                 path.unlink()
         write_results(self.output / "results.csv", self.results)
-        told = {
+        content = {
             "schema": SCHEMA,
             **facts,
             "systems": list(dict.fromkeys(result.column for result in self.results)),
@@ -159,4 +168,4 @@ class BenchResult:
             "failures": self.failures,
             "notes": self.notes,
         }
-        write_atomically(self.output / "results.json", json.dumps(told, indent=1).encode())
+        write_atomically(self.output / "results.json", json.dumps(content, indent=1).encode())

@@ -1,4 +1,4 @@
-"""The whole benchmark: stages, then one table of all systems, with everything that it rests on beside it."""
+"""Runs a benchmark: all its stages, then the results of all systems with their scores and models."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from auscult.benchmark.detector_choices import DetectorChoice, choose_detectors
 from auscult.benchmark.differences import differences
-from auscult.benchmark.entries import Entry, entries
-from auscult.benchmark.machine import MachineData, Machines, seconds_of
-from auscult.benchmark.others import read_other_scores
-from auscult.benchmark.ranking import Fit, costs, ranking
+from auscult.benchmark.external_scores import read_external_scores
+from auscult.benchmark.machine import MachineData, Machines, total_seconds
+from auscult.benchmark.ranking import FitCost, costs, ranking
 from auscult.benchmark.result import BASELINE, BenchResult
-from auscult.benchmark.stage import Stage, Work, run_stages
+from auscult.benchmark.stage import Stage, StageResult, run_stages
 from auscult.corpus import machine_folders
 from auscult.dcase.published import PUBLISHED_MACHINES, published_results
 from auscult.detectors import Config, Progress
 from auscult.errors import AuscultError, CorpusError, EvaluationError, FitError, OptionError
-from auscult.model.batching import alike, fleets, most_together
-from auscult.model.fitting import versions
-from auscult.runtime.parallel import each, worker_count
+from auscult.model.batching import batch_key, batches, max_batch
+from auscult.model.fitting import package_versions
+from auscult.runtime.parallel import parallel_map, worker_count
 
-#: Names of folders that hold the data of 2024; the machines of 2023 and 2025 have the same names.
-_OF_2024 = re.compile(r"dcase[^/\\]*2024", re.IGNORECASE)
+#: Matches paths of DCASE 2024 data. Names of machines do not suffice: those of 2023 and 2025 are the same.
+_DCASE_2024 = re.compile(r"dcase[^/\\]*2024", re.IGNORECASE)
 
 
 def run_bench(
@@ -47,68 +47,73 @@ def run_bench(
 ) -> BenchResult:
     """Fits and scores every detector on every machine with every seed, and compares them.
 
-    Stages that are done are not done again; a stage that fails is listed and the rest goes on. Detectors that
-    train together do so over machines and seeds. Within `auscult.runtime.parallel.workers` the stages are
-    distributed over the workers, which write their files themselves.
+    A stage is one detector, one machine and one seed. Finished stages are not run again; a stage that fails
+    is listed and the others go on. Detectors that support it are trained together over machines and seeds.
+    Within `auscult.runtime.parallel.workers` the stages are distributed over the workers, which write the
+    files of their stages themselves.
 
     Args:
         root: a DCASE data root or any folder of machine folders.
-        detectors: names; each stands with all its presets, ``name@preset`` with that alone, and ``all`` for
-            every detector of the table, as it comes, that can be fitted with these settings.
-        seeds: one fit each.
+        detectors: names of detectors. A name selects all presets of the detector, ``name@preset`` one of
+            them, and ``all`` every detector that can be fitted with these settings, with its default preset.
+        seeds: seeds; one fit each.
         output: folder for ``results.csv``, ``results.json``, ``scores/<detector>/<score>/seed<k>/`` and
             ``stages/<machine>/<detector>/seed<k>/``.
-        machines: only these; default all.
-        alone: gives detectors that learn how machines differ no other machine to learn it from; else they
-            have the training clips of all other machines of the root, also of those not asked for.
-        score_folders: name to folder of another system's score files, for the same table.
+        machines: names of the machines to benchmark; ``None`` means all.
+        alone: do not fit any detector on other machines. By default, detectors that learn how machines differ
+            use the training clips of all other machines in ``root``, including those not in ``machines``.
+        score_folders: name of another system to the folder of its score files, to be added to the table.
         settings: options for all detectors that have them.
-        progress: told what is being done; stage names are ``machine detector seed``.
+        channel: channel to read from files with several channels.
+        progress: called with the progress; the name of a stage is ``machine detector seed <k>``.
 
     Raises:
-        CorpusError: no machines, or none of the named ones.
-        OptionError: an unknown detector, a setting that no detector has, or one that a named detector lacks.
+        CorpusError: no machines, or a named machine does not exist.
+        OptionError: an unknown detector, a setting that no detector has, or a missing option that a named
+            detector requires.
     """
-    root, output = os.path.abspath(root), Path(os.path.abspath(output))  # workers may be elsewhere
+    root, output = (
+        os.path.abspath(root),
+        Path(os.path.abspath(output)),
+    )  # workers may have another working directory
     settings = dict(settings or {})
     folders = machine_folders(root)
-    wanted = _choose(root, folders, machines)
-    columns, notes = entries(detectors, settings)
+    names = _select_machines(root, folders, machines)
+    choices, notes = choose_detectors(detectors, settings)
     bench = BenchResult(output, notes=notes)
     output.mkdir(parents=True, exist_ok=True)
-    bench.simulated = [m for m in wanted if os.path.isfile(os.path.join(folders[m], "simulation.json"))]
+    bench.simulated = [
+        name for name in names if os.path.isfile(os.path.join(folders[name], "simulation.json"))
+    ]
     if bench.simulated:
         bench.note(f"Simulated recordings, not of real machines: {', '.join(bench.simulated)}.")
-    share = not alone and any(entry.learns_from_others(settings) for entry in columns)
-    machines_of = _opened(
-        bench, {m: folders[m] for m in (folders if share else wanted)}, wanted, channel, share
+    shared = not alone and any(choice.uses_other_machines(settings) for choice in choices)
+    machine_data = _open_machines(
+        bench, {name: folders[name] for name in (folders if shared else names)}, names, channel, shared
     )
-    wanted = [name for name in wanted if name in machines_of.folders]
-    works = [_Order(machine, entry, seed) for machine in wanted for entry in columns for seed in seeds]
-    errors = _done(machines_of, output, settings, works, progress)
-    fits: dict[str, list[Fit]] = {}
-    for order in works:
-        work = order.work(machines_of, output, settings)
-        stage = errors[order] or work.left()
-        if isinstance(stage, Stage):
-            fits.setdefault(order.entry.name, []).append(_add(bench, work, stage))
+    names = [name for name in names if name in machine_data.folders]
+    specs = [_StageSpec(machine, choice, seed) for machine in names for choice in choices for seed in seeds]
+    errors = _run_unfinished(machine_data, output, settings, specs, progress)
+    fit_costs: dict[str, list[FitCost]] = {}
+    for spec in specs:
+        stage = spec.stage(machine_data, output, settings)
+        outcome = errors[spec] or stage.saved_outcome()
+        if isinstance(outcome, StageResult):
+            fit_costs.setdefault(spec.choice.name, []).append(_add_result(bench, stage, outcome))
         else:
-            told = {"machine": order.machine, "detector": order.entry.name, "seed": order.seed}
-            bench.failures.append({**told, "error": str(stage)})
-    for name in wanted:
-        for system, scores in (score_folders or {}).items():
-            _other(bench, machines_of[name], system, Path(scores))
+            failed_stage = {"machine": spec.machine, "detector": spec.choice.name, "seed": spec.seed}
+            bench.failures.append({**failed_stage, "error": str(outcome)})
+    for name in names:
+        for system, scores_folder in (score_folders or {}).items():
+            _add_external_scores(bench, machine_data[name], system, Path(scores_folder))
     bench.differences = differences(bench.scored, BASELINE)
-    decisive = {f"{e.name}:{e.kind(e.config(settings)).decisive_score}" for e in columns}
+    decisive = {f"{c.name}:{c.detector_class(c.config(settings)).decisive_score}" for c in choices}
     bench.ranking = ranking(bench.results, bench.differences, decisive | set(score_folders or ()))
-    bench.costs = costs(
-        {name: its for name, its in fits.items() if its},
-        {entry.name: entry.needs(settings) for entry in columns},
-    )
-    published = set(wanted) <= set(PUBLISHED_MACHINES) and bool(_OF_2024.search(root))
+    bench.costs = costs(fit_costs, {choice.name: choice.needs(settings) for choice in choices})
+    published = set(names) <= set(PUBLISHED_MACHINES) and bool(_DCASE_2024.search(root))
     if published:
-        bench.results += [row for row in published_results() if row.machine in wanted]
-        bench.note("The columns 'published …' are Table 2 of the GammaVAE report, not run here.")
+        bench.results += [result for result in published_results() if result.machine in names]
+        bench.note("The systems 'published …' are Table 2 of the GammaVAE report; they were not run here.")
     bench.write(
         {
             "root": root,
@@ -118,8 +123,8 @@ def run_bench(
                 "processor": platform.machine(),
                 "system": platform.system(),
             },
-            "versions": dict(versions()),
-            "detectors": [entry.name for entry in columns],
+            "versions": dict(package_versions()),
+            "detectors": [choice.name for choice in choices],
             "seeds": list(seeds),
             "settings": {k: str(v) for k, v in settings.items()},
             "alone": alone,
@@ -129,130 +134,149 @@ def run_bench(
     return bench
 
 
-def _choose(
+def _select_machines(
     root: str | os.PathLike[str], folders: Mapping[str, str], machines: Sequence[str] | None
 ) -> list[str]:
-    """Names of the machines that are asked for."""
+    """Names of the machines to benchmark; raises `CorpusError` if there are none or one does not exist."""
     if not folders:
         raise CorpusError(root, "no machine folders (with train/ and test/) in it or below it")
-    unknown = [m for m in machines or () if m not in folders]
+    unknown = [name for name in machines or () if name not in folders]
     if unknown:
-        raise CorpusError(root, f"no machine {unknown[0]!r}; there are {', '.join(folders)}")
+        raise CorpusError(root, f"no machine {unknown[0]!r}; the machines are {', '.join(folders)}")
     return list(machines or folders)
 
 
 @dataclass(frozen=True)
-class _Order:
-    """A stage by name, as it travels to who does it."""
+class _StageSpec:
+    """A stage identified by names alone, so that it can be sent to a worker."""
 
     machine: str
-    entry: Entry
+    choice: DetectorChoice
     seed: int
 
-    def work(self, machines: Machines, output: Path, settings: Mapping[str, Any]) -> Work:
-        """What is to be done."""
-        folder = output / "stages" / self.machine / self.entry.name / f"seed{self.seed}"
-        return Work(folder, machines[self.machine], self.entry, self.seed, self.entry.settings(settings))
+    def stage(self, machines: Machines, output: Path, settings: Mapping[str, Any]) -> Stage:
+        """The stage with its folder and its machine's data."""
+        folder = output / "stages" / self.machine / self.choice.name / f"seed{self.seed}"
+        applicable = self.choice.applicable_settings(settings)
+        return Stage(folder, machines[self.machine], self.choice, self.seed, applicable)
 
 
-def _opened(
-    bench: BenchResult, folders: Mapping[str, str], wanted: Sequence[str], channel: int, share: bool
+def _open_machines(
+    bench: BenchResult, folders: Mapping[str, str], names: Sequence[str], channel: int, shared: bool
 ) -> Machines:
-    """The machines that can be opened; those that cannot are failures where they were asked for."""
-    fine: dict[str, str] = {}
-    for name in sorted(folders, key=lambda m: wanted.index(m) if m in wanted else len(wanted)):
+    """The machines whose folders can be opened, those to benchmark first.
+
+    A machine in ``names`` that cannot be opened becomes a failure of the benchmark.
+    """
+    usable: dict[str, str] = {}
+    for name in sorted(folders, key=lambda name: names.index(name) if name in names else len(names)):
         try:
             MachineData(name, folders[name], channel)
-            fine[name] = folders[name]
+            usable[name] = folders[name]
         except CorpusError as error:
-            if name in wanted:
+            if name in names:
                 bench.failures.append({"machine": name, "detector": "", "seed": "", "error": str(error)})
-    return Machines(fine, channel=channel, shared=share)
+    return Machines(usable, channel=channel, shared=shared)
 
 
-def _done(
+def _run_unfinished(
     machines: Machines,
     output: Path,
     settings: Mapping[str, Any],
-    orders: Sequence[_Order],
+    specs: Sequence[_StageSpec],
     progress: Progress | None,
-) -> dict[_Order, AuscultError | None]:
-    """Does every stage that is not done, and tells what prevented those that cannot be.
+) -> dict[_StageSpec, AuscultError | None]:
+    """Runs every stage that is not finished.
+
+    Returns:
+        For each stage the error that prevented it, or ``None``.
 
     Raises:
-        OptionError: a setting that a detector does not take.
+        OptionError: a setting with an invalid value.
     """
-    found: dict[_Order, AuscultError | None] = {}
-    configs: dict[_Order, Config] = {}
-    for order in orders:
-        work = order.work(machines, output, settings)
+    errors: dict[_StageSpec, AuscultError | None] = {}
+    configs: dict[_StageSpec, Config] = {}  # of the unfinished stages
+    for spec in specs:
+        stage = spec.stage(machines, output, settings)
         try:
-            found[order] = None
-            if work.left() is None:
-                configs[order] = work.config()
+            errors[spec] = None
+            if stage.saved_outcome() is None:
+                configs[spec] = stage.config()
         except FitError as error:
-            found[order] = error
-    together = fleets(
+            errors[spec] = error
+    stage_batches = batches(
         list(configs),
-        kind=lambda order: (order.entry, alike(configs[order])),
-        most=lambda order: most_together(order.entry.detector, configs[order], networks=1),
+        key=lambda spec: (spec.choice, batch_key(configs[spec])),
+        max_size=lambda spec: max_batch(spec.choice.detector, configs[spec], networks=1),
     )
-    inside = progress if worker_count() == 1 else None
-    do = partial(_do, machines, output, settings, inside, len(orders) - len(configs), len(orders))
-    ahead = zip(together, accumulate(map(len, together), initial=0), strict=False)
-    done = len(orders) - len(configs)
-    for fleet, outcomes in zip(together, each(do, ahead), strict=True):
-        found |= zip(fleet, outcomes, strict=True)
-        done += len(fleet)
-        if progress and not inside:
-            progress("stages", done, len(orders), {})
-    for outcome in found.values():
-        if isinstance(outcome, OptionError):
-            raise outcome
-    return found
+    finished = len(specs) - len(configs)
+    batch_progress = progress if worker_count() == 1 else None  # workers cannot call it
+    run_batch = partial(_run_batch, machines, output, settings, batch_progress, len(specs))
+    finished_before = accumulate(map(len, stage_batches), initial=finished)
+    jobs = zip(stage_batches, finished_before, strict=False)
+    for batch, batch_errors in zip(stage_batches, parallel_map(run_batch, jobs), strict=True):
+        errors |= zip(batch, batch_errors, strict=True)
+        finished += len(batch)
+        if progress and not batch_progress:
+            progress("stages", finished, len(specs), {})
+    for stage_error in errors.values():
+        if isinstance(stage_error, OptionError):
+            raise stage_error
+    return errors
 
 
-def _do(
+def _run_batch(
     machines: Machines,
     output: Path,
     settings: Mapping[str, Any],
     progress: Progress | None,
-    before: int,
     total: int,
-    fleet: tuple[Sequence[_Order], int],
+    job: tuple[Sequence[_StageSpec], int],
 ) -> list[AuscultError | None]:
-    """Does stages that are done together, after so many others; what they leave is on disk."""
-    orders, ahead = fleet
-    first = orders[0]
-    machines.forget_all_but({order.machine for order in orders})
+    """Runs a batch of stages together; their results are on disk.
+
+    Args:
+        machines: the machines of the benchmark.
+        output: folder of the benchmark.
+        settings: settings of the benchmark.
+        progress: called with the progress.
+        total: number of all stages of the benchmark.
+        job: the stages of the batch, and the number of stages that are finished before it.
+
+    Returns:
+        For each stage the error that prevented it, or ``None``.
+    """
+    specs, finished_before = job
+    first = specs[0]
+    machines.clear_cache_except({spec.machine for spec in specs})
     if progress:
-        more = f" and {len(orders) - 1} more" if orders[1:] else ""
-        name = f"{first.machine} {first.entry.name} seed {first.seed}{more}"
-        progress(name, before + ahead, total, {})
-    stages = run_stages([order.work(machines, output, settings) for order in orders], progress)
-    return [None if isinstance(stage, Stage) else stage for stage in stages]
+        more = f" and {len(specs) - 1} more" if specs[1:] else ""
+        name = f"{first.machine} {first.choice.name} seed {first.seed}{more}"
+        progress(name, finished_before, total, {})
+    outcomes = run_stages([spec.stage(machines, output, settings) for spec in specs], progress)
+    return [None if isinstance(outcome, StageResult) else outcome for outcome in outcomes]
 
 
-def _add(bench: BenchResult, work: Work, stage: Stage) -> Fit:
-    """Adds what came of a stage."""
-    machine, entry, seed = work.machine, work.entry, work.seed
-    for error in stage.errors:
-        bench.note(f"{machine.name}: left out {error['path']}: {error['error']}")
-    for warning in stage.warnings:
-        bench.note(f"{machine.name} {entry.name} seed {seed}: {warning}")
-    for score, values in stage.scores.items():
-        seconds = (stage.fit_seconds, stage.score_seconds)
-        which = (entry.name, score, seed)
-        bench.add(machine.name, which, stage.clips, values, stage.thresholds[score], seconds)
-    size = (work.folder / "model.auscult").stat().st_size
-    return Fit(stage.fit_seconds, stage.score_seconds, len(stage.clips), seconds_of(stage.clips), size)
+def _add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCost:
+    """Adds the result of a stage to the benchmark and returns what the stage cost."""
+    machine, detector = stage.machine.name, stage.choice.name
+    for error in result.errors:
+        bench.note(f"{machine}: left out {error['path']}: {error['error']}")
+    for warning in result.warnings:
+        bench.note(f"{machine} {detector} seed {stage.seed}: {warning}")
+    seconds = (result.fit_seconds, result.score_seconds)
+    for score, values in result.scores.items():
+        system = (detector, score, stage.seed)
+        bench.add(machine, system, result.clips, values, result.thresholds[score], seconds)
+    size = (stage.folder / "model.auscult").stat().st_size
+    return FitCost(*seconds, len(result.clips), total_seconds(result.clips), size)
 
 
-def _other(bench: BenchResult, machine: MachineData, system: str, folder: Path) -> None:
-    """Adds another program's score files."""
+def _add_external_scores(bench: BenchResult, machine: MachineData, system: str, folder: Path) -> None:
+    """Adds another system's score files of one machine to the benchmark."""
     try:
-        other = read_other_scores(folder, machine.name, machine.test)
+        external = read_external_scores(folder, machine.name, machine.test)
     except EvaluationError as error:
         bench.failures.append({"machine": machine.name, "detector": system, "seed": "", "error": str(error)})
         return
-    bench.add(machine.name, (system, "", 0), other.clips, other.scores)
+    bench.add(machine.name, (system, "", 0), external.clips, external.scores)

@@ -1,7 +1,7 @@
-"""One stage of a benchmark: one detector, one machine, one seed, fitted and scored; kept as two files.
+"""One stage of a benchmark: one detector is fitted and scored on one machine with one seed.
 
-``model.auscult`` and then ``test.json`` are written, each whole or not at all, so a stage with a
-``test.json`` that bears the same key is done, and one that was killed is done again.
+A stage leaves two files: ``model.auscult``, then ``test.json``, each written atomically. A stage is done if
+``test.json`` holds the same key; a stage that was interrupted is run again.
 """
 
 from __future__ import annotations
@@ -15,36 +15,38 @@ from typing import Any
 
 import numpy as np
 
-from auscult.benchmark.entries import Entry
+from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.benchmark.machine import MachineData
 from auscult.corpus import AudioClip, Clip, folds_of
-from auscult.corpus.fingerprints import key_of
-from auscult.corpus.inspection import LEFT_OUT
-from auscult.corpus.training_checks import hint_of_cuts
+from auscult.corpus.fingerprints import content_key
+from auscult.corpus.inspection import UNUSABLE_KINDS
+from auscult.corpus.training_checks import segment_warnings
 from auscult.decision import Threshold, gamma_threshold
 from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_to_json, make_config
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
 from auscult.model import Model
-from auscult.model.fitting import Case, fit_cases
+from auscult.model.fitting import PreparedFit, fit_models
 from auscult.runtime.files import write_atomically
 
-#: Part of every key: a change of the code that changes numbers raises it, and old stages are done again.
+#: Part of every key. Increase it when a change of the code changes results: old stages are then run again.
 SCHEMA = 2
 
 
 @dataclass(frozen=True)
-class Stage:
-    """What a finished stage left.
+class StageResult:
+    """The result of a finished stage.
 
     Attributes:
-        clips: the test clips that could be scored.
-        scores: score name to one value a clip.
-        thresholds: score name to the baseline's threshold, a gamma fitted to scores of the training clips.
-        fit_seconds, score_seconds: reading of the recordings and their log-mels included, and cross-fitting
-            where there is some; of machines that trained together this one's share of the time.
+        clips: the N test clips that could be scored.
+        scores: score name to (N,) scores.
+        thresholds: score name to the baseline's threshold, from a gamma distribution fitted to scores of the
+            training clips.
+        fit_seconds: time to fit, including reading the recordings, their log-mels and any cross-fitting; for
+            machines that were trained together, this machine's share of the time.
+        score_seconds: time to score the test clips, including reading them and their log-mels.
         errors: test clips that could not be scored, ``{"path", "error"}``.
-        warnings: of the fit.
+        warnings: warnings of the fit.
     """
 
     clips: list[Clip]
@@ -57,194 +59,220 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Work:
-    """A stage to be done: where its files are, and what they depend on.
+class Stage:
+    """A stage to run: the folder of its files, and what its result depends on.
 
     Attributes:
-        settings: those of ``entry``.
+        folder: folder of the stage's files.
+        machine: the machine's clips.
+        choice: the detector and its preset.
+        seed: seed of the fit.
+        settings: settings of the detector.
     """
 
     folder: Path
     machine: MachineData
-    entry: Entry
+    choice: DetectorChoice
     seed: int
     settings: Mapping[str, Any]
 
     def config(self) -> Config:
-        """The detector's configuration; raises `OptionError` for a setting that it does not have, `FitError`
-        where no training clip can be read."""
-        wanted = {"sample_rate": self.machine.rate, **self.settings, "seed": self.seed}
-        return make_config(self.entry.detector, preset=self.entry.preset, settings=wanted)
+        """The detector's configuration.
+
+        Raises:
+            OptionError: a setting that the detector does not have.
+            FitError: none of the training clips can be read.
+        """
+        settings = {"sample_rate": self.machine.sample_rate, **self.settings, "seed": self.seed}
+        return make_config(self.choice.detector, preset=self.choice.preset, settings=settings)
 
     def key(self) -> str:
-        """Changes with anything that the result depends on, the device it trains on left out."""
+        """A hash of everything that the result depends on, except for the training device."""
         config, machine = self.config(), self.machine
         settings = {k: v for k, v in config_to_json(config).items() if k not in ("device", "score")}
-        heard = [*machine.stamps["train"], *machine.stamps["test"]]
-        told = [SCHEMA, self.entry.name, settings, machine.channel, heard]
-        if self.entry.kind.learns_from_others(config):
-            told.append([[other.name, other.stamps["train"]] for other in machine.other_machines])
-        return key_of(told)
+        files = [*machine.fingerprints["train"], *machine.fingerprints["test"]]
+        content = [SCHEMA, self.choice.name, settings, machine.channel, files]
+        if self.choice.detector_class.uses_other_machines(config):
+            content.append([[other.name, other.fingerprints["train"]] for other in machine.other_machines])
+        return content_key(content)
 
-    def left(self) -> Stage | DivergedError | None:
-        """What is there of it, done with the same clips and settings: the stage, or that learning diverged,
-        which with the same seed it would do again after as long."""
+    def saved_outcome(self) -> StageResult | DivergedError | None:
+        """The outcome of an earlier run with the same clips and settings, or ``None``.
+
+        A training that diverged counts as an outcome, since with the same seed it would diverge again.
+        """
         key = self.key()
-        if (stage := _read(self.folder / "test.json", key)) is not None:
-            return stage
-        failed = _read_json(self.folder / "failed.json", key)
-        return DivergedError(failed["error"]) if failed else None
+        if (result := _read_result(self.folder / "test.json", key)) is not None:
+            return result
+        failure = _read_json(self.folder / "failed.json", key)
+        return DivergedError(failure["error"]) if failure else None
 
 
 def run_stage(
     folder: Path,
     machine: MachineData,
-    entry: Entry,
+    choice: DetectorChoice,
     seed: int,
     settings: Mapping[str, Any],
     progress: Progress | None = None,
-) -> Stage:
-    """Does a stage, or reads what it left if it is done already with the same clips and settings.
+) -> StageResult:
+    """Runs a stage, or reads its result if it is done already with the same clips and settings.
 
     Raises:
-        MissingExtraError: fitting needs an optional part that is not installed.
-        FitError: too little to learn from, or training diverged.
+        MissingExtraError: fitting needs an optional dependency that is not installed.
+        FitError: too few usable training recordings, or training diverged.
         OptionError: a setting that the detector does not have.
     """
-    (stage,) = run_stages([Work(folder, machine, entry, seed, settings)], progress)
-    if not isinstance(stage, Stage):
-        raise stage
-    return stage
+    (outcome,) = run_stages([Stage(folder, machine, choice, seed, settings)], progress)
+    if not isinstance(outcome, StageResult):
+        raise outcome
+    return outcome
 
 
-def run_stages(works: Sequence[Work], progress: Progress | None = None) -> list[Stage | AuscultError]:
-    """`run_stage` for several of one entry whose configurations differ in the seed alone; detectors that
-    train together learn in one program. For each its stage, or why there is none."""
-    found: dict[int, Stage | AuscultError] = {}
-    cases: dict[int, Case] = {}
-    for place, work in enumerate(works):
+def run_stages(stages: Sequence[Stage], progress: Progress | None = None) -> list[StageResult | AuscultError]:
+    """Runs several stages of one detector whose configurations differ only in the seed.
+
+    Detectors that support it are trained together. See `run_stage`.
+
+    Returns:
+        For each stage its result, or the error that prevented it.
+    """
+    outcomes: dict[int, StageResult | AuscultError] = {}
+    prepared: dict[int, PreparedFit] = {}
+    for index, stage in enumerate(stages):
         try:
-            left = work.left()
-            if left is None:
-                cases[place] = _case(work, progress)
+            saved = stage.saved_outcome()
+            if saved is None:
+                prepared[index] = _prepare(stage, progress)
             else:
-                found[place] = left
+                outcomes[index] = saved
         except AuscultError as error:
-            found[place] = error
+            outcomes[index] = error
     models: Sequence[Model | AuscultError]
     try:
-        models = fit_cases(list(cases.values()), progress) if cases else []
+        models = fit_models(list(prepared.values()), progress) if prepared else []
     except MissingExtraError as error:
-        models = [error] * len(cases)
-    for place, model in zip(cases, models, strict=True):
+        models = [error] * len(prepared)
+    for index, model in zip(prepared, models, strict=True):
         try:
             if not isinstance(model, Model):
                 raise model
-            found[place] = _finished(works[place], cases[place], model, progress)
+            outcomes[index] = _score_and_save(stages[index], prepared[index], model, progress)
         except DivergedError as error:
-            _leave(works[place].folder / "failed.json", works[place], {"error": str(error)})
-            found[place] = error
+            _write_json(stages[index].folder / "failed.json", stages[index], {"error": str(error)})
+            outcomes[index] = error
         except AuscultError as error:
-            found[place] = error
-    return [found[place] for place in range(len(works))]
+            outcomes[index] = error
+    return [outcomes[index] for index in range(len(stages))]
 
 
-def _case(work: Work, progress: Progress | None) -> Case:
-    """What a stage learns from."""
-    machine, entry, config = work.machine, work.entry, work.config()
-    needed, heard = entry.kind(config).minimum_samples(), entry.kind.front_ends(config)
-    inspection = machine.training(heard, needed, progress)
-    machine.hear("train", heard, progress)
+def _prepare(stage: Stage, progress: Progress | None) -> PreparedFit:
+    """Reads the training recordings and collects the inputs of a stage's fit."""
+    machine, choice, config = stage.machine, stage.choice, stage.config()
+    minimum_samples = choice.detector_class(config).minimum_samples()
+    front_ends = choice.detector_class.front_ends(config)
+    inspection = machine.inspect_training(front_ends, minimum_samples, progress)
+    machine.prepare_features("train", front_ends, progress)
     other_machines: list[AudioClip] = []
-    if entry.kind.learns_from_others(config):
+    if choice.detector_class.uses_other_machines(config):
         for other in machine.other_machines:
-            other_machines += other.training(heard, needed, progress).usable
-    return Case(
-        entry.detector,
+            other_machines += other.inspect_training(front_ends, minimum_samples, progress).usable
+    return PreparedFit(
+        choice.detector,
         config,
-        replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in LEFT_OUT)),
-        _calibrate(entry, inspection.usable, work.seed),
+        replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in UNUSABLE_KINDS)),
+        _calibration_method(choice, inspection.usable, stage.seed),
         other_machines,
         machine.channel,
-        entry.preset,
+        choice.preset,
     )
 
 
-def _finished(work: Work, case: Case, model: Model, progress: Progress | None) -> Stage:
-    """Scores the test clips, and leaves the files of the stage."""
-    machine, front_ends = work.machine, work.entry.kind.front_ends(case.config)
-    hearing = machine.hear("test", front_ends, progress)
+def _score_and_save(
+    stage: Stage, prepared: PreparedFit, model: Model, progress: Progress | None
+) -> StageResult:
+    """Scores the test clips and writes the files of the stage."""
+    machine, front_ends = stage.machine, stage.choice.detector_class.front_ends(prepared.config)
+    feature_seconds = machine.prepare_features("test", front_ends, progress)
     started = time.perf_counter()
-    heard, scores, errors = _score_all(model.detector, machine.testing(front_ends[0].sample_rate), progress)
-    score_seconds = hearing + time.perf_counter() - started
-    fit_seconds = machine.hear("train", front_ends) + model.provenance["fit_seconds"]
-    normals = model.calibration.scores or _score_all(model.detector, case.inspection.usable, None)[1]
-    thresholds = {name: _threshold(values) for name, values in normals.items()}
-    unheeded = set(hint_of_cuts(case.inspection.usable))  # a bench has no way to say so
-    warnings = [said for said in model.provenance["warnings"] if said not in unheeded]
-    stage = Stage(heard, scores, thresholds, fit_seconds, score_seconds, errors, warnings)
-    work.folder.mkdir(parents=True, exist_ok=True)
-    model.save(str(work.folder / "model.auscult"))
-    _leave(work.folder / "test.json", work, _to_json(stage))
-    return stage
+    clips, scores, errors = _score_all(
+        model.detector, machine.test_audio(front_ends[0].sample_rate), progress
+    )
+    score_seconds = feature_seconds + time.perf_counter() - started
+    fit_seconds = machine.prepare_features("train", front_ends) + model.provenance["fit_seconds"]
+    normal_scores = (
+        model.calibration.scores or _score_all(model.detector, prepared.inspection.usable, None)[1]
+    )
+    thresholds = {name: _threshold(values) for name, values in normal_scores.items()}
+    # A benchmark has no option for which clips were cut from one recording, so drop the advice to set it.
+    dropped_warnings = set(segment_warnings(prepared.inspection.usable))
+    warnings = [warning for warning in model.provenance["warnings"] if warning not in dropped_warnings]
+    result = StageResult(clips, scores, thresholds, fit_seconds, score_seconds, errors, warnings)
+    stage.folder.mkdir(parents=True, exist_ok=True)
+    model.save(str(stage.folder / "model.auscult"))
+    _write_json(stage.folder / "test.json", stage, _to_json(result))
+    return result
 
 
-def _leave(path: Path, work: Work, told: Mapping[str, Any]) -> None:
+def _write_json(path: Path, stage: Stage, data: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps({"key": work.key(), **told}).encode())
+    write_atomically(path, json.dumps({"key": stage.key(), **data}).encode())
 
 
 def _score_all(
     detector: Detector, recordings: Sequence[AudioClip], progress: Progress | None
 ) -> tuple[list[Clip], dict[str, np.ndarray], list[dict[str, str]]]:
-    heard, rows, errors = [], [], []
+    """The N scored clips, score name to their (N,) scores, and the clips that could not be scored."""
+    clips, rows, errors = [], [], []
     for done, recording in enumerate(recordings, start=1):
         try:
             rows.append(detector.score(recording).scores)
-            heard.append(recording.clip)
+            clips.append(recording.clip)
         except AudioError as error:
             errors.append({"path": error.path, "error": error.reason})
         if progress:
             progress("score", done, len(recordings), {})
     if not rows:
         raise FitError(f"none of {len(recordings)} clips could be scored: {errors[0]['error']}")
-    return heard, {name: np.array([row[name] for row in rows]) for name in rows[0]}, errors
+    return clips, {name: np.array([row[name] for row in rows]) for name in rows[0]}, errors
 
 
-def _calibrate(entry: Entry, recordings: Sequence[AudioClip], seed: int) -> str:
-    """How normals are scored for the threshold.
+def _calibration_method(choice: DetectorChoice, recordings: Sequence[AudioClip], seed: int) -> str:
+    """How to score normal clips for the threshold: ``"none"`` or ``"crossfit"``.
 
-    Networks are fitted as the baseline is: the official split keeps a tenth of the vectors out, not of the
-    clips, and the training clips' own scores make the threshold. A detector that fits without them remembers
-    its training clips, to which their own scores would call any other anomalous; it is quickly cross-fitted,
-    unless the clips are all of one recording. The fitted detector is the same either way.
+    Networks are fitted as the baseline is: the official split holds out a tenth of the vectors, not of the
+    clips, and the threshold comes from the scores of the training clips themselves. Detectors without a
+    network store their training clips, so a threshold from the scores of those would flag any other clip as
+    anomalous. Cross-fitting them is fast; it is left out if all clips come from one recording. The fitted
+    detector is the same either way.
     """
-    several = max(folds_of(recordings, 2, seed), default=0) > 0
-    return "none" if entry.kind.extra or not several else "crossfit"
+    several_recordings = max(folds_of(recordings, 2, seed), default=0) > 0
+    return "none" if choice.detector_class.extra or not several_recordings else "crossfit"
 
 
 def _threshold(scores: np.ndarray) -> Threshold:
-    """The baseline's 90th percentile of a gamma; without one where there are too few scores to fit it."""
+    """The baseline's threshold, the 90th percentile of a gamma distribution; no value if there are too few
+    scores to fit one."""
     try:
         return gamma_threshold(scores)
     except FitError as error:
         return Threshold(None, "gamma", calibration_count=len(scores), warning=str(error))
 
 
-def _to_json(stage: Stage) -> dict[str, Any]:
+def _to_json(result: StageResult) -> dict[str, Any]:
     return {
-        "clips": [c.to_json() for c in stage.clips],
-        "scores": {name: values.tolist() for name, values in stage.scores.items()},
-        "thresholds": {name: asdict(t) for name, t in stage.thresholds.items()},
-        "fit_seconds": stage.fit_seconds,
-        "score_seconds": stage.score_seconds,
-        "errors": stage.errors,
-        "warnings": stage.warnings,
+        "clips": [c.to_json() for c in result.clips],
+        "scores": {name: values.tolist() for name, values in result.scores.items()},
+        "thresholds": {name: asdict(t) for name, t in result.thresholds.items()},
+        "fit_seconds": result.fit_seconds,
+        "score_seconds": result.score_seconds,
+        "errors": result.errors,
+        "warnings": result.warnings,
     }
 
 
 def _read_json(path: Path, key: str) -> dict[str, Any] | None:
-    """What a file of a stage says, if it is there, whole, and of this key."""
+    """The content of a stage's file, or ``None`` if it is missing, incomplete or has another key."""
     try:
         data = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -252,12 +280,12 @@ def _read_json(path: Path, key: str) -> dict[str, Any] | None:
     return data if data.get("key") == key else None
 
 
-def _read(path: Path, key: str) -> Stage | None:
-    """A finished stage with this key, else ``None``: it has still to be done."""
+def _read_result(path: Path, key: str) -> StageResult | None:
+    """The result of a finished stage with this key, or ``None`` if the stage has to be run."""
     data = _read_json(path, key)
     if data is None:
         return None
-    return Stage(
+    return StageResult(
         clips=[Clip.from_json(clip) for clip in data["clips"]],
         scores={name: np.array(values) for name, values in data["scores"].items()},
         thresholds={name: Threshold(**t) for name, t in data["thresholds"].items()},

@@ -1,4 +1,4 @@
-"""The command line: one file per verb, each imported only when it is called."""
+"""The command line interface: one module per command, imported only when it is called."""
 
 from auscult.cli.commands import commands, main
 

@@ -1,4 +1,4 @@
-"""``auscult adapt``: a model takes in further normal recordings, and a new model file says what changed."""
+"""``auscult adapt``: add normal recordings to a model, and write the result as a new model file."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import click
 from auscult.cli import text
 from auscult.cli.fit import SOME_LEFT_OUT, training_clips
 from auscult.cli.options import (
+    apply_group_by,
     check_writable,
     group_by_option,
-    grouped,
     json_option,
     model_argument,
-    opened_model,
+    open_model,
     quiet_option,
 )
-from auscult.cli.progress import shown_progress
+from auscult.cli.progress import show_progress
 from auscult.errors import OptionError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from auscult.model import Model
 
 
-@click.command("adapt", short_help="Add recordings of normal running to a model without training anew.")
+@click.command("adapt", short_help="Add normal recordings to a model without retraining it.")
 @model_argument
 @click.argument("inputs", metavar="CLIPS...", nargs=-1, required=True, type=click.Path())
 @click.option(
@@ -35,15 +35,15 @@ if TYPE_CHECKING:
     "-o",
     metavar="FILE",
     type=click.Path(),
-    help="Model file to write; never MODEL itself.  [default: MODEL's name, ending in .adapted.auscult]",
+    help="Model file to write; must not be MODEL.  [default: MODEL's name with the suffix .adapted.auscult]",
 )
-@click.option("--force", is_flag=True, help="Write over FILE where it exists.")
+@click.option("--force", is_flag=True, help="Overwrite FILE if it exists.")
 @click.option(
     "--domain",
     type=click.Choice(["source", "target"]),
     default="target",
     show_default=True,
-    help="Domain of the recordings whose names do not say theirs.",
+    help="Domain of recordings whose file name does not contain it.",
 )
 @group_by_option
 @json_option
@@ -58,20 +58,20 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Add recordings of normal running to a model without training anew.
+    """Add normal recordings to a model without retraining its networks.
 
-    CLIPS are recordings, folders of them as for fit, or CSV manifests. The new model knows them beside what
-    MODEL knows, and calibrates with them; MODEL stays as it is. Exits with code 4 if recordings that cannot
-    be used were left out.
+    CLIPS are recordings, folders as for fit, or CSV manifests. They extend the training statistics and the
+    calibration of MODEL; the result is a new model file, and MODEL is unchanged. Exits with code 4 if
+    unusable recordings were left out.
     """
     output = output or f"{model.removesuffix('.auscult')}.adapted.auscult"
     _check_output(output, model, force=force)
-    before = opened_model(model, *inputs)
-    clips = grouped(_clips(inputs), group_by)
+    before = open_model(model, *inputs)
+    clips = apply_group_by(_clips(inputs), group_by)
 
     from auscult.api.adapt import adapt
 
-    with shown_progress(quiet=quiet) as progress:
+    with show_progress(quiet=quiet) as progress:
         after = adapt(before, clips, domain="source" if domain == "source" else "target", progress=progress)
     after.save(output)
     result = _summary(model, before, output, after)
@@ -88,23 +88,23 @@ def command(
 
 
 def _check_output(output: str, model: str, *, force: bool) -> None:
-    """Raises `OptionError` where writing would cost the old model, or a file that nobody gave up."""
+    """Raise `OptionError` if the output would overwrite MODEL or, without ``--force``, another file."""
     check_writable(output, model=model)
     if os.path.exists(output) and not force:
-        raise OptionError(f"{output} exists: name another file by -o, or give --force to write over it")
+        raise OptionError(f"{output} exists; give another file with --output, or --force to overwrite it")
 
 
 def _clips(inputs: tuple[str, ...]) -> Corpus:
-    """What may be learnt from in folders and manifests, and every recording that is named itself."""
+    """The training clips of folders and manifests, and every recording given as a file."""
     from auscult.corpus import Corpus, open_corpus
 
-    folders = tuple(i for i in inputs if not os.path.isfile(i) or i.lower().endswith(".csv"))
-    files = (clip for i in inputs if i not in folders for clip in open_corpus(i))
+    folders = tuple(path for path in inputs if not os.path.isfile(path) or path.lower().endswith(".csv"))
+    files = (clip for path in inputs if path not in folders for clip in open_corpus(path))
     return Corpus([*(training_clips(folders) if folders else ()), *files])
 
 
 def _summary(model: str, before: Model, output: str, after: Model) -> dict[str, Any]:
-    told = after.provenance["adaptations"][-1]
+    adaptation = after.provenance["adaptations"][-1]
     threshold = after.threshold()
     warnings = after.provenance["warnings"][len(before.provenance.get("warnings", ())) :]
     return {
@@ -112,21 +112,21 @@ def _summary(model: str, before: Model, output: str, after: Model) -> dict[str, 
         "adapted_from": model,
         "detector": after.detector.name,
         "score": after.detector.decisive_score,
-        "taken_in": told["domains"],
+        "taken_in": adaptation["domains"],
         "domains_before": before.provenance.get("domains", {}),
         "domains": after.provenance["domains"],
-        "changes": told["changes"],
+        "changes": adaptation["changes"],
         "calibration": {
-            "how": after.calibration.how,
+            "how": after.calibration.method,
             "before": len(before.calibration),
             "count": len(after.calibration),
         },
         "calibration_domains": dict(Counter(d or "unknown" for d in after.calibration.domains)),
-        "threshold_before": told["threshold_before"],
-        "threshold": told["threshold_after"],
+        "threshold_before": adaptation["threshold_before"],
+        "threshold": adaptation["threshold_after"],
         "false_alarms": threshold.rate,
         "bytes": os.path.getsize(output),
-        "left_out": told["left_out"],
+        "left_out": adaptation["left_out"],
         "warnings": [*warnings, *([threshold.warning] if threshold.warning else [])],
     }
 
@@ -140,9 +140,9 @@ def _as_text(result: dict[str, Any]) -> str:
             text.facts(
                 [
                     ("model", f"{result['model']} ({text.size(result['bytes'])})"),
-                    ("adapted from", f"{result['adapted_from']}, which stays as it is"),
-                    ("detector", f"{result['detector']}; the score {result['score']} decides"),
-                    ("learnt from", _arrow(_counts(result["domains_before"]), _counts(result["domains"]))),
+                    ("adapted from", f"{result['adapted_from']} (unchanged)"),
+                    ("detector", f"{result['detector']}, score {result['score']}"),
+                    ("recordings", _arrow(_counts(result["domains_before"]), _counts(result["domains"]))),
                     *zip(("changed", *[""] * len(parts)), parts, strict=False),
                     (
                         "calibration",

@@ -1,4 +1,4 @@
-"""``auscult bench``: detectors compared on many machines, in one table."""
+"""``auscult bench``: compare detectors on many machines in one table."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import click
 
 from auscult.cli import text
 from auscult.cli.options import (
-    first_channel_option,
     json_option,
     names_from,
     quiet_option,
     settings_from,
+    training_channel_option,
     training_options,
     workers_options,
 )
-from auscult.cli.progress import shown_progress
+from auscult.cli.progress import show_progress
 from auscult.errors import MissingExtraError, OptionError
 
 if TYPE_CHECKING:
     from auscult.detectors import Progress
 
 FAILED, SOME_FAILED = 1, 4
-_MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
+_MAX_SEED_COUNT = 1000  # a larger number is more likely a seed without its comma
 
 
 @click.command("bench", short_help="Compare detectors on many machines in one table.")
@@ -34,15 +34,15 @@ _MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
     default="auto,autoencoder,gamma_vae",
     show_default=True,
     metavar="NAMES",
-    help="Which detectors, each with all its presets; gamma_vae@report is one preset alone; all is every "
-    "detector as it comes, but those for which something is missing.",
+    help="Detectors to run, each with all its presets. NAME@PRESET selects one preset; 'all' runs every "
+    "detector whose requirements are met, with its default settings.",
 )
 @click.option(
     "--seeds",
     default="1",
     show_default=True,
     metavar="N|LIST",
-    help="How many seeds, 3 for 0, 1 and 2; or which, with commas: 13711,1 or 13711, for one.",
+    help="Number of seeds (3 means 0, 1 and 2), or a list with commas: 13711,1 or, for one seed, 13711,",
 )
 @click.option(
     "--output",
@@ -50,23 +50,23 @@ _MOST_SEEDS = 1000  # by number; more is a seed that lacks its comma
     required=True,
     metavar="DIR",
     type=click.Path(file_okay=False),
-    help="Folder for the results; a bench that was stopped goes on where it was.",
+    help="Folder for the results. An interrupted run continues where it stopped.",
 )
-@click.option("--machines", metavar="NAMES", help="Some machines only, separated by commas.")
+@click.option("--machines", metavar="NAMES", help="Run only these machines, separated by commas.")
 @click.option(
     "--alone",
     is_flag=True,
-    help="Fit each machine without hearing the others, also where a detector could learn from them.",
+    help="Fit each machine on its own recordings only, even if the detector could use those of the others.",
 )
 @click.option(
     "--scores",
-    "others",
+    "score_pairs",
     multiple=True,
     metavar="NAME=DIR",
-    help="Another system's score files, for the same table; may be repeated.",
+    help="Add another system to the table from its score files. May be repeated.",
 )
 @training_options
-@first_channel_option
+@training_channel_option
 @workers_options
 @json_option
 @quiet_option
@@ -77,7 +77,7 @@ def command(
     output: str,
     machines: str | None,
     alone: bool,
-    others: tuple[str, ...],
+    score_pairs: tuple[str, ...],
     pairs: tuple[str, ...],
     epochs: int | None,
     device: str | None,
@@ -87,27 +87,27 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Fit and score detectors on every machine in ROOT, and compare them in one table.
+    """Fit and evaluate detectors on every machine in ROOT, and compare them in one table.
 
-    ROOT is a DCASE data root, or any folder of machine folders with train/ and test/. The table has the
-    score that decides for each detector, the ranking below it all scores. Settings are for those
+    ROOT is a DCASE data folder, or any folder of machine folders with train/ and test/. The table shows the
+    default score of each detector, the ranking below it all scores. Detector settings apply to those
     detectors that have them.
     """
-    chosen_seeds, other_folders = _seeds(seeds), _other_folders(others)
+    seed_list, score_folders = _parse_seeds(seeds), _parse_score_folders(score_pairs)
     settings = settings_from(pairs, epochs=epochs, device=device)
 
     from auscult.benchmark import run_bench
     from auscult.runtime.parallel import workers
 
-    with shown_progress(quiet=quiet) as progress, workers(jobs, cluster):
+    with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
         result = run_bench(
             root,
             detectors=names_from(detectors) or [],
-            seeds=chosen_seeds,
+            seeds=seed_list,
             output=Path(output),
             machines=names_from(machines),
             alone=alone,
-            score_folders=other_folders,
+            score_folders=score_folders,
             settings=settings,
             channel=channel,
             progress=progress,
@@ -141,7 +141,7 @@ def command(
 
 
 def _report(output: str, progress: Progress | None) -> str | None:
-    """Writes the page with pictures, where what draws them is installed."""
+    """Write the HTML report; ``None``, with a warning, if its requirements are not installed."""
     from auscult.report.bench_report import write_bench_report
 
     try:
@@ -151,27 +151,27 @@ def _report(output: str, progress: Progress | None) -> str | None:
         return None
 
 
-def _seeds(written: str) -> list[int]:
-    """``"3"`` is 0, 1, 2; with a comma the seeds themselves: ``"13711,1"``, ``"13711,"``."""
+def _parse_seeds(value: str) -> list[int]:
+    """Parse a number of seeds (``"3"`` is 0, 1, 2), or a list with commas: ``"13711,1"``, ``"13711,"``."""
     try:
-        if "," not in written:
-            seeds = list(range(int(written))) if int(written) <= _MOST_SEEDS else []
+        if "," not in value:
+            seeds = list(range(int(value))) if int(value) <= _MAX_SEED_COUNT else []
         else:
-            seeds = [int(seed) for seed in written.split(",") if seed.strip()]
+            seeds = [int(seed) for seed in value.split(",") if seed.strip()]
     except ValueError:
         seeds = []
     if not seeds or min(seeds) < 0:
         raise OptionError(
-            f"--seeds {written}: write how many, as 3 for 0, 1 and 2, or which, with commas, as 13711,1"
+            f"--seeds {value}: give a number, e.g. 3 for seeds 0, 1 and 2, or a list, e.g. 13711,1"
         )
     return list(dict.fromkeys(seeds))
 
 
-def _other_folders(pairs: tuple[str, ...]) -> dict[str, str]:
+def _parse_score_folders(pairs: tuple[str, ...]) -> dict[str, str]:
     folders = {}
     for pair in pairs:
         name, equals, folder = pair.partition("=")
         if not equals or not name or not folder:
-            raise OptionError(f"--scores {pair}: write NAME=DIR, as theirs=downloads/their_scores")
+            raise OptionError(f"--scores {pair}: write NAME=DIR, e.g. baseline=downloads/baseline_scores")
         folders[name] = folder
     return folders

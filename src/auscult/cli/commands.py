@@ -1,8 +1,8 @@
-"""The verbs, and what becomes of their outcomes: exit codes instead of tracebacks.
+"""The ``auscult`` command group, and the mapping from outcomes to exit codes.
 
-Exit codes: 0 fine, 1 failed, 2 wrong usage, 3 an anomaly found under ``--fail-on-anomaly``, 4 some inputs
-could not be used and the rest was done, 130 interrupted, 141 the reader of the output went away. A verb
-returns its code, or nothing for 0.
+Exit codes: 0 success, 1 failure, 2 wrong usage, 3 an anomaly was detected and ``--fail-on-anomaly`` given,
+4 some inputs could not be used and the rest was processed, 130 interrupted, 141 the reader of the output
+closed it. A command returns its exit code, or nothing for 0.
 """
 
 from __future__ import annotations
@@ -18,41 +18,41 @@ import click
 from auscult import __version__
 from auscult.errors import AuscultError, OptionError
 
-FAILED, USAGE, INTERRUPTED, READER_GONE = 1, 2, 130, 141
+FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 
 
 class LazyGroup(click.Group):
-    """A group that imports a verb when it is called, and lists verbs without importing any.
+    """A group that imports a command only when it is called, and lists commands without importing any.
 
     Args:
-        verbs: name to the module that has it as ``command``, and one line about it.
+        subcommands: name to the module that defines it as ``command``, and its one-line summary.
     """
 
-    def __init__(self, *args: Any, verbs: Mapping[str, tuple[str, str]], **settings: Any) -> None:
+    def __init__(self, *args: Any, subcommands: Mapping[str, tuple[str, str]], **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.verbs = verbs
+        self.subcommands = subcommands
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self.verbs)
+        return list(self.subcommands)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in self.verbs:
+        if cmd_name not in self.subcommands:
             return None
-        return import_module(self.verbs[cmd_name][0]).command
+        return import_module(self.subcommands[cmd_name][0]).command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in self.verbs.items()])
+            formatter.write_dl([(name, summary) for name, (_, summary) in self.subcommands.items()])
 
 
 class _Auscult(LazyGroup):
-    """The group of all verbs, whose ``main`` turns every outcome into an exit code."""
+    """The group of all commands, whose ``main`` turns every outcome into an exit code."""
 
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any
     ) -> NoReturn:
         for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # a file name may hold what the terminal cannot show
+            if hasattr(stream, "reconfigure"):  # a file name may contain what the terminal cannot show
                 stream.reconfigure(errors="backslashreplace")
         try:
             code = super().main(args, prog_name or "auscult", **{**settings, "standalone_mode": False})
@@ -62,20 +62,20 @@ class _Auscult(LazyGroup):
         except click.Abort:
             code = INTERRUPTED
         except OptionError as error:
-            code = _complain(error, USAGE)
+            code = _report_error(error, USAGE)
         except (AuscultError, OSError) as error:
-            code = _complain(error, FAILED)
+            code = _report_error(error, FAILED)
         sys.exit(code if isinstance(code, int) else 0)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except BrokenPipeError:  # as after `| head`; what is still buffered must not complain at exit
+        except BrokenPipeError:  # as after `| head`; what is still buffered must not raise again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return READER_GONE
+            return BROKEN_PIPE
 
 
-def _complain(error: Exception, code: int) -> int:
+def _report_error(error: Exception, code: int) -> int:
     click.echo(f"Error: {error}", err=True)
     return code
 
@@ -84,29 +84,26 @@ def _complain(error: Exception, code: int) -> int:
     "auscult",
     cls=_Auscult,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    verbs={
-        "fit": ("auscult.cli.fit", "Learn a machine's normal sound from recordings of normal running."),
-        "adapt": (
-            "auscult.cli.adapt",
-            "Add recordings of normal running to a model without training anew.",
-        ),
-        "select": ("auscult.cli.select", "Rank detectors for a machine, from normal recordings alone."),
-        "score": ("auscult.cli.score", "Judge recordings: a score and a verdict for each."),
+    subcommands={
+        "fit": ("auscult.cli.fit", "Fit a model to recordings of a normally running machine."),
+        "adapt": ("auscult.cli.adapt", "Add normal recordings to a model without retraining it."),
+        "select": ("auscult.cli.select", "Rank detectors for a machine using normal recordings only."),
+        "score": ("auscult.cli.score", "Score recordings and decide which are anomalous."),
         "explain": ("auscult.cli.explain", "Show where in time and frequency a score comes from."),
-        "export": ("auscult.cli.export", "Write a model as an ONNX file that scores without auscult."),
-        "inspect": ("auscult.cli.inspect", "Tell what is in a model file."),
+        "export": ("auscult.cli.export", "Export a model to ONNX, to score without auscult."),
+        "inspect": ("auscult.cli.inspect", "Show the contents of a model file."),
         "evaluate": ("auscult.cli.evaluate", "Measure a model on labelled recordings."),
-        "simulate": ("auscult.cli.simulate", "Make recordings of simulated machines, sound and faulty."),
+        "simulate": ("auscult.cli.simulate", "Generate recordings of simulated machines with faults."),
         "bench": ("auscult.cli.bench", "Compare detectors on many machines in one table."),
         "dcase": ("auscult.cli.dcase", "Work with the DCASE Challenge: download, submit, evaluate."),
-        "doctor": ("auscult.cli.doctor", "Tell what is installed, what is missing and how to get it."),
+        "doctor": ("auscult.cli.doctor", "Check the installation and report what is missing."),
     },
 )
 @click.version_option(__version__, package_name="auscult")
 def commands() -> None:
-    """Hears a machine go wrong.
+    """Detect anomalies in machine sound.
 
-    Learn from recordings of normal running, then judge new ones:
+    Fit a model to recordings of normal operation, then score new recordings:
 
     \b
       auscult fit recordings/normal -o fan.auscult
@@ -115,5 +112,5 @@ def commands() -> None:
 
 
 def main() -> NoReturn:
-    """The ``auscult`` command."""
+    """Run the ``auscult`` command."""
     commands.main()

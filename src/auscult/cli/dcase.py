@@ -1,4 +1,4 @@
-"""``auscult dcase``: the verbs about the DCASE Challenge, each in its own file."""
+"""``auscult dcase``: the commands for the DCASE Challenge, one module each."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from auscult.cli.commands import LazyGroup
     "dcase",
     cls=LazyGroup,
     short_help="Work with the DCASE Challenge: download, submit, evaluate.",
-    verbs={
-        "download": ("auscult.cli.dcase_download", "Fetch a year's data from Zenodo."),
-        "submit": ("auscult.cli.dcase_submit", "Make submissions from the results of a bench."),
-        "evaluate": ("auscult.cli.dcase_evaluate", "Score a submission against the ground truth."),
+    subcommands={
+        "download": ("auscult.cli.dcase_download", "Download the data of a year from Zenodo."),
+        "submit": ("auscult.cli.dcase_submit", "Make challenge submissions from benchmark results."),
+        "evaluate": ("auscult.cli.dcase_evaluate", "Compute the official score of a submission."),
     },
 )
 def command() -> None:

@@ -1,4 +1,4 @@
-"""``auscult dcase evaluate``: the official score of a submission."""
+"""``auscult dcase evaluate``: compute the official score of a submission."""
 
 from __future__ import annotations
 
@@ -13,33 +13,42 @@ if TYPE_CHECKING:
     from auscult.dcase.official import OfficialReport
 
 INCOMPLETE = 4
-_SHOWN = 10  # names listed of each kind of mismatch; JSON has all
+_SHOWN = 10  # names listed per kind of mismatch; JSON contains all
 
 
-@click.command("evaluate", short_help="Score a submission against the ground truth.")
+@click.command("evaluate", short_help="Compute the official score of a submission.")
 @click.argument("submission", metavar="SUBMISSION", type=click.Path())
 @click.option(
     "--ground-truth",
     required=True,
     metavar="DIR",
     type=click.Path(),
-    help="Folder with ground_truth_data and ground_truth_domain, as the challenge publishes them.",
+    help="Folder with ground_truth_data and ground_truth_domain, as published by the challenge.",
 )
 @click.option(
-    "--year", type=int, default=2023, show_default=True, metavar="YYYY", help="DCASE year whose rules apply."
+    "--year",
+    type=int,
+    default=2023,
+    show_default=True,
+    metavar="YYYY",
+    help="Compute the score by the rules of this DCASE year.",
 )
 @json_option
 def command(submission: str, ground_truth: str, year: int, as_json: bool) -> int:
-    """Score a SUBMISSION, a folder of score and decision files, against the ground truth.
+    """Compute the official score of a SUBMISSION, a folder of score and decision files.
 
-    Rows are matched by name. Exits with code 4 if scores or decisions are missing or doubled: the score
-    is then no official one.
+    Rows are matched to the ground truth by file name. Exits with code 4 if scores or decisions are missing
+    or duplicated; the score is then not an official one.
     """
     from auscult.dcase.official import evaluate_submission
 
     report = evaluate_submission(submission, ground_truth, year=year)
-    found = report.mismatches
-    for kind, names in (("missing", found.missing), ("doubled", found.doubled), ("extra", found.extra)):
+    mismatches = report.mismatches
+    for kind, names in (
+        ("missing", mismatches.missing),
+        ("duplicate", mismatches.doubled),
+        ("extra", mismatches.extra),
+    ):
         for name in names[:_SHOWN]:
             text.note(f"{kind}: {name}")
         if len(names) > _SHOWN:
@@ -67,11 +76,12 @@ def _as_text(report: OfficialReport) -> str:
         for machine, part in report.machines.items()
     ]
     header = ("machine", "AUC source", "AUC target", "pAUC", "mean", "F1 source", "F1 target")
-    found = report.mismatches
-    counts = f"{len(found.missing)} missing, {len(found.doubled)} doubled, {len(found.extra)} extra"
-    caution = "" if report.complete else ": no official score, for it is not complete"
+    mismatches = report.mismatches
+    missing, duplicate, extra = map(len, (mismatches.missing, mismatches.doubled, mismatches.extra))
+    counts = f"{missing} missing, {duplicate} duplicate, {extra} extra"
+    caution = "" if report.complete else ": not an official score, because the submission is incomplete"
     score = f"official score {report.year}  {text.interval(report.official_score)}"
     return (
         f"{text.table(header, rows)}\n\n{score}\n"
-        f"{counts}{caution}\nIn percent, with 95 % intervals over clips."
+        f"{counts}{caution}\nIn percent, with 95 % bootstrap intervals over clips."
     )

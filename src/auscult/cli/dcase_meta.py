@@ -1,4 +1,4 @@
-"""The meta file of a submission: what auscult knows of a system, and ``?`` for what only its authors do."""
+"""The meta file of a challenge submission, with ``?`` for what only the authors know."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from auscult.cli import text
 
 
 def meta_file(label: str, results: Path, system: str, seed: int) -> str:
-    """The meta information of one system and seed of a bench, as YAML.
+    """Describe one system and seed of a benchmark as YAML.
 
     Args:
-        label: of the submission, ``Name_Institute_task2_1``.
-        results: the output folder of the bench.
+        label: label of the submission, ``Name_Institute_task2_1``.
+        results: output folder of the benchmark.
         system: ``detector:score``.
-        seed: of the fit.
+        seed: seed of the fit.
     """
     entry, _, score = system.partition(":")
     header = _model_header(results, entry, seed)
@@ -48,17 +48,17 @@ def meta_file(label: str, results: Path, system: str, seed: int) -> str:
         "results:",
         "  development_dataset:  # in percent",
     ]
-    achieved = _achieved(results, system, seed)
-    for machine, metrics in achieved.items():
+    measured = _metrics(results, system, seed)
+    for machine, metrics in measured.items():
         lines.append(f"    {json.dumps(machine)}:")
         lines += [f"      {name}: {100 * value:.2f}" for name, value in metrics.items()]
-    if not achieved:
+    if not measured:
         lines[-1] = '  development_dataset: "?"'
     return "\n".join(lines) + "\n"
 
 
 def _model_header(results: Path, entry: str, seed: int) -> Mapping[str, Any]:
-    """The header of one of the bench's models; empty where it keeps none, as of another system."""
+    """The header of one of the benchmark's models; empty if there is none, as for an external system."""
     from auscult.errors import ModelFileError
     from auscult.model.model_file import read_header_and_arrays
 
@@ -70,20 +70,20 @@ def _model_header(results: Path, entry: str, seed: int) -> Mapping[str, Any]:
     return {}
 
 
-def _achieved(results: Path, system: str, seed: int) -> dict[str, dict[str, float]]:
-    """What the bench measured: each machine's harmonic means over its sections."""
+def _metrics(results: Path, system: str, seed: int) -> dict[str, dict[str, float]]:
+    """The metrics in the benchmark's results: for each machine, harmonic means over its sections."""
     from auscult.evaluation import harmonic_mean, read_results
 
     if not os.path.exists(results / "results.csv"):
         return {}
-    found: dict[str, dict[str, list[float]]] = {}
+    by_machine: dict[str, dict[str, list[float]]] = {}
     for row in read_results(results / "results.csv"):
         if (row.column, row.seed) == (system, seed):
-            metrics = found.setdefault(row.machine, {})
+            metrics = by_machine.setdefault(row.machine, {})
             for name in ("auc_source", "auc_target", "pauc"):
                 if getattr(row, name) is not None:
                     metrics.setdefault(name, []).append(getattr(row, name))
     return {
         machine: {name: harmonic_mean(values) for name, values in metrics.items()}
-        for machine, metrics in found.items()
+        for machine, metrics in by_machine.items()
     }

@@ -1,4 +1,4 @@
-"""``auscult doctor``: what is installed, what is missing, and how to get it."""
+"""``auscult doctor``: check the installation, and report what is missing and how to install it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ REQUIRED = (
     "click",
     "rich",
 )
-#: Package, what it is for, and the extra that brings it.
+#: Package, purpose, and the extra that installs it.
 OPTIONAL = (
     ("torch", "fitting networks", "train"),
     ("onnx", "fitting networks", "train"),
@@ -42,35 +42,36 @@ OPTIONAL = (
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 
 
-@click.command("doctor", short_help="Tell what is installed, what is missing and how to get it.")
+@click.command("doctor", short_help="Check the installation and report what is missing.")
 @json_option
 def command(as_json: bool) -> None:
-    """Tell what is installed, what is missing and how to get it."""
-    found = _examine()
+    """Check the installation and report what is missing and how to install it."""
+    report = _examine()
     if as_json:
-        text.print_json(found)
+        text.print_json(report)
     else:
-        click.echo(_as_text(found))
+        click.echo(_as_text(report))
 
 
 def _examine() -> dict[str, Any]:
     packages = {name: _version(name) for name in REQUIRED}
     extras = {
-        name: {"version": _version(name), "for": what, "extra": extra} for name, what, extra in OPTIONAL
+        name: {"version": _version(name), "for": purpose, "extra": extra} for name, purpose, extra in OPTIONAL
     }
     sound = _sound()
     advice = [
-        f"{name} is missing: install auscult again (pip install --force-reinstall auscult)"
-        for name, found in packages.items()
-        if found is None
+        f"{name} is missing: reinstall auscult (pip install --force-reinstall auscult)"
+        for name, installed in packages.items()
+        if installed is None
     ]
-    lacking: dict[tuple[str, str], list[str]] = {}
-    for name, what, extra in OPTIONAL:
+    missing: dict[tuple[str, str], list[str]] = {}
+    for name, purpose, extra in OPTIONAL:
         if extras[name]["version"] is None:
-            lacking.setdefault((what, extra), []).append(name)
+            missing.setdefault((purpose, extra), []).append(name)
     advice += [
-        f"{what} needs {' and '.join(names)}: pip install 'auscult[{extra}]'"
-        for (what, extra), names in lacking.items()
+        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} required for {purpose}: "
+        f"pip install 'auscult[{extra}]'"
+        for (purpose, extra), names in missing.items()
     ]
     advice += [
         f"{form} files cannot be read by libsndfile {sound['libsndfile']}: pip install --upgrade soundfile"
@@ -82,8 +83,10 @@ def _examine() -> dict[str, Any]:
         cache = _cache()
     except OptionError as error:
         problem = str(error)
-    if cache and (blocking := _blocking(cache["folder"])):
-        problem = f"the cache cannot be kept in {cache['folder']}: {blocking}; AUSCULT_CACHE names another"
+    if cache and (reason := _write_problem(cache["folder"])):
+        problem = (
+            f"the cache folder {cache['folder']} is not writable: {reason}; set AUSCULT_CACHE to another"
+        )
     advice += [problem] if problem else []
     return {
         "auscult": _version("auscult"),
@@ -111,7 +114,7 @@ def _version(package: str) -> str | None:
 
 
 def _memory() -> int | None:
-    """Bytes of main memory, where the system tells."""
+    """Bytes of main memory; ``None`` if the system does not report it."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, OSError, ValueError):
@@ -119,7 +122,7 @@ def _memory() -> int | None:
 
 
 def _training_devices() -> list[str]:
-    """What PyTorch can train on."""
+    """The devices that PyTorch can train on."""
     try:
         torch = import_module("torch")
         devices = ["cpu"]
@@ -127,24 +130,24 @@ def _training_devices() -> list[str]:
             devices += [f"cuda: {torch.cuda.get_device_name(i)}" for i in range(torch.cuda.device_count())]
         if torch.backends.mps.is_available():
             devices.append("mps")
-    except Exception as error:  # a broken installation may raise anything, and is what we look for
-        return [f"torch does not start: {error}"]
+    except Exception as error:  # a broken installation may raise anything
+        return [f"torch cannot be imported: {error}"]
     return devices
 
 
 def _sound() -> dict[str, Any]:
-    """The decoder library and which of our formats it reads."""
+    """The version of libsndfile, and which audio formats it reads."""
     try:
         soundfile = import_module("soundfile")
         readable = soundfile.available_formats()
         library = soundfile.__libsndfile_version__
     except (ImportError, OSError) as error:
-        return {"libsndfile": f"does not load: {error}", "formats": dict.fromkeys(FORMATS, False)}
+        return {"libsndfile": f"cannot be loaded: {error}", "formats": dict.fromkeys(FORMATS, False)}
     return {"libsndfile": library, "formats": {form: form in readable for form in FORMATS}}
 
 
 def _sound_devices() -> list[str]:
-    """Devices that record, by ALSA; other systems are not asked."""
+    """The recording devices that ALSA lists; empty on other systems."""
     if tool := shutil.which("arecord"):
         try:
             listed = subprocess.run([tool, "-l"], capture_output=True, text=True, timeout=5, check=False)
@@ -159,55 +162,56 @@ def _sound_devices() -> list[str]:
 
 
 def _cache() -> dict[str, Any] | None:
-    """Where log-mels are kept on disk, and how many; ``None`` where that is off."""
+    """Folder and size of the cache of log-mel spectrograms; ``None`` if it is disabled."""
     try:
         cache = import_module("auscult.corpus.feature_cache").feature_cache()
-    except (ImportError, OSError):  # what is missing for it is told already
+    except (ImportError, OSError):  # the missing package is reported already
         return None
     if cache is None:
         return None
-    entries, held = cache.contents()
+    entries, size = cache.contents()
     folder = str(cache.folder)
-    return {"folder": folder, "entries": entries, "bytes": held, "most_bytes": cache.most_bytes}
+    return {"folder": folder, "entries": entries, "bytes": size, "most_bytes": cache.max_bytes}
 
 
-def _blocking(folder: str) -> str | None:
-    """Why a folder that may have to be made cannot be written to; ``None`` where it can."""
-    there = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
-    if not there.is_dir():
-        return f"{there} is no folder"
-    return None if os.access(there, os.W_OK) else f"{there} cannot be written to"
+def _write_problem(folder: str) -> str | None:
+    """Why a folder, which need not exist yet, cannot be written to; ``None`` if it can."""
+    existing = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
+    if not existing.is_dir():
+        return f"{existing} is not a folder"
+    return None if os.access(existing, os.W_OK) else f"no write permission for {existing}"
 
 
-def _as_text(found: dict[str, Any]) -> str:
-    memory = found["memory_bytes"]
+def _as_text(report: dict[str, Any]) -> str:
+    memory = report["memory_bytes"]
     lines = [
-        ("auscult", f"{found['auscult'] or 'not installed as a package'}"),
-        ("python", f"{found['python']}, {found['executable']}"),
-        ("system", found["system"]),
-        ("cores", f"{found['cores']}" + (f", memory {memory / 2**30:.1f} GiB" if memory else "")),
+        ("auscult", f"{report['auscult'] or 'not installed as a package'}"),
+        ("python", f"{report['python']}, {report['executable']}"),
+        ("system", report["system"]),
+        ("CPU cores", f"{report['cores']}" + (f", memory {memory / 2**30:.1f} GiB" if memory else "")),
     ]
-    lines += [(name, told or "MISSING") for name, told in found["packages"].items()]
+    lines += [(name, version or "MISSING") for name, version in report["packages"].items()]
     lines += [
-        (name, f"{told['version'] or 'not installed'} (optional, for {told['for']})")
-        for name, told in found["optional"].items()
+        (name, f"{package['version'] or 'not installed'} (optional, for {package['for']})")
+        for name, package in report["optional"].items()
     ]
-    formats = ", ".join(f"{form} {'yes' if ok else 'NO'}" for form, ok in found["sound"]["formats"].items())
+    sound = report["sound"]
+    formats = ", ".join(f"{name} {'yes' if ok else 'NO'}" for name, ok in sound["formats"].items())
     lines += [
-        ("trains on", ", ".join(found["devices"]) or text.NONE),
-        ("libsndfile", f"{found['sound']['libsndfile']}: {formats}"),
-        ("cache", found["cache_problem"] or _cache_as_text(found["cache"])),
-        ("sound devices", "; ".join(found["sound_devices"]) or "none found"),
+        ("training devices", ", ".join(report["devices"]) or text.NONE),
+        ("libsndfile", f"{sound['libsndfile']}: {formats}"),
+        ("cache", report["cache_problem"] or _cache_as_text(report["cache"])),
+        ("audio inputs", "; ".join(report["sound_devices"]) or "none"),
     ]
-    advice = found["advice"] or ["Nothing is missing."]
+    advice = report["advice"] or ["Nothing is missing."]
     return text.facts(lines) + "\n\n" + "\n".join(advice)
 
 
 def _cache_as_text(cache: dict[str, Any] | None) -> str:
     if cache is None:
-        return "off (AUSCULT_CACHE names its folder)"
-    held, most = cache["bytes"] / 1e9, cache["most_bytes"] / 1e9
+        return "off (unset AUSCULT_CACHE, or set it to a folder, to enable it)"
+    used, limit = cache["bytes"] / 1e9, cache["most_bytes"] / 1e9
     return (
-        f"{cache['entries']} log-mels, {held:.2f} of {most:.3g} GB, in {cache['folder']} "
-        "(delete that folder to clear it; AUSCULT_CACHE=off turns it off)"
+        f"{text.count(cache['entries'], 'spectrogram')}, {used:.2f} of {limit:.3g} GB, in {cache['folder']} "
+        "(delete the folder to clear it; disable with AUSCULT_CACHE=off)"
     )

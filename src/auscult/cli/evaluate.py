@@ -1,4 +1,4 @@
-"""``auscult evaluate``: how good a model is on labelled recordings."""
+"""``auscult evaluate``: measure a model on labelled recordings."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from auscult.cli.options import (
     chosen_threshold,
     json_option,
     model_argument,
-    opened_model,
+    open_model,
     quiet_option,
     threshold_options,
 )
-from auscult.cli.progress import shown_progress
+from auscult.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from auscult.api.evaluate import ModelEvaluation
@@ -34,7 +34,7 @@ SOME_UNREADABLE = 4
     "--year",
     type=int,
     metavar="YYYY",
-    help="DCASE year by whose rules the metrics are formed.  [default: those of 2022 on]",
+    help="Compute the metrics by the rules of this DCASE year.  [default: rules since 2022]",
 )
 @threshold_options
 @channel_option
@@ -52,41 +52,42 @@ def command(
 ) -> int:
     """Measure a model on labelled recordings.
 
-    DIR is a DCASE machine folder (its test/ is taken), a folder with normal/ and anomaly/, or a CSV
-    manifest. Metrics come with 95 % intervals: in percent, and as fractions in JSON.
+    DIR is a DCASE machine folder (its test/ is used), a folder with normal/ and anomaly/, or a CSV
+    manifest. Prints metrics in percent (in JSON: fractions) with 95 % confidence intervals.
     """
-    from auscult.api.adapt import TEST_CLIPS_HEARD
+    from auscult.api.adapt import TEST_CLIPS_WARNING
     from auscult.api.evaluate import evaluate
 
-    loaded = opened_model(model, folder, channel=channel)
-    limit = chosen_threshold(
+    loaded = open_model(model, folder, channel=channel)
+    decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
     corpus = _test_clips(folder, year)
-    if limit.warning:
-        text.warn(limit.warning)
+    if decision_threshold.warning:
+        text.warn(decision_threshold.warning)
     for warning in loaded.provenance.get("warnings", ()):
-        if warning.startswith(TEST_CLIPS_HEARD):
+        if warning.startswith(TEST_CLIPS_WARNING):
             text.warn(warning)
     fitted_on = loaded.provenance.get("machines") or []
-    strangers = [m for m in corpus.machines if m is not None and fitted_on and m not in fitted_on]
-    if strangers:
-        text.warn(f"the model learnt {', '.join(fitted_on)} and these are recordings of {strangers[0]}")
-    with shown_progress(quiet=quiet) as progress:
-        result = evaluate(loaded, corpus, threshold=limit, year=year, progress=progress)
+    unknown_machines = [m for m in corpus.machines if m is not None and fitted_on and m not in fitted_on]
+    if unknown_machines:
+        machines = ", ".join(fitted_on)
+        text.warn(f"the model was fitted on {machines}, but these are recordings of {unknown_machines[0]}")
+    with show_progress(quiet=quiet) as progress:
+        result = evaluate(loaded, corpus, threshold=decision_threshold, year=year, progress=progress)
     for error in result.errors:
         text.note(f"Error: {error}")
     if as_json:
-        promised = {"method": limit.method, "rate": limit.rate}
-        text.print_json({**result.to_json(), "threshold_from": promised})
+        threshold_from = {"method": decision_threshold.method, "rate": decision_threshold.rate}
+        text.print_json({**result.to_json(), "threshold_from": threshold_from})
     else:
-        click.echo(f"{loaded.detector.name}, {loaded.detector.decisive_score}, on {folder}\n")
+        click.echo(f"{loaded.detector.name}, score {loaded.detector.decisive_score}, on {folder}\n")
         click.echo(_as_text(result))
     return SOME_UNREADABLE if result.errors else 0
 
 
 def _test_clips(folder: str, year: int | None) -> Corpus:
-    """The labelled recordings, found wanting before any is scored.
+    """Load the labelled recordings, and check before any is scored that metrics can be computed.
 
     Raises:
         CorpusError, EvaluationError: no recordings, too few labels for a metric, or several machines.
@@ -99,10 +100,10 @@ def _test_clips(folder: str, year: int | None) -> Corpus:
     machines = [machine for machine in corpus.machines if machine is not None]
     if len(machines) > 1:
         raise EvaluationError(
-            f"{folder}: {len(machines)} machines ({', '.join(machines)}), and a model knows one: name the "
-            "folder of one, or compare them all with auscult bench"
+            f"{folder}: {len(machines)} machines ({', '.join(machines)}), but a model covers one: give the "
+            "folder of one machine, or evaluate all with auscult bench"
         )
-    try:  # whatever the scores will be, the labels must do
+    try:  # with dummy scores: only the labels are checked
         evaluate_scores(corpus, [0.0] * len(corpus), year=year, resamples=0)
     except EvaluationError as error:
         raise EvaluationError(f"{folder}: {error}") from error
@@ -122,7 +123,7 @@ def _as_text(result: ModelEvaluation) -> str:
             (name, text.interval(part.auc), part.contrast, str(part.normals), str(part.anomalies))
             for name, part in evaluation.attributes.items()
         ]
-        parts.append(text.table(("attribute", "AUC", "against", "normals", "anomalies"), rows))
+        parts.append(text.table(("attribute", "AUC, %", "against", "normals", "anomalies"), rows))
     return "\n\n".join(parts)
 
 
@@ -132,14 +133,14 @@ def _metrics(evaluation: Evaluation) -> str:
     if evaluation.year:
         rows.append((f"official score {evaluation.year}", text.interval(overall.official)))
     clips = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in overall.clips.items())
-    return f"{text.table(('metric', '%  [95 % interval]'), rows)}\n{clips} clips"
+    return f"{text.table(('metric', '%  [95 % interval]'), rows)}\nclips: {clips}"
 
 
 def _columns(evaluation: Evaluation) -> dict[str, str]:
-    """The metrics that there are, by their field of a summary, and what to call them."""
+    """The available metrics: field of the summary to title."""
     overall = evaluation.overall
     titles = {
-        "auc_source": "AUC source" if overall.auc_target else "AUC",  # of all clips without domains
+        "auc_source": "AUC source" if overall.auc_target else "AUC",  # without domains: of all clips
         "auc_target": "AUC target",
         "pauc": "pAUC",
         "harmonic_mean": "harmonic mean",
@@ -148,9 +149,9 @@ def _columns(evaluation: Evaluation) -> dict[str, str]:
 
 
 def _decisions(result: ModelEvaluation) -> str:
-    """Precision, recall and F1 by domain, and the false alarms beside their promise."""
+    """Precision, recall, F1 and false-alarm rate by domain, and a comparison with the accepted rate."""
     decisions, clips = result.evaluation.overall.decisions, result.evaluation.overall.clips
-    known = "normal_source" in clips
+    has_domains = "normal_source" in clips
     domains = [d for d in ("source", "target") if any(name.endswith(f"_{d}") for name in decisions)]
     rows = [
         (title, *(text.interval(decisions.get(f"{name}_{domain}")) for domain in domains))
@@ -163,18 +164,19 @@ def _decisions(result: ModelEvaluation) -> str:
     ]
     lines = [
         f"at the threshold {text.describe_threshold(result.threshold)}",
-        text.table(("decision", *(domains if known else ["all"])), rows),
+        text.table(("decision, %", *(domains if has_domains else ["all"])), rows),
     ]
     if result.threshold.method == "conformal" and result.threshold.rate is not None:
         for domain in domains:
             rate = decisions.get(f"false_alarm_rate_{domain}")
             if rate is None or rate.low is None:
                 continue
-            promised = result.threshold.rate
-            kept = "not kept" if rate.low > promised else "kept, within chance"
-            of = f" of the {domain} domain" if known else ""
+            accepted = result.threshold.rate
+            verdict = "above" if rate.low > accepted else "consistent with"
+            where = f" in the {domain} domain" if has_domains else ""
             lines.append(
-                f"false alarms{of}: {text.percent(rate.value)}; {text.percent(promised)} promised: {kept}"
+                f"false alarms{where}: {text.percent(rate.value)}, {verdict} the accepted "
+                f"{text.percent(accepted)}"
             )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""``auscult explain``: where in time and frequency a score comes from."""
+"""``auscult explain``: show where in time and frequency a score comes from."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from auscult.cli.options import (
     chosen_threshold,
     json_option,
     model_argument,
-    opened_model,
+    open_model,
     threshold_options,
 )
 from auscult.errors import AudioError
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     "-o",
     metavar="PICTURE",
     type=click.Path(),
-    help="Draw the spectrogram and the map of the score, as PNG, SVG, PDF or what else matplotlib "
-    "writes, by the name's ending; takes auscult[report].",
+    help="Write a figure of the spectrogram and the explanation map; the extension sets the format (png, "
+    "svg, pdf, …). Requires auscult[report].",
 )
 @threshold_options
 @channel_option
@@ -50,32 +50,35 @@ def command(
     channel: int | None,
     as_json: bool,
 ) -> None:
-    """Show where in time and frequency the score of a recording comes from, and the nearest normal one."""
+    """Show where in time and frequency the score of a recording comes from.
+
+    Also names the most similar normal recording of the training set, to compare the two by ear.
+    """
     if output is not None:
         check_writable(output)
 
     from auscult.corpus import Clip
     from auscult.report.regions import score_regions
 
-    loaded = opened_model(model, recording, channel=channel)
-    limit = chosen_threshold(
+    loaded = open_model(model, recording, channel=channel)
+    decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
-    heard = loaded.audio_clip(Clip(path=recording))
-    score = loaded.score_recording(heard, threshold=limit, explain=True)
+    audio = loaded.audio_clip(Clip(path=recording))
+    score = loaded.score_recording(audio, threshold=decision_threshold, explain=True)
     front_end = loaded.detector.config.front_end
     regions = score_regions(score, front_end)
-    gone = score.nearest is not None and not os.path.exists(score.nearest)
+    nearest_missing = score.nearest is not None and not os.path.exists(score.nearest)
     if output is not None:
         from auscult.report.pictures import draw_explanation
 
         draw_explanation(
             output,
-            frames=heard.log_mel(front_end),
+            frames=audio.log_mel(front_end),
             front_end=front_end,
             score=score,
             title=recording,
-            nearest=None if gone else _frames_of(loaded, score.nearest),
+            nearest=None if nearest_missing else _nearest_frames(loaded, score.nearest),
         )
     result = {
         "path": score.path,
@@ -95,20 +98,19 @@ def command(
     lines = [
         ("recording", recording),
         ("score", f"{text.figure(score.score)} ({loaded.detector.name}, {loaded.detector.decisive_score})"),
-        ("threshold", text.describe_threshold(limit)),
+        ("threshold", text.describe_threshold(decision_threshold)),
         ("verdict", _verdict(score.anomalous)),
     ]
-    lines += [("strongest" if not i else "", _region_as_text(r)) for i, r in enumerate(regions)]
+    lines += [("regions" if not i else "", _region_as_text(r)) for i, r in enumerate(regions)]
     if score.nearest is not None:
-        lines.append(("nearest", f"{score.nearest}{' (no longer there)' if gone else ''}"))
+        lines.append(("nearest", f"{score.nearest}{' (file no longer exists)' if nearest_missing else ''}"))
     if output is not None:
         lines.append(("picture", output))
     click.echo(text.facts(lines))
 
 
-def _frames_of(model: Model, path: str | None) -> np.ndarray | None:
-    """Log-mel of the nearest normal recording; a file that cannot be heard any more is told of, and left
-    out of the picture."""
+def _nearest_frames(model: Model, path: str | None) -> np.ndarray | None:
+    """The log-mel spectrogram of the nearest normal recording; ``None``, with a warning, if unreadable."""
     from auscult.corpus import Clip
 
     if path is None:
@@ -116,7 +118,7 @@ def _frames_of(model: Model, path: str | None) -> np.ndarray | None:
     try:
         return model.audio_clip(Clip(path=path)).log_mel(model.detector.config.front_end)
     except AudioError as error:
-        text.warn(f"{error}: the picture lacks the nearest normal recording")
+        text.warn(f"{error}; the nearest normal recording is not in the picture")
         return None
 
 
@@ -137,5 +139,5 @@ def _region_to_json(region: Region) -> dict[str, Any]:
 def _region_as_text(region: Region) -> str:
     return (
         f"{region.start_seconds:.1f}–{region.end_seconds:.1f} s, {region.low_hz / 1000:.2f}–"
-        f"{region.high_hz / 1000:.2f} kHz: {text.percent(region.share)} of what stands out"
+        f"{region.high_hz / 1000:.2f} kHz: {text.percent(region.share)} of the deviation from normal"
     )

@@ -1,4 +1,4 @@
-"""``auscult export``: a model as an ONNX file that scores without auscult."""
+"""``auscult export``: write a model as an ONNX file that scores without auscult."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from auscult.cli.options import (
     chosen_threshold,
     json_option,
     model_argument,
-    opened_model,
+    open_model,
     threshold_options,
 )
 
 SOME_UNREADABLE = 4
 
 
-@click.command("export", short_help="Write a model as an ONNX file that scores without auscult.")
+@click.command("export", short_help="Export a model to ONNX, to score without auscult.")
 @model_argument
 @click.option("--output", "-o", metavar="FILE", required=True, type=click.Path(), help="ONNX file to write.")
 @click.option(
@@ -28,7 +28,8 @@ SOME_UNREADABLE = 4
     metavar="FILE",
     multiple=True,
     type=click.Path(),
-    help="A recording that the file must score as the model does, besides made-up sounds; may be repeated.",
+    help="Recording on which to compare the scores of ONNX file and model, in addition to synthetic sounds. "
+    "May be repeated.",
 )
 @threshold_options
 @json_option
@@ -41,24 +42,25 @@ def command(
     threshold_method: str | None,
     as_json: bool,
 ) -> int:
-    """Write a model as an ONNX file: waveform in, score and map out, to run by ONNX Runtime alone.
+    """Export a model to an ONNX file, to score without auscult.
 
-    The file is checked against the model first, and not written where they differ.
+    The file includes feature extraction: waveform in, score and explanation map out. It requires only ONNX
+    Runtime. Its output is compared with the model's first, and the file is not written if they differ.
     """
     check_writable(output, model=model)
 
     from auscult.api.export import export
     from auscult.corpus import Clip
 
-    loaded = opened_model(model, output, *check)
-    limit = chosen_threshold(
+    loaded = open_model(model, output, *check)
+    decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
-    parity = export(loaded, output, threshold=limit, check=[Clip(path=path) for path in check])
+    parity = export(loaded, output, threshold=decision_threshold, check=[Clip(path=path) for path in check])
     for error in parity.unreadable:
         text.note(f"Error: {error}")
-    if limit.warning:
-        text.warn(limit.warning)
+    if decision_threshold.warning:
+        text.warn(decision_threshold.warning)
     detector = loaded.detector
     size = os.path.getsize(output)
     if as_json:
@@ -69,7 +71,7 @@ def command(
                 "detector": detector.name,
                 "score": detector.decisive_score,
                 "sample_rate": loaded.sample_rate,
-                "threshold": asdict(limit),
+                "threshold": asdict(decision_threshold),
                 "checked": {"sounds": parity.sounds, "score": parity.score, "map": parity.map},
                 "unreadable": [{"path": e.path, "error": e.reason} for e in parity.unreadable],
             }
@@ -79,9 +81,9 @@ def command(
             text.facts(
                 [
                     ("file", f"{output} ({text.size(size)})"),
-                    ("detector", f"{detector.name}; the score {detector.decisive_score} decides"),
-                    ("threshold", text.describe_threshold(limit)),
-                    ("samples in", f"float32, full scale ±1, at {loaded.sample_rate} Hz"),
+                    ("detector", f"{detector.name}, score {detector.decisive_score}"),
+                    ("threshold", text.describe_threshold(decision_threshold)),
+                    ("input", f"float32 samples, full scale ±1, at {loaded.sample_rate} Hz"),
                     (
                         "checked",
                         f"{text.count(parity.sounds, 'sound')}: score within {parity.score:.1e} of the "

@@ -1,4 +1,4 @@
-"""``auscult fit``: from recordings of normal running to a model file."""
+"""``auscult fit``: fit a model to normal recordings and write it to a file."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ import click
 
 from auscult.api.fit import DEFAULT_DETECTOR
 from auscult.cli import text
-from auscult.cli.fitted import as_text, summary
+from auscult.cli.fit_summary import format_summary, summarize
 from auscult.cli.options import (
     Seconds,
+    apply_group_by,
     check_writable,
-    first_channel_option,
     flags_of_command,
     group_by_option,
-    grouped,
     json_option,
     quiet_option,
     settings_from,
+    training_channel_option,
     training_options,
     workers_options,
 )
-from auscult.cli.progress import shown_progress
+from auscult.cli.progress import show_progress
 from auscult.detectors import DETECTORS, detector_type
 from auscult.errors import FitError, OptionError
 from auscult.runtime.parallel import workers
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 SOME_LEFT_OUT = 4
 
 
-@click.command("fit", short_help="Learn a machine's normal sound from recordings of normal running.")
+@click.command("fit", short_help="Fit a model to recordings of a normally running machine.")
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--output",
@@ -43,26 +43,26 @@ SOME_LEFT_OUT = 4
     required=True,
     metavar="FILE",
     type=click.Path(),
-    help="Model file to write; a folder takes a model of each machine.",
+    help="Model file to write, or folder for one model per machine.",
 )
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"Which detector, one of {', '.join(DETECTORS)}.  [default: {DEFAULT_DETECTOR}]",
+    help=f"Detector to fit, one of {', '.join(DETECTORS)}.  [default: {DEFAULT_DETECTOR}]",
 )
 @click.option(
     "--preset",
     metavar="NAME",
-    help="A named set of the detector's options: gamma_vae has exact and report, gamma_observation gaussian "
-    "and gamma, discriminative published.  [default: gamma_vae: exact]",
+    help="Named set of detector options: gamma_vae has exact and report, gamma_observation gaussian and "
+    "gamma, discriminative published.  [default: gamma_vae: exact]",
 )
 @click.option(
     "--time",
     "time_limit",
     type=Seconds(min=0, min_open=True),
     metavar="T",
-    help="How long learning may take, about, like 60s, 5m or 1h; auto then does without what takes longer.  "
-    "[default: as long as it takes]",
+    help="Approximate time limit for fitting (60s, 5m, 1h); auto skips members that would exceed it.  "
+    "[default: no limit]",
 )
 @click.option(
     "--others",
@@ -70,25 +70,26 @@ SOME_LEFT_OUT = 4
     multiple=True,
     metavar="DIR",
     type=click.Path(),
-    help="Recordings of other machines running normally, as DIR above but of any number of machines, for "
-    "detectors that learn how machines differ; may be repeated.",
+    help="Normal recordings of other machines, for detectors trained to distinguish machines. Accepts the "
+    "same as DIR, of any number of machines. May be repeated.",
 )
 @training_options
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Decides everything random in learning.  [default: 13711]",
+    help="Seed of the random numbers used in fitting.  [default: 13711]",
 )
 @click.option(
     "--calibrate",
     type=click.Choice(["auto", "crossfit", "holdout", "none"]),
     default="auto",
     show_default=True,
-    help="Where scores of normal recordings that the model does not know come from: crossfit fits five "
-    "more models, holdout keeps a tenth of the recordings out, auto cross-fits below 400 recordings.",
+    help="How to obtain calibration scores from held-out normal recordings: crossfit fits five additional "
+    "models, holdout keeps a tenth of the recordings out of fitting, auto cross-fits below 400 recordings, "
+    "none skips calibration.",
 )
-@first_channel_option
+@training_channel_option
 @group_by_option
 @workers_options
 @json_option
@@ -112,16 +113,16 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Learn a machine's normal sound from recordings of normal running.
+    """Fit a model to recordings of a normally running machine.
 
-    DIR is a folder of recordings, a DCASE machine folder (its train/ is taken), a recording, or a CSV
-    manifest; all must be of one machine. Where -o is a folder, DIR holds machine folders, and each machine
-    gets a model, MACHINE.auscult. Exits with code 4 if recordings that cannot be used were left out, or
-    some machines could not be fitted.
+    DIR is a folder of recordings, a DCASE machine folder (its train/ is used), a single recording, or a
+    CSV manifest; all must be of one machine. If --output is a folder, DIR contains machine folders, and one
+    model per machine is written to it as MACHINE.auscult. Exits with code 4 if unusable recordings were
+    left out or some machines could not be fitted.
     """
     settings = settings_from(pairs, epochs=epochs, device=device, seed=seed, time_limit=time_limit)
     detector = detector or DEFAULT_DETECTOR
-    _check_known(detector, epochs=epochs, device=device, time_limit=time_limit)
+    _check_supported(detector, epochs=epochs, device=device, time_limit=time_limit)
     if _is_folder(output):
         given = {
             "detector": detector,
@@ -131,123 +132,125 @@ def command(
             **settings,
         }
         if other_machines:
-            given["other_machines"] = training_clips(other_machines, of_one=False)
-        from auscult.cli.fit_machines import fit_each
+            given["other_machines"] = training_clips(other_machines, single_machine=False)
+        from auscult.cli.fit_machines import fit_each_machine
 
-        with shown_progress(quiet=quiet) as progress, workers(jobs, cluster):
-            return fit_each(folders, output, group_by, given, progress, as_json=as_json)
+        with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
+            return fit_each_machine(folders, output, group_by, given, progress, as_json=as_json)
     check_writable(output)
-    corpus = grouped(training_clips(folders), group_by)
-    beside = _others(other_machines, corpus, detector, preset, settings) if other_machines else ()
+    corpus = apply_group_by(training_clips(folders), group_by)
+    other_clips = (
+        _other_machine_clips(other_machines, corpus, detector, preset, settings) if other_machines else ()
+    )
 
     from auscult.api.fit import fit
 
-    with shown_progress(quiet=quiet) as progress, workers(jobs, cluster):
+    with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
         model = fit(
             corpus,
             detector,
             preset=preset,
             calibrate=calibrate,
             keep_likely_cuts_together=group_by != "none",
-            other_machines=beside,
+            other_machines=other_clips,
             channel=channel,
             progress=progress,
             **settings,
         )
     model.save(output)
-    result = summary(model, output)
+    result = summarize(model, output)
     if as_json:
         text.print_json(result)
     else:
         for warning in result["warnings"]:
             text.warn(warning)
-        click.echo(as_text(result, model))
+        click.echo(format_summary(result, model))
     if left_out := result["left_out"]:
         text.note(f"Error: {text.count(len(left_out), 'recording')} left out: {', '.join(left_out)}")
         return SOME_LEFT_OUT
     return 0
 
 
-def training_clips(folders: tuple[str, ...], *, of_one: bool = True) -> Corpus:
-    """What may be learnt from in all folders.
+def training_clips(folders: tuple[str, ...], *, single_machine: bool = True) -> Corpus:
+    """The training clips of all folders.
 
     Args:
-        of_one: all of it must be of one machine.
+        single_machine: require that all clips are of one machine.
 
     Raises:
-        CorpusError: a folder without recordings.
-        FitError: nothing in them to learn from, or several machines.
+        CorpusError: a folder contains no recordings.
+        FitError: a folder contains no training clips, or there are several machines.
     """
     from auscult.corpus import Corpus, open_corpus
 
     corpora = [open_corpus(folder) for folder in folders]
-    chosen = [corpus.for_training() for corpus in corpora]  # of each by itself: one may have no splits
-    for folder, corpus, clips in zip(folders, corpora, chosen, strict=True):
+    training = [corpus.for_training() for corpus in corpora]  # one by one: not all may have splits
+    for folder, corpus, clips in zip(folders, corpora, training, strict=True):
         if not clips:
             raise FitError(
-                f"{folder}: none of its {text.count(len(corpus), 'recording')} is for learning; they are "
-                "test clips, supplements or anomalies"
+                f"{folder}: none of its {text.count(len(corpus), 'recording')} can be used for training; "
+                "they are test clips, supplemental clips or anomalies"
             )
-        odd = sum(clip.condition == "anomaly" and clip.split != "test" for clip in corpus)
-        if odd:
-            text.warn(f"{folder}: {text.count(odd, 'recording')} labelled as anomalies left out")
+        anomalies = sum(clip.condition == "anomaly" and clip.split != "test" for clip in corpus)
+        if anomalies:
+            text.warn(f"{folder}: {text.count(anomalies, 'recording')} labelled as anomalies left out")
         if tests := sum(_is_stray_test(clip) for clip in corpus):
             text.warn(f"{folder}: {text.count(tests, 'test clip')} left out")
-    clips = Corpus(clip for corpus in chosen for clip in corpus)
+    clips = Corpus(clip for corpus in training for clip in corpus)
     machines = [machine for machine in clips.machines if machine is not None]
-    if of_one and len(machines) > 1:
+    if single_machine and len(machines) > 1:
         raise FitError(
-            f"{len(machines)} machines ({', '.join(machines)}), and a model knows one: name the folder of "
-            "one, or a folder for a model of each, like -o models/"
+            f"{len(machines)} machines ({', '.join(machines)}), but a model covers one: give the folder of "
+            "one machine, or an output folder for one model per machine, e.g. -o models/"
         )
     return clips
 
 
 def _is_folder(output: str) -> bool:
-    """Whether a model of each machine is wanted there."""
+    """Whether the output is a folder, for one model per machine."""
     return os.path.isdir(output) or output.endswith((os.sep, os.altsep or os.sep))
 
 
 def _is_stray_test(clip: Clip) -> bool:
-    """Whether it is a test clip that lies elsewhere than where everybody knows that test clips do."""
+    """Whether this is a test clip outside the usual folders of test clips, where users may not expect it."""
     from auscult.corpus.dcase_names import SPLIT_FOLDERS
 
     return clip.split == "test" and os.path.basename(os.path.dirname(clip.path)) not in SPLIT_FOLDERS
 
 
-def _others(
+def _other_machine_clips(
     folders: tuple[str, ...], corpus: Corpus, detector: str, preset: str | None, settings: dict[str, Any]
 ) -> list[Clip]:
-    """The recordings of other machines: what is in the folders but the machine's own.
+    """The training clips in the folders that are not in the corpus itself.
 
     Raises:
         CorpusError, FitError: as `training_clips`.
-        OptionError: they hold none of another machine, or the detector would not read them.
+        OptionError: the folders contain no clip of another machine, or the detector does not use them.
     """
-    from auscult.corpus.training_checks import usual_rate
+    from auscult.corpus.training_checks import common_sample_rate
     from auscult.detectors.options import make_config
 
-    heard = {"sample_rate": usual_rate(corpus), **settings}
-    if not detector_type(detector).learns_from_others(make_config(detector, preset=preset, settings=heard)):
-        more = "; of auto's members classes does (--set members=all)" if detector == "auto" else ""
-        raise OptionError(f"--others: {detector} learns nothing from other machines; leave it out{more}")
+    all_settings = {"sample_rate": common_sample_rate(corpus), **settings}
+    config = make_config(detector, preset=preset, settings=all_settings)
+    if not detector_type(detector).uses_other_machines(config):
+        hint = ", or add auto's member classes by --set members=all" if detector == "auto" else ""
+        raise OptionError(f"--others: {detector} uses no recordings of other machines; omit it{hint}")
     own = {os.path.realpath(clip.path) for clip in corpus}
-    clips = [c for c in training_clips(folders, of_one=False) if os.path.realpath(c.path) not in own]
+    clips = [c for c in training_clips(folders, single_machine=False) if os.path.realpath(c.path) not in own]
     if not clips:
         raise OptionError(f"--others {' '.join(folders)}: no recording of another machine")
     return clips
 
 
-def _check_known(detector: str, **given: Any) -> None:
-    """Raises `OptionError` where the detector lacks what was asked for by an option of its own name."""
+def _check_supported(detector: str, **given: Any) -> None:
+    """Raise `OptionError` if a setting given by an option of its own is not one of the detector's."""
     known = {f.name for f in fields(detector_type(detector).config_type)}
     for name in (name for name, value in given.items() if value is not None and name not in known):
-        why = (
-            "knows no limit of time, only auto does"
-            if name == "time_limit"
-            else "trains no network of its own"
-        )
-        other = "name one that does, as --detector autoencoder, or leave it out"
-        raise OptionError(
-            f"{flags_of_command()[name]}: {detector} {why}; {'leave it out' if name == 'time_limit' else other}"
-        )
+        if name == "time_limit":
+            reason = f"{detector} has no time limit, only auto does; omit it"
+        else:
+            reason = (
+                f"{detector} trains no network of its own; omit it or choose a detector that does, e.g. "
+                "--detector autoencoder"
+            )
+        raise OptionError(f"{flags_of_command()[name]}: {reason}")

@@ -1,4 +1,4 @@
-"""``auscult fit ROOT -o models/``: a model for each machine."""
+"""``auscult fit DIR -o models/``: one model per machine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auscult.cli import text
-from auscult.cli.fitted import summary
+from auscult.cli.fit_summary import summarize
 from auscult.cli.options import names_from
 from auscult.errors import CorpusError, OptionError
 
@@ -19,92 +19,98 @@ if TYPE_CHECKING:
 FAILED, SOME_FAILED = 1, 4
 
 
-def fit_each(
+def fit_each_machine(
     roots: tuple[str, ...],
     output: str,
     group_by: str | None,
-    given: Mapping[str, Any],
+    options: Mapping[str, Any],
     progress: Progress | None,
     *,
     as_json: bool,
 ) -> int:
-    """Fits every machine at or below the roots, and tells of each.
+    """Fit every machine in or below the roots, and print the results.
 
     Args:
-        group_by: as the option has it.
-        given: options for `auscult.fit_machines`.
+        group_by: the value of the option.
+        options: further arguments of `auscult.fit_machines`.
 
     Returns:
-        The exit code: 1 where all failed, 4 where some did or recordings were left out.
+        The exit code: 1 if all machines failed, 4 if some failed or recordings were left out.
 
     Raises:
-        CorpusError: no machine folders.
-        OptionError: two machines of one name.
+        CorpusError: there are no machine folders.
+        OptionError: two machines have the same name.
     """
     from auscult.api.fit_machines import fit_machines
     from auscult.model.model_file import load_model
 
     groups = names_from(group_by) or []
-    alone = groups == ["none"]
-    fitted = fit_machines(
+    independent = groups == ["none"]
+    outcomes = fit_machines(
         _folders(roots),
         output,
-        group_by=[] if alone else groups,
-        keep_likely_cuts_together=not alone,
+        group_by=[] if independent else groups,
+        keep_likely_cuts_together=not independent,
         progress=progress,
-        **given,
+        **options,
     )
-    told: list[dict[str, Any]] = []
-    for its in fitted:
-        if its.error is not None:
-            told.append({"machine": its.machine, "error": its.error})
+    results: list[dict[str, Any]] = []
+    for outcome in outcomes:
+        if outcome.error is not None:
+            results.append({"machine": outcome.machine, "error": outcome.error})
             continue
-        about = {"machine": its.machine, "there_already": its.before}
-        told.append(
-            {**about, **summary(load_model(its.path), os.path.join(output, os.path.basename(its.path)))}
-        )
+        path = os.path.join(output, os.path.basename(outcome.path))
+        summary = summarize(load_model(outcome.path), path)
+        results.append({"machine": outcome.machine, "there_already": outcome.already_fitted, **summary})
     if as_json:
-        text.print_json(told)
+        text.print_json(results)
     else:
-        _print(told)
-    for one in told:
-        if "error" in one:
-            text.note(f"Error: {one['machine']}: {one['error']}")
-        elif one["left_out"]:
-            many = text.count(len(one["left_out"]), "recording")
-            text.note(f"Error: {one['machine']}: {many} left out: {', '.join(one['left_out'])}")
-    if all("error" in one for one in told):
+        _print_table(results)
+    for result in results:
+        if "error" in result:
+            text.note(f"Error: {result['machine']}: {result['error']}")
+        elif left_out := result["left_out"]:
+            recordings = text.count(len(left_out), "recording")
+            text.note(f"Error: {result['machine']}: {recordings} left out: {', '.join(left_out)}")
+    if all("error" in result for result in results):
         return FAILED
-    return SOME_FAILED if any("error" in one or one["left_out"] for one in told) else 0
+    return SOME_FAILED if any("error" in result or result["left_out"] for result in results) else 0
 
 
 def _folders(roots: tuple[str, ...]) -> dict[str, str]:
-    """Every machine's folder by its name."""
+    """Machine name to folder, of all machines in or below the roots."""
     from auscult.corpus import machine_folders
 
     folders: dict[str, str] = {}
     for root in roots:
         if not os.path.isdir(root):
-            raise CorpusError(root, "no such folder; where -o is a folder, DIR holds machine folders")
-        found = machine_folders(root)
-        if not found:
-            raise CorpusError(root, "no machine folders (with train/) in it or below it; name a file with -o")
-        if twice := sorted(found.keys() & folders.keys()):
-            raise OptionError(f"two machines are named {twice[0]}: {folders[twice[0]]} and {found[twice[0]]}")
-        folders |= found
+            raise CorpusError(
+                root, "no such folder; if --output is a folder, DIR must contain machine folders"
+            )
+        in_root = machine_folders(root)
+        if not in_root:
+            raise CorpusError(
+                root,
+                "no machine folders (with train/) in it or below it; for a single model, give --output FILE",
+            )
+        if duplicates := sorted(in_root.keys() & folders.keys()):
+            name = duplicates[0]
+            raise OptionError(f"two machines are named {name}: {folders[name]} and {in_root[name]}")
+        folders |= in_root
     return folders
 
 
-def _print(told: list[dict[str, Any]]) -> None:
-    """A line for each model, and what whoever reads them should know."""
+def _print_table(results: list[dict[str, Any]]) -> None:
+    """Print a line for each model, and its warnings."""
     rows = []
-    for one in told:
-        if "error" in one:
+    for result in results:
+        if "error" in result:
             continue
-        for warning in one["warnings"]:
-            text.warn(f"{one['machine']}: {warning}")
-        how = "there already" if one["there_already"] else f"{one['fit_seconds']:.1f} s"
-        rows.append((one["machine"], one["model"], f"{one['clips']:,}", text.figure(one["threshold"]), how))
+        for warning in result["warnings"]:
+            text.warn(f"{result['machine']}: {warning}")
+        time = "up to date" if result["there_already"] else f"{result['fit_seconds']:.1f} s"
+        threshold = text.figure(result["threshold"])
+        rows.append((result["machine"], result["model"], f"{result['clips']:,}", threshold, time))
     if not rows:
         return
     click.echo(text.table(("machine", "model", "recordings", "threshold", "fit"), rows, names=2))

@@ -1,4 +1,4 @@
-"""``auscult inspect``: what is in a model file."""
+"""``auscult inspect``: show the contents of a model file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ from auscult.cli.options import json_option, model_argument
 if TYPE_CHECKING:
     from auscult.model import Model
 
+#: Titles of facts whose name alone is not clear.
+_TITLES = {"seconds": "min, max seconds"}
 
-@click.command("inspect", short_help="Tell what is in a model file.")
+
+@click.command("inspect", short_help="Show the contents of a model file.")
 @model_argument
 @json_option
 def command(model: str, as_json: bool) -> None:
-    """Tell what is in a model file."""
+    """Show the contents of a model file."""
     from auscult.model.model_file import load_model
 
     contents = _contents(load_model(model))
@@ -46,7 +49,7 @@ def _contents(model: Model) -> dict[str, Any]:
         "front_end": front_end,
         "channel": model.channel,
         "calibration": {
-            "how": model.calibration.how,
+            "how": model.calibration.method,
             "count": len(model.calibration),
             "domains": dict(Counter(domain or "unknown" for domain in model.calibration.domains)),
             "threshold": {"value": threshold.value, "method": threshold.method, "rate": threshold.rate},
@@ -58,30 +61,35 @@ def _contents(model: Model) -> dict[str, Any]:
 
 
 def _summary(facts: dict[str, Any]) -> dict[str, Any]:
-    """What happened while learning, with the last epoch for the whole history and without what is told of
-    single recordings; of members likewise."""
+    """The facts without long entries: no data of single recordings, and only the last epoch of the history.
+
+    The facts of the members of an ensemble are summarized in the same way.
+    """
     long = ("history", "warnings", "parameters", "clips", "cut_from")
-    kept = {k: v for k, v in facts.items() if k not in long}
-    if "members" in kept:
-        kept["members"] = {n: {**m, "facts": _summary(m["facts"])} for n, m in kept["members"].items()}
+    short = {k: v for k, v in facts.items() if k not in long}
+    if "members" in short:
+        short["members"] = {n: {**m, "facts": _summary(m["facts"])} for n, m in short["members"].items()}
     history = facts.get("history")
-    return {**kept, "last_epoch": history[-1]} if history else kept
+    return {**short, "last_epoch": history[-1]} if history else short
 
 
 def _as_text(contents: dict[str, Any]) -> str:
     calibration, provenance = contents["calibration"], contents["provenance"]
     counts = ", ".join(f"{number:,} {domain}" for domain, number in calibration["domains"].items())
-    limit = calibration["threshold"]
+    threshold = calibration["threshold"]
     lines = [
         ("schema", str(contents["schema"])),
         ("detector", contents["detector"]),
         ("score", contents["score"]),
         ("parameters", f"{contents['parameters']:,}"),
         ("calibration", calibration["how"] + (f", {counts}" if counts else "")),
-        ("threshold", f"{text.figure(limit['value'])} at {text.percent(limit['rate'])} false alarms"),
+        ("threshold", f"{text.figure(threshold['value'])} at {text.percent(threshold['rate'])} false alarms"),
         ("channel", str(contents["channel"])),
         ("front end", _settings(contents["front_end"])),
-        ("config", _settings({**contents["config"], "score": contents["score"]})),  # empty is the default
+        (
+            "config",
+            _settings({**contents["config"], "score": contents["score"]}),
+        ),  # an empty score in config means the default
     ]
     facts = dict(contents["facts"])
     lines += text.members(facts.pop("tried", ()))
@@ -94,9 +102,10 @@ def _as_text(contents: dict[str, Any]) -> str:
             if key not in ("front_end", "adaptations") and (key, value) not in shared.items()
         }
         lines.append((name, _settings({"detector": member["detector"], **own})))
-    told = {**provenance, **facts}
     lines += [
-        (name.replace("_", " "), _value(value)) for name, value in told.items() if name != "adaptations"
+        (_TITLES.get(name, name.replace("_", " ")), _value(value))
+        for name, value in {**provenance, **facts}.items()
+        if name != "adaptations"
     ]
     lines += [("adapted", _adaptation(entry)) for entry in provenance.get("adaptations", ())]
     lines += [("warning", warning) for warning in contents["warnings"]]
@@ -113,11 +122,11 @@ def _settings(values: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
-    """Plain data in one line, its numbers short."""
+    """Format plain data on one line, with short numbers."""
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_value(one)}" for name, one in value.items())
+        return ", ".join(f"{name} {_value(item)}" for name, item in value.items())
     if isinstance(value, list):
-        return ", ".join(_value(one) for one in value) or text.NONE
+        return ", ".join(_value(item) for item in value) or text.NONE
     if value is None:
         return text.NONE
     if isinstance(value, float):

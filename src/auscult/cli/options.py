@@ -1,4 +1,4 @@
-"""Options that several verbs share, and what they mean."""
+"""Options shared by several commands, and the functions that interpret them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Seconds(click.FloatRange):
-    """A length of time as seconds: ``90``, ``90s``, ``1.5m`` or ``1h``; what is none is told of these."""
+    """A duration in seconds, written as ``90``, ``90s``, ``1.5m`` or ``1h``."""
 
-    name = "length of time"
+    name = "duration"
     _units: ClassVar = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
@@ -31,100 +31,102 @@ class Seconds(click.FloatRange):
             try:
                 value = unit * float(value[:-1]) if unit else float(value)
             except ValueError:
-                self.fail(f"{value!r} is no length of time, like 60s, 5m, 1h or 90", param, ctx)
+                self.fail(f"{value!r} is not a duration; write e.g. 60s, 5m, 1h or 90 (seconds)", param, ctx)
         return super().convert(value, param, ctx)
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-quiet_option = click.option("--quiet", "-q", is_flag=True, help="Show no progress.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="Do not show progress.")
 channel_option = click.option(
     "--channel",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Channel of files with several, from 0.  [default: the model's]",
+    help="Channel to read from multichannel files, counted from 0.  [default: the model's]",
 )
-first_channel_option = click.option(  # for what makes a model, where there is none yet to say
+training_channel_option = click.option(  # for commands that fit a model, where no model sets a default yet
     "--channel",
     type=click.IntRange(min=0),
     default=0,
     show_default=True,
     metavar="N",
-    help="Channel of files with several, from 0.",
+    help="Channel to read from multichannel files, counted from 0.",
 )
-group_by_option = click.option(  # `grouped` reads it
+group_by_option = click.option(  # interpreted by `apply_group_by`
     "--group-by",
     metavar="NAMES",
-    help="Attributes, like motor,spd: clips that agree in all of them are taken for cuts of one recording, "
-    "and never judged by what heard the others; none: every clip was recorded by itself.",
+    help="Attributes that identify the source recording, e.g. motor,spd. Clips with equal values stay in "
+    "the same fold. Use 'none' to treat all clips as independent.",
 )
 
 
-def model_argument(verb: F) -> F:
-    """MODEL, a file; a missing one is told of by the library, in the words of the Python API."""
-    return click.argument("model", metavar="MODEL", type=click.Path())(verb)
+def model_argument(command: F) -> F:
+    """MODEL, a model file. Its existence is checked by the library, with the same error as in Python."""
+    return click.argument("model", metavar="MODEL", type=click.Path())(command)
 
 
-def threshold_options(verb: F) -> F:
-    """How a verdict is made; `chosen_threshold` reads them."""
+def threshold_options(command: F) -> F:
+    """Options that set the decision threshold; `chosen_threshold` interprets them."""
     for option in (
         click.option(
             "--threshold-method",
             type=click.Choice(["conformal", "gamma"]),
-            help="From calibration scores to a threshold: conformal keeps the promised rate; gamma is the "
-            "baseline's fit of a distribution, which promises nothing.  [default: conformal]",
+            help="How to compute the threshold from the calibration scores: conformal keeps the false-alarm "
+            "rate; gamma fits a gamma distribution, as the DCASE baseline does, and guarantees no rate.  "
+            "[default: conformal]",
         ),
         click.option(
             "--false-alarms",
             metavar="RATE",
-            help="Share of normal recordings that may be called anomalous, like 5% or 0.05.  "
-            "[default: 5%; gamma: 10%]",
+            help="Accepted false-alarm rate: the fraction of normal recordings that may be reported as "
+            "anomalous, e.g. 5% or 0.05.  [default: 5%; gamma: 10%]",
         ),
         click.option(
             "--threshold",
             type=float,
             metavar="X",
-            help="Call anomalous what scores above X, whatever the calibration says.",
+            help="Report recordings with a score above X as anomalous, whatever the calibration.",
         ),
     ):
-        verb = option(verb)
-    return verb
+        command = option(command)
+    return command
 
 
-def training_options(verb: F) -> F:
-    """How a detector learns; `settings_from` reads them."""
+def training_options(command: F) -> F:
+    """Options of the detector and its training; `settings_from` interprets them."""
     for option in (
         click.option(
             "--set",
             "pairs",
             multiple=True,
             metavar="KEY=VALUE",
-            help="Any option of the detector, like n_mels=64 (docs/detectors.md has them); may be repeated.",
+            help="Set an option of the detector, e.g. n_mels=64; docs/detectors.md lists them. May be "
+            "repeated.",
         ),
         click.option(
             "--device",
             type=click.Choice(["auto", "cpu", "cuda", "mps"]),
-            help="Where to train; auto takes a GPU where there is one.  [default: auto]",
+            help="Device to train on; auto uses a GPU if there is one.  [default: auto]",
         ),
         click.option(
             "--epochs",
             type=click.IntRange(min=1),
             metavar="N",
-            help="Passes over the training data of detectors that train a network.  "
+            help="Number of training epochs, for detectors that train a network.  "
             "[default: 100; discriminative: 16]",
         ),
     ):
-        verb = option(verb)
-    return verb
+        command = option(command)
+    return command
 
 
-def workers_options(verb: F) -> F:
+def workers_options(command: F) -> F:
     """Options ``jobs`` and ``cluster``: where the work runs; see `auscult.runtime.parallel.workers`."""
     for option in (
         click.option(
             "--cluster",
             metavar="ADDRESS",
-            help="Let the workers of a Dask scheduler do the work, like tcp://scheduler:8786; they must see "
-            "the same files under the same names.",
+            help="Run on the workers of a Dask scheduler, e.g. tcp://scheduler:8786. They must see the same "
+            "files under the same paths.",
         ),
         click.option(
             "--jobs",
@@ -132,11 +134,11 @@ def workers_options(verb: F) -> F:
             default=1,
             show_default=True,
             metavar="N",
-            help="Processes that share the work; -1 is one a core.",
+            help="Number of worker processes; -1 starts one per CPU core.",
         ),
     ):
-        verb = option(verb)
-    return verb
+        command = option(command)
+    return command
 
 
 def flags_of_command() -> dict[str, str]:
@@ -148,10 +150,10 @@ def flags_of_command() -> dict[str, str]:
 
 
 def settings_from(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
-    """Detector settings from ``--set`` pairs and from the options that have a name of their own.
+    """Merge ``--set`` pairs and the detector settings that have an option of their own.
 
     Raises:
-        OptionError: a pair without ``=``, or a setting that is given both ways.
+        OptionError: a pair lacks ``=``, or a setting is given both ways.
     """
     from auscult.detectors.options import parse_settings
 
@@ -166,12 +168,13 @@ def settings_from(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
     return {**settings, **given}
 
 
-def grouped(corpus: Corpus, group_by: str | None) -> Corpus:
-    """The clips, with those that agree in the attributes that ``--group-by`` names as cuts of one recording;
-    as they are for ``none``.
+def apply_group_by(corpus: Corpus, group_by: str | None) -> Corpus:
+    """Mark clips with equal values of the ``--group-by`` attributes as cut from one source recording.
+
+    The corpus is returned unchanged without the option and for ``none``.
 
     Raises:
-        OptionError: no name in it, or an attribute that no clip has.
+        OptionError: the option contains no name, or an attribute that no clip has.
     """
     from auscult.corpus import attribute_groups
 
@@ -182,17 +185,17 @@ def grouped(corpus: Corpus, group_by: str | None) -> Corpus:
 def chosen_threshold(
     model: Model, *, threshold: float | None, false_alarms: str | None, threshold_method: str | None
 ) -> Threshold:
-    """The threshold that ``--threshold``, or ``--false-alarms`` and ``--threshold-method``, ask for.
+    """The threshold set by ``--threshold``, or computed by ``--false-alarms`` and ``--threshold-method``.
 
     Raises:
-        OptionError: both ways at once, or a rate that is none.
-        FitError: calibration scores that no threshold can be made of.
+        OptionError: both ways are combined, or the rate is invalid.
+        FitError: no threshold can be computed from the calibration scores.
     """
     from auscult.decision import fixed_threshold, parse_rate, threshold_by_name
 
     if threshold is not None:
         if false_alarms is not None or threshold_method is not None:
-            raise OptionError("--threshold leaves nothing for --false-alarms or --threshold-method to decide")
+            raise OptionError("--threshold cannot be combined with --false-alarms or --threshold-method")
         return fixed_threshold(threshold)
     scores = model.calibration.scores.get(model.detector.decisive_score, ())
     try:
@@ -202,24 +205,24 @@ def chosen_threshold(
     return threshold_by_name(threshold_method or "conformal", scores, rate=rate)
 
 
-def opened_model(path: str, *others: str, channel: int | None = None) -> Model:
-    """The model, made to hear ``channel`` unless that is ``None``.
+def open_model(path: str, *other_arguments: str, channel: int | None = None) -> Model:
+    """Load the model and, unless ``channel`` is ``None``, set the channel that it reads.
 
     Args:
-        others: the arguments after it, to tell when one of them is the model.
+        other_arguments: the arguments after MODEL, to detect a model file given in the wrong place.
 
     Raises:
         ModelFileError: as `auscult.load`.
-        OptionError: the model is among the others.
+        OptionError: the model file is among the other arguments.
     """
     from auscult.model.model_file import load_model
 
     try:
         model = load_model(path)
     except ModelFileError as error:
-        if swapped := [other for other in others if other.lower().endswith(".auscult")]:
+        if misplaced := [other for other in other_arguments if other.lower().endswith(".auscult")]:
             raise OptionError(
-                f"{path} is no model: the model file comes first: {swapped[0]} {path}"
+                f"{path} is not a model file; give the model first: {misplaced[0]} {path}"
             ) from error
         raise
     if channel is not None:
@@ -228,37 +231,36 @@ def opened_model(path: str, *others: str, channel: int | None = None) -> Model:
 
 
 def names_from(text: str | None) -> list[str] | None:
-    """``"fan, valve"`` as a list; ``None`` stays ``None``.
+    """Split ``"fan, valve"`` into a list; ``None`` stays ``None``.
 
     Raises:
-        OptionError: no name in it.
+        OptionError: the text contains no name.
     """
     if text is None:
         return None
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        raise OptionError(f"{text!r} names nothing; separate names by commas")
+        raise OptionError(f"{text!r} contains no name; separate names by commas")
     return names
 
 
 def check_writable(path: str, *, model: str | None = None) -> None:
-    """Makes sure that a file can be written, before the work that it is for.
+    """Check that an output file can be written, before the work starts.
 
     Args:
-        model: the file that the work rests on, which must stay.
+        model: the input model file, which must not be overwritten.
 
     Raises:
-        OptionError: the model itself, the name of a folder, or a folder that is missing or cannot be written
-            to.
+        OptionError: the path is the input model or a folder, or its folder is missing or not writable.
     """
     if model is not None and os.path.realpath(path) == os.path.realpath(model):
-        raise OptionError(f"--output {path} is MODEL itself, which is kept: name another file")
+        raise OptionError(f"--output {path} would overwrite MODEL; choose another file")
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path) or path.endswith((os.sep, os.altsep or os.sep)):
-        raise OptionError(f"{path}: a folder; name a file in it")
+        raise OptionError(f"{path} is a folder; give a file name")
     if not os.path.isdir(folder):
-        raise OptionError(f"{path}: there is no folder {folder}; make it first")
+        raise OptionError(f"{path}: folder {folder} does not exist; create it first")
     try:
-        tempfile.TemporaryFile(dir=folder).close()  # permissions alone do not tell
+        tempfile.TemporaryFile(dir=folder).close()  # permission bits alone are not conclusive
     except OSError as error:
-        raise OptionError(f"{path}: the folder {folder} cannot be written to: {error.strerror}") from error
+        raise OptionError(f"{path}: cannot write to folder {folder}: {error.strerror}") from error

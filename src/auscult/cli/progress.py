@@ -1,4 +1,4 @@
-"""Progress on standard error: a live line in a terminal, else a plain line now and then."""
+"""Progress on standard error: live bars in a terminal, otherwise an occasional plain line."""
 
 from __future__ import annotations
 
@@ -13,36 +13,40 @@ from auscult.cli.text import note
 if TYPE_CHECKING:
     from auscult.detectors import Progress
 
-#: Seconds between plain lines of one stage.
+#: Minimum seconds between two plain lines of one stage.
 PLAIN_EVERY = 10.0
-#: Columns of a live line that its name, the digits of its count and the figures cannot have: the bar of 20,
-#: a slash, a time of 7 and four gaps.
-_BESIDE = 20 + 1 + 7 + 4
+#: Columns of a live line that are not available to its name, the digits of its count and the figures: the
+#: bar of 20, a slash, a time of 7 and four gaps.
+_FIXED_COLUMNS = 20 + 1 + 7 + 4
 
 
 @contextmanager
-def shown_progress(*, quiet: bool = False, in_bytes: bool = False) -> Iterator[Progress | None]:
-    """What long work is to be told of its progress; ``None`` when it should keep quiet.
+def show_progress(*, quiet: bool = False, in_bytes: bool = False) -> Iterator[Progress | None]:
+    """Display the progress of a long operation.
 
     Args:
+        quiet: display nothing.
         in_bytes: steps are bytes.
+
+    Yields:
+        The callback to pass as ``progress``; ``None`` if ``quiet``.
     """
     if quiet:
         yield None
     elif sys.stderr.isatty():
-        with _live(in_bytes) as told:
-            yield told
+        with _live(in_bytes) as progress:
+            yield progress
     else:
         yield _Plain(in_bytes)
 
 
 def _is_job(stage: str) -> bool:
-    """Whether it is a job of several stages, as "fan autoencoder seed 0"; stages are one word."""
+    """Whether this is a job of several stages, e.g. "fan autoencoder seed 0"; stage names are one word."""
     return " " in stage
 
 
 class _Plain:
-    """A line when a job begins and when a stage ends, and for a long stage every few seconds."""
+    """Prints a line when a job starts and when a stage ends, and every few seconds within a long stage."""
 
     def __init__(self, in_bytes: bool) -> None:
         self._in_bytes = in_bytes
@@ -85,11 +89,11 @@ def _live(in_bytes: bool) -> Iterator[Progress]:
         job: TaskID | None = None
         stages: dict[str, TaskID] = {}
 
-        def told(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
+        def update(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
             nonlocal job
             if _is_job(stage):
-                for old in stages.values():
-                    bars.remove_task(old)
+                for finished in stages.values():
+                    bars.remove_task(finished)
                 stages.clear()
                 if job is None:
                     job = bars.add_task(stage, total=total, figures="")
@@ -97,15 +101,15 @@ def _live(in_bytes: bool) -> Iterator[Progress]:
                 return
             if stage not in stages:
                 stages[stage] = bars.add_task(stage, total=total, figures="")
-            names = max(len(task.description) for task in bars.tasks)
-            room = bars.console.width - names - _BESIDE - 2 * len(str(total))
+            name_width = max(len(task.description) for task in bars.tasks)
+            room = bars.console.width - name_width - _FIXED_COLUMNS - 2 * len(str(total))
             bars.update(stages[stage], completed=done, total=total, figures=_figures(figures, room))
 
-        yield told
+        yield update
 
 
 def _figures(figures: Mapping[str, float], room: int | None = None) -> str:
-    """As many of the figures as there is room for in a line; the counts beside them come first."""
+    """Format the figures, as many as fit into ``room`` columns; the counts have priority."""
     shown = ""
     for name, value in figures.items():
         longer = f"{shown}  {name.replace('_', ' ')} {value:.4g}".strip()

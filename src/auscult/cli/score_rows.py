@@ -1,4 +1,4 @@
-"""What ``auscult score`` says of each recording, in the order of the inputs: here, or by workers."""
+"""The results of ``auscult score`` in the order of the inputs, computed here or by workers."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from typing import TYPE_CHECKING, Any, cast
 
 from auscult.corpus import AudioClip, Clip, open_corpus
 from auscult.corpus.files import walk_audio
-from auscult.corpus.prefetch import heard
+from auscult.corpus.prefetch import prefetch
 from auscult.decision import Threshold
 from auscult.errors import AudioError, CorpusError, ModelFileError, TooShortAudio
 from auscult.model.model_file import load_model, read_header_and_arrays
-from auscult.runtime.parallel import each, worker_count
+from auscult.runtime.parallel import parallel_map, worker_count
 
 if TYPE_CHECKING:
     from auscult.model import Model, Score
 
-#: One result: the fields of ``--json``; an unreadable input has ``path`` and ``error`` alone.
+#: One result: the fields of ``--json``; an unreadable input has only ``path`` and ``error``.
 Row = dict[str, Any]
 
-#: What one task of a worker reads, a second or so of work: bytes, and recordings.
+#: The most that one task of a worker reads, about a second of work: bytes, and recordings.
 _BLOCK_BYTES, _BLOCK_CLIPS = 2**26, 256
-_BLOCKS_A_WORKER = 4  # at the least, so that they end together
+_BLOCKS_PER_WORKER = 4  # at least, so that the workers finish at about the same time
 
 
 @dataclass(frozen=True)
-class Judging:
-    """How recordings are judged; what a worker needs to know.
+class ScoreSettings:
+    """The model and the settings that results depend on; what a worker needs.
 
     Attributes:
-        model: the model file.
-        digest: of its contents.
-        channel: that is heard.
-        limit: what scores are compared with.
-        window, hop: seconds of the windows that files are cut into; ``None``: they are judged whole.
+        model: path of the model file.
+        digest: digest of its contents.
+        channel: channel to read.
+        threshold: the threshold that scores are compared with.
+        window, hop: length and hop of the windows, in seconds; ``None``: each file is scored as one clip.
     """
 
     model: str
     digest: str
     channel: int
-    limit: Threshold
+    threshold: Threshold
     window: float | None = None
     hop: float | None = None
 
 
-def named(inputs: Sequence[str]) -> Iterator[Clip | CorpusError]:
-    """Every recording named, or in a folder or manifest named; what yields none gives its error.
+def expand_inputs(inputs: Sequence[str]) -> Iterator[Clip | CorpusError]:
+    """Yield the clips of all inputs: files, folders and manifests; an error for an input without clips.
 
-    Of a folder all recordings, not its corpus: that leaves out what lies beside ``train`` and ``test``.
+    Of a folder all recordings are taken. Its corpus would leave out those outside ``train`` and ``test``.
     """
     for path in inputs:
         if os.path.isdir(path):
@@ -71,52 +71,64 @@ def named(inputs: Sequence[str]) -> Iterator[Clip | CorpusError]:
             yield error
 
 
-def rows(model: Model, judging: Judging, clips: Iterable[Clip | CorpusError], count: int) -> Iterator[Row]:
-    """The rows of all clips, as they come.
+def rows(
+    model: Model, settings: ScoreSettings, clips: Iterable[Clip | CorpusError], count: int
+) -> Iterator[Row]:
+    """Yield the rows of all clips, in order, as soon as they are available.
 
     Args:
-        model: that of ``judging``, for the work of this process.
-        count: how many clips there are at the most.
+        model: the loaded model of ``settings``, used if this process does the work.
+        count: upper bound of the number of clips.
     """
     if worker_count() == 1:
-        yield from _rows(model, judging, clips)
+        yield from _rows(model, settings, clips)
         return
-    most = max(1, min(_BLOCK_CLIPS, count // (_BLOCKS_A_WORKER * worker_count())))
-    found_anywhere = replace(judging, model=os.path.abspath(judging.model))
-    for part in each(partial(_rows_by_worker, found_anywhere, os.getcwd()), _blocks(clips, most)):
-        yield from part
+    block_clips = max(1, min(_BLOCK_CLIPS, count // (_BLOCKS_PER_WORKER * worker_count())))
+    settings = replace(settings, model=os.path.abspath(settings.model))  # workers may run in another folder
+    score_block = partial(_rows_by_worker, settings, os.getcwd())
+    for block_rows in parallel_map(score_block, _blocks(clips, block_clips)):
+        yield from block_rows
 
 
-def _rows_by_worker(judging: Judging, folder: str, clips: Sequence[Clip | CorpusError]) -> list[Row]:
-    """Args: folder: from which names of clips count; a cluster's workers run in another."""
-    model = _model_of(judging.model, judging.digest)
-    model.channel = judging.channel
-    names = {os.path.join(folder, clip.path): clip.path for clip in clips}
-    full = (
+def _rows_by_worker(settings: ScoreSettings, folder: str, clips: Sequence[Clip | CorpusError]) -> list[Row]:
+    """The rows of one block, computed in a worker.
+
+    Args:
+        folder: the folder that relative paths of clips start from; a worker of a cluster runs in another.
+    """
+    model = _worker_model(settings.model, settings.digest)
+    model.channel = settings.channel
+    given_paths = {os.path.join(folder, clip.path): clip.path for clip in clips}
+    absolute = (
         replace(clip, path=os.path.join(folder, clip.path)) if isinstance(clip, Clip) else clip
         for clip in clips
     )
     return [
-        {**row, "path": names.get(row["path"], row["path"])} for row in _rows(model, judging, full, threads=1)
+        {**row, "path": given_paths.get(row["path"], row["path"])}
+        for row in _rows(model, settings, absolute, threads=1)
     ]
 
 
 @lru_cache(maxsize=1)
-def _model_of(path: str, digest: str) -> Model:
-    """The model, read once by a worker."""
+def _worker_model(path: str, digest: str) -> Model:
+    """Load the model, once per worker.
+
+    Raises:
+        ModelFileError: the file has changed since scoring started.
+    """
     if read_header_and_arrays(path)[0]["digest"] != digest:
-        raise ModelFileError(path, "not the model that scoring began with: it was changed meanwhile")
+        raise ModelFileError(path, "the model file was changed while scoring; run the command again")
     return load_model(path)
 
 
-def _blocks(clips: Iterable[Clip | CorpusError], most: int) -> Iterator[list[Clip | CorpusError]]:
-    """Consecutive clips, as many as make a task."""
+def _blocks(clips: Iterable[Clip | CorpusError], block_clips: int) -> Iterator[list[Clip | CorpusError]]:
+    """Group consecutive clips into the tasks of workers, of at most ``block_clips`` clips each."""
     block: list[Clip | CorpusError] = []
     size = 0
     for clip in clips:
         block.append(clip)
         size += os.path.getsize(clip.path) if os.path.exists(clip.path) else 0
-        if len(block) == most or size >= _BLOCK_BYTES:
+        if len(block) == block_clips or size >= _BLOCK_BYTES:
             yield block
             block, size = [], 0
     if block:
@@ -124,58 +136,58 @@ def _blocks(clips: Iterable[Clip | CorpusError], most: int) -> Iterator[list[Cli
 
 
 def _rows(
-    model: Model, judging: Judging, clips: Iterable[Clip | CorpusError], *, threads: int | None = None
+    model: Model, settings: ScoreSettings, clips: Iterable[Clip | CorpusError], *, threads: int | None = None
 ) -> Iterator[Row]:
-    for usable, run in groupby(clips, lambda clip: isinstance(clip, Clip)):
+    for usable, group in groupby(clips, lambda clip: isinstance(clip, Clip)):
         if not usable:
-            yield from map(_failure, cast("Iterator[CorpusError]", run))
+            yield from map(_error_row, cast("Iterator[CorpusError]", group))
             continue
-        files = cast("Iterator[Clip]", run)
-        if judging.window is None:
-            for outcome in model.score_clips(files, threshold=judging.limit, threads=threads):
-                yield _failure(outcome) if isinstance(outcome, AudioError) else _row(outcome)
+        files = cast("Iterator[Clip]", group)
+        if settings.window is None:
+            for outcome in model.score_clips(files, threshold=settings.threshold, threads=threads):
+                yield _error_row(outcome) if isinstance(outcome, AudioError) else _row(outcome)
         else:
             for clip in files:
-                yield from _rows_of_windows(model, judging, judging.window, clip, threads)
+                yield from _window_rows(model, settings, settings.window, clip, threads)
 
 
-def _rows_of_windows(
-    model: Model, judging: Judging, seconds: float, clip: Clip, threads: int | None
+def _window_rows(
+    model: Model, settings: ScoreSettings, seconds: float, clip: Clip, threads: int | None
 ) -> Iterator[Row]:
     from auscult.sound import stream_audio
 
     starts: deque[float] = deque()
-    damage: list[AudioError] = []
+    errors: list[AudioError] = []
 
     def windows() -> Iterator[AudioClip]:
         try:
             for window in stream_audio(
                 clip.path,
                 seconds=seconds,
-                hop_seconds=judging.hop,
-                channel=judging.channel,
+                hop_seconds=settings.hop,
+                channel=settings.channel,
                 sample_rate=model.sample_rate,
             ):
                 starts.append(window.start_seconds)
                 yield AudioClip.from_waveform(window.waveform)
-        except AudioError as error:  # those before it are judged all the same
-            damage.append(error)
+        except AudioError as error:  # the windows before it are scored all the same
+            errors.append(error)
 
-    judge = partial(model.score_recording, threshold=judging.limit)
-    for recording, outcome in heard(windows(), judge, threads=threads):
+    score = partial(model.score_recording, threshold=settings.threshold)
+    for window, outcome in prefetch(windows(), score, threads=threads):
         start = starts.popleft()
         if isinstance(outcome, TooShortAudio) and start > 0:
-            continue  # what is left at the end of a file may be shorter than the detector can hear
+            continue  # the rest at the end of a file may be too short for the detector
         if isinstance(outcome, AudioError):
-            yield _failure(outcome)
+            yield _error_row(outcome)
             return
         row = _row(outcome)
-        end = start + recording.waveform().seconds
+        end = start + window.waveform().seconds
         yield {"path": row.pop("path"), "start": round(start, 6), "end": round(end, 6), **row}
-    yield from map(_failure, damage)
+    yield from map(_error_row, errors)
 
 
-def _failure(error: AudioError | CorpusError) -> Row:
+def _error_row(error: AudioError | CorpusError) -> Row:
     return {"path": error.path, "error": error.reason}
 
 

@@ -1,4 +1,4 @@
-"""``auscult select``: which detector for this machine, as far as normal recordings alone can tell."""
+"""``auscult select``: rank detectors for a machine using normal recordings only."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import click
 
 from auscult.cli import text
 from auscult.cli.options import (
-    first_channel_option,
+    apply_group_by,
     group_by_option,
-    grouped,
     json_option,
     names_from,
     quiet_option,
     settings_from,
+    training_channel_option,
     training_options,
 )
-from auscult.cli.progress import shown_progress
+from auscult.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from auscult.api.select import Selection
@@ -28,12 +28,13 @@ if TYPE_CHECKING:
 SOME_LEFT_OUT = 4
 
 
-@click.command("select", short_help="Rank detectors for a machine, from normal recordings alone.")
+@click.command("select", short_help="Rank detectors for a machine using normal recordings only.")
 @click.argument("folders", metavar="DIR...", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--detectors",
     metavar="NAMES",
-    help="Only these, like pooled_gaussian,spectral_memory.  [default: all that can be fitted here but auto]",
+    help="Detectors to compare, e.g. pooled_gaussian,spectral_memory.  [default: all that can be fitted "
+    "here, except auto]",
 )
 @click.option(
     "--pseudo-anomalies",
@@ -41,7 +42,7 @@ SOME_LEFT_OUT = 4
     default=24,
     show_default=True,
     metavar="N",
-    help="Pseudo-anomalies (altered normal recordings) of each kind.",
+    help="Number of pseudo-anomalies (modified normal recordings) of each of the eight kinds.",
 )
 @training_options
 @click.option(
@@ -50,9 +51,9 @@ SOME_LEFT_OUT = 4
     default=13711,
     show_default=True,
     metavar="N",
-    help="Decides everything random.",
+    help="Seed of all random numbers.",
 )
-@first_channel_option
+@training_channel_option
 @group_by_option
 @json_option
 @quiet_option
@@ -69,23 +70,23 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Rank detectors for a machine, from normal recordings alone.
+    """Rank detectors for a machine using normal recordings only.
 
-    Normal recordings are altered in eight ways, and each detector has to tell them from those left as they
-    are; none fold_models a recording that it learnt from. It is a hint for those who want one detector, not a
-    measurement: no anomaly is heard. Networks learn six times each: --epochs shortens that. DIR as for fit.
-    Exits with code 4 if a named detector did not come to an end.
+    Each detector is cross-fitted, and its scores must separate pseudo-anomalies (normal recordings modified
+    in eight ways) from unmodified recordings. No real anomaly is involved, so the ranking is a hint and not
+    a measurement. Networks are trained six times; --epochs shortens that. DIR is the same as for fit. Exits
+    with code 4 if a detector in --detectors could not be evaluated.
     """
     from auscult.api.select import select
     from auscult.cli.fit import training_clips
 
     settings = settings_from(pairs, epochs=epochs, device=device)
-    named = names_from(detectors)
-    clips = grouped(training_clips(folders), group_by)
-    with shown_progress(quiet=quiet) as progress:
+    names = names_from(detectors)
+    clips = apply_group_by(training_clips(folders), group_by)
+    with show_progress(quiet=quiet) as progress:
         selection = select(
             clips,
-            named,
+            names,
             pseudo_anomalies=pseudo_anomalies,
             seed=seed,
             channel=channel,
@@ -97,36 +98,37 @@ def command(
     else:
         for warning in selection.warnings:
             text.warn(warning)
-        again = [*folders, *(["--group-by", group_by] if group_by else [])]
-        click.echo(_as_text(selection, shlex.join(again)))
-    return SOME_LEFT_OUT if named and selection.left_out else 0
+        arguments = [*folders, *(["--group-by", group_by] if group_by else [])]
+        click.echo(_as_text(selection, shlex.join(arguments)))
+    return SOME_LEFT_OUT if names and selection.left_out else 0
 
 
-def _as_text(selection: Selection, learnt_from: str) -> str:
+def _as_text(selection: Selection, fit_arguments: str) -> str:
     best, *_ = selection.candidates
     rows = [
         (
             f"{c.detector}:{c.score}",
             f"{100 * c.auc:.1f}",
-            "–".join(f"{100 * edge:.1f}" for edge in c.interval),
+            "–".join(f"{100 * bound:.1f}" for bound in c.interval),
             f"{100 * c.first:.0f} %",
             f"{c.seconds:.1f}",
         )
         for c in selection.candidates
     ]
-    normals, kinds = text.count(selection.clips, "normal recording"), len(best.by_kind)
+    normals = text.count(selection.clips, "normal recording")
+    anomalies = f"{len(best.by_kind) * selection.pseudo_anomalies:,} pseudo-anomalies"
     lines = [
-        f"{kinds * selection.pseudo_anomalies} altered recordings told from {normals}: area under the curve in %,",
-        "50 is chance; how often it comes first with the clips drawn anew; seconds that the detector took",
+        f"AUC: {anomalies} against {normals}, in % (50 is chance)",
+        "first: how often the candidate ranks first in bootstrap samples; seconds: time to fit and score",
         "",
-        text.table(("detector:score", "area", "95 % interval", "first", "seconds"), rows),
+        text.table(("detector:score", "AUC", "95 % interval", "first", "seconds"), rows),
         "",
     ]
-    for name, why in selection.left_out.items():
-        lines += textwrap.wrap(f"{name} is left out: {why}", 98, subsequent_indent="  ")
+    for name, reason in selection.left_out.items():
+        lines += textwrap.wrap(f"{name} left out: {reason}", 98, subsequent_indent="  ")
     if selection.left_out:
         lines.append("")
     lines.append(
-        f"Next:  auscult fit {learnt_from} --detector {best.detector} --set score={best.score} -o MODEL"
+        f"Next:  auscult fit {fit_arguments} --detector {best.detector} --set score={best.score} -o MODEL"
     )
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""``auscult simulate``: recordings of machines that do not exist, sound and faulty."""
+"""``auscult simulate``: generate recordings of simulated machines, healthy and faulty."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import click
 
 from auscult.cli import text
 from auscult.cli.options import Seconds, json_option, names_from, quiet_option
-from auscult.cli.progress import shown_progress
+from auscult.cli.progress import show_progress
 
 
-@click.command("simulate", short_help="Make recordings of simulated machines, sound and faulty.")
+@click.command("simulate", short_help="Generate recordings of simulated machines with faults.")
 @click.argument("folder", metavar="DIR", type=click.Path())
 @click.option(
     "--machines",
     default="3",
     show_default=True,
     metavar="N|NAMES",
-    help="How many machines, or which: fan,valve; fan_2 is another fan.",
+    help="Number of machines, or their types: fan,valve. fan_2 is a second fan.",
 )
 @click.option(
     "--clips",
@@ -24,13 +24,13 @@ from auscult.cli.progress import shown_progress
     default=200,
     show_default=True,
     metavar="N",
-    help="Training clips a machine.",
+    help="Number of training clips per machine.",
 )
 @click.option(
     "--target-clips",
     type=click.IntRange(min=0),
     metavar="N",
-    help="How many of them are of the target domain.  [default: a hundredth, at least 3]",
+    help="Number of training clips in the target domain.  [default: 1% of --clips, at least 3]",
 )
 @click.option(
     "--test-clips",
@@ -38,16 +38,23 @@ from auscult.cli.progress import shown_progress
     default=50,
     show_default=True,
     metavar="N",
-    help="Test clips a machine of each domain and condition.",
+    help="Number of test clips per machine for each domain and condition.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, metavar="N", help="Same seed, same sounds.")
+@click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Random seed; the same seed gives the same sounds.",
+)
 @click.option(
     "--seconds",
     type=Seconds(min=2, max=600),
     default=10.0,
     show_default=True,
     metavar="S",
-    help="Length of each clip.",
+    help="Duration of each clip, 2 to 600 seconds.",
 )
 @json_option
 @quiet_option
@@ -62,18 +69,20 @@ def command(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Make recordings of simulated machines, laid out and named like DCASE data.
+    """Generate recordings of simulated machines, with the folders and file names of DCASE data.
 
-    One folder a machine, in DIR. They are for trying things out: what works on them need not work on a
-    real machine.
+    Creates one folder per machine in DIR. The data are for trying things out: results on them may not carry
+    over to real machines.
     """
     from auscult.simulation import simulate
 
-    wanted: int | list[str] = int(machines) if machines.strip().isdigit() else names_from(machines) or []
-    with shown_progress(quiet=quiet) as progress:
+    machine_choice: int | list[str] = (
+        int(machines) if machines.strip().isdigit() else names_from(machines) or []
+    )
+    with show_progress(quiet=quiet) as progress:
         folders = simulate(
             folder,
-            machines=wanted,
+            machines=machine_choice,
             clips=clips,
             test_clips=test_clips,
             target_clips=target_clips,
@@ -82,8 +91,8 @@ def command(
             progress=progress,
         )
     if as_json:
-        text.print_json({"machines": {made.name: str(made) for made in folders}})
+        text.print_json({"machines": {path.name: str(path) for path in folders}})
         return
-    for made in folders:
-        click.echo(f"{made}  simulated: {clips} training and {4 * test_clips} test clips of {seconds:g} s")
+    for path in folders:
+        click.echo(f"{path}  simulated: {clips} training and {4 * test_clips} test clips of {seconds:g} s")
     click.echo(f"\nNext:  auscult fit {folders[0]} -o {folders[0].name}.auscult")

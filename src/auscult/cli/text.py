@@ -1,4 +1,4 @@
-"""How the verbs print: data on standard output, notes on standard error."""
+"""Output helpers: data on standard output, messages on standard error."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ NONE = "–"
 
 
 def print_json(data: Any) -> None:
-    """One JSON value on one line of standard output."""
+    """Print a value as JSON on one line of standard output."""
     click.echo(json.dumps(data, allow_nan=False))
 
 
 def note(text: str) -> None:
-    """A line for the user on standard error."""
+    """Print a line for the user on standard error."""
     click.echo(text, err=True)
 
 
 def warn(text: str) -> None:
-    """A warning on standard error."""
+    """Print a warning on standard error."""
     note(f"Warning: {text}")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 1) -> str:
-    """Aligned columns under a header: the first ``names`` to the left, the rest to the right."""
+    """Format aligned columns under a header: the first ``names`` aligned left, the rest right."""
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     return "\n".join(
         "  ".join(
@@ -43,23 +43,23 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
-    """Aligned ``name  value`` lines."""
+    """Format aligned ``name  value`` lines."""
     width = max(len(name) for name, _ in pairs)
     return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in pairs)
 
 
 def figure(value: float | None) -> str:
-    """A score or a threshold."""
+    """Format a score or a threshold with six significant digits."""
     return NONE if value is None else f"{value:.6g}"
 
 
 def percent(value: float) -> str:
-    """A fraction in percent, without more digits than it has."""
+    """Format a fraction in percent with at most three significant digits."""
     return f"{100 * value:.3g} %"
 
 
 def interval(estimate: Estimate | None) -> str:
-    """An estimate in percent and its 95 % interval: ``77.88 [70.1, 84.4]``."""
+    """Format an estimate in percent with its 95 % interval: ``77.88 [70.1, 84.4]``."""
     if estimate is None:
         return NONE
     if estimate.low is None or estimate.high is None:
@@ -68,7 +68,7 @@ def interval(estimate: Estimate | None) -> str:
 
 
 def describe_threshold(threshold: Threshold) -> str:
-    """``10.52 (conformal, 5 % false alarms, from 55 recordings)``."""
+    """Describe a threshold: ``10.52 (conformal, 5 % false alarms, from 55 recordings)``."""
     if threshold.rate is None:
         return f"{figure(threshold.value)} (given)"
     return (
@@ -77,29 +77,35 @@ def describe_threshold(threshold: Threshold) -> str:
     )
 
 
-def count(number: int, what: str) -> str:
-    """``1 recording``, ``1,200 recordings``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+def count(number: int, noun: str) -> str:
+    """Format a count with its noun: ``1 recording``, ``1,200 recordings``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def size(number: int) -> str:
-    """Bytes as people read them."""
+    """Format a number of bytes in kB or MB."""
     return f"{number / 1e6:.2f} MB" if number >= 1e6 else f"{number / 1e3:.0f} kB"
 
 
 def members(tried: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """The members of an ensemble for `facts`, those that count first, with what they told of altered normals:
-    ``levels  pooled_gaussian, joint  90.4 [87.0, 93.5]``."""
+    """The members of an ensemble as pairs for `facts`, those in use first.
+
+    A line has the member's name, detector and score, and its AUC on pseudo-anomalies if it was measured:
+    ``levels  pooled_gaussian, joint  90.4 [87.0, 93.5]``.
+
+    Args:
+        tried: the entries of ``facts["tried"]`` of a fitted `auto`.
+    """
     rows = []
-    if any("auc" in one for one in tried):
-        rows.append(("name", "detector, score", "altered normals told, %"))
-    for one in sorted(tried, key=lambda one: not one["kept"]):
-        told = NONE
-        if "auc" in one:
-            low, high = (100 * edge for edge in one["interval"])
-            told = f"{100 * one['auc']:.1f} [{low:.1f}, {high:.1f}]"
-        left_out = "" if one["kept"] else ", left out"
-        rows.append((one["name"], f"{one['detector']}, {one['score']}", told + left_out))
+    if any("auc" in member for member in tried):
+        rows.append(("name", "detector, score", "AUC on pseudo-anomalies, %"))
+    for member in sorted(tried, key=lambda member: not member["kept"]):
+        auc = NONE
+        if "auc" in member:
+            low, high = (100 * bound for bound in member["interval"])
+            auc = f"{100 * member['auc']:.1f} [{low:.1f}, {high:.1f}]"
+        left_out = "" if member["kept"] else ", left out"
+        rows.append((member["name"], f"{member['detector']}, {member['score']}", auc + left_out))
     widths = [max(len(row[i]) for row in rows) for i in range(2)] if rows else []
-    lines = [f"{name:<{widths[0]}}  {what:<{widths[1]}}  {told}" for name, what, told in rows]
+    lines = [f"{name:<{widths[0]}}  {score:<{widths[1]}}  {auc}" for name, score, auc in rows]
     return list(zip(["members", *[""] * len(lines)], lines, strict=False))

@@ -1,6 +1,6 @@
-"""Which recordings exist, and what is known of each."""
+"""Collections of clips: metadata, audio, folders, folds, and checks before fitting."""
 
-from auscult.corpus.audio_clip import AudioClip, of_target
+from auscult.corpus.audio_clip import AudioClip, is_target
 from auscult.corpus.clip import Clip, Corpus
 from auscult.corpus.folders import attribute_groups, machine_folders, open_corpus
 from auscult.corpus.folds import folds_of, folds_of_clips
@@ -18,7 +18,7 @@ __all__ = [
     "folds_of_clips",
     "hidden_names",
     "inspect_recordings",
+    "is_target",
     "machine_folders",
-    "of_target",
     "open_corpus",
 ]

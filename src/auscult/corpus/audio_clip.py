@@ -1,4 +1,4 @@
-"""A clip that can be heard: its waveform and its log-mel, each worked out when first asked for."""
+"""A clip with its audio: the waveform and the log-mels, each computed when first requested."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from auscult.spectrum import FrontEnd, log_mel
 
 
 class AudioClip:
-    """What detectors learn from and score: one clip and its sound.
+    """A clip and its audio: what detectors are fitted on and score.
 
-    The waveform is read anew unless someone still holds it, since a thousand of them would not fit a small
-    computer; the log-mel, a quarter of its size, is kept, so that folds and detectors share it.
+    The waveform is held by a weak reference and read again if nothing else holds it, since a thousand
+    waveforms would not fit into the memory of a small computer. The log-mel, a quarter of the size, is kept,
+    so that folds and detectors share it.
 
     Args:
+        clip: the path and the metadata.
         load: reads the waveform.
-        cached: the sound's place in the cache on disk, where log-mels are looked up before they are worked
-            out; ``None`` for sound that is heard once.
+        cached: the file's entries in the cache on disk, where log-mels are looked up before they are
+            computed; ``None`` for audio that is used only once.
     """
 
     def __init__(
@@ -33,21 +35,22 @@ class AudioClip:
         self.clip = clip
         self._load = load
         self._cached = cached
-        self._sound: ReferenceType[Waveform] | None = None
+        self._waveform: ReferenceType[Waveform] | None = None
         self._log_mels: dict[FrontEnd, np.ndarray] = {}
 
     @classmethod
     def from_file(
         cls, clip: Clip, *, channel: int = 0, sample_rate: int | None = None, cached: bool = False
     ) -> AudioClip:
-        """A recording read from ``clip.path`` when first heard.
+        """Create an audio clip that reads ``clip.path`` when its audio is first requested.
 
         Args:
-            channel: which channel of a file with several.
+            clip: the path and the metadata.
+            channel: which channel of a multichannel file.
             sample_rate: resample to this rate, Hz; ``None`` keeps the file's own.
-            cached: its log-mels are kept on disk for others who hear this file (see `feature_cache`).
+            cached: keep the log-mels on disk for later runs on the same file (see `feature_cache`).
 
-        Raises (when first heard):
+        Raises (when the audio is requested):
             AudioError: the file cannot be used.
         """
         sound = CachedSound(clip.path, channel, sample_rate) if cached else None
@@ -55,37 +58,37 @@ class AudioClip:
 
     @classmethod
     def from_waveform(cls, waveform: Waveform, *, sample_rate: int | None = None) -> AudioClip:
-        """A recording of samples in memory, resampled like a file's."""
+        """Create an audio clip from samples in memory, resampled in the same way as a file."""
         clip = Clip(path=waveform.path or "<memory>")
         return cls(clip, partial(resample, waveform, sample_rate))
 
     def __getstate__(self) -> dict[str, Any]:
-        """Travels to another process without its log-mels, which are worked out there sooner than sent."""
-        return {**self.__dict__, "_log_mels": {}, "_sound": None}
+        """Return the state without log-mels, which are faster to compute than to send to another process."""
+        return {**self.__dict__, "_log_mels": {}, "_waveform": None}
 
     def waveform(self) -> Waveform:
-        """The sound itself; the same object as long as someone holds it."""
-        sound = self._sound() if self._sound else None
-        if sound is None:
+        """Return the waveform; the same object as long as something holds it."""
+        waveform = self._waveform() if self._waveform else None
+        if waveform is None:
             if self._cached:
-                self._cached.decoding()
-            sound = self._load()
-            self._sound = ref(sound)
-        return sound
+                self._cached.mark_decoding()
+            waveform = self._load()
+            self._waveform = ref(waveform)
+        return waveform
 
     def log_mel(self, front_end: FrontEnd) -> np.ndarray:
-        """(T, n_mels) float32 log-mel in dB, read-only, worked out once for each front end."""
+        """Return the (T, n_mels) float32 log-mel in dB, read-only; computed once for each front end."""
         if front_end not in self._log_mels:
             self._log_mels[front_end] = (
-                self._cached.log_mel(front_end, self._worked_out)
+                self._cached.log_mel(front_end, self._compute_log_mel)
                 if self._cached
-                else self._worked_out(front_end)
+                else self._compute_log_mel(front_end)
             )
         return self._log_mels[front_end]
 
-    def _worked_out(self, front_end: FrontEnd) -> np.ndarray:
+    def _compute_log_mel(self, front_end: FrontEnd) -> np.ndarray:
         frames = log_mel(self.waveform().samples, front_end)
-        frames.flags.writeable = False  # as those out of the cache are
+        frames.flags.writeable = False  # as are those from the cache
         return frames
 
 
@@ -93,6 +96,6 @@ def _read(path: str, channel: int, sample_rate: int | None) -> Waveform:
     return resample(read_audio(path, channel=channel), sample_rate)
 
 
-def of_target(recordings: Sequence[AudioClip]) -> np.ndarray:
-    """(N,) bool: which are of the target domain; a clip of unknown domain counts as source."""
+def is_target(recordings: Sequence[AudioClip]) -> np.ndarray:
+    """Return an (N,) bool mask of the target domain; clips of unknown domain count as source."""
     return np.array([recording.clip.domain == "target" for recording in recordings], bool)

@@ -1,4 +1,4 @@
-"""What is known of a recording before it is heard."""
+"""Metadata of recordings: `Clip` describes one audio file, `Corpus` is a sequence of clips."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Condition = Literal["normal", "anomaly"]
 
 @dataclass(frozen=True)
 class Clip:
-    """One recording and what is known of it; a field that is not known is ``None``, never guessed.
+    """The metadata of one recording; an unknown field is ``None``, never guessed.
 
     Attributes:
         path: the audio file.
@@ -22,7 +22,7 @@ class Clip:
         split: ``"train"``, ``"test"`` or ``"supplemental"``.
         domain: ``"source"`` or ``"target"``.
         condition: ``"normal"`` or ``"anomaly"``.
-        attributes: parsed attribute pairs (``{"vel": "15"}``); empty where there are none.
+        attributes: parsed attribute pairs (``{"vel": "15"}``); empty if there are none.
         raw_attributes: the attribute part of the file name as written, parsed or not.
         source_recording: identifies the longer recording that this clip was cut from. Clips with the
             same value always stay in the same fold.
@@ -39,18 +39,18 @@ class Clip:
     source_recording: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The clip as plain data; `from_json` is the inverse."""
+        """Return the clip as JSON-compatible data; `from_json` is the inverse."""
         data = {**vars(self), "attributes": dict(self.attributes)}
         return {**data, "recording": data.pop("source_recording")}  # the name in manifests and result files
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Clip:
-        """The inverse of `to_json`."""
+        """Create a clip from the output of `to_json`."""
         return cls(**{"source_recording" if key == "recording" else key: data[key] for key in data})
 
 
 class Corpus(Sequence[Clip]):
-    """An ordered set of clips with the few selections that the rest of auscult needs."""
+    """A sequence of clips that can be filtered by their fields and split into training and test clips."""
 
     def __init__(self, clips: Iterable[Clip], *, root: str | None = None) -> None:
         self._clips = tuple(clips)
@@ -75,34 +75,40 @@ class Corpus(Sequence[Clip]):
         return f"Corpus({len(self)} clips, machines {list(self.machines)}, root={self.root!r})"
 
     def where(self, **fields: str | None) -> Corpus:
-        """The clips whose fields all equal the given values: ``corpus.where(split="train")``."""
+        """Return the clips whose fields all equal the given values: ``corpus.where(split="train")``."""
         return Corpus(
             (c for c in self._clips if all(getattr(c, name) == value for name, value in fields.items())),
             root=self.root,
         )
 
     def for_training(self) -> Corpus:
-        """What a model may learn from: the training split where there is one, never test or supplemental
-        clips, and of clips with labels only the normal ones."""
-        kept = [c for c in self._clips if c.split not in ("test", "supplemental")]
-        if any(c.split == "train" for c in kept):
-            kept = [c for c in kept if c.split == "train"]
-        return Corpus((c for c in kept if c.condition != "anomaly"), root=self.root)
+        """Return the clips that a model may be fitted on.
+
+        These are the clips of the training split if there is one, otherwise all but test and supplemental
+        clips. Clips labelled as anomalies are excluded.
+        """
+        clips = [c for c in self._clips if c.split not in ("test", "supplemental")]
+        if any(c.split == "train" for c in clips):
+            clips = [c for c in clips if c.split == "train"]
+        return Corpus((c for c in clips if c.condition != "anomaly"), root=self.root)
 
     def for_evaluation(self) -> Corpus:
-        """What a model may be judged on: the test split where there is one, else all but training clips
-        and supplements."""
-        kept = [c for c in self._clips if c.split not in ("train", "supplemental")]
-        if any(c.split == "test" for c in kept):
-            kept = [c for c in kept if c.split == "test"]
-        return Corpus(kept, root=self.root)
+        """Return the clips that a model may be evaluated on.
+
+        These are the clips of the test split if there is one, otherwise all but training and supplemental
+        clips.
+        """
+        clips = [c for c in self._clips if c.split not in ("train", "supplemental")]
+        if any(c.split == "test" for c in clips):
+            clips = [c for c in clips if c.split == "test"]
+        return Corpus(clips, root=self.root)
 
     @property
     def machines(self) -> tuple[str | None, ...]:
-        """Machines in order of first appearance."""
+        """The machines in order of first appearance."""
         return tuple(dict.fromkeys(c.machine for c in self._clips))
 
     @property
     def sections(self) -> tuple[str | None, ...]:
-        """Sections in order of first appearance."""
+        """The sections in order of first appearance."""
         return tuple(dict.fromkeys(c.section for c in self._clips))

@@ -1,9 +1,9 @@
 """DCASE Challenge Task 2, 2020 to 2026: file names, machine folders and attribute tables.
 
-A machine folder is ``<machine>/{train,test,supplemental}/``; in 2021 the evaluation test clips lie in
-``source_test/`` and ``target_test/``. ``test_rename/`` holds the evaluation clips again, under names that
-tell domain and condition, and then stands for ``test/``. ``attributes_00.csv`` beside them names each
-clip's domain-shift parameters.
+A machine folder is ``<machine>/{train,test,supplemental}/``; in 2021 the evaluation test clips are in
+``source_test/`` and ``target_test/``. ``test_rename/``, if present, contains copies of the evaluation clips
+under names that state domain and condition, and is used instead of ``test/``. ``attributes_00.csv`` in the
+machine folder lists the domain-shift parameters of each clip.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from auscult.corpus.clip import Clip, Condition, Corpus, Domain, Split
 from auscult.corpus.files import AUDIO_EXTENSIONS, audio_files, holds_audio, is_audio_name, natural_order
 from auscult.errors import CorpusError
 
-#: Folders that make their parent a machine folder, and what they say: split and domain.
+#: Folders that make their parent a machine folder, with the split and domain of their clips.
 SPLIT_FOLDERS: Mapping[str, tuple[Split, Domain | None]] = {
     "train": ("train", None),
     "test": ("test", None),
@@ -29,11 +29,12 @@ SPLIT_FOLDERS: Mapping[str, tuple[Split, Domain | None]] = {
     "test_rename": ("test", None),
     "supplemental": ("supplemental", None),
 }
-RENAMED = "test_rename"
-HIDDEN = ("test", "source_test", "target_test")  #: what the renamed copies stand for
+LABELLED_TEST_FOLDER = "test_rename"
+#: Folders with the originals of the clips in `LABELLED_TEST_FOLDER`.
+UNLABELLED_TEST_FOLDERS = ("test", "source_test", "target_test")
 
-# 2021 on, and all that leaves slots out: hidden evaluation names (section_00_0000), those that still tell
-# the domain (2021: section_03_source_test_0000), and RoboticArm's of 2024, which lack the split.
+# Names from 2021 on, including those with missing slots: hidden evaluation names (section_00_0000), those
+# with only a domain (2021: section_03_source_test_0000), and RoboticArm of 2024, which lack the split.
 _SECTION_NAME = re.compile(
     r"section_(?P<section>[0-9]+)"
     r"(?:_(?P<domain>source|target))?(?:_(?P<split>train|test))?(?:_(?P<condition>normal|anomaly))?"
@@ -53,14 +54,14 @@ _KEY = re.compile(r"[^\W\d_]+")  # letters alone: "spd" is a parameter, "spd1000
 
 @dataclass(frozen=True)
 class NameFields:
-    """What a DCASE file name says; ``None`` where it is silent.
+    """The fields of a DCASE file name; ``None`` for a field that the name does not state.
 
     Attributes:
         section: section, or in 2020 the machine id, as written (``"00"``).
         index: running number as written.
         split, domain, condition: as in :class:`~auscult.corpus.Clip`.
         tag: the slot after the section in supplemental names (``"machine"``), as written.
-        attributes: pairs, where the attribute part consists of pairs.
+        attributes: key-value pairs, if the attribute part consists of pairs.
         raw_attributes: the attribute part as written; ``""`` if the name ends in an underscore.
     """
 
@@ -75,27 +76,27 @@ class NameFields:
 
 
 def parse_name(file_name: str) -> NameFields | None:
-    """Reads a file name of any year, with or without folder and audio extension; letter case is free.
+    """Parse a DCASE file name of any year, with or without folder and audio extension, in any letter case.
 
     Returns:
         The fields, or ``None`` if the name follows no DCASE grammar. Never raises.
     """
     stem = re.split(r"[/\\]", file_name)[-1]
-    if os.path.splitext(stem)[1].lower() in AUDIO_EXTENSIONS:  # "…_vel_0.5" has no extension to take off
+    if os.path.splitext(stem)[1].lower() in AUDIO_EXTENSIONS:  # ".5" of "…_vel_0.5" is no extension
         stem = os.path.splitext(stem)[0]
     for grammar in (_SECTION_NAME, _NAME_OF_2020, _SUPPLEMENTAL_NAME):
         if match := grammar.fullmatch(stem):
             break
     else:
         return None
-    said = match.groupdict()
-    tag, raw = said.get("tag"), said.get("attributes")
+    fields = match.groupdict()
+    tag, raw = fields.get("tag"), fields.get("attributes")
     return NameFields(
-        section=said["section"],
-        index=said["index"],
-        split="supplemental" if tag else cast("Split | None", _lower(said.get("split"))),
-        domain=cast("Domain | None", _lower(said.get("domain"))),
-        condition=cast("Condition | None", _lower(said.get("condition"))),
+        section=fields["section"],
+        index=fields["index"],
+        split="supplemental" if tag else cast("Split | None", _lower(fields.get("split"))),
+        domain=cast("Domain | None", _lower(fields.get("domain"))),
+        condition=cast("Condition | None", _lower(fields.get("condition"))),
         tag=tag,
         attributes=parse_attributes(raw) if raw else {},
         raw_attributes=raw,
@@ -103,11 +104,11 @@ def parse_name(file_name: str) -> NameFields | None:
 
 
 def parse_attributes(raw: str) -> dict[str, str]:
-    """Pairs of an attribute part such as ``car_A1_spd_28V_mic_1``.
+    """Parse the key-value pairs of an attribute part such as ``car_A1_spd_28V_mic_1``.
 
-    Values may be anything without an underscore (``28V``, ``-0.5``); parameters are letters alone and
-    differ. What is not wholly made of such pairs (``weight15_BckgF``, ``m-n_X``, ``ac_0.03_``,
-    ``noAttribute``) gives none, for half of it would be a guess.
+    Values may be anything without an underscore (``28V``, ``-0.5``); keys consist of letters only and are
+    unique. If the text does not consist entirely of such pairs (``weight15_BckgF``, ``m-n_X``,
+    ``ac_0.03_``, ``noAttribute``), the result is empty, since parsing a part of it would be guessing.
     """
     slots = raw.split("_")
     keys, values = slots[0::2], slots[1::2]
@@ -118,45 +119,46 @@ def parse_attributes(raw: str) -> dict[str, str]:
 def clip_at(
     path: str | PathLike[str], *, machine: str | None = None, split_folder: str | None = None
 ) -> Clip:
-    """A clip with all that its file name says, and its folders if these follow DCASE.
+    """Create a clip with the metadata in its file name, and in its folders if these follow DCASE.
 
     Args:
-        machine: the machine, where the caller knows it.
-        split_folder: the folder of :data:`SPLIT_FOLDERS` that the file lies in, where the caller knows it.
-            By default it is the parent, if the file name follows a DCASE grammar and the parent's name is
-            one of these; the machine is then the folder above.
+        path: the audio file, which need not exist.
+        machine: the machine, if known.
+        split_folder: the folder of :data:`SPLIT_FOLDERS` that contains the file, if known. By default it is
+            the parent folder, if the file name follows a DCASE grammar and the folder's name is one of
+            these; the machine is then the folder above.
     """
     path = os.fspath(path)
-    said = parse_name(path)
-    if said and split_folder is None:
+    fields = parse_name(path)
+    if fields and split_folder is None:
         parent = os.path.dirname(os.path.abspath(path))
         if os.path.basename(parent) in SPLIT_FOLDERS:
             split_folder = os.path.basename(parent)
             machine = machine or os.path.basename(os.path.dirname(parent)) or None
     split, domain = SPLIT_FOLDERS[split_folder] if split_folder else (None, None)
-    if said is None:
+    if fields is None:
         return Clip(path=path, machine=machine, split=split, domain=domain, attributes={})
-    attributes = {**said.attributes, **({"tag": said.tag} if said.tag else {})}
+    attributes = {**fields.attributes, **({"tag": fields.tag} if fields.tag else {})}
     return Clip(
         path=path,
         machine=machine,
-        section=said.section,
-        split=split or said.split,
-        domain=said.domain or domain,
-        condition=said.condition,
+        section=fields.section,
+        split=split or fields.split,
+        domain=fields.domain or domain,
+        condition=fields.condition,
         attributes=attributes,
-        raw_attributes=said.raw_attributes,
-        source_recording=recording_of(attributes),
+        raw_attributes=fields.raw_attributes,
+        source_recording=source_recording_from(attributes),
     )
 
 
-def recording_of(attributes: Mapping[str, str]) -> str | None:
-    """The recording that a clip was cut from, if an attribute ``recording`` or ``rec`` names it."""
+def source_recording_from(attributes: Mapping[str, str]) -> str | None:
+    """Return the recording that a clip was cut from, if an attribute ``recording`` or ``rec`` names it."""
     return attributes.get("recording") or attributes.get("rec")
 
 
 def is_machine_folder(folder: str | PathLike[str]) -> bool:
-    """Whether this is ``<machine>/`` with audio in at least one split folder, and none beside these."""
+    """Whether this folder has audio files in at least one split folder and none directly in it."""
     folder = os.fspath(folder)
     splits = [os.path.join(folder, name) for name in SPLIT_FOLDERS]
     return (
@@ -167,25 +169,26 @@ def is_machine_folder(folder: str | PathLike[str]) -> bool:
 
 
 def machine_corpus(folder: str | PathLike[str], *, machine: str | None = None) -> Corpus:
-    """All clips of one machine folder: training first, then test, then supplemental.
+    """Return all clips of one machine folder: training, then test, then supplemental clips.
 
-    Where there is a ``test_rename/`` with clips, these are the test clips, for their names tell domain and
-    condition; :func:`~auscult.corpus.hidden_names` tells what a submission calls them.
+    If ``test_rename/`` contains clips, these are the test clips, since their names state domain and
+    condition; :func:`~auscult.corpus.hidden_names` returns the names that a submission must use.
 
     Args:
-        machine: the machine's name; by default the folder's.
+        folder: the machine folder.
+        machine: the machine's name; by default the folder's name.
 
     Raises:
-        CorpusError: no clips, or an attribute table that cannot be read.
+        CorpusError: there are no clips, or an attribute table cannot be read.
     """
     folder = os.fspath(folder)
     machine = machine or os.path.basename(os.path.abspath(folder))
     present = {name: audio_files(os.path.join(folder, name)) for name in SPLIT_FOLDERS}
-    dropped = HIDDEN if present[RENAMED] else ()
+    ignored = UNLABELLED_TEST_FOLDERS if present[LABELLED_TEST_FOLDER] else ()
     clips = [
         clip_at(path, machine=machine, split_folder=name)
         for name, paths in present.items()
-        if name not in dropped
+        if name not in ignored
         for path in paths
     ]
     if not clips:
@@ -194,17 +197,18 @@ def machine_corpus(folder: str | PathLike[str], *, machine: str | None = None) -
     rows: dict[tuple[Split | None, str], dict[str, str]] = {}
     for name in sorted(tables, key=natural_order):
         rows.update(read_attribute_table(os.path.join(folder, name)))
-    return Corpus((_with_row(clip, rows) for clip in clips), root=folder)
+    return Corpus((_with_table_row(clip, rows) for clip in clips), root=folder)
 
 
 def read_attribute_table(path: str | PathLike[str]) -> dict[tuple[Split | None, str], dict[str, str]]:
-    """Reads ``attributes_NN.csv``: a file name, then parameter and value by turns.
+    """Read ``attributes_NN.csv``: a file name, then parameter and value in alternating columns.
 
-    Columns that the header names otherwise than ``d1p,d1v,d2p,d2v,…`` count as parameters themselves.
+    A column whose header is not one of ``d1p,d1v,d2p,d2v,…`` contains the values of the parameter that the
+    header names.
 
     Returns:
-        (split or ``None``, file name) to pairs; the split is known where the name comes with its folder,
-        as in ``fan/test/section_00_….wav``.
+        (split, file name) to key-value pairs; the split is ``None`` unless the name includes its folder, as
+        in ``fan/test/section_00_….wav``.
 
     Raises:
         CorpusError: the file cannot be read as a table.
@@ -229,21 +233,21 @@ def read_attribute_table(path: str | PathLike[str]) -> dict[tuple[Split | None, 
 
 def _pairs(header: list[str], cells: list[str]) -> dict[str, str]:
     pairs: dict[str, str] = {}
-    position = 1
-    while position < len(cells):
-        name = header[position] if position < len(header) else ""
+    column = 1
+    while column < len(cells):
+        name = header[column] if column < len(header) else ""
         if name and not re.fullmatch(r"d[0-9]+[pv]", name, re.IGNORECASE):
-            key, value, position = name, cells[position], position + 1
+            key, value, column = name, cells[column], column + 1
         else:
-            key, value = cells[position], cells[position + 1] if position + 1 < len(cells) else ""
-            position += 2
+            key, value = cells[column], cells[column + 1] if column + 1 < len(cells) else ""
+            column += 2
         if key and value:
             pairs[key] = value
     return pairs
 
 
-def _with_row(clip: Clip, rows: Mapping[tuple[Split | None, str], Mapping[str, str]]) -> Clip:
-    """Adds what the attribute table knows: its pairs, and domain or condition where the name is silent."""
+def _with_table_row(clip: Clip, rows: Mapping[tuple[Split | None, str], Mapping[str, str]]) -> Clip:
+    """Add the pairs of the attribute table, and domain and condition unless the file name states them."""
     name = os.path.basename(clip.path)
     row = rows.get((clip.split, name)) or rows.get((None, name))
     if not row:
@@ -256,7 +260,7 @@ def _with_row(clip: Clip, rows: Mapping[tuple[Split | None, str], Mapping[str, s
         domain=clip.domain or cast("Domain | None", domain if domain in ("source", "target") else None),
         condition=clip.condition
         or cast("Condition | None", condition if condition in ("normal", "anomaly") else None),
-        source_recording=clip.source_recording or recording_of(attributes),
+        source_recording=clip.source_recording or source_recording_from(attributes),
     )
 
 

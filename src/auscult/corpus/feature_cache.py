@@ -1,12 +1,12 @@
-"""Log-mels kept on disk, so that no detector, run or process works out what another has.
+"""Cache of log-mels on disk, shared by all detectors, runs and processes.
 
-One file an entry, named by a digest of all that its numbers depend on: the bytes of the sound file (not its
-time or name), channel, sample rate, front end, and the versions and kind of processor that compute. So an
-entry never goes stale, and there is nothing to lock: an entry is written under another name and renamed,
-whoever writes it a second time writes the same, and one that is damaged counts as none and is written anew.
-Those that were not used for longest go first when there is no room.
+Each entry is one file, named by a digest of everything that the numbers depend on: the bytes of the audio
+file (not its time or name), channel, sample rate, front end, library versions and type of processor.
+Therefore an entry never becomes stale and no lock is needed: entries are written under a temporary name and
+renamed, two processes that write the same entry write the same bytes, and a damaged entry is treated as
+missing and written again. If there is no room, the least recently used entries are removed.
 
-``AUSCULT_CACHE`` names the folder, or is ``off``; ``AUSCULT_CACHE_BYTES`` is what it may hold.
+``AUSCULT_CACHE`` is the folder, or ``off``; ``AUSCULT_CACHE_BYTES`` is the maximum size.
 """
 
 from __future__ import annotations
@@ -38,40 +38,40 @@ from auscult.runtime.files import PART, write_atomically
 from auscult.spectrum import FrontEnd
 
 DEFAULT_BYTES = 2_000_000_000
-#: Raised with every change of the code that changes the numbers of a log-mel.
+#: Incremented with every change of the code that changes the numbers of a log-mel.
 SCHEMA = 1
-_HEADER = struct.Struct("<IIQ")  # checksum of all the rest and the name, bands, frames; then the float32
+_HEADER = struct.Struct("<IIQ")  # checksum of the name and all that follows, bands, frames; then float32 data
 _SUFFIX = ".log_mel"
-_ABANDONED = 3600.0  # seconds after which a file half written belongs to a process that was killed
-#: Entries that a process maps at a time; each keeps its file open, of which some systems grant 256.
-MOST_MAPPED = 100
-_maps: WeakSet[mmap.mmap] = WeakSet()
-_SHARE = 16  # this part of the whole is written before it is looked again how much there is
+_ABANDONED = 3600.0  # seconds after which an incomplete file must be that of a killed process
+#: Maximum number of entries mapped by a process; each keeps a file open, and some systems allow only 256.
+MAX_MAPPED = 100
+_SHARE = 16  # the folder is listed again after writing 1/16 of the maximum size
+_maps: WeakSet[mmap.mmap] = WeakSet()  # the mapped entries
 
 
 class FeatureCache:
-    """Log-mels in one folder, up to a number of bytes.
+    """Log-mels in one folder of limited size.
 
-    Every process that writes at the same moment may go over the bound by a sixteenth of it.
+    The size can exceed the limit by 1/16 for each process that writes at the same time.
 
     Args:
-        folder: for the entries alone; made when the first is written.
-        most_bytes: what all entries together may take.
+        folder: used for entries only; created when the first one is written.
+        max_bytes: maximum total size of the entries.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = DEFAULT_BYTES) -> None:
+    def __init__(self, folder: Path, max_bytes: int = DEFAULT_BYTES) -> None:
         self.folder = folder
-        self.most_bytes = most_bytes
-        self._room = 0  # bytes that may be written before looking again
-        self._writes = True
+        self.max_bytes = max_bytes
+        self._room = 0  # bytes that may be written before listing the folder again
+        self._writable = True
         self._lock = threading.Lock()
 
     def get(self, key: str) -> np.ndarray | None:
-        """The (T, n_mels) float32 log-mel of this name, read-only; ``None`` if none is there whole."""
+        """Return the (T, n_mels) float32 log-mel of this key, read-only; ``None`` if missing or damaged."""
         path = self._path(key)
         try:
             with open(path, "rb") as file:
-                entry = _contents(file)
+                entry = _map_or_read(file)
         except OSError:
             return None
         if len(entry) < _HEADER.size:
@@ -79,73 +79,77 @@ class FeatureCache:
         checksum, bands, frames = _HEADER.unpack_from(entry)
         if len(entry) != _HEADER.size + 4 * bands * frames or checksum != _checksum(key, entry):
             return None
-        with suppress(OSError):  # a folder that can only be read
+        with suppress(OSError):  # a read-only folder
             os.utime(path)
         return np.frombuffer(entry, np.float32, offset=_HEADER.size).reshape(frames, bands)
 
     def put(self, key: str, frames: np.ndarray) -> None:
-        """Keeps a (T, n_mels) float32 log-mel, if there is room for it at all.
+        """Store a (T, n_mels) float32 log-mel, unless it is larger than the cache.
 
-        Where nothing can be written, on a full disk or in a folder that can only be read, that is said once
-        and not tried again.
+        If writing fails (full disk, read-only folder), a warning is logged once and writing is not tried
+        again.
         """
         shape = frames.shape[1], frames.shape[0]
         entry = bytearray(_HEADER.pack(0, *shape) + frames.tobytes())
         _HEADER.pack_into(entry, 0, _checksum(key, entry), *shape)
-        if not self._writes or len(entry) > self.most_bytes:
+        if not self._writable or len(entry) > self.max_bytes:
             return
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with self._lock:
                 if self._room < len(entry):
-                    self._room = self._make_room(max(len(entry), self.most_bytes // _SHARE))
+                    self._room = self._make_room(max(len(entry), self.max_bytes // _SHARE))
                 self._room -= len(entry)
-            write_atomically(self._path(key), entry, sync=False)  # its checksum tells whether it is whole
+            write_atomically(self._path(key), entry, sync=False)  # the checksum detects incomplete entries
         except OSError as error:
-            self._writes = False
+            self._writable = False
             logging.getLogger("auscult").warning(
-                "the cache of features in %s cannot be written (%s): going on without; AUSCULT_CACHE names "
-                "another folder, or is off",
+                "cannot write to the feature cache %s (%s); continuing without it. Set AUSCULT_CACHE to "
+                "another folder or to 'off'",
                 self.folder,
                 error.strerror or error,
             )
 
     def contents(self) -> tuple[int, int]:
-        """Number of entries, and the bytes of all that lies in the folder."""
-        found = self._found()
-        return sum(name.endswith(_SUFFIX) for _, _, name in found), sum(size for _, size, _ in found)
+        """Return the number of entries, and the bytes of all cache files, incomplete ones included."""
+        files = self._list_files()
+        return sum(name.endswith(_SUFFIX) for _, _, name in files), sum(size for _, size, _ in files)
 
     def _make_room(self, wanted: int) -> int:
-        """Takes away what a killed process left, and the entries unused for longest until ``wanted`` fit."""
+        """Remove files of killed processes, then the least recently used entries until ``wanted`` bytes fit.
+
+        Returns:
+            ``wanted``.
+        """
         total = 0
-        kept = []
-        for used, size, name in self._found():
+        entries = []
+        for used, size, name in self._list_files():
             if name.endswith(PART) and used < time.time() - _ABANDONED:
                 self._remove(name)
                 continue
             total += size
             if name.endswith(_SUFFIX):
-                kept.append((used, size, name))
-        for _, size, name in sorted(kept):
-            if total + wanted <= self.most_bytes:
+                entries.append((used, size, name))
+        for _, size, name in sorted(entries):
+            if total + wanted <= self.max_bytes:
                 break
             self._remove(name)
             total -= size
         return wanted
 
-    def _found(self) -> list[tuple[float, int, str]]:
-        """When last used (seconds), size and name of each file; those that go meanwhile are passed over."""
-        found = []
-        with suppress(OSError), os.scandir(self.folder) as files:
-            for file in files:
+    def _list_files(self) -> list[tuple[float, int, str]]:
+        """Return time of last use (seconds), size and name of each file; files that disappear are skipped."""
+        files = []
+        with suppress(OSError), os.scandir(self.folder) as directory:
+            for file in directory:
                 with suppress(OSError):
                     if file.name.endswith((_SUFFIX, PART)):
                         status = file.stat()
-                        found.append((status.st_mtime, status.st_size, file.name))
-        return found
+                        files.append((status.st_mtime, status.st_size, file.name))
+        return files
 
     def _remove(self, name: str) -> None:
-        with suppress(OSError):  # another process was quicker, or has it open (Windows)
+        with suppress(OSError):  # another process has removed it already, or has it open (Windows)
             os.unlink(self.folder / name)
 
     def _path(self, key: str) -> Path:
@@ -153,84 +157,101 @@ class FeatureCache:
 
 
 class CachedSound:
-    """The log-mels of one channel of a file, out of the cache where they are in it.
+    """The log-mels of one channel of a file, taken from the cache if they are there.
 
     Args:
-        channel: which channel is heard.
-        sample_rate: at which it is heard, Hz; ``None`` for the file's own.
+        path: the audio file.
+        channel: the channel that is read.
+        sample_rate: of the waveform after resampling, Hz; ``None`` for the file's own.
     """
 
     def __init__(self, path: str, channel: int, sample_rate: int | None) -> None:
         self._path, self._channel, self._sample_rate = path, channel, sample_rate
-        self._digest: tuple[tuple[int, ...], str] | None = None  # of the bytes, as of that state of the file
-        self._decoded: tuple[int, ...] | None = None  # state of the file when it was last decoded
+        self._digest: tuple[tuple[int, ...], str] | None = None  # state of the file, and digest of its bytes
+        self._decoded_state: tuple[int, ...] | None = None  # state of the file when it was last decoded
 
-    def decoding(self) -> None:
-        """To be told before the file is decoded: what changes in it from then on is not what is heard."""
-        self._decoded = _state(self._path)
+    def mark_decoding(self) -> None:
+        """Record the state of the file; to be called before decoding it.
 
-    def log_mel(self, front_end: FrontEnd, work_out: Callable[[FrontEnd], np.ndarray]) -> np.ndarray:
-        """(T, n_mels) float32 log-mel in dB.
+        A file that changes after that is not cached, since its bytes are not those that were decoded.
+        """
+        self._decoded_state = _state(self._path)
+
+    def log_mel(self, front_end: FrontEnd, compute: Callable[[FrontEnd], np.ndarray]) -> np.ndarray:
+        """Return the (T, n_mels) float32 log-mel in dB.
 
         Args:
-            work_out: gives it where it is not in the cache, of a waveform of which `decoding` was told.
+            front_end: the settings of the log-mel.
+            compute: called if the log-mel is not in the cache. If it decodes the file, it must call
+                `mark_decoding` before.
 
         Raises:
-            As ``work_out``.
+            As ``compute``.
             OptionError: as `feature_cache`.
         """
         cache = feature_cache()
         before = _state(self._path) if cache else None
         key = self._key(front_end, before) if before else None
         if cache is None or key is None:
-            return work_out(front_end)
+            return compute(front_end)
         frames = cache.get(key)
         if frames is None:
-            frames = work_out(front_end)
-            if self._decoded == before == _state(self._path):  # else who knows which sound was heard
+            frames = compute(front_end)
+            if self._decoded_state == before == _state(self._path):  # the key belongs to the decoded bytes
                 cache.put(key, frames)
         return frames
 
     def _key(self, front_end: FrontEnd, state: tuple[int, ...]) -> str | None:
-        """Name of the entry, or ``None`` if the file cannot be read."""
+        """Return the key of the entry, or ``None`` if the file cannot be read."""
         if self._digest is None or self._digest[0] != state:
             try:
                 with open(self._path, "rb") as file:
                     self._digest = state, hashlib.file_digest(file, "sha256").hexdigest()
             except OSError:
                 return None
-        told = [self._digest[1], self._channel, self._sample_rate, astuple(front_end), computed_by()]
-        return hashlib.sha256(repr(told).encode()).hexdigest()
+        digest, environment = self._digest[1], computation_environment()
+        inputs = [digest, self._channel, self._sample_rate, astuple(front_end), environment]
+        return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
 
 def feature_cache() -> FeatureCache | None:
-    """The cache that the environment names, or ``None`` where it is off.
+    """Return the cache set by the environment variables, or ``None`` if it is off.
 
     Raises:
-        OptionError: ``AUSCULT_CACHE_BYTES`` that is no number of bytes.
+        OptionError: ``AUSCULT_CACHE_BYTES`` is not a number of bytes.
     """
     return _cache(os.environ.get("AUSCULT_CACHE", ""), os.environ.get("AUSCULT_CACHE_BYTES", ""))
 
 
 @lru_cache(maxsize=4)
-def _cache(named: str, most: str) -> FeatureCache | None:
+def _cache(location: str, size: str) -> FeatureCache | None:
     try:
-        most_bytes = int(most or DEFAULT_BYTES)
+        max_bytes = int(size or DEFAULT_BYTES)
     except ValueError:
-        most_bytes = -1
-    if most_bytes < 0:
-        raise OptionError(f"AUSCULT_CACHE_BYTES={most!r}: give a number of bytes, as {DEFAULT_BYTES}")
-    if named.lower() == "off":
+        max_bytes = -1
+    if max_bytes < 0:
+        raise OptionError(
+            f"AUSCULT_CACHE_BYTES must be a number of bytes such as {DEFAULT_BYTES}, got {size!r}"
+        )
+    if location.lower() == "off":
         return None
     try:
-        folder = Path(named).expanduser().absolute() if named else users_folder(sys.platform, os.environ)
-    except RuntimeError:  # nobody's home
+        folder = (
+            Path(location).expanduser().absolute()
+            if location
+            else user_cache_folder(sys.platform, os.environ)
+        )
+    except RuntimeError:  # no home folder
         return None
-    return FeatureCache(folder / "log_mels", most_bytes)
+    return FeatureCache(folder / "log_mels", max_bytes)
 
 
-def users_folder(system: str, environment: Mapping[str, str]) -> Path:
-    """Where caches are kept on this kind of system (``sys.platform``), with a folder of our own in it.
+def user_cache_folder(system: str, environment: Mapping[str, str]) -> Path:
+    """Return the ``auscult`` folder in the user's cache folder.
+
+    Args:
+        system: as ``sys.platform``.
+        environment: the environment variables.
 
     Raises:
         RuntimeError: the user has no home folder.
@@ -240,19 +261,17 @@ def users_folder(system: str, environment: Mapping[str, str]) -> Path:
         return (Path(local) if local else Path.home() / "AppData" / "Local") / "auscult" / "Cache"
     if system == "darwin":
         return Path.home() / "Library" / "Caches" / "auscult"
-    named = Path(
-        environment.get("XDG_CACHE_HOME", "")
-    )  # which counts if it is a full path, says the standard
-    return (named if named.is_absolute() else Path.home() / ".cache") / "auscult"
+    caches = Path(environment.get("XDG_CACHE_HOME", ""))  # the XDG standard ignores relative paths
+    return (caches if caches.is_absolute() else Path.home() / ".cache") / "auscult"
 
 
 @lru_cache(maxsize=1)
-def computed_by() -> tuple[str | int, ...]:
-    """What a log-mel's last bits may depend on besides the file and the front end."""
+def computation_environment() -> tuple[str | int, ...]:
+    """Return the versions and the processor type, on which the last bits of a log-mel may depend."""
     import soundfile
     from threadpoolctl import threadpool_info
 
-    # As OpenBLAS names them; other libraries, which may be loaded or not, name none.
+    # OpenBLAS reports the processor; other libraries, which may be loaded or not, do not.
     processors = {library["architecture"] for library in threadpool_info() if "architecture" in library}
     return (
         SCHEMA,
@@ -265,7 +284,7 @@ def computed_by() -> tuple[str | int, ...]:
 
 
 def _state(path: str) -> tuple[int, ...] | None:
-    """What changes when a file does, or ``None`` if there is no regular file."""
+    """Return inode, size and modification time of a file; ``None`` if it is not a regular file."""
     try:
         status = os.stat(path)
     except (OSError, ValueError):
@@ -275,10 +294,10 @@ def _state(path: str) -> tuple[int, ...] | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _contents(file: BinaryIO) -> mmap.mmap | bytes:
-    """A file's bytes: mapped, so that processes share them and the system may take them back, or read."""
-    if len(_maps) < MOST_MAPPED:
-        with suppress(OSError, ValueError):  # not on this kind of disk, or a file without a byte
+def _map_or_read(file: BinaryIO) -> mmap.mmap | bytes:
+    """Return the bytes of a file, mapped if possible, so that processes share the memory."""
+    if len(_maps) < MAX_MAPPED:
+        with suppress(OSError, ValueError):  # the file system does not support it, or the file is empty
             entry = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             _maps.add(entry)
             return entry

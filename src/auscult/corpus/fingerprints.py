@@ -1,4 +1,4 @@
-"""Whether work is done already: what files looked like, and a key of all that a result depends on."""
+"""Detecting whether earlier results are still valid: fingerprints of files, and a hash of all inputs."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from typing import Any
 from auscult.corpus.clip import Clip
 
 
-def stamps(clips: Sequence[Clip], folder: str) -> list[list[str | int]]:
-    """Name, size and time of each file, by which it is known whether it changed."""
-    found: list[list[str | int]] = []
+def fingerprints(clips: Sequence[Clip], folder: str) -> list[list[str | int]]:
+    """Return the path relative to ``folder``, the size and the modification time (ns) of each file.
+
+    A change of the fingerprint shows that a file has changed.
+    """
+    result: list[list[str | int]] = []
     for clip in clips:
         try:
             stat = os.stat(clip.path)
-            stamp: list[str | int] = [stat.st_size, stat.st_mtime_ns]
-        except OSError:  # a link that leads nowhere is an unreadable clip, told of when it is heard
-            stamp = []
-        found.append([os.path.relpath(clip.path, folder), *stamp])
-    return found
+            state: list[str | int] = [stat.st_size, stat.st_mtime_ns]
+        except OSError:  # a dangling link; it is reported as unreadable when it is read
+            state = []
+        result.append([os.path.relpath(clip.path, folder), *state])
+    return result
 
 
-def key_of(told: Sequence[Any]) -> str:
-    """A short name of plain data, another for other data."""
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+def content_key(data: Sequence[Any]) -> str:
+    """Return the SHA-256 of JSON-compatible data in hexadecimal: equal for equal data, else different."""
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()

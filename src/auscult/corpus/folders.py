@@ -1,4 +1,4 @@
-"""From a path that a user names to the clips it holds."""
+"""Opening the clips of a path: an audio file, a manifest, or a folder."""
 
 from __future__ import annotations
 
@@ -13,28 +13,31 @@ from auscult.corpus.files import AUDIO_EXTENSIONS, audio_files, holds_audio, sub
 from auscult.corpus.manifest import read_manifest
 from auscult.errors import CorpusError, OptionError
 
-#: Folders whose name says what their recordings are, in any letter case.
+#: Folder names that state the condition of the recordings, in lower case; letter case is ignored.
 CONDITION_FOLDERS: dict[str, Condition] = {"normal": "normal", "anomaly": "anomaly", "abnormal": "anomaly"}
-_DEPTH = 4  # data/dcase2024t2/dev_data/raw/fan
-_LAYOUT = "raw"  # a folder of the year layout that tells nothing
+_DEPTH = 4  # of machine folders below the data root: data/dcase2024t2/dev_data/raw/fan
+_UNINFORMATIVE = "raw"  # a folder of that layout that is left out of machine names
 
 
 def open_corpus(path: str | PathLike[str], *, condition: Condition | None = None) -> Corpus:
-    """The clips of one path, in an order that is the same everywhere.
+    """Open the clips of one path, in an order that does not depend on the file system.
 
     Recognised, in this order:
 
     - an audio file, or a CSV manifest (:func:`~auscult.corpus.manifest.read_manifest`);
     - a DCASE machine folder, or a folder of these (see :func:`machine_folders`);
-    - any other folder with recordings, at any depth. Those under a folder named ``normal``, ``anomaly``
-      or ``abnormal`` are of that condition; of the others it is not known, unless their DCASE name says.
+    - any other folder with recordings, at any depth. A folder named ``normal``, ``anomaly`` or
+      ``abnormal`` sets the condition of the recordings in it; the condition of others is unknown, unless
+      their DCASE name states it.
 
     Args:
-        condition: taken for clips whose condition is not known otherwise. Recordings given for learning,
-            for instance, are of normal running because the user says so.
+        path: the file or folder.
+        condition: of clips whose condition is otherwise unknown. For instance, recordings given for
+            training are normal because the user says so.
 
     Raises:
-        CorpusError: nothing there, or nothing that could be used; says what was looked for and found.
+        CorpusError: the path does not exist or contains no recordings; the message lists what was searched
+            for and what is there.
     """
     path = os.fspath(path)
     if os.path.isfile(path):
@@ -49,12 +52,12 @@ def open_corpus(path: str | PathLike[str], *, condition: Condition | None = None
 
 
 def machine_folders(root: str | PathLike[str]) -> dict[str, str]:
-    """The machine folders at or below a data root, by name, in natural order.
+    """Return the machine folders at or below a data root, by name, in natural order.
 
-    Any layout will do in which they lie at most four levels down, as in
-    ``data/dcase2024t2/dev_data/raw/fan``. If a name occurs twice, as it does in several years or in the
-    development and evaluation sets of 2020 to 2022, those machines are named by all their folders that
-    tell something: ``dev_data-fan`` and ``eval_data-fan``.
+    They are found at most four levels down, as in ``data/dcase2024t2/dev_data/raw/fan``. If a name occurs
+    more than once, as in several years or in the development and evaluation sets of 2020 to 2022, the
+    names of these machines include the folders above, except ``raw``: ``dev_data-fan`` and
+    ``eval_data-fan``.
 
     Returns:
         Machine name to path; empty if there are none.
@@ -62,27 +65,28 @@ def machine_folders(root: str | PathLike[str]) -> dict[str, str]:
     root = os.fspath(root)
     if is_machine_folder(root):
         return {os.path.basename(os.path.abspath(root)): root}
-    found = list(_machine_folders_below(root, ()))
-    plain = [parts[-1] for parts in found]
+    paths = list(_machine_folders_below(root, ()))
+    last_names = [parts[-1] for parts in paths]
     names = (
-        parts[-1] if plain.count(parts[-1]) == 1 else "-".join(p for p in parts if p != _LAYOUT)
-        for parts in found
+        parts[-1] if last_names.count(parts[-1]) == 1 else "-".join(p for p in parts if p != _UNINFORMATIVE)
+        for parts in paths
     )
-    return {name: os.path.join(root, *parts) for name, parts in zip(names, found, strict=True)}
+    return {name: os.path.join(root, *parts) for name, parts in zip(names, paths, strict=True)}
 
 
 def attribute_groups(corpus: Corpus, names: Sequence[str]) -> Corpus:
-    """Takes clips that agree in the named attributes, domain and section for cuts of one recording.
+    """Set the source recording of each clip from the named attributes, the domain and the section.
 
-    Cross-fitting then keeps them together, which matters where many clips were cut from few recordings.
+    Clips with equal values are treated as segments of one recording, so that cross-fitting keeps them in
+    the same fold. This matters if many clips were cut from few recordings.
 
     Raises:
-        OptionError: an attribute that no clip has.
+        OptionError: no clip has one of the attributes.
     """
     known = sorted({name for clip in corpus for name in clip.attributes})
     if unknown := [name for name in names if name not in known]:
         raise OptionError(
-            f"no clip has the attribute {', '.join(unknown)}; there are: {', '.join(known) or 'none at all'}"
+            f"no clip has the attribute {', '.join(unknown)}; known attributes: {', '.join(known) or 'none'}"
         )
 
     def group(clip: Clip) -> str:
@@ -97,7 +101,9 @@ def _open_file(path: str) -> Corpus:
         return read_manifest(path)
     if os.path.splitext(path)[1].lower() not in AUDIO_EXTENSIONS:
         raise CorpusError(
-            path, f"neither a CSV manifest nor audio by its extension ({', '.join(sorted(AUDIO_EXTENSIONS))})"
+            path,
+            "neither a CSV manifest nor a file with an audio extension "
+            f"({', '.join(sorted(AUDIO_EXTENSIONS))})",
         )
     return Corpus([clip_at(path)], root=path)
 
@@ -110,38 +116,39 @@ def _open_folder(path: str) -> Corpus:
     else:
         clips += map(clip_at, audio_files(path))
     if not clips:
-        raise CorpusError(path, _nothing_in(path))
+        raise CorpusError(path, _no_recordings_message(path))
     return Corpus((_with_folder_condition(clip, path) for clip in clips), root=path)
 
 
 def _machine_folders_below(root: str, parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    """Folder names leading from the root to each machine folder."""
+    """Iterate over machine folders below the root, each as the sequence of folder names leading to it."""
     for name in subfolders(os.path.join(root, *parts)):
-        below = (*parts, name)
-        if is_machine_folder(os.path.join(root, *below)):
-            yield below
-        elif len(below) < _DEPTH:
-            yield from _machine_folders_below(root, below)
+        path = (*parts, name)
+        if is_machine_folder(os.path.join(root, *path)):
+            yield path
+        elif len(path) < _DEPTH:
+            yield from _machine_folders_below(root, path)
 
 
 def _with_folder_condition(clip: Clip, root: str) -> Clip:
-    """Fills in the condition that the folders from the root down tell; the innermost one counts."""
+    """Set an unknown condition from the folder names, root included; the innermost one takes precedence."""
     if clip.condition is not None:
         return clip
-    inside = os.path.relpath(os.path.dirname(clip.path), root).split(os.sep)
-    for name in (*reversed(inside), os.path.basename(os.path.abspath(root))):
+    folders = os.path.relpath(os.path.dirname(clip.path), root).split(os.sep)
+    for name in (*reversed(folders), os.path.basename(os.path.abspath(root))):
         if name.lower() in CONDITION_FOLDERS:
             return replace(clip, condition=CONDITION_FOLDERS[name.lower()])
     return clip
 
 
-def _nothing_in(path: str) -> str:
+def _no_recordings_message(path: str) -> str:
     try:
         names = sorted(os.listdir(path))
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    found = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing"
+    content = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing"
     return (
-        f"no recordings found. Looked for DCASE machine folders ({', '.join(SPLIT_FOLDERS)} with audio in "
-        f"them) and for audio files ({', '.join(sorted(AUDIO_EXTENSIONS))}) at any depth; found {found}"
+        f"no recordings found. Searched for DCASE machine folders ({', '.join(SPLIT_FOLDERS)} with audio "
+        f"files) and for audio files ({', '.join(sorted(AUDIO_EXTENSIONS))}) at any depth; the folder "
+        f"contains {content}"
     )

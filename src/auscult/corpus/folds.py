@@ -1,4 +1,4 @@
-"""Recordings parted into folds, so that what fold_models a recording has not learnt from it."""
+"""Splitting recordings into folds, so that a fold model never scores recordings that it was fitted on."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from auscult.corpus.clip import Clip
 
 
 def folds_of(recordings: Sequence[AudioClip], count: int, seed: int) -> list[int]:
-    """A fold for every recording, counted from 0 and none of them empty.
+    """Return the fold of each recording, numbered from 0; no fold is empty.
 
-    Each domain is spread over all folds, and clips that were cut from one longer recording stay together.
+    Each domain is spread over all folds, and clips cut from one longer recording stay in the same fold.
 
     Args:
-        count: folds wanted; fewer where there are fewer recordings that may be parted.
-        seed: decides which recording falls into which fold.
+        recordings: the recordings to split.
+        count: number of folds; reduced if there are fewer independent recordings than that.
+        seed: of the random assignment to folds.
     """
     return folds_of_clips([recording.clip for recording in recordings], count, seed)
 
 
 def folds_of_clips(clips: Sequence[Clip], count: int, seed: int) -> list[int]:
-    """`folds_of` for what is known of the recordings."""
+    """`folds_of` for clips, of which only the metadata is needed."""
     groups: dict[str | int, list[int]] = {}
     for i, clip in enumerate(clips):
         groups.setdefault(i if clip.source_recording is None else clip.source_recording, []).append(i)
@@ -33,10 +34,10 @@ def folds_of_clips(clips: Sequence[Clip], count: int, seed: int) -> list[int]:
     count = min(count, len(groups))
     folds = [0] * len(clips)
     rng = np.random.default_rng([seed, 5])
-    turn = 0
+    n_assigned = 0  # groups are dealt to the folds in turn
     for domain in sorted(by_domain):
-        for place in rng.permutation(len(by_domain[domain])):
-            for i in by_domain[domain][place]:
-                folds[i] = turn % count
-            turn += 1
+        for index in rng.permutation(len(by_domain[domain])):
+            for i in by_domain[domain][index]:
+                folds[i] = n_assigned % count
+            n_assigned += 1
     return folds

@@ -1,4 +1,4 @@
-"""A CSV manifest: one recording a line, for data that no folder layout describes."""
+"""Reading CSV manifests: one recording per line, for data without a standard folder layout."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from os import PathLike
 from typing import Any
 
 from auscult.corpus.clip import Clip, Corpus
-from auscult.corpus.dcase_names import clip_at, parse_attributes, recording_of
+from auscult.corpus.dcase_names import clip_at, parse_attributes, source_recording_from
 from auscult.errors import CorpusError
 
 COLUMNS = ("path", "condition", "machine", "section", "domain", "split", "attributes", "recording")
-#: What cells may say, in any letter case, and what is meant.
+#: Accepted cell values, in lower case (letter case is ignored), and their meaning.
 _VALUES: Mapping[str, Mapping[str, str]] = {
     "condition": {
         **dict.fromkeys(("normal", "0"), "normal"),
@@ -24,20 +24,20 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
     "domain": {"source": "source", "target": "target"},
     "split": {"train": "train", "test": "test", "supplemental": "supplemental"},
 }
-_SHOWN = 10  # missing files named in the message where all are missing
+_MAX_LISTED = 10  # missing files listed in the error message
 
 
 def read_manifest(path: str | PathLike[str]) -> Corpus:
-    """Reads a manifest.
+    """Read a manifest.
 
     The first line names the columns: ``path`` and any of ``condition`` (normal or anomaly), ``machine``,
     ``section``, ``domain``, ``split``, ``attributes`` (``speed=3;load=0.5`` or ``speed_3_load_0.5``) and
-    ``recording``; further columns are left alone. The delimiter is a comma or a semicolon. Paths are
-    relative to the manifest. What a cell leaves empty is taken from the file's name, if that follows DCASE.
+    ``recording``; other columns are ignored. The delimiter is a comma or a semicolon. Paths are relative to
+    the manifest. Values of empty cells are taken from the file name, if it follows DCASE.
 
     Raises:
-        CorpusError: no such file, not a table, an unknown value (with its line), or recordings all of
-            which are missing (the first ones named); one that is missing among others fails when it is read.
+        CorpusError: no such file, not a table, an unknown value (with its line number), or all recordings
+            are missing (the first ones are listed). If only some are missing, reading them fails later.
     """
     path = os.fspath(path)
     try:
@@ -52,14 +52,14 @@ def read_manifest(path: str | PathLike[str]) -> Corpus:
         raise CorpusError(path, f"cannot be read as a CSV manifest in UTF-8: {error}") from error
     if not lines:
         raise CorpusError(
-            path, f"the manifest is empty; its first line must name columns: {', '.join(COLUMNS)}"
+            path, f"the manifest is empty; its first line must name the columns ({', '.join(COLUMNS)})"
         )
     columns = _columns(path, lines[0][1])
     clips, missing = [], []
     for number, cells in lines[1:]:
         if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
             raise CorpusError(
-                path, f"line {number} has {len(cells)} cells where the header has {len(columns)}"
+                path, f"line {number} has {len(cells)} cells, but the header has {len(columns)}"
             )
         row = {name: cell.strip() for name, cell in zip(columns, cells, strict=False)}
         clip = _clip(path, number, row)
@@ -67,14 +67,14 @@ def read_manifest(path: str | PathLike[str]) -> Corpus:
         if not os.path.isfile(clip.path):
             missing.append(f"line {number}: {clip.path}")
     if missing and len(missing) == len(clips):
-        more = f"; and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else ""
+        more = f"; and {len(missing) - _MAX_LISTED} more" if len(missing) > _MAX_LISTED else ""
         raise CorpusError(
             path,
-            f"all {len(missing)} recordings are missing: {'; '.join(missing[:_SHOWN])}{more}. "
+            f"all {len(missing)} recordings are missing: {'; '.join(missing[:_MAX_LISTED])}{more}. "
             "Paths are relative to the manifest",
         )
     if not clips:
-        raise CorpusError(path, "the manifest names columns but no recordings")
+        raise CorpusError(path, "the manifest has a header but lists no recordings")
     return Corpus(clips, root=path)
 
 
@@ -83,14 +83,14 @@ def _columns(path: str, header: list[str]) -> list[str]:
     if "path" not in columns:
         raise CorpusError(
             path,
-            f"line 1 names no column 'path'; it says {columns}, and a manifest may have {', '.join(COLUMNS)}",
+            f"line 1 names no column 'path', only {columns}; known columns: {', '.join(COLUMNS)}",
         )
     for name in columns:
         if name in COLUMNS and columns.count(name) > 1:
             raise CorpusError(path, f"line 1 names the column {name!r} twice")
-        close = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.8)
-        if name not in COLUMNS and close and close[0] not in columns:
-            raise CorpusError(path, f"line 1 names a column {name!r}: is {close[0]!r} meant?")
+        similar = difflib.get_close_matches(name, COLUMNS, n=1, cutoff=0.8)
+        if name not in COLUMNS and similar and similar[0] not in columns:
+            raise CorpusError(path, f"line 1: unknown column {name!r}; did you mean {similar[0]!r}?")
     return columns
 
 
@@ -98,19 +98,23 @@ def _clip(path: str, number: int, row: Mapping[str, str]) -> Clip:
     if not row.get("path"):
         raise CorpusError(path, f"line {number} has no path")
     clip = clip_at(os.path.join(os.path.dirname(path), row["path"]))
-    known: dict[str, Any] = {name: row[name] for name in ("machine", "section") if row.get(name)}
+    fields: dict[str, Any] = {name: row[name] for name in ("machine", "section") if row.get(name)}
     if row.get("recording"):
-        known["source_recording"] = row["recording"]
+        fields["source_recording"] = row["recording"]
     for name, meanings in _VALUES.items():
         if cell := row.get(name):
             if cell.lower() not in meanings:
-                raise CorpusError(path, f"line {number}: {name} {cell!r} is none of {', '.join(meanings)}")
-            known[name] = meanings[cell.lower()]
+                raise CorpusError(
+                    path, f"line {number}: {name} must be one of {', '.join(meanings)}, got {cell!r}"
+                )
+            fields[name] = meanings[cell.lower()]
     if raw := row.get("attributes"):
-        known["raw_attributes"] = raw
-        known["attributes"] = _pairs(path, number, raw) if "=" in raw else parse_attributes(raw)
-        known.setdefault("source_recording", recording_of(known["attributes"]) or clip.source_recording)
-    return replace(clip, **known)
+        fields["raw_attributes"] = raw
+        fields["attributes"] = _pairs(path, number, raw) if "=" in raw else parse_attributes(raw)
+        fields.setdefault(
+            "source_recording", source_recording_from(fields["attributes"]) or clip.source_recording
+        )
+    return replace(clip, **fields)
 
 
 def _pairs(path: str, number: int, raw: str) -> dict[str, str]:
@@ -119,7 +123,7 @@ def _pairs(path: str, number: int, raw: str) -> dict[str, str]:
         key, equals, value = (part.strip() for part in piece.partition("="))
         if not (key and equals and value) or key in pairs:
             raise CorpusError(
-                path, f"line {number}: attributes {raw!r} are not of the form key=value;key=value"
+                path, f"line {number}: attributes must have the form key=value;key=value, got {raw!r}"
             )
         pairs[key] = value
     return pairs

@@ -1,4 +1,4 @@
-"""Hearing many recordings: a few are decoded and worked on ahead of whoever takes them, in threads."""
+"""Decoding recordings ahead of their use, in threads."""
 
 from __future__ import annotations
 
@@ -10,65 +10,70 @@ from typing import TypeVar
 
 from auscult.corpus.audio_clip import AudioClip
 from auscult.errors import AudioError
-from auscult.runtime.memory import kept_memory
+from auscult.runtime.memory import retain_heap
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
-Heard = TypeVar("Heard")
+T = TypeVar("T")
 
-#: Recordings that are heard but not taken yet, for each thread: enough that none waits for a long one.
+#: Recordings submitted ahead for each thread: enough that no thread waits for a long recording.
 AHEAD = 2
 
 
-def heard(
+def prefetch(
     recordings: Iterable[AudioClip],
-    listen: Callable[[AudioClip], Heard],
+    fn: Callable[[AudioClip], T],
     *,
     threads: int | None = None,
-) -> Iterator[tuple[AudioClip, Heard | AudioError]]:
-    """Every recording with what ``listen`` made of it, in their order, as soon as it is there.
+) -> Iterator[tuple[AudioClip, T | AudioError]]:
+    """Apply a function to recordings in threads, ahead of their use.
 
-    Decoding and the algebra of log-mels leave the interpreter free, so that threads run side by side: two on
-    two cores are 1.4 times as fast as one for clips of 10 s, and gain nothing where the cache has all. Of
-    recordings that come as an iterator no more than `AHEAD` for each thread are held at a time.
+    Decoding and the linear algebra of log-mels release the interpreter lock, so that threads run in
+    parallel: for clips of 10 s, two threads on two cores are 1.4 times as fast as one, and give no gain if
+    all features are cached. If the recordings are an iterator, at most `AHEAD` per thread are held at a
+    time.
 
     Args:
-        listen: called in a thread; an `AudioError` that it raises comes in its place, any other error ends
-            the whole.
-        threads: default `usual_threads`; 1 listens when a recording is asked for, without a thread.
+        recordings: the recordings.
+        fn: called with each recording, in a thread. An `AudioError` that it raises becomes the result of
+            that recording; any other error ends the iteration.
+        threads: default `default_threads`; with 1, ``fn`` is called in the calling thread when a recording
+            is requested.
+
+    Yields:
+        Each recording with its result, in the original order.
     """
-    threads = threads or usual_threads()
-    with kept_memory():
+    threads = threads or default_threads()
+    with retain_heap():
         if threads == 1:
             for recording in recordings:
-                yield recording, _outcome(listen, recording)
+                yield recording, _outcome(fn, recording)
         else:
-            yield from _ahead(recordings, listen, threads)
+            yield from _prefetch_in_threads(recordings, fn, threads)
 
 
-def _ahead(
-    recordings: Iterable[AudioClip], listen: Callable[[AudioClip], Heard], threads: int
-) -> Iterator[tuple[AudioClip, Heard | AudioError]]:
-    """`heard`, in so many threads."""
+def _prefetch_in_threads(
+    recordings: Iterable[AudioClip], fn: Callable[[AudioClip], T], threads: int
+) -> Iterator[tuple[AudioClip, T | AudioError]]:
     from threadpoolctl import threadpool_limits
 
-    waiting: deque[tuple[AudioClip, Future[Heard | AudioError]]] = deque()
-    # The algebra of each stays on its thread; threads of threads would wait for each other.
+    pending: deque[tuple[AudioClip, Future[T | AudioError]]] = deque()
+    # Each thread runs its linear algebra single-threaded; nested threads would wait for each other.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         try:
             for recording in recordings:
-                waiting.append((recording, pool.submit(_outcome, listen, recording)))
-                if len(waiting) == AHEAD * threads:
-                    yield _taken(waiting)
-            while waiting:
-                yield _taken(waiting)
+                pending.append((recording, pool.submit(_outcome, fn, recording)))
+                if len(pending) == AHEAD * threads:
+                    yield _next_result(pending)
+            while pending:
+                yield _next_result(pending)
         finally:
-            for _, future in waiting:
+            for _, future in pending:
                 future.cancel()
 
 
-def hear(recording: AudioClip, front_ends: Sequence[FrontEnd] = ()) -> Waveform:
-    """Decodes a recording once, and works out its log-mels while its waveform is at hand.
+def decode_with_features(recording: AudioClip, front_ends: Sequence[FrontEnd] = ()) -> Waveform:
+    """Decode a recording once, compute its log-mels from the waveform, and return the waveform.
 
     Raises:
         AudioError: the recording cannot be used.
@@ -79,23 +84,25 @@ def hear(recording: AudioClip, front_ends: Sequence[FrontEnd] = ()) -> Waveform:
     return waveform
 
 
-def usual_threads() -> int:
-    """One for each core that this process may use, or fewer where ``OMP_NUM_THREADS`` says so, as it does in
-    worker processes that stand side by side."""
+def default_threads() -> int:
+    """Return one thread for each core that this process may use, or ``OMP_NUM_THREADS`` if that is fewer.
+
+    Worker processes that run in parallel set this variable.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    allowed = os.environ.get("OMP_NUM_THREADS", "")
-    return min(cores, max(1, int(allowed))) if allowed.isdecimal() else cores
+    limit = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, max(1, int(limit))) if limit.isdecimal() else cores
 
 
-def _outcome(listen: Callable[[AudioClip], Heard], recording: AudioClip) -> Heard | AudioError:
+def _outcome(fn: Callable[[AudioClip], T], recording: AudioClip) -> T | AudioError:
     try:
-        return listen(recording)
+        return fn(recording)
     except AudioError as error:
         return error
 
 
-def _taken(
-    waiting: deque[tuple[AudioClip, Future[Heard | AudioError]]],
-) -> tuple[AudioClip, Heard | AudioError]:
-    recording, future = waiting.popleft()
+def _next_result(
+    pending: deque[tuple[AudioClip, Future[T | AudioError]]],
+) -> tuple[AudioClip, T | AudioError]:
+    recording, future = pending.popleft()
     return recording, future.result()

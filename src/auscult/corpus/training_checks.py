@@ -1,4 +1,4 @@
-"""What recordings must be to be learnt from, and what they are on the whole, before any of them is heard."""
+"""Checks of the metadata of recordings before a model is fitted on them."""
 
 from __future__ import annotations
 
@@ -10,60 +10,72 @@ from auscult.corpus.clip import Clip
 from auscult.errors import AudioError, FitError
 from auscult.sound import audio_info
 
-#: So many clips with the same attributes, on average, may be cuts of one recording.
-CUTS = 3
-#: With fewer recordings than this, parting clips by recording keeps too many of them out at a time.
-LEAST_RECORDINGS = 5
+#: With this many clips per set of attributes, on average, these may be segments of one recording.
+CLIPS_PER_RECORDING = 3
+#: With fewer recordings than this, folds by recording would hold out too many clips at a time.
+MIN_RECORDINGS = 5
 
 
-def likely_cuts(clips: Sequence[Clip]) -> tuple[list[str], int]:
-    """Attributes that clips share as cuts of a few longer recordings would, and how many those would be; no
-    names where clips do not look so, or where it is known what they were cut from."""
+def likely_segments(clips: Sequence[Clip]) -> tuple[list[str], int]:
+    """Detect clips that are likely to be segments of a few longer recordings, from their attributes.
+
+    Clips whose source recording is known are ignored.
+
+    Returns:
+        The names of the attributes that identify the recordings, empty if the clips do not look like
+        segments; and the number of different sets of attributes.
+    """
     unknown = [clip for clip in clips if clip.attributes and clip.source_recording is None]
     groups = Counter(tuple(sorted(clip.attributes.items())) for clip in unknown)
-    alike = len(groups) > 1 and len(unknown) >= CUTS * len(groups)
-    names = dict.fromkeys(name for clip in unknown for name in clip.attributes) if alike else ()
+    likely = len(groups) > 1 and len(unknown) >= CLIPS_PER_RECORDING * len(groups)
+    names = dict.fromkeys(name for clip in unknown for name in clip.attributes) if likely else ()
     return list(names), len(groups)
 
 
-def hint_of_cuts(recordings: Sequence[AudioClip]) -> Iterator[str]:
-    """Says so where clips may be cuts of a few longer recordings, which by-clip folds would tear apart."""
+def segment_warnings(recordings: Sequence[AudioClip]) -> Iterator[str]:
+    """Warn if clips may be segments of a few longer recordings, which would be split between folds."""
     clips = [r.clip for r in recordings if r.clip.attributes and r.clip.source_recording is None]
-    found, groups = likely_cuts(clips)
-    if found:
-        names = ",".join(found)
+    attributes, n_groups = likely_segments(clips)
+    if attributes:
+        names = ",".join(attributes)
         yield (
-            f"{len(clips)} clips share {groups} sets of attributes: if they were cut from that many "
-            f"longer recordings, say so (--group-by {names}), or models are judged on what they know and the "
-            "promised rate of false alarms does not hold"
+            f"{len(clips)} clips share {n_groups} sets of attributes: if they were cut from {n_groups} "
+            f"longer recordings, give --group-by {names}. Otherwise calibration scores come from models "
+            "fitted on clips of the same recordings, and the false-alarm rate will be higher than the one set"
         )
 
 
-def refuse_anomalies(clips: Sequence[Clip]) -> None:
-    """Raises `FitError` where there are no clips, or anomalies among them."""
+def check_no_anomalies(clips: Sequence[Clip]) -> None:
+    """Raise `FitError` if there are no clips, or if some are labelled as anomalies."""
     if not clips:
-        raise FitError("nothing to learn from: there are no recordings")
-    odd = [c.path for c in clips if c.condition == "anomaly"]
-    if odd:
+        raise FitError("no training recordings: there are no clips")
+    anomalies = [c.path for c in clips if c.condition == "anomaly"]
+    if anomalies:
         raise FitError(
-            f"{len(odd)} of {len(clips)} recordings are labelled as anomalies ({odd[0]}): a model learns "
-            "from normal running alone"
+            f"{len(anomalies)} of {len(clips)} recordings are labelled as anomalies ({anomalies[0]}): "
+            "models are fitted on normal recordings only"
         )
 
 
-def refuse_what_is_not_for_learning(clips: Sequence[Clip]) -> None:
-    """Raises `FitError` where there are no clips, or anomalies or test clips among them."""
-    refuse_anomalies(clips)
-    kept = [c.path for c in clips if c.split == "test"]
-    if kept:
+def check_training_clips(clips: Sequence[Clip]) -> None:
+    """Raise `FitError` if there are no clips, or if some are labelled as anomalies or are test clips."""
+    check_no_anomalies(clips)
+    test_paths = [c.path for c in clips if c.split == "test"]
+    if test_paths:
         raise FitError(
-            f"{len(kept)} of {len(clips)} recordings are test clips ({kept[0]}): a model that has heard them "
-            "cannot be judged on them; Corpus.for_training() leaves them out"
+            f"{len(test_paths)} of {len(clips)} recordings are test clips ({test_paths[0]}): a model fitted "
+            "on them cannot be evaluated on them; Corpus.for_training() leaves them out"
         )
 
 
-def usual_rate(clips: Sequence[Clip]) -> int:
-    """The sample rate of most files; files that cannot be read are found, and named, later."""
+def common_sample_rate(clips: Sequence[Clip]) -> int:
+    """Return the most common sample rate of the files, Hz.
+
+    Files that cannot be read are ignored here, since inspection reports them.
+
+    Raises:
+        FitError: no file can be read.
+    """
     rates: Counter[int] = Counter()
     for clip in clips:
         try:
@@ -72,6 +84,6 @@ def usual_rate(clips: Sequence[Clip]) -> int:
             continue
     if not rates:
         raise FitError(
-            f"nothing to learn from: none of {len(clips)} recordings can be read ({clips[0].path})"
+            f"no usable training recordings: none of {len(clips)} recordings can be read ({clips[0].path})"
         )
     return rates.most_common(1)[0][0]

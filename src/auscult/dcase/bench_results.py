@@ -1,4 +1,4 @@
-"""The output folder of a benchmark read again: its systems, their score files, and the names of its clips."""
+"""Reading the output folder of a benchmark: systems, score files, and clip names for a submission."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from auscult.evaluation.score_files import section_files
 
 
 @dataclass(frozen=True)
-class BenchedSystem:
-    """One system of a bench.
+class BenchmarkSystem:
+    """One system of a benchmark.
 
     Attributes:
         name: ``detector:score``.
-        seeds: each seed's folder of score files, in the order in which the bench was asked for them.
-        latest: whether the last run of the bench was asked for its detector.
+        seeds: seed to folder of score files, in the order in which the seeds were given to the benchmark.
+        latest: whether the last run of the benchmark included the detector.
     """
 
     name: str
@@ -32,19 +32,19 @@ class BenchedSystem:
 
 
 @dataclass(frozen=True)
-class SectionRows:
-    """The rows of the score file of one section, and of its decision file if there is one."""
+class SectionScores:
+    """The rows of the score file of one section, and of the decision file if there is one."""
 
     names: list[str]
     scores: list[float]
     decisions: list[bool] | None
 
 
-def read_facts(home: Path) -> dict[str, Any]:
-    """``results.json``; empty where there is none, as of a bench that was stopped.
+def read_results(home: Path) -> dict[str, Any]:
+    """Read ``results.json``; empty if it does not exist, as after an interrupted benchmark.
 
     Raises:
-        EvaluationError: it cannot be read.
+        EvaluationError: the file cannot be read.
     """
     path = home / "results.json"
     if not path.exists():
@@ -54,125 +54,129 @@ def read_facts(home: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise EvaluationError(f"{path}: cannot be read: {error}") from error
     if not isinstance(facts, dict):
-        raise EvaluationError(f"{path}: not the results of a bench")
+        raise EvaluationError(f"{path}: not the results of a benchmark")
     return facts
 
 
-def benched_systems(home: Path, facts: Mapping[str, Any]) -> list[BenchedSystem]:
-    """The systems with score files, in the order of the bench's table, those of earlier runs last.
+def benchmark_systems(home: Path, facts: Mapping[str, Any]) -> list[BenchmarkSystem]:
+    """Return the systems with score files, in the order of the benchmark's table, those of earlier runs last.
 
     Args:
-        home: the output folder of the bench.
-        facts: its ``results.json``.
+        home: the output folder of the benchmark.
+        facts: the content of ``results.json``.
 
     Raises:
-        EvaluationError: there are none.
+        EvaluationError: there are no systems.
     """
-    found: dict[str, dict[int, Path]] = {}
+    score_folders: dict[str, dict[int, Path]] = {}
     for folder in sorted(home.glob("scores/*/*/seed*")):
         seed = folder.name.removeprefix("seed")
         if seed.isdecimal() and folder.is_dir():
-            found.setdefault(f"{folder.parts[-3]}:{folder.parts[-2]}", {})[int(seed)] = folder
-    if not found:
-        raise EvaluationError(f"{home}: no scores/ with systems in it; it should be the output of a bench")
-    detectors = facts.get("detectors", [name.partition(":")[0] for name in found])
+            score_folders.setdefault(f"{folder.parts[-3]}:{folder.parts[-2]}", {})[int(seed)] = folder
+    if not score_folders:
+        raise EvaluationError(f"{home}: scores/ contains no systems; give the output folder of a benchmark")
+    detectors = facts.get("detectors", [name.partition(":")[0] for name in score_folders])
     seeds, order = facts.get("seeds", []), facts.get("systems", [])
     systems = [
-        BenchedSystem(
+        BenchmarkSystem(
             name,
-            {seed: folders[seed] for seed in sorted(folders, key=lambda s: (_place(s, seeds), s))},
+            {seed: folders[seed] for seed in sorted(folders, key=lambda s: (_position(s, seeds), s))},
             name.partition(":")[0] in detectors,
         )
-        for name, folders in found.items()
+        for name, folders in score_folders.items()
     ]
-    return sorted(systems, key=lambda s: (not s.latest, _place(s.name, order)))
+    return sorted(systems, key=lambda s: (not s.latest, _position(s.name, order)))
 
 
 def read_sections(
-    system: BenchedSystem, seed: int, others: Sequence[BenchedSystem]
-) -> tuple[dict[tuple[str, str], SectionRows], list[str]]:
-    """Every (machine, section) of one system and seed, and what it lacks, in words.
+    system: BenchmarkSystem, seed: int, others: Sequence[BenchmarkSystem]
+) -> tuple[dict[tuple[str, str], SectionScores], list[str]]:
+    """Read the scores and decisions of one system and seed.
 
     Args:
-        system: whose.
-        seed: of its seeds.
-        others: systems whose sections it should have too.
+        system: the system.
+        seed: one of the system's seeds.
+        others: systems whose sections this system should have, too.
+
+    Returns:
+        The scores by (machine, section), and a message for each section without scores or decisions.
 
     Raises:
-        EvaluationError: files that cannot be read, or that contradict each other.
+        EvaluationError: files cannot be read, or contradict each other.
     """
     folder = system.seeds[seed]
-    read = read_submission(folder)
+    submission = read_submission(folder)
     sections, problems = {}, []
-    for (machine, section), rows in read.scores.items():
-        where = f"{machine} section {section}"
+    for (machine, section), rows in submission.scores.items():
+        label = f"{machine} section {section}"
         names = [row.name for row in rows]
-        decided = {row.name: row.value == 1 for row in read.decisions.get((machine, section), ())}
-        if decided and set(decided) != set(names):
-            raise EvaluationError(f"{folder}: {where}: scores and decisions are of different clips")
-        if not decided:
-            problems.append(f"{system.name}: {where}: no decisions, and the challenge asks for them")
-        decisions = [decided[name] for name in names] if decided else None
-        sections[machine, section] = SectionRows(names, [row.value for row in rows], decisions)
-    elsewhere = {
+        by_name = {row.name: row.value == 1 for row in submission.decisions.get((machine, section), ())}
+        if by_name and set(by_name) != set(names):
+            raise EvaluationError(f"{folder}: {label}: scores and decisions are of different clips")
+        if not by_name:
+            problems.append(f"{system.name}: {label}: no decisions; the challenge requires them")
+        decisions = [by_name[name] for name in names] if by_name else None
+        sections[machine, section] = SectionScores(names, [row.value for row in rows], decisions)
+    expected = {
         (file.machine, file.section): other.name
         for other in others
-        for theirs in other.seeds.values()
-        for file in section_files(theirs, "anomaly_score")
+        for other_folder in other.seeds.values()
+        for file in section_files(other_folder, "anomaly_score")
     }
     problems += [
-        f"{system.name}: {machine} section {section}: no scores, though {other} has some"
-        for (machine, section), other in sorted(elsewhere.items())
+        f"{system.name}: {machine} section {section}: no scores, but {other} has some"
+        for (machine, section), other in sorted(expected.items())
         if (machine, section) not in sections
     ]
     return sections, problems
 
 
-class ClipNames:
-    """What a submission calls the clips: as in ``test/``, where the bench heard ``test_rename/`` instead.
+class SubmissionNames:
+    """Clip names for a submission: those in ``test/``, also if the benchmark used ``test_rename/``.
 
     Args:
-        root: of the data that the bench was run on; ``None`` where it is not known.
+        root: the data root of the benchmark; ``None`` if unknown.
 
     Attributes:
-        found: whether the root is there.
-        hidden: machines whose clips got their hidden names back.
-        labelled: machines with clips whose names tell whether they are anomalous.
-        problems: machines with labelled copies of nothing in ``test/``.
+        root_exists: whether the data root exists.
+        hidden: machines whose labelled names were replaced by hidden names.
+        labelled: machines with clips whose names state the condition.
+        problems: machine to message, if a labelled clip has no original in ``test/``.
     """
 
     def __init__(self, root: str | None) -> None:
-        self.found = root is not None and os.path.isdir(root)
+        self.root_exists = root is not None and os.path.isdir(root)
         self.hidden: set[str] = set()
         self.labelled: set[str] = set()
         self.problems: dict[str, str] = {}
-        self._folders = machine_folders(root) if root is not None and self.found else {}
-        self._known: dict[str, dict[str, str | None]] = {}
+        self._folders = machine_folders(root) if root is not None and self.root_exists else {}
+        self._hidden_names: dict[str, dict[str, str | None]] = {}
 
-    def to_write(self, machine: str, names: Sequence[str]) -> list[str]:
-        """The names to write for those that the bench wrote: all of them hidden, or none.
+    def for_submission(self, machine: str, names: Sequence[str]) -> list[str]:
+        """Convert the clip names of one machine in the benchmark's files, either all of them or none.
 
         Raises:
-            CorpusError: a clip that the data holds twice cannot be read.
+            CorpusError: a clip of ``test/`` or ``test_rename/`` cannot be read.
         """
-        if machine not in self._known:
+        if machine not in self._hidden_names:
             folder = self._folders.get(machine)
-            self._known[machine] = hidden_names(folder) if folder else {}
-        known = self._known[machine]
-        lost = [name for name in names if known.get(name, name) is None]
-        if lost:
+            self._hidden_names[machine] = hidden_names(folder) if folder else {}
+        hidden = self._hidden_names[machine]
+        unmatched = [name for name in names if hidden.get(name, name) is None]
+        if unmatched:
             self.problems[machine] = (
-                f"{machine}: {lost[0]} in test_rename/ is no copy of a clip in test/ (one of {len(lost)}); "
-                "names stay as they are in test_rename/, and the challenge asks for those of test/"
+                f"{machine}: no clip in test/ has the content of {unmatched[0]} in test_rename/ (one of "
+                f"{len(unmatched)}); the names of test_rename/ are used, but the challenge requires those of "
+                "test/"
             )
-        elif any(name in known for name in names):
+        elif any(name in hidden for name in names):
             self.hidden.add(machine)
-            return [known.get(name) or name for name in names]
-        if any((said := parse_name(name)) and said.condition for name in names):
+            return [hidden.get(name) or name for name in names]
+        if any((fields := parse_name(name)) and fields.condition for name in names):
             self.labelled.add(machine)
         return list(names)
 
 
-def _place(one: Any, order: Sequence[Any]) -> int:
-    """Where it stands in the order; behind all if it does not."""
-    return order.index(one) if one in order else len(order)
+def _position(value: Any, order: Sequence[Any]) -> int:
+    """Return the index in ``order``, or its length if the value is missing."""
+    return order.index(value) if value in order else len(order)

@@ -1,4 +1,4 @@
-"""What a download of DCASE Task 2 data will fetch, from where, and what room it takes."""
+"""Planning a download of DCASE Task 2 data: archives, addresses and disk space."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from auscult.dcase.zenodo_records import PART_FOLDERS, Part, Record, wanted_arch
 from auscult.errors import DownloadError, OptionError
 
 ZENODO = "https://zenodo.org"
-ARCHIVES = "downloads"  # folder for archives, below dcase<YYYY>t2/
-_UNPACKED = 1.6  # bytes of recordings for a byte of archive, on the safe side
+ARCHIVES = "downloads"  # folder for archives in dcase<YYYY>t2/
+_UNPACKED_RATIO = 1.6  # unpacked to archive size, a conservative estimate
 
 
 @dataclass(frozen=True)
 class Archive:
-    """One archive that was asked for.
+    """One requested archive.
 
     Attributes:
-        name, size, md5: of the file, as the record says; ``md5`` is ``None`` if the record was out of reach.
-        url: where it is.
-        machine: whose recordings it holds.
-        folder: machine folder that they go to.
-        path: where the archive lies once it is fetched.
-        fetched: bytes that are here already.
+        name, size, md5: of the file, from the record; ``md5`` is ``None`` if the record was unreachable.
+        url: download address.
+        machine: the machine whose recordings it contains.
+        folder: the machine folder into which they are unpacked.
+        path: local path of the downloaded archive.
+        fetched: bytes that are on disk already.
         done: whether it has been unpacked before.
     """
 
@@ -47,14 +47,16 @@ class Archive:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a download will do: shown before anything is fetched.
+    """A planned download; ``str(plan)`` summarises it for the user.
 
     Attributes:
-        archives: all that was asked for, done or not.
+        year: year of the challenge.
+        root: folder of the year's data.
+        archives: all requested archives, including those done already.
         licences: of the records, as Zenodo names them.
-        to_fetch: bytes still to come.
-        disk_needed: bytes of disk at the worst moment, estimated from the archives.
-        disk_free: bytes free now.
+        to_fetch: bytes still to be fetched.
+        disk_needed: peak disk usage in bytes, estimated from the archives.
+        disk_free: free bytes.
     """
 
     year: int
@@ -69,7 +71,7 @@ class Plan:
         done = sum(archive.done for archive in self.archives)
         return (
             f"DCASE {self.year} Task 2 into {self.root}: {len(self.archives)} archives"
-            f"{f', {done} of them done before' if done else ''}; {gigabytes(self.to_fetch)} to fetch, "
+            f"{f', {done} already done' if done else ''}; {gigabytes(self.to_fetch)} to download, "
             f"about {gigabytes(self.disk_needed)} of disk needed, {gigabytes(self.disk_free)} free; "
             f"licence: {', '.join(self.licences) or 'not stated'}"
         )
@@ -83,100 +85,103 @@ def plan_download(
     part: Part = "dev",
     base_url: str = ZENODO,
 ) -> Plan:
-    """Asks the year's records what there is to fetch; writes nothing.
+    """Read the Zenodo records of a year and plan the download; writes nothing.
 
-    Where a record cannot be reached, archives that lie in ``downloads/`` already, fetched by hand, do
-    instead, and their checksums stay unknown.
+    If a record is unreachable, archives that the user has put into ``downloads/`` are used instead, without
+    checksums.
 
     Args:
+        year: year of the challenge.
         to: folder of all years' data.
-        machines: some machines only.
+        machines: the machines to download; ``None`` for all.
         part: development data, evaluation data (additional training and test clips), or both.
+        base_url: address of Zenodo.
 
     Raises:
-        OptionError: no such year, part or machine, or an address that is not of the web.
-        DownloadError: a record cannot be reached or lacks an archive; says how to go on by hand.
+        OptionError: no such year, part or machine, or the address is no HTTP address.
+        DownloadError: a record is unreachable or lacks an archive; the message explains the manual download.
     """
     if not re.match(r"https?://", base_url):
-        raise OptionError(f"the base address must begin with https:// or http://, not {base_url!r}")
+        raise OptionError(f"base_url must begin with https:// or http://, got {base_url!r}")
     root = os.path.join(os.fspath(to), f"dcase{year}t2")
     archives: list[Archive] = []
     licences: list[str] = []
     for record, names in wanted_archives(year, part=part, machines=machines):
-        offered, licence = _offered(record, names, root=root, base_url=base_url.rstrip("/"))
+        available, licence = _available_files(record, names, root=root, base_url=base_url.rstrip("/"))
         licences += [licence] if licence and licence not in licences else []
-        archives += [_archive(record, machine, offered, root=root, base_url=base_url) for machine in names]
-    todo = [archive for archive in archives if not archive.done]
-    packed = sum(archive.size for archive in todo)
+        archives += [_archive(record, machine, available, root=root, base_url=base_url) for machine in names]
+    pending = [archive for archive in archives if not archive.done]
+    packed = sum(archive.size for archive in pending)
     return Plan(
         year=year,
         root=root,
         archives=tuple(archives),
         licences=tuple(licences),
-        to_fetch=packed - sum(archive.fetched for archive in todo),
-        # Each archive goes when it is unpacked, so at worst there is one of them beside the recordings.
-        disk_needed=int(_UNPACKED * packed) + max((archive.size for archive in todo), default=0),
-        disk_free=_free(root),
+        to_fetch=packed - sum(archive.fetched for archive in pending),
+        # Archives are deleted after unpacking, so at most one exists in addition to the recordings.
+        disk_needed=int(_UNPACKED_RATIO * packed) + max((archive.size for archive in pending), default=0),
+        disk_free=_free_disk_space(root),
     )
 
 
-def _offered(
+def _available_files(
     record: Record, machines: Iterable[str], *, root: str, base_url: str
 ) -> tuple[dict[str, tuple[int, str | None]], str | None]:
-    """File name to size and MD5, and the licence, by the record or else by the archives that are here."""
+    """Return file name to (size, MD5), and the licence, from the record or else from local archives."""
     url = f"{base_url}/api/records/{record.number}"
     folder = os.path.join(root, ARCHIVES)
     try:
         return _read_record(url, fetch_json(url))
     except DownloadError as error:
-        notes = known_archives(folder)
-        names = {machine: record.archive_in(machine, notes) for machine in machines}
+        sizes = local_archives(folder)
+        names = {machine: record.archive_in(machine, sizes) for machine in machines}
         if missing := [record.pattern.format(machine=m) + ".zip" for m, name in names.items() if not name]:
             raise DownloadError(
                 error.path,
-                f"{error.reason}. Is there a network? Else fetch {', '.join(missing)} by hand from "
-                f"{ZENODO}/records/{record.number} into {folder} and run the same again",
+                f"{error.reason}. Check the network connection, or download {', '.join(missing)} manually "
+                f"from {ZENODO}/records/{record.number} into {folder} and run the command again",
             ) from error
-        return {name: (notes[name], None) for name in names.values() if name}, None
+        return {name: (sizes[name], None) for name in names.values() if name}, None
 
 
-def known_archives(folder: str) -> dict[str, int]:
-    """Archives in a folder, whole or unpacked before, with their bytes."""
-    known = {}
+def local_archives(folder: str) -> dict[str, int]:
+    """Return the sizes in bytes of the archives that are in a folder or have been unpacked from it."""
+    sizes = {}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         if name.endswith(".done"):
-            note = read_note(os.path.join(folder, name.removesuffix(".done")))
-            known.update({name.removesuffix(".done"): int(note["size"])} if "size" in note else {})
+            marker = read_marker(os.path.join(folder, name.removesuffix(".done")))
+            sizes.update({name.removesuffix(".done"): int(marker["size"])} if "size" in marker else {})
         elif name.lower().endswith(".zip"):
-            known[name] = os.path.getsize(os.path.join(folder, name))
-    return known
+            sizes[name] = os.path.getsize(os.path.join(folder, name))
+    return sizes
 
 
-def _read_record(url: str, said: Any) -> tuple[dict[str, tuple[int, str | None]], str | None]:
+def _read_record(url: str, response: Any) -> tuple[dict[str, tuple[int, str | None]], str | None]:
     try:
         files = {}
-        for file in said["files"]:
+        for file in response["files"]:
             method, _, checksum = str(file["checksum"]).rpartition(":")
             files[str(file["key"])] = (int(file["size"]), checksum if method in ("md5", "") else None)
-        licence = said.get("metadata", {}).get("license")
+        licence = response.get("metadata", {}).get("license")
         return files, licence.get("id") if isinstance(licence, dict) else licence
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DownloadError(url, f"not a Zenodo record as it used to be ({error!r})") from error
+        raise DownloadError(url, f"not a Zenodo record of the known format ({error!r})") from error
 
 
 def _archive(
-    record: Record, machine: str, offered: Mapping[str, tuple[int, str | None]], *, root: str, base_url: str
+    record: Record, machine: str, available: Mapping[str, tuple[int, str | None]], *, root: str, base_url: str
 ) -> Archive:
-    name = record.archive_in(machine, offered)
+    name = record.archive_in(machine, available)
     if name is None:
         raise DownloadError(
             f"{base_url}/records/{record.number}",
-            f"has no {record.pattern.format(machine=machine)}.zip; it has {', '.join(sorted(offered))}",
+            f"no file {record.pattern.format(machine=machine)}.zip; available: "
+            f"{', '.join(sorted(available))}",
         )
-    size, md5 = offered[name]
+    size, md5 = available[name]
     path = os.path.join(root, ARCHIVES, name)
     folder = os.path.join(root, PART_FOLDERS[record.part], "raw", machine)
-    here = next((p for p in (path, f"{path}.part") if os.path.exists(p)), None)
+    local_path = next((p for p in (path, f"{path}.part") if os.path.exists(p)), None)
     return Archive(
         name=name,
         size=size,
@@ -185,31 +190,31 @@ def _archive(
         machine=machine,
         folder=folder,
         path=path,
-        fetched=min(size, os.path.getsize(here)) if here else 0,
-        done=os.path.isdir(folder) and _is_done(read_note(path), md5),
+        fetched=min(size, os.path.getsize(local_path)) if local_path else 0,
+        done=os.path.isdir(folder) and _is_done(read_marker(path), md5),
     )
 
 
-def read_note(archive: str) -> dict[str, Any]:
-    """What was noted when an archive had been unpacked; empty if it has not been."""
+def read_marker(archive: str) -> dict[str, Any]:
+    """Read the marker file written after unpacking an archive; empty if it has not been unpacked."""
     try:
         with open(f"{archive}.done", encoding="utf-8") as file:
-            note = json.load(file)
+            marker = json.load(file)
     except (OSError, ValueError):
         return {}
-    return note if isinstance(note, dict) else {}
+    return marker if isinstance(marker, dict) else {}
 
 
-def _is_done(note: Mapping[str, Any], md5: str | None) -> bool:
-    return "md5" in note and (md5 is None or note["md5"] in (None, md5))
+def _is_done(marker: Mapping[str, Any], md5: str | None) -> bool:
+    return "md5" in marker and (md5 is None or marker["md5"] in (None, md5))
 
 
-def _free(path: str) -> int:
+def _free_disk_space(path: str) -> int:
     while not os.path.exists(path):
         path = os.path.dirname(os.path.abspath(path))
     return shutil.disk_usage(path).free
 
 
 def gigabytes(size: int) -> str:
-    """A number of bytes for people: GB, and kB below five million."""
+    """Format a number of bytes as GB, or as kB below five million."""
     return f"{size / 1e9:.2f} GB" if size >= 5e6 else f"{size / 1e3:.0f} kB"

@@ -1,9 +1,9 @@
-"""The ground truth that the challenge publishes for its evaluation sets.
+"""Reading the ground truth that the challenge publishes for its evaluation sets.
 
-Three folders side by side, in each a file ``ground_truth_<machine>_section_NN_test.csv``:
+It consists of three folders with files ``ground_truth_<machine>_section_NN_test.csv``:
 ``ground_truth_data`` (``section_00_0001.wav,1`` for an anomaly), ``ground_truth_domain`` (``…,1`` for the
-target domain) and ``ground_truth_attributes`` (the clip's labelled name without ``.wav``), by which a
-submission that bears labelled names is matched too.
+target domain) and ``ground_truth_attributes`` (the labelled name of the clip without ``.wav``), which is
+used to match submissions with labelled names.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from auscult.evaluation.textfile import read_rows
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """What is true of the clips of one section.
+    """The ground truth of one section.
 
     Attributes:
-        names: their names as published, hidden ones where labels are hidden.
-        labels: of these clips, in this order.
-        labelled: published name to the name that tells the labels; empty where no file says so.
+        names: of the clips as published, without labels if the labels are hidden.
+        labels: of the clips, in the order of ``names``.
+        labelled: published name to labelled name; empty if there is no ``ground_truth_attributes`` file.
     """
 
     names: tuple[str, ...]
@@ -36,13 +36,13 @@ class GroundTruth:
 
 
 def read_ground_truth(folder: Path) -> dict[tuple[str, str], GroundTruth]:
-    """The ground truth by (machine, section).
+    """Read the ground truth by (machine, section).
 
     Args:
-        folder: holds ``ground_truth_data``, or a folder that does, or is ``ground_truth_data`` itself.
+        folder: contains ``ground_truth_data``, or one folder that does, or is ``ground_truth_data`` itself.
 
     Raises:
-        EvaluationError: no ground truth there, or files that cannot be read or contradict each other.
+        EvaluationError: there is no ground truth, or files cannot be read or contradict each other.
     """
     root = _root(folder)
     data = _by_section(root / "ground_truth_data")
@@ -59,20 +59,22 @@ def read_ground_truth(folder: Path) -> dict[tuple[str, str], GroundTruth]:
 
 
 def _root(folder: Path) -> Path:
-    """The folder in which ``ground_truth_data`` lies."""
+    """Return the folder that contains ``ground_truth_data``."""
     if not folder.is_dir():
         raise EvaluationError(f"{folder}: no such folder")
     if (folder / "ground_truth_data").is_dir():
         return folder
     if folder.resolve().name == "ground_truth_data":
         return folder.resolve().parent
-    below = [child for child in sorted(folder.iterdir()) if (child / "ground_truth_data").is_dir()]
-    if len(below) == 1:
-        return below[0]
-    found = (
-        f"it lies in several: {', '.join(child.name for child in below)}; name one" if below else "none found"
-    )
-    raise EvaluationError(f"{folder}: no folder ground_truth_data here; one folder below, {found}")
+    children = [child for child in sorted(folder.iterdir()) if (child / "ground_truth_data").is_dir()]
+    if len(children) == 1:
+        return children[0]
+    if children:
+        raise EvaluationError(
+            f"{folder}: several subfolders contain ground_truth_data: "
+            f"{', '.join(child.name for child in children)}; give one of them"
+        )
+    raise EvaluationError(f"{folder}: no folder ground_truth_data in it or in one of its subfolders")
 
 
 def _by_section(folder: Path) -> dict[tuple[str, str], list[SectionFile]]:
@@ -97,11 +99,11 @@ def _section(
         seen: dict[str, bool] = {}
         for name, value in _pairs(file.path, seen, known=conditions):
             seen[name] = target[name] = _flag(file.path, name, value)
-    about = f"{key[0]} section {key[1]}"
+    label = f"{key[0]} section {key[1]}"
     if target and len(target) != len(conditions):
         first = next(name for name in conditions if name not in target)
         raise EvaluationError(
-            f"ground truth of {about}: {len(conditions) - len(target)} of {len(conditions)} clips have no "
+            f"ground truth of {label}: {len(conditions) - len(target)} of {len(conditions)} clips have no "
             f"domain, the first is {first}"
         )
     labelled: dict[str, str] = {}
@@ -109,13 +111,13 @@ def _section(
         for name, stem in _pairs(file.path, labelled, known=conditions):
             labelled[name] = stem if stem.endswith(".wav") else f"{stem}.wav"
     if len(set(labelled.values())) != len(labelled):
-        raise EvaluationError(f"ground truth of {about}: two clips bear the same labelled name")
+        raise EvaluationError(f"ground truth of {label}: two clips have the same labelled name")
     return GroundTruth(
         names=tuple(conditions),
         labels=Labels(
             np.array(list(conditions.values())),
             np.array([target[name] for name in conditions]) if target else None,
-            name=about,
+            name=label,
         ),
         labelled=labelled,
     )
@@ -124,17 +126,17 @@ def _section(
 def _pairs(
     path: Path, seen: Mapping[str, object], *, known: Mapping[str, object] | None = None
 ) -> list[tuple[str, str]]:
-    """Rows (name, value) of a file; names must be new to ``seen`` and among ``known``."""
+    """Return the rows (name, value) of a file; names must not be in ``seen`` and must be in ``known``."""
     pairs: dict[str, str] = {}
     for line, fields in read_rows(path):
-        where = f"{path}: line {line}"
+        location = f"{path}: line {line}"
         if len(fields) != 2 or not all(fields):
-            raise EvaluationError(f"{where}: expected a name and a value but found {','.join(fields)!r}")
+            raise EvaluationError(f"{location}: expected a name and a value, got {','.join(fields)!r}")
         name, value = fields
         if name in pairs or name in seen:
-            raise EvaluationError(f"{where}: {name} comes twice")
+            raise EvaluationError(f"{location}: {name} occurs twice")
         if known is not None and name not in known:
-            raise EvaluationError(f"{where}: {name} is not in ground_truth_data")
+            raise EvaluationError(f"{location}: {name} is not in ground_truth_data")
         pairs[name] = value
     if not pairs:
         raise EvaluationError(f"{path}: no rows")
@@ -143,5 +145,5 @@ def _pairs(
 
 def _flag(path: Path, name: str, value: str) -> bool:
     if value not in ("0", "1"):
-        raise EvaluationError(f"{path}: {name} has {value!r} where 0 or 1 should stand")
+        raise EvaluationError(f"{path}: the value of {name} must be 0 or 1, got {value!r}")
     return value == "1"

@@ -1,10 +1,10 @@
-"""The official score of a submission against the ground truth, clips matched by name.
+"""The official score of a submission, computed from score files and the ground truth.
 
-Follows the protocol of the challenge (``protocol.py``) and differs from the official scripts in two
-things. They sort the rows of both sides and trust that they then correspond; here rows are matched by
-name, and what is missing, extra or doubled is reported. And their "official score ci95" takes the plain
-variance of the leave-one-out scores without the jackknife's factor (N − 1), which makes it narrower by
-about that factor's root; here intervals come from a stratified bootstrap over clips.
+It follows the protocol of the challenge (``evaluation/protocol.py``) and differs from the official scripts
+in two ways. They sort the rows of both sides and assume that these then correspond; here, rows are matched
+by clip name, and missing, extra and repeated ones are reported. Their "official score ci95" uses the plain
+variance of the leave-one-out scores without the jackknife factor N − 1, which makes it too narrow by about
+the square root of that factor; here, intervals come from a stratified bootstrap over clips.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from auscult.evaluation.summary import ScoredSection, Summary, replicate_section
 
 @dataclass
 class Mismatches:
-    """Where submission and ground truth differ, one line each, ``machine/clip name`` first.
+    """Differences between submission and ground truth, one line each, beginning with ``machine/clip name``.
+
+    Lines about decisions end with ``(decision)``.
 
     Attributes:
-        missing: clips and files that the ground truth has and the submission lacks.
-        extra: rows and files of the submission that the ground truth does not know.
-        doubled: rows about a clip that had one already; the first counts.
-
-    Decisions are marked ``(decision)``.
+        missing: clips and files that are in the ground truth, but not in the submission.
+        extra: rows and files that are in the submission, but not in the ground truth.
+        doubled: repeated rows of a clip; the first row counts.
     """
 
     missing: list[str] = field(default_factory=list)
@@ -45,14 +45,14 @@ class Mismatches:
 
 @dataclass(frozen=True)
 class OfficialReport:
-    """A submission's evaluation.
+    """The evaluation of a submission.
 
     Attributes:
-        official_score: the year's mean over all machines and sections that could be scored.
-        machines: each machine's metrics.
-        sections: each section's, by (machine, section).
-        mismatches: what did not match.
-        year: whose rules.
+        official_score: the mean over all machines and sections with scores, as defined for the year.
+        machines: metrics by machine.
+        sections: metrics by (machine, section).
+        mismatches: differences between submission and ground truth.
+        year: of the rules.
     """
 
     official_score: Estimate
@@ -63,11 +63,11 @@ class OfficialReport:
 
     @property
     def complete(self) -> bool:
-        """Whether every clip has exactly one score and one decision; if not, the score is no official one."""
+        """Whether every clip has exactly one score and one decision; if not, the score is not official."""
         return not (self.mismatches.missing or self.mismatches.doubled)
 
     def to_json(self) -> dict[str, Any]:
-        """Metrics as ``{"value", "low", "high"}``, fractions."""
+        """Return JSON-compatible data; each metric is ``{"value", "low", "high"}``, as fractions."""
         return {
             "official_score": self.official_score.to_json(),
             "year": self.year,
@@ -97,24 +97,24 @@ def evaluate_submission(
     resamples: int = 1000,
     seed: int = 0,
 ) -> OfficialReport:
-    """Evaluates a submission folder.
+    """Evaluate a submission folder.
 
-    Clips without a score are left out and reported as missing; of a clip with several rows the first
-    counts and it is reported as doubled. Decisions are judged in
-    sections where every scored clip has one.
+    Clips without a score are left out and reported as missing. If a clip has several rows, the first one
+    counts, and the clip is reported as doubled. Decisions are evaluated in sections where every scored clip
+    has one.
 
     Args:
-        folder: of score and decision files (``submission.py``).
-        ground_truth: folder with ``ground_truth_data``, ``ground_truth_domain`` and, if at hand,
+        folder: with score and decision files (``evaluation/score_files.py``).
+        ground_truth: folder with ``ground_truth_data``, ``ground_truth_domain`` and optionally
             ``ground_truth_attributes`` (``ground_truth.py``).
-        year: by whose rules.
-        resamples: bootstrap resamples for the 95 % intervals; 0 gives none.
-        seed: of the resamples.
+        year: of the rules.
+        resamples: number of bootstrap resamples for the 95 % intervals; 0 for no intervals.
+        seed: of the resampling.
 
     Raises:
         EvaluationError: files cannot be read, nothing matches, or a section lacks clips that a metric
-            needs.
-        OptionError: no such year.
+            requires.
+        OptionError: unknown year.
     """
     check_year(year)
     truths = read_ground_truth(Path(ground_truth))
@@ -161,7 +161,7 @@ def _name(key: tuple[str, str]) -> str:
 def _match_section(
     key: tuple[str, str], truth: GroundTruth, submission: Submission, mismatches: Mismatches
 ) -> ScoredSection | None:
-    """The section's clips that have a score, and decisions if all of these have one."""
+    """Return the clips of a section that have a score, with decisions if all of them have one."""
     if key not in submission.scores:
         mismatches.missing.append(f"{_name(key)}: no score file")
         return None
@@ -171,12 +171,12 @@ def _match_section(
     else:
         mismatches.missing.append(f"{_name(key)}: no decision file")
         decisions = {}
-    kept = [index for index, name in enumerate(truth.names) if name in scores]
-    if not kept:
+    scored = [index for index, name in enumerate(truth.names) if name in scores]
+    if not scored:
         return None
-    names = [truth.names[index] for index in kept]
+    names = [truth.names[index] for index in scored]
     return ScoredSection(
-        truth.labels.select(np.array(kept)),
+        truth.labels.select(np.array(scored)),
         np.array([scores[name] for name in names]),
         np.array([decisions[name] == 1 for name in names])
         if all(name in decisions for name in names)
@@ -187,12 +187,15 @@ def _match_section(
 def _match_rows(
     machine: str, truth: GroundTruth, rows: list[Row], suffix: str, mismatches: Mismatches
 ) -> dict[str, float]:
-    """Published clip name to value; what does not match goes to ``mismatches``, marked by ``suffix``."""
+    """Return published clip name to value; add rows and clips without a match to ``mismatches``.
+
+    ``suffix`` is appended to these.
+    """
     published = {labelled: name for name, labelled in truth.labelled.items()} | {
         name: name for name in truth.names
     }
     values: dict[str, float] = {}
-    bears_labels = False
+    uses_labelled_names = False
     for row in rows:
         name = published.get(row.name)
         if name is None:
@@ -201,9 +204,9 @@ def _match_rows(
             mismatches.doubled.append(f"{machine}/{row.name}{suffix}")
         else:
             values[name] = row.value
-            bears_labels = bears_labels or row.name != name
+            uses_labelled_names = uses_labelled_names or row.name != name
     for name in truth.names:
-        if name not in values:  # named as the submission names its clips
-            shown = truth.labelled.get(name, name) if bears_labels else name
-            mismatches.missing.append(f"{machine}/{shown}{suffix}")
+        if name not in values:  # reported under the kind of name that the submission uses
+            reported = truth.labelled.get(name, name) if uses_labelled_names else name
+            mismatches.missing.append(f"{machine}/{reported}{suffix}")
     return values

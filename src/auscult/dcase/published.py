@@ -1,7 +1,8 @@
-"""What the GammaVAE report itself published: its Table 2, on the development set of DCASE 2024 Task 2.
+"""The results published in the GammaVAE report: Table 2, development set of DCASE 2024 Task 2.
 
-Selective Mahalanobis distance, AUC-source / AUC-target / pAUC in percent; the report's gamma VAE, and the
-autoencoder baseline as the report prints it. The report says that seed and training are the baseline's.
+AUC-source / AUC-target / pAUC in percent of the selective Mahalanobis distance, for the gamma VAE of the
+report and for the autoencoder baseline as printed in the report. According to the report, seed and training
+are those of the baseline.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ _AUTOENCODER = {
     "valve": (54.56, 51.32, 51.36),
 }
 
-#: The machines of the table, in its order.
+#: The machines, in the order of the table.
 PUBLISHED_MACHINES = tuple(_GAMMA_VAE)
 
 
 def published_results() -> list[Result]:
-    """Table 2 as results, of the "detectors" ``published autoencoder`` and ``published gamma_vae``."""
+    """Return Table 2 as results of the "detectors" ``published autoencoder`` and ``published gamma_vae``."""
     return [
         Result(
             machine=machine,

@@ -1,4 +1,4 @@
-"""Fetching one file over HTTP: resumed where it broke off, and not believed before its checksum is right."""
+"""Fetching a file over HTTP, with resumption of interrupted transfers and verification of the checksum."""
 
 from __future__ import annotations
 
@@ -16,39 +16,44 @@ from typing import Any
 
 from auscult.errors import DownloadError
 
-ATTEMPTS = 6  # in a row that bring nothing new
+ATTEMPTS = 6  # consecutive attempts without new bytes
 TIMEOUT = 60.0  # seconds without a byte
 _CHUNK = 1 << 18
-_LARGEST_JSON = 1 << 24
-_HOPELESS = frozenset({400, 401, 403, 404, 405, 410, 451})  # asking again changes nothing
+_MAX_JSON_BYTES = 1 << 24
+_PERMANENT_ERRORS = frozenset({400, 401, 403, 404, 405, 410, 451})  # retrying does not help
 
 
 class _Interrupted(Exception):
-    """The network failed in a way that may pass."""
+    """A network failure that may be temporary."""
 
 
 class _Changed(_Interrupted):
-    """The server's file is not the one whose beginning is here."""
+    """The file on the server is not the one whose beginning has been fetched."""
 
 
 def fetch_json(url: str, *, attempts: int = 3, backoff: float = 1.0) -> Any:
-    """A JSON document.
+    """Fetch a JSON document.
+
+    Args:
+        url: the address.
+        attempts: how often to try.
+        backoff: seconds before the second attempt, doubled each time.
 
     Raises:
-        DownloadError: no answer, or one that is no JSON; ``path`` is the address.
+        DownloadError: there is no response, or it is not JSON; ``path`` is the address.
     """
     failure = ""
     for attempt in range(attempts):
         try:
             with _network(url), _request(url) as response:
-                return json.loads(response.read(_LARGEST_JSON))
+                return json.loads(response.read(_MAX_JSON_BYTES))
         except _Interrupted as error:
             failure = str(error)
         except ValueError as error:
-            raise DownloadError(url, f"the answer is not JSON: {error}") from error
+            raise DownloadError(url, f"the response is not JSON: {error}") from error
         if attempt < attempts - 1:
             time.sleep(backoff * 2**attempt)
-    raise DownloadError(url, f"no answer ({failure})")
+    raise DownloadError(url, f"no response ({failure})")
 
 
 def fetch_file(
@@ -61,23 +66,26 @@ def fetch_file(
     attempts: int = ATTEMPTS,
     backoff: float = 1.0,
 ) -> None:
-    """Fetches a file by way of ``<path>.part``, which is taken up again if it is there.
+    """Fetch a file to ``<path>.part``, resuming if that exists, and rename it to ``path`` when complete.
 
     Args:
-        size: bytes that the file must have.
-        md5: its checksum in hexadecimal, or ``None`` if none is known.
-        progress: told how many bytes there are so far.
-        attempts: how often in a row to try without getting further.
+        url: the address.
+        path: the file to write.
+        size: expected size in bytes.
+        md5: expected checksum in hexadecimal, or ``None`` if it is unknown.
+        progress: called with the number of bytes fetched so far.
+        attempts: number of consecutive attempts without progress before giving up.
         backoff: seconds before the second attempt, doubled each time.
 
     Raises:
-        DownloadError: not to be had, or not what was promised; ``path`` is the address, or the file that
-            cannot be written. What came by then stays in ``<path>.part``, unless it is known to be wrong.
+        DownloadError: the file cannot be fetched or does not have the expected size and checksum; ``path``
+            is the address, or the file that cannot be written. The bytes fetched so far are kept in
+            ``<path>.part``, unless they are known to be wrong.
     """
     part = f"{path}.part"
-    from_before = _size(part) > 0
-    failures, failure = 0, "the server sent less than it has"
-    furthest = _size(part)
+    resumed = _size(part) > 0  # its beginning may be of another file
+    failures, failure = 0, "the server sent an incomplete file"
+    most_fetched = _size(part)
     while True:
         start = _size(part)
         if start < size:
@@ -87,51 +95,51 @@ def fetch_file(
                 failure = str(error)
                 if isinstance(error, _Changed):
                     os.remove(part)
-                    if not from_before:
+                    if not resumed:
                         raise DownloadError(
-                            url, f"{failure}: it is not what its record says; try later"
+                            url, f"{failure}: it does not match the record; try again later"
                         ) from error
-                    from_before, furthest = False, 0
-        now = _size(part)
-        if now >= size:
-            if now == size and md5 in (None, md5_of(part)):
+                    resumed, most_fetched = False, 0
+        fetched = _size(part)
+        if fetched >= size:
+            if fetched == size and md5 in (None, md5_of(part)):
                 os.replace(part, path)
                 return
             os.remove(part)
-            if not from_before:
+            if not resumed:
                 raise DownloadError(
-                    url, "what came has not the size and MD5 checksum of the record; try later"
+                    url, "the file does not have the size and MD5 checksum of the record; try again later"
                 )
-            from_before, furthest = False, 0  # its beginning was of another file: once more from the start
+            resumed, most_fetched = False, 0  # the beginning was of another file: start again
             continue
-        failures = 0 if now > furthest else failures + 1
-        furthest = max(furthest, now)
+        failures = 0 if fetched > most_fetched else failures + 1
+        most_fetched = max(most_fetched, fetched)
         if failures >= attempts:
             raise DownloadError(
                 url,
-                f"stopped at {now} of {size} bytes after {attempts} attempts ({failure}); "
-                "run the same again to go on from there",
+                f"stopped at {fetched} of {size} bytes after {attempts} attempts ({failure}); "
+                "run the command again to resume",
             )
         time.sleep(backoff * 2**failures)
 
 
 def md5_of(path: str) -> str:
-    """MD5 of a file in hexadecimal: what Zenodo publishes, and good against damage alone."""
+    """Return the MD5 of a file in hexadecimal, as published by Zenodo; it only protects against damage."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _append(url: str, part: str, *, start: int, size: int, progress: Callable[[int], None] | None) -> None:
-    """Goes on writing ``part``, or begins it anew if the server will only send the whole file."""
+    """Append the missing bytes to ``part``, or write it from the start if the server ignores ranges."""
     with _network(url):
         response = _request(url, start=start)
     with response:
         if response.status != 206:
             start = 0
         elif not _continues(response.headers.get("Content-Range", ""), start=start, size=size):
-            raise _Changed("the server's file has changed")
+            raise _Changed("the file on the server has changed")
         with _disk(part), open(part, "ab" if start else "wb") as out:
-            while start <= size:  # one piece too much is enough to see that it is the wrong file
+            while start <= size:  # a single chunk beyond the size shows that it is the wrong file
                 with _network(url):
                     chunk = response.read(_CHUNK)
                 if not chunk:
@@ -153,16 +161,16 @@ def _continues(content_range: str, *, start: int, size: int) -> bool:
 
 @contextmanager
 def _network(url: str) -> Iterator[None]:
-    """Sorts failures of the network into those that may pass and those that will not."""
+    """Convert network errors to `_Interrupted` if they may be temporary, else to `DownloadError`."""
     try:
         yield
     except urllib.error.HTTPError as error:
-        said = f"the server answers {error.code} {error.reason}"
+        message = f"the server responded with {error.code} {error.reason}"
         if error.code == 416:
-            raise _Changed("the server's file has become shorter") from error
-        if error.code in _HOPELESS:
-            raise DownloadError(url, said) from error
-        raise _Interrupted(said) from error
+            raise _Changed("the file on the server has become shorter") from error
+        if error.code in _PERMANENT_ERRORS:
+            raise DownloadError(url, message) from error
+        raise _Interrupted(message) from error
     except (OSError, http.client.HTTPException) as error:
         raise _Interrupted(str(getattr(error, "reason", error)) or type(error).__name__) from error
 

@@ -1,4 +1,4 @@
-"""Where the data sets of DCASE Task 2 are published: Zenodo records, their archives and machines."""
+"""The Zenodo records of the DCASE Task 2 data sets, with their archives and machines."""
 
 from __future__ import annotations
 
@@ -11,37 +11,37 @@ from auscult.errors import OptionError
 
 Part = Literal["dev", "eval", "all"]
 
-#: Where each part of a year is unpacked, below ``dcase<YYYY>t2/``.
+#: The folder in ``dcase<YYYY>t2/`` into which each part of a year is unpacked.
 PART_FOLDERS = {"dev": "dev_data", "eval": "eval_data"}
 
 
 @dataclass(frozen=True)
 class Record:
-    """One Zenodo record, which holds one archive a machine.
+    """One Zenodo record, which contains one archive per machine.
 
     Attributes:
         number: of the record.
         part: ``"dev"`` or ``"eval"``.
-        holds: what of that part: ``"all"``, ``"train"`` or ``"test"``.
-        pattern: names of its archives, less extension and revision.
-        machines: the machines it has.
+        splits: which clips of that part it contains: ``"all"``, ``"train"`` or ``"test"``.
+        pattern: pattern of the archive names, without extension and revision.
+        machines: the machines it contains.
     """
 
     number: int
     part: Literal["dev", "eval"]
-    holds: Literal["all", "train", "test"]
+    splits: Literal["all", "train", "test"]
     pattern: str
     machines: tuple[str, ...]
 
     def archive_in(self, machine: str, names: Iterable[str]) -> str | None:
-        """Which of these file names is the machine's archive; of several revisions (``_r2``) the last."""
+        """Return which of the names is the machine's archive; of several revisions (``_r2``) the latest."""
         stem = re.escape(self.pattern.format(machine=machine))
-        found = [
+        revisions = [
             (int(match[1] or 1), name)
             for name in names
             if (match := re.fullmatch(rf"{stem}(?:_r([0-9]+))?\.zip", name, re.IGNORECASE))
         ]
-        return max(found)[1] if found else None
+        return max(revisions)[1] if revisions else None
 
 
 def _year(
@@ -49,7 +49,7 @@ def _year(
     training: tuple[int, str, str],
     test: tuple[int, str] | None,
 ) -> tuple[Record, ...]:
-    """Records of one year: number, name pattern and, but for the test clips, machines."""
+    """Return the records of one year, each given as number, name pattern and, except for test, machines."""
     number, pattern, machines = development
     records = [Record(number, "dev", "all", pattern, tuple(machines.split()))]
     number, pattern, machines = training
@@ -91,28 +91,28 @@ RECORDS: dict[int, tuple[Record, ...]] = {
 def wanted_archives(
     year: int, *, part: Part = "dev", machines: Iterable[str] | None = None
 ) -> list[tuple[Record, tuple[str, ...]]]:
-    """Which machines' archives to take from which records.
+    """Return the records to use, each with the machines whose archives are needed.
 
     Args:
-        machines: some machines only, in any letter case.
+        year: year of the challenge.
+        part: development data, evaluation data, or both.
+        machines: names in any letter case; ``None`` for all machines.
 
     Raises:
         OptionError: no such year, part or machine.
     """
     if year not in RECORDS:
-        raise OptionError(
-            f"no DCASE Task 2 data of {year} are known; there are {', '.join(map(str, RECORDS))}"
-        )
+        raise OptionError(f"no DCASE Task 2 data of {year}; available years: {', '.join(map(str, RECORDS))}")
     if part not in ("dev", "eval", "all"):
-        raise OptionError(f"part must be dev, eval or all, not {part!r}")
+        raise OptionError(f"part must be dev, eval or all, got {part!r}")
     records = [record for record in RECORDS[year] if part in (record.part, "all")]
-    offered = {name.lower(): name for record in records for name in record.machines}
-    asked = list(offered) if machines is None else [name.lower() for name in machines]
-    if unknown := [name for name in asked if name not in offered]:
+    available = {name.lower(): name for record in records for name in record.machines}
+    requested = list(available) if machines is None else [name.lower() for name in machines]
+    if unknown := [name for name in requested if name not in available]:
         raise OptionError(
             f"no machine {', '.join(unknown)} in the {part} data of {year}; "
-            f"there are: {', '.join(offered.values())}"
+            f"available: {', '.join(available.values())}"
         )
-    wanted = {offered[name] for name in asked}
-    chosen = [(record, tuple(m for m in record.machines if m in wanted)) for record in records]
-    return [(record, names) for record, names in chosen if names]
+    wanted = {available[name] for name in requested}
+    selected = [(record, tuple(m for m in record.machines if m in wanted)) for record in records]
+    return [(record, names) for record, names in selected if names]

@@ -1,4 +1,4 @@
-"""Scores of normal recordings to a threshold and a p-value."""
+"""Thresholds and p-values from the scores of normal recordings."""
 
 from auscult.decision.threshold import (
     THRESHOLD_METHODS,

@@ -1,13 +1,12 @@
-"""From the scores of normal recordings to the score above which a recording is called anomalous.
+"""Thresholds above which a score is anomalous, computed from the scores of normal recordings.
 
-Calibration scores come from normal recordings that the scoring model was not fitted on. Two ways lead
-from them to a threshold:
+Calibration scores are those of normal recordings that the model was not fitted on. There are two methods:
 
-- split conformal (Vovk et al. 2005; Lei et al. 2018): promises the rate of false alarms for any
-  distribution of scores, as long as later normals are exchangeable with the calibration clips;
-- a gamma distribution fitted to them, as the DCASE baseline does: a model, and no promise.
+- split conformal (Vovk et al. 2005; Lei et al. 2018): guarantees the false-alarm rate for any distribution of
+  scores, as long as later normal clips are exchangeable with the calibration clips;
+- a gamma distribution fitted to the scores, as in the DCASE baseline: depends on that model, no guarantee.
 
-Where the scores do not suffice there is no threshold, and a warning says what is missing.
+If there are too few scores there is no threshold, and a warning says how many more are needed.
 """
 
 from __future__ import annotations
@@ -24,21 +23,21 @@ from auscult.errors import EvaluationError, FitError, OptionError
 
 THRESHOLD_METHODS = ("conformal", "gamma")
 
-#: A gamma distribution with a location has three parameters; fewer scores than this leave nothing to fit.
+#: Minimum number of scores for fitting a gamma distribution with a location, which has three parameters.
 GAMMA_MINIMUM = 4
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """The score above which a recording is anomalous, and how it was found.
+    """The score above which a recording is anomalous, and how it was computed.
 
     Attributes:
-        value: the threshold, in the unit of the score; ``None`` where no verdict is possible.
+        value: the threshold, in the unit of the score; ``None`` if there are too few calibration scores.
         method: ``"conformal"``, ``"gamma"`` or ``"fixed"``.
-        rate: the rate of false alarms aimed at; ``None`` for a fixed threshold.
-        calibration_count: how many calibration scores it rests on.
-        needed: how many more calibration clips it would take to have a value; 0 when it has one.
-        warning: what the user should know; ``None`` where there is nothing.
+        rate: the target false-alarm rate; ``None`` for a fixed threshold.
+        calibration_count: number of calibration scores.
+        needed: number of additional calibration clips required to have a value; 0 if there is a value.
+        warning: message for the user, or ``None``.
     """
 
     value: float | None
@@ -49,23 +48,23 @@ class Threshold:
     warning: str | None = None
 
     def is_anomalous(self, score: float) -> bool | None:
-        """``score > value``; ``None``, no verdict, where there is no value."""
+        """Return ``score > value``, or ``None`` (no verdict) if there is no value."""
         return None if self.value is None else bool(score > self.value)
 
 
 def conformal_threshold(calibration_scores: ArrayLike, rate: float = 0.05) -> Threshold:
-    """Split conformal threshold: the ⌈(n + 1)(1 − rate)⌉-th smallest of n calibration scores.
+    """Return the split conformal threshold: the ⌈(n + 1)(1 − rate)⌉-th smallest of n calibration scores.
 
-    A later normal clip that is exchangeable with the calibration clips scores above it with
-    probability at most ``rate``. With fewer than 1/rate − 1 clips no score is high enough to promise
-    that: the value is then ``None``.
+    A later normal clip that is exchangeable with the calibration clips scores above it with probability at
+    most ``rate``. With fewer than 1/rate − 1 clips no score is high enough to guarantee this, and the value
+    is ``None``.
 
     Args:
         calibration_scores: (n,) scores of normal clips that the model was not fitted on.
-        rate: false alarms per normal clip, between 0 and 1.
+        rate: target false-alarm rate, between 0 and 1.
 
     Raises:
-        OptionError: the rate is not between 0 and 1.
+        OptionError: ``rate`` is not between 0 and 1.
         FitError: a calibration score is not finite.
     """
     exact_rate = _exact(rate)
@@ -75,144 +74,144 @@ def conformal_threshold(calibration_scores: ArrayLike, rate: float = 0.05) -> Th
     if count < required:
         needed = required - count
         warning = (
-            f"no threshold: a false-alarm rate of {_percent(rate)} takes {required} calibration clips of "
-            f"normal running and there {'is' if count == 1 else 'are'} {count}; {needed} more "
-            f"{'is' if needed == 1 else 'are'} needed"
+            f"no threshold: a false-alarm rate of {_percent(rate)} requires {required} calibration clips of "
+            f"normal operation, got {count}; {needed} more {'is' if needed == 1 else 'are'} needed"
         )
         if count >= 1:
-            warning += f" ({count} promise no rate below {_percent(1 / (count + 1))})"
+            clips = "1 clip" if count == 1 else f"{count} clips"
+            warning += f" (with {clips} the lowest possible rate is {_percent(1 / (count + 1))})"
         return Threshold(None, "conformal", rate, count, needed, warning)
-    rank = math.ceil((count + 1) * (1 - exact_rate))  # in fractions: in floats 20 × 0.95 may exceed 19
+    rank = math.ceil((count + 1) * (1 - exact_rate))  # exact fractions: as floats, 20 × 0.95 may exceed 19
     return Threshold(float(scores[rank - 1]), "conformal", rate, count)
 
 
 def gamma_threshold(scores: ArrayLike, percentile: float = 0.9) -> Threshold:
-    """The ``percentile`` of a gamma distribution (shape, location, scale) fitted to the scores.
+    """Return the ``percentile`` of a gamma distribution (shape, location, scale) fitted to the scores.
 
-    The DCASE baseline's rule, fitted to clip scores. It extrapolates by a model and promises no rate;
-    where the scores do not look like the fitted gamma the threshold carries a warning.
+    This is the rule of the DCASE baseline, applied to clip scores. It extrapolates with a model and does not
+    guarantee a false-alarm rate. If the scores do not follow the fitted distribution, the threshold has a
+    warning.
 
     Args:
         scores: (n,) scores of normal clips.
-        percentile: between 0 and 1; the rate aimed at is ``1 − percentile``.
+        percentile: between 0 and 1; the target false-alarm rate is ``1 − percentile``.
 
     Raises:
-        OptionError: the percentile is not between 0 and 1.
-        FitError: a score is not finite, all are equal, or the fit does not end well.
+        OptionError: ``percentile`` is not between 0 and 1.
+        FitError: a score is not finite, all scores are equal, or the fit fails.
     """
     rate = float(1 - _exact(percentile, "percentile"))
     values = _finite(scores)
     count = len(values)
     if count < GAMMA_MINIMUM:
         needed = GAMMA_MINIMUM - count
-        missing = (
-            f"no threshold: a gamma fit takes {GAMMA_MINIMUM} scores, {count} are there, {needed} are needed"
+        warning = (
+            f"no threshold: a gamma fit requires {GAMMA_MINIMUM} calibration scores, got {count}; "
+            f"{needed} more {'is' if needed == 1 else 'are'} needed"
         )
-        return Threshold(None, "gamma", rate, count, needed, missing)
+        return Threshold(None, "gamma", rate, count, needed, warning)
     if np.ptp(values) == 0:
         raise FitError(
-            f"no gamma distribution fits {count} calibration scores that all equal {values[0]:g}; "
+            f"cannot fit a gamma distribution to {count} calibration scores that all equal {values[0]:g}; "
             "use the conformal threshold"
         )
     value = _gamma_quantile(values, percentile)
 
     above = int(np.sum(values > value))
-    spread = math.sqrt(count * rate * (1 - rate))
-    warning = None
-    if abs(above - count * rate) > 3 * spread + 0.5:
-        warning = (
-            f"the gamma distribution fits badly: {above} of {count} calibration scores lie above the "
-            f"threshold where {count * rate:.1f} should; the conformal threshold needs no distribution"
+    deviation = math.sqrt(count * rate * (1 - rate))
+    poor_fit = None
+    if abs(above - count * rate) > 3 * deviation + 0.5:
+        poor_fit = (
+            f"the gamma distribution fits poorly: {above} of {count} calibration scores are above the "
+            f"threshold, expected {count * rate:.1f}; the conformal threshold assumes no distribution"
         )
-    return Threshold(value, "gamma", rate, count, warning=warning)
+    return Threshold(value, "gamma", rate, count, warning=poor_fit)
 
 
 def fixed_threshold(value: float) -> Threshold:
-    """A threshold that the user names.
+    """Return a threshold with a value given by the user.
 
     Raises:
         OptionError: the value is not finite.
     """
     if not math.isfinite(value):
-        raise OptionError(f"a threshold must be a finite number, not {value}")
+        raise OptionError(f"threshold must be a finite number, got {value}")
     return Threshold(float(value), "fixed")
 
 
 def threshold_by_name(method: str, calibration_scores: ArrayLike, *, rate: float | None = None) -> Threshold:
-    """A threshold by the name of its method, at a rate of false alarms.
+    """Return the threshold of a method, given by name, at a target false-alarm rate.
 
     Args:
         method: ``"conformal"`` or ``"gamma"``.
-        calibration_scores: (n,) scores of normal clips.
-        rate: between 0 and 1; ``None`` takes the method's own: 5 % conformal, 10 % gamma (the
-            baseline's 90th percentile).
+        calibration_scores: (n,) scores of normal clips that the model was not fitted on.
+        rate: between 0 and 1; ``None`` for the default of the method: 5 % conformal, 10 % gamma (the 90th
+            percentile, as in the baseline).
 
     Raises:
-        OptionError: no such method, or a rate out of range.
+        OptionError: the method does not exist, or the rate is out of range.
         FitError: the scores cannot be used.
     """
     if method == "conformal":
         return conformal_threshold(calibration_scores, 0.05 if rate is None else rate)
     if method == "gamma":
         return gamma_threshold(calibration_scores, 0.9 if rate is None else float(1 - _exact(rate)))
-    raise OptionError(
-        f"there is no threshold method {method!r}; choose one of {', '.join(THRESHOLD_METHODS)}"
-    )
+    raise OptionError(f"unknown threshold method {method!r}; choose one of {', '.join(THRESHOLD_METHODS)}")
 
 
 def p_value(score: float, calibration_scores: ArrayLike) -> float:
-    """Conformal p-value (1 + #{calibration scores ≥ score}) / (n + 1).
+    """Return the conformal p-value (1 + #{calibration scores ≥ score}) / (n + 1).
 
-    For exchangeable normal clips it is at most α with probability at most α, and it is at most α
-    exactly where the score exceeds the conformal threshold at α. Without calibration scores it is 1.
+    For exchangeable normal clips it is at most α with probability at most α. It is at most α exactly if the
+    score exceeds the conformal threshold for the rate α. Without calibration scores it is 1.
 
     Raises:
-        EvaluationError: the score is not a number.
+        EvaluationError: the score is NaN.
         FitError: a calibration score is not finite.
     """
     if math.isnan(score):
-        raise EvaluationError("the score is not a number (NaN), so it has no p-value")
+        raise EvaluationError("cannot compute a p-value: the score is NaN")
     scores = _finite(calibration_scores)
     return float((1 + np.sum(scores >= score)) / (len(scores) + 1))
 
 
 def parse_rate(text: str) -> float:
-    """A rate of false alarms as a user writes it: ``"5%"`` or ``"0.05"``.
+    """Parse a false-alarm rate as written by a user: ``"5%"`` or ``"0.05"``.
 
     Raises:
         OptionError: not a number, or not above 0 and below 1 (100 %).
     """
-    written = text.strip()
-    is_percent = written.endswith("%")
+    stripped = text.strip()
+    is_percent = stripped.endswith("%")
     try:
-        number = Decimal(written.removesuffix("%").strip())
+        number = Decimal(stripped.removesuffix("%").strip())
         if not number.is_finite():
             raise InvalidOperation
     except InvalidOperation:
         raise OptionError(f"false-alarm rate {text!r} is not a number; write it like 5% or 0.05") from None
     rate = number / 100 if is_percent else number
     if not 0 < rate < 1:
-        advice = f"; did you mean {written}%?" if not is_percent and 1 <= number < 100 else ""
+        hint = f"; did you mean {stripped}%?" if not is_percent and 1 <= number < 100 else ""
         raise OptionError(
-            f"false-alarm rate {text!r} must lie between 0 and 1 (0% and 100%), both excluded{advice}"
+            f"false-alarm rate {text!r} must lie between 0 and 1 (0% and 100%), both excluded{hint}"
         )
     return float(rate)
 
 
-def _exact(rate: float, what: str = "false-alarm rate") -> Fraction:
-    """The fraction that a float was written as: 0.05 is 1/20, not 0.05000000000000000277."""
+def _exact(rate: float, name: str = "false-alarm rate") -> Fraction:
+    """Return the fraction that a float stands for: 0.05 is 1/20, not 0.05000000000000000277."""
     exact = Fraction(rate).limit_denominator(10**12) if math.isfinite(rate) else Fraction(0)
     if not 0 < exact < 1:
-        raise OptionError(f"the {what} must lie between 0 and 1, both excluded, not {rate}")
+        raise OptionError(f"the {name} must lie between 0 and 1, both excluded, got {rate}")
     return exact
 
 
 def _finite(scores: ArrayLike) -> np.ndarray:
-    """(n,) float64, all finite."""
+    """Return the scores as (n,) float64; raise `FitError` if any is not finite."""
     values = np.asarray(scores, dtype=np.float64).reshape(-1)
-    bad = int(np.sum(~np.isfinite(values)))
-    if bad:
-        raise FitError(f"{bad} of {len(values)} calibration scores are not finite; calibrate again")
+    invalid = int(np.sum(~np.isfinite(values)))
+    if invalid:
+        raise FitError(f"{invalid} of {len(values)} calibration scores are not finite; calibrate again")
     return values
 
 
@@ -221,7 +220,7 @@ def _percent(rate: float) -> str:
 
 
 def _gamma_quantile(values: np.ndarray, percentile: float) -> float:
-    from scipy import stats  # slow to import, and only this method needs it
+    from scipy import stats  # slow to import, and needed by this method only
 
     try:
         with np.errstate(all="ignore"):
@@ -229,12 +228,12 @@ def _gamma_quantile(values: np.ndarray, percentile: float) -> float:
             value = float(stats.gamma.ppf(percentile, shape, loc=location, scale=scale))
     except (stats.FitError, ValueError, ArithmeticError) as error:
         raise FitError(
-            f"no gamma distribution could be fitted to {len(values)} calibration scores ({error}); "
+            f"cannot fit a gamma distribution to {len(values)} calibration scores ({error}); "
             "use the conformal threshold"
         ) from error
     if not math.isfinite(value):
         raise FitError(
             f"the gamma distribution fitted to {len(values)} calibration scores has no finite "
-            f"{_percent(percentile)} point; use the conformal threshold"
+            f"{_percent(percentile)} quantile; use the conformal threshold"
         )
     return value

@@ -1,4 +1,4 @@
-"""The table of detectors. A new one is a file beside this and a line below; it is imported when asked for."""
+"""Registry of detectors. To add one, write a module and add it to `DETECTORS`; imported on first use."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from importlib import import_module
 from auscult.detectors.base import Config, Detector, Evidence, Progress
 from auscult.errors import OptionError
 
-#: Name to module and class.
+#: Detector name to module and class name.
 DETECTORS = {
     "auto": ("auscult.detectors.ensemble.auto", "Auto"),
     "autoencoder": ("auscult.detectors.reconstruction.autoencoder", "Autoencoder"),
@@ -21,15 +21,15 @@ DETECTORS = {
 
 
 def detector_type(name: str) -> type[Detector]:
-    """The class of a detector.
+    """Return the class of a detector.
 
     Raises:
-        OptionError: there is none of that name; says which there are.
+        OptionError: no detector has that name; the message lists the known names.
     """
     if name not in DETECTORS:
         raise OptionError(f"no detector named {name!r}: choose one of {', '.join(DETECTORS)}")
-    module, attribute = DETECTORS[name]
-    return getattr(import_module(module), attribute)
+    module, class_name = DETECTORS[name]
+    return getattr(import_module(module), class_name)
 
 
 __all__ = ["DETECTORS", "Config", "Detector", "Evidence", "Progress", "detector_type"]

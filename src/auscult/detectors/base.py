@@ -1,4 +1,4 @@
-"""What every detector is: it learns from normal recordings, and says how far a recording is from them."""
+"""The interface of all detectors: fit on normal recordings, then compute anomaly scores of any recording."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from auscult.spectrum import FrontEnd
 if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 
-#: What an optional part brings that fitting imports.
-_OF_EXTRA = {"train": ("torch", "onnxscript")}
-#: Told what is being done: stage name, steps done, steps in all, and figures worth showing.
+#: Optional dependency group (extra) to the packages of it that fitting imports.
+_PACKAGES_OF_EXTRA = {"train": ("torch", "onnxscript")}
+#: Callback for progress: stage name, steps done, total number of steps, and figures to display.
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a detector says of one recording.
+    """The scores of one recording and, if requested, their maps.
 
     Attributes:
         scores: score name to value; higher is more anomalous.
-        maps: score name to (T, n_mels) float32, how much each time-frequency bin added to the score;
-            empty unless it was asked for.
+        maps: score name to (T, n_mels) float32 map, the contribution of each time-frequency bin to the
+            score; empty unless requested.
     """
 
     scores: Mapping[str, float]
@@ -42,71 +42,104 @@ class Evidence:
 
 @dataclass
 class Config:
-    """Settings that every detector has; each detector's own dataclass adds to them."""
+    """Options common to all detectors; each detector adds its own in a subclass."""
 
-    score: str = ""  # which of the detector's scores decides; empty: its first
-    seed: int = 13711  # the baseline's
+    score: str = ""  # the score that is compared with the threshold; empty: the detector's first
+    seed: int = 13711  # as in the DCASE baseline
     front_end: FrontEnd = field(default_factory=FrontEnd)
 
     def __post_init__(self) -> None:
         if not 0 <= self.seed < 2**63:
-            raise OptionError(f"seed={self.seed}: it must be 0 or more, and less than 2 to the 63rd")
+            raise OptionError(f"seed must be at least 0 and less than 2**63, got {self.seed}")
 
 
 class Detector(ABC):
-    """The contract: ``fit`` on normal recordings, then ``score`` any recording.
+    """Base class of all detectors.
 
-    A score is a pure function of ``config``, ``arrays``, ``facts`` and the recording, so these three
-    are all that a model file keeps.
+    `fit` estimates a model from normal recordings only; `score` then gives every recording one or more
+    anomaly scores. A subclass must define ``name``, ``scores``, ``config_type`` and the methods `fit`,
+    `score` and `expected_shapes`. Everything else has a default.
+
+    The whole state of a fitted detector is ``config``, ``arrays`` and ``facts``; these are what a model
+    file contains. A score depends only on them and on the recording: scoring changes nothing, may run in
+    several threads at once, and gives the same values in any order. Fitting the same recordings with the
+    same ``config``, seed included, gives the same detector.
+
+    Class attributes:
+        name: the name in the registry, model files and the command line.
+        scores: names of the scores; the first is the default.
+        config_type: the dataclass of the options, a subclass of `Config`.
+        presets: preset name to the options that it sets.
+        required_options: options without a default, which the user must set.
+        docs_page: the page of the documentation that describes the options.
+        extra: the optional dependency group that fitting needs, such as ``"train"``; scoring never needs one.
+        has_codes: whether `codes` is implemented.
+        maps_are_zscores: whether maps are z-scores with respect to normal recordings already. Otherwise they
+            are contributions to the score, which the model standardises before it shows them.
+        trains_together: whether `fit_fleet` trains the networks of all detectors in the same steps, so that
+            it is faster than fitting one after the other.
+        export_needs: what an ONNX export would require, if `export` is not implemented.
+
+    Attributes:
+        config: the options.
+        arrays: fitted arrays by name; empty until fitted.
+        facts: facts about the fit, JSON-serialisable; empty until fitted. Common keys are ``warnings``,
+            ``parameters``, ``history`` and ``adaptations``.
     """
 
     name: ClassVar[str]
-    scores: ClassVar[tuple[str, ...]]  # the first is the default
+    scores: ClassVar[tuple[str, ...]]
     config_type: ClassVar[type[Config]]
-    has_codes: ClassVar[bool] = False  # whether `codes` gives a latent space to look at
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    extra: ClassVar[str] = ""  # the optional part of auscult that fitting imports, as "train"; scoring: none
-    required_options: ClassVar[tuple[str, ...]] = ()  # without a default: what only the user can bring
-    page: ClassVar[str] = "docs/detectors.md"  # where its options are explained
-    export_needs: ClassVar[str] = "its arithmetic drawn by its method export"  # where it cannot be exported
-    maps_point: ClassVar[bool] = False  # whether maps are in standard deviations of normal running already
-    trains_together: ClassVar[bool] = False  # whether `fit_fleet` trains all its machines in the same steps
+    required_options: ClassVar[tuple[str, ...]] = ()
+    docs_page: ClassVar[str] = "docs/detectors.md"
+    extra: ClassVar[str] = ""
+    has_codes: ClassVar[bool] = False
+    maps_are_zscores: ClassVar[bool] = False
+    trains_together: ClassVar[bool] = False
+    export_needs: ClassVar[str] = "an implementation of its method export"
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or self.config_type()
-        self.arrays: dict[str, np.ndarray] = {}  # everything learnt; empty until fitted
-        self.facts: dict[str, Any] = {}  # what happened while learning, JSON-able
+        self.arrays: dict[str, np.ndarray] = {}
+        self.facts: dict[str, Any] = {}
 
     @classmethod
-    def learns_from_others(cls, config: Config) -> bool:
-        """Whether `fit` under this configuration reads the recordings of other machines."""
+    def uses_other_machines(cls, config: Config) -> bool:
+        """Return whether `fit` with this configuration uses the recordings of other machines."""
         return False
 
     @classmethod
     def front_ends(cls, config: Config) -> tuple[FrontEnd, ...]:
-        """The front ends whose log-mels this configuration asks recordings for, so that they can be worked
-        out while the waveform is at hand."""
+        """Return all front ends whose log-mels this configuration needs.
+
+        With them, all features of a recording can be computed while its waveform is in memory.
+        """
         return (config.front_end,)
 
     @classmethod
-    def learning_from_all(cls, config: Config) -> Config:
-        """The configuration that keeps nothing of what is given out of learning; asked for where
-        calibration keeps whole recordings out."""
+    def without_validation_split(cls, config: Config) -> Config:
+        """Return the configuration with which `fit` trains on all recordings it is given.
+
+        Used where calibration holds out recordings itself, so that no further ones are held out for
+        validation during training.
+        """
         return config
 
     def codes(self, recording: AudioClip) -> np.ndarray:
-        """(V, K) latent code of each window of a recording, where ``has_codes``.
+        """Return the (V, K) latent code of each window of a recording; only if ``has_codes``.
 
         Raises:
             OptionError: the detector has no latent space.
-            AudioError: as `score`.
+            AudioError: as in `score`.
         """
         raise OptionError(f"{self.name} has no latent space, so no codes for {recording.clip.path}")
 
     @classmethod
     def check_can_fit(cls) -> None:
-        """Raises `MissingExtraError` where fitting needs an optional part that is not installed."""
-        if not all(map(find_spec, _OF_EXTRA.get(cls.extra, ()))):  # to import them takes seconds
+        """Raise `MissingExtraError` if fitting needs an optional dependency that is not installed."""
+        # Looks the packages up without importing them, which would take seconds.
+        if not all(map(find_spec, _PACKAGES_OF_EXTRA.get(cls.extra, ()))):
             raise MissingExtraError(f"Fitting {cls.name}", cls.extra)
 
     @abstractmethod
@@ -117,21 +150,29 @@ class Detector(ABC):
         other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> Detector:
-        """Learns what is normal.
+        """Fit the detector to normal recordings; sets ``arrays`` and ``facts``.
 
         Args:
-            recordings: normal recordings alone, all at ``config.front_end.sample_rate``.
-            others: normal recordings of other machines at the same rate, from which a detector may learn
-                how machines differ; read only by detectors that do.
+            recordings: normal recordings only, all at ``config.front_end.sample_rate``.
+            other_machines: normal recordings of other machines at the same rate, from which a detector may
+                learn how machines differ; ignored unless `uses_other_machines`.
+            progress: called after each step.
+
+        Returns:
+            The detector itself.
 
         Raises:
-            FitError: too little to learn from, or learning did not end well.
+            FitError: there are too few recordings, or training failed.
             AudioError: a recording cannot be used.
         """
 
     @abstractmethod
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
-        """Says how far a recording is from normal, and with ``explain`` where.
+        """Compute every score of a recording.
+
+        Args:
+            recording: a recording at ``config.front_end.sample_rate``.
+            explain: also compute the map of every score.
 
         Raises:
             AudioError: the recording cannot be used, or is shorter than one window.
@@ -141,23 +182,31 @@ class Detector(ABC):
     def fit_fleet(
         cls,
         detectors: Sequence[Detector],
-        fleets: Sequence[Sequence[AudioClip]],
+        training_sets: Sequence[Sequence[AudioClip]],
         *,
         other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> list[FitError | None]:
-        """Fits several detectors of this kind, each on its own recordings; networks do it in one program.
-        No detector learns from the recordings of another, and one that cannot learn does not stop the rest.
+        """Fit several detectors of this class, a fleet, each on its own training set.
+
+        Detectors with networks train all of them in one program. No detector uses the recordings of
+        another, and if one cannot be fitted, the others still are.
+
+        Args:
+            detectors: the detectors to fit.
+            training_sets: normal recordings for each detector.
+            other_machines: as in `fit`, the same for all.
+            progress: called after each step.
 
         Returns:
-            For every detector, in order, why it could not be fitted, or ``None`` where it was.
+            For each detector, in order, the error that prevented fitting it, or ``None``.
 
         Raises:
             AudioError: a recording cannot be used.
         """
         return [
-            outcome(partial(detector.fit, recordings, other_machines=other_machines, progress=progress))
-            for detector, recordings in zip(detectors, fleets, strict=True)
+            fit_error(partial(detector.fit, recordings, other_machines=other_machines, progress=progress))
+            for detector, recordings in zip(detectors, training_sets, strict=True)
         ]
 
     @classmethod
@@ -170,46 +219,57 @@ class Detector(ABC):
         other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> FittedFolds:
-        """A detector that learnt from all recordings, and for each fold a judge that learnt from the rest.
+        """Fit a detector on all recordings, and for each fold a fold model on all other folds.
 
         Args:
-            folds: the fold of each recording, counted from 0; see `auscult.corpus.folds_of`.
+            config: the configuration of all of them.
+            recordings: normal recordings only.
+            folds: the fold of each recording, numbered from 0; see `auscult.corpus.folds_of`.
+            other_machines: as in `fit`.
+            progress: called after each step.
+
+        Returns:
+            The final detector, and the fold models in the order of the folds.
 
         Raises:
             FitError: one of them could not be fitted.
             AudioError: a recording cannot be used.
         """
-        (found,) = fit_jobs(cls, [FitJob(config, recordings, folds, other_machines)], progress)
-        if isinstance(found, FitError):
-            raise found
-        return found
+        (result,) = fit_jobs(cls, [FitJob(config, recordings, folds, other_machines)], progress)
+        if isinstance(result, FitError):
+            raise result
+        return result
 
     @classmethod
     def crossfit_fleet(
         cls, jobs: Sequence[FitJob], *, progress: Progress | None = None
     ) -> list[FittedFolds | FitError]:
-        """What each machine's detector learnt, and its fold_models, as `crossfit` gives them: in one program where
-        this kind trains together, else one machine after the other.
+        """Cross-fit the detectors of several machines, as `crossfit` does for one.
+
+        If the class ``trains_together``, all are trained in one program, otherwise one machine after the
+        other.
 
         Args:
-            jobs: with configurations that differ in the seed alone.
+            jobs: one for each machine, with configurations that differ only in the seed.
+            progress: called after each step.
 
         Returns:
-            For every machine, in order, its detector and its fold_models, or why one of them could not be fitted.
+            For each machine, in order, its final detector and fold models, or the error that prevented
+            fitting one of them.
 
         Raises:
             AudioError: a recording cannot be used.
         """
         if cls.trains_together and not any(job.other_machines for job in jobs):
             return fit_jobs(cls, jobs, progress)
-        return [cls._learn_alone(job, progress) for job in jobs]
+        return [cls._crossfit_one(job, progress) for job in jobs]
 
     @classmethod
-    def _learn_alone(cls, job: FitJob, progress: Progress | None) -> FittedFolds | FitError:
-        """One machine by what this kind makes of `crossfit`, which may be something of its own."""
+    def _crossfit_one(cls, job: FitJob, progress: Progress | None) -> FittedFolds | FitError:
+        """Cross-fit one machine by `crossfit`, which subclasses may override."""
         if not job.folds:
-            (found,) = fit_jobs(cls, [job], progress)
-            return found
+            (result,) = fit_jobs(cls, [job], progress)
+            return result
         try:
             return cls.crossfit(
                 job.config, job.recordings, job.folds, other_machines=job.other_machines, progress=progress
@@ -218,63 +278,66 @@ class Detector(ABC):
             return error
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Detector:
-        """A new detector that takes these recordings for normal too; this one stays as it is.
+        """Return a new detector for which these recordings are normal too; this one is not changed.
 
-        Networks are not trained again: banks, statistics and densities are. What changed is added to
-        ``facts["adaptations"]``, a line for each call.
+        Networks are not trained again; banks, statistics and densities are updated. Each call appends a
+        line to ``facts["adaptations"]``.
 
         Args:
-            recordings: normal recordings; those of a new domain say so by ``clip.domain``.
+            recordings: normal recordings; those of a new domain are marked by ``clip.domain``.
 
         Raises:
             FitError: there are no recordings.
-            OptionError: this detector cannot learn more without being fitted again.
+            OptionError: this detector has to be fitted again instead.
             AudioError: a recording cannot be used.
         """
-        raise OptionError(f"{self.name} cannot take more recordings in: fit it again with them")
+        raise OptionError(f"{self.name} cannot be adapted to more recordings: fit it again with all of them")
 
     def export(self, samples: Value) -> GraphEvidence:
-        """Draws `score` as an ONNX graph, so that it runs without auscult.
+        """Build `score` as an ONNX graph, which runs without auscult.
 
         Args:
             samples: (N,) float32 at ``config.front_end.sample_rate``, N at least `minimum_samples`.
 
         Raises:
-            OptionError: this detector cannot be exported; says what that would take.
+            OptionError: this detector cannot be exported; the message says what an export would require.
         """
-        raise OptionError(f"{self.name} cannot be exported: that would take {self.export_needs}")
+        raise OptionError(f"{self.name} cannot be exported: that would require {self.export_needs}")
 
     def __getstate__(self) -> dict[str, Any]:
-        """What travels to another process, or into a copy; what is made of it when first needed stays."""
+        """State for pickling and copying: only what defines the detector, not what is derived from it."""
         return {"config": self.config, "arrays": self.arrays, "facts": self.facts}
 
     def _copy(self) -> Detector:
-        """This detector with arrays and facts that can be changed without changing this one's."""
+        """Return a copy whose ``arrays`` and ``facts`` can be changed without changing this detector's."""
         other = copy.copy(self)
         other.arrays, other.facts = dict(self.arrays), copy.deepcopy(self.facts)
         return other
 
     @abstractmethod
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
-        """Shape of every fitted array under this configuration; ``None`` for a length that varies."""
+        """Return the shape of every fitted array for this configuration; ``None`` for a variable length."""
 
     @property
     def decisive_score(self) -> str:
-        """The score that decides: the configured one, or the detector's first."""
+        """Name of the score that is compared with the threshold: the configured one, or the first."""
         return self.config.score or self.scores[0]
 
     @property
     def parameters(self) -> int:
-        """Number of learnt parameters."""
+        """Number of fitted parameters."""
         return int(self.facts.get("parameters", sum(a.size for a in self.arrays.values())))
 
     def minimum_samples(self) -> int:
-        """Samples that a recording must have to be scored."""
+        """Return the number of samples that a recording needs to be scored."""
         return 1
 
 
 class FleetDetector(Detector):
-    """A kind whose fits share work: it says how a fleet is fitted, and one detector is a fleet of one."""
+    """Base class of detectors that share work when several are fitted.
+
+    Subclasses implement `fit_fleet`; `fit` is the fleet of one detector.
+    """
 
     def fit(
         self,
@@ -293,7 +356,7 @@ class FleetDetector(Detector):
     def fit_fleet(
         cls,
         detectors: Sequence[Any],
-        fleets: Sequence[Sequence[AudioClip]],
+        training_sets: Sequence[Sequence[AudioClip]],
         *,
         other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
@@ -301,8 +364,8 @@ class FleetDetector(Detector):
         """As in `Detector`."""
 
 
-def outcome(fit: Callable[[], object]) -> FitError | None:
-    """Why one detector of a fleet could not be fitted, or ``None``."""
+def fit_error(fit: Callable[[], object]) -> FitError | None:
+    """Call ``fit`` and return the `FitError` that it raised, or ``None``."""
     try:
         fit()
     except FitError as error:

@@ -1,4 +1,4 @@
-"""Cross-fitting: a final detector for each machine, and one detector for each fold fitted without that fold."""
+"""Cross-fitting: a final detector for each machine, and for each fold a detector fitted without that fold."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from auscult.corpus import AudioClip
 from auscult.errors import FitError
-from auscult.runtime.parallel import each, one_thread, worker_count
+from auscult.runtime.parallel import blas_single_thread, parallel_map, worker_count
 
 #: The detector fitted on all recordings, and the detectors of the folds, each fitted on all other folds.
 FittedFolds = tuple[Any, list[Any]]
@@ -23,7 +23,7 @@ class FitJob:
         config: the detector's configuration.
         recordings: normal recordings only.
         folds: fold index of each recording, from 0; empty if no fold models are needed.
-        others: normal recordings of other machines.
+        other_machines: normal recordings of other machines.
     """
 
     config: Any
@@ -32,21 +32,21 @@ class FitJob:
     other_machines: Sequence[AudioClip] = ()
 
     def training_sets(self) -> list[Sequence[AudioClip]]:
-        """All recordings, then for each fold the recordings outside it."""
-        outside = (
+        """Return all recordings, then for each fold the recordings outside it."""
+        outside_fold = (
             [r for r, r_fold in zip(self.recordings, self.folds, strict=True) if r_fold != fold]
             for fold in range(max(self.folds, default=-1) + 1)
         )
-        return [self.recordings, *outside]
+        return [self.recordings, *outside_fold]
 
 
 def fit_jobs(kind: type[Any], jobs: Sequence[FitJob], progress: Any = None) -> list[FittedFolds | FitError]:
-    """Fits the final detectors and fold models of all machines as one fleet.
+    """Fit the final detectors and fold models of all machines as one fleet.
 
     Args:
         kind: the detector class.
-        jobs: one for each machine; the ``others`` of the first are used for all.
-        progress: a `auscult.detectors.Progress` callback, or ``None``.
+        jobs: one for each machine; the ``other_machines`` of the first are used for all.
+        progress: an `auscult.detectors.Progress` callback, or ``None``.
 
     Returns:
         For each job, in order, its final detector and fold models, or the error of the first that failed.
@@ -75,28 +75,30 @@ def _fit_in_workers(
     other_machines: Sequence[AudioClip],
     progress: Any,
 ) -> list[Any]:
-    """Fits a fleet in this process, or one share of it in each worker; a `FitError` replaces a detector that
-    cannot be fitted. Detectors without a network are fitted here: sending them costs more than fitting."""
+    """Fit a fleet, each worker process a share of it; a `FitError` replaces a detector that cannot be fitted.
+
+    Detectors without a network are fitted in this process: sending them to a worker costs more than fitting.
+    """
     shares = min(worker_count(), len(fleet)) if kind.extra == "train" else 1
     if shares == 1:
         return _fit_share(kind, other_machines, progress, (fleet, training_sets))
     work = [(fleet[k::shares], training_sets[k::shares]) for k in range(shares)]
     results: dict[int, Any] = {}
-    for share, outcomes in enumerate(each(partial(_fit_share, kind, other_machines, None), work)):
+    for share, outcomes in enumerate(parallel_map(partial(_fit_share, kind, other_machines, None), work)):
         results |= zip(range(share, len(fleet), shares), outcomes, strict=True)
         if progress:
             progress("train", share + 1, shares, {})
     return [results[index] for index in range(len(fleet))]
 
 
-@one_thread()
+@blas_single_thread()
 def _fit_share(
     kind: type[Any],
     other_machines: Sequence[AudioClip],
     progress: Any,
     share: tuple[Sequence[Any], Sequence[Sequence[AudioClip]]],
 ) -> list[Any]:
-    """Fits detectors, each on its training set."""
+    """Fit detectors, each on its training set."""
     fleet, training_sets = share
     errors = kind.fit_fleet(fleet, training_sets, other_machines=other_machines, progress=progress)
     return [error or detector for detector, error in zip(fleet, errors, strict=True)]

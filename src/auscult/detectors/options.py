@@ -1,4 +1,4 @@
-"""Detector settings from words: ``KEY=VALUE`` pairs become a typed configuration, or a clear error."""
+"""Detector options: parsing ``KEY=VALUE`` settings, presets, checking types and names, and JSON."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from auscult.detectors.base import Config
 from auscult.errors import OptionError
 from auscult.spectrum import FrontEnd
 
-#: Detector to the options that were renamed since version 0.1.0: model files of that version have the old names.
+#: Detector to its options renamed since version 0.1.0, old name to new; old model files have the old names.
 _RENAMED: Mapping[str, Mapping[str, str]] = {
     "auto": {"altered": "pseudo_anomalies", "choose": "drop_uninformative", "time": "time_limit"},
 }
 
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, str]:
-    """``["epochs=30", "score=mahalanobis"]`` as a dict.
+    """Parse ``["epochs=30", "score=mahalanobis"]`` into a dict; values stay text.
 
     Raises:
-        OptionError: a pair without ``=``.
+        OptionError: a setting has no ``=`` or no key.
     """
     settings = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
-            raise OptionError(f"{pair!r} is no setting: write KEY=VALUE, for instance epochs=30")
+            raise OptionError(f"invalid setting {pair!r}: write KEY=VALUE, for instance epochs=30")
         settings[key.strip()] = value.strip()
     return settings
 
@@ -36,29 +36,30 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, str]:
 def make_config(
     detector: str, *, preset: str | None = None, settings: Mapping[str, Any] | None = None
 ) -> Config:
-    """The configuration of a detector: its defaults, then a preset, then single settings.
+    """Make the configuration of a detector: its defaults, overridden by a preset, overridden by settings.
 
     Args:
-        settings: option name to value, typed or as text; options of the front end (``n_mels``, ``hop``, …)
-            stand among them by their own names.
+        detector: name of the detector.
+        preset: name of one of its presets, or ``None``.
+        settings: option name to value, typed or as text. Options of the front end (``n_mels``, ``hop``, …)
+            are given in the same way.
 
     Raises:
-        OptionError: an unknown detector, preset, option or value.
+        OptionError: the detector, preset or option does not exist, or a value is invalid.
     """
     kind = detector_type(detector)
     if preset is not None and preset not in kind.presets:
         known = ", ".join(kind.presets) or "none"
-        raise OptionError(f"{detector} has no preset {preset!r}; it has: {known}")
-    wanted = {**(kind.presets[preset] if preset else {}), **(settings or {})}
+        raise OptionError(f"{detector} has no preset {preset!r}; available presets: {known}")
+    values = {**(kind.presets[preset] if preset else {}), **(settings or {})}
     options = {f.name for f in fields(kind.config_type)} - {"front_end"}
     front_options = {f.name for f in fields(FrontEnd)}
-    unknown = [key for key in wanted if key not in options | front_options]
+    unknown = [key for key in values if key not in options | front_options]
     if unknown:
-        raise OptionError(
-            f"{detector} has no option {unknown[0]!r}; it has: {', '.join(sorted(options | front_options))}"
-        )
-    typed = {k: _typed(kind.config_type, k, v) for k, v in wanted.items() if k in options}
-    front = {k: _typed(FrontEnd, k, v) for k, v in wanted.items() if k in front_options}
+        known = ", ".join(sorted(options | front_options))
+        raise OptionError(f"{detector} has no option {unknown[0]!r}; available options: {known}")
+    typed = {k: _typed(kind.config_type, k, v) for k, v in values.items() if k in options}
+    front = {k: _typed(FrontEnd, k, v) for k, v in values.items() if k in front_options}
     config = kind.config_type(**typed, front_end=replace(FrontEnd(), **front))
     if config.score and config.score not in kind.scores:
         raise OptionError(f"{detector} has no score {config.score!r}: choose one of {', '.join(kind.scores)}")
@@ -66,33 +67,33 @@ def make_config(
 
 
 def missing_options(detector: str, settings: Mapping[str, Any]) -> list[str]:
-    """The options without a default, which only the user can bring, that are not among the settings."""
+    """Return the required options (those without a default) that are not among the settings."""
     return [option for option in detector_type(detector).required_options if not settings.get(option)]
 
 
 def check_nothing_missing(detector: str, settings: Mapping[str, Any]) -> None:
-    """Raises `OptionError` where an option without a default is missing, before any work is done."""
+    """Raise `OptionError` if a required option is missing; called before any work is done."""
     for option in missing_options(detector, settings):
         raise OptionError(
-            f"{detector} needs the option {option}: give it by --set {option}=…; "
-            f"{detector_type(detector).page} says what it is"
+            f"{detector} requires the option {option!r}: pass --set {option}=…; "
+            f"it is described in {detector_type(detector).docs_page}"
         )
 
 
 def config_to_json(config: Config) -> dict[str, Any]:
-    """A configuration as plain data."""
+    """Convert a configuration to JSON-serialisable data."""
     return asdict(config)
 
 
 def config_from_json(detector: str, data: Mapping[str, Any]) -> Config:
-    """The inverse of `config_to_json`, for model files of all versions; raises `OptionError` like `make_config`."""
+    """Invert `config_to_json`, for model files of all versions; raises `OptionError` as in `make_config`."""
     renamed = _RENAMED.get(detector, {})
     settings = {renamed.get(key, key): value for key, value in data.items() if key != "front_end"}
     return make_config(detector, settings={**settings, **data.get("front_end", {})})
 
 
 def _typed(owner: type, name: str, value: Any) -> Any:
-    """The value as the option's declared type; text is read, typed values are checked."""
+    """Convert a value to the declared type of option ``name``: text is parsed, typed values are checked."""
     hint = get_type_hints(owner)[name]
     optional = hint == float | None
     if optional and value in (None, "none", "None"):
@@ -108,4 +109,4 @@ def _typed(owner: type, name: str, value: Any) -> Any:
             raise ValueError
         return typed
     except (KeyError, TypeError, ValueError) as error:
-        raise OptionError(f"{name}={value!r} is no {kind.__name__}") from error
+        raise OptionError(f"{name}={value!r} is not a valid {kind.__name__}") from error

@@ -1,4 +1,4 @@
-"""Metrics of labelled scores, with confidence intervals, by the protocols of the DCASE Challenge."""
+"""Metrics of labelled scores with confidence intervals, following the protocols of the DCASE Challenge."""
 
 from auscult.evaluation.evaluate import Evaluation, evaluate_scores, labels_of
 from auscult.evaluation.intervals import Estimate, delong_interval, proportion_interval

@@ -1,11 +1,11 @@
-"""Intervals by the stratified bootstrap: clips are drawn anew within each domain and condition.
+"""Confidence intervals by the stratified bootstrap: clips are resampled within each domain and condition.
 
-Drawing within strata keeps normals and anomalies of each domain as the test set has them, so that every
-resample has every metric. Where clips were cut from longer recordings, recordings are drawn, for such
-clips resemble each other and tell less than as many recordings would. An interval speaks of other clips
-of the same machines: over machines nothing is drawn. Ends are the 2.5 % and 97.5 % quantiles of the
-resampled metric (Efron 1979); where normals and anomalies are told apart perfectly all resamples agree
-and the interval has no width.
+Resampling within strata keeps the numbers of normal and anomalous clips of each domain, so that every metric
+exists for every resample. If clips were cut from longer recordings, recordings are resampled instead, since
+segments of one recording are correlated and carry less information than independent recordings. An interval
+covers other clips of the same machines; machines are not resampled. Its ends are the 2.5 % and 97.5 %
+quantiles of the resampled metric (Efron 1979). If normal and anomalous clips are separated perfectly, all
+resamples agree and the interval has zero width.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from auscult.errors import EvaluationError, OptionError
 from auscult.evaluation.intervals import LEVEL, Estimate
 from auscult.evaluation.protocol import Labels, mean_over, official_terms, section_metrics
 
-#: Weights held at once; a thousand resamples of two thousand clips.
+#: Weights held in memory at once: a thousand resamples of two thousand clips.
 _BLOCK = 2_000_000
 
 
@@ -31,40 +31,40 @@ def replicate(
     resamples: int = 1000,
     seed: int | Sequence[int] = 0,
 ) -> dict[str, np.ndarray]:
-    """The metrics of one section, and what they would be with other clips of the same kinds.
+    """Computes the metrics of one section and their bootstrap replicates.
 
     Args:
-        labels: of N clips.
+        labels: labels of N clips.
         scores: (N,) higher is more anomalous.
-        decisions: (N,) bool, called anomalous; ``None`` where there are none.
-        year: whose rules, as in ``section_metrics``.
-        resamples: how often clips are drawn anew; 0 for none.
-        seed: of the draws; one number or several (of the run, of the section).
+        decisions: (N,) bool, true for clips flagged as anomalous; ``None`` for no decisions.
+        year: DCASE year whose rules apply, as in ``section_metrics``.
+        resamples: number of bootstrap resamples; 0 for none.
+        seed: seed of the resampling; one number or several (of the run, of the section).
 
     Returns:
-        Name to (1 + resamples,) values, that of the clips themselves first: the metrics of
-        ``section_metrics``, and with decisions ``hits_<domain>`` and ``false_alarms_<domain>``, counts
-        of flagged anomalies and of flagged normals.
+        Name to (1 + resamples,) values, first the value for the clips themselves: the metrics of
+        ``section_metrics``, and with decisions ``hits_<domain>`` and ``false_alarms_<domain>``, the numbers
+        of flagged anomalous and of flagged normal clips.
 
     Raises:
         EvaluationError: as ``section_metrics``.
-        OptionError: a negative number of resamples, or no such year.
+        OptionError: a negative number of resamples, or no DCASE protocol for the year.
     """
-    parts: list[dict[str, np.ndarray]] = []
+    blocks: list[dict[str, np.ndarray]] = []
     for weights in _weights(labels, resamples, seed):
-        part = section_metrics(labels, scores, year=year, weights=weights)
+        block = section_metrics(labels, scores, year=year, weights=weights)
         if decisions is not None:
             for domain, mask in labels.domains.items():
-                part[f"hits_{domain}"] = weights @ (mask & decisions & labels.anomaly).astype(np.float64)
-                part[f"false_alarms_{domain}"] = weights @ (mask & decisions & ~labels.anomaly).astype(
-                    np.float64
-                )
-        parts.append(part)
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+                hits = (mask & decisions & labels.anomaly).astype(np.float64)
+                false_alarms = (mask & decisions & ~labels.anomaly).astype(np.float64)
+                block[f"hits_{domain}"] = weights @ hits
+                block[f"false_alarms_{domain}"] = weights @ false_alarms
+        blocks.append(block)
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 def estimate(replicates: np.ndarray) -> Estimate:
-    """The value, and its percentile interval, of (1 + R,) replicates, the clips' own value first."""
+    """The value and its percentile interval from (1 + R,) replicates, of which the first is the value."""
     value = float(replicates[0])
     if len(replicates) == 1:
         return Estimate(value)
@@ -80,73 +80,76 @@ def mean_replicates(
     resamples: int = 1000,
     seed: int = 0,
 ) -> np.ndarray:
-    """A system's mean over sections, and what it would be with other clips of the same kinds.
+    """Computes the mean of a system over sections and its bootstrap replicates.
 
-    With the same seed, sections and clips, in the same order, two systems are judged on the same resamples,
-    so that what is easy or hard about the clips cancels in the difference of their replicates. If the
-    :func:`estimate` of that difference has an interval without zero, other clips of these machines would
-    show it too.
+    With the same seed and the same sections and clips in the same order, two systems are evaluated on the
+    same resamples, so that the difficulty of the clips cancels in the difference of their replicates. If the
+    interval of the :func:`estimate` of that difference excludes zero, the difference is expected for other
+    clips of these machines too.
 
     Args:
-        sections: of each the labels and its (N,) scores.
-        metric: ``"harmonic_mean"`` (for 2020 the arithmetic mean) of all terms of the official score, or
-            the name of one metric, of which the same mean over sections is taken.
-        year: whose rules, as in ``section_metrics``.
-        resamples: how often clips are drawn anew.
-        seed: of the draws.
+        sections: for each section the labels and the (N,) scores.
+        metric: ``"harmonic_mean"`` (for 2020 the arithmetic mean) of all terms of the official score, or the
+            name of one metric, which is averaged over sections by the same mean.
+        year: DCASE year whose rules apply, as in ``section_metrics``.
+        resamples: number of bootstrap resamples.
+        seed: seed of the resampling.
 
     Returns:
-        (1 + resamples,) means, that of the clips themselves first.
+        (1 + resamples,) means, first the mean for the clips themselves.
 
     Raises:
         EvaluationError: no sections, or as ``section_metrics``.
-        OptionError: no such metric or year.
+        OptionError: an unknown metric, or no DCASE protocol for the year.
     """
     if not sections:
-        raise EvaluationError("a mean over sections takes at least one")
-    drawn = [
+        raise EvaluationError("a mean over sections needs at least one section")
+    replicates = [
         replicate(labels, scores, year=year, resamples=resamples, seed=[seed, index])
         for index, (labels, scores) in enumerate(sections)
     ]
-    return mean_of_drawn(drawn, metric=metric, year=year)
+    return mean_of_replicates(replicates, metric=metric, year=year)
 
 
-def mean_of_drawn(
-    drawn: Sequence[Mapping[str, np.ndarray]], *, metric: str = "harmonic_mean", year: int | None = None
+def mean_of_replicates(
+    replicates: Sequence[Mapping[str, np.ndarray]], *, metric: str = "harmonic_mean", year: int | None = None
 ) -> np.ndarray:
-    """(1 + R,) mean over sections of what `replicate` gave of each, as `mean_replicates` takes it.
+    """(1 + R,) mean over sections, from what `replicate` returned for each section.
+
+    The mean is that of `mean_replicates`.
 
     Raises:
-        OptionError: no such metric of every section.
+        OptionError: a metric that some section does not have.
     """
     if metric == "harmonic_mean":
-        return mean_over(official_terms(drawn, year), year)
-    if not all(metric in section for section in drawn):
-        known = ", ".join(["harmonic_mean", *drawn[0]])
-        raise OptionError(f"there is no metric {metric!r} of every section; there is {known}")
-    return mean_over([section[metric] for section in drawn], year)
+        return mean_over(official_terms(replicates, year), year)
+    if not all(metric in section for section in replicates):
+        known = ", ".join(["harmonic_mean", *replicates[0]])
+        raise OptionError(f"no metric {metric!r} for every section; the metrics are {known}")
+    return mean_over([section[metric] for section in replicates], year)
 
 
 def _weights(labels: Labels, resamples: int, seed: int | Sequence[int]) -> Iterator[np.ndarray]:
-    """Blocks of rows: ones first, then for each resample how often each of the N clips was drawn."""
+    """Blocks of (rows, N) weights: a row of ones, then for each resample the number of draws of each clip."""
     if resamples < 0:
-        raise OptionError(f"the number of resamples cannot be negative: {resamples}")
+        raise OptionError(f"resamples must not be negative, got {resamples}")
     yield np.ones((1, len(labels)))
     rng = np.random.default_rng(seed)
-    strata = []  # of each its clips, the unit that each is drawn with, and the number of units
+    # A unit is a recording, or a clip if the recordings are unknown; clips of one unit are drawn together.
+    strata = []  # for each stratum its clips, the index of each clip's unit, and the number of units
     for mask in labels.domains.values():
         for condition in (labels.anomaly, ~labels.anomaly):
-            members = np.flatnonzero(mask & condition)
-            if len(members):
-                own = members if labels.source_recording is None else labels.source_recording[members]
-                names, units = np.unique(own, return_inverse=True)
-                strata.append((members, units, len(names)))
-    rows_at_once = max(1, _BLOCK // max(1, len(labels)))
-    for start in range(0, resamples, rows_at_once):
-        rows = min(rows_at_once, resamples - start)
+            clips = np.flatnonzero(mask & condition)
+            if len(clips):
+                unit_names = clips if labels.source_recording is None else labels.source_recording[clips]
+                unique_names, units = np.unique(unit_names, return_inverse=True)
+                strata.append((clips, units, len(unique_names)))
+    block_rows = max(1, _BLOCK // max(1, len(labels)))
+    for start in range(0, resamples, block_rows):
+        rows = min(block_rows, resamples - start)
         weights = np.zeros((rows, len(labels)))
-        for members, units, size in strata:
+        for clips, units, size in strata:
             drawn = rng.integers(0, size, (rows, size)) + size * np.arange(rows)[:, None]
             counts = np.bincount(drawn.ravel(), minlength=rows * size).reshape(rows, size)
-            weights[:, members] = counts[:, units]
+            weights[:, clips] = counts[:, units]
         yield weights

@@ -1,4 +1,4 @@
-"""How good scores are on labelled clips: overall, by section, by attribute, and at a threshold."""
+"""Evaluation of scores of labelled clips: overall, by section, by attribute, and at a threshold."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from auscult.evaluation.intervals import Estimate
 from auscult.evaluation.protocol import Labels, check_year, section_metrics
 from auscult.evaluation.summary import ScoredSection, Summary, replicate_sections, summarise
 
-if TYPE_CHECKING:  # only fields of clips are read
+if TYPE_CHECKING:  # at run time only attributes of clips are read
     from auscult.corpus import Clip
 
 
 @dataclass(frozen=True)
 class AttributeResult:
-    """How well clips with one attribute value are told apart.
+    """The AUC for clips with one attribute value.
 
     Attributes:
-        auc: AUC of ``anomalies`` clips against ``normals`` clips.
-        contrast: what it compares: ``"same value"``, normals and anomalies which both have the value;
-            ``"all normals"``, where only anomalies have it (the name of a fault), against every normal;
-            ``"all anomalies"``, where only normals have it, against every anomaly.
-        normals: normal clips compared.
-        anomalies: anomalous clips compared.
+        auc: AUC of anomalous against normal clips.
+        contrast: the clips compared. ``"same value"``: normal and anomalous clips that have the value.
+            ``"all normals"``: only anomalous clips have it (such as the name of a fault); they are compared
+            with all normal clips. ``"all anomalies"``: only normal clips have it; they are compared with all
+            anomalous clips.
+        normals: number of normal clips compared.
+        anomalies: number of anomalous clips compared.
     """
 
     auc: Estimate
@@ -49,16 +50,16 @@ class AttributeResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What scores are worth on labelled clips.
+    """The evaluation of scores of labelled clips.
 
     Attributes:
-        overall: all sections together.
-        sections: each by itself; named by section (``"00"``), by machine and section (``"fan/00"``) where
-            there are several machines, ``"all"`` where neither is known.
-        attributes: by ``"key=value"``, clips of all sections together.
-        threshold: at which decisions were made, or ``None``.
-        year: whose rules, or ``None``.
-        left_out: sections that could not be judged, and why.
+        overall: metrics over all sections.
+        sections: metrics of each section, by section (``"00"``), by machine and section (``"fan/00"``) if
+            there are several machines, or ``"all"`` if neither is known.
+        attributes: results by ``"key=value"``, over the clips of all sections.
+        threshold: threshold of the decisions, or ``None``.
+        year: DCASE year whose rules were applied, or ``None``.
+        left_out: sections that could not be evaluated, and why.
     """
 
     overall: Summary
@@ -69,7 +70,7 @@ class Evaluation:
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The overall metrics at the top, each ``{"value", "low", "high"}``, then sections and attributes."""
+        """The overall metrics at the top level, each ``{"value", "low", "high"}``; sections; attributes."""
         return {
             **self.overall.to_json(),
             "official_score": self.overall.official.to_json() if self.year else None,
@@ -92,25 +93,25 @@ def evaluate_scores(
 ) -> Evaluation:
     """Evaluates scores of labelled clips with 95 % stratified bootstrap intervals.
 
-    Sections are judged each by itself, as DCASE does, and then combined; one without normals or without
-    anomalies is left out, and named in ``left_out``, if there are others and no year's rules are kept. An
-    attribute value is judged over all sections, by the AUC that ``AttributeResult`` defines, where two
-    normals and two anomalies or more can be compared.
+    Sections are evaluated separately, as in the DCASE Challenge, and then combined. Without a year, a section
+    without normal or without anomalous clips is left out and named in ``left_out``, unless all sections are
+    like that. Attribute values are evaluated over all sections by the AUC that ``AttributeResult`` defines,
+    if at least two normal and two anomalous clips can be compared.
 
     Args:
-        clips: N labelled clips, each with a condition, and all with a domain or none.
+        clips: N labelled clips; each needs a condition, and either all or none have a domain.
         scores: (N,) higher is more anomalous, in the order of the clips.
-        threshold: a score above it is called anomalous; ``None`` leaves out precision, recall, F1 and
-            the false-alarm rate.
-        year: DCASE year by whose rules AUCs are formed and combined; ``None`` takes those of 2022 on,
-            and where no domains are known AUC and partial AUC of all clips.
-        resamples: bootstrap resamples; 0 gives no intervals.
-        seed: of the resamples.
+        threshold: clips with scores above it are flagged as anomalous; ``None`` leaves out precision, recall,
+            F1 and the false-alarm rate.
+        year: DCASE year whose rules define and combine the AUCs. ``None`` uses the rules since 2022, or the
+            AUC and partial AUC of all clips if no domains are known.
+        resamples: number of bootstrap resamples; 0 gives no intervals.
+        seed: seed of the resampling.
 
     Raises:
-        EvaluationError: labels are missing or some without which a metric does not exist; scores do not
-            match the clips or are not finite; the threshold is not finite.
-        OptionError: no such year, or a negative number of resamples.
+        EvaluationError: a label is missing; a metric lacks normal or anomalous clips; the scores do not match
+            the clips or are not finite; the threshold is not finite.
+        OptionError: no DCASE protocol for the year, or a negative number of resamples.
     """
     check_year(year)
     values = np.asarray(scores, dtype=np.float64).reshape(-1)
@@ -120,11 +121,11 @@ def evaluate_scores(
 
     sections, left_out = {}, {}
     groups = _by_section(clips)
-    for key, members in groups.items():
+    for key, indices in groups.items():
         section = ScoredSection(
-            labels.select(members, name=f"section {key}" if key != "all" else "the clips"),
-            values[members],
-            None if decisions is None else decisions[members],
+            labels.select(indices, name=f"section {key}" if key != "all" else "the clips"),
+            values[indices],
+            None if decisions is None else decisions[indices],
         )
         try:
             section_metrics(section.labels, section.scores, year=year)
@@ -146,10 +147,11 @@ def evaluate_scores(
 
 
 def labels_of(clips: Sequence[Clip]) -> Labels:
-    """Conditions, domains and recordings of clips as arrays.
+    """Return the conditions, domains and source recordings of clips as arrays.
 
     Raises:
-        EvaluationError: clips lack a condition, or some of them a domain; says how many, and one of them.
+        EvaluationError: clips without a condition, or some but not all clips without a domain; the message
+            gives their number and an example.
     """
     if len(clips) == 0:
         raise EvaluationError("there are no labelled clips to evaluate")
@@ -157,23 +159,26 @@ def labels_of(clips: Sequence[Clip]) -> Labels:
     if unlabelled:
         raise EvaluationError(
             f"{len(unlabelled)} of {len(clips)} clips have no condition (normal or anomaly), for instance "
-            f"{unlabelled[0]}; label them, or leave them out"
+            f"{unlabelled[0]}; label them or leave them out"
         )
     anomaly = np.array([clip.condition == "anomaly" for clip in clips])
-    recording = _recordings(clips)
-    homeless = [clip.path for clip in clips if clip.domain is None]
-    if len(homeless) == len(clips):
-        return Labels(anomaly, source_recording=recording)
-    if homeless:
+    recordings = _recording_numbers(clips)
+    without_domain = [clip.path for clip in clips if clip.domain is None]
+    if len(without_domain) == len(clips):
+        return Labels(anomaly, source_recording=recordings)
+    if without_domain:
         raise EvaluationError(
-            f"{len(homeless)} of {len(clips)} clips have no domain (source or target) though others have, "
-            f"for instance {homeless[0]}; name the domain of all or of none"
+            f"{len(without_domain)} of {len(clips)} clips have no domain (source or target) but others do, "
+            f"for instance {without_domain[0]}; set the domain of all clips or of none"
         )
-    return Labels(anomaly, np.array([clip.domain == "target" for clip in clips]), source_recording=recording)
+    return Labels(anomaly, np.array([clip.domain == "target" for clip in clips]), source_recording=recordings)
 
 
-def _recordings(clips: Sequence[Clip]) -> np.ndarray | None:
-    """(N,) a number for each recording, clips of unknown recordings each with their own."""
+def _recording_numbers(clips: Sequence[Clip]) -> np.ndarray | None:
+    """(N,) number of each clip's source recording; a clip of unknown source has a number of its own.
+
+    ``None`` if no source recordings are known.
+    """
     if all(clip.source_recording is None for clip in clips):
         return None
     numbers: dict[object, int] = {}
@@ -191,16 +196,17 @@ def _recordings(clips: Sequence[Clip]) -> np.ndarray | None:
 
 
 def _check(clips: Sequence[Clip], scores: np.ndarray, threshold: float | None) -> None:
+    """Raises `EvaluationError` if the scores do not match the clips, or if a number is not finite."""
     if len(clips) != len(scores):
         raise EvaluationError(f"{len(clips)} clips but {len(scores)} scores")
     bad = np.flatnonzero(~np.isfinite(scores))
     if len(bad):
         raise EvaluationError(
-            f"{len(bad)} of {len(scores)} scores are not finite, for instance {scores[bad[0]]} of "
+            f"{len(bad)} of {len(scores)} scores are not finite, for instance {scores[bad[0]]} for "
             f"{clips[bad[0]].path}"
         )
     if threshold is not None and not np.isfinite(threshold):
-        raise EvaluationError(f"the threshold must be a finite number, not {threshold}")
+        raise EvaluationError(f"threshold must be a finite number, got {threshold}")
 
 
 def _by_section(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
@@ -208,31 +214,34 @@ def _by_section(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
     several_machines = len({clip.machine for clip in clips}) > 1
     groups: dict[str, list[int]] = {}
     for index, clip in enumerate(clips):
-        named = [clip.machine, clip.section] if several_machines else [clip.section]
-        key = "/".join(part for part in named if part is not None) or "all"
+        names = [clip.machine, clip.section] if several_machines else [clip.section]
+        key = "/".join(name for name in names if name is not None) or "all"
         groups.setdefault(key, []).append(index)
-    return {key: np.array(members) for key, members in groups.items()}
+    return {key: np.array(indices) for key, indices in groups.items()}
 
 
 def _by_attribute(
     clips: Sequence[Clip], labels: Labels, scores: np.ndarray, resamples: int, seed: int
 ) -> dict[str, AttributeResult]:
-    """AUC by attribute value; see ``AttributeResult`` for what is compared with what."""
-    anomaly, pooled = labels.anomaly, Labels(labels.anomaly, source_recording=labels.source_recording)
+    """AUC by attribute value; ``AttributeResult`` defines which clips are compared."""
+    anomaly = labels.anomaly
+    without_domains = Labels(anomaly, source_recording=labels.source_recording)
     values = sorted({pair for clip in clips for pair in clip.attributes.items()})
-    found = {}
+    results = {}
     for number, (key, value) in enumerate(values):
-        has = np.array([clip.attributes.get(key) == value for clip in clips])
-        normals, anomalies, contrast = has & ~anomaly, has & anomaly, "same value"
+        has_value = np.array([clip.attributes.get(key) == value for clip in clips])
+        normals, anomalies, contrast = has_value & ~anomaly, has_value & anomaly, "same value"
         if not normals.any():
             normals, contrast = ~anomaly, "all normals"
         elif not anomalies.any():
             anomalies, contrast = anomaly, "all anomalies"
         if min(np.sum(normals), np.sum(anomalies)) < 2:
             continue
-        chosen = normals | anomalies
-        drawn = replicate(pooled.select(chosen), scores[chosen], resamples=resamples, seed=[seed, number])
-        found[f"{key}={value}"] = AttributeResult(
-            estimate(drawn["auc_source"]), contrast, int(np.sum(normals)), int(np.sum(anomalies))
+        mask = normals | anomalies
+        replicates = replicate(
+            without_domains.select(mask), scores[mask], resamples=resamples, seed=[seed, number]
         )
-    return found
+        results[f"{key}={value}"] = AttributeResult(
+            estimate(replicates["auc_source"]), contrast, int(np.sum(normals)), int(np.sum(anomalies))
+        )
+    return results

@@ -1,4 +1,4 @@
-"""An estimate with its interval, and the intervals that have a closed form."""
+"""Estimates with confidence intervals, and the intervals that have a closed form."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value and the ends of its 95 % interval, all fractions; no ends where none was asked for."""
+    """A value and the ends of its 95 % interval, all fractions; the ends are ``None`` without an interval."""
 
     value: float
     low: float | None = None
@@ -28,14 +28,17 @@ class Estimate:
 
 
 def proportion_interval(successes: int, trials: int, *, level: float = LEVEL) -> Estimate:
-    """Clopper–Pearson interval of a proportion: covers at least ``level`` for any true proportion.
+    """Clopper–Pearson interval of a proportion; its coverage is at least ``level`` for any true proportion.
 
     Raises:
         EvaluationError: no trials, or not 0 ≤ successes ≤ trials.
     """
     if not 0 <= successes <= trials or trials == 0:
-        raise EvaluationError(f"no proportion of {successes} in {trials}")
-    from scipy.special import betaincinv  # slow to import, and scoring does without
+        raise EvaluationError(
+            "a proportion needs 0 <= successes <= trials and at least one trial, "
+            f"got {successes} successes in {trials} trials"
+        )
+    from scipy.special import betaincinv  # slow to import, and scoring does not need it
 
     tail = (1 - level) / 2
     low = float(betaincinv(successes, trials - successes + 1, tail)) if successes else 0.0
@@ -44,10 +47,10 @@ def proportion_interval(successes: int, trials: int, *, level: float = LEVEL) ->
 
 
 def delong_interval(labels: ArrayLike, scores: ArrayLike, *, level: float = LEVEL) -> Estimate:
-    """AUC with the interval of DeLong, DeLong and Clarke-Pearson (1988), cut to [0, 1].
+    """AUC with the interval of DeLong, DeLong and Clarke-Pearson (1988), clipped to [0, 1].
 
-    Normal approximation by the variances of the placement values: for each anomaly the part of normals
-    below it, for each normal the part of anomalies above it, ties one half.
+    Normal approximation from the variances of the placement values: for each anomalous clip the fraction of
+    normal clips below it, for each normal clip the fraction of anomalous clips above it; ties count one half.
 
     Args:
         labels: (N,) true or 1 for anomalous clips.
@@ -62,19 +65,19 @@ def delong_interval(labels: ArrayLike, scores: ArrayLike, *, level: float = LEVE
     normals, anomalies = np.sort(values[~anomaly]), np.sort(values[anomaly])
     if min(len(normals), len(anomalies)) < 2:
         raise EvaluationError(
-            f"a DeLong interval takes two clips of each kind; there are {len(normals)} normal and "
-            f"{len(anomalies)} anomalous"
+            f"a DeLong interval needs at least two normal and two anomalous clips; there are {len(normals)} "
+            f"normal and {len(anomalies)} anomalous"
         )
     of_anomalies = _fraction_below(normals, anomalies)
     of_normals = 1 - _fraction_below(anomalies, normals)
     variance = np.var(of_anomalies, ddof=1) / len(anomalies) + np.var(of_normals, ddof=1) / len(normals)
     value = float(np.mean(of_anomalies))
-    half = NormalDist().inv_cdf((1 + level) / 2) * float(np.sqrt(variance))
-    return Estimate(value, max(0.0, value - half), min(1.0, value + half))
+    half_width = NormalDist().inv_cdf((1 + level) / 2) * float(np.sqrt(variance))
+    return Estimate(value, max(0.0, value - half_width), min(1.0, value + half_width))
 
 
 def _fraction_below(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """For each value the fraction of the sorted reference below it, ties one half."""
+    """For each value the fraction of the sorted reference below it; ties count one half."""
     below = np.searchsorted(reference, values, side="left")
     not_above = np.searchsorted(reference, values, side="right")
     return (below + not_above) / (2 * len(reference))

@@ -1,15 +1,15 @@
-"""How DCASE Task 2 turns the scores of one section into its metrics, and those into one figure.
+"""How DCASE Task 2 computes the metrics of a section and combines them into one official score.
 
 ========== ========================= ============================ =====================================
 year       AUC                       partial AUC                  combined by
 ========== ========================= ============================ =====================================
 2020       all clips                 all clips                    arithmetic mean of both
-2021       each domain alone         each domain alone            harmonic mean of the four
-2022 on    normals of a domain       all clips                    harmonic mean of AUC-source,
+2021       each domain separately    each domain separately       harmonic mean of the four
+2022 on    normal clips of a domain  all clips                    harmonic mean of AUC-source,
            against *all* anomalies                                AUC-target and partial AUC
 ========== ========================= ============================ =====================================
 
-Over several sections and machines the mean runs over all their terms at once.
+For several sections and machines, the mean is taken over all their terms at once.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from auscult.evaluation.metrics import (
 
 YEARS = tuple(range(2020, 2027))
 
-#: The metrics whose mean is a year's official score.
+#: The metrics whose mean is the official score of 2020, of 2021 and since 2022.
 TERMS_2020 = ("auc_source", "pauc")
 TERMS_2021 = ("auc_source", "auc_target", "pauc_source", "pauc_target")
 TERMS = ("auc_source", "auc_target", "pauc")
@@ -38,14 +38,15 @@ TERMS = ("auc_source", "auc_target", "pauc")
 
 @dataclass(frozen=True)
 class Labels:
-    """What is true of the N clips of one section.
+    """The labels of the N clips of one section.
 
     Attributes:
-        anomaly: (N,) bool.
-        target: (N,) bool, target domain or source; ``None`` where no domains are known.
-        name: of the section, for messages.
-        source_recording: (N,) int, equal for clips cut from one longer recording; ``None`` where each clip is
-            a recording of its own.
+        anomaly: (N,) bool, true for anomalous clips.
+        target: (N,) bool, true for the target domain, false for the source domain; ``None`` if the domains
+            are unknown.
+        name: name of the section, for messages.
+        source_recording: (N,) int, equal for clips cut from one longer recording; ``None`` if each clip is a
+            separate recording.
     """
 
     anomaly: np.ndarray
@@ -56,18 +57,18 @@ class Labels:
     def __len__(self) -> int:
         return len(self.anomaly)
 
-    def select(self, kept: np.ndarray, *, name: str | None = None) -> Labels:
-        """The labels of some clips, by their indices or a mask."""
+    def select(self, index: np.ndarray, *, name: str | None = None) -> Labels:
+        """Return the labels of some clips, given their indices or a mask."""
         return Labels(
-            self.anomaly[kept],
-            None if self.target is None else self.target[kept],
+            self.anomaly[index],
+            None if self.target is None else self.target[index],
             self.name if name is None else name,
-            None if self.source_recording is None else self.source_recording[kept],
+            None if self.source_recording is None else self.source_recording[index],
         )
 
     @property
     def domains(self) -> dict[str, np.ndarray]:
-        """(N,) bool masks by domain, of the domains that have clips; all under "source" without domains."""
+        """(N,) bool masks by domain, of domains with clips; without domains, all clips are ``"source"``."""
         if self.target is None:
             return {"source": np.ones(len(self), dtype=bool)}
         masks = {"source": ~self.target, "target": self.target}
@@ -75,42 +76,42 @@ class Labels:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Clips by condition, and by domain where domains are known (``"normal_source"``)."""
+        """Number of clips by condition, and by domain if the domains are known (``"normal_source"``)."""
         if self.target is None:
             return {"normal": int(np.sum(~self.anomaly)), "anomaly": int(np.sum(self.anomaly))}
         return {
-            f"{condition}_{domain}": int(np.sum(has & lies))
-            for domain, lies in (("source", ~self.target), ("target", self.target))
-            for condition, has in (("normal", ~self.anomaly), ("anomaly", self.anomaly))
+            f"{condition}_{domain}": int(np.sum(in_condition & in_domain))
+            for domain, in_domain in (("source", ~self.target), ("target", self.target))
+            for condition, in_condition in (("normal", ~self.anomaly), ("anomaly", self.anomaly))
         }
 
 
 def check_year(year: int | None) -> None:
-    """Raises ``OptionError`` for a year without a DCASE protocol; ``None`` is none in particular."""
+    """Raises `OptionError` for a year without a DCASE protocol; ``None`` is allowed."""
     if year is not None and year not in YEARS:
-        raise OptionError(f"there is no DCASE protocol for {year}; the years are {YEARS[0]} to {YEARS[-1]}")
+        raise OptionError(f"no DCASE protocol for year {year}; choose one from {YEARS[0]} to {YEARS[-1]}")
 
 
 def section_metrics(
     labels: Labels, scores: np.ndarray, *, year: int | None = None, weights: np.ndarray | None = None
 ) -> dict[str, np.ndarray]:
-    """The metrics of one section by the rules of a year.
+    """Computes the metrics of one section by the rules of a year.
 
     Args:
-        labels: of N clips.
+        labels: labels of N clips.
         scores: (N,) higher is more anomalous.
-        year: of the DCASE Challenge; ``None`` takes the rules of 2022 on, and where no domains are known,
-            or one of them has no clips, what of these can be had.
-        weights: (R, N) how often each clip counts, a row for each resample; ``None`` is once each.
+        year: year of the DCASE Challenge. ``None`` uses the rules since 2022; if the domains are unknown or
+            one has no clips, only the metrics that exist are computed.
+        weights: (R, N) how often each clip counts, one row per resample; ``None`` counts each clip once.
 
     Returns:
-        Metric name to (R,) values. ``auc_source`` holds the AUC of all clips where no domains are known
-        (and for 2020), and ``auc_target`` is then absent. For 2021 ``pauc`` is the harmonic mean of
-        ``pauc_source`` and ``pauc_target``.
+        Metric name to (R,) values. If the domains are unknown, and for 2020, ``auc_source`` is the AUC of all
+        clips and ``auc_target`` is absent. For 2021 ``pauc`` is the harmonic mean of ``pauc_source`` and
+        ``pauc_target``.
 
     Raises:
-        EvaluationError: clips are missing without which a metric does not exist; says how many there are.
-        OptionError: no such year.
+        EvaluationError: a metric lacks normal or anomalous clips; the message gives the numbers of clips.
+        OptionError: no DCASE protocol for the year.
     """
     check_year(year)
     scores = as_scores(scores)
@@ -142,33 +143,35 @@ def section_metrics(
 
 
 def official_terms(sections: Sequence[Mapping[str, np.ndarray]], year: int | None = None) -> list[np.ndarray]:
-    """All metrics of one section or of many that enter the year's official score."""
+    """The metrics of all sections that enter the year's official score."""
     names = {2020: TERMS_2020, 2021: TERMS_2021}.get(year or 0, TERMS)
     return [section[name] for section in sections for name in names if name in section]
 
 
 def mean_over(terms: Sequence[np.ndarray], year: int | None = None) -> np.ndarray:
-    """(R,) the mean that the year takes over (R,) terms: arithmetic for 2020, harmonic otherwise."""
+    """(R,) mean over (R,) terms by the year's rules: arithmetic for 2020, harmonic otherwise."""
     stacked = np.stack(terms)
     return np.mean(stacked, axis=0) if year == 2020 else harmonic_means(stacked)
 
 
 def _check_counts(labels: Labels, domains: Mapping[str, np.ndarray], year: int | None) -> None:
-    """Raises where a metric that should exist lacks normal or anomalous clips."""
+    """Raises `EvaluationError` if a metric that should exist lacks normal or anomalous clips."""
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in labels.counts.items())
     if year is not None and year >= 2021:
         if labels.target is None:
-            raise EvaluationError(f"{labels.name}: DCASE {year} compares domains, and no clip's is known")
-        absent = [domain for domain in ("source", "target") if domain not in domains]
-        if absent:
             raise EvaluationError(
-                f"{labels.name}: no {' or '.join(absent)} clips ({counts}), which DCASE {year} takes"
+                f"{labels.name}: DCASE {year} compares domains, but the domains of the clips are unknown"
+            )
+        missing = [domain for domain in ("source", "target") if domain not in domains]
+        if missing:
+            raise EvaluationError(
+                f"{labels.name}: no {' and '.join(missing)} clips, which DCASE {year} requires ({counts})"
             )
     for domain, mask in domains.items():
-        where = "" if labels.target is None else f" of the {domain} domain"
+        of_domain = "" if labels.target is None else f" of the {domain} domain"
         if not np.any(mask & ~labels.anomaly):
-            raise EvaluationError(f"{labels.name}: no normal clips{where}, so no AUC ({counts})")
+            raise EvaluationError(f"{labels.name}: no normal clips{of_domain}, so no AUC ({counts})")
         if year == 2021 and not np.any(mask & labels.anomaly):
-            raise EvaluationError(f"{labels.name}: no anomalous clips{where}, so no AUC ({counts})")
+            raise EvaluationError(f"{labels.name}: no anomalous clips{of_domain}, so no AUC ({counts})")
     if not np.any(labels.anomaly):
         raise EvaluationError(f"{labels.name}: no anomalous clips, so no AUC ({counts})")

@@ -1,4 +1,4 @@
-"""Results of a benchmark, a row for each machine, section, detector, score and seed, as a CSV file."""
+"""Results of a benchmark as a CSV file: a row for each machine, section, detector, score and seed."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from auscult.evaluation.textfile import read_rows, write_rows
 
 @dataclass(frozen=True)
 class Result:
-    """What one score of one fitted detector achieved on one section; metrics are fractions.
+    """The metrics of one score of one fitted detector on one section, as fractions.
 
     Attributes:
         machine: machine type or name.
-        section: ``"00"``, or empty where there are none.
-        detector: its name, or that of another system.
-        score: which of its scores.
-        seed: it was fitted with.
-        auc_source: AUC of the source domain, or of all clips where no domains are known.
-        auc_target: AUC of the target domain; ``None`` where no domains are known.
+        section: ``"00"``, or empty if there are no sections.
+        detector: name of the detector or of another system.
+        score: name of the detector's score.
+        seed: seed of the fit.
+        auc_source: AUC of the source domain, or of all clips if the domains are unknown.
+        auc_target: AUC of the target domain; ``None`` if the domains are unknown.
         pauc: partial AUC.
-        harmonic_mean: of these.
-        fit_seconds: time to fit; ``None`` where it is not known.
-        score_seconds: time to score all test clips; ``None`` where it is not known.
+        harmonic_mean: harmonic mean of these metrics.
+        fit_seconds: time to fit; ``None`` if unknown.
+        score_seconds: time to score all test clips; ``None`` if unknown.
     """
 
     machine: str
@@ -44,7 +44,7 @@ class Result:
 
     @property
     def column(self) -> str:
-        """``"detector:score"``, or the detector alone where the score has no name."""
+        """``"detector:score"``, or only the detector if the score has no name."""
         return f"{self.detector}:{self.score}" if self.score else self.detector
 
 
@@ -54,7 +54,7 @@ _OPTIONAL = ("auc_source", "auc_target", "fit_seconds", "score_seconds")
 
 
 def write_results(path: str | PathLike[str], results: Iterable[Result]) -> None:
-    """Writes a CSV file with a header, whole or not at all; what is unknown stays empty.
+    """Writes a CSV file with a header atomically; unknown values are left empty.
 
     Raises:
         EvaluationError: the file cannot be written.
@@ -65,37 +65,38 @@ def write_results(path: str | PathLike[str], results: Iterable[Result]) -> None:
 
 
 def read_results(path: str | PathLike[str]) -> list[Result]:
-    """Reads what ``write_results`` wrote.
+    """Reads a file written by ``write_results``.
 
     Raises:
-        EvaluationError: the file cannot be read, has other columns, or a field that is no number; names
-            file and line.
+        EvaluationError: the file cannot be read, has other columns, or a field that should be a number is
+            not; the message gives file and line.
     """
     rows = read_rows(path)
     _, header = next(rows, (0, []))
     if tuple(header) != COLUMNS:
         raise EvaluationError(
-            f"{os.fspath(path)}: expected the columns {','.join(COLUMNS)}, not {','.join(header)}"
+            f"{os.fspath(path)}: expected the columns {','.join(COLUMNS)}, got {','.join(header)}"
         )
     return [_result(f"{os.fspath(path)}: line {line}", row) for line, row in rows]
 
 
-def _result(where: str, row: list[str]) -> Result:
+def _result(location: str, row: list[str]) -> Result:
+    """Parses a row; ``location`` is its file and line for error messages."""
     if len(row) != len(COLUMNS):
-        raise EvaluationError(f"{where}: {len(row)} fields where there should be {len(COLUMNS)}")
-    machine, section, detector, score, seed, *written = row
+        raise EvaluationError(f"{location}: expected {len(COLUMNS)} fields, got {len(row)}")
+    machine, section, detector, score, seed, *number_fields = row
     numbers: dict[str, float | None] = {}
-    for name, text in zip(COLUMNS[5:], written, strict=True):
+    for name, text in zip(COLUMNS[5:], number_fields, strict=True):
         if text == "" and name in _OPTIONAL:
             numbers[name] = None
             continue
         try:
             numbers[name] = float(text)
         except ValueError:
-            raise EvaluationError(f"{where}: {name} is {text!r}, not a number") from None
+            raise EvaluationError(f"{location}: {name} must be a number, got {text!r}") from None
         if not math.isfinite(float(text)):
-            raise EvaluationError(f"{where}: {name} is {text}; it must be finite")
+            raise EvaluationError(f"{location}: {name} must be finite, got {text}")
     try:
         return Result(machine, section, detector, score, int(seed), **numbers)  # type: ignore[arg-type]
     except ValueError:
-        raise EvaluationError(f"{where}: seed is {seed!r}, not a whole number") from None
+        raise EvaluationError(f"{location}: seed must be an integer, got {seed!r}") from None

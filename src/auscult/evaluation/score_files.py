@@ -1,9 +1,9 @@
-"""Submission folders of the DCASE Challenge: score and decision files, one for each section.
+"""Submission folders of the DCASE Challenge: a score file and a decision file for each section.
 
-``anomaly_score_<machine>_section_NN_test.csv`` and ``decision_result_<machine>_section_NN_test.csv``, rows
-``name.wav,value`` without a header. Names as the official baseline writes them are read too
-(``anomaly_score_DCASE2024T2fan_section_00_test_seed13711_id(0_).csv``), and those of 2020 (``…_id_NN``) and
-2021 (``…_section_NN_source_test``).
+The files are ``anomaly_score_<machine>_section_NN_test.csv`` and
+``decision_result_<machine>_section_NN_test.csv``, with rows ``name.wav,value`` and no header. The file names
+of the official baseline (``anomaly_score_DCASE2024T2fan_section_00_test_seed13711_id(0_).csv``), of 2020
+(``…_id_NN``) and of 2021 (``…_section_NN_source_test``) can be read too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from auscult.evaluation.textfile import read_rows, write_rows
 
 Kind = Literal["anomaly_score", "decision_result"]
 
-#: What follows ``anomaly_score_``, ``decision_result_`` or ``ground_truth_`` in a file name.
+#: The part of a file name after ``anomaly_score_``, ``decision_result_`` or ``ground_truth_``.
 _NAME = re.compile(
     r"(?:DCASE\d{4}T2)?(?P<machine>.+?)_(?:section|id)_(?P<section>\d+)"
     r"(?:_(?P<domain>source|target))?(?:_test)?"
@@ -32,13 +32,13 @@ _NAME = re.compile(
 
 @dataclass(frozen=True)
 class SectionFile:
-    """One file about one section: where it is, and what its name says.
+    """The file of one section, and the facts in the file name.
 
     Attributes:
-        path: of the file.
+        path: path of the file.
         machine: machine type.
-        section: as written, ``"00"``.
-        domain: ``"source"`` or ``"target"`` where the name tells (2021), else ``None``.
+        section: section as in the file name, ``"00"``.
+        domain: ``"source"`` or ``"target"`` if it is part of the file name (2021), else ``None``.
     """
 
     path: Path
@@ -49,7 +49,7 @@ class SectionFile:
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a score or decision file, and the line it stands on."""
+    """One row of a score or decision file, and its line number."""
 
     name: str
     value: float
@@ -58,7 +58,7 @@ class Row:
 
 @dataclass
 class Submission:
-    """The rows of a submission folder as they stand, by (machine, section)."""
+    """The unchecked rows of a submission folder, by (machine, section)."""
 
     folder: Path
     scores: dict[tuple[str, str], list[Row]] = field(default_factory=dict)
@@ -66,10 +66,10 @@ class Submission:
 
 
 def section_files(folder: str | PathLike[str], prefix: str) -> list[SectionFile]:
-    """The files ``<prefix>_…csv`` of a folder, by name.
+    """The files ``<prefix>_….csv`` of a folder, sorted by name.
 
     Raises:
-        EvaluationError: the folder cannot be read, or a name begins so but does not go on as it should.
+        EvaluationError: the folder cannot be read, or the machine and section cannot be parsed from a name.
     """
     root = Path(folder)
     try:
@@ -77,13 +77,13 @@ def section_files(folder: str | PathLike[str], prefix: str) -> list[SectionFile]
             path for path in root.iterdir() if path.name.startswith(f"{prefix}_") and path.suffix == ".csv"
         )
     except OSError as error:
-        raise EvaluationError(f"{root}: not a folder that can be read: {error.strerror or error}") from error
+        raise EvaluationError(f"{root}: folder cannot be read: {error.strerror or error}") from error
     files = []
     for path in paths:
         match = _NAME.fullmatch(path.name.removeprefix(f"{prefix}_"))
         if match is None:
             raise EvaluationError(
-                f"{path}: the name does not say machine and section; it should be like "
+                f"{path}: cannot parse machine and section from the file name; expected a name like "
                 f"{prefix}_fan_section_00_test.csv"
             )
         files.append(SectionFile(path, match["machine"], match["section"], match["domain"]))
@@ -91,13 +91,13 @@ def section_files(folder: str | PathLike[str], prefix: str) -> list[SectionFile]
 
 
 def read_submission(folder: str | PathLike[str]) -> Submission:
-    """Reads a submission folder, or the only folder in it that holds score files.
+    """Reads a submission folder, or the only folder in it that contains score files.
 
-    Rows are kept as they stand: what is missing, extra or doubled is for the evaluator to say.
+    Rows are not checked for missing, unknown or duplicate file names; the evaluator does that.
 
     Raises:
-        EvaluationError: no score files, several folders of them, or a row that cannot be read (names file
-            and line).
+        EvaluationError: no score files, score files in several folders, or a row that cannot be read (the
+            message gives file and line).
     """
     root = _folder_with_scores(Path(folder))
     submission = Submission(root)
@@ -105,9 +105,9 @@ def read_submission(folder: str | PathLike[str]) -> Submission:
         ("anomaly_score", submission.scores),
         ("decision_result", submission.decisions),
     )
-    for kind, into in kinds:
+    for kind, rows in kinds:
         for file in section_files(root, kind):
-            into.setdefault((file.machine, file.section), []).extend(read_values(file.path, kind))
+            rows.setdefault((file.machine, file.section), []).extend(read_values(file.path, kind))
     return submission
 
 
@@ -115,23 +115,23 @@ def read_values(path: str | PathLike[str], kind: Kind) -> list[Row]:
     """The rows of one score or decision file.
 
     Raises:
-        EvaluationError: no rows; a row without exactly a name and a value; a score that is no finite
-            number, a decision that is neither 0 nor 1. Names file and line.
+        EvaluationError: no rows; a row that does not consist of a name and a value; a score that is not a
+            finite number; a decision that is neither 0 nor 1. The message gives file and line.
     """
     rows: list[Row] = []
     for line, fields in read_rows(path):
-        where = f"{os.fspath(path)}: line {line}"
+        location = f"{os.fspath(path)}: line {line}"
         if len(fields) != 2 or not all(fields):
-            raise EvaluationError(f"{where}: expected name.wav,value but found {','.join(fields)!r}")
-        name, written = fields
-        value = _number(written)
+            raise EvaluationError(f"{location}: expected name.wav,value, got {','.join(fields)!r}")
+        name, text = fields
+        value = _parse_number(text)
         if value is None:
             hint = "; these files have no header" if not rows else ""
-            raise EvaluationError(f"{where}: {written!r} is not a number{hint}")
+            raise EvaluationError(f"{location}: {text!r} is not a number{hint}")
         if not math.isfinite(value):
-            raise EvaluationError(f"{where}: the value of {name} is {written}; it must be finite")
+            raise EvaluationError(f"{location}: the value for {name} must be finite, got {text}")
         if kind == "decision_result" and value not in (0, 1):
-            raise EvaluationError(f"{where}: the decision on {name} is {written}; it must be 0 or 1")
+            raise EvaluationError(f"{location}: the decision for {name} must be 0 or 1, got {text}")
         rows.append(Row(name, value, line))
     if not rows:
         raise EvaluationError(f"{os.fspath(path)}: no rows")
@@ -146,73 +146,76 @@ def write_submission(
     scores: Iterable[float],
     decisions: Iterable[bool] | None = None,
 ) -> list[Path]:
-    """Writes the score file of one section and, given decisions, its decision file.
+    """Writes the score file of one section and, if decisions are given, its decision file.
 
-    Each file is complete or absent, never half there. The folder is made if it does not exist.
+    Each file is written atomically. The folder is created if it does not exist.
 
     Args:
-        folder: of the submission.
+        folder: the submission folder.
         machine: machine type, as in the data set.
         section: ``"00"``.
         names: file names of the clips, ``section_00_0001.wav``.
-        scores: a score for each name, written so that reading gives the same float.
-        decisions: true for anomalous, for each name; ``None`` writes no decision file.
+        scores: a score for each name, written so that reading it gives the same float.
+        decisions: a decision for each name, true for anomalous; ``None`` writes no decision file.
 
     Returns:
-        The files written.
+        The paths of the files written.
 
     Raises:
-        EvaluationError: lengths differ, a name comes twice, a score is not finite, or the folder cannot
-            be written to.
+        EvaluationError: lengths differ, a name is duplicated, a score is not finite, or the folder cannot be
+            written to.
     """
-    values = [float(score) for score in scores]
-    verdicts = None if decisions is None else [int(bool(decision)) for decision in decisions]
-    about = f"submission of {machine} section {section}"
-    if len(values) != len(names) or (verdicts is not None and len(verdicts) != len(names)):
-        given = "" if verdicts is None else f", {len(verdicts)} decisions"
-        raise EvaluationError(f"{about}: {len(names)} names, {len(values)} scores{given}")
+    score_values = [float(score) for score in scores]
+    decision_values = None if decisions is None else [int(bool(decision)) for decision in decisions]
+    title = f"submission of {machine} section {section}"
+    if len(score_values) != len(names) or (
+        decision_values is not None and len(decision_values) != len(names)
+    ):
+        decision_count = "" if decision_values is None else f", {len(decision_values)} decisions"
+        raise EvaluationError(f"{title}: {len(names)} names, {len(score_values)} scores{decision_count}")
     if len(set(names)) != len(names):
-        twice = next(name for index, name in enumerate(names) if name in names[:index])
-        raise EvaluationError(f"{about}: {twice} comes twice")
-    for name, value in zip(names, values, strict=True):
+        duplicate = next(name for index, name in enumerate(names) if name in names[:index])
+        raise EvaluationError(f"{title}: duplicate file name {duplicate}")
+    for name, value in zip(names, score_values, strict=True):
         if not math.isfinite(value):
-            raise EvaluationError(f"{about}: the score of {name} is {value}; it must be finite")
+            raise EvaluationError(f"{title}: the score of {name} must be finite, got {value}")
     root = Path(folder)
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EvaluationError(f"{root}: cannot be made: {error.strerror or error}") from error
-    written = [root / f"anomaly_score_{machine}_section_{section}_test.csv"]
-    write_rows(written[0], zip(names, values, strict=True))
-    if verdicts is not None:
-        written.append(root / f"decision_result_{machine}_section_{section}_test.csv")
-        write_rows(written[1], zip(names, verdicts, strict=True))
-    return written
+        raise EvaluationError(f"{root}: cannot be created: {error.strerror or error}") from error
+    paths = [root / f"anomaly_score_{machine}_section_{section}_test.csv"]
+    write_rows(paths[0], zip(names, score_values, strict=True))
+    if decision_values is not None:
+        paths.append(root / f"decision_result_{machine}_section_{section}_test.csv")
+        write_rows(paths[1], zip(names, decision_values, strict=True))
+    return paths
 
 
-def _number(written: str) -> float | None:
+def _parse_number(text: str) -> float | None:
     try:
-        return None if "_" in written else float(written)  # float() takes 1_0 for ten
+        return None if "_" in text else float(text)  # float() reads 1_0 as ten
     except ValueError:
         return None
 
 
 def _folder_with_scores(folder: Path) -> Path:
+    """The folder itself if it contains score files, else the only child folder that does."""
     if not folder.is_dir():
         raise EvaluationError(f"{folder}: no such folder")
     if section_files(folder, "anomaly_score"):
         return folder
-    below = [
+    children = [
         child
         for child in sorted(folder.iterdir())
         if child.is_dir() and section_files(child, "anomaly_score")
     ]
-    if not below:
+    if not children:
         raise EvaluationError(
             f"{folder}: no files anomaly_score_<machine>_section_NN_test.csv here or one folder below"
         )
-    if len(below) > 1:
+    if len(children) > 1:
         raise EvaluationError(
-            f"{folder}: score files in several folders ({', '.join(c.name for c in below)}); name one"
+            f"{folder}: score files in several folders ({', '.join(c.name for c in children)}); choose one"
         )
-    return below[0]
+    return children[0]

@@ -1,4 +1,4 @@
-"""The metrics of one section, or of several taken together, each with its interval."""
+"""The metrics of one section or of several sections together, each with its confidence interval."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from auscult.evaluation.protocol import Labels, mean_over, official_terms
 
 @dataclass(frozen=True)
 class ScoredSection:
-    """One section's labels, its (N,) scores, and its (N,) bool decisions where there are any."""
+    """The labels, (N,) scores and optional (N,) bool decisions of one section."""
 
     labels: Labels
     scores: np.ndarray
@@ -27,23 +27,23 @@ class ScoredSection:
 
 @dataclass(frozen=True)
 class Summary:
-    """Metrics with 95 % intervals, fractions all.
+    """Metrics with 95 % intervals, all as fractions.
 
-    Over several sections each metric is the mean over sections that the year's official score takes:
-    harmonic, for 2020 arithmetic. What decisions achieve is counted over all clips of a domain.
+    Over several sections, each metric is the mean over sections that the year's official score uses:
+    harmonic, for 2020 arithmetic. Metrics of decisions are computed from counts over all clips of a domain.
 
     Attributes:
-        auc_source: AUC of the source domain; of all clips where no domains are known; ``None`` where
-            only the target domain has clips.
-        auc_target: AUC of the target domain; ``None`` where there is none.
+        auc_source: AUC of the source domain, or of all clips if the domains are unknown; ``None`` if only the
+            target domain has clips.
+        auc_target: AUC of the target domain; ``None`` if there is none.
         pauc: partial AUC, false-positive rate up to 0.1, McClish-standardised.
-        harmonic_mean: of all terms of all sections.
-        official: the year's official mean of them: for 2020 the arithmetic, otherwise the harmonic mean.
-        decisions: ``precision_source``, ``recall_source``, ``f1_source``, ``false_alarm_rate_source``
-            and the same of the target, from the clips of that domain alone (its own anomalies only,
-            unlike the AUC), where it has such; empty without decisions. False-alarm
-            rates have Clopper–Pearson intervals, which take clips as independent.
-        clips: counts by condition, and by domain where domains are known (``normal_source``).
+        harmonic_mean: harmonic mean of all terms of all sections.
+        official: the year's official mean of the terms: for 2020 the arithmetic, otherwise the harmonic mean.
+        decisions: ``precision_source``, ``recall_source``, ``f1_source``, ``false_alarm_rate_source`` and the
+            same for the target domain, as far as they exist. They are computed from the clips of that domain
+            alone (unlike the AUC, which uses the anomalous clips of both domains). Empty without decisions.
+            False-alarm rates have Clopper–Pearson intervals, which assume independent clips.
+        clips: number of clips by condition, and by domain if the domains are known (``normal_source``).
     """
 
     auc_source: Estimate | None
@@ -55,7 +55,7 @@ class Summary:
     clips: Mapping[str, int]
 
     def to_json(self) -> dict[str, Any]:
-        """Every metric as ``{"value", "low", "high"}``, ``None`` where it does not exist."""
+        """Every metric as ``{"value", "low", "high"}``, or ``None`` if it does not exist."""
         return {
             "auc_source": self.auc_source.to_json() if self.auc_source else None,
             "auc_target": self.auc_target.to_json() if self.auc_target else None,
@@ -72,14 +72,14 @@ Replicates = Mapping[str, np.ndarray]
 def replicate_sections(
     sections: Mapping[str, ScoredSection], *, year: int | None, resamples: int, seed: int
 ) -> dict[str, Replicates]:
-    """Each section's metrics and their bootstrap replicates, by its key.
+    """Computes the metrics of each section and their bootstrap replicates, by the section's key.
 
-    The draws of a section depend on the seed and its key alone, so its interval is the same by itself
-    and among others.
+    The resamples of a section depend only on the seed and its key, so its interval does not depend on which
+    other sections are evaluated.
 
     Raises:
         EvaluationError: no sections, or one lacks clips that a metric needs.
-        OptionError: no such year.
+        OptionError: no DCASE protocol for the year.
     """
     if not sections:
         raise EvaluationError("there are no labelled clips to evaluate")
@@ -99,57 +99,62 @@ def replicate_sections(
 def summarise(
     sections: Mapping[str, ScoredSection], replicates: Mapping[str, Replicates], *, year: int | None = None
 ) -> Summary:
-    """One summary of one section or of several, from their replicates.
+    """Summarises one section or several sections from their replicates.
 
     Args:
-        sections: the sections to take together.
-        replicates: from ``replicate_sections``, at least of these sections.
-        year: whose rules the replicates follow.
+        sections: the sections to combine.
+        replicates: the result of ``replicate_sections`` for at least these sections.
+        year: DCASE year whose rules the replicates follow.
     """
-    parts = [replicates[key] for key in sections]
-    terms = official_terms(parts, year)
+    by_section = [replicates[key] for key in sections]
+    terms = official_terms(by_section, year)
     return Summary(
-        auc_source=_over_sections("auc_source", parts, year),
-        auc_target=_over_sections("auc_target", parts, year),
-        pauc=estimate(mean_over([part["pauc"] for part in parts], year)),
+        auc_source=_mean_estimate("auc_source", by_section, year),
+        auc_target=_mean_estimate("auc_target", by_section, year),
+        pauc=estimate(mean_over([section["pauc"] for section in by_section], year)),
         harmonic_mean=estimate(harmonic_means(np.stack(terms))),
         official=estimate(mean_over(terms, year)),
-        decisions=_decisions(sections, parts),
-        clips=_total([section.labels.counts for section in sections.values()]),
+        decisions=_decision_metrics(sections, by_section),
+        clips=_sum_counts([section.labels.counts for section in sections.values()]),
     )
 
 
-def _over_sections(name: str, parts: list[Replicates], year: int | None) -> Estimate | None:
-    having = [part[name] for part in parts if name in part]
-    return estimate(mean_over(having, year)) if having else None
+def _mean_estimate(name: str, by_section: list[Replicates], year: int | None) -> Estimate | None:
+    """The mean of a metric over the sections that have it, or ``None`` if no section has it."""
+    available = [section[name] for section in by_section if name in section]
+    return estimate(mean_over(available, year)) if available else None
 
 
-def _decisions(sections: Mapping[str, ScoredSection], parts: list[Replicates]) -> dict[str, Estimate]:
-    """What decisions achieve by domain, of the sections that have decisions."""
+def _decision_metrics(
+    sections: Mapping[str, ScoredSection], by_section: list[Replicates]
+) -> dict[str, Estimate]:
+    """The metrics of decisions by domain, over the sections that have decisions."""
     decided = [
-        (section.labels, part)
-        for section, part in zip(sections.values(), parts, strict=True)
+        (section.labels, replicates)
+        for section, replicates in zip(sections.values(), by_section, strict=True)
         if section.decisions is not None
     ]
-    found: dict[str, Estimate] = {}
+    metrics: dict[str, Estimate] = {}
     for domain in ("source", "target"):
-        having = [(labels, part) for labels, part in decided if domain in labels.domains]
-        if not having:
+        with_domain = [(labels, replicates) for labels, replicates in decided if domain in labels.domains]
+        if not with_domain:
             continue
-        hits = np.sum([part[f"hits_{domain}"] for _, part in having], axis=0)
-        false_alarms = np.sum([part[f"false_alarms_{domain}"] for _, part in having], axis=0)
-        masks = [(labels.anomaly, labels.domains[domain]) for labels, _ in having]
-        anomalies = sum(int(np.sum(lies & anomaly)) for anomaly, lies in masks)
-        normals = sum(int(np.sum(lies & ~anomaly)) for anomaly, lies in masks)
+        hits = np.sum([replicates[f"hits_{domain}"] for _, replicates in with_domain], axis=0)
+        false_alarms = np.sum([replicates[f"false_alarms_{domain}"] for _, replicates in with_domain], axis=0)
+        masks = [(labels.anomaly, labels.domains[domain]) for labels, _ in with_domain]
+        anomalies = sum(int(np.sum(in_domain & anomaly)) for anomaly, in_domain in masks)
+        normals = sum(int(np.sum(in_domain & ~anomaly)) for anomaly, in_domain in masks)
         if anomalies:
             rates = detection_rates(hits, hits + false_alarms, np.full_like(hits, anomalies))
             for name, values in zip(("precision", "recall", "f1"), rates, strict=True):
-                found[f"{name}_{domain}"] = estimate(values)
+                metrics[f"{name}_{domain}"] = estimate(values)
         if normals:
-            found[f"false_alarm_rate_{domain}"] = proportion_interval(round(float(false_alarms[0])), normals)
-    return found
+            metrics[f"false_alarm_rate_{domain}"] = proportion_interval(
+                round(float(false_alarms[0])), normals
+            )
+    return metrics
 
 
-def _total(counts: list[dict[str, int]]) -> dict[str, int]:
+def _sum_counts(counts: list[dict[str, int]]) -> dict[str, int]:
     names = dict.fromkeys(name for count in counts for name in count)
     return {name: sum(count.get(name, 0) for count in counts) for name in names}

@@ -1,4 +1,4 @@
-"""Small text files: read in any line ending, written so that a reader never sees half of one."""
+"""Small CSV files: read with any line ending, written atomically."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from auscult.runtime.files import write_atomically
 
 
 def read_rows(path: str | PathLike[str]) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a comma-separated file as (line number, fields without surrounding spaces).
+    """Yields the rows of a CSV file as (line number, fields without surrounding spaces).
 
-    A byte-order mark, LF, CRLF or CR line ends, quotes, and empty lines, which are passed over, are fine.
+    A byte-order mark, line ends LF, CRLF or CR, and quotes are accepted. Empty lines are skipped.
 
     Raises:
-        EvaluationError: no such file, not UTF-8 text, or quotes that do not close.
+        EvaluationError: no such file, not UTF-8 text, or unbalanced quotes.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise EvaluationError(f"{os.fspath(path)}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise EvaluationError(f"{os.fspath(path)}: not a text file in UTF-8") from error
+        raise EvaluationError(f"{os.fspath(path)}: not a UTF-8 text file") from error
     rows = csv.reader(io.StringIO(text), skipinitialspace=True, strict=True)
     try:
         for row in rows:
@@ -38,7 +38,7 @@ def read_rows(path: str | PathLike[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def write_rows(path: str | PathLike[str], rows: Iterable[Sequence[object]]) -> None:
-    """Writes comma-separated rows, whole or not at all.
+    """Writes a CSV file atomically.
 
     Raises:
         EvaluationError: the folder is missing or cannot be written to.

@@ -1,4 +1,4 @@
-"""A fitted detector with its calibration: the model, its file, and how several are fitted at once."""
+"""The model (a fitted detector with its calibration), model files, and fitting of several models at once."""
 
 from auscult.model.model import Calibration, Model, Score
 

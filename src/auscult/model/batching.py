@@ -1,4 +1,4 @@
-"""Which machines are fitted together, and how many at a time."""
+"""Groups the machines that are fitted together into batches."""
 
 from __future__ import annotations
 
@@ -9,64 +9,70 @@ from dataclasses import replace
 from typing import TypeVar
 
 from auscult.detectors import Config, detector_type
-from auscult.runtime.parallel import each, worker_count
+from auscult.runtime.parallel import parallel_map, worker_count
 
 T = TypeVar("T")
 
-#: Networks that train together on a CPU. A step there costs hardly less for each network beyond four, and the
-#: log-mels of all their machines lie in memory.
+#: Networks that train together on a CPU. Beyond four, a training step is hardly cheaper per network, and the
+#: log-mels of all their machines are held in memory.
 NETWORKS_ON_CPU = 4
-#: Machines that train together on a GPU, which they fill the better the more they are; their log-mels, about
-#: 160 MB for a thousand clips of 10 s, lie in memory together.
+#: Machines that train together on a GPU: larger batches use it better, but the log-mels of all machines,
+#: about 160 MB for a thousand clips of 10 s, are held in memory.
 MACHINES_ON_GPU = 50
 
 
-def most_together(detector: str, config: Config, *, networks: int) -> int:
-    """How many machines may be fitted together, by the device of whoever does it: a worker, where there are
-    some.
+def max_batch(detector: str, config: Config, *, networks: int) -> int:
+    """The largest number of machines to fit together. It depends on the device, which is that of a worker if
+    there are workers.
 
     Args:
         detector: a name from the table of detectors.
-        networks: that are trained for one machine, fold_models among them.
+        config: the detector's configuration.
+        networks: number of networks trained for one machine, fold models included.
 
     Raises:
-        OptionError: the configuration names a device that is not there.
+        OptionError: the device that the configuration names is not available.
     """
     kind = detector_type(detector)
-    if not kind.trains_together or kind.learns_from_others(config):
+    if not kind.trains_together or kind.uses_other_machines(config):
         return 1
-    (device,) = each(_kind_of_device, [getattr(config, "device", "cpu")])
+    (device,) = parallel_map(_device_type, [getattr(config, "device", "cpu")])
     return max(1, NETWORKS_ON_CPU // networks) if device == "cpu" else MACHINES_ON_GPU
 
 
-def _kind_of_device(name: str) -> str:
+def _device_type(name: str) -> str:
     from auscult.detectors.training.training import choose_device
 
     return choose_device(name).type
 
 
-def alike(config: Config) -> str:
-    """The same for configurations that can train together: they differ in the seed alone."""
+def batch_key(config: Config) -> str:
+    """A key that is equal for configurations that can train together: those that differ only in the seed."""
     return repr(replace(config, seed=0))
 
 
-def fleets(members: Sequence[T], *, kind: Callable[[T], Hashable], most: Callable[[T], int]) -> list[list[T]]:
-    """Members of one kind together, in the order in which fleets are full.
+def batches(
+    items: Sequence[T], *, key: Callable[[T], Hashable], max_size: Callable[[T], int]
+) -> list[list[T]]:
+    """Groups items with equal keys into batches, in the order in which the batches fill up.
 
     Args:
-        most: may be together, the same for all of a kind; of fewer, each worker gets about as many.
+        items: what to group.
+        key: returns the key of an item.
+        max_size: returns the largest batch size for an item, the same for all items with one key. If there
+            are few items, batches are smaller, so that each worker gets about the same number.
     """
-    kinds = [kind(member) for member in members]
-    counts = Counter(kinds)
-    size = {
-        its: min(most(member), math.ceil(counts[its] / worker_count()))
-        for its, member in dict(zip(kinds, members, strict=True)).items()
+    keys = [key(item) for item in items]
+    counts = Counter(keys)
+    sizes = {
+        item_key: min(max_size(item), math.ceil(counts[item_key] / worker_count()))
+        for item_key, item in dict(zip(keys, items, strict=True)).items()
     }
-    found: list[list[T]] = []
-    waiting: dict[Hashable, list[T]] = {}
-    for its, member in zip(kinds, members, strict=True):
-        fleet = waiting.setdefault(its, [])
-        fleet.append(member)
-        if len(fleet) >= size[its]:
-            found.append(waiting.pop(its))
-    return [*found, *waiting.values()]
+    full: list[list[T]] = []
+    open_batches: dict[Hashable, list[T]] = {}
+    for item_key, item in zip(keys, items, strict=True):
+        batch = open_batches.setdefault(item_key, [])
+        batch.append(item)
+        if len(batch) >= sizes[item_key]:
+            full.append(open_batches.pop(item_key))
+    return [*full, *open_batches.values()]

@@ -1,4 +1,4 @@
-"""From recordings that were looked at to models, several at once: learn, and find out what normals score."""
+"""Fits several models at once from inspected recordings and calibrates them on held-out recordings."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from auscult.corpus import AudioClip, folds_of
-from auscult.corpus.inspection import LEFT_OUT, Inspection
-from auscult.corpus.training_checks import hint_of_cuts
+from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection
+from auscult.corpus.training_checks import segment_warnings
 from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.crossfit import FitJob
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.errors import AudioError, FitError
 from auscult.model.model import Calibration, Model
-from auscult.model.normal_index import Gallery
-from auscult.runtime.parallel import one_thread
+from auscult.model.normal_index import NormalIndex
+from auscult.runtime.parallel import blas_single_thread
 
 FOLDS = 5
-#: With fewer clips than this, ``auto`` fits five times more rather than keep a tenth of them out.
+#: With fewer clips than this, ``auto`` cross-fits, at five more fits, rather than hold a tenth of them out.
 CROSSFIT_BELOW = 400
-#: Recordings whose maps tell what normal maps look like; more would change little and cost time.
-PROFILED = 100
+#: Recordings whose maps the profiles of normal maps are made from; more would change little and cost time.
+MAX_PROFILE_CLIPS = 100
 
 
 @dataclass(frozen=True)
-class Case:
-    """One model to be made.
+class PreparedFit:
+    """A model to be fitted on recordings that have been inspected.
 
     Attributes:
         detector: a name from the table of detectors.
-        config: its configuration.
-        inspection: what is usable, heard on ``channel`` and at the configuration's sample rate, and the
-            findings to be kept among the model's warnings.
+        config: the detector's configuration.
+        inspection: the usable recordings, read from ``channel`` at the configuration's sample rate, and the
+            findings that become warnings of the model.
         calibrate: as in `auscult.fit`.
-        others: recordings of other machines, for detectors that learn from them how machines differ.
-        channel: of files with several.
-        preset: by which the configuration was made.
+        other_machines: recordings of other machines, for detectors that are trained to tell machines apart.
+        channel: the channel to read from files with several.
+        preset: the preset that the configuration was made from.
     """
 
     detector: str
@@ -55,181 +55,194 @@ class Case:
 
 
 @dataclass(frozen=True)
-class _Course:
-    """What a case learns from, and who fold_models which recordings afterwards.
+class _CalibrationPlan:
+    """Which recordings a model is fitted on, and which are scored afterwards for its calibration.
 
     Attributes:
-        how: it is calibrated.
-        job: of the detector.
-        judged: recordings with the fold whose judge they have; without one the detector itself fold_models.
+        method: the calibration method: ``crossfit``, ``holdout`` or ``none``.
+        job: the training data.
+        to_score: recordings to score after fitting, each with the index of the fold model that scores it, or
+            ``None`` for the final detector.
     """
 
-    how: str
+    method: str
     job: FitJob
-    judged: Sequence[tuple[int | None, AudioClip]]
+    to_score: Sequence[tuple[int | None, AudioClip]]
 
     @property
-    def work(self) -> int:
-        """Recordings learnt from, counted anew for every network: what its learning costs, about."""
+    def cost(self) -> int:
+        """Number of training recordings, summed over the final detector and the fold models: roughly
+        proportional to the fitting time."""
         return sum(map(len, self.job.training_sets()))
 
 
-def calibration_of(calibrate: str, clips: int) -> str:
-    """What ``auto`` stands for with so many clips; any other is itself."""
+def resolve_calibration(calibrate: str, n_clips: int) -> str:
+    """Return the calibration method that ``auto`` selects for a number of clips; other methods unchanged."""
     if calibrate != "auto":
         return calibrate
-    return "crossfit" if clips < CROSSFIT_BELOW else "holdout"
+    return "crossfit" if n_clips < CROSSFIT_BELOW else "holdout"
 
 
-@one_thread()
-def fit_cases(cases: Sequence[Case], progress: Progress | None = None) -> list[Model | FitError | AudioError]:
-    """Makes the models of several cases; those whose detector trains together learn in one program.
+@blas_single_thread()
+def fit_models(
+    fits: Sequence[PreparedFit], progress: Progress | None = None
+) -> list[Model | FitError | AudioError]:
+    """Fits and calibrates several models; detectors that can train together are trained in one program.
 
     Args:
-        cases: of one detector, with configurations that differ in the seed alone.
+        fits: of one detector, with configurations that differ only in the seed.
+        progress: called with the stages ``calibrate`` and those of the detector.
 
     Returns:
-        For every case, in order, its model, or why there is none.
+        For each fit, in order, its model, or the error that prevented it.
 
     Raises:
         MissingExtraError: fitting needs an optional part that is not installed.
     """
-    kind = detector_type(cases[0].detector)
+    kind = detector_type(fits[0].detector)
     kind.check_can_fit()
-    found: dict[int, Model | FitError | AudioError] = {}
-    courses: dict[int, _Course] = {}
-    for place, case in enumerate(cases):
+    results: dict[int, Model | FitError | AudioError] = {}
+    plans: dict[int, _CalibrationPlan] = {}
+    for index, fit in enumerate(fits):
         try:
-            courses[place] = _course(case)
+            plans[index] = _calibration_plan(fit)
         except FitError as error:
-            found[place] = error
+            results[index] = error
     started = time.perf_counter()
-    jobs = [course.job for course in courses.values()]
-    learnt = _learnt(kind, jobs, progress) if jobs else []
+    jobs = [plan.job for plan in plans.values()]
+    outcomes = _crossfit(kind, jobs, progress) if jobs else []
     seconds = time.perf_counter() - started
-    work = sum(course.work for course in courses.values())
-    for (place, course), outcome in zip(courses.items(), learnt, strict=True):
+    total_cost = sum(plan.cost for plan in plans.values())
+    for (index, plan), outcome in zip(plans.items(), outcomes, strict=True):
         if not isinstance(outcome, tuple):
-            found[place] = outcome
+            results[index] = outcome
             continue
-        share = seconds * course.work / work
+        share = seconds * plan.cost / total_cost
         try:
-            found[place] = _model(cases[place], course, *outcome, share, progress)
+            results[index] = _calibrated_model(fits[index], plan, *outcome, share, progress)
         except (FitError, AudioError) as error:
-            found[place] = error
-    return [found[place] for place in range(len(cases))]
+            results[index] = error
+    return [results[index] for index in range(len(fits))]
 
 
-def _learnt(
+def _crossfit(
     kind: type[Detector], jobs: Sequence[FitJob], progress: Progress | None
 ) -> list[tuple[Detector, list[Detector]] | FitError | AudioError]:
-    """What each job taught; where a recording has become unreadable since it was looked at, its machine
-    alone fails."""
+    """For each job its final detector and fold models. If a recording has become unreadable since it was
+    inspected, only the job that it belongs to fails."""
     try:
         return [*kind.crossfit_fleet(jobs, progress=progress)]
     except AudioError as error:
         if len(jobs) == 1:
             return [error]
-    return [outcome for job in jobs for outcome in _learnt(kind, [job], progress)]
+    return [outcome for job in jobs for outcome in _crossfit(kind, [job], progress)]
 
 
-def _course(case: Case) -> _Course:
-    """Parts the recordings of a case: what is learnt from, and what fold_models."""
-    kind, recordings = detector_type(case.detector), case.inspection.usable
-    how = calibration_of(case.calibrate, len(recordings))
-    if how == "none":
-        shown = [] if kind.maps_point else _spread(recordings)
-        judged = [(None, recordings[i]) for i in shown]
-        return _Course(how, FitJob(case.config, recordings, other_machines=case.other_machines), judged)
-    config = kind.learning_from_all(case.config)
-    folds = folds_of(recordings, FOLDS if how == "crossfit" else 10, config.seed)
+def _calibration_plan(fit: PreparedFit) -> _CalibrationPlan:
+    """Splits the recordings into those to fit on and those to score."""
+    kind, recordings = detector_type(fit.detector), fit.inspection.usable
+    method = resolve_calibration(fit.calibrate, len(recordings))
+    if method == "none":
+        profiled = [] if kind.maps_are_zscores else _profile_sample(recordings)
+        to_score = [(None, recordings[i]) for i in profiled]
+        job = FitJob(fit.config, recordings, other_machines=fit.other_machines)
+        return _CalibrationPlan(method, job, to_score)
+    config = kind.without_validation_split(fit.config)
+    folds = folds_of(recordings, FOLDS if method == "crossfit" else 10, config.seed)
     if max(folds) < 1:
         raise FitError(
-            f"calibrate={how} needs at least two recordings that are not cut from the same one; "
-            "give more, or calibrate=none"
+            f"calibrate={method} needs at least two recordings that are not cut from the same one; "
+            "add recordings, or set calibrate=none"
         )
-    parted = list(zip(folds, recordings, strict=True))
-    if how == "crossfit":
-        return _Course(how, FitJob(config, recordings, folds, case.other_machines), parted)
-    kept_out = [(None, r) for fold, r in parted if fold == 0]
-    return _Course(
-        how, FitJob(config, [r for fold, r in parted if fold], other_machines=case.other_machines), kept_out
-    )
+    with_fold = list(zip(folds, recordings, strict=True))
+    if method == "crossfit":
+        return _CalibrationPlan(method, FitJob(config, recordings, folds, fit.other_machines), with_fold)
+    held_out = [(None, r) for fold, r in with_fold if fold == 0]
+    training = [r for fold, r in with_fold if fold]
+    return _CalibrationPlan(method, FitJob(config, training, other_machines=fit.other_machines), held_out)
 
 
-def _model(
-    case: Case,
-    course: _Course,
+def _calibrated_model(
+    fit: PreparedFit,
+    plan: _CalibrationPlan,
     final: Detector,
     fold_models: Sequence[Detector],
-    seconds: float,
+    fit_seconds: float,
     progress: Progress | None,
 ) -> Model:
-    """The model of what was learnt in so many seconds: scores normals that were not learnt from, and looks at
-    the maps of some; where all were learnt from, those maps alone are looked at."""
+    """Scores the recordings of the plan and makes the model.
+
+    Args:
+        fit: what the model is made for.
+        plan: which recordings to score, and with which fold model.
+        final: the fitted detector.
+        fold_models: one detector for each fold, fitted without that fold.
+        fit_seconds: the time that fitting took.
+        progress: called with the stage ``calibrate``.
+    """
     started = time.perf_counter()
-    recordings = case.inspection.usable
-    judged = [(final if fold is None else fold_models[fold], r) for fold, r in course.judged]
-    evidence, profiles = _judge(judged, progress)
+    recordings = fit.inspection.usable
+    to_score = [(final if fold is None else fold_models[fold], r) for fold, r in plan.to_score]
+    clip_scores, profiles = _scores_and_profiles(to_score, progress)
     calibration = Calibration()
-    if course.how != "none":
-        scores = {name: np.array([e[name] for e in evidence]) for name in final.scores}
-        calibration = Calibration(course.how, scores, [r.clip.domain for _, r in judged])
+    if plan.method != "none":
+        scores = {name: np.array([s[name] for s in clip_scores]) for name in final.scores}
+        calibration = Calibration(plan.method, scores, [r.clip.domain for _, r in to_score])
     provenance = {
         "clips": len(recordings),
         "domains": dict(Counter(r.clip.domain or "unknown" for r in recordings)),
         "machines": sorted({r.clip.machine for r in recordings if r.clip.machine}),
-        "seconds": case.inspection.seconds,
-        "left_out": [path for f in case.inspection.findings if f.kind in LEFT_OUT for path in f.paths],
-        "preset": case.preset,
+        "seconds": fit.inspection.duration_range,
+        "left_out": [path for f in fit.inspection.findings if f.kind in UNUSABLE_KINDS for path in f.paths],
+        "preset": fit.preset,
         "warnings": [
-            *(f.message for f in case.inspection.findings),
-            *(hint_of_cuts(recordings) if course.how == "crossfit" else ()),
+            *(f.message for f in fit.inspection.findings),
+            *(segment_warnings(recordings) if plan.method == "crossfit" else ()),
             *final.facts.get("warnings", []),
         ],
-        "fit_seconds": round(seconds + time.perf_counter() - started, 3),
+        "fit_seconds": round(fit_seconds + time.perf_counter() - started, 3),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "versions": versions(),
+        "versions": package_versions(),
     }
     return Model(
         final,
         calibration,
         profiles=profiles,
-        normals=Gallery.of(recordings, case.config.front_end),
-        channel=case.channel,
+        normals=NormalIndex.from_clips(recordings, fit.config.front_end),
+        channel=fit.channel,
         provenance=provenance,
     )
 
 
-def _judge(
-    judged: Sequence[tuple[Detector, AudioClip]], progress: Progress | None
+def _scores_and_profiles(
+    to_score: Sequence[tuple[Detector, AudioClip]], progress: Progress | None
 ) -> tuple[list[Mapping[str, float]], dict[str, MapProfile]]:
-    """The scores of each recording by its judge, and for every score the profile of some of their maps, where
-    those do not point by themselves."""
-    unknown = [recording for judge, recording in judged if not judge.maps_point]
-    explained = set(_spread(unknown))
+    """The scores of each recording by the detector it is paired with; and for each score, the profile of the
+    maps of a sample of the recordings, unless the detector's maps are z-scores already."""
+    without_zscores = [recording for detector, recording in to_score if not detector.maps_are_zscores]
+    explained = set(_profile_sample(without_zscores))
     scores: list[Mapping[str, float]] = []
     profiles: dict[str, list[MapProfile]] = {}
-    for i, (judge, recording) in enumerate(judged):
-        evidence = judge.score(recording, explain=i in explained)
+    for i, (detector, recording) in enumerate(to_score):
+        evidence = detector.score(recording, explain=i in explained)
         scores.append(evidence.scores)
         for name, map in evidence.maps.items():
             profiles.setdefault(name, []).append(MapProfile.fit([map]))
         if progress:
-            progress("calibrate", i + 1, len(judged), {})
-    return scores, {name: MapProfile.together(parts) for name, parts in profiles.items()}
+            progress("calibrate", i + 1, len(to_score), {})
+    return scores, {name: MapProfile.merge(parts) for name, parts in profiles.items()}
 
 
-def _spread(recordings: Sequence[AudioClip]) -> list[int]:
-    """At most `PROFILED` of the recordings, as many of each domain as its share is, spread over all."""
-    order = sorted(range(len(recordings)), key=lambda i: recordings[i].clip.domain or "")
-    places = np.linspace(0, len(order) - 1, min(PROFILED, len(order))).round().astype(int)
-    return [order[place] for place in places]
+def _profile_sample(recordings: Sequence[AudioClip]) -> list[int]:
+    """Indices of at most `MAX_PROFILE_CLIPS` recordings, evenly spaced and in proportion to the domains."""
+    by_domain = sorted(range(len(recordings)), key=lambda i: recordings[i].clip.domain or "")
+    positions = np.linspace(0, len(by_domain) - 1, min(MAX_PROFILE_CLIPS, len(by_domain))).round().astype(int)
+    return [by_domain[position] for position in positions]
 
 
-def versions() -> Mapping[str, str]:
-    """Of what the numbers rest on, for provenance."""
+def package_versions() -> Mapping[str, str]:
+    """Versions of Python and of the packages that compute the numbers, for provenance."""
     packages = {name: version(name) for name in ("auscult", "numpy", "scipy", "onnxruntime")}
-    with suppress(PackageNotFoundError):  # scoring does without
+    with suppress(PackageNotFoundError):  # scoring works without PyTorch
         packages["torch"] = version("torch")
     return {**packages, "python": platform.python_version()}

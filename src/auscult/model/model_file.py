@@ -1,10 +1,10 @@
-"""The model file: safetensors with a JSON header, written whole or not at all, checked when read.
+"""Reads and writes model files: safetensors with a JSON header, written atomically and checked when read.
 
-Arrays are the detector's under ``detector/…`` (a network as its ONNX bytes), the calibration scores under
-``calibration/…``, what normal maps look like under ``profile/…``, and ``normals/vectors`` of the recordings
-that the model was given. The header holds the schema version, the detector's name, configuration and facts,
-the paths of those recordings, the channel, where it came from, and a digest of header and arrays.
-``docs/model-file.md`` describes it.
+The arrays are those of the detector under ``detector/…`` (a network as its ONNX bytes), the calibration
+scores under ``calibration/…``, the statistics of normal maps under ``profile/…``, and ``normals/vectors`` of
+the normal recordings. The header holds the schema version, the detector's name, configuration and facts, the
+paths of the normal recordings, the channel, the provenance, and a digest of header and arrays.
+``docs/model-file.md`` describes the format.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.errors import ModelFileError, OptionError
 from auscult.model.model import Calibration, Model
-from auscult.model.normal_index import Gallery
+from auscult.model.normal_index import NormalIndex
 from auscult.runtime.files import write_atomically
 
-SCHEMA = 2  # 1 had other arrays of the networks, and neither profiles nor the normal recordings
-#: Presets that were renamed since version 0.1.0: model files of that version have the old names.
+SCHEMA = 2  # schema 1 had different network arrays, and neither profiles nor the normal recordings
+#: Presets renamed since version 0.1.0, old name to new: model files of that version hold the old names.
 _RENAMED_PRESETS = {"seed": "report"}
-_KEY = "auscult"  # our entry among the safetensors metadata; a file without it is foreign
+_KEY = "auscult"  # entry of the header in the safetensors metadata; other programs' files lack it
 
 
 def save_model(model: Model, path: str | os.PathLike[str]) -> None:
-    """Writes a model file: to a temporary file beside it, synced, then renamed.
+    """Write a model file atomically: to a temporary file in the same folder, synced, then renamed.
 
     Raises:
         ModelFileError: the folder does not exist or cannot be written.
@@ -47,22 +47,22 @@ def save_model(model: Model, path: str | os.PathLike[str]) -> None:
 
 
 def model_digest(model: Model) -> str:
-    """The digest that the model's file has."""
+    """Return the digest of the file that the model would be saved to."""
     return _contents(model)[0]["digest"]
 
 
 def _contents(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The header and the arrays of a model's file."""
+    """The header and the arrays of the model file."""
     arrays = {f"detector/{k}": np.ascontiguousarray(v) for k, v in model.detector.arrays.items()}
     arrays |= {f"calibration/{k}": np.asarray(v, np.float64) for k, v in model.calibration.scores.items()}
-    arrays |= {f"profile/{name}": profile.to_array() for name, profile in model.profiles.items()}
+    arrays |= {f"profile/{name}": profile.to_arrays() for name, profile in model.profiles.items()}
     arrays["normals/vectors"] = np.ascontiguousarray(model.normals.vectors)
     header = {
         "schema": SCHEMA,
         "detector": model.detector.name,
         "config": config_to_json(model.detector.config),
         "facts": model.detector.facts,
-        "calibration": {"how": model.calibration.how, "domains": list(model.calibration.domains)},
+        "calibration": {"how": model.calibration.method, "domains": list(model.calibration.domains)},
         "normals": list(model.normals.paths),
         "channel": model.channel,
         "provenance": model.provenance,
@@ -72,59 +72,64 @@ def _contents(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def load_model(path: str | os.PathLike[str]) -> Model:
-    """Reads a model file and checks all of it.
+    """Read a model file and check all of its contents.
 
     Raises:
-        ModelFileError: missing, corrupt, truncated, foreign, of an older or newer auscult, or damaged.
+        ModelFileError: the file is missing, truncated, corrupt, of another program, or of an incompatible
+            older or newer version of auscult.
     """
     header, arrays = read_header_and_arrays(path)
     try:
         kind = detector_type(header["detector"])
         detector = kind(config_from_json(header["detector"], header["config"]))
         detector.facts = header["facts"]
-        detector.arrays = _part(arrays, "detector/")
+        detector.arrays = _with_prefix(arrays, "detector/")
         domains = list(header["calibration"]["domains"])
-        calibration = Calibration(header["calibration"]["how"], _part(arrays, "calibration/"), domains)
-        profiles = _part(arrays, "profile/")
+        calibration = Calibration(header["calibration"]["how"], _with_prefix(arrays, "calibration/"), domains)
+        profiles = _with_prefix(arrays, "profile/")
         bands = detector.config.front_end.n_mels
-        normals = Gallery(tuple(header["normals"]), arrays["normals/vectors"])
+        normal_paths = tuple(header["normals"])
         channel, provenance = header["channel"], header["provenance"]
         if provenance.get("preset") in _RENAMED_PRESETS:
             provenance = {**provenance, "preset": _RENAMED_PRESETS[provenance["preset"]]}
         shapes: dict[str, Any] = dict(detector.expected_shapes())
     except OptionError as error:
-        raise ModelFileError(path, f"its settings are not of this version of auscult: {error}") from error
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ModelFileError(path, f"damaged: its header lacks or garbles {error}") from error
+        raise ModelFileError(path, f"settings are not valid in this version of auscult: {error}") from error
+    except KeyError as error:
+        raise ModelFileError(path, f"corrupt model file: header field {error} is missing") from error
+    except (TypeError, AttributeError) as error:
+        raise ModelFileError(path, f"corrupt model file: a header field is invalid ({error})") from error
     shapes = {f"detector/{name}": shape for name, shape in shapes.items()}
     shapes |= {f"calibration/{name}": (len(domains),) for name in calibration.scores}
     shapes |= {f"profile/{name}": (2, bands) for name in profiles}
-    shapes["normals/vectors"] = (len(normals.paths), 2 * bands)
+    shapes["normals/vectors"] = (len(normal_paths), 2 * bands)
     if set(shapes) != set(arrays):
-        raise ModelFileError(path, f"damaged: holds arrays {sorted(arrays)}, not {sorted(shapes)}")
+        mismatch = f"expected arrays {sorted(shapes)}, found {sorted(arrays)}"
+        raise ModelFileError(path, f"corrupt model file: {mismatch}")
     for name, array in arrays.items():
-        fits = len(array.shape) == len(shapes[name]) and all(
-            wanted in (None, got) for wanted, got in zip(shapes[name], array.shape, strict=True)
+        shape_matches = len(array.shape) == len(shapes[name]) and all(
+            expected in (None, actual) for expected, actual in zip(shapes[name], array.shape, strict=True)
         )
-        if not fits:
-            raise ModelFileError(path, f"damaged: array {name} is {array.shape}, not {shapes[name]}")
+        if not shape_matches:
+            mismatch = f"expected shape {shapes[name]} for array {name}, found {array.shape}"
+            raise ModelFileError(path, f"corrupt model file: {mismatch}")
         if not np.all(np.isfinite(array)):
-            raise ModelFileError(path, f"damaged: array {name} holds numbers that are not finite")
+            raise ModelFileError(path, f"corrupt model file: array {name} has values that are not finite")
     return Model(
         detector,
         calibration,
-        profiles={name: MapProfile.from_array(array) for name, array in profiles.items()},
-        normals=normals,
+        profiles={name: MapProfile.from_arrays(array) for name, array in profiles.items()},
+        normals=NormalIndex(normal_paths, arrays["normals/vectors"]),
         channel=channel,
         provenance=provenance,
     )
 
 
 def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """The JSON header and every array of a model file, undamaged or not at all.
+    """Read the JSON header and all arrays of a model file, and check schema and digest.
 
     Raises:
-        ModelFileError: as `load_model`.
+        ModelFileError: as for `load_model`.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -135,39 +140,39 @@ def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any]
             metadata = stored.metadata() or {}
             arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as error:
-        raise ModelFileError(
-            path, f"not a model file of auscult, or truncated or corrupt ({error})"
-        ) from error
+        raise ModelFileError(path, f"not an auscult model file, or truncated or corrupt ({error})") from error
     if _KEY not in metadata:
-        raise ModelFileError(path, "a safetensors file, but not a model of auscult")
+        raise ModelFileError(path, "a safetensors file, but not an auscult model")
     try:
         header = json.loads(metadata[_KEY])
         schema, digest = header["schema"], header["digest"]
     except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ModelFileError(path, "damaged: its header cannot be read") from error
+        raise ModelFileError(path, "corrupt model file: the header cannot be read") from error
     if schema != SCHEMA:
         older = isinstance(schema, int) and schema < SCHEMA
         raise ModelFileError(
             path,
-            f"written by {'an older' if older else 'a newer'} auscult: its schema is {schema}, this version "
-            f"reads {SCHEMA}; {'fit the model again' if older else 'install that version, or fit again'}",
+            f"written by {'an older' if older else 'a newer'} auscult: the file has schema {schema}, this "
+            f"version reads schema {SCHEMA}; "
+            f"{'fit the model again' if older else 'install that version, or fit the model again'}",
         )
     if digest != _digest(header, arrays):
         raise ModelFileError(
-            path, "damaged: its digest does not fit its contents; fit again or restore a copy"
+            path, "corrupt model file: digest mismatch; restore a copy or fit the model again"
         )
     return header, arrays
 
 
-def _part(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+def _with_prefix(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    """The arrays whose name has a prefix, by the rest of the name."""
     return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
 
 def _digest(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> str:
-    """SHA-256 over the header (less the digest itself) and every array with its name, type and shape."""
-    told = {k: v for k, v in header.items() if k != "digest"}
-    sums = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    """SHA-256 of the header (without the digest itself) and of every array with its name, type and shape."""
+    content = {k: v for k, v in header.items() if k != "digest"}
+    sha256 = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
     for name in sorted(arrays):
-        sums.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}".encode())
-        sums.update(arrays[name].tobytes())
-    return sums.hexdigest()
+        sha256.update(f"{name} {arrays[name].dtype.str} {arrays[name].shape}".encode())
+        sha256.update(arrays[name].tobytes())
+    return sha256.hexdigest()

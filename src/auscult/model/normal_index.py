@@ -1,7 +1,7 @@
-"""The normal recordings that a model was given, and which of them is most like another recording.
+"""An index of the normal recordings of a model, to find the one most similar to another recording.
 
-Whoever doubts a verdict wants to hear both. Likeness is the same for every detector: the distance between
-the mean and the maximum of each band over time, every one in standard deviations of the gallery.
+Users who doubt a decision can listen to both. The distance is the same for every detector: Euclidean, between
+the means and maxima of each band over time, each divided by its standard deviation over the index.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 from auscult.corpus import AudioClip
 from auscult.spectrum import FrontEnd
 
-#: A value that hardly varies among the normals, dB, must not decide which of them is nearest.
-_LEAST_DB = 0.1
-#: Two recordings that differ by less in every value are the same, read twice, dB.
+#: Lower bound of the standard deviations, dB: a value that hardly varies must not dominate the distance.
+_MIN_STD_DB = 0.1
+#: Two recordings that differ by less than this in every value, dB, are the same recording.
 _SAME_DB = 1e-3
 
 
 @dataclass(frozen=True)
-class Gallery:
+class NormalIndex:
     """Paths of normal recordings and a vector for each.
 
     Attributes:
-        paths: N, as they were given.
+        paths: N paths, as given by the user.
         vectors: (N, 2 · n_mels) float32: mean and maximum of each band over time, dB.
     """
 
@@ -33,43 +33,43 @@ class Gallery:
     vectors: np.ndarray
 
     @classmethod
-    def of(cls, recordings: Sequence[AudioClip], front_end: FrontEnd) -> Gallery:
-        """The gallery of these recordings; raises `AudioError` where one cannot be heard."""
+    def from_clips(cls, recordings: Sequence[AudioClip], front_end: FrontEnd) -> NormalIndex:
+        """Build the index of some recordings; raises `AudioError` if one of them cannot be read."""
         vectors = [_vector(recording, front_end) for recording in recordings]
         empty = np.empty((0, 2 * front_end.n_mels), np.float32)
         return cls(tuple(r.clip.path for r in recordings), np.stack(vectors) if vectors else empty)
 
-    def with_more(self, recordings: Sequence[AudioClip], front_end: FrontEnd) -> Gallery:
-        """A gallery that has these normal recordings as well; front end and errors as of `of`."""
-        more = Gallery.of(recordings, front_end)
-        return Gallery(self.paths + more.paths, np.concatenate([self.vectors, more.vectors]))
+    def extended(self, recordings: Sequence[AudioClip], front_end: FrontEnd) -> NormalIndex:
+        """Return an index that also holds these recordings; front end and errors as of `from_clips`."""
+        added = NormalIndex.from_clips(recordings, front_end)
+        return NormalIndex(self.paths + added.paths, np.concatenate([self.vectors, added.vectors]))
 
-    def knows(self, recording: AudioClip, front_end: FrontEnd) -> bool:
-        """Whether this recording is among them, under whatever name; front end and errors as of `of`."""
+    def contains(self, recording: AudioClip, front_end: FrontEnd) -> bool:
+        """Whether the index holds this recording, even under another path; arguments as of `nearest`."""
         return bool(self._same(_vector(recording, front_end)).any())
 
     def nearest(self, recording: AudioClip, front_end: FrontEnd) -> str | None:
-        """Path of the most similar of the others; ``None`` where there is no other.
+        """Return the path of the most similar other recording, or ``None`` if there is no other.
 
         Args:
-            recording: what is compared; it is never its own neighbour, under whatever name.
-            front_end: that of the gallery.
+            recording: the query; the same recording is never its own neighbour, even under another path.
+            front_end: the front end that the index was built with.
         """
         vector = _vector(recording, front_end)
         different = ~self._same(vector)
         if not different.any():
             return None
-        scale = np.maximum(self.vectors.std(axis=0), _LEAST_DB)  # (2 · n_mels,)
-        away = (self.vectors - vector) / scale  # (N, 2 · n_mels)
-        distances = np.where(different, np.square(away).sum(axis=1), np.inf)
+        scale = np.maximum(self.vectors.std(axis=0), _MIN_STD_DB)  # (2 · n_mels,)
+        scaled = (self.vectors - vector) / scale  # (N, 2 · n_mels)
+        distances = np.where(different, np.square(scaled).sum(axis=1), np.inf)
         return self.paths[int(distances.argmin())]
 
     def _same(self, vector: np.ndarray) -> np.ndarray:
-        """(N,) which of them are the recording of this vector (2 · n_mels,)."""
+        """(N,) mask of the entries that are the recording with this vector (2 · n_mels,)."""
         return np.abs(self.vectors - vector).max(axis=1) < _SAME_DB
 
 
 def _vector(recording: AudioClip, front_end: FrontEnd) -> np.ndarray:
-    """(2 · n_mels,) float32."""
+    """(2 · n_mels,) float32 mean and maximum of each band over time, dB."""
     frames = recording.log_mel(front_end)
     return np.concatenate([frames.mean(axis=0), frames.max(axis=0)]).astype(np.float32)

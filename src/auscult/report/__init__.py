@@ -1,1 +1,1 @@
-"""Scores and benchmarks for people: pictures that explain a score, and a page for a benchmark."""
+"""Pictures that explain a score, and the HTML report of a benchmark."""

@@ -1,4 +1,4 @@
-"""The charts of a benchmark: ROC curves, score histograms, training, and the gamma VAE's latent space."""
+"""The charts of a benchmark: ROC curves, score histograms, training curves and latent spaces."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from auscult.report.bench_data import StageData
 from auscult.report.chart import Axis, Chart, figure, kind_legend, legend
 from auscult.report.markup import Markup, tag
 
-_FAINT_SEEDS = 4  # drawn beside the first
+_FAINT_SEEDS = 4  # maximum number of seeds drawn besides the first
 _BINS = 24
 _KINDS = [("normal", None, "normal"), ("anomaly", None, "anomaly")]
 
 
-def sections_of(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
-    """(N,) bool mask of the labelled clips of each section, by its name, empty where there is one alone."""
+def section_masks(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
+    """Return an (N,) bool mask of the labelled clips for each section, by name.
+
+    The name is empty if there is only one section.
+    """
     labelled = np.array([clip.condition is not None for clip in clips])
     names = list(dict.fromkeys(clip.section for clip in clips))
     masks = {
@@ -32,18 +35,19 @@ def sections_of(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
 
 
 def roc_figure(seeds: Sequence[StageData], section: str) -> Markup | None:
-    """ROC curves of one detector on one machine and section, a line for each score.
+    """Return the ROC curves of one detector on one machine and section, a line for each score.
 
     Args:
-        seeds: the stages of one machine and detector; the first is drawn full, others faint.
+        seeds: the stages of one machine and detector; the first is drawn solid, others faint.
+        section: the name of the section, as in `section_masks`.
 
     Returns:
-        ``None`` where the section lacks normals or anomalies.
+        The figure, or ``None`` if the section has no normal clips or no anomalies.
     """
     first = seeds[0]
-    mask = sections_of(first.clips)[section]
-    truth = _anomaly(first.clips)[mask]
-    if truth.all() or not truth.any():
+    mask = section_masks(first.clips)[section]
+    labels = _is_anomaly(first.clips)[mask]
+    if labels.all() or not labels.any():
         return None
     caption = ", ".join(filter(None, [first.detector, section and f"section {section}"]))
     alt = f"ROC curves of {first.detector} on {first.machine} {section}".strip()
@@ -53,44 +57,43 @@ def roc_figure(seeds: Sequence[StageData], section: str) -> Markup | None:
     chart.line([0, 1], [0, 1], series=5, faint=True, name="chance")
     names = []
     for series, score in enumerate(first.scores):
-        areas = []
-        for place, stage in enumerate(seeds):
-            its_mask = sections_of(stage.clips).get(section)
-            if its_mask is None or score not in stage.scores:
+        aucs = []
+        for index, stage in enumerate(seeds):
+            stage_mask = section_masks(stage.clips).get(section)
+            if stage_mask is None or score not in stage.scores:
                 continue
-            labels, values = _anomaly(stage.clips)[its_mask], stage.scores[score][its_mask]
-            areas.append(auc(labels, values))
-            if place <= _FAINT_SEEDS:
+            labels, values = _is_anomaly(stage.clips)[stage_mask], stage.scores[score][stage_mask]
+            aucs.append(auc(labels, values))
+            if index <= _FAINT_SEEDS:
                 fpr, tpr, _ = roc_curve(labels, values)
-                name = f"{score}, seed {stage.seed}: AUC {100 * areas[-1]:.1f} %"
-                chart.line(list(fpr), list(tpr), series=series, faint=place > 0, name=name)
-        names.append(f"{score}: AUC {100 * fmean(areas):.1f} %")
+                name = f"{score}, seed {stage.seed}: AUC {100 * aucs[-1]:.1f} %"
+                chart.line(list(fpr), list(tpr), series=series, faint=index > 0, name=name)
+        names.append(f"{score}: AUC {100 * fmean(aucs):.1f} %")
     return figure(caption, chart.to_markup(), legend(names))
 
 
 def histogram_figure(stage: StageData, score: str, section: str) -> Markup:
-    """Histograms of one score by condition, a chart for each domain, with the threshold."""
-    mask = sections_of(stage.clips)[section]
+    """Return histograms of one score by condition, a chart for each domain, with the threshold."""
+    mask = section_masks(stage.clips)[section]
     values, threshold = stage.scores[score], stage.thresholds.get(score)
     limit = threshold.value if threshold else None
     shown = [*values[mask], *([limit] if limit is not None else [])]
     positive = min(shown) > 0
     x = Axis.around(f"{score} score", shown, log=positive and max(shown) > 20 * min(shown), margin=0.02)
-    edges = _edges(x)
+    edges = _bin_edges(x)
+    domains = {clip.domain for clip, selected in zip(stage.clips, mask, strict=True) if selected}
     charts = []
-    for domain in [
-        d for d in ("source", "target", None) if any(c.domain == d for c in _of(stage.clips, mask))
-    ]:
-        inside = mask & [clip.domain == domain for clip in stage.clips]
+    for domain in [d for d in ("source", "target", None) if d in domains]:
+        in_domain = mask & [clip.domain == domain for clip in stage.clips]
         heights, counts = {}, {}
         for kind in ("normal", "anomaly"):
-            its = values[inside & [clip.condition == kind for clip in stage.clips]]
-            counts[kind] = len(its)
-            drawn, _ = np.histogram(np.clip(its, edges[0], edges[-1]), bins=edges)
-            heights[kind] = 100 * drawn / max(1, len(its))
-        what = f"{domain} domain" if domain else "all clips"
+            kind_values = values[in_domain & [clip.condition == kind for clip in stage.clips]]
+            counts[kind] = len(kind_values)
+            histogram, _ = np.histogram(np.clip(kind_values, edges[0], edges[-1]), bins=edges)
+            heights[kind] = 100 * histogram / max(1, len(kind_values))
+        domain_name = f"{domain} domain" if domain else "all clips"
         alt = (
-            f"{score} scores by {stage.detector} on {stage.machine} {section}, {what}: "
+            f"{score} scores of {stage.detector} on {f'{stage.machine} {section}'.strip()}, {domain_name}: "
             f"{counts['normal']} normal and {counts['anomaly']} anomalous clips"
         )
         top = max(float(h.max()) for h in heights.values()) or 1.0
@@ -99,8 +102,8 @@ def histogram_figure(stage: StageData, score: str, section: str) -> Markup:
             if counts[kind]:
                 chart.steps(list(edges), list(bars), kind=kind)
         if limit is not None:
-            chart.upright(limit, "threshold")
-        label = f"{what}: {counts['normal']} normal, {counts['anomaly']} anomalous"
+            chart.vertical_line(limit, "threshold")
+        label = f"{domain_name}: {counts['normal']} normal, {counts['anomaly']} anomalous"
         charts.append(tag("div", tag("p", label, class_="panel"), chart.to_markup()))
     caption = ", ".join(
         filter(None, [f"{stage.detector}:{score}", section and f"section {section}", f"seed {stage.seed}"])
@@ -112,13 +115,13 @@ def histogram_figure(stage: StageData, score: str, section: str) -> Markup:
 def training_figures(
     seeds: Sequence[StageData], histories: Sequence[Sequence[Mapping[str, Any]]]
 ) -> list[Markup]:
-    """Loss and validation over the epochs, and of a variational network its divergence."""
+    """Return charts of the losses over the epochs, and of the KL divergence of variational networks."""
     first = seeds[0]
     shown = list(zip(seeds, histories, strict=True))[: 1 + _FAINT_SEEDS]
     figures = []
     for keys, label in ((("loss", "validation", "reconstruction"), "loss"), (("kl",), "KL [nats]")):
         series = {key: [_curve(h, key) for _, h in shown] for key in keys}
-        series = {key: curves for key, curves in series.items() if any(map(any, map(_known, curves)))}
+        series = {key: curves for key, curves in series.items() if any(map(_has_values, curves))}
         if not series:
             continue
         values = [v for curves in series.values() for curve in curves for v in curve]
@@ -126,33 +129,34 @@ def training_figures(
         x = Axis("epoch", 1, max(2, *(len(h) for _, h in shown)))
         alt = f"{', '.join(series)} of {first.detector} on {first.machine} over {len(histories[0])} epochs"
         chart = Chart(x, y, alt=alt)
-        for place, (key, curves) in enumerate(series.items()):
+        for index, (key, curves) in enumerate(series.items()):
             for (stage, _), curve, faint in zip(shown, curves, [False, *[True] * len(shown)], strict=False):
                 epochs = list(range(1, len(curve) + 1))
-                chart.line(epochs, curve, series=place, faint=faint, name=f"{key}, seed {stage.seed}")
-        ends = [f"{key}: {_figure(curves[0][-1])} at the end" for key, curves in series.items()]
-        notes = _active(histories[0]) if label != "loss" else None
+                chart.line(epochs, curve, series=index, faint=faint, name=f"{key}, seed {stage.seed}")
+        names = [f"{key}: {_format(curves[0][-1])} at the end" for key, curves in series.items()]
+        note = _active_units_note(histories[0]) if label != "loss" else None
         figures.append(
-            figure(f"{first.detector}, {label}", chart.to_markup(), legend(ends), notes or Markup())
+            figure(f"{first.detector}, {label}", chart.to_markup(), legend(names), note or Markup())
         )
     return figures
 
 
 def latent_figure(stage: StageData, clips: Sequence[Clip], codes: np.ndarray) -> Markup:
-    """Two principal components of pooled latent codes, by condition and domain.
+    """Return a scatter chart of the first two principal components of the latent codes of clips.
 
     Args:
-        clips: those that could be read.
-        codes: (N, 2 · latents) mean over each clip's windows of the logarithms of shape and scale.
+        stage: the fitted detector.
+        clips: the N clips, which set colour (condition) and shape (domain).
+        codes: (N, 2 · latents) logarithms of shape and scale, averaged over the windows of each clip.
     """
     centred = codes - codes.mean(axis=0)
-    left, strengths, _ = np.linalg.svd(centred, full_matrices=False)
-    strengths = np.append(strengths, 0.0)[:2] if len(strengths) < 2 else strengths
-    places = np.zeros((len(codes), 2))
-    places[:, : min(2, left.shape[1])] = (left * strengths[: left.shape[1]])[:, :2]
-    explained = strengths[:2] ** 2 / max(float(np.sum(strengths**2)), np.finfo(float).tiny)
+    left, singular_values, _ = np.linalg.svd(centred, full_matrices=False)
+    singular_values = np.append(singular_values, 0.0)[:2] if len(singular_values) < 2 else singular_values
+    components = np.zeros((len(codes), 2))
+    components[:, : min(2, left.shape[1])] = (left * singular_values[: left.shape[1]])[:, :2]
+    explained = singular_values[:2] ** 2 / max(float(np.sum(singular_values**2)), np.finfo(float).tiny)
     axes = [
-        Axis.around(f"component {i + 1} ({100 * explained[i]:.0f} % of variance)", places[:, i])
+        Axis.around(f"component {i + 1} ({100 * explained[i]:.0f} % of variance)", components[:, i])
         for i in range(2)
     ]
     alt = f"Latent codes of {len(clips)} test clips by {stage.detector} on {stage.machine}"
@@ -160,23 +164,19 @@ def latent_figure(stage: StageData, clips: Sequence[Clip], codes: np.ndarray) ->
     kinds: list[tuple[str, str | None, str]] = []
     for condition in ("anomaly", "normal"):
         for domain in ("source", "target", None):
-            mine = [c.condition == condition and c.domain == domain for c in clips]
-            if any(mine):
+            mask = [c.condition == condition and c.domain == domain for c in clips]
+            if any(mask):
                 shape = "triangle" if domain == "target" else "circle"
                 kinds.append((condition, shape, " ".join(filter(None, [condition, domain]))))
-                chart.points([(x, y) for x, y in places[mine]], kind=condition, shape=shape)
+                chart.points([(x, y) for x, y in components[mask]], kind=condition, shape=shape)
     return figure(f"{stage.detector}, seed {stage.seed}", chart.to_markup(), kind_legend(kinds))
 
 
-def _anomaly(clips: Sequence[Clip]) -> np.ndarray:
+def _is_anomaly(clips: Sequence[Clip]) -> np.ndarray:
     return np.array([clip.condition == "anomaly" for clip in clips])
 
 
-def _of(clips: Sequence[Clip], mask: np.ndarray) -> list[Clip]:
-    return [clip for clip, inside in zip(clips, mask, strict=True) if inside]
-
-
-def _edges(axis: Axis) -> np.ndarray:
+def _bin_edges(axis: Axis) -> np.ndarray:
     return (np.geomspace if axis.log else np.linspace)(axis.low, axis.high, _BINS + 1)
 
 
@@ -184,20 +184,20 @@ def _curve(history: Sequence[Mapping[str, Any]], key: str) -> list[float]:
     return [float(epoch.get(key, math.nan)) for epoch in history]
 
 
-def _known(curve: Sequence[float]) -> list[bool]:
-    return [math.isfinite(value) for value in curve]
+def _has_values(curve: Sequence[float]) -> bool:
+    return any(map(math.isfinite, curve))
 
 
-def _figure(value: float) -> str:
+def _format(value: float) -> str:
     return f"{value:.4g}" if math.isfinite(value) else "–"
 
 
-def _active(history: Sequence[Mapping[str, Any]]) -> Markup | None:
-    """How many latents are in use at the end, and what each costs."""
+def _active_units_note(history: Sequence[Mapping[str, Any]]) -> Markup | None:
+    """The number of active latent units after training, and the KL divergence of each."""
     last = history[-1]
     if "active_units" not in last:
         return None
-    each = ", ".join(f"{float(v):.2g}" for v in last.get("kl_per_dimension", []))
-    of = f" of {len(last['kl_per_dimension'])}" if each else ""
-    said = f"Active units at the end: {last['active_units']:.0f}{of}."
-    return tag("p", said + (f" KL of each latent: {each}." if each else ""), class_="note")
+    kl_values = ", ".join(f"{float(v):.2g}" for v in last.get("kl_per_dimension", []))
+    total = f" of {len(last['kl_per_dimension'])}" if kl_values else ""
+    note = f"Active latent units at the end: {last['active_units']:.0f}{total}."
+    return tag("p", note + (f" KL divergence per unit: {kl_values}." if kl_values else ""), class_="note")

@@ -1,4 +1,4 @@
-"""A benchmark as one page that carries everything it shows: tables, charts, pictures and sound."""
+"""The report of a benchmark: a self-contained HTML page with tables, charts, pictures and sound."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from auscult.corpus import Clip
 from auscult.detectors import Progress
 from auscult.errors import AudioError, EvaluationError, ModelFileError
 from auscult.model import Model
-from auscult.report.audio_cards import THRESHOLD_NOTE, listening_figures
+from auscult.report.audio_cards import THRESHOLD_NOTE, audio_cards
 from auscult.report.bench_charts import (
     histogram_figure,
     latent_figure,
     roc_figure,
-    sections_of,
+    section_masks,
     training_figures,
 )
 from auscult.report.bench_data import BenchData, StageData, read_bench
-from auscult.report.bench_tables import costs_table, machines_table, systems_table, what_was_run
+from auscult.report.bench_tables import costs_table, machines_table, run_details, systems_table
 from auscult.report.bench_verdict import verdict_sentence
 from auscult.report.markup import Markup, join, tag
 from auscult.runtime.files import write_atomically
@@ -32,37 +32,37 @@ PAGE = "report.html"
 
 
 def write_bench_report(results_folder: str | os.PathLike[str], *, progress: Progress | None = None) -> Path:
-    """Writes ``report.html`` into the results folder of a benchmark.
+    """Write ``report.html`` to the results folder of a benchmark.
 
-    The page needs no other file and no network. Recordings that are gone are named as gone in it.
+    The page needs no other file and no network. It names recordings that no longer exist.
 
     Args:
-        results_folder: with ``results.csv``, ``results.json`` and ``stages/``.
-        progress: told the machines that are done.
+        results_folder: the folder with ``results.csv``, ``results.json`` and ``stages/``.
+        progress: called with the number of machines done.
 
     Returns:
-        The page.
+        The path of the page.
 
     Raises:
-        EvaluationError: the folder is not what a benchmark leaves, or cannot be written.
+        EvaluationError: the folder is not a complete results folder, or cannot be written to.
     """
     bench = read_bench(results_folder)
-    parts = []
+    sections = []
     for done, machine in enumerate(bench.machines):
         if progress:
             progress("report", done, len(bench.machines), {})
-        parts.append(_machine(bench, machine))
+        sections.append(_machine_section(bench, machine))
     if progress:
         progress("report", len(bench.machines), len(bench.machines), {})
     page = bench.folder / PAGE
     try:
-        write_atomically(page, _page(bench, parts).encode())
+        write_atomically(page, _page(bench, sections).encode())
     except OSError as error:
         raise EvaluationError(f"{page}: cannot be written: {error.strerror or error}") from error
     return page
 
 
-def _page(bench: BenchData, machines: list[Markup]) -> Markup:
+def _page(bench: BenchData, machine_sections: list[Markup]) -> Markup:
     name = PurePath(str(bench.facts.get("root", bench.folder))).name
     links = [("#results", "Results"), *((f"#machine-{i}", m) for i, m in enumerate(bench.machines))]
     body = tag(
@@ -71,17 +71,17 @@ def _page(bench: BenchData, machines: list[Markup]) -> Markup:
             "header",
             tag("p", "auscult benchmark", class_="kicker"),
             tag("h1", name),
-            _simulated(bench),
+            _simulation_note(bench),
             verdict_sentence(bench),
             tag(
                 "p",
-                "Intervals are over clips, for the fits as they are: they count neither the spread over "
-                "seeds nor that the best of several systems was picked.",
+                "Intervals are computed over test clips, for the models as fitted. They include neither the "
+                "variation between seeds nor the effect of picking the best of several systems.",
                 class_="note",
             ),
             tag(
                 "nav",
-                *(tag("a", text, href=to) for to, text in [*links, ("#run", "What was run")]),
+                *(tag("a", text, href=target) for target, text in [*links, ("#run", "Run details")]),
                 aria_label="Sections",
             ),
         ),
@@ -92,10 +92,10 @@ def _page(bench: BenchData, machines: list[Markup]) -> Markup:
                 tag("h2", "Results", id="results"),
                 join(systems_table(bench), costs_table(bench), machines_table(bench))
                 if bench.results
-                else tag("p", "No clips with labels, so no metrics."),
+                else tag("p", "There are no metrics, because no test clip has a label."),
             ),
-            *machines,
-            tag("section", tag("h2", "What was run", id="run"), what_was_run(bench)),
+            *machine_sections,
+            tag("section", tag("h2", "Run details", id="run"), run_details(bench)),
         ),
         Markup(f"<script>{_resource('page.js')}</script>"),
     )
@@ -111,95 +111,99 @@ def _page(bench: BenchData, machines: list[Markup]) -> Markup:
     return Markup("<!doctype html>\n" + tag("html", head, body, lang="en") + "\n")
 
 
-def _simulated(bench: BenchData) -> Markup | None:
-    """That what follows is not of real machines, where it is not."""
+def _simulation_note(bench: BenchData) -> Markup | None:
+    """A note that recordings are simulated, if some are."""
     if not bench.simulated:
         return None
-    of_all = len(bench.simulated) == len(bench.machines)
-    which = (
-        "All recordings are simulated" if of_all else f"Simulated recordings: {', '.join(bench.simulated)}"
-    )
-    return tag("p", tag("strong", f"{which}, not of real machines."))
+    if len(bench.simulated) == len(bench.machines):
+        text = "All recordings are simulated, not from real machines."
+    else:
+        text = f"Recordings of these machines are simulated, not real: {', '.join(bench.simulated)}."
+    return tag("p", tag("strong", text))
 
 
-def _machine(bench: BenchData, machine: str) -> Markup:
-    """All that is shown of one machine."""
-    place = bench.machines.index(machine)
-    heading = tag("h2", machine, id=f"machine-{place}")
+def _machine_section(bench: BenchData, machine: str) -> Markup:
+    """The section of one machine: sound, ROC curves, histograms, training curves and latent spaces."""
+    heading = tag("h2", machine, id=f"machine-{bench.machines.index(machine)}")
     stages = [stage for stage in bench.stages if stage.machine == machine]
     if not stages:
-        return tag("section", heading, tag("p", "There are no fitted models of this machine here."))
-    by_detector = [list(same) for _, same in groupby(stages, key=lambda stage: stage.detector)]
+        return tag("section", heading, tag("p", "The results folder holds no fitted models of this machine."))
+    by_detector = [list(seeds) for _, seeds in groupby(stages, key=lambda stage: stage.detector)]
     histories: list[Markup] = []
     latents: list[Markup] = []
     for seeds in by_detector:
-        models = list(_models(seeds))
-        told = [(s, m.detector.facts["history"]) for s, m in models if m.detector.facts.get("history")]
-        if told:
-            histories += training_figures([s for s, _ in told], [h for _, h in told])
+        models = list(_readable_models(seeds))
+        trained = [(s, m.detector.facts["history"]) for s, m in models if m.detector.facts.get("history")]
+        if trained:
+            histories += training_figures([s for s, _ in trained], [h for _, h in trained])
         if models and models[0][1].detector.has_codes:
             latents.append(_latent(*models[0]))
     return tag(
         "section",
         heading,
         _group(
-            "Listen", "A score’s map says where in time and frequency it comes from.", _listen(bench, stages)
+            "Listen",
+            "The map below each spectrogram shows where in time and frequency the score comes from.",
+            _listen(bench, stages),
         ),
         _group(
             "ROC curves",
-            "Full lines are the first seed, faint ones further seeds; areas are means over seeds. Clips "
-            "of both domains count together.",
+            "Solid lines show the first seed, faint lines the other seeds. AUC values are means over seeds. "
+            "Clips of both domains are pooled.",
             [f for seeds in by_detector for f in _rocs(seeds)],
         ),
         *_histograms(bench, [seeds[0] for seeds in by_detector]),
-        _group("Training", "Means over each epoch; nothing is tuned by the validation loss.", histories),
+        _group("Training", "Means over each epoch. The validation loss is not used for tuning.", histories),
         _group(
             "Latent space",
-            "Principal components of each test clip’s mean latent code, the logarithms of shape and scale.",
+            "Principal components of the mean latent code (logarithms of shape and scale) of each test clip.",
             latents,
         ),
     )
 
 
 def _listen(bench: BenchData, stages: list[StageData]) -> list[Markup]:
-    """Clips as the best system fold_models them that was fitted on this machine."""
+    """Cards of clips with scores of the best system that was fitted on this machine."""
     ranked = [*bench.systems, *(f"{s.detector}:{name}" for s in stages for name in s.scores)]
     for system in ranked:
         detector, _, score = system.partition(":")
         for stage in stages:
             if stage.detector == detector and score in stage.scores:
-                said = tag(
-                    "p", "Judged by ", tag("strong", system), f", seed {stage.seed}.", class_="note across"
+                note = tag(
+                    "p", "Scored by ", tag("strong", system), f", seed {stage.seed}.", class_="note across"
                 )
-                models = list(_models([stage]))
+                models = list(_readable_models([stage]))
                 if not models:
-                    return [said, tag("p", "Its model file is gone or damaged.", class_="note across")]
-                return [said, *listening_figures(stage, score, models[0][1])]
+                    missing = "The model file is missing or corrupt."
+                    return [note, tag("p", missing, class_="note across")]
+                return [note, *audio_cards(stage, score, models[0][1])]
     return []
 
 
 def _rocs(seeds: list[StageData]) -> list[Markup]:
-    drawn = (roc_figure(seeds, section) for section in sections_of(seeds[0].clips))
-    return [figure for figure in drawn if figure is not None]
+    figures = (roc_figure(seeds, section) for section in section_masks(seeds[0].clips))
+    return [figure for figure in figures if figure is not None]
 
 
-def _histograms(bench: BenchData, firsts: list[StageData]) -> list[Markup]:
-    """Each detector's best score at sight, its others folded away."""
-    shown: list[Markup] = []
-    more: list[Markup] = []
-    for stage in firsts:
-        rank = {system: place for place, system in enumerate(bench.systems)}
+def _histograms(bench: BenchData, first_seeds: list[StageData]) -> list[Markup]:
+    """Histograms of the best score of each detector, and collapsed those of the other scores."""
+    best: list[Markup] = []
+    others: list[Markup] = []
+    for stage in first_seeds:
+        rank = {system: index for index, system in enumerate(bench.systems)}
         scores = sorted(stage.scores, key=lambda s: rank.get(f"{stage.detector}:{s}", len(rank)))
-        for section in sections_of(stage.clips):
-            for place, score in enumerate(scores):
-                (more if place else shown).append(histogram_figure(stage, score, section))
-    text = f"Normal and anomalous test clips, each as shares of their own number. {THRESHOLD_NOTE}"
-    rest = tag("details", tag("summary", f"{len(more)} more scores"), tag("div", *more, class_="figures"))
-    return [_group("Scores", text, shown), rest if more else Markup()]
+        for section in section_masks(stage.clips):
+            for index, score in enumerate(scores):
+                (others if index else best).append(histogram_figure(stage, score, section))
+    text = f"Scores of normal and anomalous test clips, each as a percentage of its class. {THRESHOLD_NOTE}"
+    details = tag(
+        "details", tag("summary", f"{len(others)} more scores"), tag("div", *others, class_="figures")
+    )
+    return [_group("Scores", text, best), details if others else Markup()]
 
 
 def _latent(stage: StageData, model: Model) -> Markup:
-    """The latent space of the test clips that are still there."""
+    """The latent space of the test clips that can be read."""
     detector = model.detector
     clips: list[Clip] = []
     codes: list[np.ndarray] = []
@@ -210,16 +214,16 @@ def _latent(stage: StageData, model: Model) -> Markup:
         except AudioError:
             continue
     if len(clips) < 3:
-        said = f"{len(clips)} of {len(stage.clips)} test clips can still be read, too few to draw."
-        return tag("p", f"{stage.detector}: {said}", class_="note")
+        reason = f"only {len(clips)} of {len(stage.clips)} test clips can still be read, too few for a chart."
+        return tag("p", f"{stage.detector}: {reason}", class_="note")
     left_out = len(stage.clips) - len(clips)
     figure = latent_figure(stage, clips, np.stack(codes))
     note = tag("p", f"{left_out} clips can no longer be read.", class_="note") if left_out else None
     return join(figure, note)
 
 
-def _models(stages: list[StageData]) -> Iterator[tuple[StageData, Model]]:
-    """The stages whose model can be read, with it."""
+def _readable_models(stages: list[StageData]) -> Iterator[tuple[StageData, Model]]:
+    """Stages with their models, except those whose model file cannot be read."""
     for stage in stages:
         try:
             yield stage, stage.model()

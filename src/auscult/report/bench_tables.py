@@ -1,4 +1,4 @@
-"""The tables of a benchmark's page: every figure, and what was run."""
+"""The tables of a benchmark report: metrics of all systems, costs, results by machine, and run details."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from auscult.evaluation import Result
 from auscult.report.bench_data import FEW_CLIPS, BenchData, leading_number, signed_points
 from auscult.report.markup import Markup, join, tag
 
-_NAMED = 3  # machines in a cell
+_MAX_NAMES = 3  # machines listed in a cell
 
 
 def systems_table(bench: BenchData) -> Markup:
-    """One row a system, the best first, sortable: means, difference from the baseline, machines."""
+    """Return a sortable table with a row for each system, best first: metrics, difference from the baseline,
+    and on how many machines it is better or worse."""
     titles = bench.table.header[2:]
     from_baseline = f"Difference from {bench.baseline} [points]" if bench.baseline else "Difference [points]"
     heads = ["System", *titles, from_baseline]
@@ -28,23 +29,26 @@ def systems_table(bench: BenchData) -> Markup:
         cells.append(_difference(bench, system))
         if len(bench.machines) > 1:
             cells.append(_machines(bench, system))
-        decides = bench.ranked.get(system, {}).get("decisive")
-        mark = tag("span", " decides", class_="spread") if decides else None
+        is_default = bench.ranking.get(system, {}).get("decisive")
+        mark = tag("span", " default", class_="spread") if is_default else None
         body.append(tag("tr", tag("th", tag("span", system), mark, scope="row"), *cells))
     head = tag("tr", *(tag("th", tag("button", h, type="button"), scope="col") for h in heads))
     notes = [
         *bench.table.notes,
-        "Difference: of the harmonic mean, with its 95\u00a0% interval over clips.",
-        "Bold: the best of what was run here, and differences whose interval lacks zero.",
+        "Difference: difference in harmonic mean, with a 95\u00a0% interval over clips.",
+        "Bold: the best value of the systems run here, and differences whose interval excludes zero.",
     ]
-    if bench.ranked:
-        notes.append("“decides”: the detector’s score unless another is chosen.")
+    if bench.ranking:
+        notes.append("“default”: the default score of the detector.")
     if bench.has_few_clips:
         notes.append(
-            f"Few clips: intervals are rough under {FEW_CLIPS} test clips of a domain and condition."
+            f"“few clips”: with fewer than {FEW_CLIPS} test clips per domain and condition, intervals are "
+            "unreliable."
         )
     if bench.facts.get("published"):
-        notes.append("The systems “published …” are Table 2 of the report, printed there and not run here.")
+        notes.append(
+            "The systems “published …” are from Table 2 of the GammaVAE report; they were not run here."
+        )
     return join(
         _scroll("All systems", tag("table", tag("thead", head), tag("tbody", *body), class_="sortable")),
         *(tag("p", note, class_="note") for note in notes),
@@ -52,14 +56,15 @@ def systems_table(bench: BenchData) -> Markup:
 
 
 def costs_table(bench: BenchData) -> Markup:
-    """One row a detector: time to fit and to score, size of the model file, and what it needs."""
-    told = bench.facts.get("costs", [])
-    if not told:
+    """Return a table with a row for each detector: times to fit and to score, size of the model file, and
+    requirements; empty if costs are not known."""
+    costs = bench.facts.get("costs", [])
+    if not costs:
         return Markup()
-    heads = ["Detector", "Fit [s]", "Score [ms a clip]", "Score [× real time]", "Model [MB]", "Needs to fit"]
+    heads = ["Detector", "Fit [s]", "Score [ms/clip]", "Score [× real time]", "Model [MB]", "Required to fit"]
     rows = []
-    for cost in told:
-        figures = [
+    for cost in costs:
+        values = [
             f"{cost['fit_seconds']:.1f}",
             f"{cost['score_milliseconds']:.1f}",
             "–" if cost["real_time"] is None else f"{cost['real_time']:.0f}",
@@ -67,47 +72,50 @@ def costs_table(bench: BenchData) -> Markup:
         ]
         needs = tag("td", ", ".join(cost["needs"]) or "–", class_="name")
         rows.append(
-            tag("tr", tag("th", cost["detector"], scope="row"), *(tag("td", f) for f in figures), needs)
+            tag("tr", tag("th", cost["detector"], scope="row"), *(tag("td", v) for v in values), needs)
         )
     head = tag(
         "tr",
         *(tag("th", h, scope="col", class_="name" if h in (heads[0], heads[-1]) else None) for h in heads),
     )
     note = (
-        "Times are of one fit and of one clip; reading the files and their log-mel spectra count in each, "
-        "and in a fit without a network cross-fitting."
+        "Times are for one fit and for one clip, including reading files and computing log-mel spectra. For "
+        "detectors without a network, the time to fit also includes cross-fitting."
     )
     return join(
-        tag("h3", "What they cost"),
-        _scroll("What detectors cost", tag("table", tag("thead", head), tag("tbody", *rows))),
+        tag("h3", "Costs"),
+        _scroll("Costs of detectors", tag("table", tag("thead", head), tag("tbody", *rows))),
         tag("p", note, class_="note"),
     )
 
 
 def machines_table(bench: BenchData) -> Markup:
-    """Every figure of each machine, at sight of the scores that decide and of the baseline; nothing where
-    there is one machine alone, which `systems_table` shows."""
+    """Return the metrics of each machine: first of default scores and of the baseline, then collapsed of all.
+
+    Empty if there is only one machine, which `systems_table` shows.
+    """
     if len(bench.groups) < 2:
         return Markup()
-    shown = [_by_machine(bench, "Results by machine", bench.folded)]
-    if bench.folded:
-        whole = _by_machine(bench, "Results by machine, all scores", set())
-        shown.append(tag("details", tag("summary", "All scores by machine"), whole))
-    return join(tag("h3", "By machine"), *shown)
+    tables = [_by_machine(bench, "Results by machine", bench.secondary_systems)]
+    if bench.secondary_systems:
+        all_scores = _by_machine(bench, "Results by machine, all scores", set())
+        tables.append(tag("details", tag("summary", "All scores by machine"), all_scores))
+    return join(tag("h3", "By machine"), *tables)
 
 
 def _by_machine(bench: BenchData, label: str, left_out: set[str]) -> Markup:
+    """A table with a row for each machine and system, except the systems left out."""
     heads = ["Machine", "System", *bench.table.header[2:]]
     bodies = []
     for machine, systems in list(bench.groups.items())[:-1]:
         systems = {system: cells for system, cells in systems.items() if system not in left_out}
         best = _best(bench, systems)
-        lines = []
-        for place, (system, cells) in enumerate(systems.items()):
-            first = tag("th", machine, scope="rowgroup", rowspan=len(systems)) if place == 0 else None
+        rows = []
+        for index, (system, cells) in enumerate(systems.items()):
+            first = tag("th", machine, scope="rowgroup", rowspan=len(systems)) if index == 0 else None
             marked = [_cell(cell, is_best=cell == top) for cell, top in zip(cells, best, strict=True)]
-            lines.append(tag("tr", first, tag("th", system, scope="row"), *marked))
-        bodies.append(tag("tbody", *lines))
+            rows.append(tag("tr", first, tag("th", system, scope="row"), *marked))
+        bodies.append(tag("tbody", *rows))
     head = tag(
         "thead",
         tag("tr", *(tag("th", h, scope="col", class_="name" if h in heads[:2] else None) for h in heads)),
@@ -115,22 +123,21 @@ def _by_machine(bench: BenchData, label: str, left_out: set[str]) -> Markup:
     return _scroll(label, tag("table", head, *bodies))
 
 
-def what_was_run(bench: BenchData) -> Markup:
-    """Where, when, with what, and what went wrong."""
+def run_details(bench: BenchData) -> Markup:
+    """Return data, date, settings, computer and versions of the run, and its failures and warnings."""
     facts = bench.facts
-    machine = facts.get("machine", {})
-    listed: list[tuple[str, str]] = [
-        ("Recordings", str(facts.get("root", "not told"))),
-        ("Run", str(facts.get("created", "not told"))),
+    details: list[tuple[str, str]] = [
+        ("Recordings", str(facts.get("root", "unknown"))),
+        ("Date", str(facts.get("created", "unknown"))),
         ("Machines", ", ".join(bench.machines)),
         ("Systems", ", ".join(map(str, facts.get("systems", bench.systems)))),
         ("Seeds", ", ".join(map(str, facts.get("seeds", [])))),
-        ("Settings", _pairs(facts.get("settings", {})) or "as they come"),
-        ("Computer", _pairs(machine) or "not told"),
-        ("Versions", _pairs(facts.get("versions", {})) or "not told"),
-        ("Time", _time_in_all(bench.results)),
+        ("Settings", _pairs(facts.get("settings", {})) or "defaults"),
+        ("Computer", _pairs(facts.get("machine", {})) or "unknown"),
+        ("Versions", _pairs(facts.get("versions", {})) or "unknown"),
+        ("Time", _total_time(bench.results)),
     ]
-    facts_list = tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in listed))
+    details_list = tag("dl", *(join(tag("dt", name), tag("dd", value)) for name, value in details))
     failures = [
         tag(
             "li",
@@ -142,7 +149,7 @@ def what_was_run(bench: BenchData) -> Markup:
     ]
     notes = [tag("li", str(note)) for note in facts.get("notes", [])]
     return join(
-        facts_list,
+        details_list,
         tag("h3", f"Failures ({len(failures)})"),
         tag("ul", *failures, class_="failures") if failures else tag("p", "None."),
         tag("h3", f"Warnings and notes ({len(notes)})"),
@@ -151,57 +158,60 @@ def what_was_run(bench: BenchData) -> Markup:
 
 
 def _best(bench: BenchData, systems: Mapping[str, tuple[str, ...]]) -> list[str | None]:
-    """For each metric the cell with the highest mean among the systems that were run here."""
-    mine = [cells for system, cells in systems.items() if system in bench.systems]
-    tops = (max(column, key=leading_number) for column in zip(*mine, strict=True))
-    found = [top if leading_number(top) > float("-inf") else None for top in tops]
-    return found or [None] * (len(bench.table.header) - 2)
+    """For each metric the cell with the highest mean among the systems that are not published ones."""
+    rows = [cells for system, cells in systems.items() if system in bench.systems]
+    tops = (max(column, key=leading_number) for column in zip(*rows, strict=True))
+    best = [top if leading_number(top) > float("-inf") else None for top in tops]
+    return best or [None] * (len(bench.table.header) - 2)
 
 
 def _cell(text: str, *, is_best: bool) -> Markup:
     mean, plus_minus, spread = text.partition(" ± ")
-    shown = tag("strong", mean) if is_best else mean
-    return tag("td", shown, tag("span", f" ± {spread}", class_="spread") if plus_minus else None)
+    content = tag("strong", mean) if is_best else mean
+    return tag("td", content, tag("span", f" ± {spread}", class_="spread") if plus_minus else None)
 
 
 def _difference(bench: BenchData, system: str) -> Markup:
-    found = bench.difference(system)
+    difference = bench.difference(system)
     if system == bench.baseline:
         return tag("td", "baseline", data_order=0)
-    if found is None:
+    if difference is None:
         return tag("td", "–")
-    value, low, high = (100 * found[k] if found[k] is not None else None for k in ("value", "low", "high"))
+    value, low, high = (
+        100 * difference[key] if difference[key] is not None else None for key in ("value", "low", "high")
+    )
     if low is None or high is None:
         return tag("td", signed_points(value))
-    beyond = low > 0 or high < 0
-    shown = tag("strong", signed_points(value)) if beyond else signed_points(value)
+    excludes_zero = low > 0 or high < 0
+    content = tag("strong", signed_points(value)) if excludes_zero else signed_points(value)
     interval = tag("span", f" {signed_points(low)} to {signed_points(high)}", class_="spread")
     few = tag("span", " few clips", class_="spread") if bench.has_few_clips else None
-    return tag("td", shown, interval, few, data_order=round(value or 0.0, 4))
+    return tag("td", content, interval, few, data_order=round(value or 0.0, 4))
 
 
 def _machines(bench: BenchData, system: str) -> Markup:
-    """On how many machines it is above and below the baseline, and which those below are."""
-    told = bench.ranked.get(system)
-    if told is None or not (told["better_on"] or told["worse_on"]):
+    """The number of machines on which a system is better and worse than the baseline, and the names of the
+    latter."""
+    entry = bench.ranking.get(system)
+    if entry is None or not (entry["better_on"] or entry["worse_on"]):
         return tag("td", "–", data_order=0)
-    better, worse = len(told["better_on"]), len(told["worse_on"])
-    names = ", ".join(told["worse_on"][:_NAMED]) + (", …" if worse > _NAMED else "")
-    below = tag("span", f" below on {names}", class_="spread") if worse else None
-    return tag("td", f"{better} / {worse}", below, data_order=better - worse)
+    better, worse = len(entry["better_on"]), len(entry["worse_on"])
+    names = ", ".join(entry["worse_on"][:_MAX_NAMES]) + (", …" if worse > _MAX_NAMES else "")
+    worse_on = tag("span", f" worse on {names}", class_="spread") if worse else None
+    return tag("td", f"{better} / {worse}", worse_on, data_order=better - worse)
 
 
-def _time_in_all(results: list[Result]) -> str:
+def _total_time(results: list[Result]) -> str:
     fits = {(r.machine, r.detector, r.seed): (r.fit_seconds or 0, r.score_seconds or 0) for r in results}
     fit, score = (sum(times) for times in zip(*fits.values(), strict=True)) if fits else (0, 0)
-    return f"{fit:.0f} s to fit and {score:.0f} s to score, over {len(fits)} fits"
+    return f"{fit:.0f} s to fit and {score:.0f} s to score in total ({len(fits)} fits)"
 
 
-def _pairs(told: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in told.items())
+def _pairs(mapping: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in mapping.items())
 
 
 def _scroll(label: str, table: Markup) -> Markup:
-    """A table wider than a phone scrolls by itself, also by keyboard."""
-    hint = tag("p", "The table scrolls sideways.", class_="note wider")
+    """A container in which a wide table scrolls sideways, also with the keyboard."""
+    hint = tag("p", "Scroll sideways to see all columns.", class_="note wider")
     return join(hint, tag("div", table, class_="scroll", role="region", aria_label=label, tabindex=0))

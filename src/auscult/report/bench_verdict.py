@@ -1,99 +1,106 @@
-"""What a benchmark comes to, in words: which system is best, by how much, and what is below chance."""
+"""The summary of a benchmark: which system is best, by how much, and which systems are below chance."""
 
 from __future__ import annotations
 
 from auscult.report.bench_data import BenchData, leading_number, signed_points
 from auscult.report.markup import Markup, join, tag
 
-_CHANCE = 50.0  # percent, of every metric here
-_NAMED = 3  # systems in a sentence
+_CHANCE = 50.0  # percent, for all metrics here
+_MAX_NAMES = 3  # systems listed in a sentence
 
 
 def verdict_sentence(bench: BenchData) -> Markup:
-    """Which system is best, whether that is more than the paired interval, and what is below chance."""
-    known = [s for s in bench.systems if bench.percent(s) > float("-inf")]
-    if not known:
-        return tag("p", "No system has results with labels on every machine, so none is best.", class_="lead")
-    best, percent = known[0], bench.percent(known[0])
+    """Return a paragraph that says which system is best, how it compares with the baseline and whether that
+    difference is significant, and which systems are below chance."""
+    complete = [s for s in bench.systems if bench.percent(s) > float("-inf")]
+    if not complete:
+        return tag(
+            "p",
+            "No system has results with labels for every machine, so there is no best system.",
+            class_="lead",
+        )
+    best, percent = complete[0], bench.percent(complete[0])
     count = len(bench.machines)
     over = f"over {count} machines" if count > 1 else f"on {bench.machines[0]}"
-    said = [tag("strong", *_breakable(best)), f" has the highest harmonic mean {over}, {percent:.1f}\u00a0%"]
-    said += _against_baseline(bench, known) + _against_detector(bench, known)
+    text = [tag("strong", *_breakable(best)), f" has the highest harmonic mean {over}, {percent:.1f}\u00a0%"]
+    text += _compare_with_baseline(bench, complete) + _compare_with_baseline_detector(bench, complete)
     if percent < _CHANCE:
-        said.append(" It is the highest, and still below chance: anomalies score lower than normals.")
-    return join(tag("p", *said, class_="lead"), _below_chance(bench, known))
+        text.append(" Even the highest is below chance: anomalies score lower than normal clips.")
+    return join(tag("p", *text, class_="lead"), _below_chance(bench, complete))
 
 
-def _against_baseline(bench: BenchData, known: list[str]) -> list[str]:
-    """The rest of the sentence: how far the best stands from the baseline, or the next from it."""
-    best = known[0]
-    if len(known) == 1:
-        return ["; it is the only system with results on every machine."]
+def _compare_with_baseline(bench: BenchData, complete: list[str]) -> list[str]:
+    """The rest of the sentence: the difference of the best system from the baseline, or, if the baseline is
+    the best, of the second best from it."""
+    best = complete[0]
+    if len(complete) == 1:
+        return [". It is the only system with results for every machine."]
     if best == bench.baseline:
-        rival, difference = known[1], bench.difference(known[1])
-        said = f", and is the baseline. The next, {rival}, "
+        other, difference = complete[1], bench.difference(complete[1])
+        text = f", and is the baseline. The second best, {other}, "
         below = difference is None or difference["value"] < 0
-        said += "stands {points} points below" if below else "stands level"
+        text += "is {points} points below it" if below else "is equal to it"
     else:
-        rival, difference = best, bench.difference(best)
-        said = f". It stands {{points}} points above the baseline {bench.baseline}"
+        other, difference = best, bench.difference(best)
+        text = f". It is {{points}} points above the baseline {bench.baseline}"
     if difference is None or difference["low"] is None:
         if best != bench.baseline:
-            return ["; no baseline was run beside it."]
-        return [said.replace("{points}", f"{bench.percent(best) - bench.percent(rival):.1f}") + "."]
+            return [". No baseline was run for comparison."]
+        return [text.replace("{points}", f"{bench.percent(best) - bench.percent(other):.1f}") + "."]
     low, high = 100 * difference["low"], 100 * difference["high"]
     meaning = (
-        "The interval does not hold zero: the difference is more than the choice of clips explains."
+        "The interval excludes zero: the choice of test clips does not explain the difference."
         if low > 0 or high < 0
-        else "The interval holds zero: these clips do not tell the two apart."
+        else "The interval includes zero: these test clips do not show which of the two is better."
     )
     interval = f"95\u00a0% interval {signed_points(low)} to {signed_points(high)} over the same clips"
     if bench.has_few_clips:
-        interval += f"; few clips, {bench.fewest_clips} of a kind, so it is rough"
+        interval += f"; unreliable, since the smallest group has only {bench.fewest_clips} clips"
     points = f"{abs(100 * difference['value']):.1f}"
-    return [said.replace("{points}", points), f" ({interval}). {meaning}"]
+    return [text.replace("{points}", points), f" ({interval}). {meaning}"]
 
 
-def _against_detector(bench: BenchData, known: list[str]) -> list[str]:
-    """Whether a gain over the baseline is the detector's or the score's."""
-    best, baseline = known[0], bench.baseline
+def _compare_with_baseline_detector(bench: BenchData, complete: list[str]) -> list[str]:
+    """Whether a gain over the baseline comes from another detector or only from another score."""
+    best, baseline = complete[0], bench.baseline
     if baseline is None or best == baseline:
         return []
     detector = _detector(baseline)
-    same = next((system for system in known if _detector(system) == detector), None)
-    if same == best:
-        return [f" The gain is the score’s: the detector is the baseline’s, {detector}."]
-    if same is None or same == baseline:
+    same_detector = next((system for system in complete if _detector(system) == detector), None)
+    if same_detector == best:
+        return [f" The gain comes from the score: the detector, {detector}, is that of the baseline."]
+    if same_detector is None or same_detector == baseline:
         return []
-    points = bench.percent(best) - bench.percent(same)
-    return [f" Above the best score of the {detector}, {same}, it stands {points:.1f} points (no interval)."]
+    points = bench.percent(best) - bench.percent(same_detector)
+    return [f" It is {points:.1f} points above {same_detector}, the best score of {detector} (no interval)."]
 
 
-def _below_chance(bench: BenchData, known: list[str]) -> Markup | None:
-    """Names the systems whose harmonic mean or AUC-target is below chance."""
+def _below_chance(bench: BenchData, complete: list[str]) -> Markup | None:
+    """Names the systems whose harmonic mean or target AUC is below chance."""
     titles = bench.table.header[2:]
     parts = []
     for title in ("harmonic mean", "AUC-t"):
-        figures = {system: leading_number(bench.overall[system][titles.index(title)]) for system in known}
-        low = [f"{s} {value:.1f}" for s, value in figures.items() if float("-inf") < value < _CHANCE]
-        if len(low) > _NAMED:
-            least = min(figures, key=lambda s: abs(figures[s]))  # what is absent is infinite
+        values = {system: leading_number(bench.overall[system][titles.index(title)]) for system in complete}
+        low = [f"{s} {value:.1f}" for s, value in values.items() if float("-inf") < value < _CHANCE]
+        if len(low) > _MAX_NAMES:
+            lowest = min(values, key=lambda s: abs(values[s]))  # missing values are infinite
             parts.append(
-                f"{title} of {len(low)} of {len(known)} systems, down to {figures[least]:.1f} by {least}"
+                f"{title} of {len(low)} of {len(complete)} systems, down to {values[lowest]:.1f} for {lowest}"
             )
         elif low:
             parts.append(f"{title} of {', '.join(low)}")
     if not parts:
         return None
-    return tag("p", f"Below chance: anomalies score lower than normals: {'; '.join(parts)}.", class_="note")
+    text = f"Below chance (anomalies score lower than normal clips): {'; '.join(parts)}."
+    return tag("p", text, class_="note")
 
 
 def _breakable(system: str) -> list[Markup]:
-    """A name in parts, so that a narrow page breaks it between detector and score, not within a word."""
+    """The name of a system in parts, so that a narrow page breaks it between detector and score only."""
     detector, colon, score = system.partition(":")
     return [tag("span", part, class_="part") for part in (detector + colon, score) if part]
 
 
 def _detector(system: str) -> str:
-    """The detector of a system, whatever its preset and score."""
+    """The name of a system's detector, without preset and score."""
     return system.partition(":")[0].partition("@")[0]

@@ -1,5 +1,5 @@
 "use strict";
-// A click on a column's head sorts its table: numbers by value, names by letters; a second click turns round.
+// Clicking a column header sorts the table, numbers by value and names alphabetically; clicking again reverses.
 for (const table of document.querySelectorAll("table.sortable")) {
   const heads = [...table.tHead.rows[0].cells];
   const key = (row, column) => {
@@ -25,7 +25,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
-// What is folded away is printed too.
+// Expand collapsed sections for printing.
 addEventListener("beforeprint", () => {
   for (const details of document.querySelectorAll("details")) details.open = true;
 });

@@ -1,4 +1,4 @@
-"""The few regions of time and frequency that stand out in a map, in seconds and hertz."""
+"""Finds the regions of time and frequency with the largest deviation in a map, in seconds and hertz."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from auscult.spectrum import FrontEnd, band_centres
 if TYPE_CHECKING:
     from auscult.model import Score
 
-#: What a map that is measured against normal running must exceed to stand out, standard deviations.
-OUTSTANDING = 2.0
-#: The strongest bins that together hold this part of what stands out are the ones that form regions.
-KEPT = 1 / 3
-#: A region with less of what stands out than this is a speck, not a place to look at.
-SMALLEST = 0.01
-_LESS = 1 - 1e-9
+#: In a z-score map, only values above this count as deviation, in standard deviations.
+ZSCORE_FLOOR = 2.0
+#: Regions are made of the strongest bins, which together hold this share of the deviation.
+STRONGEST_SHARE = 1 / 3
+#: Regions with a smaller share of the deviation are dropped.
+MIN_SHARE = 0.01
+_ROUNDING = 1 - 1e-9
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Region:
         end_seconds: right edge.
         low_hz: lower edge.
         high_hz: upper edge.
-        share: part of what stands out in the map that its connected bins (not all of the box) hold.
+        share: the share of the map's deviation in the connected bins, which do not fill the box.
     """
 
     start_seconds: float
@@ -50,23 +50,24 @@ class Region:
 def strongest_regions(
     map: np.ndarray, front_end: FrontEnd, *, floor: float = 0.0, count: int = 3
 ) -> list[Region]:
-    """Where a map is strongest.
+    """Return the regions where a map is strongest.
 
-    What stands out is what exceeds the floor. It is smoothed over 3 × 3 bins, so that single specks do
-    not count; the strongest bins that together hold a third are kept, and those that touch, also by a
-    corner, are a region.
+    The deviation of a bin is how much it exceeds the floor. It is smoothed over 3 × 3 bins, so that single
+    bins do not count. The strongest bins that together hold a third of it are selected; those that are
+    connected, also by a corner, form a region.
 
     Args:
-        map: (T, n_mels) as of `auscult.model.Score`; low values speak for normal.
-        front_end: by which the frames were made.
-        floor: `OUTSTANDING` for a map that points, 0 for one of what each bin added to the score.
-        count: at most so many regions, the one with the largest share first.
+        map: (T, n_mels) as in `auscult.model.Score`; low values are normal.
+        front_end: the front end that computed the frames.
+        floor: `ZSCORE_FLOOR` for a z-score map, 0 for a map of what each bin added to the score.
+        count: the maximum number of regions.
 
     Returns:
-        None where nothing stands out, and none that holds less than 1 %.
+        Regions that hold at least 1 % of the deviation, the one with the largest share first; empty if there
+        is no deviation.
 
     Raises:
-        OptionError: the map does not fit the front end, or is not finite.
+        OptionError: the map does not match the front end, or has values that are not finite.
     """
     from scipy import ndimage
 
@@ -76,13 +77,14 @@ def strongest_regions(
     if not total > 0:
         return []
     smooth = ndimage.uniform_filter(positive, size=3, mode="nearest")
-    labels, found = ndimage.label(smooth >= _level(smooth, KEPT), structure=np.ones((3, 3)))
-    shares = ndimage.sum_labels(positive, labels, np.arange(1, found + 1)) / total
+    strongest = smooth >= _level(smooth, STRONGEST_SHARE)
+    labels, label_count = ndimage.label(strongest, structure=np.ones((3, 3)))
+    shares = ndimage.sum_labels(positive, labels, np.arange(1, label_count + 1)) / total
     boxes = ndimage.find_objects(labels)
     seconds, hertz = frame_edges(len(map), front_end), band_edges(front_end)
     regions = []
     for i in np.argsort(-shares, kind="stable")[:count]:
-        if shares[i] < SMALLEST:
+        if shares[i] < MIN_SHARE:
             break
         time, band = boxes[i]
         regions.append(
@@ -98,40 +100,40 @@ def strongest_regions(
 
 
 def score_regions(score: Score, front_end: FrontEnd) -> list[Region]:
-    """The strongest regions of a score that was asked to explain itself; errors as of `strongest_regions`."""
+    """Return the strongest regions of a score with a map; errors as of `strongest_regions`."""
     if score.map is None:
         raise OptionError(f"{score.path} was scored without a map: score it with explain=True")
-    return strongest_regions(score.map, front_end, floor=OUTSTANDING if score.points else 0.0)
+    return strongest_regions(score.map, front_end, floor=ZSCORE_FLOOR if score.maps_are_zscores else 0.0)
 
 
 def frame_edges(count: int, front_end: FrontEnd) -> np.ndarray:
-    """(count + 1,) seconds at which each frame's time begins, and the last one's ends; frames are centred."""
+    """Return the (count + 1,) start times of the frames and the end of the last, s; frames are centred."""
     edges = (np.arange(count + 1) - 0.5) * (front_end.hop / front_end.sample_rate)
     edges[0] = 0.0
     return edges
 
 
 def band_edges(front_end: FrontEnd) -> np.ndarray:
-    """(n_mels + 1,) hertz half-way between band centres, from ``f_min`` to ``f_max``."""
+    """Return the (n_mels + 1,) frequencies half-way between band centres, from ``f_min`` to ``f_max``, Hz."""
     centres = band_centres(front_end)
     top = front_end.sample_rate / 2 if front_end.f_max is None else front_end.f_max
     return np.concatenate([[front_end.f_min], (centres[1:] + centres[:-1]) / 2, [top]])
 
 
 def check_map(map: np.ndarray, front_end: FrontEnd) -> None:
-    """Raises `OptionError` where a map is not (T, n_mels), T ≥ 1, and finite."""
+    """Raise `OptionError` unless a map has shape (T, n_mels) with T ≥ 1 and is finite."""
     shape = np.shape(map)
     if len(shape) != 2 or shape[1] != front_end.n_mels or not shape[0]:
-        raise OptionError(f"a map of shape {shape}: (frames, {front_end.n_mels}) is needed")
+        raise OptionError(f"map must have shape (frames, {front_end.n_mels}), got {shape}")
     if not np.all(np.isfinite(map)):
         raise OptionError("the map has values that are not finite")
 
 
-def _level(values: np.ndarray, part: float) -> float:
-    """The value at which the largest values, taken one after the other, sum to ``part`` of the whole.
+def _level(values: np.ndarray, share: float) -> float:
+    """The largest level for which the values at or above it sum to at least ``share`` of the total.
 
-    A billionth less, so that rounding does not part bins which are equal.
+    It is lowered by a billionth, so that rounding does not separate equal bins.
     """
     descending = np.sort(values, axis=None)[::-1]
     sums = np.cumsum(descending)
-    return float(descending[np.searchsorted(sums, part * sums[-1] * _LESS)]) * _LESS
+    return float(descending[np.searchsorted(sums, share * sums[-1] * _ROUNDING)]) * _ROUNDING

@@ -1,1 +1,1 @@
-"""Processes, memory and files: how work is run, whatever the work is."""
+"""Parallel processes, memory allocation and atomic file writes."""

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all."""
+"""Atomic file writes: a file exists completely or not at all."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import os
 import tempfile
 from pathlib import Path
 
-#: How the name of a file ends that is not finished yet.
+#: Suffix of the name of an unfinished file.
 PART = ".part"
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes | bytearray, *, sync: bool = True) -> None:
-    """Writes a file so that a kill leaves the old one or the new one, never half of it.
+    """Write a file atomically.
 
-    The bytes go to a temporary file in the same folder, are synced to disk, and then take the name.
+    If the process is killed, the old or the new file remains, never a partial one. The data is written to a
+    temporary file in the same folder, synced to disk, and renamed to ``path``.
 
     Args:
-        sync: not to sync is much faster, and a loss of power may leave half a file under the name.
+        path: the file to write or replace.
+        data: its new content.
+        sync: sync the data to disk before renaming. ``False`` is much faster, but a power loss may leave a
+            partial file at ``path``.
 
     Raises:
-        OSError: the folder does not exist or cannot be written; the old file stands as it was.
+        OSError: the folder does not exist or is not writable; the old file is unchanged.
     """
     path = Path(path)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
@@ -29,7 +33,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | bytearray, *, s
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp lets nobody else read
+        os.chmod(temporary, 0o644)  # mkstemp creates the file with mode 0600
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

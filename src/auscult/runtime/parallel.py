@@ -1,8 +1,8 @@
-"""Work spread over processes of this machine or over a cluster, by joblib and nothing else.
+"""Parallel execution with joblib, over processes on this machine or a Dask cluster.
 
-Whoever starts the work says how many workers there are, once and around all of it (`workers`); code that has
-many alike things to do hands them to `each` and need not know. Without workers, and within a worker, `each`
-is a plain loop.
+The caller sets the number of workers once, with the context manager `workers`. Code inside it passes its
+items to `parallel_map` and does not depend on that number. Without workers, and within a worker process,
+`parallel_map` is a plain loop.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from auscult.errors import MissingExtraError, OptionError, WorkersError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-#: Seconds in which a scheduler must answer and have a worker.
-_PATIENCE = 20
-#: Bytes by which a process may grow before a fresh one takes its place.
-_MOST_GROWTH = 2 << 30
+#: Seconds within which a scheduler must answer and have a worker.
+_TIMEOUT = 20
+#: Bytes by which a worker process may grow before it is replaced by a new one.
+_MAX_GROWTH = 2 << 30
 
 _count: ContextVar[int] = ContextVar("workers", default=1)
 
 
 @contextmanager
 def workers(jobs: int = 1, cluster: str | None = None) -> Iterator[None]:
-    """Within it `each` spreads its work.
+    """Distribute the work of every `parallel_map` in this context over workers.
 
     Args:
-        jobs: processes on this machine, each with one thread for its algebra; -1 takes one a core.
-        cluster: address of a Dask scheduler, as ``tcp://scheduler:8786``, whose workers do it instead; they
-            must have auscult of this version and see the same files under the same names.
+        jobs: number of processes on this machine, each with one BLAS thread; -1 for one process per core.
+        cluster: address of a Dask scheduler, such as ``tcp://scheduler:8786``, whose workers are used
+            instead. They must have the same version of auscult and see the same files under the same paths.
 
     Raises:
-        OptionError: a number of jobs that is none, or both jobs and a cluster.
-        MissingExtraError: a cluster without ``distributed`` installed.
-        WorkersError: no such scheduler, a scheduler without workers, or workers that died.
+        OptionError: ``jobs`` is invalid, or both ``jobs`` and ``cluster`` are given.
+        MissingExtraError: ``cluster`` is given but ``distributed`` is not installed.
+        WorkersError: the scheduler does not answer or has no workers, or workers died.
     """
     if jobs == 0 or jobs < -1:
-        raise OptionError(f"jobs={jobs}: give a number from 1, or -1 for as many as there are cores")
+        raise OptionError(f"jobs must be at least 1, or -1 for one process per core, got {jobs}")
     if cluster is not None and jobs != 1:
-        raise OptionError("jobs and a cluster are both given: the cluster has its own workers")
+        raise OptionError("jobs and cluster cannot both be given: a cluster has its own workers")
     if cluster is None and jobs == 1:
         yield
         return
@@ -60,7 +60,7 @@ def workers(jobs: int = 1, cluster: str | None = None) -> Iterator[None]:
             yield
         except joblib.externals.loky.process_executor.TerminatedWorkerError as error:
             raise WorkersError(
-                "a worker process died, killed or out of memory; what was finished is kept: run it again "
+                "a worker process died (killed or out of memory); finished results are kept: run again "
                 "with fewer jobs"
             ) from error
         finally:
@@ -68,17 +68,21 @@ def workers(jobs: int = 1, cluster: str | None = None) -> Iterator[None]:
 
 
 def worker_count() -> int:
-    """How many workers `each` spreads its work over; 1 where there are none."""
+    """Return the number of workers that `parallel_map` uses; 1 without workers."""
     return _count.get()
 
 
-def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """What ``function`` gives for every item, in their order, as soon as it and all before it are there.
+def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Apply a function to every item, on the workers if there are any.
 
     Args:
-        function: at the top of a module, so that another process finds it, or `functools.partial` of one
-            such; an error that it raises ends the whole, so those that concern one item alone it returns.
-        items: taken one after the other, a few ahead of the workers.
+        function: a module-level function, so that other processes can import it, or a `functools.partial` of
+            one. An exception that it raises ends the iteration; it should return errors that concern a
+            single item.
+        items: consumed one by one, a few ahead of the workers.
+
+    Yields:
+        The results in the order of the items, each as soon as it and all earlier ones are available.
     """
     if worker_count() == 1:
         yield from map(function, items)
@@ -89,9 +93,12 @@ def each(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Algebra on one thread, for what learns and fold_models: two threads gain little on its small matrices, and
-    where other work runs they wait for each other, spinning."""
+def blas_single_thread() -> Iterator[None]:
+    """Limit BLAS to one thread while models are fitted and score.
+
+    A second thread gains little on the small matrices of the detectors; when other work is running, the
+    threads busy-wait for each other.
+    """
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
@@ -105,32 +112,34 @@ def _processes(jobs: int) -> Iterator[None]:
     config = parallel_config(
         "loky",
         n_jobs=jobs,
-        inner_max_num_threads=1,  # processes of several threads would wait for each other, spinning
-        initializer=_begin,
+        inner_max_num_threads=1,  # several threads per process would busy-wait for each other
+        initializer=_initialize_worker,
         initargs=(os.getpid(),),
     )
     with config, warnings.catch_warnings():
-        # One that idled or has grown is replaced by a fresh one, which is nothing to tell of.
+        # Replacing a worker that was idle or has grown is normal and needs no warning.
         warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         yield
 
 
-def _begin(parent: int) -> None:
-    """What a process does first that is to work for ``parent``."""
+def _initialize_worker(parent: int) -> None:
+    """Set up a worker process whose parent has the process ID ``parent``."""
     from joblib.externals.loky import process_executor
 
-    # With psutil at hand loky takes 300 MB more than after the first task for a leak, and begins a fresh
-    # process; but that is PyTorch, imported by the first fit, and costs five seconds a process.
-    process_executor._MAX_MEMORY_LEAK_SIZE = _MOST_GROWTH
+    # If psutil is installed, loky takes a growth of 300 MB since the first task for a memory leak and starts
+    # a new process. Here the growth is PyTorch, imported by the first fit; a new process takes five seconds.
+    process_executor._MAX_MEMORY_LEAK_SIZE = _MAX_GROWTH
 
-    def watch() -> None:
-        """Ends this process in a second or so when the parent is killed; loky would let it finish all that
-        was handed out, and write files beside whoever begins anew."""
+    def exit_with_parent() -> None:
+        """End this process within about a second after the parent was killed.
+
+        loky would let it finish all queued tasks and write files while a restarted command writes them too.
+        """
         while os.getppid() == parent:
             time.sleep(1)
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    threading.Thread(target=exit_with_parent, daemon=True).start()
 
 
 @contextmanager
@@ -142,16 +151,16 @@ def _scheduler(address: str) -> Iterator[None]:
     from joblib import parallel_config
 
     try:
-        client: Any = Client(address, timeout=_PATIENCE)
-    except (OSError, ValueError) as error:  # no one there, or no address
+        client: Any = Client(address, timeout=_TIMEOUT)
+    except (OSError, ValueError) as error:  # nothing listens there, or an invalid address
         reason = str(error).rstrip(".") or type(error).__name__
         raise WorkersError(f"{address}: no Dask scheduler answers ({reason})") from error
     with client:
         try:
-            client.wait_for_workers(1, timeout=_PATIENCE)
+            client.wait_for_workers(1, timeout=_TIMEOUT)
         except TimeoutError as error:
             raise WorkersError(
-                f"{address}: the scheduler has no workers; start some: dask worker {address}"
+                f"{address}: the scheduler has no workers; start workers with: dask worker {address}"
             ) from error
         _check_versions(client, address)
         try:
@@ -159,21 +168,25 @@ def _scheduler(address: str) -> Iterator[None]:
                 yield
         except KilledWorker as error:
             raise WorkersError(
-                f"{address}: several workers died of the same work, killed or out of memory; what was "
-                "finished is kept: run it again with more memory for each worker"
+                f"{address}: several workers died on the same task (killed or out of memory); finished "
+                "results are kept: run again with more memory for each worker"
             ) from error
         except CancelledError as error:
             raise WorkersError(
-                f"{address}: the scheduler went away; what was finished is kept: run it again"
+                f"{address}: lost the connection to the scheduler; finished results are kept: run again"
             ) from error
 
 
 def _check_versions(client: Any, address: str) -> None:
-    """A task whose code a worker lacks is tried again for ever; another version may score otherwise."""
-    here = version("auscult")
-    for worker, there in client.run(version, "auscult", on_error="return").items():
-        if there != here:
-            has = "no auscult" if isinstance(there, Exception) else f"auscult {there}"
+    """Raise `WorkersError` if a worker has another version of auscult than this process, or none.
+
+    Dask retries a task forever if a worker cannot import its code, and another version may give other scores.
+    """
+    local_version = version("auscult")
+    for worker, worker_version in client.run(version, "auscult", on_error="return").items():
+        if worker_version != local_version:
+            installed = "no auscult" if isinstance(worker_version, Exception) else f"auscult {worker_version}"
             raise WorkersError(
-                f"{address}: its worker {worker} has {has}, and here is {here}: install the same"
+                f"{address}: worker {worker} has {installed}, but this process has {local_version}: "
+                "install the same version on all machines"
             )

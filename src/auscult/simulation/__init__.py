@@ -1,8 +1,8 @@
-"""Simulated machines: recordings with a known cause, to develop detectors on before real ones.
+"""Simulated machine recordings with known faults, for developing detectors without real data.
 
-``plan`` says which clips there are; a ``machine`` of one of seven types makes each one's dry sound from
-``sources`` and perhaps one of the ``faults``; ``rendering`` sends it through its ``surroundings``;
-``folder`` writes all under the names of DCASE 2023.
+``plan`` lists the clips of a machine. A ``machine`` of one of seven types generates the dry sound of each
+clip from ``sources`` and, in anomalous clips, one of the ``faults``. ``rendering`` adds the ``surroundings``:
+room, factory noise and microphone. ``folder`` writes the clips under the file names of DCASE 2023.
 """
 
 from auscult.simulation.folder import MACHINE_TYPES, load_mask, machine_names, simulate

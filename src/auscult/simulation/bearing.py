@@ -1,4 +1,4 @@
-"""A bearing on a test shaft: rolling noise, and whatever its race and cage do to it."""
+"""Simulated bearing on a test shaft: rolling noise modulated by the cage, ball passes, shaft harmonics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from auscult.simulation.take import Take
 
 
 class Bearing(Machine):
-    """Domains differ by microphone."""
+    """A bearing whose domains differ by microphone."""
 
     type = "bearing"
     source = ({"spd": "900", "mic": "1"}, {"spd": "1200", "mic": "1"})
@@ -25,8 +25,8 @@ class Bearing(Machine):
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.balls = int(rng.integers(7, 11))
-        self.order = self.balls / 2 * (1 - rng.uniform(0.18, 0.26))  # ball passes of the outer race a turn
-        self.cage = self.order / self.balls  # turns of the cage a turn
+        self.order = self.balls / 2 * (1 - rng.uniform(0.18, 0.26))  # ball passes of the outer race per turn
+        self.cage = self.order / self.balls  # turns of the cage per turn of the shaft
         self.shaft_amplitudes = np.exp(rng.normal(0, 0.4, 8)) / np.arange(1, 9)
         self.pass_amplitudes = np.exp(rng.normal(0, 0.3, 6)) / np.arange(1, 7)
         self.phases = rng.uniform(0, 2 * np.pi, 8)
@@ -42,11 +42,11 @@ class Bearing(Machine):
         rolling *= (1.0 + wander(take, rng, rate=2.0, depth=0.06)).astype(np.float32)
         passes = harmonics(self.order * revolutions, self.pass_amplitudes, self.phases)
         shaft = harmonics(revolutions, self.shaft_amplitudes, self.phases)
-        rest = (speed / 20.0) * rolling + 0.2 * passes + 0.4 * shaft
+        healthy = (speed / 20.0) * rolling + 0.2 * passes + 0.4 * shaft
         if fault is None:
-            return Sound(rest)
+            return Sound(healthy)
         if fault.name == "outer_race":
-            return self._with(rest, fault, outer_race(take, revolutions, self.housing, self.order))
+            return self._with_fault(healthy, fault, outer_race(take, revolutions, self.housing, self.order))
         if fault.name == "imbalance":
-            return self._with(rest, fault, imbalance(take, revolutions, rolling / rms(rolling)))
-        return self._with(rest, fault, rubbing(take, revolutions, 1500, 6000))
+            return self._with_fault(healthy, fault, imbalance(take, revolutions, rolling / rms(rolling)))
+        return self._with_fault(healthy, fault, rubbing(take, revolutions, 1500, 6000))

@@ -1,4 +1,4 @@
-"""A fan: blades passing, air flowing, a motor humming."""
+"""Simulated fan: blade passing tones, flow noise, and motor hum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from auscult.simulation.take import Take
 
 
 class Fan(Machine):
-    """Domains differ by speed."""
+    """A fan whose domains differ by speed."""
 
     type = "fan"
     source = ({"spd": "1000", "mic": "1"}, {"spd": "1200", "mic": "1"})
@@ -27,10 +27,10 @@ class Fan(Machine):
         self.blade_amplitudes = np.exp(rng.normal(0, 0.3, 8)) / np.arange(1, 9) ** 1.2
         self.shaft_amplitudes = np.exp(rng.normal(0, 0.4, 6)) / np.arange(1, 7)
         self.phases = rng.uniform(0, 2 * np.pi, 8)
-        self.flow_hertz = rng.uniform(300, 600)  # where the flow noise is strongest at 1200 rpm
-        self.tone = rng.uniform(0.25, 0.45)  # blade tones against flow noise
+        self.flow_hertz = rng.uniform(300, 600)  # frequency of the strongest flow noise at 1200 rpm
+        self.tone = rng.uniform(0.25, 0.45)  # level of the blade tones relative to the flow noise
         self.housing = Modes.draw(rng, 1500, 5000, 4, 0.004)
-        self.order = rng.uniform(3.0, 4.2)  # outer race of its bearing
+        self.order = rng.uniform(3.0, 4.2)  # ball passes of the outer race of the bearing per turn
 
     def sound(self, take: Take, operation: Operation, fault: Fault | None) -> Sound:
         rng = take.rng("fan")
@@ -42,11 +42,11 @@ class Fan(Machine):
         blades = harmonics(self.blades * revolutions, self.blade_amplitudes, self.phases)
         shaft = harmonics(revolutions, self.shaft_amplitudes, self.phases)
         hum = harmonics(turns(take, rng, 100.0, unsteady=0.001), [1.0, 0.4, 0.3, 0.1], self.phases)
-        rest = flow + self.tone * blades + 0.15 * shaft + 0.1 * hum
+        healthy = flow + self.tone * blades + 0.15 * shaft + 0.1 * hum
         if fault is None:
-            return Sound(rest)
+            return Sound(healthy)
         if fault.name == "imbalance":
-            return self._with(rest, fault, imbalance(take, revolutions, flow / rms(flow)))
+            return self._with_fault(healthy, fault, imbalance(take, revolutions, flow / rms(flow)))
         if fault.name == "rubbing":
-            return self._with(rest, fault, rubbing(take, revolutions, 1500, 5000))
-        return self._with(rest, fault, outer_race(take, revolutions, self.housing, self.order))
+            return self._with_fault(healthy, fault, rubbing(take, revolutions, 1500, 5000))
+        return self._with_fault(healthy, fault, outer_race(take, revolutions, self.housing, self.order))

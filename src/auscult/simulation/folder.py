@@ -1,4 +1,4 @@
-"""Folders of simulated machines, laid out and named like DCASE 2023 development data."""
+"""Folders of simulated machines in the layout of the DCASE 2023 development data."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from auscult.simulation.bearing import Bearing
 from auscult.simulation.fan import Fan
 from auscult.simulation.gearbox import Gearbox
 from auscult.simulation.machine import Machine
-from auscult.simulation.plan import ClipPlan, plan_clips, usual_target_clips
+from auscult.simulation.plan import ClipPlan, default_target_clips, plan_clips
 from auscult.simulation.pump import Pump
-from auscult.simulation.rendering import Site, louder_bins
+from auscult.simulation.rendering import Site, fault_mask
 from auscult.simulation.slider import Slider
 from auscult.simulation.toytrain import ToyTrain
 from auscult.simulation.valve import Valve
 
-#: Machine types in the order in which ``machines=N`` takes them.
+#: Machine types by name, in the order in which ``machines=N`` uses them.
 MACHINE_TYPES: dict[str, type[Machine]] = {
     machine.type: machine for machine in (Fan, Gearbox, Bearing, Valve, Slider, Pump, ToyTrain)
 }
 
-#: Told what is being done: stage, steps done, steps in all, and figures (none here).
+#: Progress callback: stage, completed steps, total number of steps, and metrics (none here).
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 
-_VERSION = 1  # of the sounds: raised when the same settings give other samples
-_NOTES = "simulation.json"
+_VERSION = 1  # incremented when the same settings give different samples
+_METADATA_FILE = "simulation.json"
 
 
 def simulate(
@@ -49,47 +49,48 @@ def simulate(
     sample_rate: int = 16000,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Writes simulated machines, one folder each: ``train/``, ``test/``, ``masks/``, ``attributes_00.csv``.
+    """Write simulated machines, one folder each: ``train/``, ``test/``, ``masks/``, ``attributes_00.csv``.
 
-    A clip depends on the seed, its machine's name, its domain, split, condition and number, on
-    ``seconds`` and ``sample_rate``, and on nothing else: the same settings give the same bytes (with the
-    same NumPy and SciPy), and more machines or clips leave the others as they are, except that
-    ``target_clips`` of the ``clips`` training clips are of the target domain. Loudness is drawn alike for
-    every kind of clip. What is wrong in an anomalous clip stands in ``simulation.json`` alone.
+    A clip depends only on the seed, the machine's name, domain, split, condition, clip number, ``seconds``
+    and ``sample_rate``. The same settings therefore give identical files (with the same NumPy and SciPy), and
+    adding machines or clips does not change the others, except that ``target_clips`` of the ``clips``
+    training clips are in the target domain. Loudness has the same distribution for normal and anomalous
+    clips. Only ``simulation.json`` contains the faults of the anomalous clips.
 
     Args:
-        folder: where the machine folders go; made if it does not exist.
-        machines: how many, or which by name: a type (``"fan"``), or another unit of it (``"fan_2"``).
-        clips: training clips a machine, both domains together.
-        test_clips: test clips of each domain and condition (four times as many a machine).
-        target_clips: how many of the training clips are of the target domain; ``None`` for 1 %, at least 3.
-        seed: chooses units, rooms and clips.
+        folder: parent folder of the machine folders; created if it does not exist.
+        machines: number of machines, or their names: a type (``"fan"``), or another unit of it (``"fan_2"``).
+        clips: number of training clips per machine, both domains together.
+        test_clips: number of test clips per domain and condition (four times as many per machine).
+        target_clips: number of training clips in the target domain; ``None`` for 1 %, at least 3.
+        seed: determines units, rooms and clips.
         seconds: length of a clip, at least 2: one cycle of the slowest machine.
-        sample_rate: Hz.
-        progress: told the machine's name, clips done, clips in all.
+        sample_rate: sample rate in Hz.
+        progress: called with the machine's name, completed clips, total number of clips, and no metrics.
 
     Returns:
-        The machine folders. One that is complete with the same settings is not made again; one that
-        was interrupted is.
+        The machine folders. A machine that is complete with the same settings is not generated again; an
+        interrupted one is.
 
     Raises:
-        OptionError: a value that cannot be simulated.
-        CorpusError: a machine folder is there that was not made with these settings.
+        OptionError: a value is out of range.
+        CorpusError: a machine folder exists that was not generated with these settings.
     """
     names = machine_names(machines)
-    few = usual_target_clips(clips) if target_clips is None else target_clips
+    if target_clips is None:
+        target_clips = default_target_clips(clips)
     if (
         clips < 4
-        or not 0 <= few < clips
+        or not 0 <= target_clips < clips
         or test_clips < 0
         or seed < 0
         or not 2 <= seconds <= 600
         or not 4000 <= sample_rate <= 384000
     ):
         raise OptionError(
-            "a simulation needs clips ≥ 4, fewer target_clips than clips, test_clips ≥ 0, seed ≥ 0, seconds "
-            f"2–600 and sample_rate 4000–384000 Hz, not {clips=} target_clips={few} {test_clips=} {seed=} "
-            f"{seconds=} {sample_rate=}"
+            "clips must be at least 4, target_clips at least 0 and less than clips, test_clips and seed at "
+            "least 0, seconds from 2 to 600, and sample_rate from 4000 to 384000 Hz; got "
+            f"{clips=}, {target_clips=}, {test_clips=}, {seed=}, {seconds=}, {sample_rate=}"
         )
     settings = {
         "version": _VERSION,
@@ -99,43 +100,48 @@ def simulate(
         "seconds": float(seconds),
         "sample_rate": sample_rate,
     }
-    if few != usual_target_clips(clips):  # so that folders of before this could be chosen are still known
-        settings["target_clips"] = few
-    done = []
+    # The default is not stored, so that folders from before this option existed have equal settings.
+    if target_clips != default_target_clips(clips):
+        settings["target_clips"] = target_clips
+    machine_folders = []
     for name in names:
-        home = Path(folder) / name
-        if not _is_complete(home, settings):
-            _write_machine(home, settings, progress)
-        done.append(home)
-    return done
+        machine_folder = Path(folder) / name
+        if not _is_complete(machine_folder, settings):
+            _write_machine(machine_folder, settings, progress)
+        machine_folders.append(machine_folder)
+    return machine_folders
 
 
 def machine_names(machines: int | Sequence[str]) -> list[str]:
-    """Names of so many machines, in the fixed order of types and then further units; or the names checked.
+    """Return the names of a number of machines, or check given names.
+
+    Args:
+        machines: number of machines: one unit of each type in a fixed order, then further units; or names.
 
     Raises:
-        OptionError: a name of no type.
+        OptionError: the number is less than 1, or a name has no known type.
     """
     types = list(MACHINE_TYPES)
     if isinstance(machines, int):
         if machines < 1:
-            raise OptionError(f"machines={machines}: at least one machine is needed")
-        rounds = (divmod(number, len(types)) for number in range(machines))
-        return [types[which] if not unit else f"{types[which]}_{unit + 1}" for unit, which in rounds]
+            raise OptionError(f"machines must be at least 1, got {machines}")
+        units = (divmod(number, len(types)) for number in range(machines))
+        return [types[index] if not unit else f"{types[index]}_{unit + 1}" for unit, index in units]
     for name in machines:
-        kind, _, unit = name.partition("_")
-        if kind not in MACHINE_TYPES or not (name == kind or (unit.isdecimal() and int(unit) >= 2)):
+        machine_type, _, unit = name.partition("_")
+        is_unit = unit.isdecimal() and int(unit) >= 2
+        if machine_type not in MACHINE_TYPES or not (name == machine_type or is_unit):
             raise OptionError(
-                f"no machine {name!r} to simulate: take {', '.join(types)}, or another unit such as fan_2"
+                f"unknown machine {name!r}: choose from {', '.join(types)}, or another unit such as fan_2"
             )
     return list(machines)
 
 
 def load_mask(clip_path: str | PathLike[str]) -> np.ndarray:
-    """Where the fault of a simulated clip is louder than all the rest.
+    """Read the mask of the bins in which the fault of a simulated clip is louder than everything else.
 
-    The fault's own share is what the clip gains and loses by it, through room and microphone; the rest
-    is all that it leaves alone, noise included. A stroke that fails to come is thus marked as well.
+    The fault is the sound that it adds minus the sound that it removes, after room and microphone. Everything
+    else is the sound that it does not change, including noise. Missing strokes are therefore marked as well.
 
     Args:
         clip_path: an anomalous test clip, ``<machine>/test/<stem>.wav``.
@@ -144,83 +150,86 @@ def load_mask(clip_path: str | PathLike[str]) -> np.ndarray:
         (T, 128) bool, over the frames and bands of the default ``FrontEnd`` at the clip's sample rate.
 
     Raises:
-        CorpusError: there is no mask for that clip.
+        CorpusError: the clip has no mask, or the mask cannot be read.
     """
     clip = Path(clip_path)
     path = clip.parent.parent / "masks" / f"{clip.stem}.npy"
     try:
         return np.unpackbits(np.load(path), axis=1).astype(bool)
     except FileNotFoundError:
-        raise CorpusError(clip, f"has no mask at {path}; only anomalous simulated clips have one") from None
+        raise CorpusError(clip, f"no mask at {path}; only anomalous simulated clips have a mask") from None
     except (OSError, ValueError) as error:
         raise CorpusError(
-            path, f"is no mask of a simulated clip ({error}); simulate the machine anew"
+            path, f"not a valid mask of a simulated clip ({error}); simulate the machine again"
         ) from error
 
 
-def _is_complete(home: Path, settings: Mapping[str, Any]) -> bool:
-    if not home.exists():
+def _is_complete(machine_folder: Path, settings: Mapping[str, Any]) -> bool:
+    """Whether a machine exists; raise `CorpusError` if it was not generated with the given settings."""
+    if not machine_folder.exists():
         return False
     try:
-        made_with = json.loads((home / _NOTES).read_text(encoding="utf-8"))["settings"]
+        stored = json.loads((machine_folder / _METADATA_FILE).read_text(encoding="utf-8"))["settings"]
     except (OSError, ValueError, KeyError, TypeError):
         raise CorpusError(
-            home, "is there, but was not made by a simulation; remove it or choose another folder"
+            machine_folder, "exists but was not made by a simulation; remove it or choose another folder"
         ) from None
-    if made_with != settings:
-        keys = {**settings, **made_with}
-        other = ", ".join(
-            f"{key}={made_with.get(key)}" for key in keys if made_with.get(key) != settings.get(key)
+    if stored != settings:
+        keys = {**settings, **stored}
+        different = ", ".join(
+            f"{key}={stored.get(key)}" for key in keys if stored.get(key) != settings.get(key)
         )
         raise CorpusError(
-            home, f"was simulated with other settings ({other}); remove it or choose another folder"
+            machine_folder,
+            f"was simulated with other settings ({different}); remove it or choose another folder",
         )
     return True
 
 
-def _write_machine(home: Path, settings: Mapping[str, Any], progress: Progress | None) -> None:
-    """Writes one machine under a passing name and renames it when it is whole."""
-    machine = MACHINE_TYPES[home.name.partition("_")[0]]
-    keys = (settings["seed"], home.name)
+def _write_machine(machine_folder: Path, settings: Mapping[str, Any], progress: Progress | None) -> None:
+    """Write one machine to a temporary folder and rename it when it is complete."""
+    name = machine_folder.name
+    machine = MACHINE_TYPES[name.partition("_")[0]]
+    keys = (settings["seed"], name)
     rate = settings["sample_rate"]
     site = Site(machine, keys, round(settings["seconds"] * rate), rate)
-    of_target = settings.get("target_clips")
-    plans = list(plan_clips(machine, keys, settings["clips"], settings["test_clips"], of_target))
-    unfinished = home.with_name(f".{home.name}.unfinished")
+    target_clips = settings.get("target_clips")
+    plans = list(plan_clips(machine, keys, settings["clips"], settings["test_clips"], target_clips))
+    unfinished = machine_folder.with_name(f".{name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    for part in ("train", "test", "masks"):
-        (unfinished / part).mkdir(parents=True)
-    for done, plan in enumerate(plans):
+    for subfolder in ("train", "test", "masks"):
+        (unfinished / subfolder).mkdir(parents=True)
+    for completed, plan in enumerate(plans):
         if progress:
-            progress(home.name, done, len(plans), {})
-        recorded = site.record(plan)
-        whole = np.clip(np.rint(recorded.samples * 32767.0), -32768, 32767).astype(np.int16)
-        soundfile.write(unfinished / plan.split / f"{plan.stem}.wav", whole, rate, subtype="PCM_16")
-        if recorded.fault is not None:
-            mask = louder_bins(recorded.fault, recorded.rest, rate)
+            progress(name, completed, len(plans), {})
+        clip = site.record(plan)
+        pcm = np.clip(np.rint(clip.samples * 32767.0), -32768, 32767).astype(np.int16)
+        soundfile.write(unfinished / plan.split / f"{plan.stem}.wav", pcm, rate, subtype="PCM_16")
+        if clip.fault is not None:
+            mask = fault_mask(clip.fault, clip.unaffected, rate)
             np.save(unfinished / "masks" / f"{plan.stem}.npy", np.packbits(mask, axis=1))
-    _write_attributes(unfinished / "attributes_00.csv", home.name, plans)
-    _write_notes(unfinished / _NOTES, home.name, machine, settings, plans)
-    unfinished.rename(home)
+    _write_attributes(unfinished / "attributes_00.csv", name, plans)
+    _write_metadata(unfinished / _METADATA_FILE, name, machine, settings, plans)
+    unfinished.rename(machine_folder)
     if progress:
-        progress(home.name, len(plans), len(plans), {})
+        progress(name, len(plans), len(plans), {})
 
 
 def _write_attributes(path: Path, name: str, plans: Sequence[ClipPlan]) -> None:
-    """The table that DCASE lays beside its clips: file, then name and value of each attribute."""
-    pairs = max(len(plan.operation) for plan in plans)
+    """Write the attribute table of DCASE: file name, then name and value of each attribute."""
+    attributes = max(len(plan.operation) for plan in plans)
     with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["file_name", *(f"d{n + 1}{part}" for n in range(pairs) for part in "pv")])
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file_name", *(f"d{n + 1}{suffix}" for n in range(attributes) for suffix in "pv")])
         for plan in plans:
-            rows.writerow([f"{name}/{plan.split}/{plan.stem}.wav", *sum(plan.operation.items(), ())])
+            writer.writerow([f"{name}/{plan.split}/{plan.stem}.wav", *sum(plan.operation.items(), ())])
 
 
-def _write_notes(
+def _write_metadata(
     path: Path, name: str, machine: type[Machine], settings: Mapping[str, Any], plans: Sequence[ClipPlan]
 ) -> None:
-    """What was made with which settings, and what is wrong in the anomalous clips."""
-    notes = {
+    """Write the settings of the simulation, and the faults of the anomalous clips."""
+    metadata = {
         "simulated": True,
         "machine": name,
         "type": machine.type,
@@ -236,4 +245,4 @@ def _write_notes(
             if plan.fault
         },
     }
-    path.write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(metadata, indent=1) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A gearbox of two stages: teeth that mesh under a load that is never quite steady."""
+"""Simulated two-stage gearbox: gear mesh tones under a slightly varying load."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from auscult.simulation.take import Take
 
 
 class Gearbox(Machine):
-    """Domains differ by load."""
+    """A gearbox whose domains differ by load."""
 
     type = "gearbox"
     source = ({"spd": "1500", "load": "20"}, {"spd": "1500", "load": "40"})
@@ -28,15 +28,14 @@ class Gearbox(Machine):
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.teeth = (int(rng.integers(17, 26)), int(rng.integers(13, 18)))  # driving wheels of the stages
-        self.ratio = self.teeth[0] / int(
-            rng.integers(41, 62)
-        )  # turns of the second shaft for one of the first
+        # Turns of the second shaft per turn of the first.
+        self.ratio = self.teeth[0] / int(rng.integers(41, 62))
         self.amplitudes = np.exp(rng.normal(0, 0.4, (2, 8))) / np.arange(1, 9) ** 0.8
         self.phases = rng.uniform(0, 2 * np.pi, (2, 8))
         self.runout = rng.uniform(0.1, 0.3, 2)
         self.churning = (rng.uniform(250, 500), rng.uniform(2500, 4500))  # Hz, band of oil and rolling noise
         self.housing = Modes.draw(rng, 900, 4500, 5, 0.005)
-        self.order = rng.uniform(3.0, 4.2)
+        self.order = rng.uniform(3.0, 4.2)  # ball passes of the outer race of the bearing per turn
 
     def sound(self, take: Take, operation: Operation, fault: Fault | None) -> Sound:
         rng = take.rng("gearbox")
@@ -49,11 +48,11 @@ class Gearbox(Machine):
         slow = gear_mesh(second, self.teeth[1], self.amplitudes[1], self.phases[1], self.runout[1])
         shaft = harmonics(first, [0.3, 0.2, 0.1], self.phases[0])
         churning = shaped_noise(take, rng, band(take.frequencies, *self.churning))
-        rest = torque * (0.35 * fast + 0.35 * slow) + 0.2 * shaft + 0.7 * churning
+        healthy = torque * (0.35 * fast + 0.35 * slow) + 0.2 * shaft + 0.7 * churning
         if fault is None:
-            return Sound(rest)
+            return Sound(healthy)
         if fault.name == "chipped_tooth":
-            return self._with(rest, fault, chipped_tooth(take, second, slow, self.housing))
+            return self._with_fault(healthy, fault, chipped_tooth(take, second, slow, self.housing))
         if fault.name == "outer_race":
-            return self._with(rest, fault, outer_race(take, first, self.housing, self.order))
-        return self._with(rest, fault, rubbing(take, second, 1200, 5000))
+            return self._with_fault(healthy, fault, outer_race(take, first, self.housing, self.order))
+        return self._with_fault(healthy, fault, rubbing(take, second, 1200, 5000))

@@ -1,4 +1,4 @@
-"""What every simulated machine is: one unit of a type, and what it sounds like in one clip."""
+"""Base class of simulated machines, and the dry sound of a machine in one clip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auscult.simulation.faults import Fault
 from auscult.simulation.sources import level, rms
 from auscult.simulation.take import Take
 
-#: How a machine runs in one clip, as its file name says: ``{"spd": "1200", "mic": "1"}``.
+#: Operating conditions of one clip, as in the file name: ``{"spd": "1200", "mic": "1"}``.
 Operation = Mapping[str, str]
 
 
@@ -22,39 +22,38 @@ class Sound:
     """The dry sound of a machine in one clip; (N,) float32 each.
 
     Attributes:
-        rest: all that the fault leaves alone; without a fault, everything.
-        gained: what there is because of the fault.
-        lost: what there would be in its place without the fault.
+        unaffected: the part that the fault does not change; without a fault, the complete sound.
+        added: the part that the fault adds, or ``None`` without a fault.
+        removed: the part of the healthy sound that the fault removes, or ``None``.
     """
 
-    rest: np.ndarray
-    gained: np.ndarray | None = None
-    lost: np.ndarray | None = None
+    unaffected: np.ndarray
+    added: np.ndarray | None = None
+    removed: np.ndarray | None = None
 
 
 class Machine(ABC):
-    """One unit of a type: the constructor draws what sets it apart from others of its type."""
+    """One unit of a machine type; the constructor draws the parameters in which units of a type differ."""
 
     type: ClassVar[str]
     source: ClassVar[tuple[Operation, ...]]  # operations of the source domain
-    target: ClassVar[tuple[Operation, ...]]  # operations of the target domain; they differ in one thing
-    fault_levels: ClassVar[Mapping[str, float]]  # dB of each fault, medium severity, against the machine
-    noise_level: ClassVar[float]  # dB of the factory against the machine
+    target: ClassVar[tuple[Operation, ...]]  # operations of the target domain; one attribute differs
+    fault_levels: ClassVar[Mapping[str, float]]  # dB relative to the machine, by fault, medium severity
+    noise_level: ClassVar[float]  # dB of the factory noise relative to the machine
     noise_spread: ClassVar[float] = 2.5  # dB, standard deviation of that level from clip to clip
-    factory: ClassVar[Mapping[str, tuple[float, float]]] = {
-        "1": (-5.0, 0.08)
-    }  # noise: dB an octave, clanks a second
-    placement_ripple: ClassVar[float] = 1.0  # dB by which each clip is coloured otherwise than the next
-    microphone_ripple: ClassVar[float] = 3.0  # dB by which microphones and their places colour the sound
+    #: Slope in dB per octave and clanks per second of the factory noise, by attribute "noise".
+    factory: ClassVar[Mapping[str, tuple[float, float]]] = {"1": (-5.0, 0.08)}
+    placement_ripple: ClassVar[float] = 1.0  # dB, spectral differences from clip to clip
+    microphone_ripple: ClassVar[float] = 3.0  # dB, spectral differences between microphones and positions
 
     @abstractmethod
     def __init__(self, rng: np.random.Generator) -> None: ...
 
     @abstractmethod
     def sound(self, take: Take, operation: Operation, fault: Fault | None) -> Sound:
-        """The dry sound of one clip."""
+        """Generate the dry sound of one clip."""
 
-    def _with(self, rest: np.ndarray, fault: Fault, gained: np.ndarray) -> Sound:
-        """Adds a contribution of unit mean square at the level of its severity."""
+    def _with_fault(self, healthy: np.ndarray, fault: Fault, added: np.ndarray) -> Sound:
+        """Add the sound of a fault, of unit mean square, at the level of its severity."""
         decibels = self.fault_levels[fault.name] + fault.decibels
-        return Sound(rest, np.float32(level(decibels) * rms(rest)) * gained)
+        return Sound(healthy, np.float32(level(decibels) * rms(healthy)) * added)

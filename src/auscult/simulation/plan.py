@@ -1,4 +1,4 @@
-"""Which clips a simulated machine has: domain, condition, operation, fault, and file name of each."""
+"""The clips of a simulated machine: domain, condition, operation, fault, and file name of each."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from auscult.simulation.faults import SEVERITIES, Fault
 from auscult.simulation.machine import Machine, Operation
-from auscult.simulation.take import stream
+from auscult.simulation.take import seeded_rng
 
-_GOLDEN = 0.6180339887498949  # its multiples fill [0, 1) evenly, however many are taken
+_GOLDEN = 0.6180339887498949  # golden ratio: any number of its multiples, modulo 1, is evenly distributed
 
 
 @dataclass(frozen=True)
 class ClipPlan:
-    """One clip before it sounds."""
+    """The parameters of one clip."""
 
     split: str
     domain: str
@@ -22,18 +22,18 @@ class ClipPlan:
     index: int
     operation: Operation
     fault: Fault | None
-    loudness: float  # dB full scale of the clip's root mean square
-    keys: tuple[int | str, ...]  # of its random numbers
+    loudness: float  # RMS of the clip in dB re full scale
+    keys: tuple[int | str, ...]  # seed keys of the clip's random generators
 
     @property
     def stem(self) -> str:
-        """File name without ``.wav``, by the grammar of DCASE 2023; it tells the condition, not the fault."""
+        """File name without ``.wav``, as in DCASE 2023; it contains the condition but not the fault."""
         operation = "_".join(f"{key}_{value}" for key, value in self.operation.items())
         return f"section_00_{self.domain}_{self.split}_{self.condition}_{self.index:04d}_{operation}"
 
 
-def usual_target_clips(clips: int) -> int:
-    """How many of a machine's training clips are of the target domain unless told: 1 %, at least 3."""
+def default_target_clips(clips: int) -> int:
+    """Return the default number of target-domain clips among the training clips: 1 %, at least 3."""
     return max(3, round(0.01 * clips))
 
 
@@ -44,30 +44,31 @@ def plan_clips(
     test_clips: int,
     target_clips: int | None = None,
 ) -> Iterator[ClipPlan]:
-    """The clips of one machine, training first.
+    """Yield the clips of one machine, training clips first.
 
     Args:
-        machine: its type.
-        keys: keys of the machine's random numbers.
-        clips: training clips of both domains together.
-        test_clips: test clips of each domain and condition.
-        target_clips: how many of the training clips are of the target domain; ``None`` for the usual.
+        machine: the machine type.
+        keys: seed keys of the machine's random generators.
+        clips: number of training clips in both domains together.
+        test_clips: number of test clips per domain and condition.
+        target_clips: number of training clips in the target domain; ``None`` for the default.
     """
-    few = usual_target_clips(clips) if target_clips is None else target_clips
+    if target_clips is None:
+        target_clips = default_target_clips(clips)
     for split, domain, condition, count in [
-        ("train", "source", "normal", clips - few),
-        ("train", "target", "normal", few),
+        ("train", "source", "normal", clips - target_clips),
+        ("train", "target", "normal", target_clips),
         ("test", "source", "normal", test_clips),
         ("test", "source", "anomaly", test_clips),
         ("test", "target", "normal", test_clips),
         ("test", "target", "anomaly", test_clips),
     ]:
-        offset = stream(*keys, split, domain, condition).uniform()
+        offset = seeded_rng(*keys, split, domain, condition).uniform()
         for index in range(count):
             clip_keys = (*keys, split, domain, condition, index)
-            rng = stream(*clip_keys, "plan")
+            rng = seeded_rng(*clip_keys, "plan")
             operations = machine.source if domain == "source" else machine.target
-            # Training goes through the operations in turn, so that even three target clips show them all.
+            # Training clips cycle through the operations, so that even three target clips cover them all.
             operation = operations[
                 index % len(operations) if split == "train" else rng.integers(len(operations))
             ]
@@ -84,7 +85,7 @@ def plan_clips(
 
 
 def _fault(machine: type[Machine], index: int, deviation: float) -> Fault:
-    """Severities and faults in turn, so that every machine has as many of each."""
+    """Cycle through severities and faults, so that every machine has equally many of each."""
     severity = list(SEVERITIES)[index % len(SEVERITIES)]
     name = list(machine.fault_levels)[index // len(SEVERITIES) % len(machine.fault_levels)]
     return Fault(name, severity, SEVERITIES[severity] + deviation)

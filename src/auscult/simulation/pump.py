@@ -1,4 +1,4 @@
-"""A pump: vanes passing, water flowing, small bubbles collapsing."""
+"""Simulated pump: vane passing tones, flow noise, and collapsing cavitation bubbles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from auscult.simulation.take import Take
 
 
 class Pump(Machine):
-    """Domains differ by load."""
+    """A pump whose domains differ by load."""
 
     type = "pump"
     source = ({"spd": "1450", "load": "40"}, {"spd": "1450", "load": "55"})
@@ -30,7 +30,7 @@ class Pump(Machine):
         self.flow = (rng.uniform(200, 400), rng.uniform(1500, 3000))  # Hz
         self.pipe = Modes.draw(rng, 600, 5000, 6, 0.003)
         self.housing = Modes.draw(rng, 1500, 5500, 4, 0.004)
-        self.order = rng.uniform(3.0, 4.2)
+        self.order = rng.uniform(3.0, 4.2)  # ball passes of the outer race of the bearing per turn
 
     def sound(self, take: Take, operation: Operation, fault: Fault | None) -> Sound:
         rng = take.rng("pump")
@@ -41,15 +41,17 @@ class Pump(Machine):
         flow = (0.5 + load) * surge * shaped_noise(take, rng, band(take.frequencies, *self.flow))
         vanes = harmonics(self.vanes * revolutions, self.vane_amplitudes, self.phases)
         shaft = harmonics(revolutions, self.shaft_amplitudes, self.phases)
-        bubbles = rng.poisson(150 * (1.2 - load) * take.seconds)  # they thrive where the pressure is low
+        bubbles = rng.poisson(
+            150 * (1.2 - load) * take.seconds
+        )  # more at low load, where the pressure is low
         crackle = strike(
             take, self.pipe, rng.uniform(0, take.seconds, bubbles), rng.exponential(1.5, bubbles)
         )
-        rest = flow + (0.2 + 0.3 * load) * vanes + 0.2 * shaft + crackle
+        healthy = flow + (0.2 + 0.3 * load) * vanes + 0.2 * shaft + crackle
         if fault is None:
-            return Sound(rest)
+            return Sound(healthy)
         if fault.name == "leak":
-            return self._with(rest, fault, leak(take, 2000.0))
+            return self._with_fault(healthy, fault, leak(take, 2000.0))
         if fault.name == "imbalance":
-            return self._with(rest, fault, imbalance(take, revolutions, flow / rms(flow)))
-        return self._with(rest, fault, outer_race(take, revolutions, self.housing, self.order))
+            return self._with_fault(healthy, fault, imbalance(take, revolutions, flow / rms(flow)))
+        return self._with_fault(healthy, fault, outer_race(take, revolutions, self.housing, self.order))

@@ -1,4 +1,4 @@
-"""Time axis and chance of one simulated clip."""
+"""Time axis and random generators of one simulated clip."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from functools import cached_property, lru_cache
 import numpy as np
 
 
-def stream(*keys: int | str) -> np.random.Generator:
-    """Random numbers that depend on the given keys alone.
+def seeded_rng(*keys: int | str) -> np.random.Generator:
+    """Return a random generator that is seeded by the given keys alone.
 
-    Whoever draws under other keys, or not at all, changes nothing here; so a clip is the same whatever
-    the number of machines and clips around it.
+    Generators of different keys are independent, so a clip does not depend on the number of other machines
+    and clips.
     """
     entropy = [key if isinstance(key, int) else zlib.crc32(key.encode()) for key in keys]
     return np.random.default_rng(np.random.SeedSequence(entropy))
@@ -31,10 +31,10 @@ def _frequencies(samples: int, sample_rate: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Take:
-    """One clip to be simulated: its length, its sample rate, and the keys of its random numbers.
+    """One clip to simulate: its length, its sample rate, and the seed keys of its random generators.
 
-    Every source draws from a stream of its own name, so that a clip with a fault and the same clip
-    without it share all other draws.
+    Every source has a separate generator, seeded by its name. A clip with a fault and the same clip without
+    it therefore have all other random numbers in common.
     """
 
     samples: int
@@ -42,8 +42,8 @@ class Take:
     keys: tuple[int | str, ...]
 
     def rng(self, source: str) -> np.random.Generator:
-        """The random numbers of one source in this clip."""
-        return stream(*self.keys, source)
+        """Return the random generator of one source in this clip."""
+        return seeded_rng(*self.keys, source)
 
     @property
     def seconds(self) -> float:
@@ -51,16 +51,16 @@ class Take:
         return self.samples / self.sample_rate
 
     def span(self, start: float, end: float) -> slice:
-        """The samples from ``start`` to ``end`` seconds, as far as they lie in the clip."""
+        """Return the samples from ``start`` to ``end`` seconds, clipped to the length of the clip."""
         first, last = (int(np.clip(t * self.sample_rate, 0, self.samples)) for t in (start, end))
         return slice(first, last)
 
     @cached_property
     def times(self) -> np.ndarray:
-        """(N,) float64, seconds from the start."""
+        """(N,) float64 times in seconds from the start."""
         return _times(self.samples, self.sample_rate)
 
     @cached_property
     def frequencies(self) -> np.ndarray:
-        """(N // 2 + 1,) float32, Hz of each bin of the whole clip's Fourier transform."""
+        """(N // 2 + 1,) float32 frequencies in Hz of the bins of the clip's Fourier transform."""
         return _frequencies(self.samples, self.sample_rate)

@@ -1,4 +1,4 @@
-"""Bytes to waveform."""
+"""Audio files to waveforms: reading, streaming, completeness checks and resampling."""
 
 from auscult.sound.audio_file import AudioInfo, audio_info
 from auscult.sound.reading import read_audio

@@ -1,7 +1,7 @@
-"""MP3: the frames that a file holds, counted by their headers, against those that it declares.
+"""MP3: the number of frames in a file, counted by their headers, against the declared number.
 
-ISO/IEC 11172-3 and 13818-3 (frame headers, layer III); the Xing and Info headers as LAME writes them, the
-VBRI header as Fraunhofer's encoders do.
+ISO/IEC 11172-3 and 13818-3 (frame headers, layer III); the Xing and Info headers as written by LAME, the VBRI
+header as written by Fraunhofer encoders.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 _KBITS_MPEG1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_MPEG2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _RATES = {3: (44100, 48000, 32000), 2: (22050, 24000, 16000), 0: (11025, 12000, 8000)}  # by version bits
-_SEARCH = 65_536  # bytes before the first frame that may be something else
-_TRIMMED_FRAMES = 6  # what a decoder may cut off as the encoder's delay and padding, with a frame to spare
+_SEARCH = 65_536  # bytes in which to search for a frame
+_TRIMMED_FRAMES = 6  # the most that a decoder removes as encoder delay and padding, and one to spare
 
 
 @dataclass(frozen=True)
 class _Frame:
-    header: bytes  # its first four bytes
-    samples: int  # a channel
-    length: int  # bytes, header included
+    header: bytes  # the first four bytes
+    samples: int  # per channel
+    length: int  # bytes, including the header
     kind: tuple[int, int]  # version bits and sample rate: the same in every frame of a file
 
 
@@ -37,55 +37,55 @@ class FrameCount:
     """The frames of an MP3 file."""
 
     first: _Frame
-    start: int  # byte at which the sound begins, behind tags and the frame that declares the count
-    found: int  # whole frames with sound
-    declared: int | None  # their number by a Xing, Info or VBRI header, if there is one
-    read_by_libsndfile: bool  # whether that header is one of those which libsndfile goes by
-    cut: bool  # the file ends inside a frame
-    lost: bool  # something that is no frame interrupts them
+    start: int  # byte offset of the audio, after tags and the frame that declares the count
+    count: int  # complete frames of audio
+    declared: int | None  # frame count in a Xing, Info or VBRI header, if there is one
+    read_by_libsndfile: bool  # whether libsndfile uses the count of that header (Xing or Info)
+    ends_in_frame: bool  # the file ends inside a frame
+    interrupted: bool  # further frames follow after data that is not a frame
 
     @property
-    def least_samples(self) -> int:
-        """Samples a channel that decoding must give at least."""
-        return max(0, max(self.found, self.declared or 0) - _TRIMMED_FRAMES) * self.first.samples
+    def min_samples(self) -> int:
+        """The minimum number of samples per channel that decoding must give."""
+        return max(0, max(self.count, self.declared or 0) - _TRIMMED_FRAMES) * self.first.samples
 
 
 def count_frames(name: str) -> FrameCount | None:
-    """Follows the frames of an MP3 file by their headers; ``None`` where that cannot be done.
+    """Count the frames of an MP3 file by their headers; ``None`` if no frame header is found.
 
     Raises:
         TruncatedAudio: fewer frames than declared, or the file ends inside a frame.
     """
     with open(name, "rb") as file:
-        count = _follow(file, skip_id3(file), os.fstat(file.fileno()).st_size)
-    if count is None:
+        frames = _scan_frames(file, skip_id3(file), os.fstat(file.fileno()).st_size)
+    if frames is None:
         return None
-    missing = 0 if count.declared is None else count.declared - count.found
-    if count.cut and (count.declared is None or missing > 0):
-        raise TruncatedAudio(name, "it ends inside a frame: it was cut short; copy or record it anew")
-    if missing > 1 and not count.lost:  # some encoders count their header as a frame
+    missing = 0 if frames.declared is None else frames.declared - frames.count
+    if frames.ends_in_frame and (frames.declared is None or missing > 0):
+        raise TruncatedAudio(name, "the file is truncated: it ends inside a frame; copy or record it again")
+    if missing > 1 and not frames.interrupted:  # some encoders count their header as a frame
         raise TruncatedAudio(
             name,
-            f"its header declares {count.declared} frames and {count.found} are there: it was cut short; "
-            "copy or record it anew",
+            f"the file is truncated: its header declares {frames.declared} frames but it has {frames.count}; "
+            "copy or record it again",
         )
-    return count
+    return frames
 
 
-def recounted(name: str, count: FrameCount) -> RecountedFile | None:
-    """The file with its true frame count before it, or ``None`` if libsndfile reads all of it as it is.
+def open_with_frame_count(name: str, frames: FrameCount) -> PatchedFile | None:
+    """Open a file with a header of its actual frame count, or return ``None`` if libsndfile needs none.
 
-    Without a count libsndfile guesses the length from the first frame, and with one that is too small it
-    believes it: either way it stops in the midst of the sound and says nothing.
+    Without a declared count libsndfile estimates the length from the first frame. A declared count that is
+    too small is trusted. In both cases libsndfile stops before the end of the audio without an error.
     """
-    declared = count.declared if count.read_by_libsndfile else None
-    if count.lost or (declared is not None and declared >= count.found - 1):
+    declared = frames.declared if frames.read_by_libsndfile else None
+    if frames.interrupted or (declared is not None and declared >= frames.count - 1):
         return None
-    return RecountedFile(open(name, "rb"), count.start, _count_header(count))
+    return PatchedFile(open(name, "rb"), frames.start, _count_header(frames))
 
 
-class RecountedFile(io.RawIOBase):
-    """An MP3 file from a given byte on, behind another first frame."""
+class PatchedFile(io.RawIOBase):
+    """A file whose content before the byte offset ``start`` is replaced by ``header``."""
 
     def __init__(self, file: BinaryIO, start: int, header: bytes) -> None:
         self._file, self._start, self._header = file, start, header
@@ -107,11 +107,11 @@ class RecountedFile(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Buffer) -> int:
-        wanted = memoryview(buffer).nbytes
-        data = self._header[self._position : self._position + wanted]
-        if len(data) < wanted:
+        size = memoryview(buffer).nbytes
+        data = self._header[self._position : self._position + size]
+        if len(data) < size:
             self._file.seek(self._start + max(0, self._position - len(self._header)))
-            data += self._file.read(wanted - len(data))
+            data += self._file.read(size - len(data))
         memoryview(buffer)[: len(data)] = data
         self._position += len(data)
         return len(data)
@@ -121,64 +121,71 @@ class RecountedFile(io.RawIOBase):
         super().close()
 
 
-def _count_header(count: FrameCount) -> bytes:
-    """A frame without sound that declares the number of frames after it."""
-    version_byte, mode_byte = count.first.header[1], count.first.header[3]
+def _count_header(frames: FrameCount) -> bytes:
+    """Return a frame without audio that declares the number of frames after it (Info header)."""
+    version_byte, mode_byte = frames.first.header[1], frames.first.header[3]
     mpeg1, mono = version_byte >> 3 & 3 == 3, mode_byte >> 6 == 3
-    head = bytes(
-        [0xFF, version_byte | 1, 0x90 | count.first.header[2] & 0x0C, mode_byte]
-    )  # no CRC; 128 or 80 kb/s
+    # No CRC; 128 or 80 kbit/s.
+    head = bytes([0xFF, version_byte | 1, 0x90 | frames.first.header[2] & 0x0C, mode_byte])
     side_information = bytes((17 if mono else 32) if mpeg1 else (9 if mono else 17))
-    body = head + side_information + b"Info" + (1).to_bytes(4) + count.found.to_bytes(4)
-    frame = _parse(head)
+    body = head + side_information + b"Info" + (1).to_bytes(4) + frames.count.to_bytes(4)
+    frame = _parse_header(head)
     return body.ljust(frame.length if frame else 0, b"\0")
 
 
-def _follow(file: BinaryIO, start: int, end: int) -> FrameCount | None:
-    first = _first_frame(file, start, end)
-    if first is None:
+def _scan_frames(file: BinaryIO, start: int, end: int) -> FrameCount | None:
+    """Count the frames from byte ``start`` to the end of the file, ``end``."""
+    first_frame = _find_frame(file, start, end)
+    if first_frame is None:
         return None
-    position, frame = first
+    position, first = first_frame
     file.seek(position)
-    tag, declared = _declared_frames(file.read(frame.length))
+    tag, declared = _declared_frames(file.read(first.length))
     if tag:
-        position += frame.length
-    start, found, cut = position, 0, False
-    while (here := _frame_at(file, position)) is not None and here.kind == frame.kind:
-        if position + here.length > end:
-            cut = True
+        position += first.length
+    start, count, truncated = position, 0, False
+    while (frame := _frame_at(file, position)) is not None and frame.kind == first.kind:
+        if position + frame.length > end:
+            truncated = True
             break
-        found += 1
-        position += here.length
-    lost = not cut and _first_frame(file, position, end, kind=frame.kind) is not None
-    return FrameCount(frame, start, found, declared, tag in (b"Xing", b"Info"), cut or position > end, lost)
+        count += 1
+        position += frame.length
+    return FrameCount(
+        first=first,
+        start=start,
+        count=count,
+        declared=declared,
+        read_by_libsndfile=tag in (b"Xing", b"Info"),
+        ends_in_frame=truncated or position > end,
+        interrupted=not truncated and _find_frame(file, position, end, kind=first.kind) is not None,
+    )
 
 
-def _first_frame(
+def _find_frame(
     file: BinaryIO, start: int, end: int, *, kind: tuple[int, int] | None = None
 ) -> tuple[int, _Frame] | None:
-    """The next frame that another follows, or that ends the file."""
+    """Return the position and header of the next frame that is followed by another or ends the file."""
     file.seek(start)
-    passage = file.read(_SEARCH)
-    at = passage.find(b"\xff")
-    while at >= 0:
-        frame = _frame_at(file, start + at)
+    data = file.read(_SEARCH)
+    offset = data.find(b"\xff")
+    while offset >= 0:
+        frame = _frame_at(file, start + offset)
         if frame is not None and kind in (None, frame.kind):
-            after = start + at + frame.length
-            following = _frame_at(file, after)
-            if after >= end or (following is not None and following.kind == frame.kind):
-                return start + at, frame
-        at = passage.find(b"\xff", at + 1)
+            frame_end = start + offset + frame.length
+            following = _frame_at(file, frame_end)
+            if frame_end >= end or (following is not None and following.kind == frame.kind):
+                return start + offset, frame
+        offset = data.find(b"\xff", offset + 1)
     return None
 
 
 def _frame_at(file: BinaryIO, position: int) -> _Frame | None:
     file.seek(position)
-    return _parse(file.read(4))
+    return _parse_header(file.read(4))
 
 
-def _parse(head: bytes) -> _Frame | None:
-    """The layer III frame with this header, or ``None``; one of free bit rate cannot be followed."""
+def _parse_header(head: bytes) -> _Frame | None:
+    """Parse a layer III frame header; ``None`` if invalid, or of free bit rate (unknown frame length)."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
@@ -192,12 +199,12 @@ def _parse(head: bytes) -> _Frame | None:
 
 
 def _declared_frames(frame: bytes) -> tuple[bytes, int | None]:
-    """Name and frame count of the Xing, Info or VBRI header in a file's first frame, as far as there."""
+    """Return name and frame count of the Xing, Info or VBRI header in a file's first frame, if present."""
     for tag in (b"Xing", b"Info"):
-        at = frame.find(tag, 4, 48)
-        if at >= 0:
-            has_count = int.from_bytes(frame[at + 4 : at + 8]) & 1
-            return tag, int.from_bytes(frame[at + 8 : at + 12]) if has_count else None
+        offset = frame.find(tag, 4, 48)
+        if offset >= 0:
+            has_count = int.from_bytes(frame[offset + 4 : offset + 8]) & 1
+            return tag, int.from_bytes(frame[offset + 8 : offset + 12]) if has_count else None
     if frame[36:40] == b"VBRI":
         return b"VBRI", int.from_bytes(frame[50:54])
     return b"", None

@@ -1,4 +1,4 @@
-"""Change of sample rate, whole or piece by piece, with the same numbers."""
+"""Resampling of a complete waveform or of a stream of blocks, with identical results."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from auscult.sound.waveform import Waveform
 
 
 def resample(waveform: Waveform, sample_rate: int | None) -> Waveform:
-    """The waveform at another sample rate (soxr, high quality), with a note that says so.
+    """Resample a waveform (soxr, high quality) and add a note about it.
 
     Args:
-        sample_rate: the wanted rate in Hz; ``None`` or the rate it has returns ``waveform`` itself.
+        waveform: any waveform; it is not modified.
+        sample_rate: target rate in Hz. ``None`` or the waveform's own rate returns ``waveform`` itself.
 
     Raises:
-        OptionError: a rate that is not positive.
+        OptionError: ``sample_rate`` is not positive.
     """
     if sample_rate is None or sample_rate == waveform.sample_rate:
         return waveform
@@ -28,24 +29,27 @@ def resample(waveform: Waveform, sample_rate: int | None) -> Waveform:
     )
 
 
-def resampled_blocks(blocks: Iterable[np.ndarray], sample_rate: int, wanted: int) -> Iterator[np.ndarray]:
-    """A stream of (B,) blocks of one waveform at another rate, as (B',) float32 blocks without seams.
+def resampled_blocks(
+    blocks: Iterable[np.ndarray], sample_rate: int, target_rate: int
+) -> Iterator[np.ndarray]:
+    """Resample consecutive (B,) blocks of one waveform into (B',) float32 blocks, without discontinuities.
 
     Raises:
-        OptionError: a wanted rate that is not positive.
+        OptionError: ``target_rate`` is not positive.
     """
     import soxr  # type: ignore[import-untyped]
 
-    if wanted <= 0:
-        raise OptionError(f"a sample rate of {wanted} Hz is none; it must be positive")
-    stream = soxr.ResampleStream(sample_rate, wanted, 1, dtype="float32", quality="HQ")
+    if target_rate <= 0:
+        raise OptionError(f"sample_rate must be positive, got {target_rate}")
+    stream = soxr.ResampleStream(sample_rate, target_rate, 1, dtype="float32", quality="HQ")
     for block in blocks:
         yield stream.resample_chunk(np.asarray(block, dtype=np.float32))
     yield stream.resample_chunk(np.zeros(0, dtype=np.float32), last=True)
 
 
-def resampling_note(sample_rate: int, wanted: int) -> str:
-    """What a waveform's notes say of it."""
-    note = f"resampled from {sample_rate} Hz to {wanted} Hz"
-    missing = f": nothing above {sample_rate / 2:g} Hz is in it" if wanted > sample_rate else ""
-    return note + missing
+def resampling_note(sample_rate: int, target_rate: int) -> str:
+    """Return the note of a resampled waveform."""
+    note = f"resampled from {sample_rate} Hz to {target_rate} Hz"
+    if target_rate > sample_rate:
+        note += f": it contains nothing above {sample_rate / 2:g} Hz"
+    return note

@@ -1,4 +1,4 @@
-"""An audio file of any length as consecutive windows, in constant memory."""
+"""Streaming an audio file of any length as consecutive windows, in constant memory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from auscult.errors import OptionError
-from auscult.sound.audio_file import MAX_RATE, decoding
+from auscult.sound.audio_file import MAX_RATE, decode_channel
 from auscult.sound.resampling import resampled_blocks, resampling_note
 from auscult.sound.waveform import Waveform
 
 
 @dataclass(frozen=True)
 class Window:
-    """A stretch of a longer recording: its sound, and where it begins, in seconds from the start."""
+    """A section of a longer recording: its waveform, and its start in seconds from the start of the file."""
 
     start_seconds: float
     waveform: Waveform
@@ -30,36 +30,39 @@ def stream_audio(
     channel: int = 0,
     sample_rate: int | None = None,
 ) -> Iterator[Window]:
-    """Windows of one channel of a file, read as they are asked for.
+    """Yield windows of one channel of a file, reading the file as they are consumed.
 
-    After the last whole window comes a shorter one with what is left, if that is at least half a window; a
-    file shorter than one window comes as a single shorter window, however short.
+    If at least half a window remains after the last full window, it is returned as a shorter last window. A
+    file shorter than one window is returned as a single shorter window, whatever its length.
 
     Args:
+        path: the audio file.
         seconds: length of a window.
-        hop_seconds: from start to start of windows; the window's length by default.
-        channel: which channel, from 0.
-        sample_rate: resample to this rate in Hz, without seams between windows; ``None`` keeps the file's.
+        hop_seconds: distance between the starts of windows; by default the length of a window.
+        channel: index of the channel, starting at 0.
+        sample_rate: resample to this rate in Hz, without discontinuities between windows; ``None`` keeps the
+            rate of the file.
 
     Raises:
-        OptionError: lengths or a rate that are not positive.
-        AudioError (while iterating): as ``read_audio``, but no file is too long. What only decoding can
-            tell, such as a FLAC that was cut short, is raised after the windows before it.
+        OptionError: a length or the rate is not positive.
+        AudioError (while iterating): as `read_audio`, but no file is too long. Errors that only decoding
+            detects, such as a truncated FLAC, are raised after the windows before them.
     """
     hop_seconds = seconds if hop_seconds is None else hop_seconds
     if not 0 < seconds * MAX_RATE < float("inf") or not 0 < hop_seconds * MAX_RATE < float("inf"):
         raise OptionError(
-            f"a window of {seconds} s and a hop of {hop_seconds} s must both be positive and finite"
+            "window and hop must be positive and finite, got a window of "
+            f"{seconds} s and a hop of {hop_seconds} s"
         )
     if sample_rate is not None and sample_rate <= 0:
-        raise OptionError(f"a sample rate of {sample_rate} Hz is none; it must be positive")
+        raise OptionError(f"sample_rate must be positive, got {sample_rate}")
     return _windows(os.fspath(path), seconds, hop_seconds, channel, sample_rate)
 
 
 def _windows(
     name: str, seconds: float, hop_seconds: float, channel: int, sample_rate: int | None
 ) -> Iterator[Window]:
-    with decoding(name, channel=channel) as (rate, blocks):
+    with decode_channel(name, channel=channel) as (rate, blocks):
         notes: tuple[str, ...] = ()
         if sample_rate is not None and sample_rate != rate:
             blocks = resampled_blocks(blocks, rate, sample_rate)
@@ -70,15 +73,15 @@ def _windows(
         def window(start: int, samples: np.ndarray) -> Window:
             return Window(start / rate, Waveform(samples, rate, path=name, notes=notes))
 
-        start, begin = 0, 0  # in the whole recording: of the next window, and of what is at hand
-        at_hand = np.zeros(0, dtype=np.float32)
+        start, buffer_start = 0, 0  # positions of the next window and of the buffer in the recording
+        buffer = np.zeros(0, dtype=np.float32)
         for block in blocks:
-            at_hand = np.concatenate([at_hand, block])
-            while start + length <= begin + len(at_hand):
-                yield window(start, at_hand[start - begin : start - begin + length].copy())
+            buffer = np.concatenate([buffer, block])
+            while start + length <= buffer_start + len(buffer):
+                yield window(start, buffer[start - buffer_start : start - buffer_start + length].copy())
                 start += hop
-            used = min(start - begin, len(at_hand))
-            at_hand, begin = at_hand[used:], begin + used
-        rest = at_hand[start - begin :]
+            used = min(start - buffer_start, len(buffer))
+            buffer, buffer_start = buffer[used:], buffer_start + used
+        rest = buffer[start - buffer_start :]
         if len(rest) and (start == 0 or 2 * len(rest) >= length):
             yield window(start, rest.copy())

@@ -12,10 +12,11 @@ class Waveform:
     """One channel of sound or vibration.
 
     Attributes:
-        samples: (N,) float32, full scale ±1 as decoded; never normalised, for level is evidence too.
-        sample_rate: samples a second, Hz.
-        path: the file it came from, or ``None`` for samples given in memory.
-        notes: what was done on the way and the user should know ("resampled from 44100 Hz").
+        samples: (N,) float32, full scale ±1 as decoded. Never normalised, because the level carries
+            information.
+        sample_rate: sampling rate in Hz.
+        path: the source file, or ``None`` for samples given in memory.
+        notes: processing that the user should know about ("resampled from 44100 Hz to 16000 Hz").
     """
 
     samples: np.ndarray

@@ -1,4 +1,4 @@
-"""Waveform to log-mel frames and context windows."""
+"""Log-mel spectrograms of waveforms, and context windows of their frames."""
 
 from auscult.spectrum.logmel import (
     FrontEnd,

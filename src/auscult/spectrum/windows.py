@@ -1,4 +1,4 @@
-"""Context windows: a few consecutive frames seen as one long vector, without copying."""
+"""Context windows: a few consecutive frames as one vector, without copying."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def context_windows(frames: np.ndarray, context: int) -> np.ndarray:
-    """Every run of ``context`` consecutive frames as one row, oldest frame first.
+    """Return every ``context`` consecutive frames as one row, oldest frame first.
 
     Args:
-        frames: (T, bands), C-contiguous.
-        context: frames in one window.
+        frames: (T, bands), C-contiguous; other arrays are copied.
+        context: number of frames in one window.
 
     Returns:
-        (T - context + 1, context · bands) read-only view on ``frames``; no rows if T < context.
+        (T - context + 1, context · bands) read-only view of ``frames``; no rows if T < context.
     """
     frames = np.ascontiguousarray(frames)
     count, bands = max(0, len(frames) - context + 1), frames.shape[1]
@@ -24,10 +24,11 @@ def context_windows(frames: np.ndarray, context: int) -> np.ndarray:
 
 
 def spread_over_frames(rows: np.ndarray, context: int) -> np.ndarray:
-    """Brings values known for every window back to frames: each frame gets the mean over its windows.
+    """Map values of context windows back to frames: each frame gets the mean over its windows.
 
     Args:
         rows: (V, context · bands), one value for every element of every context window.
+        context: number of frames in one window.
 
     Returns:
         (V + context - 1, bands) of the same dtype; no frames if there are no windows.

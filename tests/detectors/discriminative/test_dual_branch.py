@@ -1,4 +1,4 @@
-"""The dual-branch network: sizes, any length, and that its branches stay apart."""
+"""The dual-branch network: sizes, clips of any length, and independent branches."""
 
 from __future__ import annotations
 
@@ -6,58 +6,58 @@ import pytest
 import torch
 
 from auscult.detectors.discriminative.discriminative import SIZES
-from auscult.detectors.discriminative.dual_branch import EMBEDDING, DualBranch, Shape
+from auscult.detectors.discriminative.dual_branch import EMBEDDING, DualBranch, DualBranchSize
 
-SMALL = Shape(bands=16, points=256, width=4, line_width=8)
+SMALL = DualBranchSize(bands=16, points=256, width=4, line_width=8)
 
 
-def network(shape: Shape = SMALL) -> DualBranch:
+def network(size: DualBranchSize = SMALL) -> DualBranch:
     torch.manual_seed(0)
-    return DualBranch(shape).eval()
+    return DualBranch(size).eval()
 
 
-def test_the_compact_size_has_the_parameters_that_the_page_tells():
-    assert sum(p.numel() for p in network(Shape(bands=128, points=8000)).parameters()) == 702_176
+def test_the_compact_size_has_the_documented_number_of_parameters():
+    assert sum(p.numel() for p in network(DualBranchSize(bands=128, points=8000)).parameters()) == 702_176
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("frames", [1, 2, 31, 157])
 def test_clips_of_any_length(frames):
-    changes, lines = network()(torch.randn(3, frames, 16), torch.randn(3, 256))
-    assert changes.shape == lines.shape == (3, EMBEDDING)
-    assert bool(changes.isfinite().all() & lines.isfinite().all())
+    of_frames, of_spectrum = network()(torch.randn(3, frames, 16), torch.randn(3, 256))
+    assert of_frames.shape == of_spectrum.shape == (3, EMBEDDING)
+    assert bool(of_frames.isfinite().all() & of_spectrum.isfinite().all())
 
 
 @torch.no_grad()
-def test_no_clip_of_a_batch_depends_on_another():
+def test_clips_of_a_batch_are_independent():
     frames, spectrum = torch.randn(4, 40, 16), torch.randn(4, 256)
     together, alone = network()(frames, spectrum), network()(frames[2:3], spectrum[2:3])
-    for one, other in zip(together, alone, strict=True):
-        torch.testing.assert_close(one[2:3], other)
+    for of_batch, of_clip in zip(together, alone, strict=True):
+        torch.testing.assert_close(of_batch[2:3], of_clip)
 
 
 @torch.no_grad()
-def test_each_branch_hears_its_own_view():
+def test_each_branch_depends_on_one_view_only():
     frames, spectrum = torch.randn(2, 40, 16), torch.randn(2, 256)
-    changes, lines = network()(frames, spectrum)
-    other_changes, same_lines = network()(frames + torch.randn(2, 40, 16), spectrum)
-    torch.testing.assert_close(lines, same_lines)
-    assert not torch.allclose(changes, other_changes)
+    of_frames, of_spectrum = network()(frames, spectrum)
+    other_of_frames, same_of_spectrum = network()(frames + torch.randn(2, 40, 16), spectrum)
+    torch.testing.assert_close(of_spectrum, same_of_spectrum)
+    assert not torch.allclose(of_frames, other_of_frames)
 
 
 @torch.no_grad()
-def test_the_published_frames_do_not_hear_what_is_steady():
-    """Magnitudes with each band's mean taken away: a steady offset of magnitude changes nothing."""
-    published = network(Shape(bands=16, points=256, width=4, line_width=8, published=True))
+def test_the_published_frame_branch_ignores_steady_sound():
+    """It subtracts each band's mean magnitude, so a constant offset of the magnitudes has no effect."""
+    published = network(DualBranchSize(bands=16, points=256, width=4, line_width=8, published=True))
     magnitude, spectrum = 1 + torch.rand(2, 40, 16), torch.randn(2, 256)
     offset = torch.rand(16)
-    one, other = (published(20 * torch.log10(m), spectrum)[0] for m in (magnitude, magnitude + offset))
-    torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+    before, after = (published(20 * torch.log10(m), spectrum)[0] for m in (magnitude, magnitude + offset))
+    torch.testing.assert_close(before, after, rtol=1e-3, atol=1e-5)
 
 
 @torch.no_grad()
 def test_the_published_size_runs():
-    size = SIZES["published"]
-    shape = Shape(bands=513, points=size.points, **size.network)
-    changes, lines = network(shape)(torch.randn(1, 62, 513) - 60, torch.randn(1, size.points) - 60)
-    assert bool(changes.isfinite().all() & lines.isfinite().all())
+    preset = SIZES["published"]
+    size = DualBranchSize(bands=513, points=preset.points, **preset.network)
+    of_frames, of_spectrum = network(size)(torch.randn(1, 62, 513) - 60, torch.randn(1, preset.points) - 60)
+    assert bool(of_frames.isfinite().all() & of_spectrum.isfinite().all())

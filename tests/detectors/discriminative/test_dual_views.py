@@ -1,4 +1,4 @@
-"""Two views of a clip: what changes in time, and the spectrum of the whole, whatever its length."""
+"""The two views of a clip: its frames, and the spectrum of the entire clip at any length."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ def views(samples: np.ndarray, **options):
     return dual_views(AudioClip(Clip("a.wav"), lambda: Waveform(samples, RATE)), FRONT_END, **options)
 
 
-def test_the_noise_floor_is_the_same_for_every_length():
+def test_the_noise_floor_does_not_depend_on_the_length():
     for samples in (RATE, 5 * RATE, 30 * RATE):
         spectrum = clip_spectrum(noise(samples), 100)
         assert spectrum.shape == (100,)
         assert 10 * np.log10(np.mean(10 ** (spectrum / 10))) == pytest.approx(-20, abs=0.3)  # 0.1² of power
 
 
-def test_a_tone_is_where_it_belongs():
+def test_a_tone_appears_at_the_right_frequency():
     tone = np.sin(2 * np.pi * 1000 * np.arange(3 * RATE) / RATE)
-    assert abs(int(clip_spectrum(tone, 4000).argmax()) - 1000) <= 1  # a point a hertz
+    assert abs(int(clip_spectrum(tone, 4000).argmax()) - 1000) <= 1  # one point per hertz
     assert abs(int(clip_spectrum(tone, 100_000).argmax()) - 25_000) <= 25  # points finer than its bins
 
 
-def test_all_power_arrives():
+def test_the_spectrum_preserves_the_power():
     samples = noise(RATE + 1)
     power = np.abs(np.fft.rfft(samples)) ** 2 / len(samples)
     for points in (64, 999, len(power), 20_000):
@@ -45,7 +45,7 @@ def test_all_power_arrives():
         assert mean == pytest.approx(power.mean(), rel=1e-5)
 
 
-def test_neighbouring_frames_are_joined_by_power_and_the_ends_left_out():
+def test_neighbouring_frames_are_averaged_in_power_and_the_ends_left_out():
     samples = noise(2 * RATE)
     frames, power = views(samples).frames, 10 ** (log_mel(samples, FRONT_END).astype(np.float64) / 10)
     assert len(power) == 63
@@ -54,13 +54,13 @@ def test_neighbouring_frames_are_joined_by_power_and_the_ends_left_out():
     np.testing.assert_allclose(frames[-1], 10 * np.log10(power[59:61].mean(axis=0)), rtol=1e-5)
 
 
-def test_all_bins_of_the_transform():
+def test_frames_of_all_bins_of_the_transform():
     frames = views(np.sin(2 * np.pi * 1000 * np.arange(RATE) / RATE), mels=False, joined=1).frames
     assert frames.shape == (FRONT_END.frames_in(RATE) - 2, 257)
     assert np.all(frames.argmax(axis=1) == 64)
 
 
-def test_silence_is_finite_and_too_short_is_said():
+def test_silence_is_finite_and_a_too_short_clip_is_an_error():
     silent = views(np.zeros(RATE))
     assert np.all(np.isfinite(silent.frames))
     assert np.all(np.isfinite(silent.spectrum))

@@ -1,4 +1,4 @@
-"""The ensemble: its members are compared by what they did not learn from, and the deaf are left out."""
+"""The ensemble: standardisation by held-out scores, dropping of uninformative members, and its maps."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from auscult.corpus.inspection import Inspection
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.detectors.ensemble.auto import Auto, AutoConfig
-from auscult.detectors.ensemble.member_fit import that_hear, within
+from auscult.detectors.ensemble.member_fit import config_within_budget, informative
 from auscult.detectors.ensemble.members import MEMBERS, Member
-from auscult.detectors.ensemble.trial import Trial
+from auscult.detectors.ensemble.trial import Outcome, Trial
 from auscult.detectors.maps.bin_residuals import BinResiduals
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import make_config
 from auscult.errors import FitError, MissingExtraError, OptionError
 from auscult.model import Model
-from auscult.model.fitting import Case, fit_cases
+from auscult.model.fitting import PreparedFit, fit_models
 from auscult.model.model_file import load_model
 from auscult.sound import Waveform
 
@@ -33,14 +33,14 @@ TWO = ("levels", "short_neighbours")
 
 
 def config(**settings) -> AutoConfig:
-    made = make_config("auto", settings={"members": ",".join(TWO), **SMALL, **settings})
-    assert isinstance(made, AutoConfig)
-    return made
+    result = make_config("auto", settings={"members": ",".join(TWO), **SMALL, **settings})
+    assert isinstance(result, AutoConfig)
+    return result
 
 
-def recording(samples: np.ndarray, path: str, **known) -> AudioClip:
+def recording(samples: np.ndarray, path: str, **metadata) -> AudioClip:
     waveform = Waveform(np.asarray(samples, np.float32), RATE, path=path)
-    return AudioClip(Clip(path, **known), lambda: waveform)
+    return AudioClip(Clip(path, **metadata), lambda: waveform)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def normals(machine_sound) -> list[AudioClip]:
 
 
 @pytest.fixture(scope="module")
-def heard(machine_sound) -> list[AudioClip]:
-    return [recording(machine_sound(100 + i, 0.6, broken=i > 2), f"heard {i}.wav") for i in range(5)]
+def unseen(machine_sound) -> list[AudioClip]:
+    return [recording(machine_sound(100 + i, 0.6, broken=i > 2), f"unseen {i}.wav") for i in range(5)]
 
 
 @pytest.fixture(scope="module")
@@ -61,126 +61,130 @@ def folds(normals) -> list[int]:
 
 @pytest.fixture(scope="module")
 def ensembles(normals, folds) -> list[Auto]:
-    """The final one, then its fold_models."""
+    """The final ensemble, then its fold models."""
     final, fold_models = Auto.crossfit(config(), normals, folds)
     return [final, *fold_models]
 
 
 @pytest.fixture(scope="module")
-def alone(normals, folds) -> dict[str, list[Detector]]:
-    """Each member cross-fitted by itself: the final one, then its fold_models."""
+def separate(normals, folds) -> dict[str, list[Detector]]:
+    """Each member cross-fitted outside an ensemble: the final detector, then its fold models."""
     fitted = {}
     for name in TWO:
-        its = MEMBERS[name].config(config().seed, config().front_end)
-        final, fold_models = detector_type(MEMBERS[name].detector).crossfit(its, normals, folds)
+        member_config = MEMBERS[name].config(config().seed, config().front_end)
+        final, fold_models = detector_type(MEMBERS[name].detector).crossfit(member_config, normals, folds)
         fitted[name] = [final, *fold_models]
     return fitted
 
 
 @pytest.fixture(scope="module")
-def standards(alone, normals, folds) -> dict[str, tuple[float, float]]:
-    """Mean and standard deviation of what normals score by members that did not learn from them."""
-    found = {}
+def mean_and_sd(separate, normals, folds) -> dict[str, tuple[float, float]]:
+    """Mean and standard deviation of the held-out scores of each member."""
+    result = {}
     for name in TWO:
         scores = [
-            alone[name][1 + fold].score(r).scores[MEMBERS[name].score]
+            separate[name][1 + fold].score(r).scores[MEMBERS[name].score]
             for fold, r in zip(folds, normals, strict=True)
         ]
-        found[name] = (float(np.mean(scores)), float(np.std(scores, ddof=1)))
-    return found
+        result[name] = (float(np.mean(scores)), float(np.std(scores, ddof=1)))
+    return result
 
 
-def test_standards_are_of_scores_by_those_that_did_not_learn_from_the_clip(ensembles, standards):
+def test_members_are_standardised_by_held_out_scores(ensembles, mean_and_sd):
     for ensemble in ensembles:
         for column, name in zip(ensemble.arrays["standard"].T, TWO, strict=True):
-            np.testing.assert_allclose(column, standards[name], rtol=1e-6)
+            np.testing.assert_allclose(column, mean_and_sd[name], rtol=1e-6)
 
 
-def test_mean_and_minimum_of_the_standardised_scores(ensembles, alone, standards, heard):
-    for place, ensemble in enumerate(ensembles):
-        for clip in heard:
+def test_scores_are_mean_and_minimum_of_the_standardised_scores(ensembles, separate, mean_and_sd, unseen):
+    for index, ensemble in enumerate(ensembles):
+        for clip in unseen:
             z = []
             for name in TWO:
-                mean, sd = standards[name]
-                z.append((alone[name][place].score(clip).scores[MEMBERS[name].score] - mean) / sd)
+                mean, sd = mean_and_sd[name]
+                z.append((separate[name][index].score(clip).scores[MEMBERS[name].score] - mean) / sd)
             expected = {"mean": sum(z) / 2, "minimum": min(z)}
             assert ensemble.score(clip).scores == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_map_of_minimum_is_the_deciding_members_on_the_ensembles_grid(ensembles, alone, standards, heard):
-    final, deciding = ensembles[0], set()
-    for clip in heard:
+def test_the_map_of_minimum_is_that_of_the_member_with_the_smallest_score(
+    ensembles, separate, mean_and_sd, unseen
+):
+    final, smallest = ensembles[0], set()
+    for clip in unseen:
         shape = clip.log_mel(config().front_end).shape
         z = {}
         for name in TWO:
-            mean, sd = standards[name]
-            z[name] = (alone[name][0].score(clip).scores[MEMBERS[name].score] - mean) / sd
+            mean, sd = mean_and_sd[name]
+            z[name] = (separate[name][0].score(clip).scores[MEMBERS[name].score] - mean) / sd
         name = min(z, key=z.__getitem__)
-        deciding.add(name)
-        map = alone[name][0].score(clip, explain=True).maps[MEMBERS[name].score]
-        profile = MapProfile.from_array(final.arrays[f"profile/{name}"])
-        expected = resized(profile.pointing(map), shape)
+        smallest.add(name)
+        map = separate[name][0].score(clip, explain=True).maps[MEMBERS[name].score]
+        profile = MapProfile.from_arrays(final.arrays[f"profile/{name}"])
+        expected = resized(profile.smoothed_zscore(map), shape)
         maps = final.score(clip, explain=True).maps
         np.testing.assert_allclose(maps["minimum"], expected, rtol=1e-4, atol=1e-4)
         assert maps["mean"].shape == shape
-    assert deciding == set(TWO)  # one of which has other frames and bands
+    assert smallest == set(TWO), "both occur, one of which has other frames and bands than the ensemble"
 
 
-def test_the_map_of_mean_is_the_members_maps_and_what_is_new_in_each_bin(ensembles, heard):
+def test_the_map_of_mean_combines_the_members_maps_and_the_bin_residuals(ensembles, unseen):
     final = ensembles[0]
-    frames = heard[-1].log_mel(config().front_end)
+    frames = unseen[-1].log_mel(config().front_end)
     arrays = final.arrays
     maps = []
     for name, member in final._members().items():
-        raw = member.score(heard[-1], explain=True).maps[member.decisive_score]
-        maps.append(resized(MapProfile.from_array(arrays[f"profile/{name}"]).pointing(raw), frames.shape))
-    new = BinResiduals(arrays["bins/mean"], arrays["bins/weights"]).map(frames)
+        raw = member.score(unseen[-1], explain=True).maps[member.decisive_score]
+        profile = MapProfile.from_arrays(arrays[f"profile/{name}"])
+        maps.append(resized(profile.smoothed_zscore(raw), frames.shape))
+    residuals = BinResiduals(arrays["bins/mean"], arrays["bins/weights"]).map(frames)
     centre, spread = arrays["profile/bins"]
-    expected = (new - centre) / spread + 0.5 * np.mean([np.arcsinh(map) for map in maps], axis=0)
-    given = final.score(heard[-1], explain=True).maps["mean"]
-    np.testing.assert_allclose(given, expected, rtol=1e-4, atol=1e-4)
+    expected = (residuals - centre) / spread + 0.5 * np.mean([np.arcsinh(map) for map in maps], axis=0)
+    actual = final.score(unseen[-1], explain=True).maps["mean"]
+    np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_the_map_of_a_fault_points_at_where_it_rings(ensembles, heard):
-    """Knocks ring at 2.6 kHz, which is in the upper half of the bands up to 4 kHz."""
-    map = ensembles[0].score(heard[4], explain=True).maps["mean"].mean(axis=0)
+def test_the_map_of_a_fault_peaks_at_the_resonance(ensembles, unseen):
+    """The knocks ring at 2.6 kHz, which is in the upper half of the bands up to 4 kHz."""
+    map = ensembles[0].score(unseen[4], explain=True).maps["mean"].mean(axis=0)
     assert map.argmax() >= 8
     assert map.max() > 3
 
 
-def test_facts_tell_who_was_tried(ensembles):
+def test_facts_list_the_candidate_members(ensembles):
     facts = ensembles[0].facts
-    assert [one["name"] for one in facts["tried"]] == list(TWO)
-    for one in facts["tried"]:
-        assert (one["detector"], one["score"]) == (MEMBERS[one["name"]].detector, MEMBERS[one["name"]].score)
-        assert one["kept"] is True
-        assert one["interval"][0] <= one["auc"] <= one["interval"][1]
-        assert one["seconds"] > 0
+    assert [summary["name"] for summary in facts["tried"]] == list(TWO)
+    for summary in facts["tried"]:
+        member = MEMBERS[summary["name"]]
+        assert (summary["detector"], summary["score"]) == (member.detector, member.score)
+        assert summary["kept"] is True
+        assert summary["interval"][0] <= summary["auc"] <= summary["interval"][1]
+        assert summary["seconds"] > 0
     assert facts["warnings"] == []
     assert json.loads(json.dumps(facts)) == facts
 
 
-def test_the_same_clips_give_the_same_ensemble(ensembles, normals, folds):
+def test_fitting_is_deterministic(ensembles, normals, folds):
     again, _ = Auto.crossfit(config(), normals, folds)
     assert again.arrays.keys() == ensembles[0].arrays.keys()
     for name, array in again.arrays.items():
         np.testing.assert_array_equal(array, ensembles[0].arrays[name])
-    assert [t["auc"] for t in again.facts["tried"]] == [t["auc"] for t in ensembles[0].facts["tried"]]
+    assert [s["auc"] for s in again.facts["tried"]] == [s["auc"] for s in ensembles[0].facts["tried"]]
 
 
-def test_judges_are_whole_models_too(ensembles, heard, tmp_path):
-    for place in (1, 3):
-        Model(ensembles[place]).save(tmp_path / "judge.auscult")
-        again = load_model(tmp_path / "judge.auscult").detector
-        assert again.facts == ensembles[place].facts
-        for clip in heard:
-            assert again.score(clip).scores == pytest.approx(ensembles[place].score(clip).scores, rel=1e-9)
-    one, other = (ensembles[place].score(heard[0]).scores["mean"] for place in (1, 3))
-    assert one != other
+def test_fold_models_are_complete_detectors(ensembles, unseen, tmp_path):
+    for index in (1, 3):
+        Model(ensembles[index]).save(tmp_path / "fold_model.auscult")
+        loaded = load_model(tmp_path / "fold_model.auscult").detector
+        assert loaded.facts == ensembles[index].facts
+        for clip in unseen:
+            assert loaded.score(clip).scores == pytest.approx(ensembles[index].score(clip).scores, rel=1e-9)
+    first, third = (ensembles[index].score(unseen[0]).scores["mean"] for index in (1, 3))
+    assert first != third
 
 
-def test_a_model_is_calibrated_by_its_judges(ensembles, normals, tmp_path):
-    (made,) = fit_cases([Case("auto", config(), Inspection(tuple(normals), (), None), "crossfit")])
+def test_a_model_is_calibrated_with_the_fold_models(ensembles, normals, tmp_path):
+    (made,) = fit_models([PreparedFit("auto", config(), Inspection(tuple(normals), (), None), "crossfit")])
     folds = folds_of(normals, 5, config().seed)
     expected = [ensembles[1 + f].score(r).scores["mean"] for f, r in zip(folds, normals, strict=True)]
     np.testing.assert_allclose(made.calibration.scores["mean"], expected, rtol=1e-6)
@@ -189,7 +193,7 @@ def test_a_model_is_calibrated_by_its_judges(ensembles, normals, tmp_path):
 
 @pytest.fixture
 def table(monkeypatch):
-    """``table(Kind, …)`` adds detectors to the table, each as a member of its name, and gives their names."""
+    """``table(Kind, …)`` registers detectors, each also as a member of its name, and returns the names."""
     module = ModuleType("members_of_this_test")
     monkeypatch.setitem(sys.modules, "members_of_this_test", module)
 
@@ -204,34 +208,35 @@ def table(monkeypatch):
 
 
 class Clock(Detector):
-    """Hears nothing but how long a clip lasts."""
+    """Scores only the duration of a clip."""
 
     name = "clock"
     scores = ("seconds",)
     config_type = Config
 
     def fit(self, recordings, *, other_machines=(), progress=None):
-        self.arrays = {"usual": np.array([np.mean([len(r.waveform().samples) for r in recordings]) / RATE])}
+        self.arrays = {"mean": np.array([np.mean([len(r.waveform().samples) for r in recordings]) / RATE])}
         self.facts = {"others": len(other_machines)}
         return self
 
     def score(self, recording, *, explain=False):
-        odd = abs(len(recording.waveform().samples) / RATE - float(self.arrays["usual"][0]))
-        maps = {"seconds": np.full_like(recording.log_mel(self.config.front_end), odd)} if explain else {}
-        return Evidence({"seconds": odd}, maps)
+        difference = abs(len(recording.waveform().samples) / RATE - float(self.arrays["mean"][0]))
+        frames = recording.log_mel(self.config.front_end)
+        maps = {"seconds": np.full_like(frames, difference)} if explain else {}
+        return Evidence({"seconds": difference}, maps)
 
     def expected_shapes(self):
-        return {"usual": (1,)}
+        return {"mean": (1,)}
 
 
-class Doubtful(Clock):
-    """Warns of what it learnt."""
+class WithWarning(Clock):
+    """Adds a warning to its facts."""
 
-    name = "doubtful"
+    name = "with_warning"
 
     def fit(self, recordings, *, other_machines=(), progress=None):
         super().fit(recordings)
-        self.facts["warnings"] = ["all clips last alike"]
+        self.facts["warnings"] = ["all clips are equally long"]
         return self
 
 
@@ -244,110 +249,108 @@ class Broken(Clock):
         raise FitError("broken: it does not start")
 
 
-def test_a_member_that_hears_nothing_is_left_out(table, normals, heard, ensembles):
+def test_an_uninformative_member_is_dropped(table, normals, unseen, ensembles):
     made = Auto(config(members=f"{','.join(TWO)},{table(Clock)}")).fit(normals)
-    assert [(one["name"], one["kept"]) for one in made.facts["tried"]] == [
-        *((n, True) for n in TWO),
+    assert [(summary["name"], summary["kept"]) for summary in made.facts["tried"]] == [
+        *((name, True) for name in TWO),
         ("clock", False),
     ]
     assert made.facts["tried"][-1]["auc"] == 0.5
     assert list(made.facts["members"]) == list(TWO)
     assert not [name for name in made.arrays if "clock" in name]
-    for clip in heard:  # as if it had never been there
+    for clip in unseen:  # scores are those of the ensemble without it
         assert made.score(clip).scores == pytest.approx(ensembles[0].score(clip).scores, rel=1e-9)
 
 
-def test_nobody_is_left_out_where_there_is_no_choice(table, normals):
+def test_without_drop_uninformative_all_members_are_kept(table, normals):
     made = Auto(config(members=f"levels,{table(Clock)}", drop_uninformative=False)).fit(normals)
-    assert [one["kept"] for one in made.facts["tried"]] == [True, True]
-    assert not any("auc" in one for one in made.facts["tried"])
+    assert [summary["kept"] for summary in made.facts["tried"]] == [True, True]
+    assert not any("auc" in summary for summary in made.facts["tried"])
     assert list(made.facts["members"]) == ["levels", "clock"]
 
 
-def test_where_nobody_hears_all_count_and_it_is_told(table, normals):
+def test_if_no_member_is_informative_all_are_used_with_a_warning(table, normals):
     made = Auto(config(members=table(Clock))).fit(normals)
     assert list(made.facts["members"]) == ["clock"]
-    assert any("all count" in warning for warning in made.facts["warnings"])
+    assert any("all are used" in warning for warning in made.facts["warnings"])
 
 
-def test_who_hears():
-    class Told:
-        def __init__(self, value: float) -> None:
-            self.value = value
+def test_informative_members():
+    def outcome(value: float) -> Outcome:
+        return Outcome(value, {}, np.empty(0))
 
-    assert that_hear([Told(0.9), Told(0.61), Told(0.59), Told(0.4)]) == [True, True, False, False]
-    assert that_hear([Told(0.5), Told(0.3)]) == [False, False]
-    assert that_hear([None, None]) == [True, True]
+    aucs = (0.9, 0.61, 0.59, 0.4)
+    assert informative([outcome(auc) for auc in aucs]) == [True, True, False, False]
+    assert informative([outcome(0.5), outcome(0.3)]) == [False, False]
+    assert informative([None, None]) == [True, True]
 
 
-def test_a_member_that_cannot_be_fitted_is_told_of_and_the_rest_goes_on(table, normals):
+def test_a_member_that_cannot_be_fitted_is_skipped_with_a_warning(table, normals):
     made = Auto(config(members=f"levels,{table(Broken)}")).fit(normals)
     assert list(made.facts["members"]) == ["levels"]
-    kept_out = "one part of 5 is kept out in turn: of 18 recordings 14 remain"
-    assert made.facts["warnings"] == [f"without broken: broken: it does not start ({kept_out})"]
+    held_out = "14 of 18 recordings are left when one of 5 folds is held out"
+    assert made.facts["warnings"] == [f"skipped broken: broken: it does not start ({held_out})"]
 
 
 def test_too_few_clips_for_some_members(normals):
     made = Auto(config(members="levels,neighbours", folds=2)).fit(normals[:5])
     assert list(made.facts["members"]) == ["neighbours"]
     (warning,) = made.facts["warnings"]
-    assert "at least 4 are needed (one part of 2 is kept out in turn: of 5 recordings 2 remain)" in warning
+    assert warning.startswith("skipped levels: pooled_gaussian: cannot estimate a variance from 2 recordings")
+    assert "at least 4 are required (2 of 5 recordings are left when one of 2 folds is held out)" in warning
 
 
-def test_nobody_can_be_fitted(table, normals):
-    with pytest.raises(FitError, match=r"no member could be fitted: without broken: .* does not start"):
+def test_if_no_member_can_be_fitted_the_error_gives_all_reasons(table, normals):
+    with pytest.raises(FitError, match=r"no member could be fitted: skipped broken: .* does not start"):
         Auto(config(members=table(Broken))).fit(normals)
-    with pytest.raises(FitError, match="at least 2 are needed") as caught:
+    with pytest.raises(FitError, match="at least 2 are required") as caught:
         Auto(config(members="untrained")).fit(normals[:1])
     reasons = str(caught.value)
-    assert (
-        "without levels, modulation, short_levels, short_modulation: pooled_gaussian: 1 recordings" in reasons
-    )
-    assert "without neighbours, short_neighbours: spectral_memory: 1 recordings" in reasons
+    assert "skipped levels, modulation, short_levels, short_modulation: pooled_gaussian: cannot" in reasons
+    assert "skipped neighbours, short_neighbours: spectral_memory: cannot" in reasons
+    assert "from 1 recording;" in reasons
     with pytest.raises(FitError, match="no recordings"):
         Auto(config()).fit([])
 
 
-def test_little_time_is_for_the_first_member(normals):
+def test_a_very_short_time_limit_leaves_only_the_first_member(normals):
     made = Auto(config(members="untrained", pseudo_anomalies=1, time_limit=1e-6)).fit(normals[:10])
     names = [name for name, member in MEMBERS.items() if not member.trains]
     assert list(made.facts["members"]) == names[:1]
     (warning,) = made.facts["warnings"]
-    assert warning == (
-        f"without {', '.join(names[1:])}: what is left of the 1e-06 s that fitting may take would not suffice"
-    )
+    assert warning == f"skipped {', '.join(names[1:])}: not enough of the time limit of 1e-06 s is left"
 
 
-def test_time_enough_is_no_limit(normals):
+def test_a_long_time_limit_has_no_effect(normals):
     made = Auto(config(time_limit=3600.0)).fit(normals)
     assert (list(made.facts["members"]), made.facts["warnings"]) == (list(TWO), [])
 
 
-def test_a_network_gets_as_many_epochs_as_go_into_the_time(normals, monkeypatch):
+def test_a_network_gets_as_many_epochs_as_fit_into_the_time_limit(normals, monkeypatch):
     member = Member("autoencoder", "mse", {"hidden": 8, "device": "cpu"})
     monkeypatch.setitem(MEMBERS, "network", member)
     made = Auto(config(members="levels,network", drop_uninformative=False, time_limit=60.0)).fit(normals[:8])
-    its = made.facts["members"]["network"]["config"]
-    assert its["epochs"] == 100  # all, since an epoch takes milliseconds: what is done once is no epoch
-    assert its["validation"] == 0  # what fold_models a clip has not heard it: nothing more is kept out
+    member_config = made.facts["members"]["network"]["config"]
+    assert member_config["epochs"] == 100, "all: an epoch takes milliseconds, one-off work not included"
+    assert member_config["validation"] == 0, "folds are held out already"
     trial = Trial(normals[:8], [i % 2 for i in range(8)], 1, 0)
-    assert within(math.inf, member, config(), trial, (), None).epochs == 100
-    with pytest.raises(FitError, match="too few are left for 5 epochs"):
-        within(1e-3, member, config(), trial, (), None)
+    assert config_within_budget(math.inf, member, config(), trial, (), None).epochs == 100
+    with pytest.raises(FitError, match="is not enough for 5 epochs"):
+        config_within_budget(1e-3, member, config(), trial, (), None)
 
 
-def test_what_a_member_warns_of_is_warned_of(table, normals):
-    made = Auto(config(members=f"levels,{table(Doubtful)}", drop_uninformative=False)).fit(normals)
-    assert made.facts["warnings"] == ["doubtful: all clips last alike"]
+def test_warnings_of_members_are_warnings_of_the_ensemble(table, normals):
+    made = Auto(config(members=f"levels,{table(WithWarning)}", drop_uninformative=False)).fit(normals)
+    assert made.facts["warnings"] == ["with_warning: all clips are equally long"]
 
 
-def test_it_learns_from_others_where_a_member_does():
-    assert not Auto.learns_from_others(config())
-    assert not Auto.learns_from_others(config(members="untrained"))
-    assert Auto.learns_from_others(config(members="levels,classes"))
+def test_the_ensemble_uses_other_machines_if_a_member_does():
+    assert not Auto.uses_other_machines(config())
+    assert not Auto.uses_other_machines(config(members="untrained"))
+    assert Auto.uses_other_machines(config(members="levels,classes"))
 
 
-def test_others_reach_the_members(table, normals, machine_sound):
+def test_other_machines_are_passed_to_the_members(table, normals, machine_sound):
     other_machines = [recording(machine_sound(50, 0.5), "other.wav")]
     made = Auto(config(members=table(Clock), drop_uninformative=False)).fit(
         normals, other_machines=other_machines
@@ -355,77 +358,76 @@ def test_others_reach_the_members(table, normals, machine_sound):
     assert made.facts["members"]["clock"]["facts"]["others"] == 1
 
 
-def test_cuts_of_one_recording_are_judged_by_each_other(machine_sound):
-    cuts = [recording(machine_sound(i, 0.5), f"{i}.wav", source_recording="one") for i in range(10)]
-    made = Auto(config(members="neighbours")).fit(cuts)
+def test_segments_of_a_single_recording_are_split_into_folds(machine_sound):
+    segments = [recording(machine_sound(i, 0.5), f"{i}.wav", source_recording="one") for i in range(10)]
+    made = Auto(config(members="neighbours")).fit(segments)
     assert list(made.facts["members"]) == ["neighbours"]
 
 
-def test_more_recordings_are_taken_in_by_those_that_can(table, normals, heard, alone):
+def test_adapting_adapts_every_member_that_can_be(table, normals, unseen, separate):
     made = Auto(config(members=f"levels,short_neighbours,{table(Clock)}", drop_uninformative=False)).fit(
         normals
     )
-    before = {clip.clip.path: made.score(clip).scores for clip in heard}
-    grown = made.adapted(heard[:2])
+    before = {clip.clip.path: made.score(clip).scores for clip in unseen}
+    adapted = made.adapted(unseen[:2])
     for name in TWO:
-        expected = alone[name][0].adapted(heard[:2])
+        expected = separate[name][0].adapted(unseen[:2])
         for key, array in expected.arrays.items():
-            np.testing.assert_allclose(grown.arrays[f"{name}/{key}"], array, rtol=1e-6, atol=1e-9)
-    np.testing.assert_array_equal(grown.arrays["standard"], made.arrays["standard"])
-    (line,) = grown.facts["adaptations"]
+            np.testing.assert_allclose(adapted.arrays[f"{name}/{key}"], array, rtol=1e-6, atol=1e-9)
+    np.testing.assert_array_equal(adapted.arrays["standard"], made.arrays["standard"])
+    (line,) = adapted.facts["adaptations"]
     assert "levels: 2 source clips added to the bank: 15 + 3 → 17 + 3" in line
     assert line.endswith("unchanged: clock")
-    assert grown.facts["tried"] == made.facts["tried"]
-    assert {c.clip.path: made.score(c).scores for c in heard} == before  # the old one is as it was
-    assert grown.score(heard[0]).scores["mean"] < before[heard[0].clip.path]["mean"]
-    assert len(grown.adapted(heard[2:3]).facts["adaptations"]) == 2
+    assert adapted.facts["tried"] == made.facts["tried"]
+    assert {c.clip.path: made.score(c).scores for c in unseen} == before  # not changed
+    assert adapted.score(unseen[0]).scores["mean"] < before[unseen[0].clip.path]["mean"]
+    assert len(adapted.adapted(unseen[2:3]).facts["adaptations"]) == 2
 
 
-def test_none_of_the_members_can_take_more_in(table, normals, heard):
+def test_adapting_fails_if_no_member_can_be_adapted(table, normals, unseen):
     made = Auto(config(members=table(Clock), drop_uninformative=False)).fit(normals)
-    with pytest.raises(OptionError, match="none of its members"):
-        made.adapted(heard[:1])
+    with pytest.raises(OptionError, match="none of its members can be adapted"):
+        made.adapted(unseen[:1])
 
 
-def test_a_network_that_is_named_says_what_is_missing_before_anything_is_fitted(monkeypatch, normals):
+def test_a_missing_dependency_is_reported_before_anything_is_fitted(monkeypatch, normals):
     monkeypatch.setitem(sys.modules, "torch", None)
-    told = []
+    steps = []
     with pytest.raises(MissingExtraError, match="train"):
         Auto(config(members="levels,expectation", pseudo_anomalies=1)).fit(
-            normals[:8], progress=lambda *what: told.append(what)
+            normals[:8], progress=lambda *step: steps.append(step)
         )
-    assert not told
+    assert not steps
     assert config(members="all").members == "all"
 
 
-def test_before_fitting_it_knows_how_long_a_clip_must_be():
-    long = {name: config(members=name) for name in ("levels", "classes")}
-    assert Auto(long["levels"]).minimum_samples() == 1
-    assert Auto(long["classes"]).minimum_samples() == 512
+def test_the_minimum_length_before_fitting_is_the_largest_of_the_members():
+    assert Auto(config(members="levels")).minimum_samples() == 1
+    assert Auto(config(members="classes")).minimum_samples() == 512
     assert Auto(config(members="levels,classes")).minimum_samples() == 512
 
 
-def test_progress_is_under_the_members_names(normals):
-    told = []
+def test_progress_stages_are_prefixed_with_the_members_names(normals):
+    steps = []
     Auto(config(members="levels,neighbours", pseudo_anomalies=1)).fit(
-        normals[:8], progress=lambda *t: told.append(t[:3])
+        normals[:8], progress=lambda *step: steps.append(step[:3])
     )
-    stages = list(dict.fromkeys(stage for stage, _, _ in told))
+    stages = list(dict.fromkeys(stage for stage, _, _ in steps))
     assert stages == ["levels:features", "levels:try", "neighbours:features", "neighbours:try"]
-    assert not any(" " in stage for stage in stages)  # a blank would make each step a job of its own
+    assert not any(" " in stage for stage in stages)  # a space would make each step a job of its own
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "message"),
     [
         ({"members": "ear"}, "ear"),
-        ({"pseudo_anomalies": 0}, "pseudo_anomalies=0"),
-        ({"folds": 1}, "folds=1"),
-        ({"time_limit": 0}, "time_limit=0"),
-        ({"time_limit": -1.5}, "time_limit=-1.5"),
+        ({"pseudo_anomalies": 0}, "pseudo_anomalies must be at least 1, got 0"),
+        ({"folds": 1}, "folds must be at least 2, got 1"),
+        ({"time_limit": 0}, "time_limit must be positive, got 0"),
+        ({"time_limit": -1.5}, r"time_limit must be positive, got -1\.5"),
         ({"score": "mse"}, "mean, minimum"),
     ],
 )
-def test_wrong_options(settings, said):
-    with pytest.raises(OptionError, match=said):
+def test_invalid_options_are_rejected(settings, message):
+    with pytest.raises(OptionError, match=message):
         config(**settings)

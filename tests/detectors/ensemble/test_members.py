@@ -1,4 +1,4 @@
-"""Who may take part: names, settings, and the front end of short frames."""
+"""Candidate members: names, options, and the front end of short frames."""
 
 from __future__ import annotations
 
@@ -25,44 +25,45 @@ def test_every_member_can_be_configured(name, rate):
     assert member.score in kind.scores
     assert config.seed == 7
     assert config.front_end == (short_frames(front_end) if member.short_frames else front_end)
-    assert not kind.required_options  # nothing that only a user can bring
+    assert not kind.required_options
     assert member.trains == bool(kind.extra)
 
 
 @pytest.mark.parametrize("rate", [500, 4000, 8000, 11025, 16000, 22050, 44100, 48000])
 def test_short_frames_are_short_at_every_rate(rate):
-    usual = FrontEnd(sample_rate=rate)
-    front_end = short_frames(usual)
+    default = FrontEnd(sample_rate=rate)
+    front_end = short_frames(default)
     assert front_end.n_fft / rate == pytest.approx(0.016, abs=1 / rate)
     assert front_end.hop / rate == pytest.approx(0.004, abs=0.5 / rate)
     assert (front_end.sample_rate, front_end.n_mels) == (rate, 32)
-    assert (front_end.f_min, front_end.f_max, front_end.floor) == (usual.f_min, usual.f_max, usual.floor)
+    for unchanged in ("f_min", "f_max", "floor"):
+        assert getattr(front_end, unchanged) == getattr(default, unchanged)
     assert np.all(np.isfinite(log_mel(np.random.default_rng(0).normal(size=rate), front_end)))
 
 
-def test_short_frames_have_no_more_bands_than_the_front_end():
+def test_short_frames_have_at_most_the_bands_of_the_front_end():
     assert short_frames(FrontEnd(n_mels=16)).n_mels == 16
 
 
-def test_short_frames_hear_a_single_blow():
-    """One of 4 ms stands far out of one frame of 16 ms, and is averaged away in one of 64 ms."""
+def test_short_frames_resolve_a_single_knock():
+    """A knock of 4 ms raises the level of a frame of 16 ms much more than that of a frame of 64 ms."""
     noise = np.random.default_rng(0).normal(0, 1, 16000)
-    blow = noise.copy()
-    blow[8000:8064] *= 4
-    rise = [
-        (log_mel(blow, f) - log_mel(noise, f)).mean(axis=1).max()
+    with_knock = noise.copy()
+    with_knock[8000:8064] *= 4
+    long_rise, short_rise = (
+        (log_mel(with_knock, f) - log_mel(noise, f)).mean(axis=1).max()
         for f in (FrontEnd(), short_frames(FrontEnd()))
-    ]
-    assert rise[1] > rise[0] + 2
+    )
+    assert short_rise > long_rise + 2
 
 
-def test_members_are_taken_by_name_in_the_order_of_the_table():
+def test_members_are_selected_by_name_in_the_order_of_the_table():
     first, second, *_ = MEMBERS
     assert list(chosen_members(f" {second},{first},{second} ")) == [first, second]
     assert chosen_members(second) == {second: MEMBERS[second]}
 
 
-def test_names_of_several():
+def test_untrained_selects_all_members_without_a_network():
     untrained = {name: member for name, member in MEMBERS.items() if not member.trains}
     assert chosen_members("untrained") == untrained
     trained = next(name for name in MEMBERS if name not in untrained)
@@ -71,13 +72,13 @@ def test_names_of_several():
 
 
 @pytest.mark.parametrize("names", ["ear", "levels,ear", "", "levels,"])
-def test_an_unknown_name_is_refused_and_the_known_are_listed(names):
-    with pytest.raises(OptionError, match=f"there are {', '.join(MEMBERS)}, untrained and all"):
+def test_an_unknown_name_is_rejected_and_the_known_ones_are_listed(names):
+    with pytest.raises(OptionError, match=f"choose from {', '.join(MEMBERS)}, untrained and all"):
         chosen_members(names)
 
 
-def test_all_are_those_that_can_be_fitted_here(monkeypatch):
+def test_all_selects_the_members_that_can_be_fitted_in_this_environment(monkeypatch):
     assert chosen_members("all") == MEMBERS
     monkeypatch.setitem(sys.modules, "torch", None)
     assert chosen_members("all") == chosen_members("untrained")
-    assert chosen_members("classes")  # named, it is tried, and says what is missing
+    assert chosen_members("classes"), "selected by name; fitting it raises MissingExtraError"

@@ -1,4 +1,4 @@
-"""The trial by altered normals: who fold_models whom, and what is made of the scores."""
+"""Evaluation on pseudo-anomalies: which fold model scores which clip, and AUC and intervals of the scores."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from sklearn.metrics import roc_auc_score
 from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.detectors.ensemble.pseudo_anomalies import ALTERATIONS
-from auscult.detectors.ensemble.trial import Trial, auc
+from auscult.detectors.ensemble.trial import Trial, _fast_auc
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.pooled_gaussian import PooledGaussian
+from auscult.evaluation import auc
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
@@ -21,11 +22,11 @@ FRONT_END = FrontEnd(sample_rate=8000, n_fft=512, hop=256, n_mels=16)
 
 
 def normals(machine_sound, count: int) -> list[AudioClip]:
-    def one(seed: int) -> AudioClip:
+    def recording(seed: int) -> AudioClip:
         waveform = Waveform(machine_sound(seed, 0.5), 8000, path=f"{seed}.wav")
         return AudioClip(Clip(f"{seed}.wav"), lambda: waveform)
 
-    return [one(seed) for seed in range(count)]
+    return [recording(seed) for seed in range(count)]
 
 
 @pytest.fixture(scope="module")
@@ -35,127 +36,130 @@ def trial(machine_sound) -> Trial:
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_auc_is_the_area_under_the_curve(ties):
+def test_fast_auc_is_the_area_under_the_roc_curve(ties):
     rng = np.random.default_rng(ties)
-    for few, many in ((1, 1), (7, 30), (100, 24)):
-        normal, odd = rng.normal(size=few), rng.normal(0.5, 1, many)
+    for n_normal, n_anomalous in ((1, 1), (7, 30), (100, 24)):
+        normal, anomalous = rng.normal(size=n_normal), rng.normal(0.5, 1, n_anomalous)
         if ties:
-            normal, odd = normal.round(), odd.round()
-        labels = np.repeat([0, 1], [few, many])
-        assert auc(normal, odd) == pytest.approx(roc_auc_score(labels, np.concatenate([normal, odd])))
+            normal, anomalous = normal.round(), anomalous.round()
+        labels, scores = np.repeat([0, 1], [n_normal, n_anomalous]), np.concatenate([normal, anomalous])
+        assert _fast_auc(normal, anomalous) == pytest.approx(roc_auc_score(labels, scores))
+        assert _fast_auc(normal, anomalous) == auc(labels, scores), "equal to the last bit"
 
 
-def test_altered_recordings_are_of_every_kind_and_of_different_normals(trial):
-    kinds = [kind for kind, _, _ in trial.altered]
+def test_pseudo_anomalies_are_of_every_kind_and_made_of_different_recordings(trial):
+    kinds = [kind for kind, _, _ in trial.pseudo_anomalies]
     assert kinds == [kind for kind in ALTERATIONS for _ in range(6)]
     fold_of = dict(zip((r.clip.path for r in trial.recordings), trial.folds, strict=True))
     for kind in ALTERATIONS:
-        paths = [made.clip.path for its, _, made in trial.altered if its == kind]
+        paths = [clip.clip.path for clip_kind, _, clip in trial.pseudo_anomalies if clip_kind == kind]
         assert len(set(paths)) == 6
-    assert all(fold == fold_of[made.clip.path] for _, fold, made in trial.altered)
-    assert len({made.clip.path for _, _, made in trial.altered}) > 15  # not the same few for each kind
-    assert trial.altered is trial.altered  # and with it the features
+    assert all(fold == fold_of[clip.clip.path] for _, fold, clip in trial.pseudo_anomalies)
+    paths = {clip.clip.path for _, _, clip in trial.pseudo_anomalies}
+    assert len(paths) > 15, "not the same few recordings for each kind"
+    assert trial.pseudo_anomalies is trial.pseudo_anomalies, "created once, so that features are reused"
 
 
-def test_no_more_of_a_kind_than_there_are_normals(machine_sound):
+def test_at_most_one_pseudo_anomaly_of_a_kind_for_each_recording(machine_sound):
     trial = Trial(normals(machine_sound, 4), [0, 1, 0, 1], 24, 0)
-    assert len(trial.altered) == 4 * len(ALTERATIONS)
+    assert len(trial.pseudo_anomalies) == 4 * len(ALTERATIONS)
 
 
-def test_the_same_seed_alters_the_same_and_another_does_not(machine_sound):
-    def made(seed: int) -> np.ndarray:
+def test_pseudo_anomalies_depend_only_on_the_seed(machine_sound):
+    def samples(seed: int) -> np.ndarray:
         trial = Trial(normals(machine_sound, 5), [0, 1, 0, 1, 0], 2, seed)
-        return np.stack([recording.waveform().samples for _, _, recording in trial.altered])
+        return np.stack([clip.waveform().samples for _, _, clip in trial.pseudo_anomalies])
 
-    np.testing.assert_array_equal(made(3), made(3))
-    assert np.abs(made(3) - made(4)).max(axis=1).min() > 0
+    np.testing.assert_array_equal(samples(3), samples(3))
+    assert np.abs(samples(3) - samples(4)).max(axis=1).min() > 0
 
 
-def test_a_judge_has_learnt_from_neither_part_of_an_exchange(machine_sound):
-    """The other clip of `exchanged` is of the same fold, and another one where there are two."""
-    heard: list[int] = []
+def test_both_clips_of_an_exchange_are_of_the_same_fold(machine_sound):
+    """So the fold model is fitted on neither; the second clip is another one unless the fold has only one."""
+    loaded: list[int] = []
 
-    def telling(seed: int) -> AudioClip:
+    def recording(seed: int) -> AudioClip:
         def load() -> Waveform:
-            heard.append(seed)
+            loaded.append(seed)
             return Waveform(machine_sound(seed, 0.1), 8000)
 
         return AudioClip(Clip(f"{seed}.wav"), load)
 
     folds = [0, 1, 2, 0, 1, 2, 0, 1, 3]
-    trial = Trial([telling(seed) for seed in range(9)], folds, 9, 5)
-    for _, fold, made in trial.altered:
-        heard.clear()
-        made.waveform()
-        one, other = heard[0], heard[-1]  # the same sound, held by its recording, is read once
-        assert folds[one] == folds[other] == fold
-        assert (one == other) == (fold == 3)
+    trial = Trial([recording(seed) for seed in range(9)], folds, 9, 5)
+    for _, fold, clip in trial.pseudo_anomalies:
+        loaded.clear()
+        clip.waveform()
+        first, second = loaded[0], loaded[-1]  # a waveform that is still held is loaded only once
+        assert folds[first] == folds[second] == fold
+        assert (first == second) == (fold == 3)
 
 
 @dataclass
-class _Judge(Detector):
-    """Remembers what it was asked of; its number and a count are its scores."""
+class _FoldModel(Detector):
+    """Records what it scores; its scores are its number and the count of clips scored so far."""
 
     number: int
 
-    name = "judge"
-    scores = ("number", "asked")
+    name = "fold_model"
+    scores = ("number", "count")
     config_type = Config
 
     def __post_init__(self) -> None:
-        self.heard: list[AudioClip] = []
+        self.scored: list[AudioClip] = []
 
     def fit(self, recordings, *, other_machines=(), progress=None):
         return self
 
     def score(self, recording, *, explain=False):
-        self.heard.append(recording)
-        return Evidence({"number": float(self.number), "asked": float(len(self.heard))})
+        self.scored.append(recording)
+        return Evidence({"number": float(self.number), "count": float(len(self.scored))})
 
     def expected_shapes(self):
         return {}
 
 
-def test_each_recording_is_judged_by_the_judge_of_its_fold(trial):
-    fold_models = [_Judge(number) for number in range(5)]
+def test_each_clip_is_scored_by_the_model_of_the_same_fold(trial):
+    fold_models = [_FoldModel(number) for number in range(5)]
     steps = []
-    scores = trial.normal_scores(fold_models, lambda *told: steps.append(told[:3]))
+    scores = trial.normal_scores(fold_models, lambda *step: steps.append(step[:3]))
     np.testing.assert_array_equal(scores["number"], trial.folds)
-    assert scores["asked"].max() == 4
-    assert sorted(id(r) for judge in fold_models for r in judge.heard) == sorted(map(id, trial.recordings))
+    assert scores["count"].max() == 4
+    assert sorted(id(r) for model in fold_models for r in model.scored) == sorted(map(id, trial.recordings))
     assert steps == [("try", done, 20) for done in range(1, 21)]
     np.testing.assert_array_equal(
-        trial.altered_scores(fold_models)["number"], [fold for _, fold, _ in trial.altered]
+        trial.pseudo_anomaly_scores(fold_models)["number"], [fold for _, fold, _ in trial.pseudo_anomalies]
     )
 
 
-def test_what_is_altered_more_is_told_from_normals_by_a_real_detector(trial):
+def test_a_real_detector_separates_pseudo_anomalies_from_normal_recordings(trial):
     config = make_config("pooled_gaussian")
     config.front_end = FRONT_END
     _, fold_models = PooledGaussian.crossfit(config, trial.recordings, trial.folds)
-    normal, altered = trial.normal_scores(fold_models), trial.altered_scores(fold_models)
-    assert normal.keys() == altered.keys() == set(PooledGaussian.scores)
-    outcome = trial.outcome(normal["joint"], altered["joint"])
+    normal, anomalous = trial.normal_scores(fold_models), trial.pseudo_anomaly_scores(fold_models)
+    assert normal.keys() == anomalous.keys() == set(PooledGaussian.scores)
+    outcome = trial.outcome(normal["joint"], anomalous["joint"])
     assert outcome.by_kind.keys() == ALTERATIONS.keys()
     assert outcome.value > 0.65
-    # Judges that have heard what they judge call all altered ones odd, which says nothing.
-    knowing = [PooledGaussian(config).fit(trial.recordings)] * 5
-    assert trial.outcome(trial.normal_scores(knowing)["joint"], altered["joint"]).value > outcome.value
+    # Models fitted on the clips that they score give them too low scores, so that the AUC is too high.
+    in_sample = [PooledGaussian(config).fit(trial.recordings)] * 5
+    in_sample_scores = trial.normal_scores(in_sample)["joint"]
+    assert trial.outcome(in_sample_scores, anomalous["joint"]).value > outcome.value
 
 
 def test_an_outcome_is_the_mean_over_the_kinds(trial):
     rng = np.random.default_rng(0)
-    normal, altered = rng.normal(size=20), rng.normal(1, 1, 48)
-    outcome = trial.outcome(normal, altered)
-    parts = altered.reshape(8, 6)
-    assert outcome.by_kind == {k: auc(normal, part) for k, part in zip(ALTERATIONS, parts, strict=True)}
-    assert outcome.value == pytest.approx(np.mean([auc(normal, part) for part in parts]))
+    normal, anomalous = rng.normal(size=20), rng.normal(1, 1, 48)
+    outcome = trial.outcome(normal, anomalous)
+    parts = dict(zip(ALTERATIONS, anomalous.reshape(8, 6), strict=True))
+    assert outcome.by_kind == {kind: _fast_auc(normal, part) for kind, part in parts.items()}
+    assert outcome.value == pytest.approx(np.mean([_fast_auc(normal, part) for part in parts.values()]))
     low, high = outcome.interval
     assert low < outcome.value < high
     assert (np.mean(outcome.draws < low), np.mean(outcome.draws > high)) == pytest.approx(
         (0.025, 0.025), abs=0.01
     )
-    np.testing.assert_array_equal(outcome.draws, trial.outcome(normal, altered).draws)
+    np.testing.assert_array_equal(outcome.draws, trial.outcome(normal, anomalous).draws)
 
 
 def test_perfect_and_useless_scores(trial):
@@ -164,25 +168,24 @@ def test_perfect_and_useless_scores(trial):
     assert trial.outcome(np.ones(20), np.ones(48)).value == 0.5
 
 
-def test_intervals_cover_what_is_true(machine_sound):
-    """Of normal scores one apart the area is known; 95 % intervals hold it nearly always."""
+def test_intervals_cover_the_true_value(machine_sound):
+    """The AUC of Gaussian scores one standard deviation apart is known; intervals nearly always cover it."""
     recordings = normals(machine_sound, 40)
     trial = Trial(recordings, [i % 5 for i in range(40)], 24, 0)
     rng = np.random.default_rng(3)
-    held = 0
+    covered = 0
     for _ in range(12):
         low, high = trial.outcome(rng.normal(size=40), rng.normal(1, 1, 192)).interval
-        held += low <= 0.7602 <= high
-    assert held >= 10
+        covered += low <= 0.7602 <= high
+    assert covered >= 10
 
 
 def test_draws_are_paired(trial):
-    """Of one trial every outcome sees the same clips drawn: a better score is better in every draw."""
+    """All outcomes of a trial resample the same clips: a better score is better in every draw."""
     rng = np.random.default_rng(1)
-    normal, altered = rng.normal(size=20), rng.normal(0.5, 1, 48)
-    one, shifted = trial.outcome(normal, altered), trial.outcome(normal, altered + 0.3)
-    assert np.all(shifted.draws >= one.draws)
-    assert np.std(shifted.draws - one.draws) < 0.5 * np.std(one.draws)
-    np.testing.assert_array_equal(
-        trial.outcome(3 * normal, 3 * altered).draws, one.draws
-    )  # ranks alone count
+    normal, anomalous = rng.normal(size=20), rng.normal(0.5, 1, 48)
+    outcome, shifted = trial.outcome(normal, anomalous), trial.outcome(normal, anomalous + 0.3)
+    assert np.all(shifted.draws >= outcome.draws)
+    assert np.std(shifted.draws - outcome.draws) < 0.5 * np.std(outcome.draws)
+    scaled = trial.outcome(3 * normal, 3 * anomalous)
+    np.testing.assert_array_equal(scaled.draws, outcome.draws, err_msg="only ranks matter")

@@ -1,4 +1,4 @@
-"""What a bank knows of its clips, and what its detectors refuse."""
+"""The bank of normal clips: domains, groups and storage; and the option ``views``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from auscult.corpus import Clip
 from auscult.detectors.options import make_config
-from auscult.detectors.pooled.bank import Bank
+from auscult.detectors.pooled.bank import NormalBank
 from auscult.detectors.pooled.spectral_memory import SpectralMemory
 from auscult.detectors.statistics.pooled_views import FAMILIES
 from auscult.errors import FitError, OptionError
@@ -24,8 +24,8 @@ CLIPS = (
 )
 
 
-def bank_of(*clips: Clip) -> Bank:
-    return Bank(np.zeros((len(clips), 2, 3), np.float32), clips)
+def bank_of(*clips: Clip) -> NormalBank:
+    return NormalBank(np.zeros((len(clips), 2, 3), np.float32), clips)
 
 
 def test_domains_and_groups():
@@ -37,32 +37,32 @@ def test_domains_and_groups():
     assert pairs == {(0, 2), (4, 5)}
 
 
-def test_as_facts_and_back():
+def test_round_trip_through_facts():
     bank = bank_of(*CLIPS)
-    again = Bank.from_facts(bank.vectors, json.loads(json.dumps(bank.as_facts())))
-    assert again.clips == bank.clips
+    restored = NormalBank.from_facts(bank.vectors, json.loads(json.dumps(bank.to_facts())))
+    assert restored.clips == bank.clips
 
 
-def test_parts_and_sums():
+def test_selection_and_concatenation():
     bank = bank_of(*CLIPS)
-    chosen = np.array([True, False, False, True, False, True])
-    assert bank.only(chosen).clips == (CLIPS[0], CLIPS[3], CLIPS[5])
-    whole = bank.only(chosen) + bank.only(~chosen)
-    assert len(whole) == len(bank) == len(whole.vectors)
-    assert whole.clips == tuple(CLIPS[i] for i in (0, 3, 5, 1, 2, 4))
+    mask = np.array([True, False, False, True, False, True])
+    assert bank.select(mask).clips == (CLIPS[0], CLIPS[3], CLIPS[5])
+    total = bank.select(mask) + bank.select(~mask)
+    assert len(total) == len(bank) == len(total.vectors)
+    assert total.clips == tuple(CLIPS[i] for i in (0, 3, 5, 1, 2, 4))
 
 
-def test_views_by_option():
+def test_the_option_views():
     assert make_config("spectral_memory").view_names == FAMILIES["levels"]
     assert make_config("spectral_memory", settings={"views": "max, std"}).view_names == ("max", "std")
 
 
 @pytest.mark.parametrize("views", ["loudness", "max,max", "", "all,max"])
-def test_views_that_do_not_exist(views):
+def test_invalid_views_are_rejected(views):
     with pytest.raises(OptionError, match="views="):
         make_config("spectral_memory", settings={"views": views})
 
 
-def test_nothing_to_learn_from():
-    with pytest.raises(FitError, match="at least 2"):
+def test_fitting_needs_recordings():
+    with pytest.raises(FitError, match="at least 2 are required"):
         SpectralMemory().fit([])

@@ -1,4 +1,4 @@
-"""Densities on pooled views: the sums by hand, adapting, maps that point."""
+"""Densities of pooled views: scores recomputed step by step, adaptation and maps."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SMALL = {"sample_rate": RATE, "n_fft": 512, "hop": 256, "n_mels": 16}
 FRONT_END = FrontEnd(**SMALL)
 
 
-def clip(sound, seed: int, domain: str | None = "source", **known) -> AudioClip:
+def clip(sound, seed: int, domain: str | None = "source", **metadata) -> AudioClip:
     waveform = Waveform(sound, RATE)
-    return AudioClip(Clip(f"{seed}.wav", domain=domain, **known), lambda: waveform)
+    return AudioClip(Clip(f"{seed}.wav", domain=domain, **metadata), lambda: waveform)
 
 
 @pytest.fixture(scope="module")
 def normals(machine_sound) -> list[AudioClip]:
-    """Sixteen of the source domain and four of the target domain."""
+    """Sixteen clips of the source domain and four of the target domain."""
     return [clip(machine_sound(seed), seed, "source" if seed < 16 else "target") for seed in range(20)]
 
 
@@ -45,45 +45,44 @@ def view_of(recording: AudioClip, view: str) -> np.ndarray:
     return pooled_view(recording.log_mel(FRONT_END), view)
 
 
-def test_the_scores_by_hand(fitted, normals, machine_sound):
-    """Each distance by a density of all, standardised by those of the four other fifths."""
-    heard = clip(machine_sound(50, broken=True), 50)
+def test_scores_recomputed_step_by_step(fitted, normals, machine_sound):
+    """Each distance is standardised by the cross-fitted distances of the normal clips, in five folds."""
+    anomaly = clip(machine_sound(50, broken=True), 50)
     target = np.array([r.clip.domain == "target" for r in normals])
     folds = np.array(folds_of(normals, FOLDS, fitted.config.seed))
 
     def standardised(bank, x, fit, distance) -> float:
         bank = bank.astype(np.float32)
-        normal = np.empty(len(bank))
+        held_out = np.empty(len(bank))
         for fold in range(FOLDS):
             density = fit(bank[folds != fold], target[folds != fold])
-            normal[folds == fold] = [distance(density, y) for y in bank[folds == fold]]
-        return (distance(fit(bank, target), x) - normal.mean()) / normal.std(ddof=1)
+            held_out[folds == fold] = [distance(density, y) for y in bank[folds == fold]]
+        return (distance(fit(bank, target), x) - held_out.mean()) / held_out.std(ddof=1)
 
     def squared(density: Gaussian, x: np.ndarray) -> float:
-        away = x - density.means
-        return min(d @ density.precision @ d for d in away)
+        return min(d @ density.precision @ d for d in x - density.means)
 
-    def surprise(density: Mixture, x: np.ndarray) -> float:
-        return density.surprise(x)[0]
+    def negative_log_density(density: Mixture, x: np.ndarray) -> float:
+        return density.negative_log_density(x)[0]
 
     def mixture(vectors, _) -> Mixture:
         return Mixture.fit(vectors, fitted.config.components, fitted.config.seed)
 
     banks = {view: np.stack([view_of(r, view) for r in normals]) for view in LEVELS}
-    one = {view: view_of(heard, view) for view in LEVELS}
-    d2 = [standardised(banks[view], one[view], Gaussian.fit, squared) for view in LEVELS]
+    views = {view: view_of(anomaly, view) for view in LEVELS}
+    d2 = [standardised(banks[view], views[view], Gaussian.fit, squared) for view in LEVELS]
     expected = {
         "gaussian": np.mean(d2),
         "largest": max(d2),
-        "mixture": np.mean([standardised(banks[v], one[v], mixture, surprise) for v in LEVELS]),
+        "mixture": np.mean([standardised(banks[v], views[v], mixture, negative_log_density) for v in LEVELS]),
         "joint": standardised(
             np.concatenate(list(banks.values()), axis=1),
-            np.concatenate(list(one.values())),
+            np.concatenate(list(views.values())),
             Gaussian.fit,
             squared,
         ),
     }
-    assert fitted.score(heard).scores == pytest.approx(expected, rel=1e-6)
+    assert fitted.score(anomaly).scores == pytest.approx(expected, rel=1e-6)
 
 
 def test_maps_sum_to_the_score(fitted, machine_sound):
@@ -94,7 +93,7 @@ def test_maps_sum_to_the_score(fitted, machine_sound):
             assert total == pytest.approx(evidence.scores[name], rel=1e-4, abs=1e-4), name
 
 
-def test_maps_point_at_a_beep(fitted, machine_sound):
+def test_maps_peak_at_a_beep(fitted, machine_sound):
     """A tone of 2.6 kHz in the middle of the clip."""
     samples = machine_sound(70)
     t = np.arange(RATE) / RATE
@@ -104,10 +103,10 @@ def test_maps_point_at_a_beep(fitted, machine_sound):
         assert louder[np.unravel_index(map_.argmax(), map_.shape)], name
 
 
-def test_adapting_is_fitting_on_all(fitted, normals, machine_sound):
-    """Means, covariances, mixtures and standards."""
+def test_adapting_equals_fitting_on_all_recordings(fitted, normals, machine_sound):
+    """Including means, covariances, mixtures and standardisation."""
     more = [clip(machine_sound(80 + i, 1.2), 80 + i, "target") for i in range(5)]
-    kept = {name: array.copy() for name, array in fitted.arrays.items()}
+    before = {name: array.copy() for name, array in fitted.arrays.items()}
     adapted = fitted.adapted(more)
     refitted = gaussian([*normals, *more])
     assert adapted.arrays.keys() == refitted.arrays.keys()
@@ -115,20 +114,20 @@ def test_adapting_is_fitting_on_all(fitted, normals, machine_sound):
         np.testing.assert_array_equal(adapted.arrays[name], array, err_msg=name)
     assert adapted.facts["adaptations"] == ["5 target clips added to the bank: 16 + 4 → 16 + 9"]
     assert "adaptations" not in fitted.facts
-    assert all(np.array_equal(fitted.arrays[name], array) for name, array in kept.items())
+    assert all(np.array_equal(fitted.arrays[name], array) for name, array in before.items())
 
 
-def test_adapting_makes_the_new_normal(fitted, machine_sound):
+def test_adapting_lowers_the_scores_of_similar_recordings(fitted, machine_sound):
     quiet = [clip(0.2 * machine_sound(200 + i), 200 + i, "target") for i in range(6)]
     before = fitted.score(quiet[5]).scores
     after = fitted.adapted(quiet[:5]).score(quiet[5]).scores
     assert all(after[name] < before[name] / 4 for name in fitted.scores)
 
 
-@pytest.mark.parametrize("cuts", [20, 19], ids=["of one recording", "all but one of one recording"])
-def test_cuts_of_one_recording_are_parted_where_there_is_nothing_else(machine_sound, cuts):
+@pytest.mark.parametrize("segments", [20, 19], ids=["of one recording", "all but one of one recording"])
+def test_segments_of_one_recording_are_split_if_there_is_hardly_anything_else(machine_sound, segments):
     recordings = [
-        clip(machine_sound(i), i, source_recording="whole" if i < cuts else "another") for i in range(20)
+        clip(machine_sound(i), i, source_recording="first" if i < segments else "second") for i in range(20)
     ]
     detector = gaussian(recordings)
     scores = detector.score(clip(machine_sound(99), 99)).scores
@@ -142,8 +141,8 @@ def test_one_component_and_few_views(normals, machine_sound):
     assert all(value > 5 for value in scores.values())
 
 
-def test_what_it_refuses(normals):
-    with pytest.raises(FitError, match="at least 4"):
+def test_too_few_recordings_and_invalid_options_are_rejected(normals):
+    with pytest.raises(FitError, match="cannot estimate a variance from 3 recordings; at least 4"):
         gaussian(normals[:3])
-    with pytest.raises(OptionError, match="components"):
+    with pytest.raises(OptionError, match="components must be between 1 and 16, got 0"):
         make_config("pooled_gaussian", settings={"components": 0})

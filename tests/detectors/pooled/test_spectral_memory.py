@@ -1,4 +1,4 @@
-"""The nearest normal clips by views and groups: the whole sum by hand, adapting, maps that point."""
+"""Nearest normal clips by view and group: the score recomputed step by step, adaptation and maps."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ SMALL = {"sample_rate": RATE, "n_fft": 512, "hop": 256, "n_mels": 16}
 FRONT_END = FrontEnd(**SMALL)
 
 
-def clip(sound, seed: int, domain: str | None = "source", **known) -> AudioClip:
+def clip(sound, seed: int, domain: str | None = "source", **metadata) -> AudioClip:
     waveform = Waveform(sound, RATE)
-    return AudioClip(Clip(f"{seed}.wav", domain=domain, **known), lambda: waveform)
+    return AudioClip(Clip(f"{seed}.wav", domain=domain, **metadata), lambda: waveform)
 
 
 @pytest.fixture(scope="module")
 def normals(machine_sound) -> list[AudioClip]:
-    """Twelve of the source domain and three of the target domain."""
+    """Twelve clips of the source domain and three of the target domain."""
     return [clip(machine_sound(seed), seed, "source" if seed < 12 else "target") for seed in range(15)]
 
 
@@ -35,35 +35,35 @@ def memory(normals, **settings) -> SpectralMemory:
     return SpectralMemory(make_config("spectral_memory", settings={**SMALL, **settings})).fit(normals)
 
 
-def z(values: np.ndarray, normal: np.ndarray) -> np.ndarray:
-    return (values - normal.mean(axis=0)) / normal.std(axis=0, ddof=1)
+def z(values: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    return (values - held_out.mean(axis=0)) / held_out.std(axis=0, ddof=1)
 
 
 @pytest.mark.parametrize("over", ["max", "mean"])
-def test_the_score_by_hand(normals, machine_sound, over):
-    """Two views, three groups; left-out scores by neighbours of all others."""
+def test_the_score_recomputed_step_by_step(normals, machine_sound, over):
+    """For two views and three groups, with leave-one-out scores from a bank of all other clips."""
     views, bands = ("max", "std"), [(0, 5), (5, 10), (10, 16)]
     detector = memory(normals, groups=3, over_groups=over, views=",".join(views))
-    heard = clip(machine_sound(50, broken=True), 50)
+    anomaly = clip(machine_sound(50, broken=True), 50)
     target = np.array([r.clip.domain == "target" for r in normals])
     by_view = []
     for view in views:
         bank = np.stack([pooled_view(r.log_mel(FRONT_END), view) for r in normals]).astype(np.float32)
-        x = pooled_view(heard.log_mel(FRONT_END), view)
-        one, left_out = np.empty(3), np.empty((len(normals), 3))
+        x = pooled_view(anomaly.log_mel(FRONT_END), view)
+        raw, left_out = np.empty(3), np.empty((len(normals), 3))
         for g, (low, high) in enumerate(bands):
-            one[g] = Neighbours.fit(bank[:, low:high], target).scores(x[low:high])["domain"]
+            raw[g] = Neighbours.fit(bank[:, low:high], target).scores(x[low:high])["domain"]
             for i in range(len(normals)):
                 rest = np.arange(len(normals)) != i
                 rest_bank = Neighbours.fit(bank[rest, low:high], target[rest])
                 left_out[i, g] = rest_bank.scores(bank[i, low:high])["domain"]
-        together = getattr(np, over)
-        by_view.append(z(together(z(one, left_out)), together(z(left_out, left_out), axis=1)))
-    assert detector.score(heard).scores["domain"] == pytest.approx(np.mean(by_view), rel=1e-5)
+        combine = getattr(np, over)
+        by_view.append(z(combine(z(raw, left_out)), combine(z(left_out, left_out), axis=1)))
+    assert detector.score(anomaly).scores["domain"] == pytest.approx(np.mean(by_view), rel=1e-5)
 
 
 @pytest.mark.parametrize("over", ["max", "mean"])
-def test_maps_sum_to_the_score_and_a_constant(normals, machine_sound, over):
+def test_maps_sum_to_the_score_plus_a_constant(normals, machine_sound, over):
     detector = memory(normals, over_groups=over)
     mean, sd = detector.arrays["by_view"]
     for seed, broken in ((60, False), (61, True)):
@@ -74,7 +74,7 @@ def test_maps_sum_to_the_score_and_a_constant(normals, machine_sound, over):
             assert total == pytest.approx(evidence.scores[name] + constant, rel=1e-5), name
 
 
-def test_maps_point_at_a_beep(normals, machine_sound):
+def test_maps_peak_at_a_beep(normals, machine_sound):
     """A tone of 2.6 kHz in the middle of the clip."""
     detector = memory(normals)
     samples = machine_sound(70)
@@ -86,12 +86,12 @@ def test_maps_point_at_a_beep(normals, machine_sound):
         assert louder[np.unravel_index(map_.argmax(), map_.shape)], name
 
 
-def test_adapting_is_fitting_on_all(normals, machine_sound):
+def test_adapting_equals_fitting_on_all_recordings(normals, machine_sound):
     detector = memory(normals)
     more = [clip(machine_sound(80 + i, 1.2), 80 + i, "target") for i in range(3)] + [
         clip(machine_sound(90), 90)
     ]
-    kept = {name: array.copy() for name, array in detector.arrays.items()}
+    before = {name: array.copy() for name, array in detector.arrays.items()}
     adapted = detector.adapted(more)
     refitted = memory([*normals, *more])
     assert adapted.arrays.keys() == refitted.arrays.keys()
@@ -101,31 +101,31 @@ def test_adapting_is_fitting_on_all(normals, machine_sound):
     again = adapted.adapted([clip(machine_sound(91), 91, None)])
     assert again.facts["adaptations"][1:] == ["1 source clip added to the bank: 13 + 6 → 14 + 6"]
     assert "adaptations" not in detector.facts
-    assert all(np.array_equal(detector.arrays[name], array) for name, array in kept.items())
+    assert all(np.array_equal(detector.arrays[name], array) for name, array in before.items())
     with pytest.raises(FitError, match="no recordings"):
         detector.adapted([])
 
 
-def test_adapting_makes_the_new_normal(normals, machine_sound):
-    """A machine that runs quieter is odd until it was heard to be normal."""
+def test_adapting_lowers_the_scores_of_similar_recordings(normals, machine_sound):
+    """A quieter machine is anomalous until recordings of it are added."""
     detector = memory(normals)
     quiet = [clip(0.2 * machine_sound(200 + i), 200 + i, "target") for i in range(6)]
     before = detector.score(quiet[5]).scores["domain"]
     assert detector.adapted(quiet[:5]).score(quiet[5]).scores["domain"] < before / 4
 
 
-def test_cuts_of_one_recording_are_no_neighbours(machine_sound):
-    """Every clip twice: as two recordings of no spread, or as two cuts of one recording."""
+def test_segments_of_one_recording_are_not_neighbours(machine_sound):
+    """Every clip twice: with and without the information that both are cut from one recording."""
 
-    def twice(recording) -> list[AudioClip]:
-        return [clip(machine_sound(i // 2), i, source_recording=recording(i)) for i in range(16)]
+    def duplicated(source_recording) -> list[AudioClip]:
+        return [clip(machine_sound(i // 2), i, source_recording=source_recording(i)) for i in range(16)]
 
-    told, untold = memory(twice(lambda i: str(i // 2))), memory(twice(lambda i: None))
-    assert np.all(told.arrays["density"] > 1e-3)
-    assert np.all(untold.arrays["density"] < 1e-3)
+    grouped, ungrouped = memory(duplicated(lambda i: str(i // 2))), memory(duplicated(lambda i: None))
+    assert np.all(grouped.arrays["density"] > 1e-3)
+    assert np.all(ungrouped.arrays["density"] < 1e-3)
 
 
-def test_the_bank_knows_the_domains(normals):
+def test_the_bank_stores_vectors_and_domains(normals):
     detector = memory(normals)
     assert [c.domain for c in detector.bank.clips] == [r.clip.domain for r in normals]
     assert detector.arrays["bank"].dtype == np.float32

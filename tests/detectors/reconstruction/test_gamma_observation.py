@@ -1,4 +1,4 @@
-"""The gamma observation model: its likelihood, its shapes, levels, codes, scores and maps."""
+"""The gamma observation model: likelihood, shapes, levels, codes, scores and maps."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ SHAPES = np.array([0.6, 1.35, 2.0, 4.0, 8.5, 30.0])
 
 
 class Frames(AudioClip):
-    """A recording whose log-mel is known from the start."""
+    """A clip with a given log-mel."""
 
-    def __init__(self, frames: np.ndarray, path: str = "memory.wav", **known) -> None:
-        super().__init__(Clip(path, **known), lambda: pytest.fail("no waveform here"))
+    def __init__(self, frames: np.ndarray, path: str = "memory.wav", **clip_fields) -> None:
+        super().__init__(Clip(path, **clip_fields), lambda: pytest.fail("there is no waveform"))
         self.frames = np.ascontiguousarray(frames, np.float32)
 
     def log_mel(self, front_end) -> np.ndarray:
         return self.frames
 
 
-def kind(**settings) -> GammaObservation:
+def gamma_observation(**settings) -> GammaObservation:
     return GammaObservation(make_config("gamma_observation", settings={**SMALL, **settings}))
 
 
 def noise(seed: int, frames: int = 80) -> np.ndarray:
-    """(T, bands) log-mel of gamma noise of the shapes and about the levels above."""
+    """(T, bands) log-mel of gamma noise with the shapes and levels above."""
     power = np.random.default_rng(seed).gamma(SHAPES, 1 / SHAPES, (frames, BANDS))
     return 10 * np.log10(power) + LEVEL
 
 
-def clips(count: int, offset: float | np.ndarray = 0.0, **noisy) -> list[AudioClip]:
-    return [Frames(noise(seed, **noisy) + offset, f"{seed}.wav") for seed in range(count)]
+def clips(count: int, offset: float | np.ndarray = 0.0, **options) -> list[AudioClip]:
+    return [Frames(noise(seed, **options) + offset, f"{seed}.wav") for seed in range(count)]
 
 
 def prepared(detector: GammaObservation, offset: float | np.ndarray = 0.0, machines: int = 1):
-    """An untrained network that knows the levels of 300 frames, and 30 of their windows (1, 30, width)."""
+    """An untrained network prepared on 300 frames, and 30 of their windows (1, 30, width)."""
     frames = (noise(9, 300) + offset).astype(np.float32)
     network = detector.build([torch.Generator().manual_seed(seed) for seed in range(machines)])
     detector.prepare(network, frames, [np.arange(298 - 10 * m) for m in range(machines)])
@@ -62,7 +62,7 @@ def prepared(detector: GammaObservation, offset: float | np.ndarray = 0.0, machi
 )
 def test_wrong_options_are_named(option, value):
     with pytest.raises(OptionError, match=option):
-        kind(**{option: value})
+        gamma_observation(**{option: value})
 
 
 def test_presets_and_size():
@@ -70,38 +70,40 @@ def test_presets_and_size():
         detector = GammaObservation(make_config("gamma_observation", preset=preset))
         assert detector.config.latent == preset
         network = detector.build([torch.Generator().manual_seed(0)])
-        assert sum(p.numel() for p in network.parameters()) == 268_944 + 128, "gamma_vae's and the shapes"
+        assert sum(p.numel() for p in network.parameters()) == 268_944 + 128, (
+            "those of gamma_vae, and the shapes"
+        )
     assert GammaObservation().config.latent == next(iter(GammaObservation.presets))
 
 
 @pytest.mark.parametrize("latent", LATENTS)
 @torch.no_grad()
-def test_the_loss_is_the_likelihood_of_scipy_and_the_weighted_divergence(latent):
-    detector = kind(latent=latent, kl_weight=7.0)
+def test_the_loss_is_the_likelihood_plus_the_weighted_divergence(latent):
+    detector = gamma_observation(latent=latent, kl_weight=7.0)
     network, x = prepared(detector)
-    rows = torch.cat([torch.ones(1, 20, 1), torch.zeros(1, 10, 1)], dim=1)
+    mask = torch.cat([torch.ones(1, 20, 1), torch.zeros(1, 10, 1)], dim=1)
     decoded: list[torch.Tensor] = []
-    network["level"].register_forward_hook(lambda _module, _given, out: decoded.append(out))
-    total, figures = detector.loss(network, x, rows, [torch.Generator().manual_seed(0)], torch.tensor([0]))
+    network["level"].register_forward_hook(lambda _module, _inputs, output: decoded.append(output))
+    total, figures = detector.loss(network, x, mask, [torch.Generator().manual_seed(0)], torch.tensor([0]))
     observation = network["observation"]
     mean = 10 ** ((decoded[0] * observation.sd + observation.mean) / 10).double().numpy()
     power, shape = 10 ** (x.double().numpy() / 10), observation.shapes_of_windows().numpy()
-    surprise = -stats.gamma.logpdf(power, shape, scale=mean / shape) - np.log(power)
-    expected = surprise[:, :20].mean() + 7.0 / WIDTH * float(figures["kl"])
+    negative_log_likelihood = -stats.gamma.logpdf(power, shape, scale=mean / shape) - np.log(power)
+    expected = negative_log_likelihood[:, :20].mean() + 7.0 / WIDTH * float(figures["kl"])
     assert float(total) == pytest.approx(expected, rel=1e-5)
     assert float(figures["kl"]) == pytest.approx(float(figures["kl_per_dimension"].sum()), rel=1e-6)
 
 
-def test_the_divergence_of_gaussian_codes_is_that_of_torch():
+def test_the_divergence_of_gaussian_codes_matches_torch():
     mean, log_variance = torch.randn(1, 5, 3), torch.randn(1, 5, 3)
-    ours = kind(latent="gaussian").divergence_from_prior(mean, log_variance)
+    ours = gamma_observation(latent="gaussian").divergence_from_prior(mean, log_variance)
     theirs = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0))
     torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize(("latent", "second"), [("gamma", [0.5, 2.0, 1.0]), ("gaussian", [-1.0, 0.0, 1.0])])
 def test_samples_have_the_moments_of_the_posterior_and_pass_gradients_on(latent, second):
-    detector = kind(latent=latent)
+    detector = gamma_observation(latent=latent)
     first = torch.tensor([0.8, 1.5, 4.0]).expand(1, 200_000, 3).clone().requires_grad_()
     second = torch.tensor(second).expand(1, 200_000, 3).clone().requires_grad_()
     z = detector.sample(first, second, [torch.Generator().manual_seed(1)])
@@ -114,11 +116,11 @@ def test_samples_have_the_moments_of_the_posterior_and_pass_gradients_on(latent,
         torch.testing.assert_close(ours.mean(1), exact.mean(1), rtol=0.05, atol=0)
 
 
-def test_shapes_are_guessed_and_then_learnt():
-    detector = kind(epochs=30, batch_size=64, learning_rate=1e-2, validation=0.0)
+def test_shapes_are_estimated_and_then_trained():
+    detector = gamma_observation(epochs=30, batch_size=64, learning_rate=1e-2, validation=0.0)
     network, _ = prepared(detector)
     np.testing.assert_allclose(network["observation"].shapes().detach().flatten(), SHAPES, rtol=0.35)
-    with torch.no_grad():  # a wrong start is forgotten
+    with torch.no_grad():  # training corrects a wrong start
         network["observation"].log_shape.zero_()
     detector.prepare = lambda new, *_: new.load_state_dict(network.state_dict())
     detector.fit(clips(12))
@@ -126,20 +128,21 @@ def test_shapes_are_guessed_and_then_learnt():
 
 
 @torch.no_grad()
-def test_levels_of_bands_are_taken_away():
-    """Another microphone at fit and at score gives the same; at score alone it does not."""
-    detector, offset = kind(), np.linspace(-20, 30, BANDS)
+def test_levels_of_bands_are_removed():
+    """Another microphone for both fitting and scoring changes nothing; for scoring only, it does."""
+    detector, offset = gamma_observation(), np.linspace(-20, 30, BANDS)
     (network, x), (louder, shifted) = prepared(detector), prepared(detector, offset)
-    one, other = detector.outputs(network, x), detector.outputs(louder, shifted)
-    for name in one:
-        torch.testing.assert_close(one[name], other[name], rtol=1e-3, atol=1e-4)
-    assert float(detector.outputs(network, shifted)["deviance"].mean()) > 10 * float(one["deviance"].mean())
+    outputs, shifted_outputs = detector.outputs(network, x), detector.outputs(louder, shifted)
+    for name in outputs:
+        torch.testing.assert_close(outputs[name], shifted_outputs[name], rtol=1e-3, atol=1e-4)
+    mismatched = detector.outputs(network, shifted)
+    assert float(mismatched["deviance"].mean()) > 10 * float(outputs["deviance"].mean())
 
 
 @pytest.mark.parametrize("latent", LATENTS)
-def test_a_machine_of_a_fleet_is_the_machine_alone(latent):
-    """In float64: Adam makes whole steps of float32's rounding."""
-    detector = kind(latent=latent)
+def test_a_machine_of_a_fleet_equals_the_machine_trained_alone(latent):
+    """In float64: Adam turns the rounding of float32 into full steps."""
+    detector = gamma_observation(latent=latent)
     frames = np.concatenate([noise(0, 100), noise(1, 100) + 20.0])
     starts = [np.arange(71), np.arange(110, 150)]
 
@@ -151,7 +154,7 @@ def test_a_machine_of_a_fleet_is_the_machine_alone(latent):
 
         network, histories, _ = train_fleet(
             build,
-            lambda network, x, rows, *rest: detector.loss(network, x, rows.double(), *rest),
+            lambda network, x, mask, *rest: detector.loss(network, x, mask.double(), *rest),
             FleetVectors(frames, [starts[m] for m in machines], [np.empty(0, int)] * len(machines), CONTEXT),
             machines,
             TrainingPlan(3, 16, device="cpu"),
@@ -170,8 +173,8 @@ def test_a_machine_of_a_fleet_is_the_machine_alone(latent):
 
 @pytest.mark.parametrize("latent", LATENTS)
 @torch.no_grad()
-def test_what_is_exported_is_what_was_trained(latent):
-    detector = kind(latent=latent)
+def test_the_exported_network_matches_the_trained_one(latent):
+    detector = gamma_observation(latent=latent)
     network, x = prepared(detector, machines=2)
     blobs = export_fleet(detector.build, detector.outputs, network, range(2), WIDTH)
     expected = detector.outputs(network, x.expand(2, -1, -1))
@@ -184,10 +187,10 @@ def test_what_is_exported_is_what_was_trained(latent):
 
 @pytest.fixture(scope="module")
 def fitted() -> GammaObservation:
-    return kind(epochs=8, batch_size=64, top=0.2).fit(clips(12))
+    return gamma_observation(epochs=8, batch_size=64, top=0.2).fit(clips(12))
 
 
-def test_maps_give_the_scores_back(fitted):
+def test_maps_average_to_the_scores(fitted):
     frames = noise(50, 40)
     frames[10:13, 2] += 25.0
     evidence = fitted.score(Frames(frames), explain=True)
@@ -195,9 +198,9 @@ def test_maps_give_the_scores_back(fitted):
         assert evidence.maps[name].sum(axis=1).mean() == pytest.approx(score, rel=1e-4), name
         assert np.unravel_index(np.argmax(evidence.maps[name]), frames.shape)[1] == 2, name
         assert np.argmax(evidence.maps[name].sum(axis=1)) in range(10, 13), name
-    counted = evidence.maps["deviance_top"].sum(axis=1) > 0
-    assert counted.sum() == 8  # a fifth of 40
-    assert counted[10:13].all()
+    in_top = evidence.maps["deviance_top"].sum(axis=1) > 0
+    assert in_top.sum() == 8  # a fifth of 40
+    assert in_top[10:13].all()
 
 
 def test_scores_are_means_of_the_deviance(fitted):
@@ -206,7 +209,7 @@ def test_scores_are_means_of_the_deviance(fitted):
     frames = (evidence.maps["deviance"] * BANDS).mean(axis=1)
     assert evidence.scores["deviance"] == pytest.approx(frames.mean(), rel=1e-5)
     assert evidence.scores["deviance_top"] == pytest.approx(np.sort(frames)[-8:].mean(), rel=1e-5)
-    assert 0.3 < evidence.scores["deviance"] < 3, "about one for what was learnt"
+    assert 0.3 < evidence.scores["deviance"] < 3, "about one for normal frames"
     quieter = fitted.score(Frames(noise(51, 40) - 15.0)).scores
     assert all(quieter[name] > 2 * score for name, score in evidence.scores.items())
 
@@ -217,7 +220,7 @@ def test_a_clip_of_one_window_has_all_scores(fitted):
 
 
 def test_one_clip_alone_is_enough():
-    detector = kind().fit(clips(1))
+    detector = gamma_observation().fit(clips(1))
     assert all(np.isfinite(value) for value in detector.score(Frames(noise(53))).scores.values())
     assert detector.arrays["log_ratio_counts"].tolist() == [2, 0]
 
@@ -228,20 +231,20 @@ def test_codes(fitted):
 
 def test_a_collapsed_posterior_is_reported(fitted):
     assert fitted.facts["collapsed"] == (fitted.facts["history"][-1]["active_units"] < 0.5)
-    detector = kind(kl_weight=1e6, epochs=60, learning_rate=1e-2).fit(clips(3))
+    detector = gamma_observation(kl_weight=1e6, epochs=60, learning_rate=1e-2).fit(clips(3))
     assert detector.facts["collapsed"] is True
-    (told,) = [w for w in detector.facts["warnings"] if "collapsed" in w]
-    assert "kl_weight=1e+06" in told
+    (warning,) = [w for w in detector.facts["warnings"] if "collapsed" in w]
+    assert "kl_weight=1e+06" in warning
 
 
-def test_new_normals_move_the_density_alone(fitted):
+def test_adapting_updates_only_the_density(fitted):
     before = {name: array.copy() for name, array in fitted.arrays.items()}
     moved = [Frames(noise(seed) - 3.0, f"{seed}.wav", domain="target") for seed in range(60, 64)]
     adapted = fitted.adapted(moved)
-    heard = Frames(noise(70) - 3.0)
-    first, second = fitted.score(heard).scores, adapted.score(heard).scores
-    assert second["log_ratio_gaussian"] < first["log_ratio_gaussian"] / 2
-    assert (second["deviance"], second["deviance_top"]) == (first["deviance"], first["deviance_top"])
+    clip = Frames(noise(70) - 3.0)
+    old, new = fitted.score(clip).scores, adapted.score(clip).scores
+    assert new["log_ratio_gaussian"] < old["log_ratio_gaussian"] / 2
+    assert (new["deviance"], new["deviance_top"]) == (old["deviance"], old["deviance_top"])
     assert adapted.arrays["log_ratio_counts"].tolist() == [12, 4]
     assert len(adapted.facts["adaptations"]) == 1
     assert "adaptations" not in fitted.facts

@@ -1,4 +1,4 @@
-"""The gamma VAE's readings: what each makes of its heads, which train, which diverge, which collapse."""
+"""The variants of the gamma VAE: posteriors, and which variants train, diverge or collapse."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ HEADS = ("softmax", "softplus")
 KLS = ("eq2_text_labels", "eq2_shape_scale", "exact")
 SAMPLERS = ("implicit", "weibull", "mean")
 X = torch.randn(1, 30, 16, generator=torch.Generator().manual_seed(0))
-ROWS = torch.ones(1, 30, 1)
+MASK = torch.ones(1, 30, 1)
 
 
 def vae(preset: str | None = None, **settings) -> GammaVAE:
     return GammaVAE(make_config("gamma_vae", preset=preset, settings={**SMALL, **settings}))
 
 
-def network(kind: GammaVAE, seed: int = 0) -> torch.nn.ModuleDict:
-    return kind.build([torch.Generator().manual_seed(seed)])
+def network(detector: GammaVAE, seed: int = 0) -> torch.nn.ModuleDict:
+    return detector.build([torch.Generator().manual_seed(seed)])
 
 
 def recordings(count: int) -> list[AudioClip]:
@@ -38,37 +38,37 @@ def recordings(count: int) -> list[AudioClip]:
     return [AudioClip(Clip(f"{i}.wav"), lambda wave=wave: wave) for i, wave in enumerate(waves)]
 
 
-@pytest.mark.parametrize("reading", list(product(LATENTS, HEADS, KLS, SAMPLERS)), ids="-".join)
-def test_every_reading_trains_or_says_why_not(reading):
-    settings = dict(zip(("latent", "head", "kl", "sampler"), reading, strict=True))
+@pytest.mark.parametrize("variant", list(product(LATENTS, HEADS, KLS, SAMPLERS)), ids="-".join)
+def test_every_variant_trains_or_raises_an_error(variant):
+    settings = dict(zip(("latent", "head", "kl", "sampler"), variant, strict=True))
     if settings["sampler"] == "weibull" and settings["kl"] != "exact":
         with pytest.raises(OptionError, match="needs kl=exact"):
             vae(**settings)
         return
-    kind = vae(**settings)
+    detector = vae(**settings)
     frames = np.random.default_rng(0).standard_normal((60, 8)).astype(np.float32)
     vectors = FleetVectors(frames, [np.arange(59)], [np.empty(0, int)], 2)
     plan = TrainingPlan(3, 16, device="cpu")
-    arguments = (kind.build, kind.loss, vectors, [0], plan)
-    if reading == ("mean_variance", "softmax", "exact", "weibull"):
-        # Shapes m²/v of softmax heads reach 0.01, and a Weibull of that shape leaves float32.
-        _, _, (error,) = train_fleet(*arguments, names=[kind.describe()], progress=lambda *_: None)
+    arguments = (detector.build, detector.loss, vectors, [0], plan)
+    if variant == ("mean_variance", "softmax", "exact", "weibull"):
+        # Shapes m²/v of softmax heads reach 0.01, and a Weibull of that shape overflows float32.
+        _, _, (error,) = train_fleet(*arguments, names=[detector.describe()], progress=lambda *_: None)
         with pytest.raises(DivergedError, match="latent=mean_variance head=softmax"):
             raise error
         return
-    trained, (history,), _ = train_fleet(*arguments, names=[kind.describe()], progress=lambda *_: None)
+    trained, (history,), _ = train_fleet(*arguments, names=[detector.describe()], progress=lambda *_: None)
     assert all(np.isfinite(epoch["loss"]) for epoch in history)
     assert len(history[-1]["kl_per_dimension"]) == 4
     assert history[-1]["kl"] == pytest.approx(sum(history[-1]["kl_per_dimension"]), rel=1e-6)
-    before = network(kind)
+    before = network(detector)
     for part in ("fc_mu", "fc_var", "rebuild"):
-        moved = (trained[part].weight - before[part].weight).abs().max()
-        assert moved > 1e-4, f"{part} learns"
+        change = (trained[part].weight - before[part].weight).abs().max()
+        assert change > 1e-4, f"{part} is trained"
 
 
 def test_presets():
-    seed, exact = vae("seed").config, vae("exact").config
-    assert (seed.latent, seed.head, seed.kl, seed.sampler, seed.kl_warmup) == (
+    report, exact = vae("report").config, vae("exact").config
+    assert (report.latent, report.head, report.kl, report.sampler, report.kl_warmup) == (
         *("shape_scale", "softmax", "eq2_text_labels", "implicit"),
         0,
     )
@@ -76,7 +76,7 @@ def test_presets():
         *("shape_scale", "softplus", "exact", "implicit"),
     )
     assert exact.kl_warmup > 0
-    for config in (seed, exact):
+    for config in (report, exact):
         assert (config.prior_shape, config.prior_scale, config.kl_weight) == (2.0, 1.0, 1.0)
 
 
@@ -100,127 +100,136 @@ def test_wrong_options_are_named(option, value):
 
 
 @torch.no_grad()
-def test_what_the_heads_become():
+def test_posterior_of_the_heads():
     for head in HEADS:
-        of = {latent: vae(head=head, latent=latent) for latent in LATENTS}
-        net = network(of["shape_scale"])
-        first, second = of["shape_scale"].posterior(net, X, ROWS)
+        detectors = {latent: vae(head=head, latent=latent) for latent in LATENTS}
+        net = network(detectors["shape_scale"])
+        first, second = detectors["shape_scale"].posterior(net, X, MASK)
         if head == "softmax":
             torch.testing.assert_close(first.sum(-1), torch.ones(1, 30))
             torch.testing.assert_close(second.sum(-1), torch.ones(1, 30))
         else:
             assert float(first.min()) > 0.1
         assert float(second.min()) > 0
-        shape, scale = of["shape_rate"].posterior(net, X, ROWS)
+        shape, scale = detectors["shape_rate"].posterior(net, X, MASK)
         torch.testing.assert_close((shape, scale), (first, 1 / second))
-        mean, variance = of["mean_variance"].moments(*of["mean_variance"].posterior(net, X, ROWS))
+        mean, variance = detectors["mean_variance"].moments(
+            *detectors["mean_variance"].posterior(net, X, MASK)
+        )
         torch.testing.assert_close((mean, variance), (first, second))
 
 
 @pytest.mark.parametrize("sampler", ["implicit", "weibull"])
 def test_samples_have_the_moments_of_the_posterior(sampler):
-    kind = vae(sampler=sampler)
+    detector = vae(sampler=sampler)
     shape = torch.tensor([0.8, 1.5, 4.0]).expand(1, 200_000, 3)
     scale = torch.tensor([0.5, 2.0, 1.0]).expand(1, 200_000, 3)
-    z = kind.sample(shape, scale, [torch.Generator().manual_seed(1)])
-    mean, variance = kind.moments(shape, scale)
+    z = detector.sample(shape, scale, [torch.Generator().manual_seed(1)])
+    mean, variance = detector.moments(shape, scale)
     torch.testing.assert_close(z.mean(1), mean[:, 0], rtol=0.02, atol=0)
     torch.testing.assert_close(z.var(1), variance[:, 0], rtol=0.05, atol=0)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_gradients_flow_through_the_sample(sampler):
-    """d E[z] / d shape and scale, averaged over draws, are those of the mean."""
-    kind = vae(sampler=sampler)
+    """d E[z] / d shape and scale, averaged over samples, match those of the mean."""
+    detector = vae(sampler=sampler)
     shape = torch.full((1, 100_000, 1), 1.7, requires_grad=True)
     scale = torch.full((1, 100_000, 1), 0.6, requires_grad=True)
-    z = kind.sample(shape, scale, [torch.Generator().manual_seed(1)])
+    z = detector.sample(shape, scale, [torch.Generator().manual_seed(1)])
     ours = torch.autograd.grad(z.sum(), (shape, scale))
-    theirs = torch.autograd.grad(kind.moments(shape, scale)[0].sum(), (shape, scale))
-    for mine, its in zip(ours, theirs, strict=True):
-        assert float(mine.mean()) == pytest.approx(float(its.mean()), rel=0.05, abs=0.005)
+    theirs = torch.autograd.grad(detector.moments(shape, scale)[0].sum(), (shape, scale))
+    for gradient, expected in zip(ours, theirs, strict=True):
+        assert float(gradient.mean()) == pytest.approx(float(expected.mean()), rel=0.05, abs=0.005)
 
 
 def test_samples_stay_above_the_clamp():
-    kind = vae("seed")
+    detector = vae("report")
     tiny = torch.full((1, 1000, 4), 1 / 50)
-    z = kind.sample(tiny, tiny, [torch.Generator().manual_seed(1)])
+    z = detector.sample(tiny, tiny, [torch.Generator().manual_seed(1)])
     assert float(z.min()) == pytest.approx(1e-6)
 
 
 @torch.no_grad()
 def test_the_loss_is_error_plus_weighted_divergence():
-    kind = vae(kl_weight=3.0, kl_warmup=4, sampler="mean")
-    net = network(kind).eval()  # in evaluation the two passes below see the same normalisation
-    rows = torch.cat([torch.ones(1, 20, 1), torch.zeros(1, 10, 1)], dim=1)
+    detector = vae(kl_weight=3.0, kl_warmup=4, sampler="mean")
+    net = network(detector).eval()  # in evaluation mode the two passes below have the same normalisation
+    mask = torch.cat([torch.ones(1, 20, 1), torch.zeros(1, 10, 1)], dim=1)
     generator = [torch.Generator().manual_seed(0)]
     for epoch, share in ((0, 0.25), (1, 0.5), (3, 1.0), (50, 1.0)):
-        total, figures = kind.loss(net, X, rows, generator, torch.tensor([epoch]))
+        total, figures = detector.loss(net, X, mask, generator, torch.tensor([epoch]))
         expected = figures["reconstruction"] + 3.0 * share * figures["kl"]
         torch.testing.assert_close(total, expected)
-    rebuilt = kind.outputs(net, X)["rebuilt"]
-    error = (rebuilt - X)[:, :20].square().mean()
+    reconstructed = detector.outputs(net, X)["rebuilt"]
+    error = (reconstructed - X)[:, :20].square().mean()
     assert float(figures["reconstruction"]) == pytest.approx(float(error), rel=1e-5)
-    full = vae(kl_weight=3.0, kl_warmup=0, sampler="mean").loss(net, X, rows, generator, torch.tensor([0]))
+    full = vae(kl_weight=3.0, kl_warmup=0, sampler="mean").loss(net, X, mask, generator, torch.tensor([0]))
     torch.testing.assert_close(full[0], total)
 
 
 @torch.no_grad()
 def test_scoring_decodes_the_posterior_mean():
     for settings in ({}, {"sampler": "weibull"}, {"head": "softmax", "kl": "eq2_text_labels"}):
-        kind = vae(**settings)
-        net = network(kind).eval()
-        outputs = kind.outputs(net, X)
-        mean, _ = kind.moments(outputs["shape"], outputs["scale"])
+        detector = vae(**settings)
+        net = network(detector).eval()
+        outputs = detector.outputs(net, X)
+        mean, _ = detector.moments(outputs["shape"], outputs["scale"])
         torch.testing.assert_close(outputs["rebuilt"], net["rebuild"](net["decoder"](mean)))
-        torch.testing.assert_close(kind.outputs(net, X)["rebuilt"], outputs["rebuilt"])
+        torch.testing.assert_close(detector.outputs(net, X)["rebuilt"], outputs["rebuilt"])
 
 
-def test_an_unbounded_reading_ends_in_an_error_that_names_it():
-    kind = vae(kl="eq2_shape_scale", head="softmax", learning_rate=1.0, kl_weight=1e3)
+def test_an_unbounded_variant_raises_an_error_that_names_it():
+    detector = vae(kl="eq2_shape_scale", head="softmax", learning_rate=1.0, kl_weight=1e3)
     with pytest.raises(DivergedError, match=r"kl=eq2_shape_scale .*prior=\(2, 1\).*diverged in epoch \d+"):
-        kind.fit(recordings(2))
-    assert kind.arrays == {}, "what did not learn holds nothing"
+        detector.fit(recordings(2))
+    assert detector.arrays == {}, "a detector that failed to train stays unfitted"
 
 
 def test_a_collapsed_posterior_is_reported():
-    kind = vae(kl_weight=1e6, kl_warmup=0, epochs=150, learning_rate=1e-2).fit(recordings(3))
-    assert kind.facts["collapsed"] is True
-    (told,) = [w for w in kind.facts["warnings"] if "collapsed" in w]
-    assert "kl_weight=1e+06" in told
-    assert np.isfinite(kind.score(recordings(1)[0]).scores["latent"])
+    detector = vae(kl_weight=1e6, kl_warmup=0, epochs=150, learning_rate=1e-2).fit(recordings(3))
+    assert detector.facts["collapsed"] is True
+    (warning,) = [w for w in detector.facts["warnings"] if "collapsed" in w]
+    assert "kl_weight=1e+06" in warning
+    assert np.isfinite(detector.score(recordings(1)[0]).scores["latent"])
 
 
-def test_latents_that_carry_something_are_no_collapse():
-    """Noise that comes and goes: one latent is enough to tell loud frames from quiet ones."""
+def test_active_latents_are_not_reported_as_collapsed():
+    """Noise that alternates in level: one latent is enough to distinguish loud frames from quiet ones."""
     rng = np.random.default_rng(0)
     envelope = np.repeat(np.tile([1.0, 0.01], 16), 250)
     waves = [Waveform((envelope * rng.standard_normal(8000)).astype(np.float32), 8000) for _ in range(4)]
     clips = [AudioClip(Clip(f"{i}.wav"), lambda wave=wave: wave) for i, wave in enumerate(waves)]
-    kind = vae(kl_weight=0.1, epochs=40, batch_size=16, learning_rate=1e-2).fit(clips)
-    assert kind.facts["collapsed"] is False
-    assert kind.facts["history"][-1]["active_units"] >= 1
-    assert not [w for w in kind.facts["warnings"] if "collapsed" in w]
-    codes = kind.codes(clips[0])
-    assert codes.shape == (len(kind._windows(clips[0])), 8)
-    evidence = kind.score(clips[1], explain=True)
-    mean, precision = kind.arrays["latent_means"][0], kind.arrays["latent_precision"]  # no target is known
-    away = kind.codes(clips[1]).mean(axis=0) - mean
-    distance = away @ precision @ away
+    detector = vae(kl_weight=0.1, epochs=40, batch_size=16, learning_rate=1e-2).fit(clips)
+    assert detector.facts["collapsed"] is False
+    assert detector.facts["history"][-1]["active_units"] >= 1
+    assert not [w for w in detector.facts["warnings"] if "collapsed" in w]
+    codes = detector.codes(clips[0])
+    assert codes.shape == (len(detector._windows(clips[0])), 8)
+    evidence = detector.score(clips[1], explain=True)
+    mean, precision = (
+        detector.arrays["latent_means"][0],
+        detector.arrays["latent_precision"],
+    )  # there are no target clips
+    deviation = detector.codes(clips[1]).mean(axis=0) - mean
+    distance = deviation @ precision @ deviation
     assert evidence.scores["latent"] == pytest.approx(distance, rel=1e-6)
-    share = (kind.codes(clips[1]) - mean) @ precision @ away
-    assert share.mean() == pytest.approx(distance, rel=1e-6), "windows share the distance among them"
-    frames = np.r_[share[0], (share[:-1] + share[1:]) / 2, share[-1]]  # each the mean of its windows
+    share = (detector.codes(clips[1]) - mean) @ precision @ deviation
+    assert share.mean() == pytest.approx(distance, rel=1e-6), (
+        "the shares of the windows average to the distance"
+    )
+    frames = np.r_[
+        share[0], (share[:-1] + share[1:]) / 2, share[-1]
+    ]  # each frame is the mean over the windows that contain it
     np.testing.assert_allclose(evidence.maps["latent"].sum(axis=1), frames, rtol=1e-3, atol=1e-3)
 
 
-def test_mean_and_variance_that_underflow_still_give_a_finite_posterior():
-    """A softmax head can give exact zeros; the ratio of two of them once made scores that were no number."""
+def test_underflow_of_mean_and_variance_gives_a_finite_posterior():
+    """A softmax head can output exact zeros; the ratio of two of them once gave NaN scores."""
     detector = GammaVAE(
         GammaVAEConfig(latent="mean_variance", head="softmax", kl="eq2_text_labels", kl_warmup=0)
     )
     network = detector.build([torch.Generator().manual_seed(0)]).eval()
-    for head, index in (("fc_mu", 0), ("fc_var", 1)):  # all mass on one latent, another in each head
+    for head, index in (("fc_mu", 0), ("fc_var", 1)):  # all mass on one latent, a different one in each head
         torch.nn.init.zeros_(network[head].weight)
         with torch.no_grad():
             network[head].bias.fill_(-200.0)[..., index] = 200.0

@@ -1,4 +1,4 @@
-"""Sizes of the two networks, layer by layer, and what all networks share."""
+"""Sizes of the two networks, layer by layer, and the common base class of all networks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def build(name: str) -> torch.nn.ModuleDict:
 
 
 def widths(network: torch.nn.ModuleDict) -> dict[str, list[tuple[int, int]]]:
-    """Name of each part to the widths of its linear layers."""
+    """Name of each part of the network to the widths of its linear layers."""
     parts = {}
     for name, part in network.items():
         linears = part.linears if hasattr(part, "linears") else [part]
@@ -62,58 +62,58 @@ def test_layers_of_the_gamma_vae():
     }
 
 
-def test_the_settings_are_the_baselines():
+def test_the_default_options_are_those_of_the_baseline():
     config = detector_type("autoencoder")().config
     assert (config.epochs, config.batch_size, config.learning_rate, config.context) == (100, 256, 1e-3, 5)
     assert (config.seed, config.validation) == (13711, 0.1)
     assert config.front_end == FrontEnd(16000, 1024, 512, 128, 0.0, None, 2.220446e-16)
 
 
-def test_a_window_is_five_frames_oldest_first():
-    kind = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
+def test_a_window_is_five_frames_with_the_oldest_first():
+    detector = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
     clip = recording(1.0)
-    frames, windows = clip.log_mel(kind.config.front_end), kind._windows(clip)
+    frames, windows = clip.log_mel(detector.config.front_end), detector._windows(clip)
     assert windows.shape == (len(frames) - 4, 40)
     np.testing.assert_array_equal(windows[3], frames[3:8].ravel())
 
 
 def test_minimum_samples_is_exactly_one_window():
-    kind = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
-    needed = kind.minimum_samples()
-    assert len(kind._windows(recording(needed / 8000))) == 1
+    detector = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
+    needed = detector.minimum_samples()
+    assert len(detector._windows(recording(needed / 8000))) == 1
     with pytest.raises(TooShortAudio, match=r"0\.wav: .*0\.128 s"):
-        kind._windows(recording((needed - 1) / 8000))
+        detector._windows(recording((needed - 1) / 8000))
 
 
-def test_a_tenth_of_the_vectors_is_kept_out_of_training(monkeypatch):
+def test_a_tenth_of_the_vectors_is_held_out_of_training(monkeypatch):
     from auscult.detectors.training import training
 
-    seen = []
+    calls = []
 
     def stop(build, loss, vectors, *_, **__):
-        seen.append(vectors)
-        raise FitError("enough seen")
+        calls.append(vectors)
+        raise FitError("stopped by the test")
 
     monkeypatch.setattr(training, "train_fleet", stop)
     recordings = [recording(1.0, seed) for seed in range(4)]  # 28 windows each
-    for share, kept in ((0.1, 11), (0.0, 0)):
-        kind = detector_type("autoencoder")(
+    for share, held_out in ((0.1, 11), (0.0, 0)):
+        detector = detector_type("autoencoder")(
             make_config("autoencoder", settings={**SMALL, "validation": share})
         )
-        with pytest.raises(FitError, match="enough seen"):
-            kind.fit(recordings)
-        train, validation = seen[-1].train[0], seen[-1].validation[0]
-        assert (len(train), len(validation)) == (112 - kept, kept)
+        with pytest.raises(FitError, match="stopped by the test"):
+            detector.fit(recordings)
+        train, validation = calls[-1].train[0], calls[-1].validation[0]
+        assert (len(train), len(validation)) == (112 - held_out, held_out)
         starts = sorted([*train, *validation])
         assert starts == [32 * clip + i for clip in range(4) for i in range(28)], "no window spans two clips"
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "gamma_vae"])
-def test_too_little_to_learn_from(name):
-    kind = detector_type(name)(make_config(name, settings=SMALL))
-    for recordings in ([], [recording(0.05)], [recording(kind.minimum_samples() / 8000)]):
+def test_too_few_windows(name):
+    detector = detector_type(name)(make_config(name, settings=SMALL))
+    for recordings in ([], [recording(0.05)], [recording(detector.minimum_samples() / 8000)]):
         with pytest.raises(FitError, match="at least 2 are needed"):
-            kind.fit(recordings)
+            detector.fit(recordings)
 
 
 @pytest.mark.parametrize(
@@ -131,32 +131,34 @@ def test_too_little_to_learn_from(name):
     ],
 )
 @pytest.mark.parametrize("name", ["autoencoder", "gamma_vae"])
-def test_values_that_cannot_train_are_refused_at_once(name, option, value):
+def test_invalid_options_are_rejected_immediately(name, option, value):
     with pytest.raises(OptionError, match=option):
         make_config(name, settings={option: value})
 
 
-def test_a_device_that_is_not_there():
-    kind = detector_type("autoencoder")(make_config("autoencoder", settings={**SMALL, "device": "abacus"}))
+def test_an_unavailable_device():
+    detector = detector_type("autoencoder")(
+        make_config("autoencoder", settings={**SMALL, "device": "abacus"})
+    )
     with pytest.raises(OptionError, match="abacus"):
-        kind.fit([recording(1.0)])
+        detector.fit([recording(1.0)])
 
 
-def test_a_precision_that_the_device_does_not_have():
+def test_a_precision_that_the_device_does_not_support():
     settings = {**SMALL, "device": "cpu", "precision": "tf32"}
-    kind = detector_type("autoencoder")(make_config("autoencoder", settings=settings))
-    with pytest.raises(OptionError, match="precision=tf32 is for CUDA"):
-        kind.fit([recording(1.0)])
+    detector = detector_type("autoencoder")(make_config("autoencoder", settings=settings))
+    with pytest.raises(OptionError, match="precision=tf32 requires CUDA"):
+        detector.fit([recording(1.0)])
 
 
-def test_learning_that_was_cut_off_is_told():
+def test_training_that_has_not_converged_gives_a_warning():
     detector = detector_type("autoencoder")()
     falling = [{"loss": 100.0}, {"loss": 60.0}]
-    settled = [{"loss": 100.0}, {"loss": 95.0}]
+    converged = [{"loss": 100.0}, {"loss": 95.0}]
     detector.facts = {"warnings": []}
-    detector._tell_unsettled(settled)
+    detector._warn_if_not_converged(converged)
     assert detector.facts["warnings"] == []
-    detector._tell_unsettled(falling)
+    detector._warn_if_not_converged(falling)
     (warning,) = detector.facts["warnings"]
     assert "fell by 40 %" in warning
-    assert "--epochs 6" in warning
+    assert "epochs=6" in warning

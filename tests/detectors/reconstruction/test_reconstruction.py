@@ -1,4 +1,4 @@
-"""Networks that rebuild: covariances of the residual, densities of pooled vectors, more clips taken in."""
+"""Detectors that reconstruct windows: residual covariances, densities of pooled vectors, adaptation."""
 
 from __future__ import annotations
 
@@ -31,48 +31,48 @@ def recording(seconds: float, seed: int = 0, domain: str | None = None) -> Audio
     return AudioClip(Clip(f"{seed}.wav", domain=domain), lambda: Waveform(0.1 * noise, 8000))
 
 
-def residual_of(kind: NetworkDetector, clip: AudioClip) -> np.ndarray:
-    windows = kind._windows(clip)
-    return kind.run(windows)["rebuilt"] - windows
+def residual_of(detector: NetworkDetector, clip: AudioClip) -> np.ndarray:
+    windows = detector._windows(clip)
+    return detector.run(windows)["rebuilt"] - windows
 
 
 @pytest.fixture(scope="module")
 def fitted():
-    """A fleet of two: the second hears two domains and takes Ledoit and Wolf's covariance."""
-    kinds = [autoencoder() for _ in range(2)]
-    kinds[1].config.seed = 2
+    """A fleet of two: the second has clips of two domains."""
+    detectors = [autoencoder() for _ in range(2)]
+    detectors[1].config.seed = 2
     recordings = [recording(1.0, seed, "target" if seed == 3 else "source") for seed in range(4)]
-    type(kinds[0]).fit_fleet(kinds, [recordings[:3], recordings])
-    return kinds, recordings
+    type(detectors[0]).fit_fleet(detectors, [recordings[:3], recordings])
+    return detectors, recordings
 
 
-def test_without_target_clips_the_source_serves_for_both(fitted):
+def test_without_target_clips_the_source_covariance_is_used_for_both(fitted):
     (first, second), _ = fitted
     np.testing.assert_array_equal(first.arrays["precision_source"], first.arrays["precision_target"])
     assert not np.allclose(second.arrays["precision_source"], second.arrays["precision_target"])
 
 
-def test_the_covariance_is_of_the_training_vectors_in_the_baselines_batches(fitted):
-    """One batch holds all vectors here, so it can be worked out by hand."""
+def test_the_covariance_is_that_of_the_training_vectors_in_batches(fitted):
+    """One batch holds all vectors here, so the covariance can be computed directly."""
     (first, _), recordings = fitted
     windows = np.concatenate([first._windows(r) for r in recordings[:3]])  # 84
     order = np.random.default_rng([first.config.seed, 10]).permutation(84)
-    x = windows[np.sort(order[8:])]  # a tenth is kept out
+    x = windows[np.sort(order[8:])]  # a tenth is held out
     residual = (first.run(x)["rebuilt"] - x).reshape(-1, 8).astype(np.float64)
     centred = residual - residual.mean(axis=0)
     covariance = centred.T @ centred / (len(x) - 1)
     np.testing.assert_allclose(first.arrays["precision_source"] @ covariance, np.eye(8), atol=1e-5)
 
 
-def test_facts_tell_what_happened(fitted):
-    for kind in fitted[0]:
-        assert [epoch["epoch"] for epoch in kind.facts["history"]] == [1, 2]
-        assert {"loss", "validation"} <= set(kind.facts["history"][0])
-        assert kind.facts["covariance_source"]["condition"] >= 1
-        assert kind.parameters == sum(p.numel() for p in kind.build([torch.Generator()]).parameters())
+def test_facts_describe_the_training(fitted):
+    for detector in fitted[0]:
+        assert [epoch["epoch"] for epoch in detector.facts["history"]] == [1, 2]
+        assert {"loss", "validation"} <= set(detector.facts["history"][0])
+        assert detector.facts["covariance_source"]["condition"] >= 1
+        assert detector.parameters == sum(p.numel() for p in detector.build([torch.Generator()]).parameters())
 
 
-def test_a_network_set_anew_is_the_one_that_runs(fitted):
+def test_a_replaced_network_is_used(fitted):
     (first, second), recordings = fitted
     copy = type(first)(first.config)
     copy.arrays, copy.facts = dict(first.arrays), first.facts
@@ -82,62 +82,69 @@ def test_a_network_set_anew_is_the_one_that_runs(fitted):
 
 
 @pytest.mark.parametrize(("covariance", "shrunk"), [("auto", True), ("exact", False), ("ledoit_wolf", True)])
-def test_an_ill_conditioned_covariance_is_told(monkeypatch, covariance, shrunk):
-    kind = autoencoder(covariance=covariance)
-    kind.facts = {"warnings": []}
+def test_an_ill_conditioned_covariance_gives_a_warning(monkeypatch, covariance, shrunk):
+    detector = autoencoder(covariance=covariance)
+    detector.facts = {"warnings": []}
     rng = np.random.default_rng(0)
 
-    def rebuild(x):  # the last band errs as the first does, but for a ten-thousandth
+    def reconstruct(x):  # the errors of the last and the first band differ by a ten-thousandth
         residual = rng.standard_normal((len(x), 5, 8))
         residual[..., -1] = residual[..., 0] + 1e-4 * residual[..., -1]
         return {"rebuilt": x + residual.reshape(len(x), -1)}
 
-    monkeypatch.setattr(kind, "run", rebuild)
+    monkeypatch.setattr(detector, "run", reconstruct)
     frames = np.zeros((300, 8), np.float32)
-    kind.learn_from_windows(frames, np.arange(296), np.arange(300) >= 150)
+    detector.fit_window_statistics(frames, np.arange(296), np.arange(300) >= 150)
     for domain in ("source", "target"):
-        done = kind.facts[f"covariance_{domain}"]
-        assert done["condition"] > 1e6
-        assert (done["shrinkage"] > 0) == shrunk
-    told = [w for w in kind.facts["warnings"] if "ill-conditioned" in w]
-    assert len(told) == (2 if covariance == "auto" else 0)
-    assert all("Ledoit-Wolf" in w and "covariance=exact" in w for w in told)
+        diagnostics = detector.facts[f"covariance_{domain}"]
+        assert diagnostics["condition"] > 1e6
+        assert (diagnostics["shrinkage"] > 0) == shrunk
+    warnings = [w for w in detector.facts["warnings"] if "ill-conditioned" in w]
+    assert len(warnings) == (2 if covariance == "auto" else 0)
+    assert all("Ledoit-Wolf" in w and "covariance=exact" in w for w in warnings)
 
 
-def test_the_density_is_of_what_is_left_over_of_each_recording(fitted):
+def test_the_density_is_that_of_the_pooled_residuals(fitted):
     (_, second), recordings = fitted
-    pooled = np.stack([pooled_residual(ResidualMoments.of(residual_of(second, r), 8)) for r in recordings])
+    pooled = np.stack(
+        [pooled_residual(ResidualMoments.from_residual(residual_of(second, r), 8)) for r in recordings]
+    )
     expected = Gaussian.fit(pooled, np.array([False, False, False, True]))
     np.testing.assert_allclose(second.arrays["residual_means"], expected.means)
     np.testing.assert_allclose(second.arrays["residual_precision"], expected.precision, rtol=1e-6)
     assert second.arrays["residual_counts"].tolist() == [3, 1]
     clip = recording(1.0, 50)
     evidence = second.score(clip, explain=True)
-    distance, shares, _ = expected.distance(pooled_residual(ResidualMoments.of(residual_of(second, clip), 8)))
+    distance, shares, _ = expected.distance(
+        pooled_residual(ResidualMoments.from_residual(residual_of(second, clip), 8))
+    )
     assert evidence.scores["residual_gaussian"] == pytest.approx(distance, rel=1e-6)
     by_band = evidence.maps["residual_gaussian"].mean(axis=0)
     np.testing.assert_allclose(by_band, shares.reshape(2, 8).sum(axis=0), rtol=0.3, atol=0.05 * distance)
 
 
-def test_one_clip_alone_is_two_halves():
+def test_a_single_clip_is_used_as_two_halves():
     clip = recording(1.0)
-    kind = autoencoder().fit([clip])
-    residual = residual_of(kind, clip)
-    moments = [ResidualMoments.of(part, 8) for part in (residual[:14], residual[14:])]
-    halves = np.stack([pooled_residual(of_half) for of_half in moments])
-    np.testing.assert_allclose(kind.arrays["residual_means"][0], halves.mean(axis=0), rtol=1e-5, atol=1e-6)
-    assert kind.arrays["residual_counts"].tolist() == [2, 0]
+    detector = autoencoder().fit([clip])
+    residual = residual_of(detector, clip)
+    moments = [ResidualMoments.from_residual(part, 8) for part in (residual[:14], residual[14:])]
+    halves = np.stack([pooled_residual(half) for half in moments])
+    np.testing.assert_allclose(
+        detector.arrays["residual_means"][0], halves.mean(axis=0), rtol=1e-5, atol=1e-6
+    )
+    assert detector.arrays["residual_counts"].tolist() == [2, 0]
 
 
 @pytest.fixture(scope="module")
 def adapted(fitted):
-    """The first detector, which knew no target, and what it became by two target and one source clip."""
+    """The first detector, which had no target clips, its adaptation to two target clips and one source clip,
+    and these clips."""
     new = [recording(1.0, 10, "target"), recording(1.0, 11, "target"), recording(1.5, 12)]
     (first, _), _ = fitted
     return first, first.adapted(new), new
 
 
-def test_adapting_leaves_the_old_detector_as_it_was(fitted):
+def test_adapting_does_not_change_the_old_detector(fitted):
     (first, _), _ = fitted
     arrays, facts = {k: v.copy() for k, v in first.arrays.items()}, copy.deepcopy(first.facts)
     first.adapted([recording(1.0, 10, "target"), recording(1.0, 11)])
@@ -145,16 +152,16 @@ def test_adapting_leaves_the_old_detector_as_it_was(fitted):
     assert all(np.array_equal(first.arrays[name], array) for name, array in arrays.items())
 
 
-def test_adapting_changes_all_but_the_network(adapted):
+def test_adapting_changes_everything_but_the_network(adapted):
     before, after, new = adapted
     assert type(after) is type(before)
     assert after.config == before.config
     np.testing.assert_array_equal(after.arrays["network"], before.arrays["network"])
     assert {k: a.shape for k, a in after.arrays.items()} == {k: a.shape for k, a in before.arrays.items()}
     assert after.facts["history"] == before.facts["history"]
-    scores = [one.score(new[0]).scores for one in (before, after)]
+    scores = [detector.score(new[0]).scores for detector in (before, after)]
     assert scores[0]["mse"] == scores[1]["mse"]
-    assert scores[1]["residual_gaussian"] < scores[0]["residual_gaussian"], "it is normal now"
+    assert scores[1]["residual_gaussian"] < scores[0]["residual_gaussian"], "the clip is normal now"
     assert scores[1]["mahalanobis"] != scores[0]["mahalanobis"]
     (line,) = after.facts["adaptations"]
     assert "2 target and 1 source clips" in line
@@ -165,7 +172,7 @@ def test_adapting_changes_all_but_the_network(adapted):
 
 
 def test_a_first_target_covariance_is_shrunk_to_the_source_one(adapted):
-    """The source one counts for as many windows as two of the new clips have."""
+    """The source covariance has the weight of two of the new clips."""
     before, after, new = adapted
     vectors = np.concatenate([residual_of(before, r) for r in new[:2]])  # 56, fewer than a batch
     rows = vectors.reshape(-1, 8).astype(np.float64)
@@ -175,7 +182,7 @@ def test_a_first_target_covariance_is_shrunk_to_the_source_one(adapted):
     np.testing.assert_allclose(after.arrays["precision_target"] @ expected, np.eye(8), atol=1e-6)
 
 
-def test_a_known_covariance_is_pooled_by_the_numbers_of_windows(adapted):
+def test_a_known_covariance_is_pooled_by_the_number_of_windows(adapted):
     before, after, new = adapted
     rows = residual_of(before, new[2]).reshape(-1, 8).astype(np.float64)  # 43 windows
     rows -= rows.mean(axis=0)
@@ -184,29 +191,29 @@ def test_a_known_covariance_is_pooled_by_the_numbers_of_windows(adapted):
     np.testing.assert_allclose(after.arrays["precision_source"] @ expected, np.eye(8), atol=1e-6)
 
 
-def test_new_source_clips_serve_for_a_target_that_is_not_known(fitted):
+def test_new_source_clips_are_used_for_an_unknown_target(fitted):
     (first, second), _ = fitted
     after = first.adapted([recording(1.0, 20, "source")])
     np.testing.assert_array_equal(after.arrays["precision_source"], after.arrays["precision_target"])
     assert not np.array_equal(after.arrays["precision_source"], first.arrays["precision_source"])
-    of_both = second.adapted([recording(1.0, 20, "source")])
-    np.testing.assert_array_equal(of_both.arrays["precision_target"], second.arrays["precision_target"])
+    both_domains = second.adapted([recording(1.0, 20, "source")])
+    np.testing.assert_array_equal(both_domains.arrays["precision_target"], second.arrays["precision_target"])
 
 
 @pytest.mark.parametrize("covariance", ["auto", "exact", "float32", "ledoit_wolf"])
-def test_every_kind_of_covariance_can_be_adapted(fitted, covariance):
+def test_every_covariance_option_can_be_adapted(fitted, covariance):
     (first, _), recordings = fitted
-    kind = first._copy()
-    kind.config = replace(first.config, covariance=covariance)
-    frames = recordings[0].log_mel(kind.config.front_end)
-    kind.learn_from_windows(frames, np.arange(28), np.zeros(len(frames), bool))
-    after = kind.adapted([recording(1.0, 9, "target")])
+    detector = first._copy()
+    detector.config = replace(first.config, covariance=covariance)
+    frames = recordings[0].log_mel(detector.config.front_end)
+    detector.fit_window_statistics(frames, np.arange(28), np.zeros(len(frames), bool))
+    after = detector.adapted([recording(1.0, 9, "target")])
     assert all(np.all(np.isfinite(array)) for array in after.arrays.values())
     assert after.facts["covariance_target"]["vectors"] == 28
     assert (after.facts["covariance_source"]["shrinkage"] > 0) == (covariance == "ledoit_wolf")
 
 
-def test_no_recording_and_one_that_is_too_short_are_refused(fitted):
+def test_adapting_needs_recordings_that_are_long_enough(fitted):
     (first, _), _ = fitted
     with pytest.raises(FitError, match="no recordings"):
         first.adapted([])
@@ -214,12 +221,12 @@ def test_no_recording_and_one_that_is_too_short_are_refused(fitted):
         first.adapted([recording(0.05)])
 
 
-def test_the_latents_of_a_gamma_vae_are_adapted_too():
+def test_the_latent_density_of_a_gamma_vae_is_adapted_too():
     settings = {**SMALL, "latents": 2, "batch_size": 16}
-    kind = detector_type("gamma_vae")(make_config("gamma_vae", settings=settings))
-    kind.fit([recording(1.0, seed) for seed in range(3)])
+    detector = detector_type("gamma_vae")(make_config("gamma_vae", settings=settings))
+    detector.fit([recording(1.0, seed) for seed in range(3)])
     loud = AudioClip(Clip("loud.wav", domain="target"), lambda: Waveform(np.float32(3) * noise, 8000))
     noise = recording(1.0, 9).waveform().samples
-    after = kind.adapted([loud])
+    after = detector.adapted([loud])
     assert after.arrays["latent_counts"].tolist() == [3, 1]
-    assert after.score(loud).scores["latent"] < kind.score(loud).scores["latent"]
+    assert after.score(loud).scores["latent"] < detector.score(loud).scores["latent"]

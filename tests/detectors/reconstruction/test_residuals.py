@@ -1,4 +1,4 @@
-"""Scores and covariances of residuals against brute force, by hand, and scikit-learn."""
+"""Scores and covariances of residuals compared with brute force, hand calculation and scikit-learn."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def test_scores_by_brute_force(seed, windows):
     residual = random_residual(seed, windows)
     precisions = {"source": random_precision(seed), "target": random_precision(seed + 1)}
     rows = residual.reshape(-1, BANDS).astype(np.float64)
-    scores = residual_scores(ResidualMoments.of(residual, BANDS), precisions)
-    whole = [np.mean(rows @ p @ rows.T) for p in precisions.values()]  # the average of all N × N
+    scores = residual_scores(ResidualMoments.from_residual(residual, BANDS), precisions)
+    averages = [np.mean(rows @ p @ rows.T) for p in precisions.values()]  # over all N × N elements
     diagonal = [np.mean(np.diag(rows @ p @ rows.T)) for p in precisions.values()]
     assert scores["mse"] == pytest.approx(np.mean(residual.astype(np.float64) ** 2), rel=1e-12)
-    assert scores["mahalanobis"] == pytest.approx(min(whole), rel=1e-9)
+    assert scores["mahalanobis"] == pytest.approx(min(averages), rel=1e-9)
     assert scores["mahalanobis_frames"] == pytest.approx(min(diagonal), rel=1e-9)
 
 
 def test_covariance_by_hand():
     """Two bands, one frame a window. Batch 1: source (1, 0), (3, 4), target (5, 5), (7, 1); batch 2: source
-    (0, 0), (2, 2), (4, −2), target (9, 9), whose own mean removes it whole."""
+    (0, 0), (2, 2), (4, −2), target (9, 9), which is centred to zero."""
     batches = [
         (np.array([[1, 0], [5, 5], [3, 4], [7, 1]], np.float32), np.array([False, True, False, True])),
         (np.array([[0, 0], [2, 2], [4, -2], [9, 9]], np.float32), np.array([False, False, False, True])),
@@ -55,14 +55,14 @@ def test_covariance_by_hand():
     sums = residual_covariances(batches, bands=2)
     # source, batch 1: ±(1, 2), twice [[1, 2], [2, 4]]; batch 2 about (2, 0): (−2, 0), (0, 2), (2, −2)
     np.testing.assert_allclose(sums["source"].covariance(), np.array([[2 + 8, 4 - 4], [4 - 4, 8 + 8]]) / 4)
-    # target, batch 1: ±(1, −2); three windows in all
+    # target, batch 1: ±(1, −2); three windows in total
     np.testing.assert_allclose(sums["target"].covariance(), np.array([[2, -4], [-4, 8]]) / 2)
-    precision, done = precision_matrix(sums["source"], "exact")
+    precision, diagnostics = precision_matrix(sums["source"], "exact")
     np.testing.assert_allclose(precision, np.diag([4 / 10, 4 / 16]))
-    assert done == {"condition": pytest.approx(1.6), "shrinkage": 0.0}
+    assert diagnostics == {"condition": pytest.approx(1.6), "shrinkage": 0.0}
 
 
-def test_windows_are_counted_and_not_rows():
+def test_the_divisor_counts_windows_not_rows():
     """A window of three frames adds three rows to the sums and one to the divisor, as in the baseline."""
     residual = random_residual(0, 10)
     sums = residual_covariances([(residual, np.zeros(10, bool))], BANDS)["source"]
@@ -71,7 +71,7 @@ def test_windows_are_counted_and_not_rows():
     np.testing.assert_allclose(sums.covariance(), np.cov(rows.T) * 29 / 9)
 
 
-def test_a_domain_without_windows_takes_the_others():
+def test_a_domain_without_windows_uses_the_other_domain():
     residual = random_residual(0, 5)
     for is_target in (np.zeros(5, bool), np.ones(5, bool)):
         sums = residual_covariances([(residual, is_target)], BANDS)
@@ -79,9 +79,9 @@ def test_a_domain_without_windows_takes_the_others():
         assert sums["source"].vectors == 5
 
 
-def test_shrinkage_batch_by_batch_is_scikit_learns():
-    loud = np.tile([1.0, 2.0, 4.0, 8.0], CONTEXT)  # bands that differ: the identity is far
-    batches = [random_residual(seed, windows) * loud for seed, windows in enumerate((9, 4, 17))]
+def test_shrinkage_over_batches_matches_scikit_learn():
+    levels = np.tile([1.0, 2.0, 4.0, 8.0], CONTEXT)  # different bands, so that the identity is far away
+    batches = [random_residual(seed, windows) * levels for seed, windows in enumerate((9, 4, 17))]
     sums = ResidualCovariance(np.zeros((BANDS, BANDS)))
     centred = []
     for batch in batches:
@@ -94,7 +94,7 @@ def test_shrinkage_batch_by_batch_is_scikit_learns():
 
 
 def nearly_flat(scale: float) -> ResidualCovariance:
-    """Residuals whose last band is a copy of the first but for a part of ``scale``."""
+    """Residuals whose last band is a copy of the first, plus noise of the given scale."""
     residual = np.random.default_rng(0).standard_normal((500, BANDS))
     residual[:, -1] = residual[:, 0] + scale * residual[:, -1]
     sums = ResidualCovariance(np.zeros((BANDS, BANDS)))
@@ -102,23 +102,23 @@ def nearly_flat(scale: float) -> ResidualCovariance:
     return sums
 
 
-def test_auto_shrinks_above_a_condition_of_a_million_alone():
+def test_auto_shrinks_only_above_a_condition_number_of_a_million():
     good, bad = nearly_flat(1e-2), nearly_flat(1e-4)
     for sums, shrunk in ((good, False), (bad, True)):
-        precision, done = precision_matrix(sums, "auto")
-        assert (done["condition"] > 1e6) == shrunk
-        assert (done["shrinkage"] > 0) == shrunk
-        like = precision_matrix(sums, "ledoit_wolf" if shrunk else "exact")[0]
-        np.testing.assert_array_equal(precision, like)
-    exact, done = precision_matrix(bad, "exact")
-    assert done["shrinkage"] == 0
+        precision, diagnostics = precision_matrix(sums, "auto")
+        assert (diagnostics["condition"] > 1e6) == shrunk
+        assert (diagnostics["shrinkage"] > 0) == shrunk
+        expected = precision_matrix(sums, "ledoit_wolf" if shrunk else "exact")[0]
+        np.testing.assert_array_equal(precision, expected)
+    exact, diagnostics = precision_matrix(bad, "exact")
+    assert diagnostics["shrinkage"] == 0
     np.testing.assert_allclose(exact @ bad.covariance(), np.eye(BANDS), atol=1e-5)
 
 
-def test_ledoit_wolf_pulls_towards_a_multiple_of_the_identity():
+def test_ledoit_wolf_shrinks_towards_a_multiple_of_the_identity():
     sums = nearly_flat(0.5)
-    precision, done = precision_matrix(sums, "ledoit_wolf")
-    covariance, weight = sums.covariance(), done["shrinkage"]
+    precision, diagnostics = precision_matrix(sums, "ledoit_wolf")
+    covariance, weight = sums.covariance(), diagnostics["shrinkage"]
     shrunk = (1 - weight) * covariance + weight * np.trace(covariance) / BANDS * np.eye(BANDS)
     assert weight == pytest.approx(sums.shrinkage())
     np.testing.assert_allclose(precision @ shrunk, np.eye(BANDS), atol=1e-10)
@@ -131,12 +131,12 @@ def test_float32_inverts_in_float32():
     assert not np.array_equal(precision, precision_matrix(sums, "exact")[0])
 
 
-def test_residuals_of_zero_still_have_a_precision_by_default():
+def test_zero_residuals_have_a_precision_by_default():
     sums = ResidualCovariance(np.zeros((BANDS, BANDS)))
     sums.add(np.zeros((9, CONTEXT * BANDS), np.float32), BANDS)
-    precision, done = precision_matrix(sums, "auto")
+    precision, diagnostics = precision_matrix(sums, "auto")
     assert np.all(np.isfinite(precision))
-    assert np.all(np.isfinite(list(done.values()))), "JSON knows no infinity"
+    assert np.all(np.isfinite(list(diagnostics.values()))), "JSON cannot represent infinity"
     with pytest.raises(FitError, match="no inverse"):
         precision_matrix(sums, "exact")
 
@@ -146,22 +146,22 @@ def test_a_constant_band_does_not_break_the_default():
     residual[:, 2] = -156.5
     sums = ResidualCovariance(np.zeros((BANDS, BANDS)))
     sums.add(residual, BANDS)
-    precision, done = precision_matrix(sums, "auto")
-    assert done["shrinkage"] > 0
+    precision, diagnostics = precision_matrix(sums, "auto")
+    assert diagnostics["shrinkage"] > 0
     assert np.all(np.linalg.eigvalsh(precision) > 0)
-    assert np.all(np.isfinite(list(done.values())))
+    assert np.all(np.isfinite(list(diagnostics.values())))
 
 
-def test_an_unknown_covariance_is_refused():
+def test_an_unknown_covariance_is_rejected():
     with pytest.raises(OptionError, match=r"covariance='pca'.*ledoit_wolf"):
         precision_matrix(nearly_flat(1.0), "pca")
 
 
-def test_maps_average_to_their_score():
-    """Every frame in equally many windows (context 1): the mean over frames times the bands is the score."""
+def test_maps_average_to_the_score():
+    """With every frame in one window (context 1), the mean over frames times the bands is the score."""
     residual = np.random.default_rng(3).standard_normal((40, BANDS)).astype(np.float32) + 0.5
     precisions = {"source": random_precision(1), "target": random_precision(2)}
-    moments = ResidualMoments.of(residual, BANDS)
+    moments = ResidualMoments.from_residual(residual, BANDS)
     maps, scores = residual_maps(residual, moments, precisions, 1), residual_scores(moments, precisions)
     assert maps.keys() == scores.keys()
     for name, map_ in maps.items():
@@ -170,45 +170,47 @@ def test_maps_average_to_their_score():
         assert map_.mean() * BANDS == pytest.approx(scores[name], rel=1e-4), name
 
 
-def test_maps_of_long_clips_nearly_average_to_their_score():
+def test_maps_of_long_clips_average_nearly_to_the_score():
     residual = random_residual(5, 400)
     precisions = {"source": random_precision(1)}
-    moments = ResidualMoments.of(residual, BANDS)
+    moments = ResidualMoments.from_residual(residual, BANDS)
     maps, scores = residual_maps(residual, moments, precisions, CONTEXT), residual_scores(moments, precisions)
     for name, map_ in maps.items():
         assert map_.shape == (402, BANDS)
         assert map_.mean() * BANDS == pytest.approx(scores[name], rel=0.03), name
 
 
-def test_a_map_points_at_the_bin_that_is_wrong():
+def test_the_maximum_of_a_map_is_the_anomalous_bin():
     frames = np.zeros((30, BANDS), np.float32)
     frames[12, 2] = 5.0
     residual = np.lib.stride_tricks.sliding_window_view(frames, (CONTEXT, BANDS)).reshape(-1, CONTEXT * BANDS)
-    maps = residual_maps(residual, ResidualMoments.of(residual, BANDS), {"source": np.eye(BANDS)}, CONTEXT)
+    maps = residual_maps(
+        residual, ResidualMoments.from_residual(residual, BANDS), {"source": np.eye(BANDS)}, CONTEXT
+    )
     for name, map_ in maps.items():
         assert np.unravel_index(np.argmax(map_), map_.shape) == (12, 2), name
         assert np.count_nonzero(map_) == 1, name
 
 
-def test_sums_join_what_only_its_precision_is_left_of():
-    """Joining a precision and a batch gives the covariance of both batches."""
+def test_sums_are_merged_with_a_precision_matrix():
+    """Merging a precision and a batch gives the covariance of both batches."""
     batches = [random_residual(seed, windows) for seed, windows in ((1, 20), (2, 30))]
     first, second, both = (ResidualCovariance(np.zeros((BANDS, BANDS))) for _ in range(3))
-    for sums, these in ((first, batches[:1]), (second, batches[1:]), (both, batches)):
-        for batch in these:
+    for sums, parts in ((first, batches[:1]), (second, batches[1:]), (both, batches)):
+        for batch in parts:
             sums.add(batch, BANDS)
-    joined = second.joined(np.linalg.inv(first.covariance()), weight=19)
-    assert joined.vectors == both.vectors == 50
-    np.testing.assert_allclose(joined.covariance(), both.covariance(), rtol=1e-9)
+    merged = second.merged(np.linalg.inv(first.covariance()), weight=19)
+    assert merged.vectors == both.vectors == 50
+    np.testing.assert_allclose(merged.covariance(), both.covariance(), rtol=1e-9)
 
 
-def test_a_pooled_residual_by_hand():
+def test_pooled_residual_by_hand():
     """Two windows of one frame of two bands: rows (1, 0) and (3, 0)."""
-    pooled = pooled_residual(ResidualMoments.of(np.array([[1, 0], [3, 0]], np.float32), 2))
+    pooled = pooled_residual(ResidualMoments.from_residual(np.array([[1, 0], [3, 0]], np.float32), 2))
     np.testing.assert_allclose(pooled, [2, 0, np.log(5), np.log(1e-9)], rtol=1e-6)
 
 
-def test_the_map_of_a_pooled_residual_spreads_each_band_by_its_square():
+def test_the_map_of_a_pooled_residual_distributes_each_band_by_the_squared_residual():
     residual = np.random.default_rng(0).standard_normal((50, BANDS)).astype(np.float32)
     residual[17, 2] = 20.0
     shares = np.arange(2.0 * BANDS)  # bands get 0 + 4, 1 + 5, 2 + 6, 3 + 7

@@ -1,4 +1,4 @@
-"""Shrunk precisions against scikit-learn, and mixtures against the sum that defines them."""
+"""Shrunk precisions compared with scikit-learn, and mixtures compared with their definition."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from auscult.detectors.statistics.densities import Gaussian
 from auscult.detectors.statistics.mixture import Mixture
 
 
-def kinds_of(seed: int, count: int = 60, dims: int = 20, apart: float = 6.0) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of two kinds that lie ``apart`` in a few dimensions, and which they are."""
+def two_clusters(
+    seed: int, count: int = 60, dims: int = 20, distance: float = 6.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors of two clusters that differ by ``distance`` in four dimensions, and which are of the second."""
     rng = np.random.default_rng(seed)
     second = np.arange(count) % 3 == 0
     return rng.standard_normal((count, dims)) + np.outer(
-        second, np.r_[[apart] * 4, [0.0] * (dims - 4)]
+        second, np.r_[[distance] * 4, [0.0] * (dims - 4)]
     ), second
 
 
-def test_a_gaussian_is_that_of_ledoit_and_wolf():
-    """Without target clips the source mean is the common one, and the covariance scikit-learn's."""
-    vectors, _ = kinds_of(0, count=30, dims=40)
+def test_a_gaussian_has_the_covariance_of_ledoit_and_wolf():
+    """Without target clips the source mean is the common one, and the covariance is that of scikit-learn."""
+    vectors, _ = two_clusters(0, count=30, dims=40)
     gaussian = Gaussian.fit(vectors, np.zeros(30, bool))
     reference = LedoitWolf().fit(vectors)
     np.testing.assert_allclose(gaussian.means[0], reference.location_, rtol=1e-9)
@@ -35,9 +37,9 @@ def test_a_gaussian_is_that_of_ledoit_and_wolf():
 
 @settings(max_examples=20)
 @given(st.integers(0, 500), st.integers(1, 4))
-def test_surprise_by_definition(seed, components):
-    """−log Σ w N(x; mean, covariance), less the constant of a covariance that all components share."""
-    vectors, _ = kinds_of(seed, dims=6)
+def test_negative_log_density_by_definition(seed, components):
+    """−log Σ w N(x; mean, covariance), up to the normalisation by the common covariance."""
+    vectors, _ = two_clusters(seed, dims=6)
     mixture = Mixture.fit(vectors, components, seed)
     x = np.random.default_rng(seed).standard_normal(6) * 3
     covariance = np.linalg.inv(mixture.precision)
@@ -46,45 +48,46 @@ def test_surprise_by_definition(seed, components):
         for weight, mean in zip(mixture.weights, mixture.means, strict=True)
     )
     constant = -multivariate_normal.logpdf(np.zeros(6), np.zeros(6), covariance)
-    value, shares, between = mixture.surprise(x)
+    value, shares, between = mixture.negative_log_density(x)
     assert value == pytest.approx(-np.log(density) - constant, rel=1e-6, abs=1e-6)
     assert shares.sum() == pytest.approx(value, rel=1e-9, abs=1e-9)
     assert np.all(between <= mixture.means.max(axis=0) + 1e-9)
     assert np.all(between >= mixture.means.min(axis=0) - 1e-9)
 
 
-def test_kinds_are_told_apart():
-    vectors, second = kinds_of(1)
+def test_clusters_are_separated():
+    vectors, second = two_clusters(1)
     mixture = Mixture.fit(vectors, 2, seed=0)
     assert sorted(mixture.weights) == pytest.approx([1 / 3, 2 / 3])
-    one = Mixture.fit(vectors, 1, seed=0)
+    single = Mixture.fit(vectors, 1, seed=0)
     middle = (vectors[second].mean(axis=0) + vectors[~second].mean(axis=0)) / 2
 
-    def oddness(of: Mixture) -> float:
-        """Of a point between the kinds, beside that of the normal vectors."""
-        return of.surprise(middle)[0] / np.median([of.surprise(x)[0] for x in vectors])
+    def relative_score(mixture: Mixture) -> float:
+        """The score of a point between the clusters, relative to the median of the normal vectors."""
+        scores = [mixture.negative_log_density(x)[0] for x in vectors]
+        return mixture.negative_log_density(middle)[0] / np.median(scores)
 
-    assert oddness(mixture) > 1.5 * oddness(one)
+    assert relative_score(mixture) > 1.5 * relative_score(single)
 
 
 @pytest.mark.parametrize(
     "vectors", [np.zeros((5, 3)), np.eye(2, 4), np.r_[np.zeros((9, 4)), np.ones((1, 4))]]
 )
-def test_poor_vectors_give_finite_numbers(vectors):
+def test_degenerate_vectors_give_finite_numbers(vectors):
     mixture = Mixture.fit(vectors, 3, seed=0)
     assert mixture.weights.sum() == pytest.approx(1)
-    value, shares, between = mixture.surprise(np.full(vectors.shape[1], 0.7))
+    value, shares, between = mixture.negative_log_density(np.full(vectors.shape[1], 0.7))
     assert np.isfinite(value)
     assert np.all(np.isfinite(shares))
     assert np.all(np.isfinite(between))
 
 
-def test_the_same_seed_gives_the_same_mixture():
-    vectors, _ = kinds_of(2)
-    one, other = (Mixture.fit(vectors, 3, seed=5) for _ in range(2))
-    np.testing.assert_array_equal(one.means, other.means)
+def test_fitting_is_deterministic():
+    vectors, _ = two_clusters(2)
+    first, second = (Mixture.fit(vectors, 3, seed=5) for _ in range(2))
+    np.testing.assert_array_equal(first.means, second.means)
 
 
-def test_any_seed_of_a_configuration_will_do():
-    vectors, _ = kinds_of(1)
+def test_the_largest_seed_of_a_configuration_is_accepted():
+    vectors, _ = two_clusters(1)
     np.testing.assert_array_equal(Mixture.fit(vectors, 2, 2**63 - 1).means.shape, (2, 20))

@@ -1,4 +1,4 @@
-"""Distances and densities against slow loops, and left-out scores against fitting again."""
+"""Distances and densities compared with slow loops, and leave-one-out scores with fitting again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from auscult.detectors.statistics.neighbours import METRICS, SCORES, Neighbours,
 
 
 def normals(seed: int, sources: int = 9, targets: int = 4, dims: int = 5) -> tuple[np.ndarray, np.ndarray]:
-    """Vectors of two domains in no order, the target's farther apart."""
+    """Vectors of two domains in random order; those of the target domain are farther apart."""
     rng = np.random.default_rng(seed)
     target = rng.permutation([False] * sources + [True] * targets)
     vectors = rng.standard_normal((len(target), dims)) * np.where(target, 3.0, 1.0)[:, None] - 40
@@ -37,24 +37,24 @@ def slow_density(vectors, target, group, y, k, metric) -> float:
 
 
 def slow_scores(x, vectors, target, group, k, metric, alpha) -> dict[str, float]:
-    everyone = range(len(vectors))
-    rho = [slow_density(vectors, target, group, y, k[int(target[y])], metric) for y in everyone]
-    nearest = [slow_density(vectors, target, group, y, 1, metric) for y in everyone]
-    scale = {t: np.median([nearest[y] for y in everyone if target[y] == t] or nearest) for t in (False, True)}
+    indices = range(len(vectors))
+    rho = [slow_density(vectors, target, group, y, k[int(target[y])], metric) for y in indices]
+    nearest = [slow_density(vectors, target, group, y, 1, metric) for y in indices]
+    scale = {t: np.median([nearest[y] for y in indices if target[y] == t] or nearest) for t in (False, True)}
     d = [slow_distance(x, y, metric) for y in vectors]
     return {
-        "density": min(d[y] / rho[y] for y in everyone),
+        "density": min(d[y] / rho[y] for y in indices),
         "nearest": min(d),
-        "variance": min(np.log(d[y]) - alpha * np.log(rho[y]) for y in everyone),
-        "domain": min(d[y] / scale[bool(target[y])] for y in everyone),
+        "variance": min(np.log(d[y]) - alpha * np.log(rho[y]) for y in indices),
+        "domain": min(d[y] / scale[bool(target[y])] for y in indices),
     }
 
 
 @pytest.mark.parametrize("metric", METRICS)
 def test_distances(metric):
-    one, other = normals(0)[0][:4], normals(1)[0]
-    expected = [[slow_distance(a, b, metric) for b in other] for a in one]
-    np.testing.assert_allclose(distances(one, other, metric), expected, rtol=1e-7)
+    rows, columns = normals(0)[0][:4], normals(1)[0]
+    expected = [[slow_distance(a, b, metric) for b in columns] for a in rows]
+    np.testing.assert_allclose(distances(rows, columns, metric), expected, rtol=1e-7)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -62,15 +62,15 @@ def test_distances(metric):
 @given(
     seed=st.integers(0, 500), k=st.tuples(st.integers(1, 12), st.integers(1, 6)), targets=st.integers(0, 4)
 )
-def test_scores_by_brute_force(metric, seed, k, targets):
+def test_scores_equal_those_of_slow_loops(metric, seed, k, targets):
     vectors, target = normals(seed, targets=targets)
     group = np.random.default_rng(seed).integers(0, 7, len(vectors))
     neighbours = Neighbours.fit(vectors, target, groups=group, metric=metric, k_source=k[0], k_target=k[1])
     x = normals(seed + 1)[0][0]
-    slow = slow_scores(x, vectors, target, group, k, metric, neighbours.alpha)
-    fast = neighbours.scores(x)
-    assert tuple(fast) == SCORES
-    assert fast == pytest.approx(slow, rel=1e-6)
+    expected = slow_scores(x, vectors, target, group, k, metric, neighbours.alpha)
+    scores = neighbours.scores(x)
+    assert tuple(scores) == SCORES
+    assert scores == pytest.approx(expected, rel=1e-6)
 
 
 @settings(max_examples=25)
@@ -80,23 +80,23 @@ def test_scores_by_brute_force(metric, seed, k, targets):
     targets=st.integers(0, 3),
     groups=st.integers(3, 12),
 )
-def test_left_out_is_fitting_again_without(seed, k, targets, groups):
-    """A clip is left out with the other cuts of its recording; one, two and no target clips included."""
+def test_leave_one_out_scores_equal_fitting_without_the_group(seed, k, targets, groups):
+    """A clip is left out together with its group; also with no, one and two target clips."""
     vectors, target = normals(seed, targets=targets)
     group = np.r_[0, 1, 2, np.random.default_rng(seed).integers(0, groups, len(vectors) - 3)]
-    neighbours, left_out = Neighbours.fit_left_out(
+    neighbours, left_out = Neighbours.fit_leave_one_out(
         vectors, target, groups=group, k_source=k[0], k_target=k[1]
     )
     for i in range(len(vectors)):
         rest = group != group[i]
-        slow = slow_scores(
+        expected = slow_scores(
             vectors[i], vectors[rest], target[rest], group[rest], k, "euclidean", neighbours.alpha
         )
-        assert {name: left_out[name][i] for name in SCORES} == pytest.approx(slow, rel=1e-5)
+        assert {name: left_out[name][i] for name in SCORES} == pytest.approx(expected, rel=1e-5)
 
 
-def test_alpha_makes_the_variance_least():
-    """Over pairs, with the density that the rest of the bank alone has."""
+def test_alpha_minimises_the_variance():
+    """Over all pairs, with leave-one-out densities."""
     vectors, target = normals(3, sources=12, targets=0)
     alpha = Neighbours.fit(vectors, target).alpha
     pairs = []
@@ -106,22 +106,22 @@ def test_alpha_makes_the_variance_least():
             rho = slow_density(vectors[rest], target[rest], np.arange(11), int(y - (y > i)), 1, "euclidean")
             pairs.append((np.log(slow_distance(vectors[i], vectors[y], "euclidean")), np.log(rho)))
     log_d, log_rho = np.array(pairs).T
-    spread = {a: np.var(log_d - a * log_rho) for a in (alpha - 0.01, alpha, alpha + 0.01)}
-    assert min(spread, key=spread.__getitem__) == alpha
+    variances = {a: np.var(log_d - a * log_rho) for a in (alpha - 0.01, alpha, alpha + 0.01)}
+    assert min(variances, key=variances.__getitem__) == alpha
 
 
-def test_the_clip_that_was_judged_by():
+def test_the_nearest_vector_is_returned():
     vectors, target = normals(4)
     neighbours = Neighbours.fit(vectors, target)
-    judged = neighbours.judge(vectors[6] + 1e-3)
-    assert judged["nearest"] == (pytest.approx(1e-3 * np.sqrt(5), rel=0.05), 6)
-    assert judged["domain"][1] == 6
+    results = neighbours.scores_and_nearest(vectors[6] + 1e-3)
+    assert results["nearest"] == (pytest.approx(1e-3 * np.sqrt(5), rel=0.05), 6)
+    assert results["domain"][1] == 6
 
 
-def test_a_target_clip_is_not_odd_for_lying_far():
+def test_normalised_scores_of_a_sparse_target_domain_are_not_higher():
     rng = np.random.default_rng(0)
     source, targets = rng.standard_normal((40, 4)), 30 + 6 * rng.standard_normal((8, 4))
-    neighbours, left_out = Neighbours.fit_left_out(np.r_[source, targets], np.arange(48) >= 40)
+    neighbours, left_out = Neighbours.fit_leave_one_out(np.r_[source, targets], np.arange(48) >= 40)
     ratio = {name: np.median(values[40:]) / np.median(values[:40]) for name, values in left_out.items()}
     assert ratio["nearest"] > 3
     assert ratio["density"] < 2
@@ -139,27 +139,29 @@ def test_a_target_clip_is_not_odd_for_lying_far():
         (np.eye(5, 6), [False] * 4 + [True], [0, 0, 0, 1, 1]),
         (np.r_[np.zeros((4, 3)), np.ones((1, 3))], [False] * 5, None),
     ],
-    ids=["twins", "two", "one of each", "one recording", "two recordings", "twins and another"],
+    ids=["identical", "two", "one of each", "one recording", "two recordings", "identical and another"],
 )
 @pytest.mark.parametrize("metric", METRICS)
-def test_poor_banks_give_finite_scores(vectors, target, groups, metric):
-    neighbours, left_out = Neighbours.fit_left_out(vectors, target, groups=groups, metric=metric, k_source=3)
+def test_degenerate_banks_give_finite_scores(vectors, target, groups, metric):
+    neighbours, left_out = Neighbours.fit_leave_one_out(
+        vectors, target, groups=groups, metric=metric, k_source=3
+    )
     assert all(np.all(np.isfinite(values)) for values in left_out.values())
-    assert all(np.all(np.isfinite(array)) for array in neighbours.arrays().values())
+    assert all(np.all(np.isfinite(array)) for array in neighbours.to_arrays().values())
     assert all(np.isfinite(value) for value in neighbours.scores(np.full(vectors.shape[1], 0.5)).values())
 
 
-def test_many_cuts_of_few_recordings_take_no_more_memory_than_their_distances():
+def test_memory_is_proportional_to_the_number_of_pairs():
     vectors, target = normals(7, sources=296, targets=4)
     tracemalloc.start()
-    Neighbours.fit_left_out(vectors, target, groups=np.arange(300) % 2)
+    Neighbours.fit_leave_one_out(vectors, target, groups=np.arange(300) % 2)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 20 * 300**2 * 8
 
 
-def test_there_and_back():
+def test_round_trip_through_arrays():
     neighbours = Neighbours.fit(*normals(5), metric="cosine")
-    again = Neighbours.from_arrays(neighbours.arrays(), "cosine")
+    restored = Neighbours.from_arrays(neighbours.to_arrays(), "cosine")
     x = normals(6)[0][0]
-    assert again.judge(x) == neighbours.judge(x)
+    assert restored.scores_and_nearest(x) == neighbours.scores_and_nearest(x)

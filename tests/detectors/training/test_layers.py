@@ -1,4 +1,4 @@
-"""Fleet layers against PyTorch's own, one machine at a time."""
+"""Fleet layers compared with PyTorch's layers, one machine at a time."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ def seeded(*seeds: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(s) for s in seeds]
 
 
-def rows_that_count(counts: list[int], length: int) -> torch.Tensor:
+def mask_of(counts: list[int], length: int) -> torch.Tensor:
+    """The mask (M, length, 1) of ``counts`` real vectors per machine."""
     return (torch.arange(length)[None, :] < torch.tensor(counts)[:, None])[..., None].double()
 
 
-def test_linear_starts_within_the_bounds_of_torch():
+def test_linear_is_initialised_within_the_bounds_of_torch():
     ours, theirs = Linear(seeded(0, 1), 64, 256), nn.Linear(64, 256)
     bound = 1 / math.sqrt(64)
     for parameter in (ours.weight, ours.bias, theirs.weight, theirs.bias):
@@ -29,7 +30,7 @@ def test_linear_starts_within_the_bounds_of_torch():
     assert float(ours.weight.detach().std()) == pytest.approx(bound / math.sqrt(3), rel=0.03)
 
 
-def test_every_machine_has_the_weights_of_its_own_seed():
+def test_the_weights_of_a_machine_depend_on_the_seed_only():
     fleet = Linear(seeded(3, 4), 6, 5)
     alone = Linear(seeded(4), 6, 5)
     assert torch.equal(fleet.weight[1], alone.weight[0])
@@ -37,7 +38,7 @@ def test_every_machine_has_the_weights_of_its_own_seed():
     assert not torch.equal(fleet.weight[0], fleet.weight[1])
 
 
-def test_linear_maps_every_machine_by_its_own_weights():
+def test_linear_uses_separate_weights_for_every_machine():
     layer, x = Linear(seeded(0, 1, 2), 7, 4), torch.randn(3, 9, 7)
     for machine in range(3):
         expected = nn.functional.linear(x[machine], layer.weight[machine].T, layer.bias[machine, 0])
@@ -45,7 +46,7 @@ def test_linear_maps_every_machine_by_its_own_weights():
 
 
 def plain(linear: Linear, norm: BatchNorm, machine: int) -> nn.Sequential:
-    """PyTorch's own layers with the weights of one machine."""
+    """PyTorch's layers with the weights of one machine."""
     theirs = nn.Linear(linear.weight.shape[1], linear.weight.shape[2])
     batch_norm = nn.BatchNorm1d(linear.weight.shape[2], momentum=0.01, eps=1e-3)
     with torch.no_grad():
@@ -57,7 +58,7 @@ def plain(linear: Linear, norm: BatchNorm, machine: int) -> nn.Sequential:
 
 
 @pytest.mark.parametrize("counts", [[12, 12], [12, 5], [2, 9]], ids=str)
-def test_a_layer_is_that_of_torch_on_the_rows_that_count(counts):
+def test_a_layer_matches_torch_on_the_real_vectors(counts):
     torch.manual_seed(0)
     stack = Stack(seeded(3, 4), [6, 4]).double()
     (linear,), (norm,) = stack.linears, stack.norms
@@ -65,27 +66,27 @@ def test_a_layer_is_that_of_torch_on_the_rows_that_count(counts):
         norm.scale.uniform_(0.5, 2)
         norm.shift.uniform_(-1, 1)
     theirs = [plain(linear, norm, machine) for machine in range(2)]
-    rows = rows_that_count(counts, 12)
-    for _ in range(3):  # running statistics build up
+    mask = mask_of(counts, 12)
+    for _ in range(3):  # running statistics accumulate
         x = (3 + 2 * torch.randn(2, 12, 6, dtype=torch.float64)).requires_grad_()
-        upstream = torch.randn(2, 12, 4, dtype=torch.float64) * rows
-        y = stack(x, rows)
-        learnt = [x, linear.weight, norm.scale, norm.shift]
-        g_x, *gradients = torch.autograd.grad((y * upstream).sum(), learnt)
+        upstream = torch.randn(2, 12, 4, dtype=torch.float64) * mask
+        y = stack(x, mask)
+        inputs = [x, linear.weight, norm.scale, norm.shift]
+        g_x, *gradients = torch.autograd.grad((y * upstream).sum(), inputs)
         for machine, (count, reference) in enumerate(zip(counts, theirs, strict=True)):
-            own = x[machine, :count].detach().requires_grad_()
-            expected = reference(own)
+            x_alone = x[machine, :count].detach().requires_grad_()
+            expected = reference(x_alone)
             torch.testing.assert_close(y[machine, :count], expected)
             first, second = reference[:2]
-            wanted = [own, first.weight, second.weight, second.bias, first.bias]
-            its_x, weight, scale, shift, bias = torch.autograd.grad(
-                (expected * upstream[machine, :count]).sum(), wanted
+            inputs_alone = [x_alone, first.weight, second.weight, second.bias, first.bias]
+            expected_g_x, weight, scale, shift, bias = torch.autograd.grad(
+                (expected * upstream[machine, :count]).sum(), inputs_alone
             )
-            torch.testing.assert_close(g_x[machine, :count], its_x)
-            assert torch.all(g_x[machine, count:] == 0), "a row that does not count changes nothing"
-            for ours, its in zip(gradients, (weight.T, scale, shift), strict=True):
-                torch.testing.assert_close(ours[machine].squeeze(0), its)
-            assert float(bias.abs().max()) < 1e-12, "the normalisation takes the bias away"
+            torch.testing.assert_close(g_x[machine, :count], expected_g_x)
+            assert torch.all(g_x[machine, count:] == 0), "padding has no effect"
+            for gradient, expected_gradient in zip(gradients, (weight.T, scale, shift), strict=True):
+                torch.testing.assert_close(gradient[machine].squeeze(0), expected_gradient)
+            assert float(bias.abs().max()) < 1e-12, "the normalisation cancels the bias"
             torch.testing.assert_close(norm.running_mean[machine, 0], second.running_mean)
             torch.testing.assert_close(norm.running_var[machine, 0], second.running_var)
     stack.eval()
@@ -94,7 +95,7 @@ def test_a_layer_is_that_of_torch_on_the_rows_that_count(counts):
         torch.testing.assert_close(stack(x)[machine], theirs[machine].eval()(x[machine]))
 
 
-def test_the_normalisation_has_the_baselines_momentum_and_eps():
+def test_batch_norm_has_the_momentum_and_eps_of_the_baseline():
     stack = Stack(seeded(0), [1, 1])
     (linear,), (norm,) = stack.linears, stack.norms
     with torch.no_grad():
@@ -107,48 +108,48 @@ def test_the_normalisation_has_the_baselines_momentum_and_eps():
     assert float(constant.detach()[0, 1, 0]) == pytest.approx(0.001 / math.sqrt(1e-3 + 1e-6), rel=1e-4)
 
 
-def test_gradients_of_a_stack_by_finite_differences():
+def test_gradients_of_a_stack_match_finite_differences():
     torch.manual_seed(1)
     stack = Stack(seeded(5, 6), [3, 4, 2]).double()
-    rows = rows_that_count([5, 3], 5)
+    mask = mask_of([5, 3], 5)
     x = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
     names = [name for name, _ in stack.named_parameters() if "bias" not in name]
 
     def forward(x, *weights):
         given = dict(zip(names, weights, strict=True))
-        return torch.func.functional_call(stack, given, (x, rows)) * rows
+        return torch.func.functional_call(stack, given, (x, mask)) * mask
 
     weights = [stack.get_parameter(name) for name in names]
     assert torch.autograd.gradcheck(forward, (x, *weights))
 
 
-def test_gradients_of_an_affine_map_and_of_the_mean_squared_error():
+def test_gradients_of_affine_and_mean_squared_error_match_finite_differences():
     torch.manual_seed(2)
-    layer, rows = Linear(seeded(5, 6), 3, 4).double(), rows_that_count([5, 3], 5)
+    layer, mask = Linear(seeded(5, 6), 3, 4).double(), mask_of([5, 3], 5)
     x = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
     target = torch.randn(2, 5, 4, dtype=torch.float64)
 
     def forward(x, weight, bias):
         y = torch.func.functional_call(layer, {"weight": weight, "bias": bias}, (x,))
-        return mean_squared_error(y, target, rows)
+        return mean_squared_error(y, target, mask)
 
     assert torch.autograd.gradcheck(forward, (x, layer.weight, layer.bias))
     errors = (layer(x) - target).square()
     expected = [errors[0].mean(), errors[1, :3].mean()]
-    torch.testing.assert_close(mean_squared_error(layer(x), target, rows), torch.stack(expected))
+    torch.testing.assert_close(mean_squared_error(layer(x), target, mask), torch.stack(expected))
 
 
-def test_a_machine_without_a_row_stays_finite():
+def test_a_machine_without_real_vectors_stays_finite():
     stack = Stack(seeded(0, 1), [3, 3])
     y = stack(torch.randn(2, 4, 3), torch.tensor([1.0, 0.0])[:, None, None].expand(2, 4, 1))
     assert torch.all(torch.isfinite(y))
     assert torch.all(torch.isfinite(stack.norms[0].running_var))
 
 
-def test_stack_is_linear_norm_relu_as_often_as_asked():
+def test_stack_is_repeated_linear_norm_relu():
     stack = Stack(seeded(0, 1), [6, 5, 4, 3])
-    x, rows = torch.randn(2, 8, 6), torch.ones(2, 8, 1)
-    y = stack(x, rows)
+    x, mask = torch.randn(2, 8, 6), torch.ones(2, 8, 1)
+    y = stack(x, mask)
     for machine in range(2):
         layers = [plain(*pair, machine) for pair in zip(stack.linears, stack.norms, strict=True)]
         torch.testing.assert_close(y[machine], nn.Sequential(*layers)(x[machine]), atol=1e-5, rtol=1e-4)

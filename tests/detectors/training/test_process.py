@@ -1,17 +1,17 @@
-"""What training asks of PyTorch, and that it is handed back."""
+"""PyTorch settings that training changes and restores."""
 
 from __future__ import annotations
 
 import torch
 
-from auscult.detectors.training.process import one_thread
+from auscult.detectors.training.process import torch_single_thread
 
 
-def test_one_thread_ends_with_its_block():
+def test_torch_single_thread_restores_the_previous_count():
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        with one_thread():
+        with torch_single_thread():
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 3
     finally:

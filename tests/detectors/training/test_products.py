@@ -1,4 +1,4 @@
-"""Products of a fleet: the same numbers whoever multiplies, and what a lower precision costs."""
+"""Matrix products of a fleet: equal numbers for every implementation, and the error of lower precisions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def multiplied(name: str, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("machines", [1, 3])
-def test_products_are_those_of_torch_whatever_the_layout(machines):
+def test_products_match_torch_for_every_memory_layout(machines):
     torch.manual_seed(0)
     a, b = torch.randn(machines, 20, 30), torch.randn(machines, 30, 12)
     for left, right in ((a, b), (a.mT.contiguous().mT, b), (a, b.mT.contiguous().mT)):
@@ -32,7 +32,7 @@ def test_products_are_those_of_torch_whatever_the_layout(machines):
 
 
 @pytest.mark.parametrize("name", ["float32", "bf16"])
-def test_a_machine_of_a_fleet_is_multiplied_as_it_is_alone(name):
+def test_a_machine_gives_the_same_product_in_a_fleet_and_alone(name):
     torch.manual_seed(1)
     a, b = torch.randn(4, 16, 24), torch.randn(4, 24, 8)
     together = multiplied(name, a, b)
@@ -41,13 +41,13 @@ def test_a_machine_of_a_fleet_is_multiplied_as_it_is_alone(name):
         torch.testing.assert_close(together[machine], alone[0], rtol=1e-6, atol=1e-6)
 
 
-def test_bf16_keeps_two_to_three_digits_and_gives_float32():
+def test_bf16_keeps_two_to_three_digits_and_returns_float32():
     torch.manual_seed(2)
     a, b = torch.randn(2, 50, 640), torch.randn(2, 640, 30)
     exact, rounded = torch.bmm(a, b), multiplied("bf16", a, b)
     assert rounded.dtype == torch.float32
     error = float((rounded - exact).norm() / exact.norm())
-    assert 1e-4 < error < 1e-2, "rounded, but no more than eight bits are"
+    assert 1e-4 < error < 1e-2, "rounded to eight bits and not more"
 
 
 def test_bf16_on_a_processor_without_it():
@@ -56,19 +56,17 @@ def test_bf16_on_a_processor_without_it():
         "assert float(product(torch.ones(2, 3, 4), torch.ones(2, 4, 5)).sum()) == 120"
     )
     environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
 
 
-def test_the_precision_ends_with_its_block():
+def test_precision_is_restored_after_the_block():
     before = product_in_use()
     with precision("bf16", CPU):
         assert product_in_use() is not before
     assert product_in_use() is before
 
 
-def test_tf32_is_refused_where_it_means_nothing():
-    with pytest.raises(
-        OptionError, match=r"precision=tf32 is for CUDA, and this is cpu: take bf16 or float32"
-    ):
+def test_tf32_requires_cuda():
+    with pytest.raises(OptionError, match=r"precision=tf32 requires CUDA.* is cpu: use bf16 or float32"):
         multiplied("tf32", torch.ones(1, 1, 1), torch.ones(1, 1, 1))

@@ -1,6 +1,6 @@
-"""One step of a fleet: that it could be captured as a graph, and that machines can leave it.
+"""Training steps of a fleet: they can be captured as a CUDA graph, and machines can be removed.
 
-There may be no GPU here; what a graph needs of a step is checked on the CPU.
+Tests run without a GPU: the requirements that a graph has for a step are checked on the CPU.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ KINDS = [
 
 
 def fleet_step(name: str, machines: int, **settings) -> FleetStep:
-    made = {k: v for k, v in {**SMALL, **settings}.items() if name != "autoencoder" or k != "latents"}
-    kind = detector_type(name)(make_config(name, settings=made))
+    options = {k: v for k, v in {**SMALL, **settings}.items() if name != "autoencoder" or k != "latents"}
+    detector = detector_type(name)(make_config(name, settings=options))
     generators = [torch.Generator().manual_seed(seed) for seed in range(machines)]
     frames = 10 * torch.randn(200, BANDS, generator=torch.Generator().manual_seed(99))
     windows = frames.as_strided((200 - CONTEXT + 1, CONTEXT * BANDS), (BANDS, 1))
-    network = kind.build(generators).train()
-    return FleetStep(network, kind.loss, windows, generators, batch_size=BATCH, learning_rate=1e-3)
+    network = detector.build(generators).train()
+    return FleetStep(network, detector.loss, windows, generators, batch_size=BATCH, learning_rate=1e-3)
 
 
 def batches(machines: int, steps: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    """Each machine has its own vectors, and another number of them in the last batch."""
-    rows = [torch.ones(machines, BATCH, 1) for _ in range(steps)]
+    """Batches with different vectors for each machine, and a different number of them in the last batch."""
+    masks = [torch.ones(machines, BATCH, 1) for _ in range(steps)]
     for machine in range(machines):
-        rows[-1][machine, 5 + 3 * machine :] = 0.0
-    drawn = torch.Generator().manual_seed(5)
-    index = torch.randint(0, 198, (steps, machines, BATCH), generator=drawn)
-    return list(zip(index, rows, strict=True))
+        masks[-1][machine, 5 + 3 * machine :] = 0.0
+    generator = torch.Generator().manual_seed(5)
+    index = torch.randint(0, 198, (steps, machines, BATCH), generator=generator)
+    return list(zip(index, masks, strict=True))
 
 
-class _NoWaiting(TorchDispatchMode):
-    """Fails where a number is asked of the device, or a shape depends on one: a graph can do neither."""
+class _NoSynchronisation(TorchDispatchMode):
+    """Fails if a number is read back from the device or a shape depends on one: a graph allows neither."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function._schema.name
@@ -61,59 +61,58 @@ class _NoWaiting(TorchDispatchMode):
 
 
 @pytest.mark.parametrize(("name", "settings"), KINDS, ids=str)
-def test_a_step_waits_for_nothing_and_leaves_its_tensors_where_they_are(name, settings):
+def test_a_step_does_not_synchronise_or_move_tensors(name, settings):
     step = fleet_step(name, 2, **settings)
     (first, second, third) = batches(2, 3)
     step(*first)
-    held = [step.index, step.rows, step.epochs, step.weights, step.weights.grad, *step.sums.values()]
-    held += [*step.network.parameters(), *(p.grad for p in step.network.parameters())]
-    held += [*step.network.buffers(), *step.optimiser.state[step.weights].values()]
-    before, weights = [tensor.data_ptr() for tensor in held], step.weights.detach().clone()
-    with _NoWaiting():
+    tensors = [step.index, step.mask, step.epochs, step.weights, step.weights.grad, *step.sums.values()]
+    tensors += [*step.network.parameters(), *(p.grad for p in step.network.parameters())]
+    tensors += [*step.network.buffers(), *step.optimiser.state[step.weights].values()]
+    before, weights = [tensor.data_ptr() for tensor in tensors], step.weights.detach().clone()
+    with _NoSynchronisation():
         step(*second)
         step(*third)
-    assert [tensor.data_ptr() for tensor in held] == before
+    assert [tensor.data_ptr() for tensor in tensors] == before
     assert not torch.equal(step.weights, weights)
 
 
-def test_where_there_is_a_graph_it_is_replayed_on_the_new_batch():
+def test_a_captured_graph_is_replayed_on_the_new_batch():
     eager, replayed = fleet_step("gamma_vae", 2), fleet_step("gamma_vae", 2)
-    times = []
+    replays = []
     for i, batch in enumerate(batches(2, 5)):
         eager(*batch)
         replayed(*batch)
-        if i == 1:  # a stand-in for what CUDA captures: the same work on the same tensors
-            replayed.graph = SimpleNamespace(replay=lambda: (times.append(1), replayed.step()))
-    assert len(times) == 3
+        if i == 1:  # a substitute for a CUDA graph: the same work on the same tensors
+            replayed.graph = SimpleNamespace(replay=lambda: (replays.append(1), replayed.step()))
+    assert len(replays) == 3
     assert torch.equal(eager.weights, replayed.weights)
-    assert eager.read(1, 72) == replayed.read(1, 72)
+    assert eager.pop_means(1, 72) == replayed.pop_means(1, 72)
 
 
-def test_figures_are_summed_until_they_are_read():
+def test_figures_are_summed_until_pop_means():
     step = fleet_step("autoencoder", 2)
-    given = batches(2, 3)
-    for batch in given:
+    for batch in batches(2, 3):
         step(*batch)
-    whole, halves = step.read(0, 1)["loss"], 2 * step.read(1, 2)["loss"]
-    assert whole > 0
-    assert halves > 0
-    assert step.read(0, 1)["loss"] == 0.0, "and start anew"
+    first, second = step.pop_means(0, 1)["loss"], 2 * step.pop_means(1, 2)["loss"]
+    assert first > 0
+    assert second > 0
+    assert step.pop_means(0, 1)["loss"] == 0.0, "pop_means resets the sums"
 
 
 @pytest.mark.parametrize(("name", "settings"), KINDS, ids=str)
-def test_machines_that_stay_go_on_as_if_the_others_were_there(name, settings):
+def test_keep_machines_does_not_change_the_remaining_machines(name, settings):
     """Weights, moments of Adam, statistics, sums and random numbers."""
-    whole, left = fleet_step(name, 3, **settings), fleet_step(name, 3, **settings)
-    given = batches(3, 6)
-    for batch in given[:3]:
-        whole(*batch)
-        left(*batch)
-    left.keep([0, 2])
-    for index, rows in given[3:]:
-        whole(index, rows)
-        left(index[[0, 2]], rows[[0, 2]])
-    assert whole.weights.numel() * 2 == left.weights.numel() * 3
-    states = (step.network.state_dict() for step in (whole, left))
-    for (key, expected), ours in zip(next(states).items(), next(states).values(), strict=True):
-        torch.testing.assert_close(ours, expected[[0, 2]], rtol=1e-4, atol=1e-5, msg=key)
-    assert left.read(1, 60)["loss"] == pytest.approx(whole.read(2, 60)["loss"], rel=1e-5)
+    full, reduced = fleet_step(name, 3, **settings), fleet_step(name, 3, **settings)
+    steps = batches(3, 6)
+    for batch in steps[:3]:
+        full(*batch)
+        reduced(*batch)
+    reduced.keep_machines([0, 2])
+    for index, mask in steps[3:]:
+        full(index, mask)
+        reduced(index[[0, 2]], mask[[0, 2]])
+    assert full.weights.numel() * 2 == reduced.weights.numel() * 3
+    states = (step.network.state_dict() for step in (full, reduced))
+    for (key, expected), value in zip(next(states).items(), next(states).values(), strict=True):
+        torch.testing.assert_close(value, expected[[0, 2]], rtol=1e-4, atol=1e-5, msg=key)
+    assert reduced.pop_means(1, 60)["loss"] == pytest.approx(full.pop_means(2, 60)["loss"], rel=1e-5)

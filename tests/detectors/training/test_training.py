@@ -1,4 +1,4 @@
-"""The training loop: against a plain PyTorch loop, and a machine of a fleet against itself alone."""
+"""The training loop compared with a plain PyTorch loop, and fleets compared with machines trained alone."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ FRAMES = (10 * np.random.default_rng(0).standard_normal((200, BANDS))).astype(np
 SMALL = {"n_mels": BANDS, "context": CONTEXT, "hidden": 12}
 
 
-def detector(name: str, **settings):
+def make_detector(name: str, **settings):
     return detector_type(name)(make_config(name, settings={**SMALL, **settings}))
 
 
-def train(kind, starts, seeds, *, epochs=3, validation=None, told=None, frames=FRAMES, **plan):
-    """Trains a fleet on windows that start at ``starts``; gives its weights, histories and errors.
+def train(detector, starts, seeds, *, epochs=3, validation=None, reports=None, frames=FRAMES, **plan):
+    """Train a fleet on windows that start at ``starts``; return weights, histories and errors.
 
-    In float64: the gradient of a bias before a normalisation is zero but for rounding, and Adam makes
-    whole steps of float32's rounding.
+    In float64: the gradient of a bias before a normalisation is zero except for rounding, and Adam turns the
+    rounding of float32 into full steps.
     """
     vectors = FleetVectors(
         frames.astype(np.float64),
@@ -36,19 +36,19 @@ def train(kind, starts, seeds, *, epochs=3, validation=None, told=None, frames=F
         CONTEXT,
     )
     network, histories, errors = train_fleet(
-        lambda generators: kind.build(generators).double(),
-        lambda network, x, rows, *rest: kind.loss(network, x, rows.double(), *rest),
+        lambda generators: detector.build(generators).double(),
+        lambda network, x, mask, *rest: detector.loss(network, x, mask.double(), *rest),
         vectors,
         seeds,
         TrainingPlan(epochs, BATCH, device="cpu", **plan),
         names=[f"machine {i}" for i in range(len(starts))],
-        progress=lambda epoch, figures: told.append((epoch, figures)) if told is not None else None,
+        progress=lambda epoch, figures: reports.append((epoch, figures)) if reports is not None else None,
     )
     return network.state_dict(), histories, errors
 
 
 def plain_autoencoder(network: nn.ModuleDict) -> nn.Sequential:
-    """The baseline as anyone would write it, with the weights of the first machine of a fleet."""
+    """The baseline in plain PyTorch, with the weights of the first machine of a fleet."""
 
     def plain(linear) -> nn.Linear:
         layer = nn.Linear(linear.weight.shape[1], linear.weight.shape[2])
@@ -63,8 +63,8 @@ def plain_autoencoder(network: nn.ModuleDict) -> nn.Sequential:
     return nn.Sequential(*layers, plain(network["rebuild"]))
 
 
-def test_the_loop_is_that_of_plain_pytorch():
-    autoencoder, starts, epochs = detector("autoencoder"), np.arange(0, 90), 4
+def test_the_loop_matches_plain_pytorch():
+    autoencoder, starts, epochs = make_detector("autoencoder"), np.arange(0, 90), 4
     _, (history,), _ = train(autoencoder, [starts], [5], epochs=epochs)
 
     generator = torch.Generator().manual_seed(5)
@@ -93,134 +93,138 @@ def test_the_loop_is_that_of_plain_pytorch():
     ],
     ids=str,
 )
-def test_a_machine_of_a_fleet_is_the_machine_alone(name, settings):
-    kind = detector(name, **settings)
+def test_a_machine_of_a_fleet_equals_the_machine_trained_alone(name, settings):
+    detector = make_detector(name, **settings)
     starts = [np.arange(0, 71), np.arange(71, 112), np.arange(112, 150)]  # 5, 3 and 3 steps an epoch
-    kept_out = [np.arange(150, 160), np.empty(0, int), np.arange(160, 163)]
-    weights, histories, _ = train(kind, starts, [1, 2, 3], epochs=4, validation=kept_out)
+    held_out = [np.arange(150, 160), np.empty(0, int), np.arange(160, 163)]
+    weights, histories, _ = train(detector, starts, [1, 2, 3], epochs=4, validation=held_out)
     for machine in range(3):
         alone, (history,), _ = train(
-            kind, [starts[machine]], [machine + 1], epochs=4, validation=[kept_out[machine]]
+            detector, [starts[machine]], [machine + 1], epochs=4, validation=[held_out[machine]]
         )
         assert len(history) == len(histories[machine]) == 4
-        for mine, its in zip(histories[machine], history, strict=True):
-            assert mine.keys() == its.keys()
-            for figure in mine:
-                np.testing.assert_allclose(mine[figure], its[figure], rtol=1e-6, err_msg=figure)
+        for figures, figures_alone in zip(histories[machine], history, strict=True):
+            assert figures.keys() == figures_alone.keys()
+            for name, value in figures.items():
+                np.testing.assert_allclose(value, figures_alone[name], rtol=1e-6, err_msg=name)
         for key, value in alone.items():
             torch.testing.assert_close(weights[key][machine], value[0], rtol=1e-5, atol=1e-6)
 
 
 def test_a_last_batch_of_one_vector_is_skipped():
     seen = []
-    kind = detector("autoencoder")
+    detector = make_detector("autoencoder")
 
-    def loss(network, x, rows, generators, epoch):
-        seen.append(int(rows.sum()))
-        return kind.loss(network, x, rows, generators, epoch)
+    def loss(network, x, mask, generators, epoch):
+        seen.append(int(mask.sum()))
+        return detector.loss(network, x, mask, generators, epoch)
 
     vectors = FleetVectors(FRAMES, [np.arange(2 * BATCH + 1)], [np.empty(0, int)], CONTEXT)
     plan = TrainingPlan(2, BATCH, device="cpu")
-    train_fleet(kind.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None)
+    train_fleet(detector.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None)
     assert seen == [BATCH] * 4
 
 
 def test_the_weights_are_those_of_the_last_epoch():
-    """One epoch more, from the same start, goes on from where the shorter training ended."""
-    kind, starts = detector("autoencoder"), [np.arange(40)]
-    short, (history,), _ = train(kind, starts, [9], epochs=2)
-    longer, (more,), _ = train(kind, starts, [9], epochs=3)
+    """Training for one more epoch from the same start continues the shorter training."""
+    detector, starts = make_detector("autoencoder"), [np.arange(40)]
+    short, (history,), _ = train(detector, starts, [9], epochs=2)
+    longer, (more,), _ = train(detector, starts, [9], epochs=3)
     assert [e["loss"] for e in more[:2]] == [e["loss"] for e in history]
     assert not torch.equal(short["rebuild.weight"], longer["rebuild.weight"])
-    still, *_ = train(kind, starts, [9], epochs=2, learning_rate=0.0)
-    first = kind.build([torch.Generator().manual_seed(9)])["rebuild"].weight
-    assert torch.equal(still["rebuild.weight"], first.double())
+    unchanged, *_ = train(detector, starts, [9], epochs=2, learning_rate=0.0)
+    first = detector.build([torch.Generator().manual_seed(9)])["rebuild"].weight
+    assert torch.equal(unchanged["rebuild.weight"], first.double())
 
 
-def test_a_machine_that_is_done_keeps_its_weights():
-    kind = detector("autoencoder")
-    few, *_ = train(kind, [np.arange(20)], [3], epochs=2)
-    both, *_ = train(kind, [np.arange(20), np.arange(20, 190)], [3, 4], epochs=2)
-    for key, value in few.items():
+def test_a_finished_machine_keeps_the_final_weights():
+    detector = make_detector("autoencoder")
+    alone, *_ = train(detector, [np.arange(20)], [3], epochs=2)
+    both, *_ = train(detector, [np.arange(20), np.arange(20, 190)], [3, 4], epochs=2)
+    for key, value in alone.items():
         torch.testing.assert_close(both[key][0], value[0], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["autoencoder", "gamma_vae"])
-def test_the_seed_decides_all(name):
-    kind, starts = detector(name), [np.arange(50)]
-    (one, first, _), (again, second, _), (other, *_) = (train(kind, starts, [s]) for s in (7, 7, 8))
-    assert first == second
-    assert all(torch.equal(one[key], again[key]) for key in one)
-    assert not torch.equal(one["rebuild.weight"], other["rebuild.weight"])
+def test_equal_seeds_give_equal_results(name):
+    detector, starts = make_detector(name), [np.arange(50)]
+    (weights, history, _), (same_weights, same_history, _), (other_weights, *_) = (
+        train(detector, starts, [seed]) for seed in (7, 7, 8)
+    )
+    assert history == same_history
+    assert all(torch.equal(weights[key], same_weights[key]) for key in weights)
+    assert not torch.equal(weights["rebuild.weight"], other_weights["rebuild.weight"])
 
 
-def test_machines_of_different_seeds_see_different_orders():
+def test_machines_with_different_seeds_have_different_orders():
     orders: list[torch.Tensor] = []
-    kind = detector("autoencoder")
+    detector = make_detector("autoencoder")
 
-    def loss(network, x, rows, generators, epoch):
-        orders.append(x[:, :, 0].clone())  # (M, B) the first value names the vector
-        return kind.loss(network, x, rows, generators, epoch)
+    def loss(network, x, mask, generators, epoch):
+        orders.append(x[:, :, 0].clone())  # (M, B) the first value identifies the vector
+        return detector.loss(network, x, mask, generators, epoch)
 
     vectors = FleetVectors(FRAMES, [np.arange(BATCH)] * 2, [np.empty(0, int)] * 2, CONTEXT)
     plan = TrainingPlan(2, BATCH, device="cpu")
-    train_fleet(kind.build, loss, vectors, [0, 1], plan, names=["a", "b"], progress=lambda *_: None)
+    train_fleet(detector.build, loss, vectors, [0, 1], plan, names=["a", "b"], progress=lambda *_: None)
     first, second = orders
-    assert not torch.equal(first[0], first[1]), "each machine has its own shuffle"
-    assert not torch.equal(first[0], second[0]), "each epoch is shuffled anew"
-    assert torch.equal(first[0].sort().values, second[1].sort().values), "all vectors come once an epoch"
+    assert not torch.equal(first[0], first[1]), "each machine is shuffled differently"
+    assert not torch.equal(first[0], second[0]), "each epoch is shuffled again"
+    assert torch.equal(first[0].sort().values, second[1].sort().values), "all vectors appear once per epoch"
 
 
-def test_looking_at_the_kept_out_vectors_changes_nothing():
-    kind, starts = detector("gamma_vae"), [np.arange(50)]
-    without, *_ = train(kind, starts, [7])
-    with_them, (history,), _ = train(kind, starts, [7], validation=[np.arange(100, 120)])
-    assert all(torch.equal(without[key], with_them[key]) for key in without)
+def test_validation_does_not_change_the_training():
+    detector, starts = make_detector("gamma_vae"), [np.arange(50)]
+    without, *_ = train(detector, starts, [7])
+    validated, (history,), _ = train(detector, starts, [7], validation=[np.arange(100, 120)])
+    assert all(torch.equal(without[key], validated[key]) for key in without)
     assert all(np.isfinite(epoch["validation"]) for epoch in history)
 
 
-def test_progress_is_told_every_epoch():
-    told: list = []
-    train(detector("gamma_vae"), [np.arange(40)], [0], epochs=3, told=told)
-    assert [epoch for epoch, _ in told] == [1, 2, 3]
-    assert {"loss", "reconstruction", "kl", "active_units"} <= set(told[-1][1])
+def test_progress_is_reported_every_epoch():
+    reports: list = []
+    train(make_detector("gamma_vae"), [np.arange(40)], [0], epochs=3, reports=reports)
+    assert [epoch for epoch, _ in reports] == [1, 2, 3]
+    assert {"loss", "reconstruction", "kl", "active_units"} <= set(reports[-1][1])
 
 
 def test_figures_are_means_over_the_vectors_of_an_epoch():
-    """A step of few vectors weighs little."""
+    """A step counts in proportion to the number of its vectors."""
     seen: list[tuple[float, int]] = []
-    kind = detector("gamma_vae")
+    detector = make_detector("gamma_vae")
 
-    def loss(network, x, rows, *rest):
-        losses, figures = kind.loss(network, x, rows, *rest)
-        seen.append((losses.detach(), figures["kl_per_dimension"].detach(), int(rows.sum())))
+    def loss(network, x, mask, *rest):
+        losses, figures = detector.loss(network, x, mask, *rest)
+        seen.append((losses.detach(), figures["kl_per_dimension"].detach(), int(mask.sum())))
         return losses, figures
 
     vectors = FleetVectors(FRAMES, [np.arange(2 * BATCH + 3)], [np.empty(0, int)], CONTEXT)
     plan = TrainingPlan(2, BATCH, device="cpu")
     _, (history,), _ = train_fleet(
-        kind.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None
+        detector.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None
     )
     assert [epoch["epoch"] for epoch in history] == [1, 2]
     for epoch, steps in zip(history, (seen[:3], seen[3:]), strict=True):
         assert [count for *_, count in steps] == [BATCH, BATCH, 3]
-        losses, each = (sum(step[i] * step[2] for step in steps) / (2 * BATCH + 3) for i in (0, 1))
+        losses, kl_per_dimension = (
+            sum(step[i] * step[2] for step in steps) / (2 * BATCH + 3) for i in (0, 1)
+        )
         assert epoch["loss"] == pytest.approx(float(losses[0]), rel=1e-5)
-        assert epoch["kl_per_dimension"] == pytest.approx(each[0].tolist(), rel=1e-5)
+        assert epoch["kl_per_dimension"] == pytest.approx(kl_per_dimension[0].tolist(), rel=1e-5)
 
 
-def test_a_machine_that_diverges_is_named_and_leaves_the_others_alone():
-    """One of the machines hears levels so high that their squares leave the finite numbers."""
-    kind, starts = detector("gamma_vae"), [np.arange(30), np.arange(150, 190), np.arange(40, 70)]
+def test_a_diverging_machine_is_named_and_does_not_affect_the_others():
+    """One of the machines has levels so high that their squares overflow."""
+    detector, starts = make_detector("gamma_vae"), [np.arange(30), np.arange(150, 190), np.arange(40, 70)]
     frames = FRAMES.copy()
     frames[149:] *= 1e20
-    weights, histories, errors = train(kind, starts, [1, 2, 3], frames=frames)
+    weights, histories, errors = train(detector, starts, [1, 2, 3], frames=frames)
     assert [bool(error) for error in errors] == [False, True, False]
     assert isinstance(errors[1], DivergedError)
     assert re.match(r"machine 1: training diverged in epoch 1: .*loss", str(errors[1]))
     assert [len(history) for history in histories] == [3, 1, 3]
     for machine in (0, 2):
-        alone, (history,), _ = train(kind, [starts[machine]], [machine + 1])
+        alone, (history,), _ = train(detector, [starts[machine]], [machine + 1])
         np.testing.assert_allclose(
             [e["loss"] for e in histories[machine]], [e["loss"] for e in history], rtol=1e-6
         )

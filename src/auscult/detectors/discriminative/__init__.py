@@ -1,1 +1,1 @@
-"""A network that learns to tell normal clips apart, and a memory of its embeddings."""
+"""A network trained to classify normal clips, and the nearest normal neighbours of its embeddings."""

@@ -1,8 +1,8 @@
-"""Sub-cluster AdaCos: a softmax over cosines to several centres a class.
+"""Sub-cluster AdaCos: a softmax over the cosines to several centres per class.
 
 Wilkinghoff, "Sub-cluster AdaCos: learning representations for anomalous sound detection", IJCNN 2021, with
-the fixed scale √2 · log(C·S − 1) of AdaCos (Zhang et al., CVPR 2019) and centres that are learnt too.
-A class is not one lump: its clips gather around S centres, and its probability is the sum over them.
+the fixed scale √2 · log(C·S − 1) of AdaCos (Zhang et al., CVPR 2019) and trainable centres. The clips of a
+class may form several clusters: each class has S centres, and its probability is the sum over them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch.nn.functional import linear, normalize
 
 
 class SubClusterAdaCos(nn.Module):
-    """Log-probabilities of classes from embeddings; C classes, S centres each."""
+    """Log-probabilities of C classes from embeddings, with S centres per class."""
 
     def __init__(self, dimensions: int, classes: int, centres: int, generator: torch.Generator) -> None:
         super().__init__()
@@ -25,11 +25,11 @@ class SubClusterAdaCos(nn.Module):
         self.scale = math.sqrt(2) * math.log(max(classes * centres - 1, 2))
 
     def forward(self, embedding: Tensor) -> Tensor:
-        """(B, D) embeddings to (B, C) log-probabilities."""
+        """The (B, C) log-probabilities of (B, D) embeddings."""
         cosine = linear(normalize(embedding), normalize(self.weight))  # (B, C·S)
         log_p = torch.log_softmax(self.scale * cosine, dim=1)
         return log_p.view(-1, self.classes, self.centres).logsumexp(2)  # (B, C)
 
     def loss(self, embedding: Tensor, labels: Tensor) -> Tensor:
-        """Mean cross-entropy with labels (B, C) that sum to 1 but may be mixed."""
+        """The mean cross-entropy with (B, C) labels, which sum to 1 and need not be one-hot."""
         return -(labels * self(embedding)).sum(1).mean()

@@ -1,14 +1,15 @@
-"""A network that learns to tell clips apart, and the distance from its nearest normal ones.
+"""Discriminative training: a network that classifies normal clips, and nearest neighbours of its embeddings.
 
-The dual-branch network of Wilkinghoff (ICASSP 2023 and 2024, see `learning.dual_branch`), trained to tell
-machines, their attributes and exchanged branches apart by sub-cluster AdaCos with mixup and FeatEx. What it
-had to notice for that is where anomalies show: a clip is scored by the distance of its embedding from the
-nearest normal ones, made comparable by density (Wilkinghoff et al. 2025, see `pooled.neighbours`).
+The dual-branch network of Wilkinghoff (ICASSP 2023 and 2024, see `dual_branch`) is trained with sub-cluster
+AdaCos, mixup and FeatEx to separate machines, their attributes, and clips with exchanged embeddings. The
+features that separate these classes also show anomalies: a clip is scored by the distance of its embedding
+to the nearest normal ones, normalised by local density (Wilkinghoff et al. 2025, see
+`statistics.neighbours`).
 
-The defaults differ from the publications, which learn from thousands of clips of many machines. With one
-machine hardly any class is left to tell apart, so that each has a twin of clips made odd on purpose
-(`learning.disturbing`). Normalisation spreads few classes over the whole sphere, where no direction is odd:
-the distance is Euclidean. And the frames of the compact size are pooled by their mean.
+The defaults differ from the publications, which train on thousands of clips of many machines. One machine
+alone has hardly any classes, so each class gets a second one of pseudo-anomalous clips (see `augmentation`).
+Normalised embeddings of few classes cover the entire sphere, so that no direction is anomalous: the distance
+is Euclidean. And the frames of the compact size are pooled by their mean.
 """
 
 from __future__ import annotations
@@ -20,33 +21,33 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from auscult.corpus import AudioClip, of_target
-from auscult.detectors.base import Config, Evidence, FleetDetector, Progress, outcome
+from auscult.corpus import AudioClip, is_target
+from auscult.detectors.base import Config, Evidence, FleetDetector, Progress, fit_error
 from auscult.detectors.discriminative.dual_views import DualViews, dual_views, edge_frames
-from auscult.detectors.discriminative.occlusion import Hiding
+from auscult.detectors.discriminative.occlusion import Occluder
 from auscult.detectors.onnx_export.runtime import OnnxNetwork
 from auscult.detectors.statistics.neighbours import METRICS, SCORES, Neighbours
 from auscult.detectors.statistics.pooled_views import pooled_view
 from auscult.errors import FitError, OptionError
 from auscult.spectrum import band_centres
 
-#: A map hides so many groups of bands and stretches of time, one after the other.
-_BAND_GROUPS, _STRETCHES = 16, 8
+#: Numbers of groups of bands and of segments of time that are occluded in turn for a map.
+_BAND_GROUPS, _SEGMENTS = 16, 8
 
 
 @dataclass(frozen=True)
-class Size:
-    """How finely a clip is heard, and how large the network is."""
+class SizePreset:
+    """The resolution of both views of a clip, and the layer sizes of the network."""
 
-    mels: bool  # frames are log-mel, not all bins of the short-time transform
-    joined: int  # frames that become one
+    mels: bool  # frames are log-mel, not all bins of the short-time Fourier transform
+    joined: int  # neighbouring frames that are averaged into one
     points: int  # of the clip's spectrum
-    network: Mapping[str, Any]  # of `learning.dual_branch.Shape`
+    network: Mapping[str, Any]  # arguments of `dual_branch.DualBranchSize`
 
 
 SIZES = {
-    "compact": Size(True, 2, 8000, {}),
-    "published": Size(
+    "compact": SizePreset(True, 2, 8000, {}),
+    "published": SizePreset(
         False,
         1,
         80000,
@@ -62,20 +63,20 @@ SIZES = {
 
 @dataclass
 class DiscriminativeConfig(Config):
-    """Settings of `Discriminative`; the preset ``published`` has the published ones."""
+    """Settings of `Discriminative`; the preset ``published`` has those of the publications."""
 
-    size: str = "compact"  # compact: minutes of a CPU; published: for a GPU
+    size: str = "compact"  # compact: trains in minutes on a CPU; published: for a GPU
     width: int = 16  # channels of the first residual stage
-    points: int = 0  # of the clip's spectrum; 0: 8000 if compact, 80,000 as published
-    epochs: int = 16  # passes over the clips
-    batch_size: int = 16  # clips in one step; 64 as published, where there are thousands
+    points: int = 0  # of the clip's spectrum; 0: 8000 in the compact size, 80,000 in the published one
+    epochs: int = 16
+    batch_size: int = 16  # as published 64, for thousands of clips
     learning_rate: float = 1e-3  # of AdamW
-    mixup: float = 0.5  # share of the clips that another one is added to
-    exchange: float = 0.5  # share of the clips that take the other branch from another one
-    disturb: float = 0.5  # share of the clips made odd, as twins of the classes; 0: none, as published
-    least_clips: int = 300  # clips in an epoch at least: of fewer recordings each is taken several times
+    mixup: float = 0.5  # share of the clips that are mixed with another
+    exchange: float = 0.5  # share of the clips that take the spectrum embedding of another
+    disturb: float = 0.5  # share of pseudo-anomalous clips, which double the classes; 0: none, as published
+    least_clips: int = 300  # minimum clips per epoch; a smaller training set is repeated within the epoch
     metric: str = "euclidean"  # between embeddings: euclidean, or cosine as published
-    max_others: int = 200  # clips taken of each other machine at most
+    max_others: int = 200  # maximum clips of each other machine
     device: str = "auto"  # auto, cpu, cuda, mps
 
     def __post_init__(self) -> None:
@@ -85,32 +86,32 @@ class DiscriminativeConfig(Config):
         if min(self.width, self.epochs) < 1 or not self.learning_rate > 0:
             raise OptionError("width, epochs and learning_rate must be positive")
         if self.batch_size < 2:
-            raise OptionError(f"batch_size={self.batch_size}: batch normalisation needs 2 clips or more")
+            raise OptionError(f"batch_size={self.batch_size}: batch normalisation needs at least 2 clips")
         if not all(0 <= share <= 1 for share in (self.mixup, self.exchange, self.disturb)):
-            raise OptionError("mixup, exchange and disturb are shares: from 0 to 1")
+            raise OptionError("mixup, exchange and disturb must be between 0 and 1")
         if min(self.max_others, self.least_clips) < 0:
-            raise OptionError("max_others and least_clips must be 0 or more")
+            raise OptionError("max_others and least_clips must not be negative")
         if self.metric not in METRICS:
             raise OptionError(f"metric={self.metric!r}: choose one of {', '.join(METRICS)}")
         if self.points and self.points < 64:
-            raise OptionError(f"points={self.points}: 64 or more, or 0 for those of the size")
+            raise OptionError(f"points={self.points}: must be at least 64, or 0 for the default of the size")
 
     @property
     def spectrum_points(self) -> int:
-        """Points of the clip's spectrum."""
+        """Number of points of the clip's spectrum."""
         return self.points or SIZES[self.size].points
 
 
 class Discriminative(OnnxNetwork, FleetDetector):
-    """An embedding that tells machines and their states apart, scored by its nearest normal neighbours."""
+    """Nearest normal neighbours among embeddings of a network that classifies machines and their states."""
 
     name = "discriminative"
     config: DiscriminativeConfig
     config_type = DiscriminativeConfig
     scores: ClassVar[tuple[str, ...]] = SCORES
     export_needs = (
-        "the spectrum of the whole clip, a Fourier transform of any length, its banks of embeddings, and for "
-        "maps the network once for every part that is hidden from it"
+        "the spectrum of the entire clip (a Fourier transform of any length), the embeddings of the normal "
+        "clips, and for maps one run of the network for each occluded part"
     )
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "published": {
@@ -124,73 +125,80 @@ class Discriminative(OnnxNetwork, FleetDetector):
     extra = "train"
 
     @classmethod
-    def learns_from_others(cls, config: DiscriminativeConfig) -> bool:  # type: ignore[override]
-        """As in `Detector`: unless it may take no clip of them."""
+    def uses_other_machines(cls, config: DiscriminativeConfig) -> bool:  # type: ignore[override]
+        """As in `Detector`: unless ``max_others`` is 0."""
         return config.max_others > 0
 
     @classmethod
     def fit_fleet(  # type: ignore[override]
         cls,
         detectors: Sequence[Discriminative],
-        fleets: Sequence[Sequence[AudioClip]],
+        training_sets: Sequence[Sequence[AudioClip]],
         *,
         other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> list[FitError | None]:
-        """Fits one after the other; the views of every recording are worked out once for all of them. Clips
-        of ``others`` become further classes; the neighbours are each detector's own."""
+        """Fit one detector after the other; the views of each recording are computed once for all of them.
+
+        The clips of other machines are further classes; the neighbours come from each detector's own training
+        set only.
+        """
         cls.check_can_fit()
         first = detectors[0]
-        other_machines = first._some_of(other_machines)
-        unique = list({id(r): r for part in (*fleets, other_machines) for r in part}.values())
+        other_machines = first._sample_other_machines(other_machines)
+        unique = list({id(r): r for part in (*training_sets, other_machines) for r in part}.values())
         views: dict[int, DualViews] = {}
         for recording in unique:
             views[id(recording)] = first._views(recording)
             if progress:
                 progress("features", len(views), len(unique), {})
         return [
-            outcome(partial(detector._learn, recordings, other_machines, views, progress))
-            for detector, recordings in zip(detectors, fleets, strict=True)
+            fit_error(partial(detector._fit, recordings, other_machines, views, progress))
+            for detector, recordings in zip(detectors, training_sets, strict=True)
         ]
 
-    def _some_of(self, other_machines: Sequence[AudioClip]) -> list[AudioClip]:
-        """At most ``max_others`` clips of each other machine, drawn by the seed."""
+    def _sample_other_machines(self, other_machines: Sequence[AudioClip]) -> list[AudioClip]:
+        """A random sample, fixed by the seed, of at most ``max_others`` clips of each other machine."""
         machines: dict[str | None, list[AudioClip]] = {}
         for recording in other_machines:
             machines.setdefault(recording.clip.machine, []).append(recording)
         rng = np.random.default_rng([self.config.seed, 20])
-        kept = []
+        sample = []
         for clips in machines.values():
-            places = rng.permutation(len(clips))[: self.config.max_others]
-            kept += [clips[i] for i in np.sort(places)]
-        return kept
+            indices = rng.permutation(len(clips))[: self.config.max_others]
+            sample += [clips[i] for i in np.sort(indices)]
+        return sample
 
-    def _learn(
+    def _fit(
         self,
         recordings: Sequence[AudioClip],
         other_machines: Sequence[AudioClip],
         views: Mapping[int, DualViews],
         progress: Progress | None,
     ) -> None:
-        from auscult.detectors.discriminative.classes import classes_of
-        from auscult.detectors.discriminative.dual_branch import Shape
-        from auscult.detectors.discriminative.dual_training import DualPlan, export_dual, train_dual
+        from auscult.detectors.discriminative.classes import assign_classes
+        from auscult.detectors.discriminative.dual_branch import DualBranchSize
+        from auscult.detectors.discriminative.dual_training import (
+            DualTrainingConfig,
+            export_dual,
+            train_dual,
+        )
 
         if len(recordings) < 2:
             raise FitError(f"{self.name}: {len(recordings)} recordings; at least 2 are needed")
         c = self.config
-        everyone = [*recordings, *other_machines]
-        heard = [views[id(r)] for r in everyone]
+        all_recordings = [*recordings, *other_machines]
+        all_views = [views[id(r)] for r in all_recordings]
         own = [True] * len(recordings) + [False] * len(other_machines)
-        levels = [r.log_mel(c.front_end) for r in everyone]
-        pooled = np.stack([np.concatenate([x.mean(axis=0), x.std(axis=0)]) for x in levels])
-        labels, names = classes_of([r.clip for r in everyone], own, pooled, c.seed)
-        shape = Shape(
-            bands=heard[0].frames.shape[1],
+        log_mels = [r.log_mel(c.front_end) for r in all_recordings]
+        pooled = np.stack([np.concatenate([x.mean(axis=0), x.std(axis=0)]) for x in log_mels])
+        labels, classes = assign_classes([r.clip for r in all_recordings], own, pooled, c.seed)
+        size = DualBranchSize(
+            bands=all_views[0].frames.shape[1],
             points=c.spectrum_points,
             **{"width": c.width, "line_width": 4 * c.width, **SIZES[c.size].network},
         )
-        plan = DualPlan(
+        training = DualTrainingConfig(
             c.epochs,
             c.batch_size,
             c.learning_rate,
@@ -200,89 +208,95 @@ class Discriminative(OnnxNetwork, FleetDetector):
             disturb=c.disturb,
             device=c.device,
         )
-        axes = self._axes(shape.bands)
+        axes = self._axes(size.bands)
 
-        def tell(epochs: int, figures: Mapping[str, float]) -> None:
+        def report_epoch(epochs: int, metrics: Mapping[str, float]) -> None:
             if progress:
-                progress("train", epochs, c.epochs, figures)
+                progress("train", epochs, c.epochs, metrics)
 
         name = f"{self.name}, seed {c.seed}"
-        network, history = train_dual(shape, heard, labels, axes, plan, c.seed, name=name, progress=tell)
+        network, history = train_dual(
+            size, all_views, labels, axes, training, c.seed, name=name, progress=report_epoch
+        )
         kind = f"{self.name} {replace(c, seed=0)}"
-        self.arrays = {"network": export_dual(network, shape, kind=kind)}
+        self.arrays = {"network": export_dual(network, size, kind=kind)}
         self.facts = {
             "parameters": sum(p.numel() for p in network.parameters()),
-            "classes": names,
+            "classes": classes,
             "history": history,
             "cut_from": [r.clip.source_recording for r in recordings],
             "warnings": [],
         }
-        own_views = heard[: len(recordings)]
+        own_views = all_views[: len(recordings)]
         self.arrays["usual_frames"] = np.mean([v.frames.mean(axis=0) for v in own_views], axis=0)
         self.arrays["usual_spectrum"] = np.mean([v.spectrum for v in own_views], axis=0)
-        self.arrays["usual_mel"] = np.mean([pooled_view(x, "mean") for x in levels[: len(own_views)]], axis=0)
-        self._remember(np.stack([self._embed(v) for v in own_views]), of_target(recordings))
+        own_log_mels = log_mels[: len(own_views)]
+        self.arrays["usual_mel"] = np.mean([pooled_view(x, "mean") for x in own_log_mels], axis=0)
+        self._set_bank(np.stack([self._embed(v) for v in own_views]), is_target(recordings))
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Discriminative:
-        """A new detector that takes these recordings for normal too; see `Detector.adapted`.
+        """A new detector that also treats these recordings as normal; see `Detector.adapted`.
 
-        The network stays; the bank of neighbours gains a row for each, and densities are worked out anew.
+        The network is unchanged. The bank of normal embeddings gains a row per recording, and densities are
+        computed again.
         """
         if not recordings:
-            raise FitError(f"{self.name}: there are no recordings to adapt to")
-        other = self._copy()
-        assert isinstance(other, Discriminative)
-        bank, more = self._bank(), np.stack([self._embed(self._views(r)) for r in recordings])
-        new = of_target(recordings)
-        other.facts["cut_from"] += [r.clip.source_recording for r in recordings]
-        other._remember(np.concatenate([bank.vectors, more]), np.concatenate([bank.target, new]))
-        other.facts.setdefault("adaptations", []).append(
-            f"{sum(~new)} source and {sum(new)} target clips added to the neighbours, which were "
+            raise FitError(f"{self.name}: no recordings to adapt to")
+        adapted = self._copy()
+        assert isinstance(adapted, Discriminative)
+        bank, vectors = self._bank(), np.stack([self._embed(self._views(r)) for r in recordings])
+        target = is_target(recordings)
+        adapted.facts["cut_from"] += [r.clip.source_recording for r in recordings]
+        adapted._set_bank(np.concatenate([bank.vectors, vectors]), np.concatenate([bank.target, target]))
+        adapted.facts.setdefault("adaptations", []).append(
+            f"{sum(~target)} source and {sum(target)} target clips added to the bank of "
             f"{sum(~bank.target)} source and {sum(bank.target)} target clips; network unchanged"
         )
-        return other
+        return adapted
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         views, bank = self._views(recording), self._bank()
-        whole = bank.scores(self._embed(views))
-        return Evidence(whole, self._maps(recording, views, bank, whole) if explain else {})
+        scores = bank.scores(self._embed(views))
+        return Evidence(scores, self._maps(recording, views, bank, scores) if explain else {})
 
     def _maps(
-        self, recording: AudioClip, views: DualViews, bank: Neighbours, whole: Mapping[str, float]
+        self, recording: AudioClip, views: DualViews, bank: Neighbours, scores: Mapping[str, float]
     ) -> dict[str, np.ndarray]:
-        """Where each score of ``whole`` comes from: by how much it falls when a part is hidden."""
+        """The map of each score: how much it drops when a part of the clip is occluded."""
         frames = recording.log_mel(self.config.front_end)  # (T, B)
-        hiding = Hiding(
+        occluder = Occluder(
             self._axes(views.frames.shape[1]),
             self.arrays["usual_frames"],
             self.arrays["usual_spectrum"],
             groups=min(_BAND_GROUPS, frames.shape[1]),
-            stretches=_STRETCHES,
+            segments=_SEGMENTS,
         )
-        changes, lines = np.split(self._embed(views), 2)
-        spectra = hiding.spectra(views)
-        of_lines = self.run_network({"frames": views.frames[None], "spectrum": spectra})["lines"]
-        without_group = [bank.scores(np.concatenate([changes, e])) for e in of_lines]
-        without_block = []
-        for group in hiding.frames(views):
-            of_changes = self.run_network({"frames": group, "spectrum": views.spectrum[None]})["changes"]
-            without_block += [bank.scores(np.concatenate([e, lines])) for e in of_changes]
-        place = np.arange(len(frames)) - edge_frames(self.config.front_end)
-        stretch = hiding.stretch_of(views, place // SIZES[self.config.size].joined)
+        of_frames, of_spectrum = np.split(self._embed(views), 2)
+        spectra = occluder.occluded_spectra(views)
+        embeddings = self.run_network({"frames": views.frames[None], "spectrum": spectra})["lines"]
+        spectrum_occluded = [bank.scores(np.concatenate([of_frames, e])) for e in embeddings]
+        frames_occluded = []
+        for copies in occluder.occluded_frames(views):
+            embeddings = self.run_network({"frames": copies, "spectrum": views.spectrum[None]})["changes"]
+            frames_occluded += [bank.scores(np.concatenate([e, of_spectrum])) for e in embeddings]
+        positions = np.arange(len(frames)) - edge_frames(self.config.front_end)
+        segment = occluder.segment_of(views, positions // SIZES[self.config.size].joined)
         return {
-            name: hiding.map(
+            name: occluder.map(
                 frames,
-                stretch,
-                value - np.array([s[name] for s in without_block]),
-                value - np.array([s[name] for s in without_group]),
+                segment,
+                score - np.array([s[name] for s in frames_occluded]),
+                score - np.array([s[name] for s in spectrum_occluded]),
                 self.arrays["usual_mel"],
             )
-            for name, value in whole.items()
+            for name, score in scores.items()
         }
 
     def _axes(self, bins: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where the values of a frame (F,) and the points of the spectrum (P,) lie among the mel bands, from
-        0 to 1."""
+        """Positions of the values of a frame (F,) and of the points of the spectrum (P,) on the mel axis.
+
+        Both are from 0 to 1.
+        """
         front_end, points = self.config.front_end, self.config.spectrum_points
         middles = (np.arange(front_end.n_mels) + 0.5) / front_end.n_mels
         centres, top = band_centres(front_end), front_end.sample_rate / 2
@@ -302,17 +316,20 @@ class Discriminative(OnnxNetwork, FleetDetector):
         )
 
     def _embed(self, views: DualViews) -> np.ndarray:
-        """(256,) embeddings of both branches, one clip at a time, so that no clip depends on another."""
+        """The (256,) embedding of both branches.
+
+        The network runs on one clip at a time, so that no score depends on another clip.
+        """
         outputs = self.run_network({"frames": views.frames[None], "spectrum": views.spectrum[None]})
         return np.concatenate([outputs["changes"][0], outputs["lines"][0]])
 
-    def _remember(self, vectors: np.ndarray, target: np.ndarray) -> None:
-        """Makes these embeddings (N, 256) the normal ones."""
+    def _set_bank(self, vectors: np.ndarray, target: np.ndarray) -> None:
+        """Set the bank of normal embeddings, (N, 256)."""
         cut_from = self.facts["cut_from"]
-        known: dict[Any, int] = {}
-        groups = [known.setdefault(i if name is None else name, i) for i, name in enumerate(cut_from)]
+        group_of: dict[Any, int] = {}
+        groups = [group_of.setdefault(i if name is None else name, i) for i, name in enumerate(cut_from)]
         bank = Neighbours.fit(vectors, target, groups=groups, metric=self.config.metric)
-        self.arrays |= {f"bank_{name}": array for name, array in bank.arrays().items()}
+        self.arrays |= {f"bank_{name}": array for name, array in bank.to_arrays().items()}
 
     def _bank(self) -> Neighbours:
         arrays = {k.removeprefix("bank_"): v for k, v in self.arrays.items() if k.startswith("bank_")}

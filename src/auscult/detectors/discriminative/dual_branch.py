@@ -1,8 +1,8 @@
-"""The dual-branch network: a small ResNet on frames, strided convolutions on the spectrum of the clip.
+"""The dual-branch network: a small ResNet on the frames and strided convolutions on the clip's spectrum.
 
 Wilkinghoff, ICASSP 2023 ("Design choices …") and 2024 ("Self-supervised learning for anomalous sound
-detection"); residual blocks with squeeze-excitation after Hu et al., CVPR 2018. Layers have no bias before a
-normalisation, as there.
+detection"); residual blocks with squeeze-and-excitation after Hu et al., CVPR 2018. As published, a
+layer before a normalisation has no bias.
 """
 
 from __future__ import annotations
@@ -15,60 +15,65 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-EMBEDDING = 128  # numbers that each branch gives
+#: Dimensions of the embedding of each branch.
+EMBEDDING = 128
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What the network looks like."""
+class DualBranchSize:
+    """The input sizes and layer sizes of the network."""
 
-    bands: int  # F of the frames
-    points: int  # of the spectrum
-    width: int = 16  # channels of the first residual stage; each of the three others has twice as many
-    blocks: int = 1  # residual blocks in a stage
+    bands: int  # values of a frame, F
+    points: int  # of the spectrum, P
+    width: int = 16  # channels of the first residual stage; each of the three further stages doubles them
+    blocks: int = 1  # residual blocks per stage
     line_width: int = 64  # channels of the convolutions on the spectrum
-    kernels: Sequence[tuple[int, int]] = ((64, 16), (16, 8), (16, 4))  # their lengths and strides
-    published: bool = False  # magnitudes, each band's mean taken away, and the maximum over time
+    kernels: Sequence[tuple[int, int]] = ((64, 16), (16, 8), (16, 4))  # lengths and strides of their kernels
+    published: bool = False  # as published: see `DualBranch` and `FrameBranch`
 
 
 class DualBranch(nn.Module):
-    """Both branches; their embeddings stay apart, since FeatEx exchanges them."""
+    """Both branches.
 
-    def __init__(self, shape: Shape) -> None:
+    Their embeddings are returned separately, since FeatEx exchanges them between clips. As published, the
+    inputs are converted from dB to magnitudes first.
+    """
+
+    def __init__(self, size: DualBranchSize) -> None:
         super().__init__()
-        self.frames = FrameBranch(shape)
-        self.spectrum = SpectrumBranch(shape)
-        self.magnitudes = shape.published
+        self.frames = FrameBranch(size)
+        self.spectrum = SpectrumBranch(size)
+        self.magnitudes = size.published
 
     def forward(self, frames: Tensor, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, F) and (B, P) in dB to two embeddings (B, 128)."""
+        """The two (B, 128) embeddings of (B, T, F) frames and (B, P) spectra, in dB."""
         if self.magnitudes:
             frames, spectrum = (torch.exp(x * (math.log(10) / 20)) for x in (frames, spectrum))
         return self.frames(frames), self.spectrum(spectrum)
 
 
 class FrameBranch(nn.Module):
-    """How a clip changes: a ResNet, pooled over time.
+    """The embedding of the frames: a ResNet, pooled over time.
 
-    As published each band's mean is taken away first and the maximum over time is what counts. On logarithms
-    of a hundred clips a maximum is mostly noise; there the mean is taken, and the bands keep their levels.
+    As published, the mean of each band is subtracted first and pooling is the maximum over time. On dB values
+    of a hundred clips the maximum is mostly noise: there the bands keep their levels and pooling is the mean.
     """
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, size: DualBranchSize) -> None:
         super().__init__()
-        self.published = shape.published
-        widths = [shape.width * 2**stage for stage in range(4)]
+        self.published = size.published
+        widths = [size.width * 2**stage for stage in range(4)]
         self.norm_in = nn.BatchNorm2d(1)
         self.first = nn.Conv2d(1, widths[0], 7, stride=2, padding=3, bias=False)
         self.norm = nn.BatchNorm2d(widths[0])
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
         blocks: list[nn.Module] = []
         for n_in, n_out in pairwise([widths[0], *widths]):
-            for number in range(shape.blocks):
-                new = number == 0 and len(blocks) > 0  # each stage but the first halves time and frequency
-                blocks.append(Residual(n_in if number == 0 else n_out, n_out, stride=2 if new else 1))
+            for number in range(size.blocks):
+                halves = number == 0 and len(blocks) > 0  # all stages but the first halve time and frequency
+                blocks.append(Residual(n_in if number == 0 else n_out, n_out, stride=2 if halves else 1))
         self.blocks = nn.Sequential(*blocks)
-        bands = shape.bands
+        bands = size.bands
         for _ in range(5):  # first convolution, pooling, three stages
             bands = (bands + 1) // 2
         self.norm_out = nn.BatchNorm1d(widths[-1] * bands)
@@ -84,7 +89,7 @@ class FrameBranch(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two convolutions, each channel weighed by what the clip holds, beside a short cut."""
+    """A residual block: two convolutions with squeeze-and-excitation, and a shortcut."""
 
     def __init__(self, n_in: int, n_out: int, *, stride: int) -> None:
         super().__init__()
@@ -112,18 +117,18 @@ class Residual(nn.Module):
 
 
 class SpectrumBranch(nn.Module):
-    """What a clip holds: three strided convolutions over frequency, then an MLP."""
+    """The embedding of the clip's spectrum: three strided convolutions over frequency, then an MLP."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, size: DualBranchSize) -> None:
         super().__init__()
         layers: list[nn.Module] = [nn.BatchNorm1d(1)]
-        channels, points = 1, shape.points
-        for length, stride in shape.kernels:
+        channels, points = 1, size.points
+        for length, stride in size.kernels:
             convolution = nn.Conv1d(
-                channels, shape.line_width, length, stride, padding=length // 2, bias=False
+                channels, size.line_width, length, stride, padding=length // 2, bias=False
             )
-            layers += [convolution, nn.BatchNorm1d(shape.line_width), nn.ReLU()]
-            channels, points = shape.line_width, (points + 2 * (length // 2) - length) // stride + 1
+            layers += [convolution, nn.BatchNorm1d(size.line_width), nn.ReLU()]
+            channels, points = size.line_width, (points + 2 * (length // 2) - length) // stride + 1
         layers.append(nn.Flatten())
         width = channels * points
         for _ in range(3):

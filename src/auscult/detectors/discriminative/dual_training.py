@@ -1,9 +1,9 @@
-"""Training of the dual-branch network: tell classes apart, from mixed clips and exchanged branches.
+"""Training of the dual-branch network as a classifier, with mixup and feature exchange.
 
 Mixup after Zhang et al., ICLR 2018; FeatEx (feature exchange) after Wilkinghoff, "Self-supervised learning
-for anomalous sound detection", ICASSP 2024. Published mixup adds waveforms; here the powers of frames and
-spectra are added, which is what waveforms without common phase give on average, so that features are
-computed once for each clip.
+for anomalous sound detection", ICASSP 2024. Published mixup adds waveforms. Here the powers of frames and
+spectra are added, which is the expectation for waveforms without common phase, so that features are computed
+once per clip.
 """
 
 from __future__ import annotations
@@ -17,101 +17,107 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from auscult.detectors.discriminative.adacos import SubClusterAdaCos
-from auscult.detectors.discriminative.augmentation import Disturbance
-from auscult.detectors.discriminative.dual_branch import EMBEDDING, DualBranch, Shape
+from auscult.detectors.discriminative.augmentation import RandomBandGain
+from auscult.detectors.discriminative.dual_branch import EMBEDDING, DualBranch, DualBranchSize
 from auscult.detectors.discriminative.dual_views import DualViews
 from auscult.detectors.training.export import export
-from auscult.detectors.training.process import one_thread
+from auscult.detectors.training.process import torch_single_thread
 from auscult.detectors.training.training import choose_device
 from auscult.errors import DivergedError
 
 
 @dataclass(frozen=True)
-class DualPlan:
-    """How the network is trained; the defaults are the published ones."""
+class DualTrainingConfig:
+    """Hyperparameters of training; the defaults are the published ones."""
 
     epochs: int = 16
-    batch_size: int = 64  # clips in one step
+    batch_size: int = 64
     learning_rate: float = 1e-3  # of AdamW
-    least_clips: int = 0  # clips in an epoch at least: of fewer recordings each is taken several times
-    centres: int = 16  # sub-clusters of a class
-    mixup: float = 0.5  # share of the clips that are mixed
-    exchange: float = 0.5  # share of the clips whose branches are exchanged
-    disturb: float = 0.5  # share of the clips made odd on purpose; each class has a twin of such clips
-    longest: int = 320  # frames of a training clip at most
+    least_clips: int = 0  # minimum clips per epoch; a smaller training set is repeated within the epoch
+    centres: int = 16  # sub-clusters per class
+    mixup: float = 0.5  # share of the clips that are mixed with another
+    exchange: float = 0.5  # share of the clips that take the spectrum embedding of another
+    disturb: float = 0.5  # share of pseudo-anomalous clips, which doubles the number of classes; 0: none
+    max_frames: int = 320  # maximum length of a training clip
     device: str = "auto"
 
 
-@one_thread()
+@torch_single_thread()
 def train_dual(
-    shape: Shape,
+    size: DualBranchSize,
     views: Sequence[DualViews],
     labels: np.ndarray,
     axes: tuple[np.ndarray, np.ndarray],
-    plan: DualPlan,
+    config: DualTrainingConfig,
     seed: int,
     *,
     name: str,
     progress: Callable[[int, Mapping[str, float]], None],
 ) -> tuple[DualBranch, list[dict]]:
-    """Trains the network to tell the classes apart.
+    """Train the network to classify the clips.
 
     Args:
-        views: two clips or more.
-        labels: (N,) class of each clip, counted from 0.
-        axes: (F,) and (P,), where frames and spectrum lie in frequency; see `Disturbance`.
-        name: what to call it in an error.
-        progress: told the epochs done and their figures.
+        views: of at least two clips.
+        labels: (N,) class of each clip, from 0.
+        axes: (F,) and (P,) positions of frames and spectrum in frequency; see `RandomBandGain`.
+        name: of the network, for error messages.
+        progress: called after each epoch with the number of epochs done and their metrics.
 
     Returns:
-        The network in evaluation mode on the CPU, and its history, a dict an epoch.
+        The network in evaluation mode on the CPU, and its history, one dict per epoch.
 
     Raises:
-        DivergedError: the loss left the finite numbers.
+        DivergedError: the loss is not finite.
     """
-    device = choose_device(plan.device)
+    device = choose_device(config.device)
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = DualBranch(shape)
-    classes = (int(labels.max()) + 1) * (2 if plan.disturb else 1)
-    telling = SubClusterAdaCos(2 * EMBEDDING, classes, plan.centres, generator)  # clips as they are
-    matching = SubClusterAdaCos(2 * EMBEDDING, 3 * classes, plan.centres, generator)  # and exchanged
-    learnt = nn.ModuleList([network, telling, matching]).to(device)
-    optimiser = torch.optim.AdamW(learnt.parameters(), lr=plan.learning_rate)
-    clips = _Clips(views, labels, plan, generator, device)
-    disturbance = Disturbance(*axes, generator)
+        network = DualBranch(size)
+    classes = (int(labels.max()) + 1) * (2 if config.disturb else 1)
+    class_head = SubClusterAdaCos(2 * EMBEDDING, classes, config.centres, generator)
+    exchange_head = SubClusterAdaCos(2 * EMBEDDING, 3 * classes, config.centres, generator)
+    modules = nn.ModuleList([network, class_head, exchange_head]).to(device)
+    optimiser = torch.optim.AdamW(modules.parameters(), lr=config.learning_rate)
+    clips = _TrainingClips(views, labels, config, generator, device)
+    random_gain = RandomBandGain(*axes, generator)
     history: list[dict] = []
-    for epoch in range(plan.epochs):
+    for epoch in range(config.epochs):
         network.train()
-        losses, right = [], []
+        losses, accuracies = [], []
         for frames, spectrum, y in clips.batches():
-            if plan.disturb:
-                frames, spectrum, y = _disturbed(frames, spectrum, y, plan.disturb, disturbance)
-            frames, spectrum, y = _mixed(frames, spectrum, y, plan.mixup, generator)
+            if config.disturb:
+                frames, spectrum, y = _add_pseudo_anomalies(frames, spectrum, y, config.disturb, random_gain)
+            frames, spectrum, y = _mix(frames, spectrum, y, config.mixup, generator)
             frames, spectrum, y = frames.to(device), spectrum.to(device), y.to(device)
-            changes, lines = network(frames, spectrum)  # (B, 128) each
-            told = telling(torch.cat([changes, lines], 1))  # (B, C)
-            exchanged, its_y = _exchanged(changes, lines, y, plan.exchange, generator)
-            loss = -(y * told).sum(1).mean() + matching.loss(exchanged, its_y)
+            of_frames, of_spectrum = network(frames, spectrum)  # embeddings, (B, 128) each
+            log_p = class_head(torch.cat([of_frames, of_spectrum], 1))  # (B, C)
+            embedding, exchange_y = _exchange_features(of_frames, of_spectrum, y, config.exchange, generator)
+            loss = -(y * log_p).sum(1).mean() + exchange_head.loss(embedding, exchange_y)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
             losses.append(loss.detach())
-            right.append((told.argmax(1) == y.argmax(1)).float().mean())
-        figures = {"loss": float(torch.stack(losses).mean()), "accuracy": float(torch.stack(right).mean())}
-        if not np.isfinite(figures["loss"]):
-            raise DivergedError(f"{name}: training diverged in epoch {epoch + 1}: loss {figures['loss']}")
-        history.append({"epoch": epoch + 1, **figures})
-        progress(epoch + 1, figures)
-    _settle_norms(network, clips)
+            accuracies.append((log_p.argmax(1) == y.argmax(1)).float().mean())
+        metrics = {
+            "loss": float(torch.stack(losses).mean()),
+            "accuracy": float(torch.stack(accuracies).mean()),
+        }
+        if not np.isfinite(metrics["loss"]):
+            raise DivergedError(f"{name}: training diverged in epoch {epoch + 1}: loss {metrics['loss']}")
+        history.append({"epoch": epoch + 1, **metrics})
+        progress(epoch + 1, metrics)
+    _recalibrate_batch_norm(network, clips)
     return network.cpu().eval(), history
 
 
 @torch.no_grad()
-def _settle_norms(network: DualBranch, clips: _Clips) -> None:
-    """Batch normalisation's running means of the last weights and of clips that are not mixed: few steps
-    leave those of training behind, and scoring hears no mixtures."""
+def _recalibrate_batch_norm(network: DualBranch, clips: _TrainingClips) -> None:
+    """Recompute the running statistics of batch normalisation with the final weights and unmixed clips.
+
+    Training takes few steps, so its running means lag behind the weights, and mixed clips do not occur in
+    scoring.
+    """
     norms = [m for m in network.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     for norm in norms:
         norm.reset_running_stats()
@@ -121,35 +127,37 @@ def _settle_norms(network: DualBranch, clips: _Clips) -> None:
         network(frames.to(clips.device), spectrum.to(clips.device))
 
 
-class _Clips:
-    """The training clips as batches of equal length."""
+class _TrainingClips:
+    """The training clips in batches of equal length."""
 
     def __init__(
         self,
         views: Sequence[DualViews],
         labels: np.ndarray,
-        plan: DualPlan,
+        config: DualTrainingConfig,
         generator: torch.Generator,
         device: torch.device,
     ) -> None:
-        self.plan, self.generator, self.device = plan, generator, device
+        self.config, self.generator, self.device = config, generator, device
         self.frames = [torch.from_numpy(v.frames) for v in views]
         self.spectra = torch.from_numpy(np.stack([v.spectrum for v in views]))  # (N, P)
         self.y = one_hot(torch.from_numpy(labels).long()).float()  # (N, C)
-        self.length = min(int(np.median([len(v.frames) for v in views])), plan.longest)
+        self.length = min(int(np.median([len(v.frames) for v in views])), config.max_frames)
 
     def batches(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        """Frames (B, T, F), spectra (B, P) and labels (B, C) of one epoch. A last batch of one clip is
-        left out: batch normalisation has no variance there."""
-        rounds = -(-max(self.plan.least_clips, 1) // len(self.frames))
-        orders = [torch.randperm(len(self.frames), generator=self.generator) for _ in range(rounds)]
-        for part in torch.cat(orders).split(self.plan.batch_size):
-            if len(part) > 1:
-                frames = torch.stack([self._cut(self.frames[i]) for i in part.tolist()])
-                yield frames, self.spectra[part], self.y[part]
+        """Yield frames (B, T, F), spectra (B, P) and labels (B, C) of one epoch.
 
-    def _cut(self, frames: Tensor) -> Tensor:
-        """A random part of the common length; a shorter clip goes round."""
+        A last batch of one clip is skipped: batch normalisation cannot compute a variance from it.
+        """
+        repeats = -(-max(self.config.least_clips, 1) // len(self.frames))
+        orders = [torch.randperm(len(self.frames), generator=self.generator) for _ in range(repeats)]
+        for indices in torch.cat(orders).split(self.config.batch_size):
+            if len(indices) > 1:
+                frames = torch.stack([self._crop(self.frames[i]) for i in indices.tolist()])
+                yield frames, self.spectra[indices], self.y[indices]
+
+    def _crop(self, frames: Tensor) -> Tensor:
+        """A random excerpt of the common length; a shorter clip is repeated."""
         spare = len(frames) - self.length
         if spare <= 0:
             return frames[torch.arange(self.length) % len(frames)]
@@ -157,21 +165,27 @@ class _Clips:
         return frames[start : start + self.length]
 
 
-def _disturbed(
-    frames: Tensor, spectrum: Tensor, y: Tensor, share: float, disturbance: Disturbance
+def _add_pseudo_anomalies(
+    frames: Tensor, spectrum: Tensor, y: Tensor, share: float, random_gain: RandomBandGain
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Some clips made odd, which changes their class to its twin; labels become (B, 2C)."""
-    odd = (torch.rand(len(y), generator=disturbance.generator) < share)[:, None]  # (B, 1)
-    odd_frames, odd_spectrum = disturbance(frames, spectrum)
-    none = torch.zeros_like(y)
-    labels = torch.where(odd, torch.cat([none, y], 1), torch.cat([y, none], 1))
-    return torch.where(odd[..., None], odd_frames, frames), torch.where(odd, odd_spectrum, spectrum), labels
+    """Turn a random share of the clips into pseudo-anomalies.
+
+    Each class has a second class for its pseudo-anomalous clips: labels (B, C) become (B, 2C).
+    """
+    mask = (torch.rand(len(y), generator=random_gain.generator) < share)[:, None]  # (B, 1)
+    new_frames, new_spectrum = random_gain(frames, spectrum)
+    zeros = torch.zeros_like(y)
+    labels = torch.where(mask, torch.cat([zeros, y], 1), torch.cat([y, zeros], 1))
+    return torch.where(mask[..., None], new_frames, frames), torch.where(mask, new_spectrum, spectrum), labels
 
 
-def _mixed(
+def _mix(
     frames: Tensor, spectrum: Tensor, y: Tensor, share: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Some clips with another of the batch added; the weight λ is uniform, for labels as for powers."""
+    """Mixup: mix a random share of the clips with another clip of the batch.
+
+    The weight λ is uniform and applies to the labels and the powers.
+    """
     other = torch.randperm(len(y), generator=generator)
     weight = torch.rand(len(y), generator=generator)
     weight[torch.rand(len(y), generator=generator) >= share] = 1.0
@@ -186,18 +200,23 @@ def _mixed(
     return blend_db(frames, weight[..., None]), blend_db(spectrum, weight), blend(y, weight)
 
 
-def _exchanged(
-    changes: Tensor, lines: Tensor, y: Tensor, share: float, generator: torch.Generator
+def _exchange_features(
+    of_frames: Tensor, of_spectrum: Tensor, y: Tensor, share: float, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Embeddings (B, 256), some with the second half of another clip, and their labels (B, 3C): whole clips
-    are of the first C classes, of the exchanged ones half is of each clip's class among the other 2C."""
+    """FeatEx: replace the spectrum embedding by another clip's in a random share of the clips.
+
+    Returns:
+        (B, 256) embeddings of both branches and their (B, 3C) labels: of a clip without exchange, its label
+        among the first C classes; of one with exchange, half the label of each of the two clips among the
+        other 2C.
+    """
     size = len(y)
     other = torch.randperm(size, generator=generator).to(y.device)
-    swapped = (torch.rand(size, generator=generator) < share).to(y.device)[:, None]  # (B, 1)
-    embedding = torch.cat([changes, torch.where(swapped, lines[other], lines)], 1)
-    none = torch.zeros_like(y)
-    whole, halves = torch.cat([y, none, none], 1), torch.cat([none, y / 2, y[other] / 2], 1)
-    return embedding, torch.where(swapped, halves, whole)
+    mask = (torch.rand(size, generator=generator) < share).to(y.device)[:, None]  # (B, 1)
+    embedding = torch.cat([of_frames, torch.where(mask, of_spectrum[other], of_spectrum)], 1)
+    zeros = torch.zeros_like(y)
+    original, exchanged = torch.cat([y, zeros, zeros], 1), torch.cat([zeros, y / 2, y[other] / 2], 1)
+    return embedding, torch.where(mask, exchanged, original)
 
 
 class _Scoring(nn.Module):
@@ -209,17 +228,19 @@ class _Scoring(nn.Module):
         return self.network(frames, spectrum)
 
 
-def export_dual(network: DualBranch, shape: Shape, *, kind: str) -> np.ndarray:
-    """The ONNX bytes (L,) uint8 of a trained network: ``frames`` (N, T, F) and ``spectrum`` (M, P) in,
-    ``changes`` (N, 128) and ``lines`` (M, 128) out; N and M may differ.
+def export_dual(network: DualBranch, size: DualBranchSize, *, kind: str) -> np.ndarray:
+    """Export a trained network as the bytes of an ONNX file, (L,) uint8.
+
+    Its inputs are ``frames`` (N, T, F) and ``spectrum`` (M, P), its outputs the embeddings ``changes``
+    (N, 128) of the frames and ``lines`` (M, 128) of the spectrum; N and M may differ.
 
     Args:
-        kind: as `export`'s.
+        kind: as ``cache_key`` of `export`.
     """
     inputs = {
-        "frames": (torch.zeros(3, 160, shape.bands), {0: "clips", 1: "times"}),
-        "spectrum": (torch.zeros(2, shape.points), {0: "spectra"}),
+        "frames": (torch.zeros(3, 160, size.bands), {0: "clips", 1: "times"}),
+        "spectrum": (torch.zeros(2, size.points), {0: "spectra"}),
     }
     scoring = _Scoring(network).eval()
-    (blob,) = export(scoring, inputs, ["changes", "lines"], [network.state_dict()], kind=kind)
+    (blob,) = export(scoring, inputs, ["changes", "lines"], [network.state_dict()], cache_key=kind)
     return blob

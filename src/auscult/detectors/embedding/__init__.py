@@ -1,1 +1,1 @@
-"""Pooled embeddings of a pretrained audio encoder, and their nearest normal neighbours."""
+"""Pooled embeddings of a pretrained audio encoder, scored by their nearest normal neighbours."""

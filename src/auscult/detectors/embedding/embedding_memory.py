@@ -1,10 +1,10 @@
-"""Normal clips remembered as a pretrained encoder hears them; a clip is as odd as it is far from its nearest.
+"""Embedding memory: scores are distances to the nearest normal clips in the space of a pretrained encoder.
 
-No weights are learnt: an encoder that the user brings (`encoder.py`) turns a clip into frames, these are
-pooled into one vector (`pooled/pooling.py`), and the distance to the nearest normal vector is set against how
-dense the normals are there (`pooled/neighbours.py`). After Wilkinghoff, Yadav & Tan, arXiv:2603.04605 (2026),
-from which the defaults come: pooling by relative deviation with γ = 9 and the generalised mean with p = 3,
-their choice where nothing is known of the encoder; density from one neighbour; ``variance`` decides.
+Nothing is trained: an encoder provided by the user (`encoder`) turns a clip into frames, these are pooled
+into one vector (`pooling`), and the distance to the nearest normal vector is normalised by the local density
+of the normal vectors (`statistics.neighbours`). After Wilkinghoff, Yadav & Tan, arXiv:2603.04605 (2026), with
+their defaults: relative deviation pooling with γ = 9 and the generalised mean with p = 3, which they choose
+for an unknown encoder; density from one neighbour; the default score is ``variance``.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from auscult.corpus import AudioClip, of_target
+from auscult.corpus import AudioClip, is_target
 from auscult.detectors.base import Config, Evidence, FleetDetector, Progress
-from auscult.detectors.embedding.embedding_maps import Usual
+from auscult.detectors.embedding.embedding_maps import NormalStatistics
 from auscult.detectors.embedding.encoder import INPUTS, Encoder, digest, read_encoder
 from auscult.detectors.embedding.pooling import deviation_weights, generalised_mean
 from auscult.detectors.statistics.neighbours import METRICS, Neighbours
@@ -26,47 +26,49 @@ from auscult.errors import FitError, OptionError, TooShortAudio, UnsupportedAudi
 from auscult.sound import resample
 from auscult.spectrum import log_mel
 
-#: Seconds below which a clip is refused, and those up to which a shorter one is repeated for the encoder.
-SHORTEST, LEAST_HEARD = 0.1, 1.0
-#: Above it no exponential fits into a float32 map.
-_LARGEST_EXPONENT = 80.0
+#: Minimum length of a clip, seconds; a shorter one is an error.
+MIN_SECONDS = 0.1
+#: Minimum length of the encoder's input, seconds; a shorter clip is repeated up to it.
+MIN_ENCODER_SECONDS = 1.0
+#: The exponential of a larger number does not fit into a float32 map.
+_MAX_EXPONENT = 80.0
 
 
 @dataclass
 class EmbeddingMemoryConfig(Config):
-    """Settings of a memory of embeddings."""
+    """Settings of `EmbeddingMemory`."""
 
-    encoder: str = ""  # path of an ONNX file; docs/encoders.md says what it must be; required
-    encoder_input: str = "auto"  # what goes in: auto (by the file's input shape), waveform, log_mel
-    encoder_rate: int = 16000  # Hz at which the encoder hears; recordings are resampled to it
-    embed_encoder: bool = True  # the model file holds the encoder; false: only its path and SHA-256
-    window_seconds: float = 10.0  # longest piece that goes in at once; longer clips go in piece by piece
-    threads: int = 1  # of the encoder; 0: as many as there are cores
-    rdp_gamma: float = 9.0  # weight of frames far from the clip's mean; 0: all count alike
-    gem_power: float = 3.0  # of the generalised mean over the frames; 1: the plain mean, signs kept
+    encoder: str = ""  # path of an ONNX file, required; see docs/encoders.md
+    encoder_input: str = "auto"  # auto (by the shape of the file's input), waveform, log_mel
+    encoder_rate: int = 16000  # sample rate of the encoder, Hz; recordings are resampled to it
+    embed_encoder: bool = True  # true: the model file contains the encoder; false: only its path and SHA-256
+    window_seconds: float = 10.0  # maximum length per run; longer clips are split into windows
+    threads: int = 1  # of the encoder; 0: one per core
+    rdp_gamma: float = 9.0  # emphasis of frames far from the clip's mean; 0: equal weights
+    gem_power: float = 3.0  # of the generalised mean over the frames; 1: the plain mean, which keeps signs
     metric: str = "cosine"  # cosine, euclidean
-    neighbours: int = 1  # that the density around a normal clip is measured from
+    neighbours: int = 1  # from which the density around a normal clip is computed
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for option, choices in (("encoder_input", INPUTS), ("metric", METRICS)):
             if getattr(self, option) not in choices:
                 raise OptionError(f"{option}={getattr(self, option)!r}: choose one of {', '.join(choices)}")
-        if self.encoder_rate < 1 or self.window_seconds < SHORTEST or self.neighbours < 1:
+        if self.encoder_rate < 1 or self.window_seconds < MIN_SECONDS or self.neighbours < 1:
             raise OptionError(
-                f"encoder_rate and neighbours must be positive, window_seconds {SHORTEST:g} or more"
+                f"encoder_rate and neighbours must be positive, window_seconds at least {MIN_SECONDS:g}"
             )
         if self.threads < 0 or self.rdp_gamma < 0 or self.gem_power < 1:
-            raise OptionError("threads and rdp_gamma must not be negative, gem_power 1 or more")
+            raise OptionError("threads and rdp_gamma must not be negative, gem_power must be at least 1")
 
 
 @dataclass(frozen=True)
-class _Heard:
-    """A clip as the encoder hears it.
+class _ClipEmbedding:
+    """The frames of a clip as encoded, and their pooled vector.
 
     Attributes:
         frames: (F, D) float32.
-        seconds: (F,) middles of the frames.
+        seconds: (F,) times of the middles of the frames.
         weights: (F,) of relative deviation pooling.
         pooled: (D,) float64.
     """
@@ -84,77 +86,82 @@ class EmbeddingMemory(FleetDetector):
     config: EmbeddingMemoryConfig
     config_type = EmbeddingMemoryConfig
     scores = ("variance", "density", "nearest", "domain")
-    export_needs = "your own encoder in the file, its bank of embeddings and the search for the nearest"
+    export_needs = (
+        "your encoder in the exported file, its bank of embeddings and the nearest-neighbour search"
+    )
     required_options: ClassVar[tuple[str, ...]] = ("encoder",)
-    page = "docs/encoders.md"
+    docs_page = "docs/encoders.md"
 
     @classmethod
     def fit_fleet(  # type: ignore[override]
         cls,
         detectors: Sequence[EmbeddingMemory],
-        fleets: Sequence[Sequence[AudioClip]],
+        training_sets: Sequence[Sequence[AudioClip]],
         *,
         other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> list[FitError | None]:
-        """Fits several memories with the same settings; every recording is encoded once for all of them."""
+        """Fit several detectors with the same settings; each recording is encoded once for all of them."""
         first = detectors[0]
-        blob = first._bring()
-        unique = list({id(r): r for recordings in fleets for r in recordings}.values())
-        known: dict[int, tuple[np.ndarray, Usual]] = {}
+        blob = first._load_encoder()
+        unique = list({id(r): r for recordings in training_sets for r in recordings}.values())
+        summaries: dict[int, tuple[np.ndarray, NormalStatistics]] = {}
         for recording in unique:
-            known[id(recording)] = first._know(recording)
-            first.facts["encoder"]["features"] = len(known[id(recording)][0])
+            summaries[id(recording)] = first._summarise(recording)
+            first.facts["encoder"]["features"] = len(summaries[id(recording)][0])
             if progress:
-                progress("embed", len(known), len(unique), {})
+                progress("embed", len(summaries), len(unique), {})
         outcomes: list[FitError | None] = []
-        for detector, recordings in zip(detectors, fleets, strict=True):
+        for detector, recordings in zip(detectors, training_sets, strict=True):
             if len(recordings) < 2:
                 outcomes.append(FitError(f"{cls.name}: {len(recordings)} recordings; at least 2 are needed"))
                 continue
             detector.facts = {"encoder": dict(first.facts["encoder"]), "cut_from": [], "warnings": []}
-            detector._live = first._live
+            detector._opened = first._opened
             detector.arrays = {"encoder": blob} if detector.config.embed_encoder else {}
             detector.arrays["groups"] = _groups(recordings, detector.facts["cut_from"], 0)
-            vectors, usual = zip(*(known[id(r)] for r in recordings), strict=True)
-            detector._remember(np.stack(vectors), of_target(recordings), Usual.mean(usual))
+            vectors, statistics = zip(*(summaries[id(r)] for r in recordings), strict=True)
+            detector._set_bank(np.stack(vectors), is_target(recordings), NormalStatistics.mean(statistics))
             outcomes.append(None)
         return outcomes
 
     def adapted(self, recordings: Sequence[AudioClip]) -> EmbeddingMemory:
-        """As in `Detector`: the same as a memory fitted on all, these recordings after those before."""
+        """As in `Detector`: equal to a detector fitted on the earlier recordings followed by these."""
         if not recordings:
-            raise FitError(f"{self.name}: there are no recordings to adapt to")
-        other, bank = self._copy(), self._bank()
-        assert isinstance(other, EmbeddingMemory)
-        vectors, usual = zip(*map(self._know, recordings), strict=True)
-        target = np.concatenate([bank.target, of_target(recordings)])
-        groups = _groups(recordings, other.facts["cut_from"], len(bank.target))
-        other.arrays["groups"] = np.concatenate([self.arrays["groups"], groups])
-        other._remember(
+            raise FitError(f"{self.name}: no recordings to adapt to")
+        adapted, bank = self._copy(), self._bank()
+        assert isinstance(adapted, EmbeddingMemory)
+        vectors, statistics = zip(*map(self._summarise, recordings), strict=True)
+        target = np.concatenate([bank.target, is_target(recordings)])
+        groups = _groups(recordings, adapted.facts["cut_from"], len(bank.target))
+        adapted.arrays["groups"] = np.concatenate([self.arrays["groups"], groups])
+        before = NormalStatistics.from_arrays(self.arrays)
+        clips = [len(bank.target), *(1 for _ in statistics)]
+        adapted._set_bank(
             np.concatenate([bank.vectors, vectors]),
             target,
-            Usual.mean([Usual.from_arrays(self.arrays), *usual], [len(bank.target), *(1 for _ in usual)]),
+            NormalStatistics.mean([before, *statistics], clips),
         )
-        told = f"{len(recordings)} clips, {target.sum() - bank.target.sum()} of them target, added to the "
-        told += f"{len(bank.target)} of the memory, {bank.target.sum()} of them target"
-        other.facts.setdefault("adaptations", []).append(told)
-        return other
+        adapted.facts.setdefault("adaptations", []).append(
+            f"{len(recordings)} clips ({target.sum() - bank.target.sum()} of the target domain) added to the "
+            f"bank of {len(bank.target)} ({bank.target.sum()} of the target domain)"
+        )
+        return adapted
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
-        heard = self._hear(recording)
-        values = self._bank().scores(heard.pooled)
+        embedding = self._embed(recording)
+        values = self._bank().scores(embedding.pooled)
         scores = {name: values[name] for name in self.scores}
         if not explain:
             return Evidence(scores)
         front_end = self.config.front_end
         bands = recording.log_mel(front_end)  # (T, B)
         seconds = np.arange(len(bands)) * (front_end.hop / front_end.sample_rate)
-        shares = Usual.from_arrays(self.arrays).shares(
-            bands, seconds, heard.frames, heard.seconds, heard.weights
+        shares = NormalStatistics.from_arrays(self.arrays).shares(
+            bands, seconds, embedding.frames, embedding.seconds, embedding.weights
         )
-        # A logarithm has no parts, so what stands under it is shared out: a ratio, like the others.
-        amounts = {**scores, "variance": np.exp(min(scores["variance"], _LARGEST_EXPONENT))}
+        # "variance" is a logarithm, which is not additive: its map distributes the ratio under the logarithm.
+        amounts = {**scores, "variance": np.exp(min(scores["variance"], _MAX_EXPONENT))}
         return Evidence(scores, {name: (amounts[name] * shares).astype(np.float32) for name in self.scores})
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
@@ -175,95 +182,104 @@ class EmbeddingMemory(FleetDetector):
         return int(self.arrays["vectors"].size)
 
     def minimum_samples(self) -> int:
-        return round(SHORTEST * self.config.front_end.sample_rate)
+        return round(MIN_SECONDS * self.config.front_end.sample_rate)
 
-    def _remember(self, vectors: np.ndarray, target: np.ndarray, usual: Usual) -> None:
-        """Takes these (N, D) vectors, and no others, for normal."""
+    def _set_bank(self, vectors: np.ndarray, target: np.ndarray, statistics: NormalStatistics) -> None:
+        """Set the bank of normal vectors, (N, D), and the statistics for maps."""
         k, metric = self.config.neighbours, self.config.metric
         groups = self.arrays["groups"]
         bank = Neighbours.fit(vectors, target, groups=groups, metric=metric, k_source=k, k_target=k)
-        self.arrays |= bank.arrays() | usual.arrays()
+        self.arrays |= bank.to_arrays() | statistics.to_arrays()
 
     def _bank(self) -> Neighbours:
         return Neighbours.from_arrays(self.arrays, self.config.metric)
 
-    def _hear(self, recording: AudioClip) -> _Heard:
-        """Encodes and pools a recording."""
+    def _embed(self, recording: AudioClip) -> _ClipEmbedding:
+        """Encode and pool a recording."""
         waveform = recording.waveform()
-        if waveform.seconds < SHORTEST:
-            raise TooShortAudio(recording.clip.path, f"shorter than the {SHORTEST:g} s of {self.name}")
+        if waveform.seconds < MIN_SECONDS:
+            raise TooShortAudio(
+                recording.clip.path, f"shorter than the {MIN_SECONDS:g} s that {self.name} needs"
+            )
         encoder, c = self._encoder(), self.config
-        heard = resample(waveform, c.encoder_rate)
+        resampled = resample(waveform, c.encoder_rate)
         if encoder.kind == "waveform":
-            signal, rate = heard.samples, float(c.encoder_rate)
+            signal, rate = resampled.samples, float(c.encoder_rate)
         else:
-            signal = log_mel(heard.samples, replace(c.front_end, sample_rate=c.encoder_rate))
+            signal = log_mel(resampled.samples, replace(c.front_end, sample_rate=c.encoder_rate))
             rate = c.encoder_rate / c.front_end.hop
-        window, least = (max(1, round(s * rate)) for s in (c.window_seconds, LEAST_HEARD))
-        frames, places = encoder.encode(signal, window, least)  # (F, D), (F,)
+        window, minimum = (max(1, round(s * rate)) for s in (c.window_seconds, MIN_ENCODER_SECONDS))
+        frames, positions = encoder.encode(signal, window, minimum)  # (F, D), (F,)
         if not np.all(np.isfinite(frames)):
-            raise UnsupportedAudio(recording.clip.path, f"{c.encoder} gives NaN or infinity on it")
+            raise UnsupportedAudio(recording.clip.path, f"{c.encoder} returns NaN or infinity for it")
         features = self.facts["encoder"].get("features")
         if features not in (None, frames.shape[1]):
             raise OptionError(
-                f"encoder={c.encoder!r}: it gave {features} features for other clips and {frames.shape[1]} "
-                f"for {recording.clip.path}; their number must not depend on the length (docs/encoders.md)"
+                f"encoder={c.encoder!r}: it returns {frames.shape[1]} features for {recording.clip.path} but "
+                f"{features} for other clips; the number of features must not depend on the length of the "
+                "clip, see docs/encoders.md"
             )
         weights = deviation_weights(frames, c.rdp_gamma)
-        return _Heard(frames, places / rate, weights, generalised_mean(frames, weights, c.gem_power))
+        return _ClipEmbedding(
+            frames, positions / rate, weights, generalised_mean(frames, weights, c.gem_power)
+        )
 
-    def _bring(self) -> np.ndarray:
-        """Reads and opens the encoder file that the configuration names; its bytes."""
+    def _load_encoder(self) -> np.ndarray:
+        """Read and open the configured encoder file; return its bytes."""
         c = self.config
         if not c.encoder:
             raise OptionError(
-                "embedding_memory needs a pretrained encoder that you bring: give the path of an ONNX file "
-                "(--set encoder=PATH); docs/encoders.md says how to make one"
+                "embedding_memory needs a pretrained encoder: set the option encoder to the path of an ONNX "
+                "file (--set encoder=PATH); see docs/encoders.md for how to export one"
             )
         blob = read_encoder(c.encoder)
         self.facts = {"encoder": {"file": os.path.basename(c.encoder), "sha256": digest(blob)}}
-        self._live = self._open(blob)
-        self.facts["encoder"]["input"] = self._live.kind
+        self._opened = self._open(blob)
+        self.facts["encoder"]["input"] = self._opened.kind
         return blob
 
     def _encoder(self) -> Encoder:
-        """The encoder, opened when first needed: from the model, or from a file that must be the same."""
-        live: Encoder | None = getattr(self, "_live", None)
-        if live is None:
+        """The encoder, opened on first use: from the model, or from its file, which must be unchanged."""
+        encoder: Encoder | None = getattr(self, "_opened", None)
+        if encoder is None:
             blob = self.arrays.get("encoder")
             if blob is None:
                 blob = read_encoder(self.config.encoder)
                 if digest(blob) != self.facts["encoder"]["sha256"]:
                     raise OptionError(
-                        f"encoder={self.config.encoder!r}: not the file that this model was fitted with, its "
-                        "SHA-256 is another: bring that file back, or fit again"
+                        f"encoder={self.config.encoder!r}: not the file that this model was fitted with (its "
+                        "SHA-256 differs): restore that file or fit again"
                     )
-            self._live = live = self._open(blob)
-        return live
+            self._opened = encoder = self._open(blob)
+        return encoder
 
     def _open(self, blob: np.ndarray) -> Encoder:
         c = self.config
         encoder = Encoder.open(blob, c.encoder, kind=c.encoder_input, threads=c.threads)
         if encoder.bands not in (None, c.front_end.n_mels):
             raise OptionError(
-                f"encoder={c.encoder!r}: it takes {encoder.bands} mel bands and gets {c.front_end.n_mels}: "
-                f"set n_mels={encoder.bands}"
+                f"encoder={c.encoder!r}: it takes {encoder.bands} mel bands, but n_mels is "
+                f"{c.front_end.n_mels}: set n_mels={encoder.bands}"
             )
         return encoder
 
-    def _know(self, recording: AudioClip) -> tuple[np.ndarray, Usual]:
-        """What is kept of a normal recording: its vector (D,), and what its bands and frames are like."""
-        heard = self._hear(recording)
-        return heard.pooled, Usual.of(recording.log_mel(self.config.front_end), heard.frames)
+    def _summarise(self, recording: AudioClip) -> tuple[np.ndarray, NormalStatistics]:
+        """The pooled vector (D,) of a normal recording, and the statistics of its log-mel and frames."""
+        embedding = self._embed(recording)
+        log_mel_frames = recording.log_mel(self.config.front_end)
+        return embedding.pooled, NormalStatistics.of_clip(log_mel_frames, embedding.frames)
 
 
-def _groups(recordings: Sequence[AudioClip], names: list[str], before: int) -> np.ndarray:
-    """(N,) int64, the same for clips that were cut from one longer recording: its place in ``names``, to
-    which new ones are added; a clip that was not cut has a negative number of its own, from ``before`` on."""
-    numbers = []
-    for place, recording in enumerate(recordings, before):
-        name = recording.clip.source_recording
-        if name is not None and name not in names:
-            names.append(name)
-        numbers.append(-1 - place if name is None else names.index(name))
-    return np.array(numbers, np.int64)
+def _groups(recordings: Sequence[AudioClip], sources: list[str], start: int) -> np.ndarray:
+    """The group of each clip, (N,) int64.
+
+    Clips cut from one source recording share its index in ``sources``; new names are appended to that list.
+    Any other clip is a group by itself with a unique negative number, -1 - ``start`` for the first clip.
+    """
+    groups = []
+    for index, recording in enumerate(recordings, start):
+        source = recording.clip.source_recording
+        if source is not None and source not in sources:
+            sources.append(source)
+        groups.append(-1 - index if source is None else sources.index(source))
+    return np.array(groups, np.int64)

@@ -1,1 +1,1 @@
-"""The default detector: an ensemble whose members are chosen on pseudo-anomalies."""
+"""The default detector: an ensemble whose members are selected by pseudo-anomalies."""

@@ -1,9 +1,9 @@
-"""An ensemble that is put together for each machine from its normal recordings alone.
+"""The default detector: an ensemble whose members are selected for each machine.
 
-Every member is cross-fitted: what fold_models a recording has not learnt from it. Those scores of the normals
-make members comparable (each in its own standard deviations), and altered normals tell which members hear
-changes of this machine at all (`choice.trial`); a member that does not is left out. The verdict is the mean
-of the others. No anomaly is needed for any of it, and none is used.
+Every candidate member is cross-fitted, so that each normal recording is scored by a fold model that was not
+fitted on it. These held-out scores standardise the scores of the members. Pseudo-anomalies show which members
+respond to changes of this machine (see `auscult.detectors.ensemble.trial`); uninformative ones are dropped.
+The score is the mean of the standardised scores of the others. No recordings of anomalies are needed or used.
 """
 
 from __future__ import annotations
@@ -19,69 +19,78 @@ import numpy as np
 from auscult.corpus import AudioClip, folds_of
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config, Detector, Evidence, Progress
-from auscult.detectors.ensemble.member_fit import Tried, cross_fitted, tagged, that_hear, within
+from auscult.detectors.ensemble.member_fit import (
+    MemberFit,
+    config_within_budget,
+    crossfit_member,
+    informative,
+    prefixed_progress,
+)
 from auscult.detectors.ensemble.members import chosen_members
 from auscult.detectors.ensemble.trial import Trial
 from auscult.detectors.maps.bin_residuals import CONTEXT, BinResiduals
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import config_from_json, config_to_json
-from auscult.detectors.statistics.standardizer import Standard
+from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import FitError, OptionError
 from auscult.spectrum import FrontEnd
 
-#: What the members' maps weigh in the map, against what the spectrogram alone shows.
+#: Weight of the members' maps in the map of ``mean``, relative to the bin residuals of the spectrogram.
 MEMBERS_WEIGHT = 0.5
 
 
 @dataclass
 class AutoConfig(Config):
-    """Settings of `Auto`."""
+    """Options of `Auto`."""
 
-    members: str = "untrained"  # names out of choice.members.MEMBERS, all that train nothing, or all
-    drop_uninformative: bool = True  # leave out members that do not separate pseudo-anomalies from normals
-    pseudo_anomalies: int = 24  # of each kind: enough to estimate an AUC to a few points
-    folds: int = 5  # parts that are judged by what learnt from the others; `fit` that cross-fits has five
-    time_limit: float | None = None  # approximate limit of fitting, in seconds; none: no limit
+    members: str = "untrained"  # comma-separated names from members.MEMBERS, untrained, or all
+    drop_uninformative: bool = True  # leave out members that do not detect pseudo-anomalies
+    pseudo_anomalies: int = 24  # number of each kind; 24 give the AUC to a few points
+    folds: int = 5  # for cross-fitting the members; a fit that is calibrated by cross-fitting has its own
+    time_limit: float | None = None  # approximate time limit for fitting in seconds; none: no limit
 
     def __post_init__(self) -> None:
         super().__post_init__()
         chosen_members(self.members)
         if self.pseudo_anomalies < 1:
-            raise OptionError(f"pseudo_anomalies={self.pseudo_anomalies}: must be at least 1")
+            raise OptionError(f"pseudo_anomalies must be at least 1, got {self.pseudo_anomalies}")
         if self.folds < 2:
-            raise OptionError(f"folds={self.folds}: at least 2")
+            raise OptionError(f"folds must be at least 2, got {self.folds}")
         if self.time_limit is not None and not self.time_limit > 0:
-            raise OptionError(f"time_limit={self.time_limit:g}: must be positive")
+            raise OptionError(f"time_limit must be positive, got {self.time_limit:g}")
 
 
 class Auto(Detector):
-    """``mean`` is the mean of the members' standardised scores, ``minimum`` the smallest of them:
-    odd only where all members find it odd."""
+    """Ensemble of informative members.
+
+    The score ``mean`` is the mean of the members' standardised scores. ``minimum`` is the smallest of them,
+    which is high only if the recording is anomalous for all members.
+    """
 
     name = "auto"
     config: AutoConfig
     config_type = AutoConfig
     scores: ClassVar[tuple[str, ...]] = ("mean", "minimum")
-    maps_point = True
+    maps_are_zscores = True
     export_needs = (
-        "each of its members as a graph, those that look for the nearest recordings among them, and the mean "
-        "of their standardised scores and maps"
+        "exporting each of its members, including those based on nearest neighbours, and combining their "
+        "standardised scores and maps"
     )
 
     @classmethod
-    def learns_from_others(cls, config: AutoConfig) -> bool:  # type: ignore[override]
-        """As in `Detector`: where a member does."""
+    def uses_other_machines(cls, config: AutoConfig) -> bool:  # type: ignore[override]
+        """As in `Detector`: whether one of the members does."""
         return any(
-            detector_type(member.detector).learns_from_others(member.config(config.seed, config.front_end))
+            detector_type(member.detector).uses_other_machines(member.config(config.seed, config.front_end))
             for member in chosen_members(config.members).values()
         )
 
     @classmethod
     def front_ends(cls, config: AutoConfig) -> tuple[FrontEnd, ...]:  # type: ignore[override]
-        """As in `Detector`: its own, and those of its members."""
+        """As in `Detector`: that of the ensemble, and those of its members."""
         members = chosen_members(config.members).values()
-        theirs = (member.config(config.seed, config.front_end).front_end for member in members)
-        return tuple(dict.fromkeys((config.front_end, *theirs)))
+        of_members = (member.config(config.seed, config.front_end).front_end for member in members)
+        return tuple(dict.fromkeys((config.front_end, *of_members)))
 
     def fit(
         self,
@@ -93,7 +102,7 @@ class Auto(Detector):
         if not recordings:
             raise FitError("auto: there are no recordings")
         folds = folds_of(recordings, self.config.folds, self.config.seed)
-        if max(folds) < 1:  # cuts of one recording: there is nothing else to part
+        if max(folds) < 1:  # all are cut from one recording: split it
             folds = [i % self.config.folds for i in range(len(recordings))]
         fitted, _ = self.crossfit(
             self.config, recordings, folds, other_machines=other_machines, progress=progress
@@ -111,108 +120,113 @@ class Auto(Detector):
         other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> tuple[Self, list[Self]]:
-        """As in `Detector`. The fold_models share the members and their standards with the final ensemble: a mean
-        and a spread for each member, learnt from the scores of all recordings."""
+        """As in `Detector`.
+
+        The fold models have the same selection of members, standardisation and map profiles as the final
+        ensemble; these are estimated from the held-out scores of all recordings.
+        """
         members = chosen_members(config.members)
-        for member in members.values():  # before those are fitted that lack nothing
+        for member in members.values():  # before anything is fitted
             detector_type(member.detector).check_can_fit()
         trial = Trial(recordings, folds, config.pseudo_anomalies, config.seed)
-        fitted: list[Tried] = []
-        without: dict[str, list[str]] = {}  # members that are not tried, by the reason
+        fits: list[MemberFit] = []
+        skipped: dict[str, list[str]] = {}  # reason to the members that are not fitted for it
         started = time.monotonic()
         for name, member in members.items():
             left = math.inf if config.time_limit is None else config.time_limit - (time.monotonic() - started)
-            if fitted and left < fitted[-1].seconds:  # the cheap ones come first
-                why = f"what is left of the {config.time_limit:g} s that fitting may take would not suffice"
-                without.setdefault(why, []).append(name)
+            if fits and left < fits[-1].seconds:  # members are sorted by time, so this one would take longer
+                reason = f"not enough of the time limit of {config.time_limit:g} s is left"
+                skipped.setdefault(reason, []).append(name)
                 continue
-            tell = tagged(progress, name)
+            report = prefixed_progress(progress, name)
             try:
-                its_config = within(left, member, config, trial, other_machines, tell)
-                fitted.append(
-                    cross_fitted(
-                        name, member, its_config, config.drop_uninformative, trial, other_machines, tell
+                member_config = config_within_budget(left, member, config, trial, other_machines, report)
+                fits.append(
+                    crossfit_member(
+                        name, member, member_config, config.drop_uninformative, trial, other_machines, report
                     )
                 )
             except FitError as error:
-                without.setdefault(str(error), []).append(name)
-        warnings = [f"without {', '.join(names)}: {why}" for why, names in without.items()]
-        if not fitted:
+                skipped.setdefault(str(error), []).append(name)
+        warnings = [f"skipped {', '.join(names)}: {reason}" for reason, names in skipped.items()]
+        if not fits:
             raise FitError(f"auto: no member could be fitted: {'; '.join(warnings) or 'there are none'}")
-        normals = np.stack([f.normals for f in fitted], axis=1)  # (n, K)
-        heard = that_hear([f.outcome for f in fitted])
-        if not any(heard):
-            warnings.append("no member tells altered recordings from normal ones: all count")
-            heard = [True] * len(fitted)
-        kept = [i for i, hears in enumerate(heard) if hears]
-        for i in kept:
-            warnings += [f"{fitted[i].name}: {told}" for told in fitted[i].final.facts.get("warnings", ())]
-        shared = {
-            "standard": Standard.fit(normals[:, kept]).array(),
-            **{f"profile/{fitted[i].name}": fitted[i].profile for i in kept},
-            **_usual_bins([recording.log_mel(config.front_end) for recording in recordings]),
+        normal_scores = np.stack([fit.normal_scores for fit in fits], axis=1)  # (N, K)
+        kept = informative([fit.outcome for fit in fits])
+        if not any(kept):
+            warnings.append("no member separates pseudo-anomalies from normal recordings: all are used")
+            kept = [True] * len(fits)
+        kept_fits = [fit for fit, is_kept in zip(fits, kept, strict=True) if is_kept]
+        for fit in kept_fits:
+            warnings += [f"{fit.name}: {warning}" for warning in fit.final.facts.get("warnings", ())]
+        shared_arrays = {
+            "standard": Standardizer.fit(normal_scores[:, np.flatnonzero(kept)]).to_arrays(),
+            **{f"profile/{fit.name}": fit.profile for fit in kept_fits},
+            **_bin_arrays([recording.log_mel(config.front_end) for recording in recordings]),
         }
-        facts = {
+        shared_facts = {
             "warnings": warnings,
-            "tried": [f.told(hears) for f, hears in zip(fitted, heard, strict=True)],
+            "tried": [fit.summary(is_kept) for fit, is_kept in zip(fits, kept, strict=True)],
         }
-        ensembles = [
-            cls(config)._of(
-                {fitted[i].name: fitted[i].final if k < 0 else fitted[i].fold_models[k] for i in kept}
-            )
-            for k in range(-1, max(folds) + 1)
+        final = cls(config)._with_members({fit.name: fit.final for fit in kept_fits})
+        fold_models = [
+            cls(config)._with_members({fit.name: fit.fold_models[fold] for fit in kept_fits})
+            for fold in range(max(folds) + 1)
         ]
-        for ensemble in ensembles:
-            ensemble.arrays |= shared
-            ensemble.facts |= facts
-        return ensembles[0], ensembles[1:]
+        for ensemble in (final, *fold_models):
+            ensemble.arrays |= shared_arrays
+            ensemble.facts |= shared_facts
+        return final, fold_models
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
-        """As in `Detector`. Maps are in standard deviations of normal running: `_map` for ``mean``, that of
-        the member which decides for ``minimum``."""
+        """As in `Detector`. Maps are z-scores: `_mean_map` for ``mean``, and for ``minimum`` the map of the
+        member with the smallest score."""
         members = self._members()
         evidence = {name: member.score(recording, explain=explain) for name, member in members.items()}
         raw = np.array([evidence[name].scores[member.decisive_score] for name, member in members.items()])
-        z = Standard.from_array(self.arrays["standard"]).z(raw)  # (K,)
+        z = Standardizer.from_arrays(self.arrays["standard"]).z(raw)  # (K,)
         scores = {"mean": float(z.mean()), "minimum": float(z.min())}
         if not explain:
             return Evidence(scores)
         frames = recording.log_mel(self.config.front_end)
-        maps = [
-            resized(self._profile(name).pointing(evidence[name].maps[member.decisive_score]), frames.shape)
-            for name, member in members.items()
-        ]
-        return Evidence(scores, {"mean": self._map(frames, maps), "minimum": maps[int(z.argmin())]})
+        maps = []
+        for name, member in members.items():
+            zscores = self._profile(name).smoothed_zscore(evidence[name].maps[member.decisive_score])
+            maps.append(resized(zscores, frames.shape))
+        return Evidence(scores, {"mean": self._mean_map(frames, maps), "minimum": maps[int(z.argmin())]})
 
-    def _map(self, frames: np.ndarray, maps: Sequence[np.ndarray]) -> np.ndarray:
-        """The members' maps (T, B) fused, and with them what the bins around each bin do not foretell.
+    def _mean_map(self, frames: np.ndarray, maps: Sequence[np.ndarray]) -> np.ndarray:
+        """Combine the members' maps (T, B) with the bin residuals of the log-mel frames (T, B).
 
-        Members know which band is odd and hardly the moment, for they look at whole clips; the spectrogram
-        alone knows the moment. Logarithms of what is far out keep one member from drowning the rest.
+        The members' maps locate an anomaly well in frequency but hardly in time, since members score pooled
+        clips; the bin residuals locate it in time. The inverse hyperbolic sine, which is logarithmic for
+        large values, keeps a single member from dominating.
         """
         bins = BinResiduals(self.arrays["bins/mean"], self.arrays["bins/weights"])
-        local = self._profile("bins").odd(bins.map(frames))
-        return (local + MEMBERS_WEIGHT * np.mean(np.arcsinh(maps), axis=0)).astype(np.float32)
+        residuals = self._profile("bins").zscore(bins.map(frames))
+        return (residuals + MEMBERS_WEIGHT * np.mean(np.arcsinh(maps), axis=0)).astype(np.float32)
 
     def _profile(self, name: str) -> MapProfile:
-        return MapProfile.from_array(self.arrays[f"profile/{name}"])
+        return MapProfile.from_arrays(self.arrays[f"profile/{name}"])
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`: every member that can takes the recordings in; standards stay."""
-        grown: dict[str, Detector] = {}
+        """As in `Detector`: every member that can be adapted is; the standardisation stays."""
+        members: dict[str, Detector] = {}
         lines, unchanged = [], []
         for name, member in self._members().items():
             try:
-                grown[name] = member.adapted(recordings)
-                lines.append(f"{name}: {grown[name].facts['adaptations'][-1]}")
+                members[name] = member.adapted(recordings)
+                lines.append(f"{name}: {members[name].facts['adaptations'][-1]}")
             except OptionError:
-                grown[name] = member
+                members[name] = member
                 unchanged.append(name)
         if not lines:
-            raise OptionError("auto: none of its members can take more recordings in: fit it again with them")
+            raise OptionError(
+                "auto: none of its members can be adapted to more recordings: fit it again with all of them"
+            )
         if unchanged:
             lines.append(f"unchanged: {', '.join(unchanged)}")
-        other = type(self)(self.config)._of(grown)
+        other = type(self)(self.config)._with_members(members)
         other.arrays = {**self.arrays, **other.arrays}
         other.facts = {**self._copy().facts, **other.facts}
         other.facts["adaptations"] = [*self.facts.get("adaptations", []), "; ".join(lines)]
@@ -232,7 +246,7 @@ class Auto(Detector):
         return shapes
 
     def minimum_samples(self) -> int:
-        """As in `Detector`; before fitting what those need that may become members."""
+        """As in `Detector`; before fitting, the largest minimum of all candidate members."""
         members = list(self._members().values()) or [
             detector_type(member.detector)(member.config(self.config.seed, self.config.front_end))
             for member in chosen_members(self.config.members).values()
@@ -243,8 +257,8 @@ class Auto(Detector):
     def parameters(self) -> int:
         return sum(member.parameters for member in self._members().values())
 
-    def _of(self, members: Mapping[str, Detector]) -> Self:
-        """Takes these members for its own: their arrays and facts become part of its own."""
+    def _with_members(self, members: Mapping[str, Detector]) -> Self:
+        """Set the members: arrays and facts of this detector become theirs. Returns itself."""
         self.arrays = {f"{n}/{key}": array for n, m in members.items() for key, array in m.arrays.items()}
         self.facts["members"] = {
             name: {"detector": m.name, "config": config_to_json(m.config), "facts": m.facts}
@@ -253,28 +267,28 @@ class Auto(Detector):
         return self
 
     def _members(self) -> dict[str, Detector]:
-        """The members, made of this detector's arrays and facts when first needed, by whichever thread."""
-        made: tuple[dict[str, np.ndarray], dict[str, Detector]] | None = getattr(self, "_made", None)
-        if made is not None and made[0] is self.arrays:
-            return made[1]
+        """Return the members by name, made of arrays and facts on first use, in any thread."""
+        cached: tuple[dict[str, np.ndarray], dict[str, Detector]] | None = getattr(self, "_cached", None)
+        if cached is not None and cached[0] is self.arrays:
+            return cached[1]
         members: dict[str, Detector] = {}
-        for name, told in self.facts.get("members", {}).items():
-            member = detector_type(told["detector"])(config_from_json(told["detector"], told["config"]))
+        for name, stored in self.facts.get("members", {}).items():
+            member = detector_type(stored["detector"])(config_from_json(stored["detector"], stored["config"]))
             prefix = f"{name}/"
-            mine = [key for key in self.arrays if key.startswith(prefix)]
-            member.arrays = {key.removeprefix(prefix): self.arrays[key] for key in mine}
-            member.facts = told["facts"]
+            keys = [key for key in self.arrays if key.startswith(prefix)]
+            member.arrays = {key.removeprefix(prefix): self.arrays[key] for key in keys}
+            member.facts = stored["facts"]
             members[name] = member
-        self._made = self.arrays, members
+        self._cached = self.arrays, members
         return members
 
 
-def _usual_bins(spectra: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """What is usual around each bin of log-mels (T, B), and what its map is like."""
+def _bin_arrays(spectra: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the arrays of the bin residuals of (T, B) log-mels, and of the profile of their map."""
     bins = BinResiduals.fit(spectra)
     profile = MapProfile.fit(bins.map(frames) for frames in spectra)
     return {
         "bins/mean": bins.mean.astype(np.float32),
         "bins/weights": bins.weights.astype(np.float32),
-        "profile/bins": profile.to_array(),
+        "profile/bins": profile.to_arrays(),
     }

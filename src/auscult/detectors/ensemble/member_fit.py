@@ -1,4 +1,4 @@
-"""One member of an ensemble after the other: fitted within the time there is, cross-fitted, tried."""
+"""Fitting one member of an ensemble: cross-fitting, evaluation on pseudo-anomalies, and the time limit."""
 
 from __future__ import annotations
 
@@ -20,30 +20,41 @@ from auscult.detectors.ensemble.trial import Outcome, Trial
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.errors import FitError
 
-#: Recordings whose maps say what a map of normal running looks like.
-PROFILED = 40
-#: A member whose area under the curve is less above chance than this share of the best one's is left out.
-LEFT_OUT_BELOW = 0.25
-#: Epochs without which a network has learnt next to nothing.
-LEAST_EPOCHS = 5
+#: Maximum number of recordings whose maps a member's map profile is estimated from.
+MAX_PROFILE_CLIPS = 40
+#: A member is uninformative if its AUC is less above chance than this share of the best member's.
+MIN_RELATIVE_AUC = 0.25
+#: Minimum number of epochs for a useful network.
+MIN_EPOCHS = 5
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One member after cross-fitting."""
+class MemberFit:
+    """A member after cross-fitting.
+
+    Attributes:
+        name: name of the member.
+        member: detector and score.
+        final: the detector fitted on all recordings.
+        fold_models: one detector for each fold, fitted without it.
+        normal_scores: (N,) held-out scores of the recordings.
+        outcome: result on pseudo-anomalies; ``None`` if not evaluated.
+        profile: (2, B) map profile as from `MapProfile.to_arrays`.
+        seconds: time that cross-fitting and evaluation took.
+    """
 
     name: str
     member: Member
     final: Detector
     fold_models: list[Detector]
-    normals: np.ndarray  # (n,) scores of the recordings
-    outcome: Outcome | None  # of the trial on altered ones
-    profile: np.ndarray  # (2, B) of its maps
+    normal_scores: np.ndarray
+    outcome: Outcome | None
+    profile: np.ndarray
     seconds: float
 
-    def told(self, kept: bool) -> dict[str, Any]:
-        """What is kept of how it did, JSON-able."""
-        told: dict[str, Any] = {
+    def summary(self, kept: bool) -> dict[str, Any]:
+        """Return the JSON-serialisable entry of the ensemble's facts; ``kept``: whether it is a member."""
+        summary: dict[str, Any] = {
             "name": self.name,
             "detector": self.member.detector,
             "score": self.member.score,
@@ -51,12 +62,12 @@ class Tried:
             "seconds": self.seconds,
         }
         if self.outcome:
-            told["auc"] = round(self.outcome.value, 4)
-            told["interval"] = [round(edge, 4) for edge in self.outcome.interval]
-        return told
+            summary["auc"] = round(self.outcome.value, 4)
+            summary["interval"] = [round(edge, 4) for edge in self.outcome.interval]
+        return summary
 
 
-def cross_fitted(
+def crossfit_member(
     name: str,
     member: Member,
     config: Config,
@@ -64,15 +75,24 @@ def cross_fitted(
     trial: Trial,
     other_machines: Sequence[AudioClip],
     progress: Progress | None,
-) -> Tried:
-    """Fits one member on all recordings and on all but each fold, and puts it to the trial.
+) -> MemberFit:
+    """Cross-fit a member and evaluate it.
+
+    Args:
+        name: name of the member.
+        member: detector and score.
+        config: the detector's configuration.
+        drop_uninformative: evaluate the member on pseudo-anomalies.
+        trial: recordings, folds and pseudo-anomalies.
+        other_machines: normal recordings of other machines.
+        progress: called after each step.
 
     Raises:
-        FitError: the member cannot be fitted; says how few recordings remain where a fold is kept out.
+        FitError: the member cannot be fitted; the message says how many recordings each fold leaves.
     """
     started = time.monotonic()
     kind = detector_type(member.detector)
-    config = kind.learning_from_all(config)
+    config = kind.without_validation_split(config)
     try:
         final, fold_models = kind.crossfit(
             config, trial.recordings, trial.folds, other_machines=other_machines, progress=progress
@@ -80,23 +100,24 @@ def cross_fitted(
     except FitError as error:
         sizes, count = Counter(trial.folds), len(trial.recordings)
         raise FitError(
-            f"{error} (one part of {len(sizes)} is kept out in turn: of {count} recordings "
-            f"{count - max(sizes.values())} remain)"
+            f"{error} ({count - max(sizes.values())} of {count} recordings are left "
+            f"when one of {len(sizes)} folds is held out)"
         ) from error
-    normals = trial.normal_scores(fold_models)[member.score]
+    normal_scores = trial.normal_scores(fold_models)[member.score]
     outcome = None
     if drop_uninformative:
-        outcome = trial.outcome(normals, trial.altered_scores(fold_models, progress)[member.score])
-    step = -(-len(trial.recordings) // PROFILED)
-    judged = list(zip(trial.folds, trial.recordings, strict=True))[::step]
+        anomalous_scores = trial.pseudo_anomaly_scores(fold_models, progress)[member.score]
+        outcome = trial.outcome(normal_scores, anomalous_scores)
+    step = -(-len(trial.recordings) // MAX_PROFILE_CLIPS)
+    profile_clips = list(zip(trial.folds, trial.recordings, strict=True))[::step]
     profile = MapProfile.fit(
-        fold_models[fold].score(r, explain=True).maps[member.score] for fold, r in judged
+        fold_models[fold].score(r, explain=True).maps[member.score] for fold, r in profile_clips
     )
     seconds = round(time.monotonic() - started, 3)
-    return Tried(name, member, final, fold_models, normals, outcome, profile.to_array(), seconds)
+    return MemberFit(name, member, final, fold_models, normal_scores, outcome, profile.to_arrays(), seconds)
 
 
-def within(
+def config_within_budget(
     seconds: float,
     member: Member,
     config: Config,
@@ -104,62 +125,77 @@ def within(
     other_machines: Sequence[AudioClip],
     progress: Progress | None,
 ) -> Config:
-    """The member's configuration, a network's with no more epochs than go into so many seconds.
+    """Return a member's configuration, a network's with as many epochs as fit into the time.
+
+    Args:
+        seconds: the time for fitting the member; infinite: no limit.
+        member: detector and score.
+        config: the configuration of the ensemble.
+        trial: recordings and folds, on which the time per epoch is measured.
+        other_machines: normal recordings of other machines.
+        progress: called after each step.
 
     Raises:
-        FitError: not even `LEAST_EPOCHS` do.
+        FitError: the time is not enough for `MIN_EPOCHS`.
     """
     if not member.trains or math.isinf(seconds):
         return member.config(config.seed, config.front_end)
     started = time.monotonic()
-    epoch, rest = _times(member, config, trial, other_machines, progress)
-    left = seconds - (time.monotonic() - started) - rest
-    if left < LEAST_EPOCHS * epoch:
-        raise FitError(f"of {seconds:.0f} s too few are left for {LEAST_EPOCHS} epochs of {epoch:.1f} s")
-    usual = member.config(config.seed, config.front_end).epochs  # type: ignore[attr-defined]
-    affordable = usual if epoch * usual <= left else int(left / epoch)
+    epoch, overhead = _measured_times(member, config, trial, other_machines, progress)
+    left = seconds - (time.monotonic() - started) - overhead
+    if left < MIN_EPOCHS * epoch:
+        raise FitError(
+            f"the remaining time of {seconds:.0f} s is not enough for {MIN_EPOCHS} epochs of {epoch:.1f} s"
+        )
+    default = member.config(config.seed, config.front_end).epochs  # type: ignore[attr-defined]
+    affordable = default if epoch * default <= left else int(left / epoch)
     return member.config(config.seed, config.front_end, epochs=affordable)
 
 
-def _times(
+def _measured_times(
     member: Member,
     config: Config,
     trial: Trial,
     other_machines: Sequence[AudioClip],
     progress: Progress | None,
 ) -> tuple[float, float]:
-    """Seconds that one epoch of all its networks takes, and all the rest of cross-fitting: a try of two
-    epochs, of which the first also pays for what is done once."""
-    ends: list[tuple[int, float]] = []
+    """Measure a member's cross-fitting with two epochs.
 
-    def tell(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
+    Returns:
+        Seconds for one epoch of all its networks, measured on the second one since the first includes one-off
+        work, and seconds for everything else.
+    """
+    epoch_ends: list[tuple[int, float]] = []
+
+    def report(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
         if stage == "train":
-            ends.append((done, time.monotonic()))
+            epoch_ends.append((done, time.monotonic()))
         if progress:
             progress(stage, done, total, figures)
 
     kind = detector_type(member.detector)
-    twice = kind.learning_from_all(member.config(config.seed, config.front_end, epochs=2))
+    two_epochs = kind.without_validation_split(member.config(config.seed, config.front_end, epochs=2))
     started = time.monotonic()
-    kind.crossfit(twice, trial.recordings, trial.folds, other_machines=other_machines, progress=tell)
-    took = time.monotonic() - started
-    epoch = sum(end - before for (_, before), (done, end) in pairwise(ends) if done == 2)
-    return epoch, took - 2 * epoch
+    kind.crossfit(two_epochs, trial.recordings, trial.folds, other_machines=other_machines, progress=report)
+    total_seconds = time.monotonic() - started
+    epoch = sum(end - start for (_, start), (done, end) in pairwise(epoch_ends) if done == 2)
+    return epoch, total_seconds - 2 * epoch
 
 
-def that_hear(outcomes: Sequence[Outcome | None]) -> list[bool]:
-    """Which members hear enough: all, where there was no trial.
+def informative(outcomes: Sequence[Outcome | None]) -> list[bool]:
+    """Return which members are informative, given their results; members without a result are.
 
-    Members that do hear count alike. Finer weights would follow how like the alterations are to what a
-    member hears best, and that says little of faults: on simulated machines they did worse.
+    Informative members get equal weights. Weights by AUC would depend on how similar the alterations are to
+    the changes that a member detects best, which says little about faults; on simulated machines they gave
+    worse results.
     """
-    above = [outcome.value - 0.5 if outcome else 1.0 for outcome in outcomes]
-    return [share > 0 and share >= LEFT_OUT_BELOW * max(above) for share in above]
+    above_chance = [outcome.value - 0.5 if outcome else 1.0 for outcome in outcomes]
+    return [value > 0 and value >= MIN_RELATIVE_AUC * max(above_chance) for value in above_chance]
 
 
-def tagged(progress: Progress | None, name: str) -> Progress | None:
-    """Progress of a member under the member's name."""
+def prefixed_progress(progress: Progress | None, name: str) -> Progress | None:
+    """Return a callback that prefixes the stage with the member's name, ``name:stage``."""
     if progress is None:
         return None
-    tell: Callable[..., None] = progress
-    return lambda stage, done, total, figures: tell(f"{name}:{stage}", done, total, figures)
+    report: Callable[..., None] = progress
+    return lambda stage, done, total, figures: report(f"{name}:{stage}", done, total, figures)

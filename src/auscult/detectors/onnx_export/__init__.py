@@ -1,5 +1,5 @@
 """Detectors as ONNX graphs, from waveform to score.
 
-A file that ends in ``_onnx`` builds the graph of the NumPy file beside it, and must follow it line by line;
-`auscult.export` checks that both give the same scores.
+Each file named ``…_onnx.py`` builds the graph of the NumPy file of the same name, and both must be changed
+together; `auscult.export` checks that they give the same scores.
 """

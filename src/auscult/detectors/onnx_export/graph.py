@@ -1,4 +1,4 @@
-"""ONNX graphs written like NumPy: values with operators, and every ONNX operator by its name.
+"""Builds ONNX graphs in the style of NumPy: values with arithmetic, and every ONNX operator as a method.
 
 ::
 
@@ -7,7 +7,7 @@
     loudness = (x.double().square()).mean(axis=0)
     graph.to_bytes({"loudness": (loudness, np.float64, ())}, {})
 
-The only package that is needed is onnx. Which version of an operator is meant is said by `OPSET`.
+Needs only the package onnx. Operators are those of the version `OPSET`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,25 @@ from typing import Any
 
 import numpy as np
 
-FLOAT, INT64, DOUBLE = 1, 7, 11  # ONNX's numbers of these types
-OPSET = 20  #: of ONNX: the first whose DFT takes its axis as an input; ONNX Runtime has it since 1.17
+#: ONNX's enumeration of data types.
+FLOAT, INT64, DOUBLE = 1, 7, 11
+#: Version of the ONNX operator set: the first whose DFT takes its axis as an input. ONNX Runtime supports it
+#: since 1.17.
+OPSET = 20
 
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor that will be there when the graph runs. Python's numbers beside it are float64 and int64, as
-    in NumPy; nothing is converted by itself."""
+    """A tensor of the graph, computed when the graph runs.
+
+    Python numbers in arithmetic with it are float64 or int64, as in NumPy. There is no implicit conversion of
+    types; use `double` and `float`.
+    """
 
     graph: Graph
     name: str
 
-    __array_ufunc__ = None  # an array to the left leaves the arithmetic to this class
+    __array_ufunc__ = None  # makes NumPy arrays on the left defer to this class
 
     def __add__(self, other: Operand) -> Value:
         return self.graph.Add(self, other)
@@ -77,22 +83,22 @@ class Value:
         return self.graph.Cast(self, to=FLOAT)
 
     def reshape(self, *shape: int) -> Value:
-        """0 keeps the length that an axis has."""
+        """As in NumPy, and 0 keeps the length of an axis."""
         return self.graph.Reshape(self, np.array(shape))
 
     def transposed(self) -> Value:
-        """With its axes in reverse order."""
+        """Return the tensor with its axes in reverse order."""
         return self.graph.Transpose(self)
 
     def count(self, axis: int = 0) -> Value:
-        """The length of an axis: an int64 without axes."""
+        """Return the length of an axis, an int64 scalar."""
         return self.graph.Squeeze(self.graph.Shape(self, start=axis, end=axis + 1))
 
-    def cut(self, start: int | None, stop: int | None, step: int = 1, *, axis: int = 0) -> Value:
-        """``x[start:stop:step]`` along one axis."""
-        far = np.iinfo(np.int64).max
-        first = start if start is not None else (0 if step > 0 else far)
-        last = stop if stop is not None else (far if step > 0 else -far)
+    def slice(self, start: int | None, stop: int | None, step: int = 1, *, axis: int = 0) -> Value:
+        """Return ``x[start:stop:step]`` along one axis."""
+        largest = np.iinfo(np.int64).max
+        first = start if start is not None else (0 if step > 0 else largest)
+        last = stop if stop is not None else (largest if step > 0 else -largest)
         return self.graph.Slice(self, *(np.array([n]) for n in (first, last, axis, step)))
 
     def _reduced(self, operator: str, axis: int | None, keepdims: bool) -> Value:
@@ -105,34 +111,37 @@ Operand = Value | np.ndarray | np.generic | float | int
 
 @dataclass(frozen=True)
 class GraphEvidence:
-    """What `auscult.detectors.base.Evidence` says of a recording, as values of a graph.
+    """The scores and maps of `auscult.detectors.base.Evidence` as values of a graph.
 
     Attributes:
-        scores: score name to a float64 without axes.
-        maps: score name to (T, n_mels) float32; of all scores, for a file leaves out what it does not give.
+        scores: score name to float64 scalar.
+        maps: score name to (T, n_mels) float32, for every score; `Graph.to_bytes` drops unused ones.
     """
 
     scores: Mapping[str, Value]
     maps: Mapping[str, Value]
 
     def __or__(self, other: GraphEvidence) -> GraphEvidence:
-        """The scores and maps of both."""
+        """Return the scores and maps of both."""
         return GraphEvidence({**self.scores, **other.scores}, {**self.maps, **other.maps})
 
 
 class Graph:
-    """Nodes in the order in which they are written; ``graph.MatMul(a, b)`` adds one and gives its output,
-    or as many outputs as ``outputs`` says. An input that is left out is ``None``."""
+    """An ONNX graph under construction.
+
+    ``graph.MatMul(a, b)`` appends a node and returns its output; with ``outputs=n`` it returns a tuple of n
+    outputs. Optional inputs that are omitted are ``None``; attributes are keyword arguments.
+    """
 
     def __init__(self) -> None:
         self._opset = OPSET
         self._nodes: list[Any] = []
         self._constants: dict[str, np.ndarray] = {}
-        self._weights: dict[str, Any] = {}  # of networks that were merged in
+        self._weights: dict[str, Any] = {}  # of merged networks
         self._inputs: list[tuple[str, Any, Sequence[str | int]]] = []
 
     def input(self, name: str, dtype: Any, shape: Sequence[str | int]) -> Value:
-        """What is given to the graph; an axis of any length has a name."""
+        """Add an input of the graph; an axis of variable length is given by a name."""
         self._inputs.append((name, dtype, shape))
         return Value(self, name)
 
@@ -144,39 +153,39 @@ class Graph:
             from onnx import helper
 
             names = [f"{operator}_{len(self._nodes)}_{i}" for i in range(outputs)]
-            its = ["" if operand is None else self._named(operand) for operand in inputs]
-            self._nodes.append(helper.make_node(operator, its, names, **attributes))
+            input_names = ["" if operand is None else self._name_of(operand) for operand in inputs]
+            self._nodes.append(helper.make_node(operator, input_names, names, **attributes))
             values = tuple(Value(self, name) for name in names)
             return values[0] if outputs == 1 else values
 
         return add
 
     def merge(self, network: np.ndarray, prefix: str, **inputs: Value) -> Callable[[str], Value]:
-        """Puts a network into the graph.
+        """Insert a network into the graph.
 
         Args:
             network: (L,) uint8, ONNX bytes.
-            prefix: what its names begin with from now on; no other network's.
-            inputs: what it is given, by its own names.
+            prefix: prepended to all names of the network; unique to it.
+            inputs: input name of the network to value.
 
         Returns:
-            A function from the name of one of its outputs to that output.
+            A function from the name of an output of the network to its value.
         """
         from onnx import compose, helper, inliner, load_from_string, version_converter
 
         model = inliner.inline_local_functions(load_from_string(network.tobytes()))
-        (its_opset,) = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
-        self._opset = max(self._opset, its_opset)
-        if its_opset < self._opset:
+        (model_opset,) = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
+        self._opset = max(self._opset, model_opset)
+        if model_opset < self._opset:
             model = version_converter.convert_version(model, self._opset)
-        its = compose.add_prefix(model, prefix).graph
+        prefixed = compose.add_prefix(model, prefix).graph
         for name, value in inputs.items():
             self._nodes.append(helper.make_node("Identity", [value.name], [f"{prefix}{name}"]))
-        for node in its.node:  # the exporter leaves the paths and lines of its source files in them
+        for node in prefixed.node:  # without paths and lines of source files, added by PyTorch's exporter
             node.ClearField("metadata_props")
             node.ClearField("doc_string")
             self._nodes.append(node)
-        self._weights |= {weight.name: weight for weight in its.initializer}
+        self._weights |= {weight.name: weight for weight in prefixed.initializer}
         return lambda name: Value(self, f"{prefix}{name}")
 
     def to_bytes(
@@ -184,11 +193,11 @@ class Graph:
         outputs: Mapping[str, tuple[Value, Any, Sequence[str | int]]],
         metadata: Mapping[str, str],
     ) -> bytes:
-        """The ONNX file of what these outputs take and nothing else.
+        """Return the ONNX file, with only the nodes that the outputs depend on.
 
         Args:
-            outputs: name to value, type and shape, as `input` takes them.
-            metadata: kept in the file, as ONNX Runtime's ``get_modelmeta().custom_metadata_map``.
+            outputs: output name to value, type and shape, as in `input`.
+            metadata: stored in the file; ONNX Runtime gives it as ``get_modelmeta().custom_metadata_map``.
         """
         from onnx import checker, helper, numpy_helper
 
@@ -203,9 +212,9 @@ class Graph:
         inputs, results = (
             [
                 helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
-                for name, dtype, shape in ends
+                for name, dtype, shape in tensors
             ]
-            for ends in (self._inputs, [(name, *its) for name, (_, *its) in outputs.items()])
+            for tensors in (self._inputs, [(name, *type_) for name, (_, *type_) in outputs.items()])
         )
         opsets = [helper.make_opsetid("", self._opset)]
         model = helper.make_model(
@@ -224,8 +233,8 @@ class Graph:
         checker.check_model(model)
         return model.SerializeToString()
 
-    def _named(self, operand: Operand) -> str:
-        """The name of a value, or of a constant that is made of a number or an array."""
+    def _name_of(self, operand: Operand) -> str:
+        """Return the name of a value, or of a new constant made of a number or an array."""
         if isinstance(operand, Value):
             return operand.name
         name = f"constant_{len(self._constants)}"

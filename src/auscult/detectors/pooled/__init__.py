@@ -1,1 +1,1 @@
-"""Detectors that represent a whole clip by one pooled spectral vector. NumPy only."""
+"""Detectors that represent a clip by pooled spectral vectors. NumPy only."""

@@ -1,7 +1,7 @@
-"""The normal clips that a detector on pooled views keeps, and how such detectors are fitted and adapted.
+"""Bank of normal clips as pooled views, and the base class of detectors that are fitted on such a bank.
 
-The bank is kept whole, a few kilobytes a clip: adapting to more clips is then the same as learning from all
-of them at once.
+The detector stores all clips of the bank, a few kilobytes each. Adapting it to more clips is therefore the
+same as fitting it on all of them at once.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 
 from auscult.corpus import AudioClip, Clip
 from auscult.detectors.base import Config, Detector, Progress
-from auscult.detectors.statistics.pooled_views import FAMILIES, VIEWS, pooled_views, shared_out
+from auscult.detectors.statistics.pooled_views import FAMILIES, VIEWS, distribute_over_frames, pooled_views
 from auscult.errors import FitError, OptionError
 
 
 @dataclass(frozen=True)
-class Bank:
+class NormalBank:
     """Normal clips as pooled views.
 
     Attributes:
         vectors: (N, V, B) float32.
-        clips: (N,) domain and recording of each; nothing else is kept, its path neither.
+        clips: the N clips, of whose metadata only domain and source recording are stored, not even the path.
     """
 
     vectors: np.ndarray
@@ -33,74 +33,76 @@ class Bank:
 
     @property
     def target(self) -> np.ndarray:
-        """(N,) bool: the target domain. A clip of unknown domain counts as source."""
+        """(N,) bool, true for clips of the target domain. A clip of unknown domain counts as source."""
         return np.array([clip.domain == "target" for clip in self.clips])
 
     @property
     def groups(self) -> np.ndarray:
-        """(N,) int, the same for clips cut from one recording."""
+        """(N,) int, equal for clips cut from the same source recording."""
         keys = [
             i if clip.source_recording is None else clip.source_recording for i, clip in enumerate(self.clips)
         ]
-        first = {key: i for i, key in reversed(list(enumerate(keys)))}
-        return np.array([first[key] for key in keys])
+        first_index = {key: i for i, key in reversed(list(enumerate(keys)))}
+        return np.array([first_index[key] for key in keys])
 
     @property
     def domains(self) -> str:
-        """How many clips of source and of target domain: ``97 + 3``."""
+        """Number of clips of the source and of the target domain, as text: ``97 + 3``."""
         return f"{np.sum(~self.target)} + {np.sum(self.target)}"
 
     def __len__(self) -> int:
         return len(self.clips)
 
-    def only(self, chosen: np.ndarray) -> Bank:
-        """The clips that are marked in ``chosen``, (N,) bool."""
-        return Bank(self.vectors[chosen], tuple(self.clips[i] for i in np.flatnonzero(chosen)))
+    def select(self, mask: np.ndarray) -> NormalBank:
+        """Return the bank of the clips where ``mask``, (N,) bool, is true."""
+        return NormalBank(self.vectors[mask], tuple(self.clips[i] for i in np.flatnonzero(mask)))
 
-    def __add__(self, other: Bank) -> Bank:
-        return Bank(np.concatenate([self.vectors, other.vectors]), self.clips + other.clips)
+    def __add__(self, other: NormalBank) -> NormalBank:
+        return NormalBank(np.concatenate([self.vectors, other.vectors]), self.clips + other.clips)
 
-    def as_facts(self) -> list[list[str | None]]:
-        """The clips as plain data: domain, recording."""
+    def to_facts(self) -> list[list[str | None]]:
+        """Return domain and source recording of each clip, JSON-serialisable; inverse of `from_facts`."""
         return [[clip.domain, clip.source_recording] for clip in self.clips]
 
     @classmethod
-    def from_facts(cls, vectors: np.ndarray, facts: Iterable[Sequence[str | None]]) -> Bank:
-        """The inverse of `as_facts`."""
+    def from_facts(cls, vectors: np.ndarray, facts: Iterable[Sequence[str | None]]) -> NormalBank:
+        """Make a bank of its vectors and what `to_facts` returned."""
         clips = (Clip("", domain=d, source_recording=r) for d, r in facts)  # type: ignore[arg-type]
         return cls(vectors, tuple(clips))
 
 
 @dataclass
 class BankConfig(Config):
-    """Settings of a detector that keeps a bank."""
+    """Options of detectors that are fitted on a bank."""
 
-    views: str = "levels"  # a family out of pooled.views.FAMILIES, or names out of VIEWS parted by commas
+    # Comma-separated names from `pooled_views.VIEWS`, or a name from `pooled_views.FAMILIES`.
+    views: str = "levels"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         unknown = [view for view in self.view_names if view not in VIEWS]
         if unknown or len(set(self.view_names)) < len(self.view_names):
             raise OptionError(
-                f"views={self.views!r}: give {' or '.join(FAMILIES)}, or some of {','.join(VIEWS)}, each once"
+                f"views={self.views!r} is not valid: use {' or '.join(FAMILIES)}, "
+                f"or some of {','.join(VIEWS)}, each at most once"
             )
 
     @property
     def view_names(self) -> tuple[str, ...]:
-        """The views that are used."""
+        """Names of the views."""
         return FAMILIES.get(self.views) or tuple(view.strip() for view in self.views.split(","))
 
 
 class BankDetector(Detector):
-    """A detector all of whose knowledge follows from its bank: ``learn`` works it out anew."""
+    """Base class of detectors whose arrays are all computed from the bank, by `fit_bank`."""
 
     config: BankConfig
     config_type = BankConfig
-    least = 2  #: recordings without which nothing can be learnt
+    min_recordings = 2  #: the smallest training set
 
     @abstractmethod
-    def learn(self, bank: Bank) -> Mapping[str, np.ndarray]:
-        """Every array but the bank's own, learnt from a bank of ``least`` clips or more."""
+    def fit_bank(self, bank: NormalBank) -> Mapping[str, np.ndarray]:
+        """Compute all arrays except the bank itself, from a bank of at least ``min_recordings`` clips."""
 
     def fit(
         self,
@@ -109,64 +111,68 @@ class BankDetector(Detector):
         other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> Self:
-        if len(recordings) < self.least:
+        if len(recordings) < self.min_recordings:
+            count = f"{len(recordings)} recording{'' if len(recordings) == 1 else 's'}"
             raise FitError(
-                f"{self.name}: {len(recordings)} recordings tell no spread; at least {self.least} are needed"
+                f"{self.name}: cannot estimate a variance from {count}; "
+                f"at least {self.min_recordings} are required"
             )
         self.facts = {"warnings": []}
-        self._keep(self._heard(recordings, progress))
+        self._set_bank(self._pool(recordings, progress))
         return self
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`: the same as a detector fitted on all, these recordings after those before."""
+        """As in `Detector`; equal to a detector fitted on the old recordings followed by the new ones."""
         if not recordings:
             raise FitError(f"{self.name}: there are no recordings to adapt to")
-        other, before, more = self._copy(), self.bank, self._heard(recordings)
+        other, old, new = self._copy(), self.bank, self._pool(recordings)
         assert isinstance(other, type(self))
-        bank = before + more
-        other._keep(bank)
-        counts = {"source": int(np.sum(~more.target)), "target": int(np.sum(more.target))}
+        bank = old + new
+        other._set_bank(bank)
+        counts = {"source": int(np.sum(~new.target)), "target": int(np.sum(new.target))}
         added = " and ".join(f"{count} {domain}" for domain, count in counts.items() if count)
-        clips = "clip" if len(more) == 1 else "clips"
-        line = f"{added} {clips} added to the bank: {before.domains} → {bank.domains}"
+        clips = "clip" if len(new) == 1 else "clips"
+        line = f"{added} {clips} added to the bank: {old.domains} → {bank.domains}"
         other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
         return other
 
     @property
-    def bank(self) -> Bank:
-        """The normal clips that it knows."""
-        return Bank.from_facts(self.arrays["bank"], self.facts["clips"])
+    def bank(self) -> NormalBank:
+        """The normal clips that the detector is fitted on."""
+        return NormalBank.from_facts(self.arrays["bank"], self.facts["clips"])
 
     def view(self, recording: AudioClip) -> np.ndarray:
-        """(V, B) float64, the recording as this detector sees it."""
+        """Return the (V, B) float64 pooled views of a recording."""
         return pooled_views(recording.log_mel(self.config.front_end), self.config.view_names)
 
-    def map_of(self, frames: np.ndarray, shares: np.ndarray, compared: np.ndarray) -> np.ndarray:
-        """What the bands of every view added, where it came from in time.
+    def map_of(self, frames: np.ndarray, shares: np.ndarray, references: np.ndarray) -> np.ndarray:
+        """Distribute the contributions of all views and bands to a score over the frames.
 
         Args:
             frames: (T, B) log-mel in dB.
-            shares: (V, B) part of a score.
-            compared: (V, B) what the views were compared with.
+            shares: (V, B) contributions to a score.
+            references: (V, B) normal vectors that the views were compared with.
 
         Returns:
-            (T, B) float32 whose mean over time, summed over bands, is the sum of ``shares``.
+            (T, B) float32 map whose mean over time, summed over bands, is the sum of ``shares``.
         """
-        whole = np.zeros(frames.shape)
-        for share, view, usual in zip(shares, self.config.view_names, compared, strict=True):
+        total = np.zeros(frames.shape)
+        for share, view, reference in zip(shares, self.config.view_names, references, strict=True):
             if share.any():
-                whole += shared_out(share, frames, view, usual)
-        return whole.astype(np.float32)
+                total += distribute_over_frames(share, frames, view, reference)
+        return total.astype(np.float32)
 
-    def _keep(self, bank: Bank) -> None:
-        self.arrays = {"bank": bank.vectors, **self.learn(bank)}
-        self.facts["clips"] = bank.as_facts()
+    def _set_bank(self, bank: NormalBank) -> None:
+        """Replace the bank and everything that is computed from it."""
+        self.arrays = {"bank": bank.vectors, **self.fit_bank(bank)}
+        self.facts["clips"] = bank.to_facts()
 
-    def _heard(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> Bank:
+    def _pool(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> NormalBank:
+        """Compute the pooled views of recordings."""
         vectors = []
         for done, recording in enumerate(recordings):
             vectors.append(self.view(recording).astype(np.float32))
             if progress:
                 progress("features", done + 1, len(recordings), {})
         clips = (Clip("", domain=r.clip.domain, source_recording=r.clip.source_recording) for r in recordings)
-        return Bank(np.stack(vectors), tuple(clips))
+        return NormalBank(np.stack(vectors), tuple(clips))

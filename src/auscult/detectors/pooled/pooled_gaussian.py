@@ -1,8 +1,8 @@
-"""How improbable the pooled views of a clip are under Gaussians and mixtures fitted to the normal clips.
+"""Gaussians and Gaussian mixtures on the pooled views of a clip, fitted to the normal clips.
 
 Covariances are shrunk (Ledoit & Wolf, J. Multivariate Analysis 88, 2004), so that fewer clips than bands are
-enough; domains have a mean each and share the covariance. Bands that usually rise and fall together and now
-do not are odd here though each of them is not, which nearest neighbours do not see.
+enough; each domain has its own mean, and all share the covariance. Unlike nearest neighbours, these densities
+detect bands that usually vary together and no longer do, even if the level of each is normal.
 """
 
 from __future__ import annotations
@@ -15,66 +15,71 @@ import numpy as np
 
 from auscult.corpus import AudioClip, folds_of_clips
 from auscult.detectors.base import Evidence
-from auscult.detectors.pooled.bank import Bank, BankConfig, BankDetector
+from auscult.detectors.pooled.bank import BankConfig, BankDetector, NormalBank
 from auscult.detectors.statistics.densities import Gaussian
 from auscult.detectors.statistics.mixture import Mixture
-from auscult.detectors.statistics.standardizer import Standard
+from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import OptionError
 
 if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 
-#: Bands of the joint Gaussian at most: all views in all bands have more covariances than clips can tell.
+#: Maximum number of bands per view of the joint Gaussian: the covariance of all views in all bands would have
+#: more elements than can be estimated.
 COARSE_BANDS = 32
-FOLDS = 5  # in which normals are scored by the densities of the others
+#: Number of folds for the held-out distances of normal clips.
+FOLDS = 5
 
 
 @dataclass
 class PooledGaussianConfig(BankConfig):
-    """Settings of `PooledGaussian`."""
+    """Options of `PooledGaussian`."""
 
-    components: int = 2  # of the mixture on each view
+    components: int = 2  # of the mixture of each view
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 1 <= self.components <= 16:
-            raise OptionError(f"components={self.components}: between 1 and 16")
+            raise OptionError(f"components must be between 1 and 16, got {self.components}")
 
 
 @dataclass(frozen=True)
 class _Densities:
-    """A Gaussian and a mixture on each view, and a Gaussian on all views side by side in coarse bands."""
+    """A Gaussian and a mixture for each view, and a joint Gaussian of all views in coarse bands."""
 
     gaussians: Sequence[Gaussian]
     mixtures: Sequence[Mixture]
     joint: Gaussian
 
     @classmethod
-    def fit(cls, bank: Bank, components: int, seed: int) -> _Densities:
+    def fit(cls, bank: NormalBank, components: int, seed: int) -> _Densities:
+        """Fit all densities to the clips of a bank."""
         views = [bank.vectors[:, v] for v in range(bank.vectors.shape[1])]
         return cls(
             [Gaussian.fit(view, bank.target) for view in views],
             [Mixture.fit(view, components, seed) for view in views],
-            Gaussian.fit(_coarse(bank.vectors).reshape(len(bank), -1), bank.target),
+            Gaussian.fit(_to_coarse(bank.vectors).reshape(len(bank), -1), bank.target),
         )
 
-    def look(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """What every band of every view (V, B) adds to the three kinds of distance, and what it was measured
-        from; both (3, V, B): Gaussians, mixtures, joint Gaussian."""
-        looks = [
-            [gaussian.distance(view)[1:] for gaussian, view in zip(self.gaussians, x, strict=True)],
-            [mixture.surprise(view)[1:] for mixture, view in zip(self.mixtures, x, strict=True)],
-        ]
-        coarse = _coarse(x)
+    def shares_and_means(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Decompose the distances of a clip's views (V, B).
+
+        Returns:
+            The contribution of every band of every view to each kind of distance, and the mean that it is
+            measured from; both (3, V, B), in the order Gaussians, mixtures, joint Gaussian.
+        """
+        gaussians = [g.distance(view)[1:] for g, view in zip(self.gaussians, x, strict=True)]
+        mixtures = [m.negative_log_density(view)[1:] for m, view in zip(self.mixtures, x, strict=True)]
+        coarse, bands = _to_coarse(x), x.shape[-1]
         share, mean = (part.reshape(coarse.shape) for part in self.joint.distance(coarse.ravel())[1:])
-        whole = [_fine(share / _sizes(x.shape[-1]), x.shape[-1]), _fine(mean, x.shape[-1])]
-        shares, means = (
-            np.stack([*(np.stack([look[i] for look in kind]) for kind in looks), whole[i]]) for i in (0, 1)
+        joint_shares, joint_means = _to_fine(share / _coarse_sizes(bands), bands), _to_fine(mean, bands)
+        return (
+            np.array([[share for share, _ in gaussians], [share for share, _ in mixtures], joint_shares]),
+            np.array([[mean for _, mean in gaussians], [mean for _, mean in mixtures], joint_means]),
         )
-        return shares, means
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All of it for a model file; `from_arrays` is the way back."""
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return all densities as arrays for a model file; inverse of `from_arrays`."""
         return {
             "gaussian_means": np.stack([g.means for g in self.gaussians]),
             "gaussian_precision": np.stack([g.precision for g in self.gaussians]),
@@ -88,7 +93,7 @@ class _Densities:
 
     @classmethod
     def from_arrays(cls, a: Mapping[str, np.ndarray]) -> _Densities:
-        """The inverse of `arrays`."""
+        """Invert `to_arrays`."""
         gaussians = zip(a["gaussian_means"], a["gaussian_precision"], strict=True)
         mixtures = zip(a["mixture_weights"], a["mixture_means"], a["mixture_precision"], strict=True)
         return cls(
@@ -99,47 +104,50 @@ class _Densities:
 
 
 class PooledGaussian(BankDetector):
-    """Distances by densities on pooled views, each standardised by what cross-fitted normals have.
+    """Distances from densities of pooled views, standardised by the cross-fitted distances of normal clips.
 
-    ``gaussian`` is the mean over views of the squared Mahalanobis distance, ``largest`` the largest of them,
-    ``mixture`` the mean over views of the negative log-likelihood, ``joint`` the squared distance of all
-    views side by side, in coarse bands.
+    Scores, each from standardised distances: ``gaussian`` is the mean over views of the squared Mahalanobis
+    distance, ``largest`` the largest of them, ``mixture`` the mean over views of the negative log density,
+    and ``joint`` the squared distance of all views together, in coarse bands.
     """
 
     name = "pooled_gaussian"
     config: PooledGaussianConfig
     config_type = PooledGaussianConfig
     scores = ("gaussian", "largest", "mixture", "joint")
-    least = 4  # each fold's densities still learn from two
+    min_recordings = 4  # then the densities of each fold are fitted to at least two
 
-    def learn(self, bank: Bank) -> Mapping[str, np.ndarray]:
+    def fit_bank(self, bank: NormalBank) -> Mapping[str, np.ndarray]:
         c = self.config
         folds = np.array(folds_of_clips(bank.clips, FOLDS, c.seed))
-        if min(np.sum(folds != fold) for fold in folds) < 2:  # one recording is nearly all: its cuts apart
+        if min(np.sum(folds != fold) for fold in folds) < 2:  # nearly all from one recording: split it
             folds = np.arange(len(bank)) % FOLDS
         shares = np.empty((len(bank), 3, *bank.vectors.shape[1:]))
         for fold in range(folds.max() + 1):
-            densities = _Densities.fit(bank.only(folds != fold), c.components, c.seed)
+            densities = _Densities.fit(bank.select(folds != fold), c.components, c.seed)
             for i in np.flatnonzero(folds == fold):
-                shares[i] = densities.look(bank.vectors[i])[0]
+                shares[i] = densities.shares_and_means(bank.vectors[i])[0]
         return {
-            **_Densities.fit(bank, c.components, c.seed).arrays(),
+            **_Densities.fit(bank, c.components, c.seed).to_arrays(),
             "usual": shares.mean(axis=0),
-            "by_view": Standard.fit(shares[:, :2].sum(axis=-1)).array(),
-            "by_joint": Standard.fit(shares[:, 2].sum(axis=(-2, -1))).array(),
+            "by_view": Standardizer.fit(shares[:, :2].sum(axis=-1)).to_arrays(),
+            "by_joint": Standardizer.fit(shares[:, 2].sum(axis=(-2, -1))).to_arrays(),
         }
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
-        """As in `Detector`. A map's mean over time, summed over bands, is the score: a band has as much of it
-        as it added above what it adds to the distance of a normal clip, so parts may be negative."""
+        """As in `Detector`.
+
+        The mean of a map over time, summed over bands, is the score. The contribution of a band is measured
+        relative to its mean contribution over normal clips, so it can be negative.
+        """
         x = self.view(recording)
-        shares, means = _Densities.from_arrays(self.arrays).look(x)
-        by_view, by_joint = (Standard.from_array(self.arrays[name]) for name in ("by_view", "by_joint"))
-        odd = shares - self.arrays["usual"]  # (3, V, B)
-        of_views, joint = odd[:2] / by_view.sd[..., None], odd[2] / by_joint.sd
-        gaussian, mixture = of_views / len(x)
-        z = of_views[0].sum(axis=-1)  # (V,)
-        largest = of_views[0] * (np.arange(len(x)) == z.argmax())[:, None]
+        shares, means = _Densities.from_arrays(self.arrays).shares_and_means(x)
+        by_view, by_joint = (Standardizer.from_arrays(self.arrays[name]) for name in ("by_view", "by_joint"))
+        excess = shares - self.arrays["usual"]  # (3, V, B)
+        views, joint = excess[:2] / by_view.sd[..., None], excess[2] / by_joint.sd
+        gaussian, mixture = views / len(x)
+        z = views[0].sum(axis=-1)  # (V,)
+        largest = views[0] * (np.arange(len(x)) == z.argmax())[:, None]
         parts = {
             "gaussian": (gaussian, means[0]),
             "largest": (largest, means[0]),
@@ -163,14 +171,14 @@ class PooledGaussian(BankDetector):
             densities.gaussians,
             densities.mixtures,
             densities.joint,
-            _sizes(front_end.n_mels),
+            _coarse_sizes(front_end.n_mels),
             self.arrays,
         )
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         c = self.config
         views, bands = len(c.view_names), c.front_end.n_mels
-        coarse = len(_sizes(bands))
+        coarse = len(_coarse_sizes(bands))
         return {
             "bank": (None, views, bands),
             "gaussian_means": (views, 2, bands),
@@ -188,21 +196,21 @@ class PooledGaussian(BankDetector):
 
 
 def _first_bands(bands: int) -> np.ndarray:
-    """The first fine band of each coarse one."""
+    """Return the index of the first fine band of each coarse band."""
     count = min(COARSE_BANDS, bands)
     return np.arange(count) * bands // count
 
 
-def _sizes(bands: int) -> np.ndarray:
-    """How many fine bands make up each coarse one."""
+def _coarse_sizes(bands: int) -> np.ndarray:
+    """Return the number of fine bands in each coarse band."""
     return np.diff(_first_bands(bands), append=bands)
 
 
-def _coarse(x: np.ndarray) -> np.ndarray:
-    """Means over neighbouring bands: (..., B) as (..., C)."""
-    return np.add.reduceat(x, _first_bands(x.shape[-1]), axis=-1) / _sizes(x.shape[-1])
+def _to_coarse(x: np.ndarray) -> np.ndarray:
+    """Average over neighbouring bands: (..., B) fine bands to (..., C) coarse ones."""
+    return np.add.reduceat(x, _first_bands(x.shape[-1]), axis=-1) / _coarse_sizes(x.shape[-1])
 
 
-def _fine(x: np.ndarray, bands: int) -> np.ndarray:
-    """Every coarse band's value for each of its fine bands: (..., C) as (..., B)."""
-    return np.repeat(x, _sizes(bands), axis=-1)
+def _to_fine(x: np.ndarray, bands: int) -> np.ndarray:
+    """Repeat the value of each coarse band for its fine bands: (..., C) to (..., B)."""
+    return np.repeat(x, _coarse_sizes(bands), axis=-1)

@@ -1,8 +1,8 @@
 """The official autoencoder baseline of DCASE Challenge Task 2 (2023–2026).
 
 Harada et al., "First-shot anomaly detection for machine condition monitoring: a domain generalization
-baseline", EUSIPCO 2023. 640-128-128-128-128-8-128-128-128-128-640 on five stacked log-mel frames, each
-Linear but the last with BatchNorm and ReLU, the bottleneck included: 267,928 parameters.
+baseline", EUSIPCO 2023. 640-128-128-128-128-8-128-128-128-128-640 on five stacked log-mel frames. Every layer
+but the last is Linear with BatchNorm and ReLU, including the bottleneck: 267,928 parameters.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class AutoencoderConfig(NetworkConfig):
-    """The baseline's settings."""
+    """Options of the autoencoder; the defaults are the baseline's."""
 
     hidden: int = 128  # width of the hidden layers
     bottleneck: int = 8  # width of the narrowest layer
@@ -34,7 +34,7 @@ class AutoencoderConfig(NetworkConfig):
 
 
 class Autoencoder(NetworkDetector):
-    """Rebuilds windows of normal sound; what it cannot rebuild is odd."""
+    """An autoencoder trained on windows of normal sound; large reconstruction errors are anomalous."""
 
     name = "autoencoder"
     config: AutoencoderConfig
@@ -46,10 +46,10 @@ class Autoencoder(NetworkDetector):
         from auscult.detectors.training.layers import Linear, Stack
 
         c = self.config
-        width, wide = c.context * c.front_end.n_mels, [c.hidden] * 4
+        width, hidden = c.context * c.front_end.n_mels, [c.hidden] * 4
         return nn.ModuleDict(
             {
-                "layers": Stack(generators, [width, *wide, c.bottleneck, *wide]),
+                "layers": Stack(generators, [width, *hidden, c.bottleneck, *hidden]),
                 "rebuild": Linear(generators, c.hidden, width),
             }
         )
@@ -58,13 +58,13 @@ class Autoencoder(NetworkDetector):
         self,
         network: torch.nn.ModuleDict,
         x: torch.Tensor,
-        rows: torch.Tensor,
+        mask: torch.Tensor,
         generators: Sequence[torch.Generator],
         epochs: torch.Tensor,
     ) -> Loss:
         from auscult.detectors.training.layers import mean_squared_error
 
-        return mean_squared_error(network["rebuild"](network["layers"](x, rows)), x, rows), {}
+        return mean_squared_error(network["rebuild"](network["layers"](x, mask)), x, mask), {}
 
     def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
         return {"rebuilt": network["rebuild"](network["layers"](x))}

@@ -1,7 +1,8 @@
-"""Network detectors that know how whole clips are spread: a density of what the network says of each.
+"""Network detectors with densities of whole clips: Gaussians on vectors pooled from the network's outputs.
 
-Where normal clips agree in how a network errs, an odd one stands out though its errors be small. One Gaussian
-is kept for each vector that a subclass makes of a clip; new normals move it, and the network stays.
+Where the network errs alike on all normal clips, an anomalous clip differs from them even if its errors are
+small. A subclass pools each clip into one or more vectors, and one Gaussian is fitted to each. Adaptation
+updates the Gaussians; the network stays as it is.
 """
 
 from __future__ import annotations
@@ -11,61 +12,64 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from auscult.corpus import AudioClip, of_target
+from auscult.corpus import AudioClip, is_target
 from auscult.detectors.reconstruction.network import WindowDetector
 from auscult.detectors.statistics.densities import Gaussian
 
 
 class ClipDensityDetector(WindowDetector):
-    """A network on windows, and a Gaussian on every vector that `pooled` makes of a clip."""
+    """A network on windows, and a Gaussian on every vector that `pooled` computes from a clip."""
 
     @abstractmethod
     def pooled(self, windows: np.ndarray, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """The vectors of one clip whose density over normal clips is learnt, by name.
+        """Return the vectors of one clip whose density over normal clips is fitted, by name.
 
         Args:
-            windows: (V, width) of the clip.
-            outputs: what `run` gave for them.
+            windows: (V, width), the windows of the clip.
+            outputs: the results of `run` for them.
         """
 
     def density(self, name: str) -> Gaussian:
-        """The density of one of the vectors that `pooled` gives."""
+        """Return the fitted density of one of the vectors of `pooled`."""
         return Gaussian(*(self.arrays[f"{name}_{part}"] for part in ("means", "precision", "counts")))
 
-    def after_training(self, recordings: Sequence[AudioClip]) -> None:
-        """Learns how the pooled vectors of normal clips are spread."""
+    def fit_densities(self, recordings: Sequence[AudioClip]) -> None:
+        """Fit a density to each pooled vector of normal clips."""
         clips = [self._windows(r) for r in recordings]
-        target = of_target(recordings)
-        if len(clips) == 1:  # one clip has no spread: its two halves stand for two clips
+        target = is_target(recordings)
+        if len(clips) == 1:  # one clip has no variance: use its two halves as two clips
             half = len(clips[0]) // 2
             clips, target = [clips[0][:half], clips[0][half:]], np.repeat(target, 2)
-        heard = ((windows, self.run(windows)) for windows in clips)  # outputs of all would fill the memory
-        for name, vectors in self._vectors(heard).items():
-            self._keep(name, Gaussian.fit(vectors, target))
+        # A generator, because the outputs of all clips may not fit in memory.
+        with_outputs = ((windows, self.run(windows)) for windows in clips)
+        for name, vectors in self._pooled_vectors(with_outputs).items():
+            self._store_density(name, Gaussian.fit(vectors, target))
 
-    def take_in(
-        self, heard: Iterable[tuple[np.ndarray, Mapping[str, np.ndarray]]], target: np.ndarray
+    def update_densities(
+        self, clips: Iterable[tuple[np.ndarray, Mapping[str, np.ndarray]]], target: np.ndarray
     ) -> None:
-        """Takes further normal clips into the densities.
+        """Update the densities with further normal clips.
 
         Args:
-            heard: of each of N clips the (V, width) windows and what `run` gave for them.
-            target: (N,) bool, which are of the target domain.
+            clips: for each of N clips the (V, width) windows and the results of `run` for them.
+            target: (N,) bool, true for clips of the target domain.
         """
-        for name, vectors in self._vectors(heard).items():
-            self._keep(name, self.density(name).adapted(vectors, target))
+        for name, vectors in self._pooled_vectors(clips).items():
+            self._store_density(name, self.density(name).adapted(vectors, target))
 
-    def _vectors(self, heard: Iterable[tuple[np.ndarray, Mapping[str, np.ndarray]]]) -> dict[str, np.ndarray]:
-        """Every pooled vector of N clips, each (N, D)."""
-        pooled = [self.pooled(windows, outputs) for windows, outputs in heard]
+    def _pooled_vectors(
+        self, clips: Iterable[tuple[np.ndarray, Mapping[str, np.ndarray]]]
+    ) -> dict[str, np.ndarray]:
+        """Return every pooled vector of N clips, each (N, D), by name."""
+        pooled = [self.pooled(windows, outputs) for windows, outputs in clips]
         return {name: np.stack([vectors[name] for vectors in pooled]) for name in pooled[0]}
 
-    def _keep(self, name: str, density: Gaussian) -> None:
+    def _store_density(self, name: str, density: Gaussian) -> None:
         self.arrays[f"{name}_means"] = density.means
         self.arrays[f"{name}_precision"] = density.precision
         self.arrays[f"{name}_counts"] = density.counts
 
 
 def density_shapes(name: str, size: int) -> dict[str, tuple[int, ...]]:
-    """Shapes of the arrays of one density on vectors of ``size`` elements."""
+    """Return the shapes of the arrays of one density on vectors of ``size`` elements."""
     return {f"{name}_means": (2, size), f"{name}_precision": (size, size), f"{name}_counts": (2,)}

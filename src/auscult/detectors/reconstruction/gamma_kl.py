@@ -1,4 +1,4 @@
-"""Divergences between a latent posterior and its gamma prior: pure functions of tensors, nats, one a latent.
+"""Divergences between a latent posterior and its gamma prior: pure functions of tensors, in nats per latent.
 
 Letters as in the report: Q = Gamma(shape d, scale c) is the posterior, P = Gamma(shape b, scale a) the
 prior, ψ the digamma function. All arguments broadcast; tensors stay on their device.
@@ -16,31 +16,31 @@ EULER = 0.57721566490153286
 
 
 def eq2(a: float, b: float, c: Tensor, d: Tensor) -> Tensor:
-    """Eq. (2) of the report, letter by letter; it is not a KL divergence.
+    """Return Eq. (2) of the report exactly as printed; it is not a KL divergence.
 
     S = c·d/a + b·log a − log(c·d) − b + (b − 1)·(ψ(d) + log c)
       = d_IS(c·d | a) + (b − 1)·(log a − 1 + ψ(d) + log c), with Itakura–Saito d_IS(u|v) = u/v − log(u/v) − 1.
 
-    For b = 1 it is the divergence of two exponentials; for b > 1 it has no lower bound.
+    For b = 1 it is the divergence of two exponential distributions; for b > 1 it has no lower bound.
     """
     return c * d / a + b * math.log(a) - (c * d).log() - b + (b - 1) * (d.digamma() + c.log())
 
 
 def eq2_text_labels(shape: Tensor, scale: Tensor, prior_shape: float, prior_scale: float) -> Tensor:
-    """Eq. (2) with the letters as its text labels them: a and c shapes, b and d scales."""
+    """Return Eq. (2) with the letters as labelled in the report's text: a and c shapes, b and d scales."""
     return eq2(a=prior_shape, b=prior_scale, c=shape, d=scale)
 
 
 def eq2_shape_scale(shape: Tensor, scale: Tensor, prior_shape: float, prior_scale: float) -> Tensor:
-    """Eq. (2) with the letters in the places that make sense of ψ(d): b and d shapes, a and c scales.
+    """Return Eq. (2) with the letters assigned so that ψ(d) makes sense: b and d shapes, a and c scales.
 
-    Without a lower bound for a prior shape above 1.
+    It has no lower bound for a prior shape above 1.
     """
     return eq2(a=prior_scale, b=prior_shape, c=scale, d=shape)
 
 
 def exact(shape: Tensor, scale: Tensor, prior_shape: float, prior_scale: float) -> Tensor:
-    """KL(Gamma(d, c) ‖ Gamma(b, a)), exactly.
+    """Return the exact KL(Gamma(d, c) ‖ Gamma(b, a)).
 
     c·d/a + b·log a + lnΓ(b) − (b − 1)(ψ(d) + log c) − d − log c − lnΓ(d) + (d − 1)ψ(d)
     """
@@ -51,7 +51,7 @@ def exact(shape: Tensor, scale: Tensor, prior_shape: float, prior_scale: float) 
 
 
 def weibull(shape: Tensor, scale: Tensor, prior_shape: float, prior_scale: float) -> Tensor:
-    """KL(Weibull(k, λ) ‖ Gamma(α, scale a)), exactly (Zhang et al., "WHAI", ICLR 2018, with β = 1/a).
+    """Return the exact KL(Weibull(k, λ) ‖ Gamma(α, scale a)) (Zhang et al., "WHAI", ICLR 2018, with β = 1/a).
 
     γα/k − α·log λ + log k + λΓ(1 + 1/k)/a − γ − 1 + α·log a + lnΓ(α)
     """
@@ -77,9 +77,10 @@ _LANCZOS = (
 
 
 def log_gamma(x: Tensor) -> Tensor:
-    """lnΓ(x) for x ≥ 1 by Lanczos' series (SIAM J. Numer. Anal. B 1, 1964; g = 7, nine terms).
+    """Return lnΓ(x) for x ≥ 1 by the Lanczos series (SIAM J. Numer. Anal. B 1, 1964; g = 7, nine terms).
 
-    In plain arithmetic, since ONNX has no lnΓ and the Weibull posterior's mean needs one when it scores.
+    Written in plain arithmetic because ONNX has no lnΓ, and the mean of a Weibull posterior needs it when
+    scoring.
     """
     x = x - 1
     series = _LANCZOS[0] + _LANCZOS[1] / (x + 1)

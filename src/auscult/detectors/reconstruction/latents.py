@@ -1,4 +1,4 @@
-"""Random codes of variational autoencoders, for a fleet: every machine draws by its own generator."""
+"""Latent samples of variational autoencoders for a fleet: every machine has its own random generator."""
 
 from __future__ import annotations
 
@@ -7,34 +7,42 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-_ACTIVE = 0.01  # a latent is active where its mean varies by this share of its own variance or more
+#: A latent is active if the variance of its posterior mean is at least this share of its posterior variance.
+_ACTIVE = 0.01
 
 
-def drawn(
-    like: Tensor,
+def sample_per_machine(
+    parameter: Tensor,
     generators: Sequence[torch.Generator],
     draw: Callable[[Tensor, torch.Generator], Tensor],
 ) -> Tensor:
-    """Random numbers (M, B, latents), drawn where the generators are, also for the rows that do not count: so
-    what a machine draws depends on the batch size and not on the vectors of others.
+    """Return random numbers (M, B, latents), drawn for each machine with its own generator.
+
+    They are drawn on the device of the generator, and for padding too, so that the random numbers of a
+    machine depend on the batch size and not on how many vectors other machines have.
 
     Args:
-        like: (M, B, latents) what the numbers depend on.
-        draw: makes numbers of the shape of its (B, latents) part of ``like``.
+        parameter: (M, B, latents), a parameter of the distribution.
+        generators: one per machine.
+        draw: returns random numbers of the shape of its first argument, a (B, latents) part of ``parameter``.
     """
-    draws = [draw(its.to(g.device), g) for its, g in zip(like, generators, strict=True)]
-    return torch.stack(draws).to(like.device)
+    samples = [draw(part.to(g.device), g) for part, g in zip(parameter, generators, strict=True)]
+    return torch.stack(samples).to(parameter.device)
 
 
-def active_units(mean: Tensor, variance: Tensor, rows: Tensor) -> Tensor:
-    """How many latents carry something of the input, (M,), from the posterior's moments (M, B, latents).
+def active_units(mean: Tensor, variance: Tensor, mask: Tensor) -> Tensor:
+    """Return the number of latents that carry information about the input, (M,).
 
-    After Burda et al., "Importance weighted autoencoders", ICLR 2016, section 5, but on the scale of
-    the posterior: a latent counts where the variance of its posterior mean over the vectors is at
-    least 1 % of the mean posterior variance.
+    After Burda et al., "Importance weighted autoencoders", ICLR 2016, section 5, but on the scale of the
+    posterior: a latent is active if the variance of its posterior mean over the vectors is at least 1 % of
+    the mean posterior variance.
+
+    Args:
+        mean, variance: (M, B, latents), moments of the posterior.
+        mask: (M, B, 1), 1 for real vectors and 0 for padding.
     """
-    count = rows.sum(1, keepdim=True).clamp(min=1)  # (M, 1, 1)
-    centre = (mean * rows).sum(1, keepdim=True) / count
-    signal = ((mean - centre).square() * rows).sum(1) / count[:, 0]  # (M, latents)
-    noise = (variance * rows).sum(1) / count[:, 0]
+    count = mask.sum(1, keepdim=True).clamp(min=1)  # (M, 1, 1)
+    centre = (mean * mask).sum(1, keepdim=True) / count
+    signal = ((mean - centre).square() * mask).sum(1) / count[:, 0]  # (M, latents)
+    noise = (variance * mask).sum(1) / count[:, 0]
     return (signal >= _ACTIVE * noise).sum(1).to(mean.dtype)

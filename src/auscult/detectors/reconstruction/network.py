@@ -1,7 +1,7 @@
-"""What the detectors with a network share: windows of frames in, and ONNX to score with.
+"""Base class of detectors with a network on context windows of frames, which is scored with ONNX.
 
-A subclass says what its network is (`build`), what it is trained for (`loss`) and what it gives when it
-scores (`outputs`); these three alone touch PyTorch, and only while fitting.
+A subclass defines the network (`build`), its training loss (`loss`) and its outputs when scoring (`outputs`).
+Only these three use PyTorch, and only while fitting.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from auscult.corpus import AudioClip
-from auscult.corpus.prefetch import heard
-from auscult.detectors.base import Config, FleetDetector, Progress, outcome
+from auscult.corpus.prefetch import prefetch
+from auscult.detectors.base import Config, FleetDetector, Progress, fit_error
 from auscult.detectors.onnx_export.runtime import OnnxNetwork
 from auscult.errors import AudioError, FitError, OptionError, TooShortAudio
 from auscult.spectrum import context_windows
@@ -28,38 +28,41 @@ if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import Value
     from auscult.detectors.training.step import Loss
 
-#: A fall of the training error over the last tenth of the epochs that says that learning was cut off.
-UNSETTLED = 0.2
-#: How exactly matrices are multiplied in training; scoring does it in float32 always.
+#: Training has not converged if the loss falls by a larger share than this over the last tenth of the epochs.
+MAX_CONVERGED_FALL = 0.2
+#: Precisions of matrix products in training; scoring always uses float32.
 PRECISIONS = ("float32", "tf32", "bf16")
 
 
 @dataclass
 class WindowConfig(Config):
-    """Settings of a network on context windows; the defaults are the DCASE baseline's."""
+    """Options of a network on context windows; the defaults are the DCASE baseline's."""
 
     epochs: int = 100  # passes over the training vectors
     batch_size: int = 256  # vectors in one step
     learning_rate: float = 1e-3  # of Adam
     context: int = 5  # frames in one vector
-    validation: float = 0.1  # share of the vectors kept out, for logging alone; 0 where fit calibrates
+    validation: float = 0.1  # share of the vectors held out, for logging only; 0 where fit calibrates
     device: str = "auto"  # auto, cpu, cuda, mps
-    precision: str = "float32"  # of the products in training: float32, tf32 (on CUDA alone), bf16
+    precision: str = "float32"  # of the products in training: float32, tf32 (CUDA only), bf16
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.epochs < 1 or self.context < 1 or not self.learning_rate > 0:
             raise OptionError("epochs, context and learning_rate must be positive")
         if self.batch_size < 2:
-            raise OptionError(f"batch_size={self.batch_size}: batch normalisation needs 2 vectors or more")
+            raise OptionError(f"batch_size must be at least 2 for batch normalisation, got {self.batch_size}")
         if self.precision not in PRECISIONS:
             raise OptionError(f"precision={self.precision!r}: choose one of {', '.join(PRECISIONS)}")
         if not 0 <= self.validation < 1:
-            raise OptionError(f"validation={self.validation:g} is a share: from 0 to less than 1")
+            raise OptionError(f"validation must be at least 0 and less than 1, got {self.validation:g}")
 
 
 class WindowDetector(OnnxNetwork, FleetDetector):
-    """A network on context windows of log-mel frames."""
+    """A detector with a network on context windows of log-mel frames.
+
+    Shapes: M machines, B vectors per batch, width = context · bands.
+    """
 
     config: WindowConfig
     config_type = WindowConfig
@@ -68,12 +71,13 @@ class WindowDetector(OnnxNetwork, FleetDetector):
 
     @abstractmethod
     def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
-        """The network of a fleet, one random generator a machine."""
+        """Return the untrained network of a fleet, from one random generator per machine."""
 
     def prepare(self, network: torch.nn.ModuleDict, frames: np.ndarray, starts: Sequence[np.ndarray]) -> None:
-        """Puts into a new network what it takes from its recordings before it trains.
+        """Initialise a new network from statistics of its training recordings; does nothing by default.
 
         Args:
+            network: the network to initialise.
             frames: (F, bands), the frames of all recordings one after the other.
             starts: for every machine the first frame of each of its training windows.
         """
@@ -83,47 +87,50 @@ class WindowDetector(OnnxNetwork, FleetDetector):
         self,
         network: torch.nn.ModuleDict,
         x: torch.Tensor,
-        rows: torch.Tensor,
+        mask: torch.Tensor,
         generators: Sequence[torch.Generator],
         epochs: torch.Tensor,
     ) -> Loss:
-        """Loss of each machine on x (M, B, width).
+        """Return the loss of each machine, (M,), and figures to log, each (M,) or (M, K).
 
         Args:
-            rows: (M, B, 1), 1 for the vectors that count; those come first, the rest fills up the batch.
-            epochs: (M,) the epoch that each machine is in, from 0.
+            network: the network of the fleet.
+            x: (M, B, width), a batch of windows of each machine.
+            mask: (M, B, 1), 1 for real vectors, which come first, and 0 for padding.
+            generators: random generators, one per machine.
+            epochs: (M,) index of the current epoch of each machine, from 0.
         """
 
     @abstractmethod
     def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """What scoring needs of x (M, N, width), by name; each (M, …)."""
+        """Return the network outputs needed for scoring x (M, N, width), by name; each (M, …)."""
 
     @classmethod
-    def learning_from_all(cls, config: WindowConfig) -> WindowConfig:  # type: ignore[override]
+    def without_validation_split(cls, config: WindowConfig) -> WindowConfig:  # type: ignore[override]
         return replace(config, validation=0.0)
 
     @classmethod
     def fit_fleet(  # type: ignore[override]
         cls,
         detectors: Sequence[WindowDetector],
-        fleets: Sequence[Sequence[AudioClip]],
+        training_sets: Sequence[Sequence[AudioClip]],
         *,
         other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> list[FitError | None]:
-        """Fits several machines in one batched program; they differ in seed and recordings alone."""
+        """Fit several machines in one batched program; they differ only in seed and recordings."""
         cls.check_can_fit()
         from auscult.detectors.training.export import export_fleet
         from auscult.detectors.training.training import FleetVectors, TrainingPlan, train_fleet
 
-        splits = _Splits(detectors, fleets, progress)
+        splits = _Splits(detectors, training_sets, progress)
         outcomes = splits.errors
-        able = [i for i, error in enumerate(outcomes) if error is None]
-        if not able:
+        fittable = [i for i, error in enumerate(outcomes) if error is None]
+        if not fittable:
             return outcomes
-        first = detectors[able[0]]
+        first = detectors[fittable[0]]
         config = first.config
-        train = [splits.train[i] for i in able]
+        train = [splits.train[i] for i in fittable]
         plan = TrainingPlan(
             config.epochs, config.batch_size, config.learning_rate, config.device, config.precision
         )
@@ -133,71 +140,85 @@ class WindowDetector(OnnxNetwork, FleetDetector):
             first.prepare(network, splits.frames, train)
             return network
 
-        def tell(epochs: int, figures: Mapping[str, float]) -> None:
+        def report_epoch(epochs: int, figures: Mapping[str, float]) -> None:
             if progress:
                 progress("train", epochs, config.epochs, figures)
 
         network, histories, errors = train_fleet(
             build,
             first.loss,
-            FleetVectors(splits.frames, train, [splits.validation[i] for i in able], config.context),
-            [detectors[i].config.seed for i in able],
+            FleetVectors(splits.frames, train, [splits.validation[i] for i in fittable], config.context),
+            [detectors[i].config.seed for i in fittable],
             plan,
-            names=[detectors[i].describe() for i in able],
-            progress=tell,
+            names=[detectors[i].describe() for i in fittable],
+            progress=report_epoch,
         )
-        trained = [place for place, error in enumerate(errors) if error is None]
-        parameters = sum(p.numel() for p in network.parameters()) // len(able)
+        trained = [slot for slot, error in enumerate(errors) if error is None]
+        parameters = sum(p.numel() for p in network.parameters()) // len(fittable)
         width = config.context * config.front_end.n_mels
-        kind = f"{first.name} {replace(config, seed=0)}"
-        blobs = export_fleet(first.build, first.outputs, network, trained, width, kind=kind)
-        for place, error in enumerate(errors):
-            outcomes[able[place]] = error
-        for place, blob in zip(trained, blobs, strict=True):
-            detector, history = detectors[able[place]], histories[place]
+        cache_key = f"{first.name} {replace(config, seed=0)}"
+        blobs = export_fleet(first.build, first.outputs, network, trained, width, cache_key=cache_key)
+        for slot, error in enumerate(errors):
+            outcomes[fittable[slot]] = error
+        for slot, blob in zip(trained, blobs, strict=True):
+            detector, history = detectors[fittable[slot]], histories[slot]
             detector.arrays = {"network": blob}
             detector.facts = {"parameters": parameters, "history": history, "warnings": []}
-            outcomes[able[place]] = outcome(
-                partial(detector._learn_the_rest, splits, train[place], fleets[able[place]])
+            outcomes[fittable[slot]] = fit_error(
+                partial(detector._fit_statistics, splits, train[slot], training_sets[fittable[slot]])
             )
         return outcomes
 
-    def _learn_the_rest(self, splits: _Splits, starts: np.ndarray, recordings: Sequence[AudioClip]) -> None:
-        self.learn_from_windows(splits.frames, starts, splits.is_target)
-        self._tell_unsettled(self.facts["history"])
-        self.after_training(recordings)
+    def _fit_statistics(self, splits: _Splits, starts: np.ndarray, recordings: Sequence[AudioClip]) -> None:
+        """Fit everything other than the network, which is already trained."""
+        self.fit_window_statistics(splits.frames, starts, splits.is_target)
+        self._warn_if_not_converged(self.facts["history"])
+        self.fit_densities(recordings)
 
     def describe(self) -> str:
-        """What to call this detector in an error about its training."""
+        """Return the name of this detector in training errors."""
         return f"{self.name}, seed {self.config.seed}"
 
-    def _tell_unsettled(self, history: Sequence[Mapping[str, Any]]) -> None:
-        """Warns where learning was cut off: such a network can find faults less odd than normal running."""
+    def _warn_if_not_converged(self, history: Sequence[Mapping[str, Any]]) -> None:
+        """Add a warning if training stopped early: anomalies can then score lower than normal clips.
+
+        Args:
+            history: the figures of every epoch.
+        """
         tenth = max(1, len(history) // 10)
         if len(history) < 2 * tenth:
             return
         key = "reconstruction" if "reconstruction" in history[0] else "loss"
         before = np.mean([epoch[key] for epoch in history[-2 * tenth : -tenth]])
         fall = 1 - np.mean([epoch[key] for epoch in history[-tenth:]]) / before
-        if fall > UNSETTLED:
+        if fall > MAX_CONVERGED_FALL:
             self.facts["warnings"].append(
-                f"learning had not settled: the error still fell by {100 * fall:.0f} % over the last {tenth} "
-                f"of {len(history)} epochs; give more (--epochs {3 * len(history)}), for scores of such a "
-                "model can be the wrong way round"
+                f"training has not converged: the loss fell by {100 * fall:.0f} % over the last {tenth} of "
+                f"{len(history)} epochs; train longer (epochs={3 * len(history)}), otherwise anomalies can "
+                "score lower than normal clips"
             )
 
-    def learn_from_windows(self, frames: np.ndarray, starts: np.ndarray, is_target: np.ndarray) -> None:
-        """What a subclass learns from its training windows once its network scores; nothing here."""
+    def fit_window_statistics(
+        self, frames: np.ndarray, starts: np.ndarray, target_frames: np.ndarray
+    ) -> None:
+        """Fit statistics of the network's outputs on its training windows; does nothing by default.
 
-    def after_training(self, recordings: Sequence[AudioClip]) -> None:
-        """What a subclass still learns once its network scores; nothing here."""
+        Args:
+            frames: (F, bands), the frames of all recordings one after the other.
+            starts: (N,) first frame of each training window.
+            target_frames: (F,) bool, true for frames of the target domain.
+        """
+
+    def fit_densities(self, recordings: Sequence[AudioClip]) -> None:
+        """Fit densities of the network's outputs for whole recordings; does nothing by default."""
 
     def run(self, windows: np.ndarray) -> dict[str, np.ndarray]:
-        """The network's named outputs for (N, width) float32 vectors, by ONNX Runtime."""
+        """Return the network's named outputs for (N, width) float32 vectors, computed by ONNX Runtime."""
         return self.run_network({"x": windows})
 
     def run_in_graph(self, samples: Value) -> tuple[Value, Callable[[str], Value]]:
-        """The windows (V, width) of samples in a graph, and the network's outputs for them by name."""
+        """Add the network to an ONNX graph; return the windows (V, width) of the samples, and a function that
+        returns the network's output for them by name."""
         from auscult.detectors.onnx_export.front_end import log_mel
         from auscult.detectors.onnx_export.windows import context_windows
 
@@ -212,6 +233,11 @@ class WindowDetector(OnnxNetwork, FleetDetector):
         return int(self.facts["parameters"])
 
     def _windows(self, recording: AudioClip) -> np.ndarray:
+        """Return the (V, width) context windows of a recording.
+
+        Raises:
+            TooShortAudio: the recording is shorter than one window.
+        """
         frames = recording.log_mel(self.config.front_end)
         windows = context_windows(frames, self.config.context)
         if not len(windows):
@@ -223,27 +249,34 @@ class WindowDetector(OnnxNetwork, FleetDetector):
 
 
 class _Splits:
-    """The frames of all recordings once, and which windows each machine trains on and keeps out, or the
-    error of one that has too few."""
+    """The training and held-out windows of each machine, on frames that are loaded once for all.
+
+    Attributes:
+        frames: (F, bands) float32, the frames of all recordings one after the other.
+        is_target: (F,) bool, true for frames of the target domain.
+        train: for every machine the first frame of each of its training windows.
+        validation: the same for its held-out windows.
+        errors: for every machine the error if it has too few windows, or ``None``.
+    """
 
     def __init__(
         self,
         detectors: Sequence[WindowDetector],
-        fleets: Sequence[Sequence[AudioClip]],
+        training_sets: Sequence[Sequence[AudioClip]],
         progress: Progress | None,
     ) -> None:
         config = detectors[0].config
-        unique = list({id(r): r for recordings in fleets for r in recordings}.values())
+        unique = list({id(r): r for recordings in training_sets for r in recordings}.values())
         spectra = []
-        hear_features = methodcaller("log_mel", config.front_end)
-        for done, (_, frames) in enumerate(heard(unique, hear_features), start=1):
+        compute_log_mel = methodcaller("log_mel", config.front_end)
+        for done, (_, frames) in enumerate(prefetch(unique, compute_log_mel), start=1):
             if isinstance(frames, AudioError):
                 raise frames
             spectra.append(frames)
             if progress:
                 progress("features", done, len(unique), {})
         lengths = [len(s) for s in spectra]
-        firsts = dict(zip(map(id, unique), np.cumsum([0, *lengths])[:-1], strict=True))
+        first_frames = dict(zip(map(id, unique), np.cumsum([0, *lengths])[:-1], strict=True))
         counts = {id(r): length - config.context + 1 for r, length in zip(unique, lengths, strict=True)}
         self.frames = (
             np.concatenate(spectra) if spectra else np.empty((0, config.front_end.n_mels), np.float32)
@@ -253,15 +286,15 @@ class _Splits:
         self.train: list[np.ndarray] = []
         self.validation: list[np.ndarray] = []
         self.errors: list[FitError | None] = []
-        for detector, recordings in zip(detectors, fleets, strict=True):
-            runs = [firsts[id(r)] + np.arange(max(0, counts[id(r)])) for r in recordings]
+        for detector, recordings in zip(detectors, training_sets, strict=True):
+            runs = [first_frames[id(r)] + np.arange(max(0, counts[id(r)])) for r in recordings]
             starts = np.concatenate(runs).astype(np.int64) if runs else np.empty(0, np.int64)
-            error = f"{len(recordings)} recordings hold {len(starts)} windows of {config.context} frames"
+            available = f"{len(recordings)} recordings hold {len(starts)} windows of {config.context} frames"
             enough = len(starts) >= 2
             self.errors.append(
-                None if enough else FitError(f"{detector.name}: {error}; at least 2 are needed")
+                None if enough else FitError(f"{detector.name}: {available}; at least 2 are needed")
             )
             order = np.random.default_rng([detector.config.seed, 10]).permutation(len(starts))
-            kept_out = min(round(detector.config.validation * len(starts)), len(starts) - 2)
-            self.validation.append(starts[np.sort(order[:kept_out])])
-            self.train.append(starts[np.sort(order[kept_out:])])
+            held_out = min(round(detector.config.validation * len(starts)), len(starts) - 2)
+            self.validation.append(starts[np.sort(order[:held_out])])
+            self.train.append(starts[np.sort(order[held_out:])])

@@ -1,9 +1,9 @@
-"""Anomaly scores from what an autoencoder fails to rebuild.
+"""Anomaly scores from the reconstruction error of an autoencoder.
 
-A residual is r = x̂ − x, a (V, context · bands) array of one clip's windows; its rows of ``bands`` values,
-one for every frame of every window, are what the covariances are made of. Sources: the DCASE Task 2
-baseline (2023–2026) as described by Harada et al., "First-shot anomaly detection for machine condition
-monitoring", EUSIPCO 2023; shrinkage by Ledoit & Wolf, J. Multivariate Analysis 88 (2004).
+The residual is r = x̂ − x, a (V, context · bands) array for the V windows of a clip. Covariances are those of
+its rows of ``bands`` values, one row for every frame of every window. Sources: the DCASE Task 2 baseline
+(2023–2026) as described by Harada et al., "First-shot anomaly detection for machine condition monitoring",
+EUSIPCO 2023; shrinkage by Ledoit & Wolf, J. Multivariate Analysis 88 (2004).
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from auscult.errors import FitError, OptionError
 from auscult.spectrum import spread_over_frames
 
 COVARIANCES = ("auto", "exact", "float32", "ledoit_wolf")
-#: Above this condition number a float32 inverse has no correct digit left.
-WORST_CONDITION = 1e6
-#: Added to squared residuals, dB², so that a band rebuilt without error has a logarithm.
-LEAST_SQUARE = 1e-9
+#: Above this condition number, a float32 inverse has no correct digit.
+MAX_CONDITION = 1e6
+#: Added to squared residuals, in dB², so that a band without reconstruction error has a logarithm.
+SQUARE_FLOOR = 1e-9
 
 
 @dataclass
 class ResidualCovariance:
-    """Sums from which one domain's covariance and its shrinkage are worked out.
+    """Sums from which the covariance of one domain and its shrinkage are computed.
 
     Attributes:
         outer: (bands, bands) float64, Σ rᵀr over rows centred within their batch.
-        fourth: Σ ‖row‖⁴, all that Ledoit and Wolf's shrinkage needs besides ``outer``.
-        vectors: windows seen, the count that the baseline divides by.
-        rows: rows seen, ``context`` for each window.
+        fourth: Σ ‖row‖⁴, which Ledoit and Wolf's shrinkage needs in addition to ``outer``.
+        vectors: number of windows, by which the baseline divides.
+        rows: number of rows, ``context`` for each window.
     """
 
     outer: np.ndarray
@@ -40,7 +40,7 @@ class ResidualCovariance:
     rows: int = 0
 
     def add(self, residual: np.ndarray, bands: int) -> None:
-        """Adds one batch of (B, context · bands) residuals, centred on the batch's own mean row."""
+        """Add one batch of (B, context · bands) residuals, centred on the mean row of the batch."""
         rows = residual.reshape(-1, bands).astype(np.float64)
         rows -= rows.mean(axis=0)
         self.outer += rows.T @ rows
@@ -49,23 +49,23 @@ class ResidualCovariance:
         self.rows += len(rows)
 
     def covariance(self) -> np.ndarray:
-        """(bands, bands) Σ rᵀr / (N − 1) with N the number of windows, as the baseline divides."""
+        """Return (bands, bands) Σ rᵀr / (N − 1) with N the number of windows; the baseline divides so."""
         return self.outer / max(1, self.vectors - 1)
 
     def shrinkage(self) -> float:
-        """Ledoit and Wolf's weight of the identity, in [0, 1], for rows of known mean zero."""
+        """Return Ledoit and Wolf's weight of the identity, in [0, 1], for rows of known mean zero."""
         bands = len(self.outer)
         sample = self.outer / self.rows
         spread = np.sum((sample - np.trace(sample) / bands * np.eye(bands)) ** 2)
         noise = (self.fourth / self.rows - np.sum(sample**2)) / self.rows
         return float(np.clip(noise / spread, 0.0, 1.0)) if spread > 0 else 1.0
 
-    def joined(self, precision: np.ndarray, weight: float) -> ResidualCovariance:
-        """These sums and those of vectors of which only the precision matrix is left.
+    def merged(self, precision: np.ndarray, weight: float) -> ResidualCovariance:
+        """Return these sums plus those of earlier vectors of which only the precision matrix is known.
 
         Args:
-            precision: (bands, bands), the inverse of their covariance.
-            weight: how many vectors they were, less the one that the division takes off.
+            precision: (bands, bands), the inverse covariance of the earlier vectors.
+            weight: the number of earlier vectors minus one, by which their covariance was divided.
         """
         outer = self.outer + weight * np.linalg.inv(precision)
         vectors = self.vectors + round(weight) + 1
@@ -75,19 +75,20 @@ class ResidualCovariance:
 def residual_covariances(
     batches: Iterable[tuple[np.ndarray, np.ndarray]], bands: int
 ) -> dict[str, ResidualCovariance]:
-    """Covariance sums of both domains.
+    """Return the covariance sums of both domains.
 
     Args:
-        batches: residuals (B, context · bands) and marks (B,) that are true for the target domain.
+        batches: residuals (B, context · bands), and a mask (B,) that is true for the target domain.
+        bands: number of mel bands.
 
     Returns:
-        ``source`` and ``target``; a domain without a window takes the other's sums.
+        ``source`` and ``target``; a domain without windows uses the sums of the other.
     """
     sums = {name: ResidualCovariance(np.zeros((bands, bands))) for name in ("source", "target")}
     for residual, is_target in batches:
-        for name, mine in (("source", ~is_target), ("target", is_target)):
-            if mine.any():
-                sums[name].add(residual[mine], bands)
+        for name, mask in (("source", ~is_target), ("target", is_target)):
+            if mask.any():
+                sums[name].add(residual[mask], bands)
     if not sums["target"].vectors:
         sums["target"] = sums["source"]
     if not sums["source"].vectors:
@@ -95,70 +96,72 @@ def residual_covariances(
     return sums
 
 
-def precision_matrix(sums: ResidualCovariance, how: str) -> tuple[np.ndarray, dict[str, float]]:
-    """The inverse covariance that a Mahalanobis distance needs.
+def precision_matrix(sums: ResidualCovariance, method: str) -> tuple[np.ndarray, dict[str, float]]:
+    """Return the inverse covariance for a Mahalanobis distance.
 
     Args:
-        how: ``exact`` (float64 inverse), ``float32`` (the baseline's own, nonsense when ill-conditioned),
-            ``ledoit_wolf`` (shrunk towards the identity, then inverted), or ``auto``: exact, but shrunk
-            where the condition number exceeds 1e6.
+        sums: covariance sums of one domain.
+        method: ``exact`` (float64 inverse), ``float32`` (the baseline's, meaningless if ill-conditioned),
+            ``ledoit_wolf`` (shrunk towards the identity, then inverted), or ``auto``: exact, but shrunk if
+            the condition number exceeds 1e6.
 
     Returns:
-        (bands, bands) float64, and what was done: ``condition`` and ``shrinkage`` (0 where not shrunk).
+        (bands, bands) float64, and diagnostics: ``condition`` and ``shrinkage`` (0 if not shrunk).
 
     Raises:
-        OptionError: ``how`` is none of these.
+        OptionError: ``method`` is none of these.
         FitError: the inverse does not exist.
     """
-    if how not in COVARIANCES:
-        raise OptionError(f"covariance={how!r}: choose one of {', '.join(COVARIANCES)}")
+    if method not in COVARIANCES:
+        raise OptionError(f"covariance={method!r}: choose one of {', '.join(COVARIANCES)}")
     covariance = sums.covariance()
-    values = np.linalg.eigvalsh(covariance)
-    condition = float(values[-1] / values[0]) if values[0] > 0 else float("inf")
-    shrunk = how == "ledoit_wolf" or (how == "auto" and not condition <= WORST_CONDITION)
-    weight = sums.shrinkage() if shrunk else 0.0
-    if shrunk:
+    eigenvalues = np.linalg.eigvalsh(covariance)
+    condition = float(eigenvalues[-1] / eigenvalues[0]) if eigenvalues[0] > 0 else float("inf")
+    shrink = method == "ledoit_wolf" or (method == "auto" and not condition <= MAX_CONDITION)
+    weight = sums.shrinkage() if shrink else 0.0
+    if shrink:
         mean_variance = max(np.trace(covariance) / len(covariance), np.finfo(np.float64).tiny)
-        # Rows that all lie on a plane can ask for no shrinkage at all; a millionth keeps the inverse.
-        weight = max(weight, 1.0 / WORST_CONDITION)
+        # The weight can be 0 if all rows lie in a plane; a millionth keeps the covariance invertible.
+        weight = max(weight, 1.0 / MAX_CONDITION)
         covariance = (1 - weight) * covariance + weight * mean_variance * np.eye(len(covariance))
     try:
-        inverse = np.linalg.inv(covariance.astype(np.float32) if how == "float32" else covariance)
+        inverse = np.linalg.inv(covariance.astype(np.float32) if method == "float32" else covariance)
     except np.linalg.LinAlgError as error:
         raise FitError(
-            f"covariance={how}: the covariance of the residuals has no inverse; take covariance=auto"
+            f"covariance={method}: the covariance of the residuals has no inverse; use covariance=auto"
         ) from error
-    condition = min(condition, np.finfo(np.float64).max.item())  # JSON knows no infinity
+    condition = min(condition, np.finfo(np.float64).max.item())  # JSON cannot represent infinity
     return inverse.astype(np.float64), {"condition": condition, "shrinkage": weight}
 
 
 @dataclass(frozen=True)
 class ResidualMoments:
-    """What of one clip's rows its scores rest on, worked out once for all of them.
+    """Moments of the rows of one clip's residual, shared by all its scores.
 
     Attributes:
         mean: (bands,) float64 mean row r̄.
-        scatter: (bands, bands) float64, the mean of rᵀr; on its diagonal the mean square of every band.
+        scatter: (bands, bands) float64, the mean of rᵀr; its diagonal is the mean square of every band.
     """
 
     mean: np.ndarray
     scatter: np.ndarray
 
     @classmethod
-    def of(cls, residual: np.ndarray, bands: int) -> ResidualMoments:
-        """Moments of a (V, context · bands) residual."""
+    def from_residual(cls, residual: np.ndarray, bands: int) -> ResidualMoments:
+        """Compute the moments of a (V, context · bands) residual."""
         rows = residual.reshape(-1, bands).astype(np.float64)
         return cls(rows.mean(axis=0), rows.T @ rows / len(rows))
 
 
 def residual_scores(moments: ResidualMoments, precisions: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """The three scores of one clip.
+    """Return the three scores of one clip.
 
     ``mse`` is the mean square. ``mahalanobis`` is the official selective Mahalanobis score: the average
-    of the whole N×N matrix R Σ⁻¹ Rᵀ, which is r̄ᵀ Σ⁻¹ r̄ of the mean row r̄. ``mahalanobis_frames`` is
-    the mean of every row's own squared distance. Of both the smaller over the domains counts.
+    of the full N×N matrix R Σ⁻¹ Rᵀ, which equals r̄ᵀ Σ⁻¹ r̄ for the mean row r̄. ``mahalanobis_frames`` is
+    the mean squared distance of the single rows. Each of these two is the smaller value over the domains.
 
     Args:
+        moments: of the clip's residual.
         precisions: domain to (bands, bands).
     """
     mean, scatter = moments.mean, moments.scatter
@@ -172,25 +175,27 @@ def residual_scores(moments: ResidualMoments, precisions: Mapping[str, np.ndarra
 def residual_maps(
     residual: np.ndarray, moments: ResidualMoments, precisions: Mapping[str, np.ndarray], context: int
 ) -> dict[str, np.ndarray]:
-    """Where each score of `residual_scores` comes from: (T, bands) maps that average to score / bands.
+    """Return a map of each score of `residual_scores`: (T, bands) float32 that averages to score / bands.
 
-    The quadratic forms are shared out by band: r_b (Σ⁻¹ v)_b summed over the bands b is rᵀ Σ⁻¹ v. A
-    frame's value is the mean over the windows that hold it, so at the ends the average is not exact.
+    The quadratic forms are divided among the bands: r_b (Σ⁻¹ v)_b summed over the bands b is rᵀ Σ⁻¹ v. The
+    value of a frame is the mean over the windows that contain it, so the average is not exact at the ends of
+    the clip.
 
     Args:
         residual: (V, context · bands).
-        moments: those of the residual.
+        moments: of the residual.
         precisions: domain to (bands, bands).
+        context: frames in one window.
     """
     mean, scatter = moments.mean, moments.scatter
     bands = len(mean)
     rows = residual.reshape(-1, bands).astype(np.float64)
-    near_mean = min(precisions.values(), key=lambda p: float(mean @ p @ mean))
-    near_rows = min(precisions.values(), key=lambda p: float(np.sum(scatter * p)))
+    nearest_to_mean = min(precisions.values(), key=lambda p: float(mean @ p @ mean))
+    nearest_to_rows = min(precisions.values(), key=lambda p: float(np.sum(scatter * p)))
     shares = {
         "mse": rows**2 / bands,
-        "mahalanobis": rows * (near_mean @ mean),
-        "mahalanobis_frames": rows * (rows @ near_rows),
+        "mahalanobis": rows * (nearest_to_mean @ mean),
+        "mahalanobis_frames": rows * (rows @ nearest_to_rows),
     }
     return {
         name: spread_over_frames(share.reshape(len(residual), -1), context).astype(np.float32)
@@ -199,25 +204,27 @@ def residual_maps(
 
 
 def pooled_residual(moments: ResidualMoments) -> np.ndarray:
-    """What a clip's residual is like on the whole: for every band its mean over time, and how large it is.
+    """Return the residual of a clip pooled over time: the mean and the log mean square of every band.
 
     Returns:
         (2 · bands,) float64: means of the signed residual in dB, then logarithms of its mean square.
     """
-    return np.concatenate([moments.mean, np.log(np.diag(moments.scatter) + LEAST_SQUARE)])
+    return np.concatenate([moments.mean, np.log(np.diag(moments.scatter) + SQUARE_FLOOR)])
 
 
 def pooled_residual_map(shares: np.ndarray, residual: np.ndarray, context: int) -> np.ndarray:
-    """Where a score of `pooled_residual` comes from: each band's share spread by its squared residual.
+    """Return the map of a score of `pooled_residual`: each band's share, distributed over time in proportion
+    to the squared residual.
 
     Args:
-        shares: (2 · bands,) what each element of the vector added to the score.
+        shares: (2 · bands,) contribution of each element of the vector to the score.
         residual: (V, context · bands).
+        context: frames in one window.
 
     Returns:
-        (T, bands) float32 that averages over T to the share of each band, but for the clip's ends.
+        (T, bands) float32 that averages over T to the share of each band, except at the ends of the clip.
     """
     share = shares.reshape(2, -1).sum(axis=0)  # (bands,)
-    square = residual.reshape(-1, len(share)).astype(np.float64) ** 2 + LEAST_SQUARE
+    square = residual.reshape(-1, len(share)).astype(np.float64) ** 2 + SQUARE_FLOOR
     parts = share * square / square.mean(axis=0)
     return spread_over_frames(parts.reshape(len(residual), -1), context).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Scores and maps of reconstruction residuals as an ONNX graph; follows ``residuals.py`` beside it."""
+"""Scores and maps of reconstruction residuals in an ONNX graph; the counterpart of ``residuals.py``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 from auscult.detectors.onnx_export.windows import spread_over_frames
-from auscult.detectors.reconstruction.residuals import LEAST_SQUARE
+from auscult.detectors.reconstruction.residuals import SQUARE_FLOOR
 from auscult.detectors.statistics.densities import Gaussian
 from auscult.detectors.statistics.densities_onnx import distance
 
@@ -16,9 +16,11 @@ from auscult.detectors.statistics.densities_onnx import distance
 def residual_evidence(
     residual: Value, context: int, precisions: Mapping[str, np.ndarray], density: Gaussian
 ) -> GraphEvidence:
-    """Every score and map of a residual (V, context · bands) float32.
+    """Return every score and map of a residual.
 
     Args:
+        residual: (V, context · bands) float32.
+        context: frames in one window.
         precisions: domain to (bands, bands).
         density: of the pooled residual, (2 · bands,).
     """
@@ -27,29 +29,29 @@ def residual_evidence(
     squares = rows.square()
     mean, mean_square = rows.mean(0), squares.mean(0)
 
-    pooled = graph.Concat(mean, graph.Log(mean_square + LEAST_SQUARE), axis=0)
+    pooled = graph.Concat(mean, graph.Log(mean_square + SQUARE_FLOOR), axis=0)
     pooled_distance, pooled_shares, _ = distance(pooled, density)
-    of_band = pooled_shares.reshape(2, bands).sum(0)
+    band_share = pooled_shares.reshape(2, bands).sum(0)
 
-    each = np.stack(list(precisions.values()))  # (domains, bands, bands)
-    towards_mean = each @ mean  # (domains, bands)
-    of_mean = (towards_mean * mean).sum(1)
-    near_mean = graph.Gather(towards_mean, graph.ArgMin(of_mean, axis=0, keepdims=0))
+    stacked = np.stack(list(precisions.values()))  # (domains, bands, bands)
+    precision_times_mean = stacked @ mean  # (domains, bands)
+    mean_distances = (precision_times_mean * mean).sum(1)  # (domains,)
+    nearest_to_mean = graph.Gather(precision_times_mean, graph.ArgMin(mean_distances, axis=0, keepdims=0))
     scatter = rows.transposed() @ rows / rows.count().double()  # (bands, bands)
-    of_rows = (each * scatter).sum(2).sum(1)
-    near_rows = graph.Gather(each, graph.ArgMin(of_rows, axis=0, keepdims=0))
+    row_distances = (stacked * scatter).sum(2).sum(1)  # (domains,)
+    nearest_to_rows = graph.Gather(stacked, graph.ArgMin(row_distances, axis=0, keepdims=0))
 
     shares = {
         "mse": squares / float(bands),
-        "mahalanobis": rows * near_mean,
-        "mahalanobis_frames": rows * (rows @ near_rows),
-        "residual_gaussian": (squares + LEAST_SQUARE) * (of_band / (mean_square + LEAST_SQUARE)),
+        "mahalanobis": rows * nearest_to_mean,
+        "mahalanobis_frames": rows * (rows @ nearest_to_rows),
+        "residual_gaussian": (squares + SQUARE_FLOOR) * (band_share / (mean_square + SQUARE_FLOOR)),
     }
     return GraphEvidence(
         scores={
             "mse": mean_square.mean(),
-            "mahalanobis": graph.ReduceMin(of_mean, keepdims=0),
-            "mahalanobis_frames": graph.ReduceMin(of_rows, keepdims=0),
+            "mahalanobis": graph.ReduceMin(mean_distances, keepdims=0),
+            "mahalanobis_frames": graph.ReduceMin(row_distances, keepdims=0),
             "residual_gaussian": pooled_distance,
         },
         maps={

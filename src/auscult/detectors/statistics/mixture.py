@@ -1,7 +1,7 @@
-"""How improbable a vector is under several kinds of normal running, found without knowing them.
+"""Gaussian mixture with a shared covariance, for machines with several unlabelled operating states.
 
-As in `densities` the components have a mean each and share one covariance, shrunk by Ledoit & Wolf: a hundred
-clips in 128 dimensions tell no more.
+As in `densities`, each component has its own mean, and all share one covariance, shrunk by Ledoit & Wolf: a
+hundred clips in 128 dimensions are not enough to estimate more.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import numpy as np
 
 from auscult.detectors.statistics.densities import PRIOR_CLIPS, shrunk_precision
 
-#: Clips for each component that is looked for, and for each dimension in which they are.
+#: Minimum number of clips per component, and per dimension used for clustering.
 CLIPS_PER_COMPONENT = 5
-#: Principal components in which they are looked for.
-LEADING = 8
+#: Maximum number of principal components used for clustering.
+MAX_PRINCIPAL_COMPONENTS = 8
 
 
 @dataclass(frozen=True)
 class Mixture:
-    """Several means and one precision.
+    """A mixture of Gaussians with one mean each and a common precision.
 
     Attributes:
-        weights: (K,) sum to 1; a component of weight 0 does not exist.
-        means: (K, D).
-        precision: (D, D).
+        weights: (K,) sum to 1; components of weight 0 are unused.
+        means: (K, D) means of the components.
+        precision: (D, D) inverse covariance.
     """
 
     weights: np.ndarray
@@ -34,43 +34,53 @@ class Mixture:
 
     @classmethod
     def fit(cls, vectors: np.ndarray, components: int, seed: int) -> Mixture:
-        """Learns from (N, D) vectors, N ≥ 2, of unknown kinds.
+        """Fit to (N, D) vectors, N ≥ 2.
 
-        Which vectors belong together is found by EM where they differ most, in their few leading principal
-        components; a hundred vectors tell nothing of clusters in 128 dimensions.
+        The vectors are clustered by EM in their few leading principal components, since a hundred vectors are
+        not enough to find clusters in 128 dimensions.
+
+        Args:
+            vectors: (N, D).
+            components: maximum number of components.
+            seed: of the initialisation of EM.
         """
         vectors = vectors.astype(np.float64)
         common = vectors.mean(axis=0)
-        kinds = _kinds(vectors - common, components, seed)
-        counts = np.bincount(kinds, minlength=components).astype(np.float64)
-        sums = np.stack([vectors[kinds == kind].sum(axis=0) for kind in range(components)])
+        labels = _clusters(vectors - common, components, seed)
+        counts = np.bincount(labels, minlength=components).astype(np.float64)
+        sums = np.stack([vectors[labels == label].sum(axis=0) for label in range(components)])
         means = (sums + PRIOR_CLIPS * common) / (counts + PRIOR_CLIPS)[:, None]
-        return cls(counts / len(vectors), means, shrunk_precision(vectors - means[kinds]))
+        return cls(counts / len(vectors), means, shrunk_precision(vectors - means[labels]))
 
-    def surprise(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Negative log-likelihood of x (D,) less a constant of the mixture, the share of each dimension in it
-        (D,), which sum to it, and the mean (D,) that it was measured from, between those of the components.
+    def negative_log_density(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Compute the negative log density of x (D,), up to a constant of the mixture.
 
-        With r the probabilities of the components given x it is ½ Σ r d² + Σ r log(r / weight); the second
-        sum has no dimension and is shared out evenly.
+        With r the posterior probabilities of the components it is ½ Σ r d² + Σ r log(r / weight), d the
+        Mahalanobis distances. The second sum does not depend on single dimensions and is distributed evenly
+        over them.
+
+        Returns:
+            The value, the (D,) contributions of the dimensions, which sum to it, and the mean of the
+            components weighted by r, (D,).
         """
-        there = self.weights > 0
-        away = x.astype(np.float64) - self.means[there]  # (K, D)
-        shares = away * (away @ self.precision) / 2
-        log_joint = np.log(self.weights[there]) - shares.sum(axis=1)
+        used = self.weights > 0
+        difference = x.astype(np.float64) - self.means[used]  # (K, D)
+        shares = difference * (difference @ self.precision) / 2
+        log_joint = np.log(self.weights[used]) - shares.sum(axis=1)
         value = -np.logaddexp.reduce(log_joint)
-        r = np.exp(log_joint + value)
-        shares = r @ shares
-        return float(value), shares + (value - shares.sum()) / len(shares), r @ self.means[there]
+        posterior = np.exp(log_joint + value)
+        shares = posterior @ shares
+        return float(value), shares + (value - shares.sum()) / len(shares), posterior @ self.means[used]
 
 
-def _kinds(centred: np.ndarray, components: int, seed: int) -> np.ndarray:
-    """(N,) the component of each centred vector (N, D); all one where there is nothing to tell apart."""
+def _clusters(centred: np.ndarray, components: int, seed: int) -> np.ndarray:
+    """Return the (N,) component of each centred vector (N, D); all 0 if they are too few or do not vary."""
     from sklearn.mixture import GaussianMixture
 
-    left, values, _ = np.linalg.svd(centred, full_matrices=False)
-    wide = values > 1e-3 * max(values[0], 1e-3)
-    leading = (left * values)[:, wide][:, : min(LEADING, len(centred) // CLIPS_PER_COMPONENT)]
+    left, singular_values, _ = np.linalg.svd(centred, full_matrices=False)
+    significant = singular_values > 1e-3 * max(singular_values[0], 1e-3)
+    dimensions = min(MAX_PRINCIPAL_COMPONENTS, len(centred) // CLIPS_PER_COMPONENT)
+    leading = (left * singular_values)[:, significant][:, :dimensions]
     components = min(components, len(centred) // CLIPS_PER_COMPONENT)
     if components < 2 or not leading.size:
         return np.zeros(len(centred), int)
@@ -78,6 +88,6 @@ def _kinds(centred: np.ndarray, components: int, seed: int) -> np.ndarray:
         components,
         covariance_type="tied",
         reg_covar=1e-3 * leading.var(),
-        random_state=seed % 2**32,  # scikit-learn takes no more
+        random_state=seed % 2**32,  # the range that scikit-learn accepts
     )
     return em.fit(leading).predict(leading)

@@ -1,14 +1,15 @@
-"""How far a vector is from its nearest among normal ones, where some regions are denser than others.
+"""Distance of a vector from its nearest normal vectors, corrected for differences in density.
 
-A clip of the target domain has few neighbours and lies far from all of them, normal or not. Four ways of
-making distances comparable, each a column of `SCORES`:
+A clip of the target domain has few neighbours and is far from all of them, whether it is normal or not. There
+are four ways of making distances comparable, the entries of `SCORES`:
 
-* ``density``: min over y of d(x, y) / ρ(y), with ρ(y) the mean distance of y to its K nearest among the
-  others of its own domain (local density normalisation, Wilkinghoff et al. 2025).
+* ``density``: min over y of d(x, y) / ρ(y), with ρ(y) the mean distance of y to its K nearest neighbours in
+  its own domain (local density normalisation, Wilkinghoff et al. 2025).
 * ``nearest``: the plain distance to the nearest neighbour.
-* ``variance``: min over y of log d(x, y) − α log ρ(y), with the α that makes its variance over
-  leave-one-out pairs least, Cov(log d, log ρ) / Var(log ρ).
-* ``domain``: each domain's distance over the median leave-one-out distance within that domain, the smaller.
+* ``variance``: min over y of log d(x, y) − α log ρ(y), with the α that minimises its variance over
+  leave-one-out pairs, Cov(log d, log ρ) / Var(log ρ).
+* ``domain``: the distance to the nearest neighbour in each domain divided by the median leave-one-out
+  distance within that domain; the smaller of the two.
 """
 
 from __future__ import annotations
@@ -19,31 +20,31 @@ from dataclasses import dataclass
 import numpy as np
 
 SCORES = ("density", "nearest", "variance", "domain")
-_SMALLEST = 1e-9  # of a distance: twins among the normals must not divide by zero
 METRICS = ("euclidean", "cosine")
+_MIN_DISTANCE = 1e-9  # avoids division by zero if there are identical normal vectors
 
 
-def distances(one: np.ndarray, other: np.ndarray, metric: str = "euclidean") -> np.ndarray:
-    """(M, N) float64 distances between (M, D) and (N, D); ``cosine`` is one minus the cosine."""
-    one, other = one.astype(np.float64), other.astype(np.float64)
+def distances(a: np.ndarray, b: np.ndarray, metric: str = "euclidean") -> np.ndarray:
+    """Compute the (M, N) float64 distances between (M, D) and (N, D); ``cosine`` is one minus the cosine."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
     if metric == "cosine":
-        one, other = (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12) for v in (one, other))
-        return np.maximum(1 - one @ other.T, 0.0)
-    middle = other.mean(axis=0)  # far from the origin squares cancel, and little is left of the difference
-    one, other = one - middle, other - middle
-    squares = (one**2).sum(1)[:, None] + (other**2).sum(1) - 2 * one @ other.T
+        a, b = (v / np.maximum(np.linalg.norm(v, axis=1, keepdims=True), 1e-12) for v in (a, b))
+        return np.maximum(1 - a @ b.T, 0.0)
+    centre = b.mean(axis=0)  # subtracted to avoid cancellation of large squares far from the origin
+    a, b = a - centre, b - centre
+    squares = (a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T
     return np.sqrt(np.maximum(squares, 0.0))
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """Normal vectors, and how dense it is around each.
+    """Normal vectors and the local density around each.
 
     Attributes:
         vectors: (N, D) float32.
-        target: (N,) bool, which are of the target domain.
-        density: (N,) ρ: mean distance to the K nearest of the same domain.
-        alpha: of ``variance``.
+        target: (N,) bool, true for vectors of the target domain.
+        density: (N,) ρ, the mean distance to the K nearest neighbours in the same domain.
+        alpha: α of ``variance``.
         scale: (2,) median leave-one-out distance within the source and within the target domain.
         metric: one of `METRICS`.
     """
@@ -66,13 +67,13 @@ class Neighbours:
         k_source: int = 1,
         k_target: int = 1,
     ) -> Neighbours:
-        """Learns the density around each normal vector; arguments as for `fit_left_out`."""
-        return cls.fit_left_out(
+        """Estimate the density around each normal vector; arguments as for `fit_leave_one_out`."""
+        return cls.fit_leave_one_out(
             vectors, target, groups=groups, metric=metric, k_source=k_source, k_target=k_target
         )[0]
 
     @classmethod
-    def fit_left_out(
+    def fit_leave_one_out(
         cls,
         vectors: np.ndarray,
         target: np.ndarray,
@@ -82,47 +83,52 @@ class Neighbours:
         k_source: int = 1,
         k_target: int = 1,
     ) -> tuple[Neighbours, dict[str, np.ndarray]]:
-        """`fit`, and what each normal vector scores by the others.
+        """Estimate the densities as `fit` does, and compute the leave-one-out scores of the normal vectors.
 
-        Densities and scales are those that the rest of the bank alone would have; only α, one number of
-        all pairs, stays. Where the rest is a single group and tells no density, it keeps what it had.
+        A vector is scored with the densities and scales that the other vectors alone would have; only α, one
+        number for all pairs, is that of all vectors. If the others are a single group, which gives no
+        density, their densities are those of all vectors.
 
         Args:
             vectors: (N, D), at least 2.
-            target: (N,) bool.
-            groups: (N,) vectors of one group, cuts of one recording, are no neighbours of each other, and
-                are left out together.
-            k_source, k_target: neighbours that make up a density, or as many as there are.
+            target: (N,) bool, true for vectors of the target domain.
+            groups: (N,) group of each vector. Vectors of one group, such as segments of one recording, are
+                not neighbours of each other and are left out together. Default: each vector is a group.
+            metric: one of `METRICS`.
+            k_source: number of neighbours that determine the density around a vector of the source domain;
+                all of them if there are fewer.
+            k_target: the same for the target domain.
 
         Returns:
             The neighbours, and score name to (N,) leave-one-out scores.
         """
         vectors, target = vectors.astype(np.float32), np.asarray(target, bool)
         group = np.arange(len(vectors)) if groups is None else np.asarray(groups)
-        if np.all(group == group[0]):  # one recording alone: its cuts are all there is
+        if np.all(group == group[0]):  # only one recording: its segments are the only possible neighbours
             group = np.arange(len(vectors))
-        between = np.maximum(distances(vectors, vectors, metric), _SMALLEST)
-        bank = _Bank(np.where(group[:, None] == group, np.inf, between), target, group)
-        density, density_without = bank.densities(np.where(target, k_target, k_source))
-        nearest, nearest_without = bank.densities(np.ones(len(vectors), int))
-        scale, scale_without = bank.scales(nearest[None])[0], bank.scales(nearest_without, left_out=True)
-        alpha, log_between, log_without = _alpha(bank.between, density_without)
+        between = np.maximum(distances(vectors, vectors, metric), _MIN_DISTANCE)
+        pairs = _PairDistances(np.where(group[:, None] == group, np.inf, between), target, group)
+        density, density_without = pairs.densities(np.where(target, k_target, k_source))
+        nearest, nearest_without = pairs.densities(np.ones(len(vectors), int))
+        scale = pairs.scales(nearest[None])[0]
+        scale_without = pairs.scales(nearest_without, leave_one_out=True)
+        alpha, log_between, log_without = _alpha(pairs.between, density_without)
         by_score = {
-            "density": bank.between / density_without,
-            "nearest": bank.between,
+            "density": pairs.between / density_without,
+            "nearest": pairs.between,
             "variance": log_between - alpha * log_without,
-            "domain": bank.between / scale_without[:, target.astype(int)],
+            "domain": pairs.between / scale_without[:, target.astype(int)],
         }
-        left_out = {name: values.min(axis=1) for name, values in by_score.items()}
-        return cls(vectors, target, density, alpha, scale, metric), left_out
+        scores = {name: values.min(axis=1) for name, values in by_score.items()}
+        return cls(vectors, target, density, alpha, scale, metric), scores
 
     def scores(self, x: np.ndarray) -> dict[str, float]:
-        """Every score of one vector (D,)."""
-        return {name: value for name, (value, _) in self.judge(x).items()}
+        """Return every score of a vector (D,)."""
+        return {name: value for name, (value, _) in self.scores_and_nearest(x).items()}
 
-    def judge(self, x: np.ndarray) -> dict[str, tuple[float, int]]:
-        """Every score of one vector (D,), and the normal vector that it was measured against."""
-        d = np.maximum(distances(x[None], self.vectors, self.metric)[0], _SMALLEST)
+    def scores_and_nearest(self, x: np.ndarray) -> dict[str, tuple[float, int]]:
+        """Return every score of a vector (D,), and the index of the normal vector that attains it."""
+        d = np.maximum(distances(x[None], self.vectors, self.metric)[0], _MIN_DISTANCE)
         by_score = {
             "density": d / self.density,
             "nearest": d,
@@ -131,8 +137,8 @@ class Neighbours:
         }
         return {name: (float(values.min()), int(values.argmin())) for name, values in by_score.items()}
 
-    def arrays(self) -> dict[str, np.ndarray]:
-        """All of it but the metric, as arrays for a model file; `from_arrays` is the way back."""
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Return everything except the metric as arrays for a model file; inverse of `from_arrays`."""
         return {
             "vectors": self.vectors,
             "target": self.target,
@@ -143,19 +149,19 @@ class Neighbours:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray], metric: str = "euclidean") -> Neighbours:
-        """The inverse of `arrays`."""
+        """Invert `to_arrays`."""
         alpha = float(arrays["alpha"][0])
         return cls(arrays["vectors"], arrays["target"], arrays["density"], alpha, arrays["scale"], metric)
 
 
 @dataclass(frozen=True)
-class _Bank:
-    """Distances among normal vectors, whole and with each left out in turn, its group with it.
+class _PairDistances:
+    """Distances between normal vectors, from which densities with and without each group are computed.
 
     Attributes:
-        between: (N, N), infinite within a group.
-        target: (N,) bool.
-        group: (N,), two groups at least.
+        between: (N, N) distances, infinite within a group.
+        target: (N,) bool, true for vectors of the target domain.
+        group: (N,) group of each vector; at least two groups.
     """
 
     between: np.ndarray
@@ -163,68 +169,81 @@ class _Bank:
     group: np.ndarray
 
     def densities(self, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Mean distance of each vector y to its k (N,) nearest of the same domain; of both domains where it
-        has none.
+        """Compute the mean distance of each vector y to its nearest neighbours in the same domain.
+
+        If y has no neighbour in its domain, the neighbours are those of both domains.
+
+        Args:
+            k: (N,) number of neighbours of each vector.
 
         Returns:
-            (N,), and (N, N) whose row i is without i's group. Only vectors with one of that group among
-            their k nearest differ there, and since their next nearest follow in the same list nothing is
-            fitted again.
+            The (N,) densities, and the (N, N) leave-one-out densities: row i is without the group of i. Row i
+            differs only for vectors that have a member of that group among their k nearest. Their next
+            nearest follow in the same sorted list, so that distances are sorted only once.
         """
         count, label = len(k), np.unique(self.group, return_inverse=True)[1]
-        sizes = np.bincount(label)
-        same = np.where(self.target[:, None] == self.target, self.between, np.inf)
-        lonely = ~np.isfinite(same).any(axis=1)
-        same[lonely] = self.between[lonely]
-        listed = min(int(k.max() + sizes.max()), count)
-        near = np.argpartition(same, listed - 1, axis=1)[:, :listed]
-        near = np.take_along_axis(near, np.argsort(np.take_along_axis(same, near, 1), axis=1), 1)
-        far = np.take_along_axis(same, near, 1)  # (N, listed), rising
-        whole = _mean_of_first(far, np.isfinite(far), k)
-        hit = np.zeros((len(sizes), count), bool)  # one of group g is among the k nearest of y
-        for rank in range(min(int(k.max()), listed)):
-            counted = np.flatnonzero(np.isfinite(far[:, rank]) & (rank < k))
-            hit[label[near[counted, rank]], counted] = True
-        g, y = np.nonzero(hit)
-        changed = _mean_of_first(far[y], np.isfinite(far[y]) & (label[near[y]] != g[:, None]), k[y])
-        gone = np.isnan(changed)  # none of its domain is left
-        row = np.sort(np.where(label == g[gone, None], np.inf, self.between[y[gone]]), axis=1)
-        changed[gone] = _mean_of_first(row, np.isfinite(row), k[y[gone]])
-        without = np.tile(whole, (len(sizes), 1))
-        without[g, y] = np.where(np.isnan(changed), whole[y], changed)
-        return whole, without[label]
+        group_sizes = np.bincount(label)
+        same_domain = np.where(self.target[:, None] == self.target, self.between, np.inf)
+        no_same_domain = ~np.isfinite(same_domain).any(axis=1)
+        same_domain[no_same_domain] = self.between[no_same_domain]
+        # The nearest neighbours of each vector, as many as are needed when the largest group is left out.
+        list_length = min(int(k.max() + group_sizes.max()), count)
+        neighbour = np.argpartition(same_domain, list_length - 1, axis=1)[:, :list_length]
+        order = np.argsort(np.take_along_axis(same_domain, neighbour, 1), axis=1)
+        neighbour = np.take_along_axis(neighbour, order, 1)
+        distance = np.take_along_axis(same_domain, neighbour, 1)  # (N, list_length), ascending
+        density = _mean_of_first(distance, np.isfinite(distance), k)
+        # affected[g, y]: whether a member of group g is among the k nearest of y.
+        affected = np.zeros((len(group_sizes), count), bool)
+        for rank in range(min(int(k.max()), list_length)):
+            has_rank = np.flatnonzero(np.isfinite(distance[:, rank]) & (rank < k))
+            affected[label[neighbour[has_rank, rank]], has_rank] = True
+        g, y = np.nonzero(affected)
+        outside_group = label[neighbour[y]] != g[:, None]
+        updated = _mean_of_first(distance[y], np.isfinite(distance[y]) & outside_group, k[y])
+        nan = np.isnan(updated)  # no neighbour in the same domain is left
+        any_domain = np.sort(np.where(label == g[nan, None], np.inf, self.between[y[nan]]), axis=1)
+        updated[nan] = _mean_of_first(any_domain, np.isfinite(any_domain), k[y[nan]])
+        without = np.tile(density, (len(group_sizes), 1))  # (G, N)
+        without[g, y] = np.where(np.isnan(updated), density[y], updated)
+        return density, without[label]
 
-    def scales(self, nearest: np.ndarray, *, left_out: bool = False) -> np.ndarray:
-        """(M, 2) median of the nearest distances (M, N) of each domain, of all where it has none; with
-        ``left_out`` row i is without i's group."""
-        apart = self.group[:, None] != self.group if left_out else np.ones((1, len(self.group)), bool)
-        everyone = _median_of_rows(np.where(apart, nearest, np.inf))
+    def scales(self, nearest: np.ndarray, *, leave_one_out: bool = False) -> np.ndarray:
+        """Compute the (M, 2) medians of nearest distances (M, N) in each domain.
+
+        A domain without vectors gets the median of all. With ``leave_one_out``, row i is without the group
+        of i.
+        """
+        included = self.group[:, None] != self.group if leave_one_out else np.ones((1, len(self.group)), bool)
+        of_all = _median_of_rows(np.where(included, nearest, np.inf))
         of_domain = [
-            _median_of_rows(np.where(apart & (self.target == domain), nearest, np.inf))
+            _median_of_rows(np.where(included & (self.target == domain), nearest, np.inf))
             for domain in (False, True)
         ]
-        return np.stack([np.where(np.isfinite(m), m, everyone) for m in of_domain], axis=1)
+        return np.stack([np.where(np.isfinite(m), m, of_all) for m in of_domain], axis=1)
 
 
-def _mean_of_first(rising: np.ndarray, there: np.ndarray, k: np.ndarray) -> np.ndarray:
-    """Mean of the first k (M,) values that are ``there`` in each row (M, L), or of as many as there are; NaN
-    where there is none."""
-    used = there & (np.cumsum(there, axis=1) <= k[:, None])
-    found = used.sum(axis=1)
-    total = np.where(used, rising, 0.0).sum(axis=1)
-    return np.divide(total, found, out=np.full(len(rising), np.nan), where=found > 0)
+def _mean_of_first(ascending: np.ndarray, mask: np.ndarray, k: np.ndarray) -> np.ndarray:
+    """Return the mean of the first k (M,) values in ``mask`` of each row (M, L).
+
+    If there are fewer, the mean is over these; if there are none, it is NaN.
+    """
+    used = mask & (np.cumsum(mask, axis=1) <= k[:, None])
+    count = used.sum(axis=1)
+    total = np.where(used, ascending, 0.0).sum(axis=1)
+    return np.divide(total, count, out=np.full(len(ascending), np.nan), where=count > 0)
 
 
 def _median_of_rows(values: np.ndarray) -> np.ndarray:
-    """Median of the finite values of each row (M, N); infinite where there is none."""
-    rising = np.sort(values, axis=1)
-    found = np.isfinite(rising).sum(axis=1)
+    """Return the median of the finite values of each row (M, N); infinite if there are none."""
+    ascending = np.sort(values, axis=1)
+    count = np.isfinite(ascending).sum(axis=1)
     rows = np.arange(len(values))
-    return (rising[rows, (np.maximum(found, 1) - 1) // 2] + rising[rows, found // 2]) / 2
+    return (ascending[rows, (np.maximum(count, 1) - 1) // 2] + ascending[rows, count // 2]) / 2
 
 
 def _alpha(between: np.ndarray, density: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-    """Slope of log distance on log density over all leave-one-out pairs, and both logarithms (N, N)."""
+    """Return the slope of log distance on log density over all pairs, and both logarithms, (N, N)."""
     log_d, log_rho = np.log(between), np.log(density)
     pairs = np.isfinite(between)
     x, y = log_rho[pairs], log_d[pairs]

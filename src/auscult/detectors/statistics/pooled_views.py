@@ -1,12 +1,13 @@
-"""Ways of making one vector out of a clip's log-mel frames, and the way back to where it came from.
+"""Views: ways of pooling a clip's log-mel frames into one vector, and of distributing scores over the frames.
 
 Global weighted ranking pooling (GWRP, Kolesnikov & Lampert, ECCV 2016; for machine sounds as TWFR, Guan
-et al., ICASSP 2023): the frames of each band in falling order, the i-th weighted by r^i. r = 1 is the mean,
-r = 0 the maximum. A mean hides what is short and a maximum what is steady, so several stand side by side.
+et al., ICASSP 2023): the frames of each band are sorted in descending order and averaged, the i-th with
+weight r^i. r = 1 is the mean, r = 0 the maximum. The mean hides short events and the maximum hides steady
+changes, so several values of r are used side by side.
 
-A modulation view tells how strongly each band swells and fades at some pace, as gears and bearings make it
-do: the envelope spectrum of vibration diagnosis (Randall & Antoni, Mech. Syst. Signal Process. 25, 2011) by
-bands.
+A modulation view measures how strongly the level of each band fluctuates in a range of modulation
+frequencies, as gears and bearings make it do: the envelope spectrum of vibration diagnosis (Randall & Antoni,
+Mech. Syst. Signal Process. 25, 2011), band by band.
 """
 
 from __future__ import annotations
@@ -15,119 +16,122 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-DB = 10 / np.log(10)  # log-mels are in decibels
-
-
-#: Views that are a weighted mean of each band's frames in falling order: the r of their weights.
-RANKED: Mapping[str, float] = {"mean": 1.0, "gwrp_0.9": 0.9, "gwrp_0.5": 0.5, "max": 0.0}
-#: Modulation views: cycles a frame, from the first up to the second, of which the strongest counts.
-PACES: Mapping[str, tuple[float, float]] = {
+#: Decibels per factor e of power; log-mels are in decibels.
+DB = 10 / np.log(10)
+#: GWRP views: the r of their weights.
+GWRP_R: Mapping[str, float] = {"mean": 1.0, "gwrp_0.9": 0.9, "gwrp_0.5": 0.5, "max": 0.0}
+#: Modulation views: their range of modulation frequencies in cycles per frame, including the lower limit and
+#: excluding the upper one. The largest power in the range is used.
+MODULATION_RANGES: Mapping[str, tuple[float, float]] = {
     "modulation_0.01": (0.01, 0.03),
     "modulation_0.03": (0.03, 0.1),
     "modulation_0.1": (0.1, 0.25),
     "modulation_0.25": (0.25, 0.5),
 }
-#: Modulation below this, dB², is none: silence must not be infinitely still.
-STILL = 1e-3
-#: Views by what they tell. Of the levels ``std`` is the standard deviation over time, ``spectrum`` the
-#: long-term power spectrum in dB with the mean over its bands taken away, so that it does not know how loud
-#: the clip is.
+#: Added to the modulation power, dB², before the logarithm, which would be -inf for silence.
+MODULATION_FLOOR = 1e-3
+#: Views by what they measure. Of the levels, ``std`` is the standard deviation over time, and ``spectrum``
+#: the long-term power spectrum in dB minus its mean over the bands, so independent of the clip's level.
 FAMILIES: Mapping[str, tuple[str, ...]] = {
-    "levels": (*RANKED, "std", "spectrum"),
-    "modulation": tuple(PACES),
+    "levels": (*GWRP_R, "std", "spectrum"),
+    "modulation": tuple(MODULATION_RANGES),
 }
-#: Every view.
+#: All views.
 VIEWS = tuple(view for family in FAMILIES.values() for view in family)
 
 
 def pooled_views(frames: np.ndarray, views: Sequence[str] = FAMILIES["levels"]) -> np.ndarray:
-    """A clip as one vector for each view.
+    """Pool the frames of a clip into one vector for each view.
 
     Args:
         frames: (T, B) log-mel in dB.
-        views: names out of `VIEWS`.
+        views: names from `VIEWS`.
 
     Returns:
         (V, B) float64.
     """
     vectors: dict[str, np.ndarray] = {}
-    if paced := [view for view in views if view in PACES]:
-        spectrum = _fluctuation(frames)
-        vectors |= {view: _modulation(spectrum[_pace(view, len(frames))], len(frames)) for view in paced}
-    if levels := [view for view in views if view not in PACES]:
-        falling = np.sort(frames.T, axis=1)[:, ::-1].astype(np.float64)  # (B, T): sorts rows, which is fast
-        vectors |= {view: _pooled(falling, view) for view in levels}
+    if modulation := [view for view in views if view in MODULATION_RANGES]:
+        spectrum, length = _modulation_spectrum(frames), len(frames)
+        vectors |= {view: _log_power(spectrum[_modulation_bins(view, length)], length) for view in modulation}
+    if levels := [view for view in views if view not in MODULATION_RANGES]:
+        descending = np.sort(frames.T, axis=1)[:, ::-1].astype(np.float64)  # (B, T): sorting rows is faster
+        vectors |= {view: _pooled_level(descending, view) for view in levels}
     return np.stack([vectors[view] for view in views])
 
 
 def pooled_view(frames: np.ndarray, view: str) -> np.ndarray:
-    """`pooled_views` for one view alone, (B,)."""
+    """`pooled_views` for a single view, (B,)."""
     return pooled_views(frames, (view,))[0]
 
 
-def _pooled(falling: np.ndarray, view: str) -> np.ndarray:
+def _pooled_level(descending: np.ndarray, view: str) -> np.ndarray:
+    """Return the (B,) level view of frames (B, T), each band sorted in descending order."""
     if view == "std":
-        return falling.std(axis=1)
+        return descending.std(axis=1)
     if view == "spectrum":
-        power = DB * np.log(np.exp(falling / DB).mean(axis=1))
+        power = DB * np.log(np.exp(descending / DB).mean(axis=1))
         return power - power.mean()
-    return falling @ _weights(RANKED[view], falling.shape[1])
+    return descending @ _gwrp_weights(GWRP_R[view], descending.shape[1])
 
 
-def _weights(r: float, frames: int) -> np.ndarray:
-    """(T,) weight of each place in the falling order."""
-    falling = r ** np.arange(frames, dtype=np.float64)
-    return falling / falling.sum()
+def _gwrp_weights(r: float, frames: int) -> np.ndarray:
+    """Return the (T,) weight of each rank, largest value first."""
+    powers = r ** np.arange(frames, dtype=np.float64)
+    return powers / powers.sum()
 
 
-def _modulation(spectrum: np.ndarray, frames: int) -> np.ndarray:
-    strength = np.abs(spectrum) ** 2 / frames
-    return np.log(strength.max(axis=0) + STILL)
+def _log_power(spectrum: np.ndarray, frames: int) -> np.ndarray:
+    """Return the (B,) logarithm of the largest power over the bins of (K, B) modulation spectra."""
+    power = np.abs(spectrum) ** 2 / frames
+    return np.log(power.max(axis=0) + MODULATION_FLOOR)
 
 
-def _fluctuation(frames: np.ndarray) -> np.ndarray:
-    """(T // 2 + 1, B) complex spectrum of each band's level about its mean, under a Hann window."""
-    away = frames.astype(np.float64) - frames.mean(axis=0, dtype=np.float64)
-    return np.fft.rfft(away * np.hanning(len(frames) + 2)[1:-1, None], axis=0)
+def _modulation_spectrum(frames: np.ndarray) -> np.ndarray:
+    """Return the (T // 2 + 1, B) complex spectrum of each band's level minus its mean, with a Hann window."""
+    centred = frames.astype(np.float64) - frames.mean(axis=0, dtype=np.float64)
+    return np.fft.rfft(centred * np.hanning(len(frames) + 2)[1:-1, None], axis=0)
 
 
-def _pace(view: str, frames: int) -> slice:
-    """The bins of `_fluctuation` that a modulation view looks at: never none, and never the mean."""
-    low, high = (int(np.ceil(edge * frames)) for edge in PACES[view])
+def _modulation_bins(view: str, frames: int) -> slice:
+    """Return the bins of `_modulation_spectrum` that a view uses: at least one, and never bin 0."""
+    low, high = (int(np.ceil(edge * frames)) for edge in MODULATION_RANGES[view])
     low = min(max(low, 1), frames // 2)
     return slice(low, max(high, low + 1))
 
 
-def shared_out(share: np.ndarray, frames: np.ndarray, view: str, usual: np.ndarray) -> np.ndarray:
-    """Where in time the share of each band came from.
+def distribute_over_frames(
+    share: np.ndarray, frames: np.ndarray, view: str, reference: np.ndarray
+) -> np.ndarray:
+    """Distribute the contribution of each band to a score over the frames of the clip.
 
-    A frame has its part of a band's share by how much it weighs in the view and how far it lies from what
-    is usual there; the average over time gives the share back.
+    A frame gets a part of its band's contribution in proportion to its weight in the view and to its
+    deviation from the reference; the mean over time is the contribution again.
 
     Args:
-        share: (B,) what each band of the view added to a score.
+        share: (B,) contribution of each band of the view to a score.
         frames: (T, B) log-mel in dB.
         view: one of `VIEWS`.
-        usual: (B,) what the view was compared with.
+        reference: (B,) the normal vector that the view was compared with.
 
     Returns:
         (T, B) float64.
     """
     frames = frames.astype(np.float64)
-    if view == "std":  # what lies far from the clip's own mean made it large
-        odd = np.abs(frames - frames.mean(axis=0)) ** 2
-    elif view in PACES:  # what swings at that pace, when it swings
-        pace, spectrum = _pace(view, len(frames)), _fluctuation(frames)
-        kept = np.zeros_like(spectrum)
-        kept[pace] = spectrum[pace]
-        odd = np.fft.irfft(kept, len(frames), axis=0) ** 2
+    if view == "std":  # frames far from the clip's own mean contribute most
+        weight = np.abs(frames - frames.mean(axis=0)) ** 2
+    elif view in MODULATION_RANGES:  # the power over time of the band-passed level
+        bins, spectrum = _modulation_bins(view, len(frames)), _modulation_spectrum(frames)
+        band_passed = np.zeros_like(spectrum)
+        band_passed[bins] = spectrum[bins]
+        weight = np.fft.irfft(band_passed, len(frames), axis=0) ** 2
     elif view == "spectrum":
         level = frames.mean(axis=1, keepdims=True)
-        odd = np.exp(frames / DB - frames.max() / DB) * np.abs(frames - level - usual)
+        weight = np.exp(frames / DB - frames.max() / DB) * np.abs(frames - level - reference)
     else:
         rank = np.argsort(np.argsort(-frames, axis=0, kind="stable"), axis=0)
-        odd = _weights(RANKED[view], len(frames))[rank] * np.abs(frames - usual)
-    total = odd.sum(axis=0)
-    even = np.full(frames.shape, 1 / len(frames))
-    parts = np.divide(odd, total, out=even, where=total > 0)
+        weight = _gwrp_weights(GWRP_R[view], len(frames))[rank] * np.abs(frames - reference)
+    total = weight.sum(axis=0)
+    uniform = np.full(frames.shape, 1 / len(frames))
+    parts = np.divide(weight, total, out=uniform, where=total > 0)
     return share * parts * len(frames)

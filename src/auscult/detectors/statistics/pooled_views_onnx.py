@@ -1,7 +1,6 @@
-"""A clip as one vector for each view, and where in time its parts came from: the twin of
-`auscult.detectors.statistics.pooled_views`.
+"""Pooled views: ONNX counterpart of `auscult.detectors.statistics.pooled_views`.
 
-A clip's length is known only when the graph runs, so weights and windows over time are worked out there too.
+The length of a clip is known only when the graph runs, so the graph computes weights and windows over time.
 """
 
 from __future__ import annotations
@@ -12,11 +11,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from auscult.detectors.onnx_export.graph import INT64, Graph, Value
-from auscult.detectors.statistics.pooled_views import DB, PACES, RANKED, STILL
+from auscult.detectors.statistics.pooled_views import DB, GWRP_R, MODULATION_FLOOR, MODULATION_RANGES
 
 
 class PooledFrames:
-    """The frames of a clip, and what several views make use of.
+    """The frames of a clip, with intermediate values that several views share.
 
     Args:
         frames: (T, B) float32 log-mel in dB.
@@ -26,80 +25,84 @@ class PooledFrames:
         self.graph: Graph = frames.graph
         self.frames = frames.double()
         self.length = frames.count()  # T
-        falling, order = self.graph.TopK(frames, self.length.reshape(1), axis=0, outputs=2)
-        self.falling, self._order = falling.double(), order
+        descending, order = self.graph.TopK(frames, self.length.reshape(1), axis=0, outputs=2)
+        self.descending, self._order = descending.double(), order
 
     def views(self, names: Sequence[str]) -> list[Value]:
-        """Each view, (B,) float64."""
+        """Return each view, (B,) float64."""
         return [self._view(name) for name in names]
 
-    def shared_out(self, share: Value, view: str, usual: Value) -> Value:
-        """`auscult.detectors.statistics.pooled_views.shared_out` of a share (B,) that was compared with ``usual`` (B,);
-        (T, B) float64."""
+    def distribute_over_frames(self, share: Value, view: str, reference: Value) -> Value:
+        """`pooled_views.distribute_over_frames` of a share (B,) and a reference (B,); (T, B) float64."""
         graph, frames = self.graph, self.frames
         if view == "std":
-            odd = (frames - frames.mean(0)).square()
-        elif view in PACES:
-            odd = self._at_pace(view).square()
+            weight = (frames - frames.mean(0)).square()
+        elif view in MODULATION_RANGES:
+            weight = self._band_passed(view).square()
         elif view == "spectrum":
             level = frames.mean(1, keepdims=True)
-            odd = graph.Exp((frames - frames.max()) / DB) * graph.Abs(frames - level - usual)
+            weight = graph.Exp((frames - frames.max()) / DB) * graph.Abs(frames - level - reference)
         else:
-            rank = self._order  # of the order again: the place of each frame in it
-            _, rank = graph.TopK(rank, self.length.reshape(1), axis=0, largest=0, outputs=2)
-            odd = graph.Gather(self._weights(RANKED[view]), rank) * graph.Abs(frames - usual)
-        total = odd.sum(0)
-        some = graph.Greater(total, np.float64(0))
-        even = graph.Expand(1.0 / self.length.double(), graph.Shape(frames))
-        parts = graph.Where(some, odd / graph.Where(some, total, np.float64(1)), even)
+            # Sorting the order gives the rank of each frame.
+            _, rank = graph.TopK(self._order, self.length.reshape(1), axis=0, largest=0, outputs=2)
+            weight = graph.Gather(self._gwrp_weights(GWRP_R[view]), rank) * graph.Abs(frames - reference)
+        total = weight.sum(0)
+        positive = graph.Greater(total, np.float64(0))
+        uniform = graph.Expand(1.0 / self.length.double(), graph.Shape(frames))
+        parts = graph.Where(positive, weight / graph.Where(positive, total, np.float64(1)), uniform)
         return parts * share * self.length.double()
 
     def _view(self, name: str) -> Value:
         graph = self.graph
-        if name in PACES:
-            strength = self._fluctuation().square().sum(2) / self.length.double()  # (B, K)
-            paced = graph.Where(self._pace(name), strength, np.float64(0)).max(1)
-            return graph.Log(paced + STILL)
+        if name in MODULATION_RANGES:
+            power = self._modulation_spectrum().square().sum(2) / self.length.double()  # (B, K)
+            largest = graph.Where(self._modulation_bins(name), power, np.float64(0)).max(1)
+            return graph.Log(largest + MODULATION_FLOOR)
         if name == "std":
             return graph.Sqrt((self.frames - self.frames.mean(0)).square().mean(0))
         if name == "spectrum":
             power = graph.Log(graph.Exp(self.frames / DB).mean(0)) * DB
             return power - power.mean()
-        return self._weights(RANKED[name]) @ self.falling
+        return self._gwrp_weights(GWRP_R[name]) @ self.descending
 
-    def _weights(self, r: float) -> Value:
-        """(T,) weight of each place in the falling order."""
-        places = self.graph.Range(np.array(0), self.length, np.array(1))
-        falling = self.graph.Pow(np.float64(r), places.double())
-        return falling / falling.sum()
+    def _gwrp_weights(self, r: float) -> Value:
+        """Return the (T,) weight of each rank, largest value first."""
+        ranks = self.graph.Range(np.array(0), self.length, np.array(1))
+        powers = self.graph.Pow(np.float64(r), ranks.double())
+        return powers / powers.sum()
 
-    def _fluctuation(self) -> Value:
-        """(B, T // 2 + 1, 2) spectrum of each band's level about its mean, under a Hann window: real parts
-        and imaginary ones."""
+    def _modulation_spectrum(self) -> Value:
+        """Return the (B, T // 2 + 1, 2) spectrum of each band's level minus its mean, with a Hann window.
+
+        The last axis is real and imaginary part.
+        """
         graph = self.graph
-        places = graph.Range(np.array(0), self.length, np.array(1)).double()
-        turns = (places + 1.0) / (self.length.double() + 1.0)
-        window = graph.Unsqueeze(0.5 - graph.Cos(turns * (2 * math.pi)) * 0.5, np.array([1]))
-        away = (self.frames - self.frames.mean(0)) * window  # (T, B)
-        return graph.DFT(graph.Unsqueeze(away.transposed(), np.array([2])), None, np.array(1), onesided=1)
+        index = graph.Range(np.array(0), self.length, np.array(1)).double()
+        phase = (index + 1.0) / (self.length.double() + 1.0)
+        window = graph.Unsqueeze(0.5 - graph.Cos(phase * (2 * math.pi)) * 0.5, np.array([1]))
+        centred = (self.frames - self.frames.mean(0)) * window  # (T, B)
+        return graph.DFT(graph.Unsqueeze(centred.transposed(), np.array([2])), None, np.array(1), onesided=1)
 
-    def _pace(self, view: str) -> Value:
-        """(T // 2 + 1,) bool, the bins that a modulation view looks at: never none, and never the mean."""
+    def _modulation_bins(self, view: str) -> Value:
+        """Return the (T // 2 + 1,) bool mask of the bins that a view uses: at least one, and never bin 0."""
         graph, half = self.graph, self.length / np.array(2)
-        first, last = (graph.Cast(graph.Ceil(self.length.double() * edge), to=INT64) for edge in PACES[view])
-        first = graph.Min(graph.Max(first, np.array(1)), half)
-        last = graph.Max(last, first + np.array(1))
+        low, high = (
+            graph.Cast(graph.Ceil(self.length.double() * edge), to=INT64) for edge in MODULATION_RANGES[view]
+        )
+        low = graph.Min(graph.Max(low, np.array(1)), half)
+        high = graph.Max(high, low + np.array(1))
         bins = graph.Range(np.array(0), half + np.array(1), np.array(1))
-        return graph.And(graph.GreaterOrEqual(bins, first), graph.Less(bins, last))
+        return graph.And(graph.GreaterOrEqual(bins, low), graph.Less(bins, high))
 
-    def _at_pace(self, view: str) -> Value:
-        """(T, B), in proportion to what swings at the pace of a view, when it swings."""
+    def _band_passed(self, view: str) -> Value:
+        """Return the (T, B) level, band-passed to a view's modulation range, up to a constant factor."""
         graph, half = self.graph, self.length / np.array(2)
         bins = graph.Range(np.array(0), half + np.array(1), np.array(1))
-        # All bins but the one at half the frame rate have a mirror image, which is left out here.
-        alone = graph.Equal(bins + bins, self.length)
-        twice = graph.Where(alone, np.float64(1), np.float64(2))
-        weight = graph.Where(self._pace(view), twice, np.float64(0))
-        kept = self._fluctuation() * graph.Unsqueeze(weight, np.array([1]))
-        swing = graph.DFT(kept, self.length, np.array(1), inverse=1)  # (B, T, 2)
-        return graph.Squeeze(swing.cut(0, 1, axis=2), np.array([2])).transposed()
+        # Each bin counts twice, also for its mirror image, which a one-sided spectrum lacks; the bin at half
+        # the frame rate has none.
+        is_nyquist = graph.Equal(bins + bins, self.length)
+        multiplicity = graph.Where(is_nyquist, np.float64(1), np.float64(2))
+        gain = graph.Where(self._modulation_bins(view), multiplicity, np.float64(0))
+        spectrum = self._modulation_spectrum() * graph.Unsqueeze(gain, np.array([1]))
+        signal = graph.DFT(spectrum, self.length, np.array(1), inverse=1)  # (B, T, 2)
+        return graph.Squeeze(signal.slice(0, 1, axis=2), np.array([2])).transposed()

@@ -1,4 +1,4 @@
-"""From trained networks to ONNX: from here on ONNX Runtime is the one way to run them."""
+"""Export of trained networks to ONNX; scoring always runs them with ONNX Runtime."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 
 
-class _Scoring(nn.Module):
-    """What is exported: (N, width) vectors of one machine in, named outputs of (N, …) out."""
+class _ScoringModule(nn.Module):
+    """The exported module: (N, width) vectors of one machine in, named outputs of (N, …) out."""
 
     def __init__(
         self, network: nn.ModuleDict, outputs: Callable[[nn.ModuleDict, Tensor], dict[str, Tensor]]
@@ -37,21 +37,25 @@ def export_fleet(
     machines: Sequence[int],
     width: int,
     *,
-    kind: str | None = None,
+    cache_key: str | None = None,
 ) -> list[np.ndarray]:
-    """The ONNX bytes of some machines of a trained fleet, each (L,) uint8.
+    """Return the ONNX bytes of some machines of a trained fleet, each (L,) uint8.
 
     Args:
-        machines: their places in the fleet.
-        kind: as `export`'s.
+        build: as in `train_fleet`.
+        outputs: computes the named outputs from the network and x (M, N, width).
+        network: the trained network of the fleet.
+        machines: their indices in the fleet.
+        width: length of one vector.
+        cache_key: as in `export`.
     """
     state = network.state_dict()
     single = build([torch.Generator().manual_seed(0)]).eval()
     single.load_state_dict({name: value[:1] for name, value in state.items()})
-    scoring = _Scoring(single, outputs).eval()
+    scoring = _ScoringModule(single, outputs).eval()
     names = list(outputs(single, torch.zeros(1, 2, width)))
     states = [{k: v[m : m + 1] for k, v in state.items()} for m in machines]
-    return export(scoring, {"x": (torch.zeros(3, width), {0: "vectors"})}, names, states, kind=kind)
+    return export(scoring, {"x": (torch.zeros(3, width), {0: "vectors"})}, names, states, cache_key=cache_key)
 
 
 def export(
@@ -60,28 +64,29 @@ def export(
     names: Sequence[str],
     states: Sequence[Mapping[str, Tensor]],
     *,
-    kind: str | None = None,
+    cache_key: str | None = None,
 ) -> list[np.ndarray]:
-    """The ONNX bytes, each (L,) uint8, of one network with every given set of weights.
+    """Return the ONNX bytes, each (L,) uint8, of one network with every given set of weights.
 
-    The graph is the same for all, so it is traced once and the weights put into copies of it.
+    The graph is the same for all, so it is traced once and the weights are put into copies of it.
 
     Args:
-        scoring: in evaluation mode; its submodule ``network`` is what the weights belong to.
-        inputs: name to an example, and the axes of any length with a name each, in the order of ``forward``.
-        names: of the outputs, in order.
-        states: the weights of ``scoring.network``, as `state_dict` names them.
-        kind: names all that the graph depends on but weights; a graph of that kind that was traced before
-            is taken again, since tracing takes half a second, and seconds the first time.
+        scoring: in evaluation mode; the weights belong to its submodule ``network``.
+        inputs: name to an example and the names of its axes of variable length, in the order of ``forward``.
+        names: names of the outputs, in order.
+        states: weights of ``scoring.network``, with the keys of its `state_dict`.
+        cache_key: identifies everything the graph depends on except the weights. A graph traced earlier under
+            the same key is reused, since tracing takes half a second, and seconds the first time. ``None``:
+            no caching.
     """
     import onnx
     from onnx import numpy_helper
 
-    graph = _traced.get(kind) if kind else None
+    graph = _traced_graphs.get(cache_key) if cache_key else None
     if graph is None:
         graph = _trace(scoring, inputs, names)
-    if kind:
-        _traced[kind] = graph
+    if cache_key:
+        _traced_graphs[cache_key] = graph
     weights = {w.name: w for w in graph.graph.initializer if w.name.startswith("network.")}
     blobs = []
     for state in states:
@@ -92,7 +97,7 @@ def export(
     return blobs
 
 
-_traced: dict[str, Any] = {}  # kind to ONNX graph, with whatever weights were put into it last
+_traced_graphs: dict[str, Any] = {}  # cache key to ONNX graph, with the weights that were put in last
 
 
 def _trace(
@@ -100,18 +105,19 @@ def _trace(
     inputs: Mapping[str, tuple[Tensor, Mapping[int, str]]],
     names: Sequence[str],
 ):
-    """The graph of a network with its weights as named initialisers (``optimize=False`` keeps the names)."""
+    """Return the graph of a network with its weights as named initialisers (``optimize=False`` keeps the
+    names)."""
     import onnx
 
-    silent = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in silent]
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         path = Path(folder) / "network.onnx"
-        for logger in silent:
+        for logger in loggers:
             logger.setLevel(logging.ERROR)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # the exporter warns about its own insides
+                warnings.simplefilter("ignore")  # the exporter warns about its own internals
                 torch.onnx.export(
                     scoring,
                     tuple(example for example, _ in inputs.values()),
@@ -119,7 +125,7 @@ def _trace(
                     input_names=list(inputs),
                     output_names=list(names),
                     dynamic_shapes={
-                        name: {axis: torch.export.Dim(its_name) for axis, its_name in axes.items()}
+                        name: {axis: torch.export.Dim(axis_name) for axis, axis_name in axes.items()}
                         for name, (_, axes) in inputs.items()
                     },
                     dynamo=True,
@@ -128,12 +134,12 @@ def _trace(
                     verbose=False,
                 )
         finally:
-            for logger, level in zip(silent, levels, strict=True):
+            for logger, level in zip(loggers, levels, strict=True):
                 logger.setLevel(level)
         graph = onnx.load(path)
-    # Metadata hold stack traces of whoever exported: 140 kB, and their folders' names.
-    inside = graph.graph
-    parts = (inside.node, inside.value_info, inside.initializer, inside.input, inside.output)
-    for part in (inside, *chain(*parts)):
+    # The metadata hold 140 kB of stack traces, with the folder names of the exporting machine.
+    inner = graph.graph
+    parts = (inner.node, inner.value_info, inner.initializer, inner.input, inner.output)
+    for part in (inner, *chain(*parts)):
         part.ClearField("metadata_props")
     return graph

@@ -1,4 +1,4 @@
-"""What training asks of PyTorch: one thread."""
+"""PyTorch settings during training: a single thread."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import torch
 
 
 @contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """PyTorch on one thread. These matrices are so small that a second thread gains little on an idle
-    machine, and on a busy one the two wait for each other, spinning, and training takes several times
-    as long."""
+def torch_single_thread() -> Iterator[None]:
+    """Run PyTorch on one thread inside the block.
+
+    The matrices are so small that a second thread gains little on an idle machine. On a busy machine the two
+    threads wait for each other, spinning, and training takes several times as long.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,8 +1,8 @@
-"""One step of a fleet's training, over tensors that stay where they are.
+"""One training step of a fleet, on tensors whose memory does not move.
 
-On CUDA the step is captured as a graph, since its three hundred small kernels take longer to start than to
-run; elsewhere the same function is called. What a graph needs holds everywhere: batches are always of full
-length, no step asks the device for a number, and whatever a step leaves is added up on the device.
+On CUDA the step is captured as a graph, since its three hundred small kernels take longer to launch than to
+run; on other devices the same function is called. The requirements of a graph hold everywhere: batches always
+have full length, no step reads a number back from the device, and results are accumulated on the device.
 """
 
 from __future__ import annotations
@@ -13,32 +13,35 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-#: What a detector's loss gives back: the loss of every machine (M,), and figures to log, each (M,) or (M, K).
+#: Return value of a detector's loss: the loss of every machine (M,), and figures to log, each (M,) or (M, K).
 Loss = tuple[Tensor, dict[str, Tensor]]
-#: Steps before a graph is captured: libraries set themselves up in the first.
+#: Steps before a graph is captured: libraries initialise themselves in the first ones.
 _WARM_UP = 3
 
 
 class LossFunction(Protocol):
-    """A detector's loss on one batch of the fleet; ``epochs`` (M,) counts each machine's from 0."""
+    """A detector's loss on one batch of the fleet; see `WindowDetector.loss`."""
 
     def __call__(
         self,
         network: nn.ModuleDict,
         x: Tensor,
-        rows: Tensor,
+        mask: Tensor,
         generators: Sequence[torch.Generator],
         epochs: Tensor,
     ) -> Loss: ...
 
 
 class FleetStep:
-    """Trains the network of M machines by Adam, a batch of each at a time.
+    """Adam steps on the networks of M machines, one batch of each at a time.
 
     Args:
         network: on its device; every parameter and buffer has a leading machine axis.
+        loss: computes the losses of a batch.
         windows: (N, width), from which batches are gathered.
-        generators: one a machine, for what its loss draws.
+        generators: one per machine, for the random numbers of its loss.
+        batch_size: vectors of one machine in a batch.
+        learning_rate: of Adam.
     """
 
     def __init__(
@@ -55,96 +58,118 @@ class FleetStep:
         self.generators, self.learning_rate = list(generators), learning_rate
         device, machines = windows.device, len(self.generators)
         self.index = torch.zeros(machines, batch_size, dtype=torch.int64, device=device)
-        self.rows = torch.ones(machines, batch_size, 1, device=device)
+        self.mask = torch.ones(machines, batch_size, 1, device=device)
         self.epochs = torch.zeros(machines, dtype=torch.int64, device=device)
-        self.sums: dict[str, Tensor] = {}  # of loss and figures over the vectors since `read`, each (M, …)
+        self.sums: dict[str, Tensor] = {}  # loss and figures, summed over vectors since `pop_means`; (M, …)
         self.weights = _flat(network)
         self.optimiser = self._adam()
-        self._forget_graph()
+        self._reset_graph()
 
-    def __call__(self, index: Tensor, rows: Tensor) -> None:
-        """One step on the windows that start at ``index`` (M, B), of which ``rows`` (M, B, 1) count."""
+    def __call__(self, index: Tensor, mask: Tensor) -> None:
+        """Train on one batch.
+
+        Args:
+            index: (M, B) first frames of the windows.
+            mask: (M, B, 1), 1 for real vectors and 0 for padding.
+        """
         self.index.copy_(index, non_blocking=True)
-        self.rows.copy_(rows, non_blocking=True)
+        self.mask.copy_(mask, non_blocking=True)
         if self.graph is not None:
             self.graph.replay()
         elif self.index.is_cuda:
-            self._towards_a_graph()
+            self._warm_up_or_capture()
         else:
             self.step()
 
     def step(self) -> None:
-        """What is done in one step: nothing here waits for the device."""
+        """Compute the losses and gradients and update the weights, without waiting for the device."""
         self.weights.grad.zero_()  # type: ignore[union-attr]
         x = self.windows.index_select(0, self.index.flatten()).unflatten(0, self.index.shape)  # (M, B, width)
-        losses, figures = self.loss(self.network, x, self.rows, self.generators, self.epochs)
+        losses, figures = self.loss(self.network, x, self.mask, self.generators, self.epochs)
         losses.sum().backward()
         self.optimiser.step()
-        counts = self.rows.sum(1)  # (M, 1)
+        counts = self.mask.sum(1)  # (M, 1)
         for name, value in {"loss": losses, **figures}.items():
             if name not in self.sums:
                 self.sums[name] = torch.zeros_like(value)
             weighted = value.detach() * (counts if value.dim() > 1 else counts[:, 0])
             self.sums[name].add_(weighted)
 
-    def read(self, machine: int, vectors: int) -> dict[str, Any]:
-        """Mean loss and figures of one machine over so many vectors, and starts its sums anew."""
-        means = {name: (sums[machine].cpu().double() / vectors).tolist() for name, sums in self.sums.items()}
+    def pop_means(self, slot: int, vectors: int) -> dict[str, Any]:
+        """Return the mean loss and figures of one machine, and reset its sums.
+
+        Args:
+            slot: index of the machine in this step.
+            vectors: number of vectors that the sums cover.
+        """
+        means = {name: (sums[slot].cpu().double() / vectors).tolist() for name, sums in self.sums.items()}
         for sums in self.sums.values():
-            sums[machine] = 0.0
+            sums[slot] = 0.0
         return means
 
-    def keep(self, machines: Sequence[int]) -> None:
-        """Goes on with some machines alone; those that are done would cost as much as before."""
-        places = torch.tensor(machines, device=self.index.device)
+    def keep_machines(self, slots: Sequence[int]) -> None:
+        """Continue with some of the machines only; finished ones would cost as much as before.
+
+        Args:
+            slots: indices of the machines to keep.
+        """
+        kept = torch.tensor(slots, device=self.index.device)
         shapes = [parameter.shape for parameter in self.network.parameters()]
         state = {
-            name: torch.cat([part[places].flatten() for part in _parts(value, shapes)])
+            name: torch.cat([part[kept].flatten() for part in _parts(value, shapes)])
             if value.shape == self.weights.shape
             else value
             for name, value in self.optimiser.state[self.weights].items()
         }
         for tensor in self.network.state_dict(keep_vars=True).values():
-            tensor.data = tensor.data[places]
-        self.generators = [self.generators[i] for i in machines]
-        self.index, self.rows, self.epochs = self.index[places], self.rows[places], self.epochs[places]
-        self.sums = {name: sums[places] for name, sums in self.sums.items()}
+            tensor.data = tensor.data[kept]
+        self.generators = [self.generators[i] for i in slots]
+        self.index, self.mask, self.epochs = self.index[kept], self.mask[kept], self.epochs[kept]
+        self.sums = {name: sums[kept] for name, sums in self.sums.items()}
         self.weights = _flat(self.network)
         self.optimiser = self._adam()
         self.optimiser.state[self.weights] = state
-        self._forget_graph()
+        self._reset_graph()
 
     def _adam(self) -> torch.optim.Adam:
-        kind = self.index.device.type
+        device = self.index.device.type
         return torch.optim.Adam(
-            [self.weights], lr=self.learning_rate, fused=kind in ("cpu", "cuda"), capturable=kind == "cuda"
+            [self.weights],
+            lr=self.learning_rate,
+            fused=device in ("cpu", "cuda"),
+            capturable=device == "cuda",
         )
 
-    def _forget_graph(self) -> None:
+    def _reset_graph(self) -> None:
         self.graph: torch.cuda.CUDAGraph | None = None
-        self._warm = 0
+        self._warm_up_steps = 0
 
-    def _towards_a_graph(self) -> None:
-        """A first step as it is, on the side; then it is captured. This was not run on CUDA yet."""
-        with torch.cuda.device(self.index.device):  # of another than the current one nothing is captured
-            aside = torch.cuda.Stream()
-            aside.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(aside):
+    def _warm_up_or_capture(self) -> None:
+        """Run a step on a side stream; after the last warm-up step, capture the graph as well.
+
+        This has not been run on CUDA yet.
+        """
+        with torch.cuda.device(self.index.device):  # a graph captures only work on the current device
+            stream = torch.cuda.Stream()
+            stream.wait_stream(torch.cuda.current_stream())
+            with torch.cuda.stream(stream):
                 self.step()
-            torch.cuda.current_stream().wait_stream(aside)
-            self._warm += 1
-            if self._warm == _WARM_UP:
+            torch.cuda.current_stream().wait_stream(stream)
+            self._warm_up_steps += 1
+            if self._warm_up_steps == _WARM_UP:
                 graph = torch.cuda.CUDAGraph()
                 for generator in self.generators:
                     graph.register_generator_state(generator)
-                with torch.cuda.graph(graph, stream=aside):
+                with torch.cuda.graph(graph, stream=stream):
                     self.step()
                 self.graph = graph
 
 
 def _flat(network: nn.ModuleDict) -> nn.Parameter:
-    """All weights as one tensor with a gradient; the network's parameters become views of it. The optimiser
-    has one tensor to go over, and clearing the gradients is one call."""
+    """Return all weights as one tensor with a gradient; the network's parameters become views of it.
+
+    The optimiser then updates a single tensor, and clearing the gradients is one call.
+    """
     parameters = list(network.parameters())
     flat = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in parameters]))
     flat.grad = torch.zeros_like(flat)
@@ -157,7 +182,7 @@ def _flat(network: nn.ModuleDict) -> nn.Parameter:
 
 
 def _parts(flat: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
-    """Views of a flat tensor, one behind the other."""
+    """Return consecutive views of a flat tensor in the given shapes."""
     return [
         part.view(shape) for part, shape in zip(flat.split([s.numel() for s in shapes]), shapes, strict=True)
     ]

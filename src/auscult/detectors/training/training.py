@@ -11,25 +11,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from auscult.detectors.training.process import one_thread
+from auscult.detectors.training.process import torch_single_thread
 from auscult.detectors.training.products import precision
 from auscult.detectors.training.step import FleetStep, LossFunction
 from auscult.errors import DivergedError, OptionError
-from auscult.runtime.memory import kept_memory
+from auscult.runtime.memory import retain_heap
 
-#: A loss this far out never comes back: log-mels in dB keep a squared error below 1e5.
+#: Training has diverged above this loss: the squared error of log-mels in dB stays below 1e5.
 DIVERGED = 1e12
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """How long and how fast; the defaults are the baseline's."""
+    """Length and step size of training; the defaults are the baseline's."""
 
     epochs: int = 100
     batch_size: int = 256
     learning_rate: float = 1e-3
     device: str = "auto"  # auto, cpu, cuda, mps
-    precision: str = "float32"  # of matrix products: float32, tf32 (CUDA alone), bf16
+    precision: str = "float32"  # of matrix products: float32, tf32 (CUDA only), bf16
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class FleetVectors:
     Attributes:
         frames: (F, bands) float32, the frames of all recordings one after the other.
         train: for every machine the first frame of each of its training windows.
-        validation: the same of the windows kept out, for logging alone; may be empty.
+        validation: the same for the held-out windows, which are used for logging only; may be empty.
         context: frames in one window.
     """
 
@@ -50,23 +50,23 @@ class FleetVectors:
 
 
 def choose_device(name: str) -> torch.device:
-    """The device to train on; ``auto`` takes CUDA, then MPS, then the CPU.
+    """Return the device to train on; ``auto`` takes CUDA, then MPS, then the CPU.
 
     Raises:
-        OptionError: no such device, or not here.
+        OptionError: the device does not exist or is not available.
     """
     if name != "auto":
         try:
             return torch.empty(0, device=name).device
         except (RuntimeError, AssertionError) as error:
-            raise OptionError(f"device={name!r} cannot be used here: take auto or cpu") from error
+            raise OptionError(f"device={name!r} is not available: use auto or cpu") from error
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-@one_thread()
-@kept_memory()
+@torch_single_thread()
+@retain_heap()
 def train_fleet(
     build: Callable[[Sequence[torch.Generator]], nn.ModuleDict],
     loss: LossFunction,
@@ -77,27 +77,31 @@ def train_fleet(
     names: Sequence[str],
     progress: Callable[[int, Mapping[str, float]], None],
 ) -> tuple[nn.ModuleDict, list[list[dict]], list[DivergedError | None]]:
-    """Trains one network a machine, all in the same steps.
+    """Train one network per machine, all in the same steps.
 
-    A machine with fewer vectors has shorter epochs and is done earlier; its weights are kept from then. So is
-    one whose loss leaves the finite numbers, and the rest goes on.
+    A machine with fewer vectors has shorter epochs and finishes earlier; its final weights are stored at that
+    point. A machine whose loss diverges is stopped as well, and the others continue.
 
     Args:
-        build: makes the network of the fleet from one random generator a machine.
-        seeds: one a machine: it alone decides that machine's weights, shuffles and samples.
-        names: what to call each machine in an error.
-        progress: told the epochs done and the mean figures of the fleet.
+        build: creates the network of the fleet from one random generator per machine.
+        loss: the loss of every machine on its batch.
+        vectors: training and held-out windows of all machines.
+        seeds: one per machine; it alone determines that machine's weights, shuffles and samples.
+        plan: epochs, batch size, learning rate, device and precision.
+        names: the name of each machine in error messages.
+        progress: called after each epoch of the first machine still in training, with the number of finished
+            epochs and the figures of that machine.
 
     Returns:
-        The network in evaluation mode on the CPU; for each machine its history, a dict an epoch; and for
-        each machine the error of its divergence, or ``None``.
+        The network in evaluation mode on the CPU; for each machine its history, one dict per epoch; and for
+        each machine the error if it diverged, or ``None``.
     """
     device = choose_device(plan.device)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     network = build(generators).to(device)
-    samplers = generators
-    if device.type == "cuda":  # what a graph holds must be drawn where it runs
-        samplers = [torch.Generator(device).manual_seed(seed) for seed in seeds]
+    loss_generators = generators
+    if device.type == "cuda":  # a CUDA graph needs its random numbers generated on the device
+        loss_generators = [torch.Generator(device).manual_seed(seed) for seed in seeds]
     frames = torch.from_numpy(vectors.frames).to(device)
     windows = frames.as_strided(
         (len(frames) - vectors.context + 1, vectors.context * frames.shape[1]), (frames.shape[1], 1)
@@ -106,42 +110,46 @@ def train_fleet(
         network,
         loss,
         windows,
-        samplers,
+        loss_generators,
         batch_size=plan.batch_size,
         learning_rate=plan.learning_rate,
     )
-    courses = [_Course(v, plan.batch_size, g) for v, g in zip(vectors.train, generators, strict=True)]
-    books = [_Book(name) for name in names]
-    left = list(range(len(seeds)))  # machines that still train, in the order in which the step has them
-    weights: dict[int, dict[str, Tensor]] = {}
+    samplers = [
+        _BatchSampler(starts, plan.batch_size, g) for starts, g in zip(vectors.train, generators, strict=True)
+    ]
+    histories = [_LossHistory(name) for name in names]
+    active = list(range(len(seeds)))  # machines still in training; `step` holds machine active[slot] at slot
+    final_weights: dict[int, dict[str, Tensor]] = {}
     network.train()
     with precision(plan.precision, device):
-        while left:
-            _walk(step, [courses[i] for i in left])
-            ending = [place for place, i in enumerate(left) if courses[i].epoch > len(books[i].epochs)]
-            kept_out = [vectors.validation[i] if p in ending else () for p, i in enumerate(left)]
-            validation = _validate(step, kept_out)
-            for place in ending:
-                i = left[place]
-                books[i].write(step.read(place, courses[i].vectors), validation.get(place))
-                if books[i].error or courses[i].epoch == plan.epochs:
-                    weights[i] = {k: v[place].clone() for k, v in network.state_dict().items()}
-                if place == 0:
-                    progress(courses[i].epoch, books[i].latest())
-            if done := [i for i in left if i in weights]:
-                staying = [place for place, i in enumerate(left) if i not in done]
-                left = [left[place] for place in staying]
-                if left:
-                    step.keep(staying)
+        while active:
+            _train_to_next_epoch_end(step, [samplers[i] for i in active])
+            ended = [slot for slot, i in enumerate(active) if samplers[i].epoch > len(histories[i].epochs)]
+            held_out = [vectors.validation[i] if slot in ended else () for slot, i in enumerate(active)]
+            validation_losses = _validate(step, held_out)
+            for slot in ended:
+                i = active[slot]
+                sampler, history = samplers[i], histories[i]
+                history.append(step.pop_means(slot, sampler.vectors), validation_losses.get(slot))
+                if history.error or sampler.epoch == plan.epochs:
+                    final_weights[i] = {k: v[slot].clone() for k, v in network.state_dict().items()}
+                if slot == 0:
+                    progress(sampler.epoch, history.latest())
+            remaining = [slot for slot, i in enumerate(active) if i not in final_weights]
+            if len(remaining) < len(active):
+                active = [active[slot] for slot in remaining]
+                if active:
+                    step.keep_machines(remaining)
     for key, tensor in network.state_dict(keep_vars=True).items():
-        tensor.data = torch.stack([weights[i][key] for i in range(len(seeds))])
-    return network.cpu().eval(), [book.epochs for book in books], [book.error for book in books]
+        tensor.data = torch.stack([final_weights[i][key] for i in range(len(seeds))])
+    return network.cpu().eval(), [h.epochs for h in histories], [h.error for h in histories]
 
 
-class _Course:
-    """One machine's way through its epochs: shuffled batches, each filled up with the machine's first vector.
+class _BatchSampler:
+    """The shuffled batches of one machine, epoch after epoch.
 
-    A last batch of one vector is skipped, as the baseline does: batch normalisation has no variance there.
+    Short batches are padded with the machine's first vector. A last batch of one vector is skipped, as in the
+    baseline: batch normalisation has no variance there.
     """
 
     def __init__(self, starts: np.ndarray, batch_size: int, generator: torch.Generator) -> None:
@@ -149,82 +157,93 @@ class _Course:
         full, rest = divmod(len(starts), batch_size)
         self.counts = torch.tensor([batch_size] * full + [rest] * (rest > 1))  # (S,) vectors in each batch
         self.vectors = int(self.counts.sum())
-        self.epoch = 0  # epochs that are over
+        self.epoch = 0  # number of finished epochs
         self._index = self.starts[:1].repeat(len(self.counts), batch_size)  # (S, B)
-        self._at = 0
+        self._position = 0  # of the next batch in the epoch
 
     @property
     def steps_left(self) -> int:
         """Steps to the end of the epoch."""
-        return len(self.counts) - self._at
+        return len(self.counts) - self._position
 
-    def go(self, steps: int) -> tuple[Tensor, Tensor]:
-        """First frames (L, B) of the windows of the next steps, and how many of them count, (L,)."""
-        if self._at == 0:
+    def next_batches(self, steps: int) -> tuple[Tensor, Tensor]:
+        """Return the first frames of the windows of the next L steps, (L, B), and the number of real vectors
+        in each step, (L,); real vectors come first in their batch."""
+        if self._position == 0:
             order = torch.randperm(len(self.starts), generator=self.generator)[: self.vectors]
             self._index.view(-1)[: self.vectors] = self.starts[order]
-        part = slice(self._at, self._at + steps)
+        part = slice(self._position, self._position + steps)
         if part.stop == len(self.counts):
-            self._at, self.epoch = 0, self.epoch + 1
+            self._position, self.epoch = 0, self.epoch + 1
         else:
-            self._at = part.stop
+            self._position = part.stop
         return self._index[part], self.counts[part]
 
 
-def _walk(step: FleetStep, courses: Sequence[_Course]) -> None:
-    """Trains until the first machine ends an epoch: so long what a step needs is made for all at once."""
-    steps = min(course.steps_left for course in courses)
-    step.epochs.copy_(torch.tensor([course.epoch for course in courses]))
-    parts = [course.go(steps) for course in courses]
-    index = torch.stack([its for its, _ in parts], 1)  # (L, M, B)
-    rows = _rows(torch.stack([counts for _, counts in parts], 1), index.shape[2])  # (L, M, B, 1)
-    for batch, its_rows in zip(index.to(step.windows.device), rows.to(step.windows.device), strict=True):
-        step(batch, its_rows)
+def _train_to_next_epoch_end(step: FleetStep, samplers: Sequence[_BatchSampler]) -> None:
+    """Train until the first machine reaches the end of its epoch.
+
+    The inputs of all these steps are prepared together.
+    """
+    steps = min(sampler.steps_left for sampler in samplers)
+    step.epochs.copy_(torch.tensor([sampler.epoch for sampler in samplers]))
+    batches = [sampler.next_batches(steps) for sampler in samplers]
+    index = torch.stack([starts for starts, _ in batches], 1)  # (L, M, B)
+    mask = _mask(torch.stack([counts for _, counts in batches], 1), index.shape[2])  # (L, M, B, 1)
+    device = step.windows.device
+    for batch_index, batch_mask in zip(index.to(device), mask.to(device), strict=True):
+        step(batch_index, batch_mask)
 
 
-def _rows(counts: Tensor, length: int) -> Tensor:
-    """1 for the first of so many rows and 0 for the rest: (…, length, 1) from counts (…)."""
+def _mask(counts: Tensor, length: int) -> Tensor:
+    """Return a mask (…, length, 1) that is 1 for the first ``counts`` (…) vectors and 0 for the padding."""
     return (torch.arange(length) < counts[..., None])[..., None].float()
 
 
 @torch.no_grad()
-def _validate(step: FleetStep, kept_out: Sequence[Sequence[int] | np.ndarray]) -> dict[int, float]:
-    """Loss of each machine on the vectors kept out of its training, by its place, for logging alone."""
-    totals = {i: 0.0 for i, starts in enumerate(kept_out) if len(starts)}
-    generators = []  # looking must not change what is drawn next
+def _validate(step: FleetStep, held_out: Sequence[Sequence[int] | np.ndarray]) -> dict[int, float]:
+    """Return the loss of each machine on its held-out vectors, by slot; for logging only.
+
+    Args:
+        held_out: first frames of the held-out windows of every machine; machines without any are omitted.
+    """
+    totals = {slot: 0.0 for slot, starts in enumerate(held_out) if len(starts)}
+    generators = []  # copies: validation must not change the random numbers of the training
     for generator in step.generators if totals else ():
         generators.append(torch.Generator(generator.device))
         generators[-1].set_state(generator.get_state())
     step.network.eval()
     device = step.windows.device
-    for cut in range(0, max(map(len, kept_out)), 4096):
-        parts = [torch.as_tensor(starts[cut : cut + 4096], dtype=torch.int64) for starts in kept_out]
+    for first in range(0, max(map(len, held_out)), 4096):
+        parts = [torch.as_tensor(starts[first : first + 4096], dtype=torch.int64) for starts in held_out]
         counts = torch.tensor([len(part) for part in parts])
         index = pad_sequence(parts, batch_first=True).to(device)  # (M, B)
-        rows = _rows(counts, index.shape[1]).to(device)
-        losses, _ = step.loss(step.network, step.windows[index], rows, generators, step.epochs)
-        for i in totals:
-            totals[i] += float(losses[i]) * len(parts[i])
+        mask = _mask(counts, index.shape[1]).to(device)
+        losses, _ = step.loss(step.network, step.windows[index], mask, generators, step.epochs)
+        for slot in totals:
+            totals[slot] += float(losses[slot]) * len(parts[slot])
     step.network.train()
-    return {i: total / len(kept_out[i]) for i, total in totals.items()}
+    return {slot: total / len(held_out[slot]) for slot, total in totals.items()}
 
 
-class _Book:
-    """One machine's figures, epoch by epoch, and the error if they left the finite numbers."""
+class _LossHistory:
+    """The figures of one machine for every epoch, and the error if its loss diverged."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.epochs: list[dict[str, Any]] = []
         self.error: DivergedError | None = None
 
-    def write(self, means: Mapping[str, Any], validation: float | None) -> None:
+    def append(self, means: Mapping[str, Any], validation: float | None) -> None:
+        """Add the means of one epoch and its validation loss, and set ``error`` if one of them diverged."""
         figures = {**means} if validation is None else {**means, "validation": validation}
         self.epochs.append({"epoch": len(self.epochs) + 1, **figures})
-        judged = [figures[key] for key in ("loss", "validation") if key in figures]
-        if not all(abs(value) <= DIVERGED for value in judged):  # NaN is not below it either
+        losses = [figures[key] for key in ("loss", "validation") if key in figures]
+        if not all(abs(value) <= DIVERGED for value in losses):  # also true for NaN
             where = f"{self.name}: training diverged in epoch {len(self.epochs)}"
-            told = ", ".join(f"{key} {value:.3g}" for key, value in self.latest().items())
-            self.error = DivergedError(f"{where}: {told}")
+            latest = ", ".join(f"{key} {value:.3g}" for key, value in self.latest().items())
+            self.error = DivergedError(f"{where}: {latest}")
 
     def latest(self) -> dict[str, float]:
+        """Return the scalar figures of the last epoch."""
         return {k: v for k, v in self.epochs[-1].items() if isinstance(v, float)}

@@ -1,4 +1,4 @@
-"""What ``auscult fit`` tells of a model that it made."""
+"""The summary of a fitted model that ``auscult fit`` prints."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from auscult.model import Model
 
 
-def summary(model: Model, output: str) -> dict[str, Any]:
-    """What `fit` tells of a model that was written."""
+def summarize(model: Model, output: str) -> dict[str, Any]:
+    """Summarize a model that was written to ``output``; the fields of ``--json``."""
     threshold = model.threshold()
     warnings = [*model.provenance["warnings"], *([threshold.warning] if threshold.warning else [])]
     return {
@@ -23,7 +23,7 @@ def summary(model: Model, output: str) -> dict[str, Any]:
         "parameters": model.detector.parameters,
         "clips": model.provenance["clips"],
         "domains": model.provenance["domains"],
-        "calibration": {"how": model.calibration.how, "count": len(model.calibration)},
+        "calibration": {"how": model.calibration.method, "count": len(model.calibration)},
         "members": model.detector.facts.get("tried", []),
         "threshold": threshold.value,
         "false_alarms": threshold.rate,
@@ -34,11 +34,11 @@ def summary(model: Model, output: str) -> dict[str, Any]:
     }
 
 
-def as_text(result: dict[str, Any], model: Model) -> str:
-    """The `summary` of a model, for people."""
+def format_summary(result: dict[str, Any], model: Model) -> str:
+    """Format the result of `summarize` as text."""
     preset = f", preset {result['preset']}" if result["preset"] else ""
     domains = ", ".join(f"{number:,} {name}" for name, number in result["domains"].items())
-    known = f" ({domains})" if set(result["domains"]) != {"unknown"} else ""
+    domain_counts = f" ({domains})" if set(result["domains"]) != {"unknown"} else ""
     calibration = result["calibration"]
     return "\n".join(
         [
@@ -47,13 +47,14 @@ def as_text(result: dict[str, Any], model: Model) -> str:
                     ("model", f"{result['model']} ({text.size(result['bytes'])})"),
                     (
                         "detector",
-                        f"{result['detector']}{preset}, {result['parameters']:,} parameters; "
-                        f"the score {result['score']} decides",
+                        f"{result['detector']}{preset}, score {result['score']}, "
+                        f"{result['parameters']:,} parameters",
                     ),
                     *text.members(result["members"]),
                     (
-                        "learnt from",
-                        f"{text.count(result['clips'], 'recording')}{known} in {result['fit_seconds']:.1f} s",
+                        "fitted on",
+                        f"{text.count(result['clips'], 'recording')}{domain_counts} "
+                        f"in {result['fit_seconds']:.1f} s",
                     ),
                     (
                         "calibration",

@@ -1,4 +1,4 @@
-"""A small stand-in for Zenodo on this machine, with the faults that networks have."""
+"""A local HTTP server that imitates Zenodo, with simulated network failures."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ import pytest
 
 @dataclass
 class Zenodo:
-    """What the server holds and how it behaves.
+    """Files and behaviour of the server.
 
     Attributes:
+        url: address of the server.
         files: path to contents.
-        ranges: whether parts of a file are sent when asked for.
-        break_after: for each coming file request, bytes after which the connection breaks; ``None``: never.
-        answers: for each coming request, a status to answer instead.
-        content_range: said with parts of files instead of the truth.
-        asked: every request, as path and Range header.
+        ranges: whether range requests are supported.
+        break_after: bytes after which the connection breaks, for each coming file request; ``None``: never.
+        statuses: for each coming request, the HTTP status to respond with; 200 sends the file.
+        content_range: sent with ranges of files instead of the correct header.
+        requests: every request, as path and Range header.
     """
 
     url: str = ""
     files: dict[str, bytes] = field(default_factory=dict)
     ranges: bool = True
     break_after: list[int | None] = field(default_factory=list)
-    answers: list[int] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
     content_range: str | None = None
-    asked: list[tuple[str, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str | None]] = field(default_factory=list)
 
     def add_record(self, number: int, files: dict[str, bytes], *, licence: str | None = "cc-by-4.0") -> None:
-        """Publishes files under a record, in the form of Zenodo's API."""
+        """Publish files under a record, in the format of Zenodo's API."""
         entries = [
             {"key": name, "size": len(data), "checksum": "md5:" + hashlib.md5(data).hexdigest()}
             for name, data in files.items()
@@ -51,21 +52,23 @@ def zenodo() -> Iterator[Zenodo]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            path, span = unquote(urlsplit(self.path).path), self.headers.get("Range")
-            state.asked.append((path, span))
-            status = state.answers.pop(0) if state.answers else 200
+            path, byte_range = unquote(urlsplit(self.path).path), self.headers.get("Range")
+            state.requests.append((path, byte_range))
+            status = state.statuses.pop(0) if state.statuses else 200
             data = state.files.get(path)
             if status != 200 or data is None:
                 self.send_error(404 if status == 200 else status)
                 return
-            start = int(span.removeprefix("bytes=").removesuffix("-")) if span and state.ranges else 0
+            start = (
+                int(byte_range.removeprefix("bytes=").removesuffix("-")) if byte_range and state.ranges else 0
+            )
             if start and start >= len(data):
                 self.send_error(416)
                 return
             self.send_response(206 if start else 200)
             if start:
-                truth = f"bytes {start}-{len(data) - 1}/{len(data)}"
-                self.send_header("Content-Range", state.content_range or truth)
+                correct = f"bytes {start}-{len(data) - 1}/{len(data)}"
+                self.send_header("Content-Range", state.content_range or correct)
             self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
             limit = None

@@ -1,11 +1,11 @@
-"""What `bench.reproduction` fits: both presets of the gamma VAE, and one change at a time around each."""
+"""The variants that `bench.reproduction` fits: both presets of the gamma VAE, each with single changes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from auscult.benchmark.entries import Entry
+from auscult.benchmark.detector_choices import DetectorChoice
 
 
 @dataclass(frozen=True)
@@ -13,13 +13,13 @@ class Variant:
     """A preset, or a preset with one option changed."""
 
     name: str
-    entry: Entry
+    choice: DetectorChoice
     settings: dict[str, Any] = field(default_factory=dict)
 
 
 def variants() -> list[Variant]:
-    """The autoencoder, the two presets, and one change at a time around each."""
-    around: dict[str, list[dict[str, Any]]] = {
+    """The autoencoder, both presets of the gamma VAE, and each preset with one option changed."""
+    changes_of: dict[str, list[dict[str, Any]]] = {
         "report": [
             {"latent": "shape_rate"},
             {"latent": "mean_variance"},
@@ -44,18 +44,18 @@ def variants() -> list[Variant]:
             {"kl_warmup": 0},
         ],
     }
-    found = [Variant("autoencoder", Entry("autoencoder"))]
-    for preset, changes in around.items():
-        entry = Entry("gamma_vae", preset)
-        found.append(Variant(preset, entry))
+    result = [Variant("autoencoder", DetectorChoice("autoencoder"))]
+    for preset, changes in changes_of.items():
+        choice = DetectorChoice("gamma_vae", preset)
+        result.append(Variant(preset, choice))
         for change in changes:
             ((option, value),) = change.items()
-            found.append(Variant(f"{preset}, {option}={value}", entry, change))
-    return found
+            result.append(Variant(f"{preset}, {option}={value}", choice, change))
+    return result
 
 
 @dataclass(frozen=True)
-class Task:
+class VariantFit:
     """One fit of one variant."""
 
     data: str  # bldc or simulated

@@ -1,4 +1,4 @@
-"""``explain``, ``inspect`` and ``evaluate``: what they print of one model."""
+"""``explain``, ``inspect`` and ``evaluate``: their output for one model."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from auscult.cli.inspect import _summary
 METRIC = {"value", "low", "high"}
 
 
-def test_explain_says_where_the_score_comes_from(run, model, machine, faulty_clip):
+def test_explain_finds_the_band_of_the_fault(run, model, machine, faulty_clip):
     result = run("explain", model, faulty_clip, "--json")
     assert result.exit_code == 0
-    told = json.loads(result.stdout)
-    assert list(told) == [
+    output = json.loads(result.stdout)
+    assert list(output) == [
         "path", "score", "threshold", "anomalous", "nearest", "warnings", "regions", "picture",
     ]  # fmt: skip
-    assert told["nearest"] in {str(path) for path in (machine / "train").glob("*.wav")}
-    assert told["anomalous"] is True
-    assert told["picture"] is None
-    regions = told["regions"]
+    assert output["nearest"] in {str(path) for path in (machine / "train").glob("*.wav")}
+    assert output["anomalous"] is True
+    assert output["picture"] is None
+    regions = output["regions"]
     assert [set(r) for r in regions] == [{"start", "end", "low_hz", "high_hz", "share"}] * len(regions)
     assert 1 <= len(regions) <= 3
     assert regions[0]["low_hz"] < 2600 < regions[0]["high_hz"]  # where the fault rings
     assert [r["share"] for r in regions] == sorted((r["share"] for r in regions), reverse=True)
     score = json.loads(run("score", model, faulty_clip, "--json").stdout)
-    assert {k: told[k] for k in score} == score
+    assert {k: output[k] for k in score} == score
 
 
 def test_explain_draws_a_picture(run, model, faulty_clip, tmp_path):
@@ -43,7 +43,9 @@ def test_explain_draws_a_picture(run, model, faulty_clip, tmp_path):
     assert str(picture) in result.stdout
 
 
-def test_explain_names_the_nearest_normal_and_says_if_it_is_gone(run, model, machine, faulty_clip, tmp_path):
+def test_explain_names_the_nearest_normal_recording_and_reports_if_it_is_missing(
+    run, model, machine, faulty_clip, tmp_path
+):
     nearest = json.loads(run("explain", model, faulty_clip, "--json").stdout)["nearest"]
     assert f"nearest    {nearest}\n" in run("explain", model, faulty_clip).stdout
     away = tmp_path / "away.wav"
@@ -52,44 +54,44 @@ def test_explain_names_the_nearest_normal_and_says_if_it_is_gone(run, model, mac
         picture = tmp_path / "why.png"
         result = run("explain", model, faulty_clip, "-o", picture)
         assert result.exit_code == 0
-        assert f"{nearest} (no longer there)" in result.stdout
-        gone = picture.stat().st_size
+        assert f"{nearest} (file no longer exists)" in result.stdout
+        size_without_nearest = picture.stat().st_size
         with open(nearest, "wb") as file:
-            file.write(b"no sound")
+            file.write(b"not audio")
         result = run("explain", model, faulty_clip, "-o", picture)
         assert result.exit_code == 0
-        assert "the picture lacks the nearest normal recording" in result.stderr
+        assert "the nearest normal recording is not in the picture" in result.stderr
     finally:
         shutil.move(away, nearest)
     run("explain", model, faulty_clip, "-o", picture)
-    assert picture.stat().st_size > 1.2 * gone, "with the nearest there is one spectrogram more"
+    assert picture.stat().st_size > 1.2 * size_without_nearest, "one more spectrogram"
 
 
-def test_explain_of_what_cannot_be_heard_is_1(run, model, broken_file, tmp_path):
+def test_explain_of_an_unreadable_file_is_exit_code_1(run, model, broken_file, tmp_path):
     assert run("explain", model, broken_file).exit_code == 1
     assert run("explain", model, broken_file, "-o", tmp_path / "none" / "why.png").exit_code == 2
 
 
 def test_inspect_json(run, model):
-    told = json.loads(run("inspect", model, "--json").stdout)
+    output = json.loads(run("inspect", model, "--json").stdout)
     loaded = load(model)
-    assert list(told) == [
+    assert list(output) == [
         "schema", "detector", "score", "parameters", "config", "front_end", "channel", "calibration", "facts",
         "provenance", "warnings",
     ]  # fmt: skip
-    assert (told["schema"], told["detector"], told["score"]) == (2, "autoencoder", "mse")
-    assert told["parameters"] == loaded.detector.parameters
-    assert told["config"]["epochs"] == 40
-    assert told["front_end"]["sample_rate"] == 8000
-    assert told["calibration"] == {
+    assert (output["schema"], output["detector"], output["score"]) == (2, "autoencoder", "mse")
+    assert output["parameters"] == loaded.detector.parameters
+    assert output["config"]["epochs"] == 40
+    assert output["front_end"]["sample_rate"] == 8000
+    assert output["calibration"] == {
         "how": "crossfit",
         "count": 24,
         "domains": {"source": 20, "target": 4},
         "threshold": {"value": loaded.threshold().value, "method": "conformal", "rate": 0.05},
     }
-    assert told["provenance"]["clips"] == 24
-    assert told["facts"]["last_epoch"]["epoch"] == 40
-    assert "history" not in told["facts"]
+    assert output["provenance"]["clips"] == 24
+    assert output["facts"]["last_epoch"]["epoch"] == 40
+    assert "history" not in output["facts"]
 
 
 def test_inspect_text(run, model):
@@ -99,67 +101,67 @@ def test_inspect_text(run, model):
     assert "n_mels=128" in lines["front end"]
     assert (
         lines["config"].split()[0] == "score=mse"
-    )  # what decides, though the option was left at its default
+    )  # the score in use, though the option was left at its default
 
 
 @pytest.mark.parametrize(
     "spoil", [lambda b: b[: len(b) // 2], lambda b: b"", lambda b: b[:-9] + b"x" + b[-8:]]
 )
-def test_a_damaged_model_is_one_clear_line(run, model, tmp_path, spoil):
+def test_a_corrupt_model_is_reported_on_one_line(run, model, tmp_path, spoil):
     damaged = tmp_path / "damaged.auscult"
     damaged.write_bytes(spoil(model.read_bytes()))
-    for verb in (["inspect", damaged], ["score", damaged, "x.wav"], ["evaluate", damaged, tmp_path]):
-        result = run(*verb)
+    for arguments in (["inspect", damaged], ["score", damaged, "x.wav"], ["evaluate", damaged, tmp_path]):
+        result = run(*arguments)
         assert result.exit_code == 1
         assert result.stderr.startswith(f"Error: {damaged}: ")
         assert len(result.stderr.splitlines()) == 1
 
 
-def test_evaluate_json_is_what_the_library_says(run, model, machine):
+def test_evaluate_json_equals_the_result_of_the_python_api(run, model, machine):
     result = run("evaluate", model, machine, "--json", "--quiet")
     assert result.exit_code == 0
-    told = json.loads(result.stdout)
-    library = evaluate(load(model), open_corpus(machine).for_evaluation())
-    expected = json.loads(json.dumps(library.to_json()))
-    assert {k: v for k, v in told.items() if k != "threshold_from"} == expected
-    assert told["threshold_from"] == {"method": "conformal", "rate": 0.05}
+    output = json.loads(result.stdout)
+    evaluation = evaluate(load(model), open_corpus(machine).for_evaluation())
+    expected = json.loads(json.dumps(evaluation.to_json()))
+    assert {k: v for k, v in output.items() if k != "threshold_from"} == expected
+    assert output["threshold_from"] == {"method": "conformal", "rate": 0.05}
     for name in ("auc_source", "auc_target", "pauc", "harmonic_mean", "false_alarm_rate_source", "f1_target"):
-        assert set(told[name]) == METRIC
-        assert 0 <= told[name]["low"] <= told[name]["value"] <= told[name]["high"] <= 1
-    assert told["auc_source"]["value"] > 0.9
-    assert set(told["sections"]) == {"00"}
-    assert set(told["attributes"]) == {"spd=0", "spd=1"}
-    assert told["errors"] == []
+        assert set(output[name]) == METRIC
+        assert 0 <= output[name]["low"] <= output[name]["value"] <= output[name]["high"] <= 1
+    assert output["auc_source"]["value"] > 0.9
+    assert set(output["sections"]) == {"00"}
+    assert set(output["attributes"]) == {"spd=0", "spd=1"}
+    assert output["errors"] == []
 
 
-def test_evaluate_text_has_every_part(run, model, machine):
+def test_evaluate_text_has_all_parts(run, model, machine):
     result = run("evaluate", model, machine)
     for part in ("AUC source", "AUC target", "pAUC", "harmonic mean", "precision", "recall", "F1", "spd=1"):
         assert part in result.stdout
-    assert "5 % promised" in result.stdout
+    assert "the accepted 5 %" in result.stdout
     assert "official" not in result.stdout
     assert "score  32/32" in result.stderr
 
 
-def test_evaluate_by_a_years_rules(run, model, machine):
-    told = json.loads(run("evaluate", model, machine, "--year", 2024, "--json", "-q").stdout)
-    assert told["year"] == 2024
-    assert set(told["official_score"]) == METRIC
+def test_evaluate_by_the_rules_of_a_year(run, model, machine):
+    output = json.loads(run("evaluate", model, machine, "--year", 2024, "--json", "-q").stdout)
+    assert output["year"] == 2024
+    assert set(output["official_score"]) == METRIC
     assert "official score 2024" in run("evaluate", model, machine, "--year", 2024, "-q").stdout
     assert run("evaluate", model, machine, "--year", 1999, "-q").exit_code == 2
 
 
-def test_evaluate_at_a_threshold_of_ones_own(run, model, machine):
-    told = json.loads(run("evaluate", model, machine, "--threshold", "0", "--json", "-q").stdout)
-    assert told["threshold"] == 0
-    assert told["recall_source"]["value"] == told["false_alarm_rate_source"]["value"] == 1
+def test_evaluate_at_a_given_threshold(run, model, machine):
+    output = json.loads(run("evaluate", model, machine, "--threshold", "0", "--json", "-q").stdout)
+    assert output["threshold"] == 0
+    assert output["recall_source"]["value"] == output["false_alarm_rate_source"]["value"] == 1
 
 
-def test_evaluate_without_a_threshold_leaves_decisions_out(run, model, machine):
+def test_evaluate_without_a_threshold_has_no_decision_metrics(run, model, machine):
     result = run("evaluate", model, machine, "--false-alarms", "1%", "--json", "-q")
-    told = json.loads(result.stdout)
-    assert told["threshold"] is None
-    assert "precision_source" not in told
+    output = json.loads(result.stdout)
+    assert output["threshold"] is None
+    assert "precision_source" not in output
     assert "75 more are needed" in result.stderr
 
 
@@ -168,12 +170,12 @@ def test_evaluate_a_plain_folder_without_domains(run, model, machine, tmp_path):
         (tmp_path / condition).mkdir()
         for i, clip in enumerate(sorted((machine / "test").glob(f"*{condition}*"))):
             shutil.copy(clip, tmp_path / condition / f"{i}.wav")
-    told = json.loads(run("evaluate", model, tmp_path, "--json", "-q").stdout)
-    assert told["auc_target"] is None
-    assert told["auc_source"]["value"] > 0.9
+    output = json.loads(run("evaluate", model, tmp_path, "--json", "-q").stdout)
+    assert output["auc_target"] is None
+    assert output["auc_source"]["value"] > 0.9
     text = run("evaluate", model, tmp_path, "-q").stdout
     assert "AUC target" not in text
-    assert "of the source domain" not in text
+    assert "in the source domain" not in text
 
 
 def test_evaluate_shows_each_section_where_there_are_several(run, model, machine, tmp_path):
@@ -214,46 +216,44 @@ def test_evaluate_refuses_unlabelled_clips_and_several_machines(run, model, mach
     assert "2 machines (fan, valve)" in result.stderr
 
 
-def test_labels_that_allow_no_metric_are_told_before_anything_is_scored(
-    run, model, machine, tmp_path, monkeypatch
-):
-    monkeypatch.setattr("auscult.model.Model.score_clips", lambda *_, **__: pytest.fail("it began to score"))
+def test_insufficient_labels_are_reported_before_scoring(run, model, machine, tmp_path, monkeypatch):
+    monkeypatch.setattr("auscult.model.Model.score_clips", lambda *_, **__: pytest.fail("scoring started"))
     folder = tmp_path / "normal"
     shutil.copytree(machine / "train", folder)
     for clip in sorted(folder.iterdir()):
         clip.rename(folder / f"{clip.stem[-10:]}.wav")
-    for name in (folder, tmp_path):  # without a condition, and without anomalies
+    for name in (folder, tmp_path):  # without conditions, and without anomalies
         result = run("evaluate", model, name)
         assert result.exit_code == 1
         assert result.stderr.startswith(f"Error: {name}: ")
     assert "anomal" in result.stderr
 
 
-def test_evaluate_says_when_it_is_another_machine(run, model, machine, tmp_path):
+def test_evaluate_warns_about_another_machine(run, model, machine, tmp_path):
     shutil.copytree(machine, tmp_path / "valve")
     result = run("evaluate", model, tmp_path / "valve", "-q")
-    assert "the model learnt fan and these are recordings of valve" in result.stderr
+    assert "the model was fitted on fan, but these are recordings of valve" in result.stderr
 
 
-def test_metrics_agree_with_the_scores_that_are_printed(run, model, machine):
+def test_metrics_agree_with_the_printed_scores(run, model, machine):
     lines = run("score", model, machine / "test", "--json").stdout.splitlines()
     rows = [json.loads(line) for line in lines]
     normal = np.array(["normal" in row["path"].rsplit("/", 1)[1] for row in rows])
     source = np.array(["_source_" in row["path"] for row in rows])
     alarms = np.array([row["anomalous"] for row in rows])
-    told = json.loads(run("evaluate", model, machine, "--json", "-q").stdout)
-    assert told["false_alarm_rate_source"]["value"] == pytest.approx(alarms[normal & source].mean())
-    assert told["recall_target"]["value"] == pytest.approx(alarms[~normal & ~source].mean())
+    output = json.loads(run("evaluate", model, machine, "--json", "-q").stdout)
+    assert output["false_alarm_rate_source"]["value"] == pytest.approx(alarms[normal & source].mean())
+    assert output["recall_target"]["value"] == pytest.approx(alarms[~normal & ~source].mean())
 
 
-def test_inspect_does_not_list_what_a_bank_holds(run, machine, tmp_path):
+def test_inspect_does_not_list_the_clips_of_a_memory(run, machine, tmp_path):
     path = tmp_path / "memory.auscult"
     assert run("fit", machine, "-o", path, "--detector", "spectral_memory", "--quiet").exit_code == 0
     assert "clips" not in json.loads(run("inspect", path, "--json").stdout)["facts"]
 
 
-def test_inspect_tells_nothing_of_single_recordings():
+def test_inspect_shows_no_data_of_single_recordings():
     facts = {"cut_from": [None, "monday"], "classes": ["fan"], "history": [{"epoch": 1}, {"epoch": 2}]}
-    told = _summary({**facts, "members": {"one": {"score": "mse", "facts": facts}}})
+    output = _summary({**facts, "members": {"one": {"score": "mse", "facts": facts}}})
     short = {"classes": ["fan"], "last_epoch": {"epoch": 2}}
-    assert told == {**short, "members": {"one": {"score": "mse", "facts": short}}}
+    assert output == {**short, "members": {"one": {"score": "mse", "facts": short}}}

@@ -1,4 +1,4 @@
-"""A machine of a fleet and the same machine alone: the same steps, and the same ear; and what bf16 costs."""
+"""Networks trained in a fleet equal those trained alone: same steps, same AUC. Also: accuracy of bf16."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from auscult.errors import FitError
 from auscult.evaluation import auc
 from auscult.sound import Waveform
 
-#: Each with a score that a short training is enough for, and how loud a knock it hears sometimes.
+#: Detector to a score that works after a short training, and the level of knocks that it sometimes detects.
 SCORES = {
     "autoencoder": ("residual_gaussian", 0.035),
     "gamma_vae": ("residual_gaussian", 0.035),
     "gamma_observation": ("deviance_top", 0.06),
 }
-SIZES = (5 * 64, 2 * 64 + 17, 40)  # vectors of the machines: 5, 3 and 1 steps an epoch
+SIZES = (5 * 64, 2 * 64 + 17, 40)  # vectors per machine: 5, 3 and 1 steps per epoch
 SETTINGS = {
     "sample_rate": 8000,
     "n_fft": 512,
@@ -34,8 +34,8 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_the_first_twenty_steps_are_those_of_the_machine_alone(name):
-    """The baseline's widths, float32, machines of different sizes; 20 steps of the largest."""
+def test_the_first_twenty_steps_equal_those_of_a_machine_trained_alone(name):
+    """Layer widths of the baseline, float32, machines of different sizes; 20 steps of the largest."""
     kind = detector_type(name)(make_config(name, settings={}))
     frames = (8 * np.random.default_rng(3).standard_normal((sum(SIZES) + 4, 128)) - 40).astype(np.float32)
     starts = np.split(np.arange(sum(SIZES)), np.cumsum(SIZES)[:-1])
@@ -60,10 +60,12 @@ def test_the_first_twenty_steps_are_those_of_the_machine_alone(name):
     fleet, histories = trained([0, 1, 2])
     for machine in range(3):
         alone, (history,) = trained([machine])
-        for mine, its in zip(histories[machine], history, strict=True):
-            assert mine["loss"] == pytest.approx(its["loss"], rel=1e-5)
-        for (key, ours), its in zip(fleet.state_dict().items(), alone.state_dict().values(), strict=True):
-            torch.testing.assert_close(ours[machine], its[0], rtol=1e-3, atol=1e-4, msg=key)
+        for epoch, expected in zip(histories[machine], history, strict=True):
+            assert epoch["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+        for (key, weights), expected in zip(
+            fleet.state_dict().items(), alone.state_dict().values(), strict=True
+        ):
+            torch.testing.assert_close(weights[machine], expected[0], rtol=1e-3, atol=1e-4, msg=key)
 
 
 def clip(samples: np.ndarray, name: str) -> AudioClip:
@@ -72,60 +74,60 @@ def clip(samples: np.ndarray, name: str) -> AudioClip:
 
 
 @pytest.fixture(scope="module")
-def plant(machine_sound) -> list[list[AudioClip]]:
-    """Normal recordings of three machines of different sizes; each machine has its own loudness."""
+def training_sets(machine_sound) -> list[list[AudioClip]]:
+    """Normal recordings of three machines, different in number and gain."""
     return [
-        [clip(loud * machine_sound(1000 * m + i), f"{m} {i}.wav") for i in range(count)]
-        for m, (count, loud) in enumerate(((16, 1.0), (10, 0.3), (7, 2.0)))
+        [clip(gain * machine_sound(1000 * m + i), f"{m} {i}.wav") for i in range(count)]
+        for m, (count, gain) in enumerate(((16, 1.0), (10, 0.3), (7, 2.0)))
     ]
 
 
 @pytest.fixture(scope="module")
-def heard(machine_sound) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Further sounds, and what a bearing that knocks would add to them."""
+def unseen(machine_sound) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Sounds that no detector was fitted on, and what a knocking bearing adds to each."""
     return [(machine_sound(i), machine_sound(i, broken=True) - machine_sound(i)) for i in range(500, 540)]
 
 
-def auc_of(detector, heard, loud: float) -> float:
-    score, knock = SCORES[detector.name]
-    labels = np.arange(len(heard)) % 2
+def auc_of(detector, unseen, gain: float) -> float:
+    score, level = SCORES[detector.name]
+    labels = np.arange(len(unseen)) % 2
     sounds = [
-        loud * (sound + label * knock * more) for label, (sound, more) in zip(labels, heard, strict=True)
+        gain * (sound + label * level * knocks) for label, (sound, knocks) in zip(labels, unseen, strict=True)
     ]
-    return auc(labels, np.array([detector.score(clip(s, "heard.wav")).scores[score] for s in sounds]))
+    return auc(labels, np.array([detector.score(clip(s, "unseen.wav")).scores[score] for s in sounds]))
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_a_machine_of_a_fleet_hears_as_well_as_alone(name, plant, heard):
+def test_a_detector_trained_in_a_fleet_has_the_auc_of_one_trained_alone(name, training_sets, unseen):
     fleet = [detector_type(name)(make_config(name, settings={**SETTINGS, "seed": s})) for s in (1, 2, 3)]
     assert type(fleet[0]).trains_together
-    assert type(fleet[0]).fit_fleet(fleet, plant) == [None] * 3
-    for detector, recordings, loud in zip(fleet, plant, (1.0, 0.3, 2.0), strict=True):
+    assert type(fleet[0]).fit_fleet(fleet, training_sets) == [None] * 3
+    for detector, recordings, gain in zip(fleet, training_sets, (1.0, 0.3, 2.0), strict=True):
         alone = type(detector)(detector.config).fit(recordings)
-        together = auc_of(detector, heard, loud)
-        assert 0.55 < together < 1, "there is something to hear, and to miss"
-        assert together == pytest.approx(auc_of(alone, heard, loud), abs=0.02)
+        auc_in_fleet = auc_of(detector, unseen, gain)
+        assert 0.55 < auc_in_fleet < 1, "neither chance nor perfect, so that differences would show"
+        assert auc_in_fleet == pytest.approx(auc_of(alone, unseen, gain), abs=0.02)
 
 
-def test_a_machine_with_too_little_sound_does_not_stop_the_others(plant):
+def test_a_machine_without_recordings_does_not_stop_the_others(training_sets):
     fleet = [detector_type("autoencoder")(make_config("autoencoder", settings=SETTINGS)) for _ in range(3)]
-    outcomes = type(fleet[0]).fit_fleet(fleet, [plant[2], [], plant[2][:3]])
-    assert [type(outcome) for outcome in outcomes] == [type(None), FitError, type(None)]
+    errors = type(fleet[0]).fit_fleet(fleet, [training_sets[2], [], training_sets[2][:3]])
+    assert [type(error) for error in errors] == [type(None), FitError, type(None)]
     assert [bool(detector.arrays) for detector in fleet] == [True, False, True]
 
 
 @pytest.mark.parametrize("name", SCORES)
-def test_bf16_learns_as_float32_does(name, plant, heard):
-    exact, rounded = (
-        detector_type(name)(make_config(name, settings={**SETTINGS, "precision": p})).fit(plant[0])
+def test_bf16_trains_like_float32(name, training_sets, unseen):
+    float32, bf16 = (
+        detector_type(name)(make_config(name, settings={**SETTINGS, "precision": p})).fit(training_sets[0])
         for p in ("float32", "bf16")
     )
     losses = [
         [epoch["reconstruction" if "kl" in epoch else "loss"] for epoch in d.facts["history"]]
-        for d in (exact, rounded)
+        for d in (float32, bf16)
     ]
     assert losses[0] != losses[1]
-    falls = [history[0] - history[-1] for history in losses]
-    assert falls[1] == pytest.approx(falls[0], rel=0.1)
+    decreases = [history[0] - history[-1] for history in losses]
+    assert decreases[1] == pytest.approx(decreases[0], rel=0.1)
     assert losses[1][-1] == pytest.approx(losses[0][-1], rel=0.1)
-    assert auc_of(rounded, heard, 1.0) == pytest.approx(auc_of(exact, heard, 1.0), abs=0.1)
+    assert auc_of(bf16, unseen, 1.0) == pytest.approx(auc_of(float32, unseen, 1.0), abs=0.1)

@@ -1,4 +1,4 @@
-"""The forms of the results of ``auscult score``: CSV, JSON lines, and a table for people."""
+"""Output formats of ``auscult score``: CSV, JSON lines, and a text table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from auscult.cli import text
 if TYPE_CHECKING:
     from auscult.decision import Threshold
 
-Form = Literal["csv", "json", "text"]
+Format = Literal["csv", "json", "text"]
 
 _VERDICTS = {True: "ANOMALY", False: "normal", None: "no verdict"}
 _CSV_VERDICTS = {True: "true", False: "false", None: ""}
@@ -24,42 +24,42 @@ _CSV_VERDICTS = {True: "true", False: "false", None: ""}
 
 @dataclass
 class Tally:
-    """What was found, counted row by row."""
+    """Counts of scored, anomalous and unreadable recordings (or windows)."""
 
     judged: int = 0
     anomalies: int = 0
     failures: int = 0
 
     def add(self, row: dict[str, Any]) -> None:
-        """Counts one row."""
+        """Count one row."""
         failed = "error" in row
         self.failures += failed
         self.judged += not failed
         self.anomalies += not failed and row["anomalous"] is True
 
-    def told(self, limit: Threshold, what: str) -> str:
-        """``3 recordings, 1 anomalous, 1 unreadable; threshold …``."""
-        parts = [text.count(self.judged, what)]
-        parts.append("no verdicts" if limit.value is None else f"{self.anomalies} anomalous")
+    def summary(self, threshold: Threshold, noun: str) -> str:
+        """``3 recordings, 1 anomalous, 1 unreadable; threshold …``, counted in ``noun``."""
+        parts = [text.count(self.judged, noun)]
+        parts.append("no verdicts" if threshold.value is None else f"{self.anomalies} anomalous")
         if self.failures:
             parts.append(f"{self.failures} unreadable")
-        return f"{', '.join(parts)}; threshold {text.describe_threshold(limit)}"
+        return f"{', '.join(parts)}; threshold {text.describe_threshold(threshold)}"
 
 
 def columns(*, windows: bool) -> list[str]:
-    """Of CSV."""
+    """The CSV columns."""
     times = ["start", "end"] if windows else []
     return ["path", *times, "score", "threshold", "anomalous", "nearest", "warnings", "error"]
 
 
-def header(form: Form, *, windows: bool) -> str:
-    """The line before the first result; nothing for JSON."""
-    return _csv_line(columns(windows=windows)) if form == "csv" else ""
+def format_header(output_format: Format, *, windows: bool) -> str:
+    """The line before the first result; empty for JSON."""
+    return _csv_line(columns(windows=windows)) if output_format == "csv" else ""
 
 
-def line(row: dict[str, Any], form: Form, *, windows: bool) -> str:
-    """One result as a line of CSV or JSON, its end included."""
-    if form == "json":
+def format_row(row: dict[str, Any], output_format: Format, *, windows: bool) -> str:
+    """One result as a line of CSV or JSON, including the line end."""
+    if output_format == "json":
         return json.dumps(row, allow_nan=False) + "\n"
     cells = dict(row)
     if "warnings" in row:
@@ -68,13 +68,13 @@ def line(row: dict[str, Any], form: Form, *, windows: bool) -> str:
     return _csv_line([cells.get(name, "") for name in columns(windows=windows)])
 
 
-def row_of(line: str, form: Form, *, windows: bool) -> dict[str, Any]:
-    """What a line of `line` says of path, verdict and error.
+def parse_row(line: str, output_format: Format, *, windows: bool) -> dict[str, Any]:
+    """Parse path, verdict and error from a line that `format_row` wrote.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the line is not a result.
     """
-    if form == "json":
+    if output_format == "json":
         row = json.loads(line)
         if not isinstance(row, dict) or not isinstance(row.get("path"), str):
             raise ValueError("no path")
@@ -87,32 +87,32 @@ def row_of(line: str, form: Form, *, windows: bool) -> dict[str, Any]:
     return {"path": row["path"], "anomalous": verdicts[row["anomalous"]]}
 
 
-def printer(form: Form, width: int, *, windows: bool) -> Callable[[dict[str, Any]], None]:
-    """Prints each row as it comes, the header at once.
+def row_printer(output_format: Format, width: int, *, windows: bool) -> Callable[[dict[str, Any]], None]:
+    """Print the header, and return a function that prints one row.
 
     Args:
-        width: of the longest path.
+        width: length of the longest path.
     """
-    if form != "text":
-        click.echo(header(form, windows=windows), nl=False)
-        return lambda row: click.echo(line(row, form, windows=windows), nl=False)
+    if output_format != "text":
+        click.echo(format_header(output_format, windows=windows), nl=False)
+        return lambda row: click.echo(format_row(row, output_format, windows=windows), nl=False)
     times = f"{'seconds':>17}  " if windows else ""
     click.echo(f"{'recording':<{width}}  {times}{'score':>10}  {'threshold':>10}  verdict")
 
-    def told(row: dict[str, Any]) -> None:
+    def print_row(row: dict[str, Any]) -> None:
         span = f"{row['start']:.1f}–{row['end']:.1f}" if "start" in row else ""
-        at = f"{span:>17}  " if windows else ""
+        times = f"{span:>17}  " if windows else ""
         if "error" in row:
             result = f"{text.NONE:>10}  {text.NONE:>10}  unreadable"
         else:
             values = f"{text.figure(row['score']):>10}  {text.figure(row['threshold']):>10}"
             result = f"{values}  {_VERDICTS[row['anomalous']]}"
-        click.echo(f"{row['path']:<{width}}  {at}{result}")
+        click.echo(f"{row['path']:<{width}}  {times}{result}")
 
-    return told
+    return print_row
 
 
 def _csv_line(cells: Sequence[Any]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerow(cells)
-    return out.getvalue()
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
+    return buffer.getvalue()

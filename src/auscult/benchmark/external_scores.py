@@ -1,0 +1,63 @@
+"""Score files of other systems, matched by file name to the test clips."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from auscult.corpus import Clip
+from auscult.errors import EvaluationError
+from auscult.evaluation import read_submission
+
+
+@dataclass(frozen=True)
+class ExternalScores:
+    """Another system's scores of one machine, in the order of the machine's test clips.
+
+    All systems use this order, so that bootstrap resamples draw the same clips and differences are paired.
+    """
+
+    clips: list[Clip]
+    scores: np.ndarray  # (N,)
+
+
+def read_external_scores(folder: Path, machine: str, test: Sequence[Clip]) -> ExternalScores:
+    """Reads the scores of a machine's test clips from ``anomaly_score_<machine>_section_NN_test.csv``.
+
+    Args:
+        folder: the folder of score files.
+        machine: name of the machine.
+        test: the machine's test clips.
+
+    Raises:
+        EvaluationError: no file for the machine; or file names of clips that are missing, duplicated or not
+            among the test clips, since metrics over different clips cannot be compared.
+    """
+    rows = [
+        row
+        for (row_machine, _), section_rows in read_submission(folder).scores.items()
+        if row_machine == machine
+        for row in section_rows
+    ]
+    if not rows:
+        raise EvaluationError(f"{folder}: no anomaly_score file for {machine}")
+    clips = {os.path.basename(clip.path): clip for clip in test}
+    duplicates = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
+    unknown = [row.name for row in rows if row.name not in clips]
+    missing = sorted(set(clips) - {row.name for row in rows})
+    for problem, names in (
+        ("duplicated", duplicates),
+        ("not among the test clips", unknown),
+        ("missing", missing),
+    ):
+        if names:
+            raise EvaluationError(
+                f"{folder}: {machine}: {len(names)} file names are {problem}, for instance {names[0]}"
+            )
+    values = {row.name: row.value for row in rows}
+    return ExternalScores(list(clips.values()), np.array([values[name] for name in clips]))

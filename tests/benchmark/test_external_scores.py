@@ -1,0 +1,39 @@
+"""Score files of other systems, matched by file name to the test clips."""
+
+import numpy as np
+import pytest
+
+from auscult.benchmark.external_scores import read_external_scores
+from auscult.corpus import Clip
+from auscult.errors import EvaluationError
+from auscult.evaluation import write_submission
+
+NAMES = [f"section_00_source_test_normal_{i:04d}.wav" for i in range(5)]
+TEST = [Clip(path=f"data/fan/test/{name}", machine="fan") for name in NAMES]
+
+
+def test_scores_are_in_the_order_of_the_test_clips(tmp_path):
+    """The order of the rows does not matter; paired differences need the same order for all systems."""
+    write_submission(tmp_path, "fan", "00", NAMES[::-1], [4.0, 3.0, 2.0, 1.0, 0.0])
+    external = read_external_scores(tmp_path, "fan", TEST)
+    assert external.clips == TEST
+    np.testing.assert_array_equal(external.scores, [0, 1, 2, 3, 4])
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (NAMES[:3], f"2 file names are missing, for instance {NAMES[3]}"),
+        ([*NAMES, "new.wav"], "1 file names are not among the test clips, for instance new.wav"),
+    ],
+)
+def test_scores_of_other_clips_are_refused(tmp_path, names, message):
+    write_submission(tmp_path, "fan", "00", names, np.arange(len(names)))
+    with pytest.raises(EvaluationError, match=message):
+        read_external_scores(tmp_path, "fan", TEST)
+
+
+def test_a_machine_without_a_score_file_is_refused(tmp_path):
+    write_submission(tmp_path, "fan", "00", NAMES, np.arange(5))
+    with pytest.raises(EvaluationError, match="no anomaly_score file for pump"):
+        read_external_scores(tmp_path, "pump", TEST)
