@@ -199,7 +199,7 @@ def test_a_closed_output_pipe_ends_the_command_quietly(start, model, normal_clip
 
 
 def test_a_file_name_that_is_not_valid_text_can_be_printed(start, model, normal_clip):
-    process = start("score", model, normal_clip, b"gone\xff.wav".decode(errors="surrogateescape"))
+    process = start("score", model, normal_clip, b"missing\xff.wav".decode(errors="surrogateescape"))
     output, errors = process.communicate(timeout=30)
     assert process.returncode == 4
     assert "unreadable" in output

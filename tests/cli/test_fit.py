@@ -80,11 +80,11 @@ def test_unusable_recordings_are_left_out_and_reported_with_exit_code_4(
     for name, clip in zip(good, sorted((machine / "train").iterdir()), strict=False):
         shutil.copy(clip, tmp_path / name)
     manifest = tmp_path / "clips.csv"
-    manifest.write_text("\n".join(["path", *good, "broken.wav", "gone.wav", "short.wav", ""]))
+    manifest.write_text("\n".join(["path", *good, "broken.wav", "missing.wav", "short.wav", ""]))
     path = tmp_path / "fan.auscult"
     result = run("fit", manifest, "-o", path, *QUICK, "--quiet", *options)
     assert result.exit_code == 4
-    left_out = [str(broken_file), str(tmp_path / "gone.wav"), str(short)]
+    left_out = [str(broken_file), str(tmp_path / "missing.wav"), str(short)]
     assert result.stderr.splitlines()[-1] == f"Error: 3 recordings left out: {', '.join(left_out)}"
     if options:
         assert json.loads(result.stdout)["left_out"] == left_out

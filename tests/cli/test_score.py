@@ -43,12 +43,12 @@ def test_scores_equal_those_of_the_python_api(run, model, normal_clip):
 
 def test_an_unreadable_file_has_an_error_row_and_exit_code_4(run, model, normal_clip, broken_file):
     result = run(
-        "score", model, normal_clip, broken_file, normal_clip.parent / "gone.wav", normal_clip, "--json"
+        "score", model, normal_clip, broken_file, normal_clip.parent / "missing.wav", normal_clip, "--json"
     )
     assert result.exit_code == 4
     scored = rows(result)
     assert [list(row) for row in scored[1:3]] == [["path", "error"]] * 2
-    assert [row["path"] for row in scored[1:3]] == [str(broken_file), str(normal_clip.parent / "gone.wav")]
+    assert [row["path"] for row in scored[1:3]] == [str(broken_file), str(normal_clip.parent / "missing.wav")]
     assert scored[0] == scored[3]
     assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
         row["path"] for row in scored[1:3]
@@ -84,11 +84,11 @@ def test_a_manifest_is_scored(run, model, normal_clip, faulty_clip, tmp_path):
 
 def test_a_missing_file_of_a_manifest_does_not_stop_the_rest(run, model, normal_clip, tmp_path):
     manifest = tmp_path / "clips.csv"
-    manifest.write_text(f"path\n{normal_clip}\ngone.wav\n{normal_clip}\n")
+    manifest.write_text(f"path\n{normal_clip}\nmissing.wav\n{normal_clip}\n")
     result = run("score", model, manifest, "--json")
     assert result.exit_code == 4
-    first, gone, last = rows(result)
-    assert gone == {"path": str(tmp_path / "gone.wav"), "error": "no such file"}
+    first, failed, last = rows(result)
+    assert failed == {"path": str(tmp_path / "missing.wav"), "error": "no such file"}
     assert first == last
 
 
@@ -166,13 +166,13 @@ def test_errors_name_the_option_of_a_wrong_value(run, model, normal_clip):
     assert result.stderr.startswith("Error: --false-alarms: false-alarm rate '500' must lie between")
 
 
-@pytest.mark.parametrize("form", [[], ["--json"], ["--csv"]])
-def test_if_no_input_exists_the_exit_code_is_1_and_nothing_is_printed(run, model, tmp_path, form):
-    gone = [tmp_path / "gone", tmp_path / "gone.wav"]
-    result = run("score", model, *gone, *form)
+@pytest.mark.parametrize("options", [[], ["--json"], ["--csv"]])
+def test_if_no_input_exists_the_exit_code_is_1_and_nothing_is_printed(run, model, tmp_path, options):
+    missing = [tmp_path / "missing", tmp_path / "missing.wav"]
+    result = run("score", model, *missing, *options)
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr.splitlines() == [f"Error: {path}: no such file or folder" for path in gone]
+    assert result.stderr.splitlines() == [f"Error: {path}: no such file or folder" for path in missing]
 
 
 @pytest.mark.parametrize("verb", ["score", "explain", "evaluate"])

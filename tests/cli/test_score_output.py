@@ -128,7 +128,7 @@ def test_another_model_and_a_foreign_file_are_refused(run, model, normal_clip, t
     mine.write_text("my,own\n")
     result = run("score", model, normal_clip, "-o", mine)
     assert result.exit_code == 2
-    assert "was not written by auscult" in result.stderr
+    assert "is not a result file of auscult" in result.stderr
     assert mine.read_text() == "my,own\n"
 
 
@@ -247,8 +247,8 @@ def test_after_repeated_kills_each_recording_is_in_the_file_once(start, run, mod
 
 @pytest.mark.parametrize("options", [[], ["--window", "0.4"]])
 def test_two_worker_processes_give_the_same_results(run, model, archive, tmp_path, options):
-    single = run("score", model, archive, tmp_path / "gone.wav", "--json", *options)
-    parallel = run("score", model, archive, tmp_path / "gone.wav", "--json", *options, "--jobs", 2)
+    single = run("score", model, archive, tmp_path / "missing.wav", "--json", *options)
+    parallel = run("score", model, archive, tmp_path / "missing.wav", "--json", *options, "--jobs", 2)
     assert parallel.exit_code == single.exit_code == 4
     assert parallel.stdout.count("\n") == single.stdout.count("\n") > 33
     for row, other in zip(*(map(json.loads, r.stdout.splitlines()) for r in (single, parallel)), strict=True):

@@ -72,10 +72,8 @@ def run_bench(
         OptionError: an unknown detector, a setting that no detector has, or a missing option that a named
             detector requires.
     """
-    root, output = (
-        os.path.abspath(root),
-        Path(os.path.abspath(output)),
-    )  # workers may have another working directory
+    root = os.path.abspath(root)  # workers may have another working directory
+    output = Path(os.path.abspath(output))
     settings = dict(settings or {})
     folders = machine_folders(root)
     names = _select_machines(root, folders, machines)

@@ -42,7 +42,8 @@ _MAX_SEED_COUNT = 1000  # a larger number is more likely a seed without its comm
     default="1",
     show_default=True,
     metavar="N|LIST",
-    help="Number of seeds (3 means 0, 1 and 2), or a list with commas: 13711,1 or, for one seed, 13711,",
+    help="Number of seeds (3 means 0, 1 and 2), or a list of seeds, e.g. 13711,1. A single seed needs a "
+    "trailing comma (13711,).",
 )
 @click.option(
     "--output",

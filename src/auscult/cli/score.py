@@ -95,7 +95,7 @@ def command(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
     if fail_on_anomaly and decision_threshold.value is None:
-        raise EvaluationError(f"--fail-on-anomaly requires a threshold: {decision_threshold.warning}")
+        raise EvaluationError(f"--fail-on-anomaly: {decision_threshold.warning}")
     if decision_threshold.warning:
         text.warn(decision_threshold.warning)
     if window is not None:

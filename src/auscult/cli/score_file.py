@@ -128,13 +128,15 @@ class ResultFile:
                 origin = json.load(file)
         except (OSError, ValueError) as error:
             raise OptionError(
-                f"{self.path} exists but was not written by auscult ({self._origin_path} is missing or "
-                "invalid): choose another file, or move that one away"
+                f"{self.path} exists but is not a result file of auscult ({self._origin_path} is missing "
+                "or invalid): choose another file, or move that one away"
             ) from error
         changed = [k for k, v in self._origin.items() if not isinstance(origin, dict) or origin.get(k) != v]
         if changed:
+            titles = {"form": "format", "auscult": "version of auscult"}
+            settings = ", ".join(titles.get(name, name) for name in changed)
             raise OptionError(
-                f"{self.path} was written with another {', '.join(changed)}: use the same model and options, "
+                f"{self.path} was written with another {settings}: use the same model and options, "
                 "or choose another file"
             )
         here, self._folder = self._folder, str(origin.get("folder"))

@@ -72,10 +72,11 @@ def command(
 ) -> int:
     """Rank detectors for a machine using normal recordings only.
 
-    Each detector is cross-fitted, and its scores must separate pseudo-anomalies (normal recordings modified
-    in eight ways) from unmodified recordings. No real anomaly is involved, so the ranking is a hint and not
-    a measurement. Networks are trained six times; --epochs shortens that. DIR is the same as for fit. Exits
-    with code 4 if a detector in --detectors could not be evaluated.
+    Each detector is cross-fitted, and ranked by how well its scores separate pseudo-anomalies (normal
+    recordings modified in eight ways) from unmodified recordings. No real anomaly is involved, so the
+    ranking is a hint and not a measurement. Networks are trained six times; --epochs
+    shortens that. DIR is the same as for fit. Exits with code 4 if a detector in --detectors could not be
+    evaluated.
     """
     from auscult.api.select import select
     from auscult.cli.fit import training_clips
