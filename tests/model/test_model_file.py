@@ -17,7 +17,7 @@ from safetensors.numpy import load, save
 import auscult
 from auscult.corpus import AudioClip
 from auscult.detectors.maps.map_profile import MapProfile
-from auscult.detectors.options import make_config
+from auscult.detectors.options import config_from_json, config_to_json, make_config
 from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.errors import ModelFileError
 from auscult.model import Calibration, Model, model_file
@@ -286,3 +286,19 @@ def test_model_files_hold_no_pickle(model, data, path):
     sources = Path(auscult.__file__).parent.rglob("*.py")
     offenders = [s.name for s in sources if "import pickle" in s.read_text(encoding="utf-8")]
     assert not offenders
+
+
+def test_old_names_of_options_and_presets_are_read(model, data, path):
+    """Files of version 0.1.0: options of ``auto`` and the preset ``seed`` were renamed later."""
+    header, arrays = read_header_and_arrays(path)
+    header["provenance"]["preset"] = "seed"
+    header["digest"] = model_file._digest(header, arrays)
+    path.write_bytes(save(arrays, metadata={"auscult": json.dumps(header)}))
+    assert load_model(path).provenance["preset"] == "report"
+
+    chosen = {"pseudo_anomalies": 7, "drop_uninformative": False, "time_limit": 9}
+    config = make_config("auto", settings=chosen)
+    stored = config_to_json(config)
+    new_to_old = {"pseudo_anomalies": "altered", "drop_uninformative": "choose", "time_limit": "time"}
+    assert new_to_old.keys() <= stored.keys()
+    assert config_from_json("auto", {new_to_old.get(k, k): v for k, v in stored.items()}) == config
