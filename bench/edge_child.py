@@ -9,6 +9,7 @@ and the peak memory in MB. With ``onnx`` it imports only what is available on a 
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import sys
 import time
@@ -22,6 +23,8 @@ def by_onnx(model: str) -> dict[str, Callable[[str], float]]:
     import wave
 
     import numpy as np
+
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import, as in docs/edge.md
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

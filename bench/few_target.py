@@ -86,7 +86,7 @@ def adapted(machine: MachineData, targets: Sequence[Clip], fitted: Path) -> Scor
     from auscult.api.adapt import adapt
     from auscult.model.model_file import load_model
 
-    model = adapt(load_model(fitted / "model.auscult"), targets)
+    model = adapt(load_model(fitted / "model.auscult"), targets, accept=True)
     recordings = machine.test_audio(model.sample_rate)
     values = [
         model.detector.score(recording).scores[model.detector.decisive_score] for recording in recordings

@@ -7,6 +7,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from auscult.benchmark.differences import LabelledScores, differences
+from auscult.benchmark.ranking import interval_text
 from auscult.benchmark.stage import StageResult
 from auscult.evaluation import evaluate_scores, labels_of
 from bench.markdown import table, this_machine, write_section
@@ -99,7 +100,7 @@ def _difference(difference: Any) -> str:
     if difference is None:
         return "–"
     d = difference.difference
-    return f"{100 * d.value:+.1f} [{100 * d.low:+.1f}, {100 * d.high:+.1f}]"
+    return interval_text(d)
 
 
 def _training(outcomes: Sequence[Outcome], name: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # a second thread gains nothing on small matrices
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # for tests that import onnxruntime before auscult
 os.environ["AUSCULT_CACHE"] = "off"  # tests neither read nor write the user's feature cache
 
 import signal

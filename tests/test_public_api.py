@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -40,6 +42,12 @@ def test_type_checkers_see_all_public_names():
         *(node.targets[0].id for node in block.body if isinstance(node, ast.Assign)),
     }
     assert imported - {None} == NAMES - {"__version__"}
+
+
+def test_the_folders_that_the_documentation_names_need_no_import_of_their_own():
+    code = "import auscult; print('auto' in auscult.detectors.DETECTORS)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "True"
 
 
 def test_an_unknown_name_is_an_attribute_error():

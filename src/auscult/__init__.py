@@ -14,6 +14,7 @@ Names are imported on first use, so that ``import auscult`` is fast.
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,10 @@ if TYPE_CHECKING:
     load = load_model
     from auscult.sound import read_audio as read_audio
 
+# ONNX Runtime sends usage data to its maker unless this is set before it is imported. It is set here, so that
+# it holds for every module of auscult, for its workers, and for other packages that they import.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 #: Public name to its module and its name there.
 _LAZY_NAMES = {
     "AuscultError": ("auscult.errors", "AuscultError"),
@@ -55,11 +60,16 @@ _LAZY_NAMES = {
     "select": ("auscult.api.select", "select"),
 }
 
+#: Folders with public parts, so that ``auscult.detectors.DETECTORS`` needs no other import.
+_LAZY_FOLDERS = ("corpus", "decision", "detectors", "evaluation", "model", "runtime", "sound", "spectrum")
+
 __version__ = "0.1.0"
 __all__ = [*_LAZY_NAMES, "__version__"]
 
 
 def __getattr__(name: str) -> object:
+    if name in _LAZY_FOLDERS:
+        return import_module(f"auscult.{name}")  # the import sets the attribute
     if name not in _LAZY_NAMES:
         raise AttributeError(f"module 'auscult' has no attribute {name!r}")
     module, attribute = _LAZY_NAMES[name]

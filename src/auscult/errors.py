@@ -14,7 +14,8 @@
     ├── CorpusError            invalid folder, file name or manifest: .path, .reason
     │   └── DownloadError      no network, wrong checksum, no disk space, or unsafe archive
     ├── FitError               fitting cannot start or failed
-    │   └── DivergedError      training loss is NaN, infinite or far too large; names the epoch
+    │   ├── DivergedError      training loss is NaN, infinite or far too large; names the epoch
+    │   └── NotNormalError     recordings to adapt to that the model finds anomalous: .judged, .recommended
     ├── ModelFileError         corrupt, truncated, foreign or newer model file: .path, .reason
     ├── ExportError            exported graph whose scores differ from the model's
     ├── EvaluationError        labels or score files from which no metric can be computed
@@ -25,7 +26,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from os import PathLike, fspath
+from typing import Any
 
 
 class AuscultError(Exception):
@@ -90,6 +93,29 @@ class FitError(AuscultError):
 
 class DivergedError(FitError):
     """The training loss is NaN, infinite or far too large."""
+
+
+class NotNormalError(FitError):
+    """Some of the recordings that a model is to be adapted to are anomalous by that model.
+
+    Args:
+        message: for the user, with the two ways on; several lines.
+        judged: the figures, JSON-serialisable: ``recordings`` (number scored), ``above`` (number above the
+            threshold), ``paths_above``, ``threshold``, ``false_alarms`` (its rate), ``spread`` (by how much
+            those above differ from each other, relative to the model's normal recordings) and ``text``.
+    """
+
+    def __init__(self, message: str, judged: Mapping[str, Any]) -> None:
+        super().__init__(message, judged)  # unchanged arguments, so that the error can be pickled
+        self.message, self.judged = message, judged
+
+    def __str__(self) -> str:
+        return self.message
+
+    @property
+    def recommended(self) -> str:
+        """``"replace"`` if most of the recordings are above the threshold, otherwise ``"accept"``."""
+        return "replace" if 2 * self.judged["above"] > self.judged["recordings"] else "accept"
 
 
 class ModelFileError(_FileError):

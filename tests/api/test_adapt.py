@@ -1,11 +1,11 @@
-"""`adapt`: refused and ignored clips, cross-fitted calibration of the new clips, provenance and warnings."""
+"""`adapt`: refused, judged and ignored clips, calibration of new clips, costs, provenance and warnings."""
 
 from __future__ import annotations
 
 import copy
 import json
+import pickle
 import sys
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -15,10 +15,10 @@ import pytest
 import soundfile
 
 import auscult
-from auscult.corpus import Clip
+from auscult.corpus import Clip, folds_of
 from auscult.detectors import DETECTORS
 from auscult.detectors.base import Config, Detector, Evidence
-from auscult.errors import FitError, OptionError
+from auscult.errors import FitError, NotNormalError, OptionError
 
 RATE = 8000
 
@@ -44,8 +44,12 @@ class Ledger(Detector):
         adapted.facts.setdefault("adaptations", []).append(f"{len(recordings)} spectra more")
         return adapted
 
+    def refitted(self, recordings):
+        refitted = Ledger(self.config).fit(recordings)
+        refitted.facts["adaptations"] = [f"{len(recordings)} spectra alone"]
+        return refitted
+
     def score(self, recording, *, explain=False):
-        scored.append((recording.clip.path, self))
         difference = self._spectrum(recording) - self.arrays["spectra"].mean(axis=0)
         frames = len(recording.log_mel(self.config.front_end))
         maps = {"distance": np.tile(difference**2, (frames, 1)).astype(np.float32)} if explain else {}
@@ -58,17 +62,12 @@ class Ledger(Detector):
         return recording.log_mel(self.config.front_end).mean(axis=0).astype(np.float64)
 
 
-#: Path of every clip that was scored, and the detector that scored it.
-scored: list[tuple[str, Ledger]] = []
-
-
 @pytest.fixture(autouse=True)
 def _ledger_is_registered(monkeypatch):
     module = ModuleType("ledger_detector")
     module.Ledger = Ledger  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "ledger_detector", module)
     monkeypatch.setitem(DETECTORS, "ledger", ("ledger_detector", "Ledger"))
-    scored.clear()
 
 
 @pytest.fixture(scope="module")
@@ -84,43 +83,199 @@ def files(machine_sound, tmp_path_factory) -> list[Clip]:
 
 
 def fitted(clips, calibrate="crossfit") -> auscult.Model:
-    model = auscult.fit(clips, "ledger", calibrate=calibrate)
-    scored.clear()
-    return model
+    return auscult.fit(clips, "ledger", calibrate=calibrate)
+
+
+def accepted(model, clips, **options) -> auscult.Model:
+    """The model adapted to clips, even if some are above its threshold, as twice as loud ones are."""
+    return auscult.adapt(model, clips, accept=True, **options)
+
+
+def new_scores(model, clips, folds) -> list[float]:
+    """The score of each clip by the detector of the model adapted to the clips of other folds."""
+    recordings = [model.audio_clip(clip) for clip in clips]
+    scores = []
+    for recording, fold in zip(recordings, folds, strict=True):
+        others = [r for r, r_fold in zip(recordings, folds, strict=True) if r_fold != fold]
+        detector = model.detector.adapted(others) if others else model.detector
+        scores.append(detector.score(recording).scores["distance"])
+    return scores
 
 
 def test_new_clips_are_scored_by_detectors_that_were_not_adapted_to_them(files):
     model = fitted(files[:30])
-    adapted = auscult.adapt(model, files[30:])
-    assert Counter(path for path, _ in scored) == Counter(c.path for c in files[30:])
-    for path, fold_model in scored:
-        assert path not in fold_model.facts["fitted_on"]
-        assert len(fold_model.facts["fitted_on"]) == 38, "a fifth of the new clips is held out"
+    adapted = accepted(model, files[30:])
     assert adapted.detector.facts["fitted_on"] == [c.path for c in files]
-    new = adapted.calibration.scores["distance"][30:]
-    for (path, fold_model), value in zip(scored.copy(), new, strict=True):
-        clip = next(c for c in files if c.path == path)
-        assert fold_model.score(model.audio_clip(clip)).scores["distance"] == value
+    folds = folds_of([model.audio_clip(clip) for clip in files[30:]], 5, model.detector.config.seed)
+    assert sorted(folds) == sorted([0, 1, 2, 3, 4] * 2), "a fifth of the new clips is held out"
+    np.testing.assert_array_equal(
+        adapted.calibration.scores["distance"][30:], new_scores(model, files[30:], folds)
+    )
 
 
 def test_fewer_new_clips_than_folds_are_left_out_one_by_one(files):
-    adapted = auscult.adapt(fitted(files[:30]), files[30:33])
-    assert [len(fold_model.facts["fitted_on"]) for _, fold_model in scored] == [32] * 3
+    model = fitted(files[:30])
+    adapted = accepted(model, files[30:33])
     assert len(adapted.calibration) == 33
+    np.testing.assert_array_equal(
+        adapted.calibration.scores["distance"][30:], new_scores(model, files[30:33], [0, 1, 2])
+    )
 
 
 def test_clips_of_a_single_fold_are_scored_by_the_old_detector(files):
     model = fitted(files[:30])
-    auscult.adapt(model, files[30:31])
-    assert [detector for _, detector in scored] == [model.detector]
-    scored.clear()
-    auscult.adapt(model, [replace(c, source_recording="tape") for c in files[30:34]])
-    assert [detector for _, detector in scored] == [model.detector] * 4, "cut from one recording: one fold"
+    for clips in (files[30:31], [replace(c, source_recording="tape") for c in files[30:34]]):
+        adapted = accepted(model, clips)
+        old = [score.score for score in model.score_clips(clips)]
+        assert adapted.calibration.scores["distance"][30:].tolist() == old, "of one recording: one fold"
+
+
+def test_clips_above_the_threshold_are_refused_without_accept_or_replace(files):
+    model = fitted(files[:30])
+    with pytest.raises(NotNormalError, match="2 of 2 recordings are above the threshold") as caught:
+        auscult.adapt(model, files[30:32])
+    message, judged = str(caught.value), caught.value.judged
+    assert files[30].path in message
+    assert "--accept (accept=True)" in message
+    assert "--replace (replace=True)" in message
+    assert "recommended" in message.split("--replace")[1]
+    assert caught.value.recommended == "replace"
+    assert (judged["recordings"], judged["above"], judged["false_alarms"]) == (2, 2, 0.05)
+    assert judged["paths_above"] == [clip.path for clip in files[30:32]]
+    assert judged["threshold"] == model.threshold().value
+    restored = pickle.loads(pickle.dumps(caught.value))
+    assert (str(restored), restored.judged) == (message, judged)
+
+
+def test_a_minority_above_the_threshold_is_refused_without_recommending_replace(files):
+    model = fitted(files[:20])
+    clips = [*files[20:26], files[30]]
+    scores = [score.anomalous for score in model.score_clips(clips)]
+    above = sum(scores)
+    assert 0 < above < len(clips) / 2
+    with pytest.raises(NotNormalError, match=f"{above} of 7 recordings are above") as caught:
+        auscult.adapt(model, clips)
+    assert caught.value.recommended == "accept"
+    assert "recommended" not in str(caught.value)
+
+
+def test_clips_below_the_threshold_need_no_confirmation(files):
+    model = fitted(files[:28])
+    normal = [
+        c for c, s in zip(files[28:30], model.score_clips(files[28:30]), strict=True) if not s.anomalous
+    ]
+    assert normal
+    judged = auscult.adapt(model, normal).provenance["adaptations"][0]["judged"]
+    assert (judged["recordings"], judged["above"], judged["paths_above"]) == (len(normal), 0, [])
+
+
+def test_how_alike_the_clips_are_is_relative_to_the_normal_ones(files, machine_sound, tmp_path):
+    model = fitted(files[:30])
+    unlike = []
+    for i, gain in enumerate((4.0, 16.0, 64.0)):
+        path = tmp_path / f"{i}.wav"
+        soundfile.write(path, gain * machine_sound(90 + i, 0.25) / 8, RATE, subtype="FLOAT")
+        unlike.append(Clip(str(path)))
+    spreads = {}
+    for name, clips in (("alike", files[30:34]), ("unlike each other", unlike)):
+        with pytest.raises(NotNormalError, match=f"those are {name} ") as caught:
+            auscult.adapt(model, clips)
+        spreads[name] = caught.value.judged["spread"]
+    assert 0.3 < spreads["alike"] < 2 < spreads["unlike each other"]
+
+
+def test_with_few_calibration_scores_the_largest_is_the_threshold(files):
+    model = fitted(files[:10])
+    assert model.threshold().value is None
+    with pytest.raises(NotNormalError) as caught:
+        auscult.adapt(model, files[30:32])
+    assert caught.value.judged["threshold"] == model.calibration.scores["distance"].max()
+    assert caught.value.judged["false_alarms"] == pytest.approx(1 / 11)
+
+
+def test_accept_and_replace_exclude_each_other(files):
+    with pytest.raises(OptionError, match="exclude each other"):
+        auscult.adapt(fitted(files[:30]), files[30:], accept=True, replace=True)
+
+
+def test_replace_forgets_the_earlier_recordings(files):
+    model = fitted(files[:30])
+    replaced = auscult.adapt(model, [files[0], *files[30:]], replace=True)
+    paths = [clip.path for clip in (files[0], *files[30:])]
+    assert replaced.detector.facts["fitted_on"] == paths, (
+        "also one that the model knew, which is normal again"
+    )
+    assert list(replaced.normals.paths) == paths
+    assert len(replaced.calibration) == 11
+    assert (replaced.calibration.method, replaced.provenance["clips"]) == ("crossfit", 11)
+    assert replaced.provenance["domains"] == {"source": 1, "target": 10}
+    (entry,) = replaced.provenance["adaptations"]
+    assert (entry["replaced"], entry["changes"]) == (30, ["11 spectra alone"])
+    assert not np.array_equal(replaced.profiles["distance"].centre, model.profiles["distance"].centre)
+    assert model.detector.facts["fitted_on"] == [c.path for c in files[:30]], "the old model is not changed"
+
+
+def test_replaced_recordings_are_calibrated_by_detectors_that_were_not_fitted_on_them(files):
+    model, clips = fitted(files[:30]), files[30:]
+    replaced = auscult.adapt(model, clips, replace=True)
+    recordings = [model.audio_clip(clip) for clip in clips]
+    folds = folds_of(recordings, 5, model.detector.config.seed)
+    expected = []
+    for recording, fold in zip(recordings, folds, strict=True):
+        others = [r for r, r_fold in zip(recordings, folds, strict=True) if r_fold != fold]
+        expected.append(Ledger(model.detector.config).fit(others).score(recording).scores["distance"])
+    np.testing.assert_array_equal(replaced.calibration.scores["distance"], expected)
+
+
+def test_what_replacing_cannot_do_is_refused(files, monkeypatch):
+    model = fitted(files[:30])
+    with pytest.raises(FitError, match="1 recordings cannot replace the earlier ones"):
+        auscult.adapt(model, files[30:31], replace=True)
+    monkeypatch.setattr(Ledger, "refitted", Detector.refitted)
+    with pytest.raises(
+        OptionError, match="ledger cannot forget the recordings that it was fitted on: fit it"
+    ):
+        auscult.adapt(model, files[30:], replace=True)
+
+
+def test_costs_are_rates_before_and_after(files):
+    model = fitted(files[:30])
+    (entry,) = accepted(model, files[30:]).provenance["adaptations"]
+    costs = entry["costs"]
+    assert set(costs) == {"detection", "earlier_false_alarms", "new_false_alarms"}
+    assert costs["detection"]["count"] == 8 * 6
+    assert costs["detection"]["before"] > costs["detection"]["after"], "an accepted fault hides others"
+    old, new = model.calibration.scores["distance"], entry["threshold_after"]
+    earlier = costs["earlier_false_alarms"]
+    assert earlier["count"] == 30
+    assert earlier["before"] == np.mean(old > entry["threshold_before"])
+    assert earlier["after"] == np.mean(old > new)
+    assert costs["new_false_alarms"]["before"] == 1.0
+    assert costs["new_false_alarms"]["after"] < 0.5
+
+
+def test_replacing_makes_the_earlier_state_an_anomaly(files, tmp_path):
+    copies = []
+    for clip in files[:30]:
+        copies.append(replace(clip, path=str(tmp_path / Path(clip.path).name)))
+        Path(copies[-1].path).write_bytes(Path(clip.path).read_bytes())
+    model = fitted(copies)
+    Path(copies[0].path).unlink()
+    Path(copies[1].path).write_bytes(Path(files[35].path).read_bytes())
+    Path(copies[2].path).write_text("no sound")
+    (entry,) = auscult.adapt(model, files[30:], replace=True).provenance["adaptations"]
+    earlier = entry["costs"]["earlier_false_alarms"]
+    assert earlier["count"] == 27, "only unchanged files are the recordings that the model was fitted on"
+    assert earlier["after"] > 0.9
+    for clip in copies:
+        Path(clip.path).unlink(missing_ok=True)
+    (entry,) = auscult.adapt(model, files[30:], replace=True).provenance["adaptations"]
+    assert entry["costs"]["earlier_false_alarms"] == {"before": earlier["before"], "after": None, "count": 0}
 
 
 def test_old_calibration_scores_are_kept_and_new_ones_appended_with_their_domains(files):
     model = fitted(files[:30])
-    adapted = auscult.adapt(model, files[30:])
+    adapted = accepted(model, files[30:])
     calibration = adapted.calibration
     assert (calibration.method, len(calibration)) == ("crossfit", 40)
     assert list(calibration.domains) == ["source"] * 30 + ["target"] * 10
@@ -133,7 +288,7 @@ def test_the_old_model_is_not_changed(files, tmp_path):
     model = fitted(files[:30])
     model.save(tmp_path / "before.auscult")
     provenance, facts = copy.deepcopy(model.provenance), copy.deepcopy(model.detector.facts)
-    auscult.adapt(model, files[30:])
+    accepted(model, files[30:])
     model.save(tmp_path / "after.auscult")
     assert (model.provenance, model.detector.facts) == (provenance, facts)
     assert (tmp_path / "before.auscult").read_bytes() == (tmp_path / "after.auscult").read_bytes()
@@ -141,7 +296,7 @@ def test_the_old_model_is_not_changed(files, tmp_path):
 
 def test_clips_like_the_new_ones_score_lower_after_adapting(files):
     model = fitted(files[:30])
-    adapted = auscult.adapt(model, files[30:36])
+    adapted = accepted(model, files[30:36])
     for clip in files[36:]:
         old, new = (next(m.score_clips([clip])) for m in (model, adapted))
         assert new.score < old.score
@@ -151,7 +306,7 @@ def test_clips_like_the_new_ones_score_lower_after_adapting(files):
 
 def test_provenance_records_each_adaptation(files):
     model = fitted(files[:30])
-    adapted = auscult.adapt(model, files[30:34])
+    adapted = accepted(model, files[30:34])
     provenance = adapted.provenance
     assert (provenance["clips"], provenance["domains"]) == (34, {"source": 30, "target": 4})
     (entry,) = provenance["adaptations"]
@@ -160,7 +315,7 @@ def test_provenance_records_each_adaptation(files):
     assert entry["threshold_before"] == model.threshold().value
     assert entry["threshold_after"] == adapted.threshold().value > model.threshold().value
     assert entry["versions"]["auscult"] == auscult.__version__
-    readapted = auscult.adapt(adapted, files[34:36])
+    readapted = accepted(adapted, files[34:36])
     first, second = readapted.provenance["adaptations"]
     assert first == entry
     assert (second["changes"], second["clips"]) == (["2 spectra more"], 2)
@@ -169,7 +324,7 @@ def test_provenance_records_each_adaptation(files):
 
 
 def test_an_adapted_model_survives_saving_and_loading(files, tmp_path):
-    adapted = auscult.adapt(fitted(files[:30]), files[30:34])
+    adapted = accepted(fitted(files[:30]), files[30:34])
     adapted.save(tmp_path / "adapted.auscult")
     loaded = auscult.load(tmp_path / "adapted.auscult")
     assert loaded.threshold() == adapted.threshold()
@@ -180,19 +335,19 @@ def test_an_adapted_model_survives_saving_and_loading(files, tmp_path):
 def test_the_domain_argument_applies_to_clips_of_unknown_domain(files):
     model = fitted(files[1:30])
     clips = [replace(files[30], domain=None), replace(files[31], domain=None), files[0]]
-    assert list(auscult.adapt(model, clips, domain="target").calibration.domains[-3:]) == [
+    assert list(accepted(model, clips, domain="target").calibration.domains[-3:]) == [
         "target",
         "target",
         "source",
     ]
-    without_domain = auscult.adapt(model, clips)
+    without_domain = accepted(model, clips)
     assert list(without_domain.calibration.domains[-3:]) == [None, None, "source"]
     assert without_domain.provenance["domains"] == {"source": 30, "unknown": 2}
 
 
 def test_a_model_without_calibration_is_calibrated_on_the_new_clips(files):
     model = fitted(files[:10], calibrate="none")
-    adapted = auscult.adapt(model, files[10:35])
+    adapted = accepted(model, files[10:35])
     assert (adapted.calibration.method, len(adapted.calibration)) == ("crossfit", 25)
     (entry,) = adapted.provenance["adaptations"]
     assert entry["threshold_before"] is None
@@ -211,7 +366,7 @@ def test_unusable_files_are_left_out_and_named(files, tmp_path):
     bad = str(tmp_path / "bad.wav")
     (tmp_path / "bad.wav").write_text("no sound at all")
     model = fitted(files[:30])
-    adapted = auscult.adapt(model, [Clip(bad), *files[30:32]])
+    adapted = accepted(model, [Clip(bad), *files[30:32]])
     (entry,) = adapted.provenance["adaptations"]
     assert (entry["left_out"], entry["clips"]) == ([bad], 2)
     assert any(bad in warning for warning in adapted.provenance["warnings"])
@@ -223,7 +378,7 @@ def test_recordings_that_the_model_was_fitted_on_are_ignored(files, tmp_path):
     model = fitted(files[:30])
     copied_file = tmp_path / "copy.wav"
     copied_file.write_bytes(Path(files[3].path).read_bytes())
-    adapted = auscult.adapt(model, [*files[28:32], replace(files[3], path=str(copied_file))])
+    adapted = accepted(model, [*files[28:32], replace(files[3], path=str(copied_file))])
     assert adapted.detector.facts["fitted_on"] == [c.path for c in files[:32]]
     assert len(adapted.calibration) == 32
     (entry,) = adapted.provenance["adaptations"]
@@ -233,16 +388,16 @@ def test_recordings_that_the_model_was_fitted_on_are_ignored(files, tmp_path):
     with pytest.raises(
         FitError, match=r"no usable new recordings.*2 of 2 recordings are already in the model"
     ):
-        auscult.adapt(adapted, files[30:32])
+        accepted(adapted, files[30:32])
 
 
 def test_test_clips_and_other_machines_cause_warnings(files):
     model = fitted(files[:30])
     clips = [replace(files[30], split="test", condition="normal"), replace(files[31], machine="pump")]
-    warnings = auscult.adapt(model, clips).provenance["warnings"]
+    warnings = accepted(model, clips).provenance["warnings"]
     assert any("test clips" in w and "(1 of 2" in w and "cannot be evaluated" in w for w in warnings)
     assert any("a model of fan is adapted to recordings of pump" in w for w in warnings)
-    warnings = auscult.adapt(model, files[30:32]).provenance["warnings"]
+    warnings = accepted(model, files[30:32]).provenance["warnings"]
     assert not [w for w in warnings if "taken in" in w or "is adapted to" in w]
 
 
@@ -250,11 +405,11 @@ def test_a_detector_that_cannot_be_adapted_is_refused(files, monkeypatch):
     model = fitted(files[:30])
     monkeypatch.setattr(Ledger, "adapted", Detector.adapted)
     with pytest.raises(OptionError, match="ledger cannot be adapted to more recordings: fit it again"):
-        auscult.adapt(model, files[30:])
+        accepted(model, files[30:])
 
 
 def test_progress_reports_both_stages(files):
     calls = []
-    auscult.adapt(fitted(files[:30]), files[30:33], progress=lambda *call: calls.append(call[:3]))
+    accepted(fitted(files[:30]), files[30:33], progress=lambda *call: calls.append(call[:3]))
     assert ("inspect", 3, 3) in calls
     assert ("calibrate", 3, 3) in calls

@@ -15,6 +15,7 @@ from auscult.decision import fixed_threshold
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.errors import EvaluationError, UnreadableAudio
 from auscult.model import Calibration, Model
+from auscult.model.normal_index import NormalIndex
 from auscult.spectrum import FrontEnd
 
 RATE = 8000
@@ -134,3 +135,62 @@ def test_too_few_clips_or_labels_are_an_error(clips, tmp_path):
     for unusable in (clips[::2], [replace(c, condition=None) for c in clips]):
         with pytest.raises(EvaluationError):
             auscult.evaluate(model(), unusable, resamples=10)
+
+
+@pytest.fixture(scope="module")
+def knowing(clips) -> Model:
+    """The model, fitted on the first five normal clips and on the first anomaly, under other names."""
+    learned = [*clips[:10:2], clips[1]]
+    recordings = [model().audio_clip(clip) for clip in learned]
+    index = NormalIndex.from_clips(recordings, model().detector.config.front_end)
+    fitted = model()
+    fitted.normals = replace(index, paths=tuple(f"elsewhere/{i}.wav" for i in range(6)))
+    return fitted
+
+
+def test_clips_that_the_model_was_fitted_on_are_left_out_and_reported(clips, knowing):
+    outcome = auscult.evaluate(knowing, clips, resamples=10)
+    learned = [*clips[:10:2], clips[1]]
+    assert set(outcome.fitted_on) == {clip.path for clip in learned}
+    assert len(outcome.scores) == 48
+    new = auscult.evaluate(model(), [c for c in clips if c.path not in outcome.fitted_on], resamples=10)
+    assert outcome.evaluation == new.evaluation
+    assert outcome.to_json()["fitted_on"] == list(outcome.fitted_on)
+    (warning,) = outcome.warnings
+    assert "fitted on 6 of these 48 recordings, 1 of them anomalies" in warning
+    assert outcome.to_json()["warnings"] == [warning]
+    assert auscult.evaluate(model(), clips, resamples=10).fitted_on == ()
+
+
+def test_without_normal_clips_that_are_new_there_is_no_evaluation(clips, knowing):
+    with pytest.raises(EvaluationError, match=r"fitted on 6 of these 29 recordings.*no normal clips"):
+        auscult.evaluate(
+            knowing,
+            [*clips[:10:2], *clips[1::2]],
+        )
+
+
+def test_copies_in_other_formats_are_known_by_their_content(clips, tmp_path):
+    samples, rate = soundfile.read(clips[0].path, dtype="float32")
+    paths = [str(tmp_path / name) for name in ("other.wav", "other.flac")]
+    samples = np.round(samples * 2**15) / 2**15
+    soundfile.write(paths[0], samples, rate, subtype="PCM_16")
+    soundfile.write(paths[1], samples, rate, subtype="PCM_24")
+    copies = [replace(clips[0], path=path) for path in paths]
+    outcome = auscult.evaluate(model(), [*clips[1:], *copies], resamples=10)
+    assert outcome.to_json()["copies"] == [paths]
+    assert outcome.warnings[0].startswith("1 clip is a copy")
+    with pytest.raises(
+        EvaluationError, match=r"other\.wav is labelled normal and .*other\.flac is labelled anom"
+    ):
+        auscult.evaluate(model(), [*clips[1:], copies[0], replace(copies[1], condition="anomaly")])
+
+
+def test_silent_recordings_are_no_copies(clips, tmp_path):
+    silent = []
+    for i, condition in enumerate(("normal", "anomaly")):
+        path = str(tmp_path / f"{i}.wav")
+        soundfile.write(path, np.zeros(2000), RATE)
+        silent.append(replace(clips[0], path=path, condition=condition))
+    outcome = auscult.evaluate(model(), [*clips, *silent], resamples=10)
+    assert outcome.evaluation.copies == ()

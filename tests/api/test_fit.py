@@ -341,3 +341,21 @@ def test_the_networks_of_one_machine_are_distributed_over_workers(files):
     assert ("train", 2, 2) in calls
     for name, scores in expected.calibration.scores.items():
         np.testing.assert_allclose(model.calibration.scores[name], scores, rtol=1e-3)
+
+
+def test_conditions_state_what_recordings_are_and_are_kept_in_the_model(machine_sound, tmp_path):
+    for folder, seeds in (("ok", range(6)), ("klong", range(10, 13))):
+        (tmp_path / "rec" / folder).mkdir(parents=True)
+        for seed in seeds:
+            soundfile.write(tmp_path / "rec" / folder / f"{seed}.wav", machine_sound(seed), 8000)
+    corpus = auscult.open_corpus(tmp_path / "rec")
+    quick = {"detector": "pooled_gaussian", "n_mels": 16, "calibrate": "none"}
+    with pytest.raises(FitError, match="what 3 recordings are is unclear: klong"):
+        auscult.fit(corpus, **quick)
+    model = auscult.fit(corpus, **quick, conditions={"klong": "anomaly"})
+    assert model.provenance["clips"] == 6
+    assert model.provenance["conditions"] == {"klong": "anomaly"}
+    assert "3 recordings labelled as anomalies left out: klong (3)" in model.provenance["warnings"]
+    stated = auscult.open_corpus(tmp_path / "rec", conditions={"klong": "normal"})
+    model = auscult.fit(stated, **quick)
+    assert (model.provenance["clips"], model.provenance["conditions"]) == (9, {"klong": "normal"})

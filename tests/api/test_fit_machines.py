@@ -145,3 +145,29 @@ def test_a_cluster_fits_all_machines_even_if_a_worker_is_killed(plant, tmp_path,
     killer.join()
     assert not any(result.error for result in fitted)
     assert_same_scores(calibration_scores(tmp_path / "one"), calibration_scores(output), rtol=0)
+
+
+def test_anomalies_are_left_out_and_unclear_folders_asked_about_by_machine(plant_copy, tmp_path):
+    for machine, folder in (("fan", "faulty"), ("pump", "klong")):
+        part = plant_copy / machine / "train" / folder
+        part.mkdir()
+        for clip in sorted((plant_copy / machine / "train").glob("*.wav"))[:2]:
+            clip.rename(part / f"{clip.stem[-2:]}.wav")
+        (plant_copy / machine / "train" / "ok").mkdir()
+        for clip in (plant_copy / machine / "train").glob("*.wav"):
+            clip.rename(clip.parent / "ok" / f"{clip.stem[-2:]}.wav")
+    folders = machine_folders(plant_copy)
+    quick = PLAIN | {"calibrate": "none"}
+    fan, pump, valve = fit_machines(folders, tmp_path / "models", **quick)
+    assert (fan.error, valve.error) == (None, None)
+    assert (
+        "2 recordings labelled as anomalies left out: train/faulty (2)"
+        in load(fan.path).provenance["warnings"]
+    )
+    assert "what 2 recordings are is unclear: train/klong" in pump.error
+    _, pump, _ = fit_machines(folders, tmp_path / "models", conditions={"klong": "anomaly"}, **quick)
+    assert pump.error is None
+    assert load(pump.path).provenance["clips"] == 5
+    assert load(pump.path).provenance["conditions"] == {"klong": "anomaly"}
+    with pytest.raises(OptionError, match="'klang'"):
+        fit_machines(folders, tmp_path / "models", conditions={"klang": "anomaly"}, **quick)

@@ -94,6 +94,6 @@ def faulty_clip(machine) -> Path:
 @pytest.fixture
 def broken_file(tmp_path) -> Path:
     """A file that is not audio."""
-    path = tmp_path / "broken.wav"
+    path = tmp_path / "not_audio.wav"
     path.write_text("this is not audio")
     return path

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
+import soundfile
 
 import auscult
 
@@ -24,15 +26,15 @@ def copy(model, tmp_path):
 
 def test_writes_a_new_model_and_keeps_the_old_one(run, model, copy, targets, tmp_path):
     before = (tmp_path / "fan.auscult").read_bytes()
-    result = run("adapt", copy, *targets)
+    result = run("adapt", "--accept", copy, *targets)
     assert result.exit_code == 0, result.output
     assert (tmp_path / "fan.auscult").read_bytes() == before
     adapted = auscult.load(tmp_path / "fan.adapted.auscult")
     assert adapted.provenance["domains"] == {"source": 20, "target": 8}
     assert len(adapted.calibration) == 28
     lines = dict(line.split(None, 1) for line in result.stdout.splitlines() if line[:1].islower())
-    assert lines["recordings"] == "20 source, 4 target → 20 source, 8 target"
-    assert "4 target clips added: target covariance from" in lines["changed"]
+    assert lines["recordings"] == "24 → 28 (4 added)"
+    assert "4 recordings added: covariance of the residual from" in lines["changed"]
     assert lines["calibration"] == "crossfit, 24 → 28 recordings"
     limits = [f"{m.threshold().value:.6g}" for m in (auscult.load(copy), adapted)]
     assert lines["threshold"] == f"{limits[0]} → {limits[1]} (5 % false alarms)"
@@ -40,8 +42,65 @@ def test_writes_a_new_model_and_keeps_the_old_one(run, model, copy, targets, tmp
     assert run("score", tmp_path / "fan.adapted.auscult", targets[0]).exit_code == 0
 
 
+def test_the_output_names_costs_and_no_domain(run, copy, targets):
+    result = run("adapt", copy, *targets, "--accept", "-q")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert any("of 4 recordings are above the threshold of the model" in line for line in lines)
+    assert [line.split()[0] for line in lines if "%" in line and "→" in line][:3] == [
+        "threshold",
+        "detection",
+        "false",
+    ]
+    assert any(line.endswith("% of 32 pseudo-anomalies") for line in lines)
+    assert any(line.endswith("% of 24 earlier recordings") for line in lines)
+    assert any(line.endswith("% of 4 new recordings") for line in lines)
+    words = result.stdout.split()
+    assert not {"target", "source", "unknown"} & set(words)
+
+
+@pytest.fixture
+def changed(machine_sound, tmp_path):
+    """Twenty recordings with a loud hiss, under names that do not say so."""
+    folder = tmp_path / "today"
+    folder.mkdir()
+    for i in range(20):
+        hiss = 0.1 * np.random.default_rng(i).standard_normal(8000)
+        soundfile.write(folder / f"{i:02}.wav", machine_sound(700 + i) + hiss, 8000)
+    return folder
+
+
+def test_recordings_above_the_threshold_are_not_adapted_to(run, copy, changed, tmp_path):
+    result = run("adapt", copy, changed, "-q")
+    assert result.exit_code == 1
+    assert "Error: 20 of 20 recordings are above the threshold of the model" in result.stderr
+    options = [line.split()[0] for line in result.stderr.splitlines() if line.startswith("  --")]
+    assert options == ["--accept", "--replace"]
+    assert "(recommended" in result.stderr.splitlines()[-1]
+    assert not (tmp_path / "fan.adapted.auscult").exists()
+    refusal = json.loads(run("adapt", copy, changed, "--json", "-q").stdout)
+    assert refusal["model"] is None
+    assert refusal["recommended"] == "replace"
+    assert (refusal["judged"]["recordings"], refusal["judged"]["above"]) == (20, 20)
+    assert not (tmp_path / "fan.adapted.auscult").exists()
+
+
+def test_replace_makes_a_model_of_the_new_recordings(run, copy, changed, machine, tmp_path):
+    result = run("adapt", copy, changed, "--replace", "--json", "-q")
+    assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert (summary["replaced"], summary["calibration"]["count"]) == (24, 20)
+    assert summary["domains"] == {"source": 20}
+    assert summary["costs"]["earlier_false_alarms"]["count"] == 24
+    replaced = auscult.load(tmp_path / "fan.adapted.auscult")
+    assert len(replaced.normals.paths) == 20
+    lines = run("adapt", copy, changed, "--replace", "--force", "-q").stdout
+    assert "24 replaced by 20" in lines
+    assert run("adapt", copy, changed, "--replace", "--accept", "--force").exit_code == 2
+
+
 def test_evaluate_warns_if_the_model_was_adapted_to_test_clips(run, copy, machine, targets, tmp_path):
-    run("adapt", copy, *targets[:2])
+    run("adapt", "--accept", copy, *targets[:2])
     result = run("evaluate", tmp_path / "fan.adapted.auscult", machine, "-q")
     assert result.exit_code == 0, result.output
     assert "Warning: test clips among the recordings taken in (2 of 2" in result.stderr
@@ -49,7 +108,7 @@ def test_evaluate_warns_if_the_model_was_adapted_to_test_clips(run, copy, machin
 
 
 def test_json(run, copy, targets, tmp_path):
-    result = run("adapt", copy, *targets[:2], "-o", tmp_path / "new.auscult", "--json", "-q")
+    result = run("adapt", "--accept", copy, *targets[:2], "-o", tmp_path / "new.auscult", "--json", "-q")
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert summary["model"] == str(tmp_path / "new.auscult")
@@ -65,19 +124,19 @@ def test_json(run, copy, targets, tmp_path):
 
 
 def test_no_file_is_overwritten_without_force(run, copy, targets, tmp_path):
-    result = run("adapt", copy, targets[0], "-o", copy, "--force")
+    result = run("adapt", "--accept", copy, targets[0], "-o", copy, "--force")
     assert result.exit_code == 2
     assert "would overwrite MODEL" in result.stderr
     link = tmp_path / "link.auscult"
     link.symlink_to(copy)
-    assert run("adapt", copy, targets[0], "-o", link, "--force").exit_code == 2
+    assert run("adapt", "--accept", copy, targets[0], "-o", link, "--force").exit_code == 2
     existing = tmp_path / "fan.adapted.auscult"
     existing.write_text("of yesterday")
-    result = run("adapt", copy, targets[0])
+    result = run("adapt", "--accept", copy, targets[0])
     assert result.exit_code == 2
     assert "--force" in result.stderr
     assert existing.read_text() == "of yesterday"
-    assert run("adapt", copy, targets[0], "--force").exit_code == 0
+    assert run("adapt", "--accept", copy, targets[0], "--force").exit_code == 0
     assert auscult.load(existing).provenance["clips"] == 25
 
 
@@ -88,9 +147,9 @@ def test_the_domain_option_applies_to_recordings_without_one(run, copy, machine,
         ((), {"source": 20, "target": 5}),
         (("--domain", "source"), {"source": 21, "target": 4}),
     ):
-        assert run("adapt", copy, plain, *given, "--force").exit_code == 0
+        assert run("adapt", "--accept", copy, plain, *given, "--force").exit_code == 0
         assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["domains"] == domains
-    assert run("adapt", copy, targets[0], "--domain", "source", "--force").exit_code == 0
+    assert run("adapt", "--accept", copy, targets[0], "--domain", "source", "--force").exit_code == 0
     domains = auscult.load(tmp_path / "fan.adapted.auscult").provenance["domains"]
     assert domains == {"source": 20, "target": 5}, "the domain in a file name takes precedence"
 
@@ -99,11 +158,11 @@ def test_of_a_folder_only_new_training_clips_are_added(run, copy, machine, targe
     grown = shutil.copytree(machine, tmp_path / "later" / "fan")
     for clip in targets:
         shutil.copy(clip, grown / "train" / clip.name.replace("_test_", "_train_").replace("_00", "_90"))
-    result = run("adapt", copy, grown)
+    result = run("adapt", "--accept", copy, grown)
     assert result.exit_code == 0, result.output
     assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["clips"] == 24 + 4
     assert "Warning: 24 of 28 recordings are already in the model" in result.stderr
-    result = run("adapt", copy, machine / "test", "--force")
+    result = run("adapt", "--accept", copy, machine / "test", "--force")
     assert result.exit_code == 1
     assert "test clips" in result.stderr
 
@@ -111,7 +170,7 @@ def test_of_a_folder_only_new_training_clips_are_added(run, copy, machine, targe
 def test_segments_of_one_recording_are_scored_by_the_old_detector(run, copy, targets, tmp_path):
     same_speed = [path for path in targets if "spd_0" in path.name]
     assert len(same_speed) > 1
-    assert run("adapt", copy, *same_speed, "--group-by", "spd").exit_code == 0
+    assert run("adapt", "--accept", copy, *same_speed, "--group-by", "spd").exit_code == 0
     adapted, old = auscult.load(tmp_path / "fan.adapted.auscult"), auscult.load(copy)
     clips = [auscult.Clip(str(path)) for path in same_speed]
     scores = [score.scores["mahalanobis"] for score in old.score_clips(clips)]
@@ -119,11 +178,11 @@ def test_segments_of_one_recording_are_scored_by_the_old_detector(run, copy, tar
 
 
 def test_unusable_recordings_are_left_out(run, copy, targets, broken_file, tmp_path):
-    result = run("adapt", copy, targets[0], broken_file)
+    result = run("adapt", "--accept", copy, targets[0], broken_file)
     assert result.exit_code == 4
     assert f"Error: 1 recording left out: {broken_file}" in result.stderr
     assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["clips"] == 25
-    assert run("adapt", copy, broken_file, "--force").exit_code == 1
+    assert run("adapt", "--accept", copy, broken_file, "--force").exit_code == 1
 
 
 def test_anomalies_are_refused(run, copy, faulty_clip, tmp_path):
@@ -134,11 +193,11 @@ def test_anomalies_are_refused(run, copy, faulty_clip, tmp_path):
 
 
 def test_inspect_shows_adaptations(run, copy, targets, tmp_path):
-    run("adapt", copy, *targets[:2])
-    run("adapt", tmp_path / "fan.adapted.auscult", targets[2], "-o", tmp_path / "twice.auscult")
+    run("adapt", "--accept", copy, *targets[:2])
+    run("adapt", "--accept", tmp_path / "fan.adapted.auscult", targets[2], "-o", tmp_path / "twice.auscult")
     lines = run("inspect", tmp_path / "twice.auscult").stdout.splitlines()
     adapted = [line for line in lines if line.startswith("adapted ")]
-    assert ["2 target clips added" in adapted[0], "1 target clip added" in adapted[1]] == [True] * 2
+    assert ["2 recordings added" in adapted[0], "1 recording added" in adapted[1]] == [True] * 2
     assert all(" → " in line for line in adapted)
     assert not [line for line in lines if line.startswith("adaptations")]
     contents = json.loads(run("inspect", tmp_path / "twice.auscult", "--json").stdout)

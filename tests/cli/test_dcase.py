@@ -122,7 +122,9 @@ def test_bench_reports_wrong_options(run, machine, tmp_path, options, code):
 
 def test_submission_has_the_scores_of_the_bench(bench, submission):
     folder, output = submission
-    assert set(output) == {"submissions", "hidden_names", "labelled_names", "problems"}
+    assert set(output) == {
+        "submissions", "hidden_names", "labelled_names", "problems", "threshold_warnings"
+    }  # fmt: skip
     (made,) = output["submissions"]
     assert (made["folder"], made["system"], made["seed"]) == (str(folder), "autoencoder:mse", 7)
     assert (output["hidden_names"], output["labelled_names"], output["problems"]) == ([], ["fan"], [])
@@ -235,6 +237,36 @@ def test_clips_of_an_evaluation_set_get_their_hidden_names(run, bench, machine, 
     assert f"{data} no longer exists" in result.stdout
 
 
+def test_warnings_about_thresholds_are_passed_on(run, machine, tmp_path, monkeypatch):
+    from auscult.benchmark import stage
+    from auscult.decision import Threshold
+
+    reasons = iter(["no threshold: no gamma distribution fits", "the gamma distribution fits poorly"])
+    values = {"no threshold: no gamma distribution fits": None, "the gamma distribution fits poorly": 1.0}
+
+    def doubtful(scores, *, plain):
+        assert plain, "the decisions are those of the baseline"
+        reason = next(reasons, None)
+        return Threshold(values.get(reason, 1.0), "gamma", 0.1, len(scores), warning=reason)
+
+    monkeypatch.setattr(stage, "gamma_threshold", doubtful)
+    out = tmp_path / "results"
+    result = run("bench", machine.parent, "-o", out, "--detectors", "spectral_memory", "--json", "-q")
+    notes = json.loads(result.stdout)["notes"]
+    recorded = json.loads((out / "results.json").read_text())["threshold_warnings"]
+    assert [entry["warning"] for entry in recorded] == list(values)
+    for entry in recorded:
+        assert entry["machine"] == "fan"
+        assert f"fan spectral_memory:{entry['score']} seed 13711: {entry['warning']}" in notes
+        assert entry["warning"] in (out / "report.html").read_text()
+        submit = ("dcase", "submit", out, "--system", f"spectral_memory:{entry['score']}", "--json")
+        submitted = run(*submit, "-o", tmp_path / f"{entry['score']}_task2_1")
+        message = f"spectral_memory:{entry['score']}: fan: decisions: {entry['warning']}"
+        assert json.loads(submitted.stdout)["threshold_warnings"] == [message]
+        assert f"Warning: {message}" in submitted.stderr
+        assert submitted.exit_code == (4 if "no threshold" in entry["warning"] else 0)
+
+
 def test_submission_requires_a_known_system_and_seed_and_an_empty_folder(run, bench, submission, tmp_path):
     results = bench[0]
     system = ("--system", "autoencoder:mse")
@@ -290,6 +322,18 @@ def test_the_official_score_equals_that_of_the_benchmark(run, bench, submission,
     text = run("dcase", "evaluate", *options, "--year", 2024).stdout
     assert "official score 2024" in text
     assert "0 missing, 0 duplicate, 0 extra" in text
+
+
+def test_equal_scores_of_a_submission_are_one_line(run, submission, ground_truth, tmp_path):
+    folder = tmp_path / "equal"
+    shutil.copytree(submission[0], folder)
+    path = folder / "anomaly_score_fan_section_00_test.csv"
+    path.write_text("".join(f"{row.split(',')[0]},1.5\n" for row in path.read_text().splitlines()))
+    result = run("dcase", "evaluate", folder, "--ground-truth", ground_truth)
+    assert result.exit_code == 0
+    assert result.stderr == "Warning: all scores are equal: they do not depend on the recording\n"
+    assert "50.00 [" not in result.stdout, "an interval of equal scores would have zero width"
+    assert "note: no interval: all resamples" in result.stdout
 
 
 def test_missing_rows_are_listed_with_exit_code_4(run, submission, ground_truth, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -40,7 +41,8 @@ def test_json_summarizes_the_written_model(run, machine, tmp_path):
     summary, model = json.loads(result.stdout), load(path)
     assert list(summary) == [
         "model", "detector", "preset", "score", "parameters", "clips", "domains", "calibration", "members",
-        "threshold", "false_alarms", "bytes", "fit_seconds", "left_out", "warnings",
+        "encoder", "threshold", "false_alarms", "threshold_label", "bytes", "fit_seconds", "left_out",
+        "warnings",
     ]  # fmt: skip
     assert summary["model"] == str(path)
     assert summary["bytes"] == path.stat().st_size
@@ -48,7 +50,7 @@ def test_json_summarizes_the_written_model(run, machine, tmp_path):
     assert summary["parameters"] == model.detector.parameters
     assert (summary["clips"], summary["domains"]) == (24, {"source": 20, "target": 4})  # train/ alone
     assert summary["calibration"] == {"how": "none", "count": 0}
-    assert summary["members"] == []
+    assert (summary["members"], summary["encoder"]) == ([], None)
     assert summary["threshold"] is None
     assert any("19 more are needed" in warning for warning in summary["warnings"])
     assert (model.detector.config.epochs, model.detector.config.seed) == (1, 5)
@@ -80,7 +82,7 @@ def test_unusable_recordings_are_left_out_and_reported_with_exit_code_4(
     for name, clip in zip(good, sorted((machine / "train").iterdir()), strict=False):
         shutil.copy(clip, tmp_path / name)
     manifest = tmp_path / "clips.csv"
-    manifest.write_text("\n".join(["path", *good, "broken.wav", "missing.wav", "short.wav", ""]))
+    manifest.write_text("\n".join(["path", *good, broken_file.name, "missing.wav", "short.wav", ""]))
     path = tmp_path / "fan.auscult"
     result = run("fit", manifest, "-o", path, *QUICK, "--quiet", *options)
     assert result.exit_code == 4
@@ -116,7 +118,7 @@ def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
     del given["progress"]
     assert given == {
         "name": "gamma_vae", "preset": "report", "device": "cpu", "channel": 1, "calibrate": "holdout",
-        "kl_weight": "0.5", "other_machines": (), "keep_likely_cuts_together": True,
+        "kl_weight": "0.5", "other_machines": (), "keep_likely_cuts_together": True, "window": None,
     }  # fmt: skip
     given.clear()
     with pytest.raises(ZeroDivisionError):
@@ -398,3 +400,77 @@ def test_an_output_folder_requires_machine_folders_with_different_names(
     result = run("fit", plant, plant / "fan", "-o", tmp_path)
     assert result.exit_code == 2
     assert "two machines are named fan" in result.stderr
+
+
+def test_conditions_can_be_stated(run, machine, tmp_path):
+    folder = tmp_path / "rec"
+    for name, clips in (("ok", sorted((machine / "train").iterdir())[:6]), ("what is it", [])):
+        (folder / name).mkdir(parents=True)
+        for number, clip in enumerate(clips or sorted((machine / "test").iterdir())[:2]):
+            shutil.copy(clip, folder / name / f"{number}.wav")
+    quick = ("-o", tmp_path / "m.auscult", "--detector", "pooled_gaussian", "--set", "n_mels=16", "-q")
+    result = run("fit", folder, *quick)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "--condition 'what is it=normal' or --condition 'what is it=anomaly'" in result.stderr
+    result = run("fit", folder, *quick, "--condition", "what is it=anomaly", "--json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["clips"] == 6
+    warning = f"Warning: {folder}: 2 recordings labelled as anomalies left out: what is it (2)\n"
+    assert warning in result.stderr
+    assert load(tmp_path / "m.auscult").provenance["conditions"] == {"what is it": "anomaly"}
+    for wrong in ("what is it", "what is it=faulty", "=normal"):
+        result = run("fit", folder, *quick, "--condition", wrong)
+        assert result.exit_code == 2
+        assert f"--condition {wrong}: write PATTERN=normal or PATTERN=anomaly" in result.stderr
+    assert run("fit", folder, *quick, "--condition", "other=normal").exit_code == 2
+    result = run("evaluate", tmp_path / "m.auscult", folder, "-q")
+    assert result.exit_code == 1
+    assert "is unclear: what is it: no word for normal or faulty" in result.stderr
+    result = run("evaluate", tmp_path / "m.auscult", folder, "--condition", "what*=anomaly", "-q")
+    assert "unclear" not in result.stderr
+
+
+def test_a_folder_of_anomalies_is_refused_with_the_reason(run, unfitted, machine, tmp_path):
+    folder = tmp_path / "rec" / "faulty"
+    folder.mkdir(parents=True)
+    for number, clip in enumerate(sorted((machine / "train").iterdir())[:3]):
+        shutil.copy(clip, folder / f"{number}.wav")
+    result = run("fit", folder, "-o", tmp_path / "m.auscult")
+    assert result.exit_code == 1
+    reason = "none of its 3 recordings can be used for training: 3 recordings labelled as anomalies left out"
+    assert f"{folder}: {reason}: faulty (3)" in result.stderr
+
+
+def test_plain_and_empty_folders_of_machines(run, machine, tmp_path):
+    plant, models = tmp_path / "the plant", tmp_path / "the models"
+    clips = sorted((machine / "train").iterdir())
+    for folder in ("fan/monday", "valve/ok", "valve/faulty"):
+        (plant / folder).mkdir(parents=True)
+        for number, clip in enumerate(clips[:6]):
+            shutil.copy(clip, plant / folder / f"{number}.wav")
+    (plant / "pump" / "train").mkdir(parents=True)
+    quick = ("-o", f"{models}/", "--detector", "pooled_gaussian", "--set", "n_mels=16", "-q")
+    result = run("fit", plant, *quick)
+    assert result.exit_code == 4, result.output
+    assert f"Error: pump: {plant / 'pump'}: no recordings\n" in result.stderr
+    assert "Warning: valve: 6 recordings labelled as anomalies left out: faulty (6)\n" in result.stderr
+    assert [line.split()[0] for line in result.stdout.splitlines()[2:4]] == ["fan", "valve"]
+    assert result.stdout.endswith(f"Next:  auscult score '{models}/fan.auscult' NEW_RECORDINGS...\n")
+    results = json.loads(run("fit", plant, *quick, "--json").stdout)
+    assert {r["machine"]: r.get("clips") for r in results} == {"fan": 6, "valve": 6, "pump": None}
+    assert run("fit", plant / "pump", *quick).exit_code == 1
+
+
+def test_one_long_recording_is_fitted_in_windows(run, machine_sound, tmp_path):
+    samples = np.concatenate([machine_sound(seed, 10.0) for seed in range(4)])
+    soundfile.write(tmp_path / "long.wav", samples, 8000)
+    options = ("--detector", "pooled_gaussian", "--set", "n_mels=16", "--window", "1s", "-q")
+    result = run("fit", tmp_path / "long.wav", "-o", tmp_path / "m.auscult", *options)
+    assert result.exit_code == 0, result.output
+    assert "from 36 recordings; within these recordings)" in result.stdout
+    assert "4 windows left out between them" in result.stderr
+    model = load(tmp_path / "m.auscult")
+    assert model.provenance["threshold_label"] == model.threshold().label == "within these recordings"
+    assert model.provenance["seconds"] == [1.0, 1.0]
+    too_long = run("fit", tmp_path / "long.wav", "-o", tmp_path / "n.auscult", *options[:4], "--window", "0")
+    assert too_long.exit_code == 2

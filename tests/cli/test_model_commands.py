@@ -7,6 +7,7 @@ import shutil
 
 import numpy as np
 import pytest
+import soundfile
 
 from auscult import evaluate, load, open_corpus
 from auscult.cli.inspect import _summary
@@ -19,15 +20,19 @@ def test_explain_finds_the_band_of_the_fault(run, model, machine, faulty_clip):
     assert result.exit_code == 0
     output = json.loads(result.stdout)
     assert list(output) == [
-        "path", "score", "threshold", "anomalous", "nearest", "warnings", "regions", "picture",
+        "path", "start", "seconds", "score", "threshold", "anomalous", "verdict", "nearest", "warnings",
+        "findings", "state", "regions", "impacts", "picture", "fragment", "nearest_fragment",
     ]  # fmt: skip
     assert output["nearest"] in {str(path) for path in (machine / "train").glob("*.wav")}
     assert output["anomalous"] is True
     assert output["picture"] is None
     regions = output["regions"]
-    assert [set(r) for r in regions] == [{"start", "end", "low_hz", "high_hz", "share"}] * len(regions)
-    assert 1 <= len(regions) <= 3
+    keys = {"kind", "start", "end", "low_hz", "high_hz", "share", "times", "hertz", "level_db"}
+    assert [set(r) for r in regions] == [keys] * len(regions)
+    assert 1 <= len(regions) <= 4
     assert regions[0]["low_hz"] < 2600 < regions[0]["high_hz"]  # where the fault rings
+    assert regions[0]["level_db"] > 3
+    assert output["impacts"]["hertz"] == pytest.approx(31.0, abs=0.5)
     assert [r["share"] for r in regions] == sorted((r["share"] for r in regions), reverse=True)
     score = json.loads(run("score", model, faulty_clip, "--json").stdout)
     assert {k: output[k] for k in score} == score
@@ -38,16 +43,71 @@ def test_explain_draws_a_picture(run, model, faulty_clip, tmp_path):
     result = run("explain", model, faulty_clip, "-o", picture)
     assert result.exit_code == 0, result.output
     assert picture.read_bytes().startswith(b"\x89PNG")
-    assert "verdict    ANOMALY" in result.stdout
-    assert " kHz: " in result.stdout
+    assert "verdict     ANOMALY" in result.stdout
+    assert " kHz, +" in result.stdout
+    assert "impacts     repeat 31.0 times a second" in result.stdout
     assert str(picture) in result.stdout
+    for name in ("why.fragment.wav", "why.nearest.wav"):
+        assert f"{tmp_path / name} (" in result.stdout
+        assert soundfile.info(tmp_path / name).duration == 1.0
+
+
+def test_explain_of_a_normal_recording_finds_nothing(run, model, machine):
+    paths = sorted((machine / "test").glob("*_normal_*"))
+    outputs = [json.loads(run("explain", model, path, "--json").stdout) for path in paths]
+    assert sum(bool(output["regions"]) for output in outputs) <= len(paths) / 8
+    assert not any(output["impacts"] for output in outputs if not output["regions"])
+
+
+def test_explain_never_overwrites_the_recording(run, model, faulty_clip, tmp_path):
+    clip = tmp_path / "why.fragment.wav"
+    shutil.copy(faulty_clip, clip)
+    before = clip.read_bytes()
+    result = run("explain", model, clip, "-o", tmp_path / "why.png")
+    assert result.exit_code == 2
+    assert "would be overwritten" in result.stderr
+    assert clip.read_bytes() == before
+    clip = shutil.copy(faulty_clip, tmp_path / "clip.wav")
+    assert run("explain", model, clip, "-o", tmp_path / "clip.png").exit_code == 0
+    assert soundfile.info(clip).duration == 1.0
+    assert (tmp_path / "clip.wav").read_bytes() == before
+
+
+def test_explain_of_a_section_of_a_long_file(run, model, machine_sound, tmp_path):
+    """Eleven minutes, longer than what is read into memory, with a fault from 620 to 630 s."""
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", 8000, 1) as file:
+        for i in range(66):
+            file.write(np.concatenate([machine_sound(1000 + 10 * i + k, broken=i == 62) for k in range(10)]))
+    result = run("explain", model, path)
+    assert result.exit_code == 1
+    assert "choose a section with --start and --seconds" in result.stderr
+    verdicts = {}
+    for start in ("600", "10.35m"):
+        options = ("--start", start, "--seconds", 5)
+        verdicts[start] = json.loads(run("explain", model, path, *options, "--json").stdout)
+    normal, faulty = verdicts["600"], verdicts["10.35m"]
+    assert (normal["anomalous"], normal["regions"]) == (False, [])
+    assert (faulty["anomalous"], faulty["start"], faulty["seconds"]) == (True, 621.0, 5.0)
+    assert all(621.0 <= region["start"] < region["end"] <= 626.0 for region in faulty["regions"])
+    assert faulty["impacts"]["hertz"] == pytest.approx(31.0, abs=0.5)
+    samples, rate = soundfile.read(path, start=621 * 8000, frames=5 * 8000, dtype="float32")
+    assert load(model).score(samples, rate).score == pytest.approx(faulty["score"], rel=1e-5)
+    result = run("explain", model, path, "--start", 655, "-o", tmp_path / "end.png")
+    assert result.exit_code == 0, result.output
+    assert "Warning: the file ends 5.0 s before the end of the section" in result.stderr
+    assert "section     655–660 s" in result.stdout
+    assert soundfile.info(tmp_path / "end.fragment.wav").duration == 5.0
+    assert run("explain", model, path, "--start", 700).exit_code == 2
+    assert run("explain", model, path, "--seconds", 5).exit_code == 2
+    assert run("explain", model, path, "--start", 0, "--seconds", 601).exit_code == 1
 
 
 def test_explain_names_the_nearest_normal_recording_and_reports_if_it_is_missing(
     run, model, machine, faulty_clip, tmp_path
 ):
     nearest = json.loads(run("explain", model, faulty_clip, "--json").stdout)["nearest"]
-    assert f"nearest    {nearest}\n" in run("explain", model, faulty_clip).stdout
+    assert f"nearest     {nearest}\n" in run("explain", model, faulty_clip).stdout
     away = tmp_path / "away.wav"
     shutil.move(nearest, away)
     try:
@@ -257,3 +317,68 @@ def test_inspect_shows_no_data_of_single_recordings():
     output = _summary({**facts, "members": {"one": {"score": "mse", "facts": facts}}})
     short = {"classes": ["fan"], "last_epoch": {"epoch": 2}}
     assert output == {**short, "members": {"one": {"score": "mse", "facts": short}}}
+
+
+def _labelled_folder(folder, normals, anomalies):
+    for condition, clips in (("normal", normals), ("anomaly", anomalies)):
+        (folder / condition).mkdir(parents=True)
+        for i, clip in enumerate(clips):
+            shutil.copy(clip, folder / condition / f"{i:03}.wav")
+    return folder
+
+
+def test_evaluate_makes_no_statement_for_recordings_that_the_model_was_fitted_on(
+    run, model, machine, tmp_path
+):
+    learned = sorted((machine / "train").iterdir())
+    normals, anomalies = (sorted((machine / "test").glob(f"*{c}*")) for c in ("normal", "anomaly"))
+    refused = run("evaluate", model, _labelled_folder(tmp_path / "learned", learned, anomalies), "-q")
+    assert refused.exit_code == 1
+    assert "fitted on 24 of these 40 recordings" in refused.stderr
+    assert "accepted" not in refused.stdout
+
+    some = run(
+        "evaluate",
+        model,
+        _labelled_folder(tmp_path / "some", [*learned, *normals], anomalies),
+        "--json",
+        "-q",
+    )
+    assert some.exit_code == 0
+    assert "Warning: the model was fitted on 24 of these 56 recordings" in some.stderr
+    output = json.loads(some.stdout)
+    assert len(output["fitted_on"]) == 24
+    assert output["clips"] == {"normal": 16, "anomaly": 16}
+    others = run("evaluate", model, _labelled_folder(tmp_path / "others", normals, anomalies), "--json", "-q")
+    assert output["false_alarm_rate_source"] == json.loads(others.stdout)["false_alarm_rate_source"]
+
+
+def test_evaluate_refuses_a_recording_with_both_labels(run, model, machine, tmp_path):
+    normals, anomalies = (sorted((machine / "test").glob(f"*{c}*"))[:6] for c in ("normal", "anomaly"))
+    folder = _labelled_folder(tmp_path / "wav", normals, [*anomalies, normals[2]])
+    result = run("evaluate", model, folder, "-q")
+    assert result.exit_code == 1
+    for path in (folder / "normal" / "002.wav", folder / "anomaly" / "006.wav"):
+        assert str(path) in result.stderr
+    rows = [f"wav/{c}/{i:03}.wav,{c}" for c in ("normal", "anomaly") for i in range(6)]
+    manifest = tmp_path / "both.csv"
+    manifest.write_text("\n".join(["path,condition", *rows, "wav/normal/000.wav,anomaly"]))
+    result = run("evaluate", model, manifest, "-q")
+    assert result.exit_code == 1
+    assert "wav/normal/000.wav is labelled normal and" in result.stderr
+
+
+def test_evaluate_of_one_clip_of_each_condition_has_real_intervals(
+    run, model, normal_clip, machine, tmp_path
+):
+    clips = [sorted((machine / "test").glob(f"*{c}*"))[:1] for c in ("normal", "anomaly")]
+    result = run("evaluate", model, _labelled_folder(tmp_path / "one", *clips), "-q")
+    assert "100.00 [2.5, 100.0]" in result.stdout
+    assert "[100.0, 100.0]" not in result.stdout
+    assert "note: clips that are separated perfectly have no bootstrap interval" in result.stdout
+
+
+def test_evaluate_says_that_scores_are_reversed_or_equal(run, model, machine, tmp_path, monkeypatch):
+    clips = [sorted((machine / "test").glob(f"*{c}*")) for c in ("anomaly", "normal")]
+    result = run("evaluate", model, _labelled_folder(tmp_path / "reversed", *clips), "-q")
+    assert result.stderr.count("AUC far below 50 %") == 1

@@ -27,7 +27,10 @@ def test_json_has_exactly_the_documented_keys_in_order(run, model, normal_clip, 
     scored = rows(result)
     assert [row["path"] for row in scored] == [str(faulty_clip), str(normal_clip)]
     for row in scored:
-        assert list(row) == ["path", "score", "threshold", "anomalous", "nearest", "warnings"]
+        assert list(row) == [
+            *("path", "score", "threshold", "anomalous", "verdict", "p_value", "nearest", "warnings"),
+            *("findings", "state", "time", "size"),
+        ]
         assert row["anomalous"] is (row["score"] > row["threshold"])
         assert row["warnings"] == []
     assert [row["anomalous"] for row in scored] == [True, False]
@@ -47,7 +50,7 @@ def test_an_unreadable_file_has_an_error_row_and_exit_code_4(run, model, normal_
     )
     assert result.exit_code == 4
     scored = rows(result)
-    assert [list(row) for row in scored[1:3]] == [["path", "error"]] * 2
+    assert [list(row) for row in scored[1:3]] == [["path", "error", "time", "size"], ["path", "error"]]
     assert [row["path"] for row in scored[1:3]] == [str(broken_file), str(normal_clip.parent / "missing.wav")]
     assert scored[0] == scored[3]
     assert [line.split(": ")[1] for line in result.stderr.splitlines()] == [
@@ -198,7 +201,10 @@ def test_each_window_has_a_row(run, model, machine_sound, tmp_path):
     soundfile.write(long, samples, RATE)
     scored = rows(run("score", model, long, "--window", "1", "--json"))
     assert [list(row) for row in scored] == [
-        ["path", "start", "end", "score", "threshold", "anomalous", "nearest", "warnings"]
+        [
+            *("path", "start", "end", "score", "threshold", "anomalous", "verdict", "p_value", "nearest"),
+            *("warnings", "findings", "state", "time", "size"),
+        ]
     ] * 5
     assert [(row["start"], row["end"]) for row in scored] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 4.6)]
     assert [row["anomalous"] for row in scored][:4] == [False, False, False, True]
@@ -233,7 +239,9 @@ def test_resampling_is_reported_in_each_row_and_once_in_total(run, model, machin
         soundfile.write(tmp_path / name, machine_sound(7, 2.0), 2 * RATE)
     result = run("score", model, tmp_path, "--json")
     assert [row["warnings"] for row in rows(result)] == [["resampled from 16000 Hz to 8000 Hz"]] * 2
-    assert result.stderr == "Warning: resampled from 16000 Hz to 8000 Hz (2 of 2)\n"
+    names = f"{tmp_path / 'a.wav'}, {tmp_path / 'b.wav'}"
+    assert f"Warning: resampled from 16000 Hz to 8000 Hz (2 of 2: {names})\n" in result.stderr
+    assert result.stderr.count("resampled") == 1
 
 
 def test_the_channel_can_be_chosen(run, model, machine_sound, tmp_path):
@@ -251,7 +259,10 @@ def test_csv_reads_back(run, model, normal_clip, broken_file):
     result = run("score", model, normal_clip, broken_file, "--csv")
     assert result.exit_code == 4
     good, bad = csv.DictReader(io.StringIO(result.stdout))
-    assert list(good) == ["path", "score", "threshold", "anomalous", "nearest", "warnings", "error"]
+    assert list(good) == [
+        *("path", "score", "threshold", "anomalous", "verdict", "p_value", "nearest", "warnings"),
+        *("findings", "state", "time", "size", "error"),
+    ]
     assert good["anomalous"] == "false"
     assert float(good["score"]) == rows(run("score", model, normal_clip, "--json"))[0]["score"]
     assert (bad["path"], bad["score"]) == (str(broken_file), "")

@@ -39,7 +39,7 @@ def test_a_given_condition_applies_only_to_unknown_ones(tmp_path: Path) -> None:
     assert [c.condition for c in open_corpus(tmp_path)] == ["anomaly", None]
 
 
-@pytest.mark.parametrize("faulty", ["anomaly", "abnormal", "Anomaly"])
+@pytest.mark.parametrize("faulty", ["anomaly", "abnormal", "Anomaly", "faulty", "NOK"])
 def test_folder_names_set_the_condition(tmp_path: Path, faulty: str) -> None:
     touch(tmp_path / "normal" / "monday", "a.wav")
     touch(tmp_path / faulty, "a.wav")

@@ -10,7 +10,8 @@ import pytest
 import soundfile
 
 from auscult.corpus import AudioClip, Clip, machine_folders, open_corpus
-from auscult.corpus.inspection import Finding, Inspection, inspect_recordings
+from auscult.corpus.findings import Finding, other_files_findings
+from auscult.corpus.inspection import Inspection, inspect_recordings
 from auscult.sound import Waveform, read_audio
 from auscult.spectrum import FrontEnd
 
@@ -109,14 +110,14 @@ def test_quiet_recordings_are_not_silent() -> None:
     assert inspect(quiet).findings == ()
 
 
-def test_clipping_requires_runs_at_full_scale() -> None:
+def test_clipping_requires_runs_at_the_largest_value() -> None:
     touched, clipped = noise(50), noise(51)
     touched[[10, 11, 500, 900]] = [1.0, -1.0, 1.0, 1.0]  # runs of two and one
-    clipped[100:103] = [32767 / 32768, 1.0, 1.0]
+    clipped[100:103] = 0.4
     assert inspect([*normals(), recording(touched, "peak.wav")]).findings == ()
     finding = only(inspect([*normals(), recording(clipped, "clip.wav")]))
     assert (finding.kind, finding.paths) == ("clipping", ("clip.wav",))
-    assert "0.019 %" in finding.message  # 3 of 16000
+    assert "0.019 % of samples in flat tops" in finding.message  # 3 of 16000
 
 
 def test_clipping_of_saturated_files_and_negative_peaks(tmp_path: Path) -> None:
@@ -125,9 +126,52 @@ def test_clipping_of_saturated_files_and_negative_peaks(tmp_path: Path) -> None:
     soundfile.write(path, loud, RATE, subtype="PCM_16")
     inspection = inspect([*normals(), AudioClip.from_file(Clip(str(path)))])
     assert "clipping" in {f.kind for f in inspection.findings}
+    resampled = AudioClip.from_file(Clip(str(path)), sample_rate=8000)  # the flat tops are rounded off
+    assert "clipping" in {f.kind for f in inspect([resampled], minimum_clips=1).findings}
     edge = noise(53)
     edge[-3:] = -1.0
     assert only(inspect([*normals(), recording(edge)])).kind == "clipping"
+
+
+def test_physical_units_are_data_like_any_other(tmp_path: Path) -> None:
+    recordings = []
+    for seed in range(24):
+        path = tmp_path / f"{seed}.wav"
+        soundfile.write(path, 9.81 * noise(seed, level=0.7), RATE, subtype="FLOAT")
+        recordings.append(AudioClip.from_file(Clip(str(path))))
+    assert inspect(recordings).findings == ()
+
+
+def test_a_dc_offset_that_most_have_not() -> None:
+    shifted = noise(55) + 0.05
+    finding = only(inspect([*normals(), recording(shifted, "shifted.wav")]))
+    assert (finding.kind, finding.paths) == ("dc_offset", ("shifted.wav",))
+    assert "up to 0.05, most have" in finding.message
+    slightly = noise(55) + 0.005  # a tenth of the RMS changes no score
+    assert inspect([*normals(), recording(slightly)]).findings == ()
+    gravity = [recording(noise(seed) + 9.81, f"{seed}.wav") for seed in range(24)]
+    assert inspect(gravity).findings == ()
+
+
+def test_notes_of_reading_are_reported_once_for_each_kind(tmp_path: Path) -> None:
+    recordings = normals()
+    for name in ("a.wav", "b.wav"):
+        path = tmp_path / name
+        soundfile.write(path, noise(ord(name[0])), RATE, subtype="PCM_16")
+        data = bytearray(path.read_bytes())
+        data[40:44] = (8000 + 2 * ord(name[0])).to_bytes(4, "little")
+        path.write_bytes(data)
+        recordings.append(AudioClip.from_file(Clip(str(path)), sample_rate=RATE))
+    finding = only(inspect(recordings))
+    assert (finding.kind, [os.path.basename(p) for p in finding.paths]) == ("file_notes", ["a.wav", "b.wav"])
+    assert "declares 8194 bytes of samples but 32000 are there" in finding.message
+
+
+def test_files_of_other_kinds() -> None:
+    assert other_files_findings({}) == ()
+    (finding,) = other_files_findings({".txt": 2, ".m4a": 1})
+    assert (finding.kind, finding.paths) == ("other_files", ())
+    assert finding.message == "3 files of other kinds were not read: 2 .txt, 1 .m4a"
 
 
 def test_duplicates() -> None:
@@ -194,7 +238,8 @@ def test_one_waveform_is_in_memory_at_a_time() -> None:
 
     def inspect_peak(count: int) -> int:
         loads = [
-            AudioClip(Clip(f"{s}.wav"), lambda s=s: Waveform(noise(s, seconds=4), RATE)) for s in range(count)
+            AudioClip(Clip(f"{s}.wav"), lambda s=s: Waveform(noise(s, seconds=10), RATE))
+            for s in range(count)
         ]
         tracemalloc.start()
         inspect(loads, minimum_clips=1)
@@ -203,7 +248,7 @@ def test_one_waveform_is_in_memory_at_a_time() -> None:
         return peak
 
     inspect_peak(2)  # warm-up: fills caches
-    assert inspect_peak(24) < inspect_peak(4) + 256_000  # one waveform is 256 kB
+    assert inspect_peak(24) < inspect_peak(4) + 640_000  # one waveform is 640 kB
 
 
 @pytest.fixture

@@ -87,8 +87,8 @@ def test_paths_are_relative_to_the_manifest(tmp_path: Path, monkeypatch: pytest.
         ("path,conditon\na.wav,normal\n", "'conditon'; did you mean 'condition'"),
         ("path,domain,domain\na.wav,source,target\n", "'domain' twice"),
         (
-            "path,condition\na.wav,normal\nb.wav,broken\n",
-            r"line 3: condition must be one of normal, 0, .*got 'broken'",
+            "path,condition\na.wav,normal\nb.wav,humming\n",
+            r"line 3: condition must be one of normal, 0, .*got 'humming'",
         ),
         ("path,domain\n\na.wav,left\n", r"line 3: domain must be one of source, target, got 'left'"),
         ("path,split\na.wav,dev\n", r"line 2: split must be .*got 'dev'"),
@@ -103,6 +103,55 @@ def test_errors_give_the_line_number(tmp_path: Path, text: str, message: str) ->
     with pytest.raises(CorpusError, match=message) as caught:
         read_manifest(manifest(tmp_path, text))
     assert caught.value.path == str(tmp_path / "list.csv")
+
+
+@pytest.mark.parametrize("column", ["label", "Class", "status", "target", "anomaly", "is_faulty", "Zustand"])
+def test_a_column_that_looks_like_the_condition_is_refused_unless_conditions_are_stated(
+    tmp_path: Path, column: str
+) -> None:
+    path = manifest(tmp_path, f"path,{column}\na.wav,0\nb.wav,1\n")
+    with pytest.raises(
+        CorpusError, match=rf"no column 'condition', but '{column.lower()}' looks like it .*ename"
+    ):
+        open_corpus(path)
+    assert [c.condition for c in open_corpus(path, conditions={"b.wav": "anomaly"})] == [None, "anomaly"]
+    assert len(open_corpus(path, labels=False)) == 2
+    assert len(open_corpus(manifest(tmp_path, f"path,condition,{column}\na.wav,0,1\n"))) == 1
+
+
+def test_a_column_of_words_about_the_condition_is_refused_under_any_name(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match=r"'remark' looks like it \(values: NOK, ok\)"):
+        read_manifest(manifest(tmp_path, "path,remark\na.wav,ok\nb.wav,NOK\n"))
+    assert len(read_manifest(manifest(tmp_path, "path,remark\na.wav,bad weather\nb.wav,\n"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "condition"),
+    [
+        ("OK", "normal"),
+        ("good", "normal"),
+        ("pass", "normal"),
+        ("Faulty", "anomaly"),
+        ("NOK", "anomaly"),
+        ("1", "anomaly"),
+    ],
+)
+def test_the_condition_may_be_any_word_of_the_vocabulary(tmp_path: Path, cell: str, condition: str) -> None:
+    assert read_manifest(manifest(tmp_path, f"path,condition\na.wav,{cell}\n"))[0].condition == condition
+
+
+@pytest.mark.parametrize("cell", ["not ok", "n.i.O.", "unknown", "2"])
+def test_unclear_conditions_are_errors(tmp_path: Path, cell: str) -> None:
+    with pytest.raises(CorpusError, match="line 2: condition must be one of normal, 0, anomaly, 1"):
+        read_manifest(manifest(tmp_path, f"path,condition\na.wav,{cell}\n"))
+
+
+def test_words_in_the_path_fill_an_empty_condition(tmp_path: Path) -> None:
+    files = ("faulty/a.wav", "ok/b.wav")
+    corpus = read_manifest(manifest(tmp_path, "path,condition\nfaulty/a.wav,\nok/b.wav,\n", files=files))
+    assert [c.condition for c in corpus] == ["anomaly", "normal"]
+    corpus = read_manifest(manifest(tmp_path, "path,condition\nfaulty/a.wav,normal\n", files=files))
+    assert [c.condition for c in corpus] == ["normal"]
 
 
 def test_all_recordings_missing_is_an_error(tmp_path: Path) -> None:

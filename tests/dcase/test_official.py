@@ -272,3 +272,23 @@ def test_reference_submission_with_shuffled_rows(reference, tmp_path):
         (tmp_path / path.name).write_text("\r\n".join(rng.permutation(lines)))
     report = evaluate_submission(tmp_path, reference, resamples=0)
     assert report.official_score.value == pytest.approx(0.5988161137636058, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("change", "warning"),
+    [
+        (lambda value: 1.0, "all scores of ToyDrone/section_00 are equal"),
+        (lambda value: -value, "AUC far below 50 %: "),
+    ],
+)
+def test_scores_that_cannot_be_right_are_one_line(challenge, change, warning):
+    assert challenge.evaluate(resamples=200).warnings == []
+
+    def changed(rows):
+        return [f"{name},{change(float(value))}" for name, value in (row.split(",") for row in rows)]
+
+    challenge.edit("anomaly_score", changed)
+    (line,) = challenge.evaluate(resamples=200).warnings
+    assert line.startswith(warning)
+    assert "Vacuum" not in line
+    assert challenge.evaluate().to_json()["warnings"] == [line]

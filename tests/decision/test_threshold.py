@@ -127,18 +127,34 @@ def test_gamma_threshold_is_the_quantile_of_gamma_scores():
     assert threshold.rate == pytest.approx(0.1)
 
 
-def test_gamma_threshold_equals_the_closed_form_of_the_fit():
+def test_the_plain_gamma_threshold_is_that_of_the_baseline():
     from scipy import stats
 
-    scores = np.random.default_rng(4).gamma(2.0, 1.0, 50)
+    scores = np.random.default_rng(4).gamma(4.0, 1.0, 100)
     shape, location, scale = stats.gamma.fit(scores)
-    assert gamma_threshold(scores, 0.95).value == stats.gamma(shape, location, scale).ppf(0.95)
+    plain = threshold_by_name("gamma_scipy", scores, rate=0.05)
+    assert plain.value == stats.gamma(shape, location, scale).ppf(0.95)
+    assert plain.method == "gamma_scipy"
+    assert gamma_threshold(scores, 0.95).value == pytest.approx(plain.value, rel=1e-3)
 
 
-def test_a_poor_gamma_fit_has_a_warning():
+def test_scores_that_no_gamma_distribution_describes_have_no_threshold():
     rng = np.random.default_rng(5)
     two_clusters = np.r_[rng.normal(size=100), 100 + rng.normal(size=100)]
-    assert "fits poorly: 0 of 200" in gamma_threshold(two_clusters).warning
+    threshold = gamma_threshold(two_clusters)
+    assert (threshold.value, threshold.needed) == (None, 0)
+    assert threshold.is_anomalous(1e9) is None
+    assert "no threshold: no gamma distribution fits these 200 calibration scores" in threshold.warning
+    assert "Kolmogorov–Smirnov distance is 0.3" in threshold.warning
+    stray = np.r_[rng.normal(size=50), 50.0, 60.0]
+    assert "no solution with a shape of at least 1" in gamma_threshold(stray).warning
+    plain = gamma_threshold(two_clusters, plain=True)
+    assert "fits poorly: 0 of 200" in plain.warning
+    assert "Kolmogorov–Smirnov distance is 0.3" in plain.warning
+    assert plain.value is not None
+    assert (
+        "fits poorly: the shape is 0." in gamma_threshold(rng.exponential(size=60) ** 2, plain=True).warning
+    )
 
 
 def test_gamma_of_too_few_or_equal_scores():
@@ -155,6 +171,7 @@ def test_threshold_by_name():
     assert threshold_by_name("conformal", scores, rate=0.2) == conformal_threshold(scores, 0.2)
     assert threshold_by_name("gamma", scores) == gamma_threshold(scores, 0.9)
     assert threshold_by_name("gamma", scores, rate=0.05) == gamma_threshold(scores, 0.95)
+    assert threshold_by_name("gamma_scipy", scores) == gamma_threshold(scores, 0.9, plain=True)
     with pytest.raises(OptionError, match="conformal, gamma"):
         threshold_by_name("magic", scores)
 

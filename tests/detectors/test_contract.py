@@ -196,6 +196,38 @@ def test_adapting_returns_a_new_detector(detector, unseen):
     assert not close(adapted.score(unseen[0]).scores, before)
 
 
+def test_refitting_forgets_the_earlier_recordings(detector, normals, machine_sound, unseen):
+    """Clips of a fault that are declared normal score low afterwards, and the earlier normal clips high."""
+    new = [recording(machine_sound(500 + i, broken=True), f"new {i}.wav") for i in range(20)]
+    arrays, facts = dict(detector.arrays), copy.deepcopy(detector.facts)
+    refitted, fold_models = detector.cross_refitted(new, [i % 5 for i in range(20)])
+    assert len(fold_models) == 5
+    assert all(detector.arrays[name] is array for name, array in arrays.items())
+    assert detector.facts == facts, "the old detector is not changed"
+    assert refitted.config == detector.config
+    assert refitted.arrays.keys() == refitted.expected_shapes().keys() == arrays.keys()
+    assert len(json.loads(json.dumps(refitted.facts, allow_nan=False))["adaptations"]) == 1
+    statistics = detector.name not in ("autoencoder", "gamma_vae", "gamma_observation")
+    name = (
+        detector.decisive_score if statistics else detector.scores[-1]
+    )  # others depend on the network alone
+    known, held_out, earlier = (
+        np.mean([fitted.score(clip).scores[name] for clip in clips])
+        for fitted, clips in ((refitted, new), (fold_models[0], new[::5]), (refitted, normals))
+    )
+    assert max(known, held_out) < earlier
+    with pytest.raises((FitError, OptionError)):
+        detector.refitted([])
+
+
+def test_a_refitted_bank_is_a_fitted_one(detector, unseen):
+    """What does not depend on a network is the same as after fitting on the new clips alone."""
+    if detector.name not in ("spectral_memory", "pooled_gaussian", "embedding_memory"):
+        pytest.skip("it has a network, or its members were selected on the earlier clips")
+    refitted, fitted = detector.refitted(unseen[:5]), unfitted(detector.name).fit(unseen[:5])
+    assert all(close(refitted.score(clip).scores, fitted.score(clip).scores) for clip in unseen)
+
+
 def test_the_shortest_clip_is_scored_and_a_shorter_one_rejected(detector, machine_sound):
     minimum = detector.minimum_samples()
     assert 1 <= minimum < RATE

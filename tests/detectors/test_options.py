@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.options import (
     check_nothing_missing,
+    config_for_recordings,
     config_from_json,
     config_to_json,
     make_config,
@@ -116,3 +117,46 @@ def test_configurations_round_trip_through_json(name):
 def test_any_settings_give_a_configuration_or_an_option_error(settings):
     with contextlib.suppress(OptionError):
         make_config("gamma_vae", settings=settings)
+
+
+KEEP_BASELINE_FRAMES = ("autoencoder", "gamma_vae", "embedding_memory")
+
+
+@pytest.mark.parametrize("detector", DETECTORS)
+@pytest.mark.parametrize("rate", [500, 1000, 16000, 44100, 64000])
+def test_frames_are_shortened_for_short_recordings_unless_they_are_the_baselines(detector, rate):
+    def frames(seconds: float | None, **settings) -> tuple[int, int, int]:
+        front_end = config_for_recordings(detector, rate, seconds, settings=settings).front_end
+        return front_end.sample_rate, front_end.n_fft, front_end.hop
+
+    assert frames(15 * 512 / rate) == (rate, 1024, 512)
+    assert frames(None) == (rate, 1024, 512)
+    shorter = (rate, 1024, 512) if detector in KEEP_BASELINE_FRAMES else (rate, 512, 256)
+    assert frames(14.9 * 512 / rate) == frames(15 * 256 / rate) == shorter
+    assert frames(0.1, n_fft="600") == (rate, 600, 512), "a given frame length is not changed"
+    assert frames(0.1, hop=200) == (rate, 1024, 200)
+    assert frames(1.0, sample_rate="1000", n_mels=8) == (
+        1000,
+        *((1024, 512) if detector in KEEP_BASELINE_FRAMES else (128, 64)),
+    ), "the given sample rate counts"
+
+
+@pytest.mark.parametrize(("rate", "n_fft"), [(64000, 1024), (96000, 2048), (192000, 4096)])
+def test_frames_are_doubled_until_no_band_is_empty(rate, n_fft):
+    def frames(detector: str, seconds: float | None, **settings) -> tuple[int, int]:
+        front_end = config_for_recordings(detector, rate, seconds, settings=settings).front_end
+        return front_end.n_fft, front_end.hop
+
+    assert frames("spectral_memory", 10.0) == frames("auto", None) == (n_fft, n_fft // 2)
+    assert frames("spectral_memory", 14.9 * n_fft / 2 / rate) == (n_fft // 2, n_fft // 4)
+    assert frames("spectral_memory", 10.0, n_fft=1024) == (1024, 512)
+    assert frames("autoencoder", 10.0) == (1024, 512)
+
+
+@pytest.mark.parametrize("value", ["none", None])
+def test_an_optional_integer_can_be_none(value):
+    assert make_config("embedding_memory", settings={"encoder_rate": value}).encoder_rate is None
+    typed = make_config("embedding_memory", settings={"encoder_rate": "32000"}).encoder_rate
+    assert (typed, type(typed)) == (32000, int)
+    with pytest.raises(OptionError, match="encoder_rate='fast' is not a valid int"):
+        make_config("embedding_memory", settings={"encoder_rate": "fast"})

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,14 +5,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from auscult.errors import OptionError
-from auscult.model import Score
 from auscult.report.regions import (
     MIN_SHARE,
     STRONGEST_SHARE,
-    ZSCORE_FLOOR,
     band_edges,
     frame_edges,
-    score_regions,
     strongest_regions,
 )
 from auscult.spectrum import FrontEnd, band_centres
@@ -99,17 +94,6 @@ def test_values_below_the_floor_do_not_count():
     assert strongest_regions(map, FRONT_END)[0].share < 0.25
 
 
-def test_zscore_maps_have_a_floor_and_raw_maps_have_none():
-    map = np.full((50, 8), 0.5, np.float32)
-    map[20:30, 2:4] = 6.0
-    score = Score("clip.wav", 1.0, None, None, map=map, maps_are_zscores=True)
-    assert score_regions(score, FRONT_END) == strongest_regions(map, FRONT_END, floor=ZSCORE_FLOOR)
-    raw = replace(score, maps_are_zscores=False)
-    assert score_regions(raw, FRONT_END) == strongest_regions(map, FRONT_END)
-    with pytest.raises(OptionError, match="explain=True"):
-        score_regions(replace(score, map=None), FRONT_END)
-
-
 def test_a_map_without_positive_values_has_no_region():
     assert strongest_regions(np.full((10, 8), -1.0), FRONT_END) == []
     assert strongest_regions(np.zeros((10, 8)), FRONT_END) == []
@@ -141,4 +125,4 @@ def test_a_region_as_text_has_units():
     map = np.zeros((100, 8))
     map[20:30, 2:4] = 3.0
     assert " s, " in str(strongest_regions(map, FRONT_END)[0])
-    assert " Hz: " in str(strongest_regions(map, FRONT_END)[0])
+    assert " kHz: " in str(strongest_regions(map, FRONT_END)[0])

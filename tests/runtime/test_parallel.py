@@ -80,8 +80,20 @@ def test_processes_give_the_same_results_in_the_same_order():
 
 
 def test_minus_one_is_one_process_per_core():
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     with workers(-1):
-        assert worker_count() == os.cpu_count()
+        assert 1 <= worker_count() <= usable  # fewer if a container has a share of the cores
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system cannot restrict a process")
+def test_only_the_cores_that_the_process_may_use_count():
+    code = (
+        "import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])\n"
+        "from auscult.runtime.parallel import worker_count, workers\n"
+        "with workers(-1): print(worker_count())"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "1"
 
 
 def test_errors_can_be_pickled():

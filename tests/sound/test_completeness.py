@@ -18,6 +18,9 @@ PCM = (SAMPLES * 32767).astype("<i2").tobytes()
 FMT = struct.pack("<HHIIHH", 1, 1, RATE, 2 * RATE, 2, 16)
 
 
+CHECKED = ["WAV", "WAVEX", "RF64", "AIFF", "FLAC", "OGG", "MP3", "AU", "CAF", "W64"]
+
+
 def chunk(
     name: bytes, body: bytes, *, length: int | None = None, order: str = "<", pad: bool = True
 ) -> bytes:
@@ -56,16 +59,20 @@ def encoded(path: Path, container: str, subtype: str | None = None, **options: o
 
 
 class TestTruncated:
-    @pytest.mark.parametrize("container", ["WAV", "WAVEX", "RF64", "AIFF", "FLAC", "OGG", "MP3"])
+    @pytest.mark.parametrize("container", CHECKED)
     @pytest.mark.parametrize("fraction", [0.25, 0.5, 0.9, 0.99])
     def test_every_format(self, tmp_path: Path, container: str, fraction: float) -> None:
         data = encoded(tmp_path / "complete", container)
-        with pytest.raises(TruncatedAudio) as caught:
+        with pytest.raises((TruncatedAudio, UnreadableAudio)) as caught:
             read_audio(saved(tmp_path / "truncated", data[: int(fraction * len(data))]))
         assert caught.value.path == str(tmp_path / "truncated")
-        assert "copy" in caught.value.reason
+        if isinstance(caught.value, TruncatedAudio):
+            assert "copy" in caught.value.reason
+        else:  # libsndfile detects it by itself
+            assert container == "CAF"
+            assert "file is malformed" in caught.value.reason
 
-    @pytest.mark.parametrize("container", ["WAV", "WAVEX", "RF64", "AIFF", "FLAC", "OGG", "MP3"])
+    @pytest.mark.parametrize("container", CHECKED)
     def test_by_one_byte(self, tmp_path: Path, container: str) -> None:
         data = encoded(tmp_path / "complete", container)
         with pytest.raises(TruncatedAudio):
@@ -170,6 +177,40 @@ class TestWav:
             pytest.skip("this libsndfile does not skip the tag")
         with pytest.raises(TruncatedAudio):
             read_audio(saved(tmp_path / "truncated.wav", data[:50_000]))
+
+
+class TestAuCafW64:
+    """What follows the samples of these files."""
+
+    @pytest.mark.parametrize("container", ["AU", "CAF", "W64", "AIFF"])
+    def test_more_samples_than_declared(self, tmp_path: Path, container: str) -> None:
+        data = encoded(tmp_path / "complete", container, "PCM_16")
+        noise = np.random.default_rng(1).bytes(5000)
+        with pytest.raises(TruncatedAudio, match=r"declares \d+ bytes of samples but \d+ are there"):
+            read_audio(saved(tmp_path / "a", data + noise))
+
+    @pytest.mark.parametrize("container", ["AU", "CAF", "W64", "AIFF"])
+    def test_padding_with_zeros(self, tmp_path: Path, container: str) -> None:
+        data = encoded(tmp_path / "complete", container, "PCM_16")
+        if container == "W64":  # libsndfile reads all of them
+            assert read_audio(saved(tmp_path / "a", data + bytes(100))).seconds == pytest.approx(
+                3.0, abs=0.01
+            )
+        else:
+            assert read_audio(saved(tmp_path / "a", data + bytes(5000))).seconds == 3.0
+
+    def test_chunks_after_the_samples_of_a_caf(self, tmp_path: Path) -> None:
+        data = encoded(tmp_path / "complete", "CAF", "PCM_16")
+        info = b"info" + struct.pack(">q", 500) + b"i" * 500
+        assert read_audio(saved(tmp_path / "a.caf", data + info)).seconds == 3.0
+
+    def test_a_length_that_is_not_known_yet(self, tmp_path: Path) -> None:
+        data = bytearray(encoded(tmp_path / "complete", "AU", "PCM_16"))
+        data[8:12] = b"\xff" * 4
+        assert read_audio(saved(tmp_path / "a.au", bytes(data))).seconds == 3.0
+        data[8:12] = bytes(4)
+        with pytest.raises(TruncatedAudio, match="never finalised"):
+            read_audio(saved(tmp_path / "b.au", bytes(data)))
 
 
 class TestAiff:

@@ -39,6 +39,9 @@ LOSSLESS = [
     ("AIFF", "PCM_24", 1 / 2**23),
     ("AIFF", "FLOAT", 0.0),
     ("AIFF", "ULAW", 0.03),
+    ("AU", "PCM_16", 1 / 2**15),
+    ("CAF", "PCM_24", 1 / 2**23),
+    ("W64", "FLOAT", 0.0),
     ("FLAC", "PCM_16", 1 / 2**15),
     ("FLAC", "PCM_24", 1 / 2**23),
 ]
@@ -102,13 +105,24 @@ class TestFormats:
             samples = read_audio(path, channel=channel).samples
             np.testing.assert_allclose(samples, expected[:, channel], rtol=0, atol=1e-7)
 
+    @pytest.mark.parametrize("container", sorted({*soundfile.available_formats()} - {"RAW", "SD2"}))
+    def test_every_format_of_libsndfile(self, tmp_path: Path, container: str) -> None:
+        path = tmp_path / "sound"
+        rate = 8000 if container == "WVE" else RATE
+        subtype = "PCM_16" if "PCM_16" in soundfile.available_subtypes(container) else None
+        soundfile.write(path, chirp(rate=rate), rate, format=container, subtype=subtype)
+        waveform = read_audio(path)
+        assert 0 <= len(waveform.samples) - rate < 100
+        checked = {"WAV", "WAVEX", "RF64", "AIFF", "AU", "CAF", "W64", "FLAC", "OGG", "MP3"}
+        assert bool(waveform.notes) == (container not in checked)
+
     def test_level_is_not_normalised(self, tmp_path: Path) -> None:
         path = tmp_path / "loud.wav"
         soundfile.write(path, np.array([3.0, -7.5, 0.0]), RATE, subtype="FLOAT")
         np.testing.assert_array_equal(read_audio(path).samples, [3.0, -7.5, 0.0])
 
-    @pytest.mark.parametrize("rate", [4000, 11025, 44100, 192000, 384000])
-    def test_sample_rates_from_4_to_384_khz(self, tmp_path: Path, rate: int) -> None:
+    @pytest.mark.parametrize("rate", [500, 1000, 3200, 11025, 44100, 192000, 384000])
+    def test_sample_rates_from_500_hz_to_384_khz(self, tmp_path: Path, rate: int) -> None:
         path = tmp_path / "sound.wav"
         soundfile.write(path, chirp(0.1, rate), rate)
         assert read_audio(path).sample_rate == rate
@@ -191,13 +205,6 @@ class TestPaths:
         with pytest.raises(UnreadableAudio):
             read_audio(path)
 
-    @pytest.mark.parametrize("container", ["AU", "CAF", "W64", "VOC"])
-    def test_formats_without_a_completeness_check_are_refused(self, tmp_path: Path, container: str) -> None:
-        path = tmp_path / "sound"
-        soundfile.write(path, chirp(), RATE, format=container, subtype="PCM_16")
-        with pytest.raises(UnreadableAudio, match=f"format {container} is not supported; convert"):
-            read_audio(path)
-
     def test_empty_file(self, tmp_path: Path) -> None:
         (tmp_path / "empty.wav").write_bytes(b"")
         with pytest.raises(EmptyAudio, match="0 bytes"):
@@ -205,7 +212,7 @@ class TestPaths:
 
 
 class TestHeaders:
-    @pytest.mark.parametrize("rate", [0, 1, 3999, 384_001, 2**31 - 1, 2**32 - 1])
+    @pytest.mark.parametrize("rate", [0, 1, 499, 384_001, 2**31 - 1, 2**32 - 1])
     def test_sample_rate_out_of_range(self, tmp_path: Path, rate: int) -> None:
         path = tmp_path / "sound.wav"
         path.write_bytes(wav_bytes(bytes(2000), rate=rate))

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from auscult.api.adapt_review import Review, adaptation_costs, review
 from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.clip import Domain
-from auscult.corpus.inspection import UNUSABLE_KINDS, Finding, Inspection, inspect_recordings
+from auscult.corpus.findings import Finding
+from auscult.corpus.grouping import keep_cuts_together
+from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection, inspect_recordings
 from auscult.corpus.training_checks import check_no_anomalies, segment_warnings
 from auscult.detectors import Detector, Progress
-from auscult.errors import FitError
+from auscult.errors import FitError, OptionError
 from auscult.model import Calibration, Model
-from auscult.model.fitting import FOLDS, package_versions
+from auscult.model.fitting import FOLDS, package_versions, scores_and_profiles
+from auscult.model.normal_index import NormalIndex
+from auscult.model.normal_range import NormalRange
 from auscult.runtime.parallel import blas_single_thread
 
 #: The start of a warning that is repeated whenever the model is evaluated. Model files hold it, so it must
@@ -31,9 +36,16 @@ def adapt(
     clips: Iterable[Clip],
     *,
     domain: Domain | None = None,
+    accept: bool = False,
+    replace: bool = False,
     progress: Progress | None = None,
 ) -> Model:
     """Return a new model for which these recordings are normal too; the old model is not changed.
+
+    The recordings are first scored with the model. If one of them is above the threshold at 5 % false alarms,
+    the model is adapted only with ``accept`` or ``replace``: nothing distinguishes a fault from a new normal
+    condition, except that somebody knows. With too few calibration scores for 5 %, the threshold is that of
+    the lowest possible rate; without any, the recordings cannot be judged, and the model gets a warning.
 
     Banks, statistics and densities are updated, networks are not. For the calibration, the new recordings are
     cross-fitted: each is scored by the old detector adapted to the other folds, or by the old detector itself
@@ -41,25 +53,35 @@ def adapt(
 
     The old calibration scores are kept, which is conservative rather than exact: they come from detectors
     fitted on fewer normal recordings, so that on the whole they are no lower than scores of the new detector,
-    and a threshold computed from them is not too low.
+    and a threshold computed from them is not too low. With ``replace`` nothing is kept but the networks.
 
     Args:
         model: the model to adapt.
         clips: normal recordings of the same machine. Clips labelled as anomalies are refused; test clips add
             a warning to the model.
         domain: the domain of clips whose domain is unknown.
-        progress: called with the stages ``inspect`` and ``calibrate``.
+        accept: the machine is running normally in another way: recordings above the threshold are normal too.
+        replace: the machine was repaired or has changed for good: only these recordings are normal from now
+            on, and the earlier ones are forgotten.
+        progress: called with the stages ``inspect``, ``judge``, ``calibrate`` and ``try``.
 
     Returns:
         A model whose ``provenance["adaptations"]`` has one more entry: the time, the number of recordings by
-        domain, the files left out, what the detector changed, and the threshold at 5 % false alarms before
-        and after.
+        domain, the files left out, what the detector changed, how the recordings were judged (``judged``),
+        the threshold at 5 % false alarms before and after, and what the adaptation costs (``costs``): the
+        detection rate of pseudo-anomalies and the false-alarm rates of the earlier and of the new recordings,
+        before and after.
 
     Raises:
-        FitError: no recordings, anomalies among them, or none that is both usable and new.
-        OptionError: the detector cannot be adapted and has to be fitted again.
+        NotNormalError: recordings are above the threshold, and neither ``accept`` nor ``replace`` is given.
+        FitError: no recordings, anomalies among them, none that is both usable and new, or too few to replace
+            the earlier ones.
+        OptionError: the detector cannot be adapted and has to be fitted again, or both ``accept`` and
+            ``replace`` are given.
     """
-    clips = [replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
+    if accept and replace:
+        raise OptionError("--accept and --replace (accept=, replace=) exclude each other: choose one")
+    clips = [dataclasses.replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
     check_no_anomalies(clips)
     recordings = [model.audio_clip(clip) for clip in clips]
     inspection = inspect_recordings(
@@ -69,20 +91,21 @@ def adapt(
         front_ends=model.detector.front_ends(model.detector.config),
         progress=progress,
     )
-    inspection = _without_duplicates(model, inspection)
+    inspection = keep_cuts_together(inspection)
+    if not replace:
+        inspection = _without_duplicates(model, inspection)
     usable = inspection.usable
     if not usable:
         reasons = "; ".join(finding.message for finding in inspection.findings)
         raise FitError(f"no usable new recordings: {reasons}")
-    detector = model.detector.adapted(usable)
-    adapted = Model(
-        detector,
-        _extended_calibration(model, usable, progress),
-        profiles=model.profiles,
-        normals=model.normals.extended(usable, detector.config.front_end),
-        channel=model.channel,
-    )
-    adapted.provenance = _provenance(model, adapted, inspection)
+    judged = review(model, usable, progress)
+    if not accept and not replace:
+        judged.check()
+    folds = folds_of(usable, FOLDS, model.detector.config.seed)
+    make_model = _replaced if replace else _extended
+    adapted, fold_models = make_model(model, usable, folds, progress)
+    costs = adaptation_costs(model, adapted, usable, folds, fold_models, replaced=replace, progress=progress)
+    adapted.provenance = _provenance(model, adapted, inspection, judged, costs, replaced=replace)
     return adapted
 
 
@@ -99,14 +122,22 @@ def _without_duplicates(model: Model, inspection: Inspection) -> Inspection:
         f"{len(paths)} of {len(inspection.usable)} recordings are already in the model ({paths[0]}) and are "
         "ignored"
     )
-    return replace(inspection, usable=new, findings=(*inspection.findings, Finding("known", message, paths)))
+    return dataclasses.replace(
+        inspection,
+        usable=new,
+        findings=(*inspection.findings, Finding("known", message, paths)),
+        measures=tuple(m for m, known in zip(inspection.measures, in_model, strict=True) if not known),
+    )
 
 
-def _extended_calibration(
-    model: Model, recordings: Sequence[AudioClip], progress: Progress | None
-) -> Calibration:
-    """The old calibration scores, and those of the new recordings by detectors not adapted to them."""
-    folds = folds_of(recordings, FOLDS, model.detector.config.seed)
+def _extended(
+    model: Model, recordings: Sequence[AudioClip], folds: Sequence[int], progress: Progress | None
+) -> tuple[Model, list[Detector]]:
+    """A model of the old recordings and the new ones, and for each fold the detector not adapted to it.
+
+    Its calibration has the old scores, and those of the new recordings by the detectors of the folds.
+    """
+    detector = model.detector.adapted(recordings)
     fold_models = [model.detector]
     if max(folds) > 0:
         training_sets = (
@@ -125,34 +156,88 @@ def _extended_calibration(
         for name in model.detector.scores
     }
     method = "crossfit" if old.method == "none" else old.method
-    return Calibration(method, scores, [*old.domains, *(r.clip.domain for r in recordings)])
+    extended = Model(
+        detector,
+        Calibration(method, scores, [*old.domains, *(r.clip.domain for r in recordings)]),
+        profiles=model.profiles,
+        normals=model.normals.extended(recordings, detector.config.front_end),
+        channel=model.channel,
+    )
+    return extended, fold_models
 
 
-def _provenance(before: Model, after: Model, inspection: Inspection) -> dict[str, Any]:
+def _replaced(
+    model: Model, recordings: Sequence[AudioClip], folds: Sequence[int], progress: Progress | None
+) -> tuple[Model, list[Detector]]:
+    """A model of the new recordings alone, and for each fold the detector not fitted on it."""
+    if max(folds) < 1:
+        raise FitError(
+            f"{len(recordings)} recordings cannot replace the earlier ones: record at least two that are not "
+            "cut from the same recording"
+        )
+    detector, fold_models = model.detector.cross_refitted(recordings, folds)
+    to_score = [(fold_models[fold], r) for fold, r in zip(folds, recordings, strict=True)]
+    clip_scores, profiles, limits = scores_and_profiles(to_score, progress)
+    scores = {name: np.array([s[name] for s in clip_scores]) for name in detector.scores}
+    replaced = Model(
+        detector,
+        Calibration("crossfit", scores, [r.clip.domain for r in recordings]),
+        profiles=profiles,
+        normals=NormalIndex.from_clips(recordings, detector.config.front_end),
+        channel=model.channel,
+        provenance={"map_limits": {name: of_score.to_json() for name, of_score in limits.items()}},
+    )
+    return replaced, fold_models
+
+
+def _provenance(
+    before: Model,
+    after: Model,
+    inspection: Inspection,
+    judged: Review,
+    costs: Mapping[str, Any],
+    *,
+    replaced: bool,
+) -> dict[str, Any]:
     """The provenance of the old model, updated for the new recordings."""
     old, recordings = before.provenance, inspection.usable
+    kept: Mapping[str, Any] = {} if replaced else old  # what describes the recordings in the model
     domains = Counter(r.clip.domain or "unknown" for r in recordings)
-    lengths = [seconds for seconds in (old.get("seconds"), inspection.duration_range) if seconds]
+    lengths = [seconds for seconds in (kept.get("seconds"), inspection.duration_range) if seconds]
     entry = {
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "clips": len(recordings),
         "domains": dict(domains),
+        "replaced": old.get("clips", 0) if replaced else 0,
         "left_out": [path for f in inspection.findings if f.kind in UNUSABLE_KINDS for path in f.paths],
         "changes": _detector_changes(before.detector, after.detector),
+        "judged": judged.to_json(),
         "threshold_before": before.threshold().value,
         "threshold_after": after.threshold().value,
+        "costs": costs,
         "versions": package_versions(),
     }
     machines = {*old.get("machines", ()), *(r.clip.machine for r in recordings if r.clip.machine)}
     return {
         **old,
-        "clips": old.get("clips", 0) + len(recordings),
-        "domains": dict(Counter(old.get("domains", {})) + domains),
+        **after.provenance,
+        "clips": kept.get("clips", 0) + len(recordings),
+        "domains": dict(Counter(kept.get("domains", {})) + domains),
         "machines": sorted(machines),
         "seconds": (min(low for low, _ in lengths), max(high for _, high in lengths)),
-        "warnings": [*old.get("warnings", ()), *_warnings(old, inspection)],
+        "normal_range": _normal_range(before, inspection, replaced=replaced),
+        "warnings": [*kept.get("warnings", ()), *_warnings(old, inspection, judged)],
         "adaptations": [*old.get("adaptations", ()), entry],
     }
+
+
+def _normal_range(before: Model, inspection: Inspection, *, replaced: bool) -> dict[str, Any] | None:
+    """The range of the normal recordings in the adapted model, as plain data."""
+    if not replaced and before.normal_range is None:
+        return None  # that of the earlier recordings is unknown
+    new = NormalRange.of(inspection.usable, inspection.measures, before.detector.config.front_end)
+    merged = NormalRange.merged([new, None if replaced else before.normal_range])
+    return merged.to_json() if merged else None
 
 
 def _detector_changes(before: Detector, after: Detector) -> list[str]:
@@ -160,9 +245,11 @@ def _detector_changes(before: Detector, after: Detector) -> list[str]:
     return list(after.facts.get("adaptations", ())[len(before.facts.get("adaptations", ())) :])
 
 
-def _warnings(provenance: Mapping[str, Any], inspection: Inspection) -> Iterator[str]:
+def _warnings(provenance: Mapping[str, Any], inspection: Inspection, judged: Review) -> Iterator[str]:
     """Warnings about the new recordings, given the provenance of the old model."""
     yield from (finding.message for finding in inspection.findings)
+    if judged.threshold.value is None:
+        yield f"the recordings were {judged.describe()}"
     clips = [recording.clip for recording in inspection.usable]
     if tests := [clip.path for clip in clips if clip.split == "test"]:
         yield (

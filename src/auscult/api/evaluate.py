@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auscult.corpus import Clip
+from auscult.corpus import AudioClip, Clip
+from auscult.corpus.prefetch import prefetch
 from auscult.decision import Threshold
 from auscult.errors import AudioError, EvaluationError
 from auscult.evaluation import Evaluation, evaluate_scores
+from auscult.evaluation.clip_labels import labels_of
+from auscult.evaluation.remarks import fitted_on_remark
 from auscult.model import Model, Score
+from auscult.model.normal_index import content_id
 
 
 @dataclass(frozen=True)
@@ -18,21 +22,43 @@ class ModelEvaluation:
     """The metrics of a model, with the scores that they were computed from.
 
     Attributes:
-        evaluation: the metrics.
+        evaluation: the metrics, over all clips but those in ``fitted_on``.
         threshold: the decision threshold.
         scores: one for every clip that could be scored, in the order of the clips.
         errors: one for every clip that could not be scored.
+        fitted_on: the paths of the clips that the model was fitted on, known by their content.
+        warnings: about these clips, and those of the evaluation.
     """
 
     evaluation: Evaluation
     threshold: Threshold
     scores: tuple[Score, ...]
     errors: tuple[AudioError, ...]
+    fitted_on: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return the metrics of `Evaluation.to_json`, and under ``errors`` the files that were left out."""
+        """Return the metrics of `Evaluation.to_json`, and the files that were left out.
+
+        ``errors`` are those that could not be scored, ``fitted_on`` those that the model was fitted on.
+        """
         errors = [{"path": e.path, "error": e.reason} for e in self.errors]
-        return {**self.evaluation.to_json(), "errors": errors}
+        return {
+            **self.evaluation.to_json(),
+            "errors": errors,
+            "fitted_on": list(self.fitted_on),
+            "warnings": list(self.warnings),
+        }
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """A clip with its score, whether the model was fitted on it, and what identifies its content."""
+
+    clip: Clip
+    score: Score
+    fitted_on: bool
+    identity: Hashable
 
 
 def evaluate(
@@ -46,6 +72,9 @@ def evaluate(
 ) -> ModelEvaluation:
     """Score labelled clips and compute the metrics of DCASE Task 2.
 
+    Clips that the model was fitted on are left out of the metrics, since their scores are too low. Copies of
+    a clip count once for intervals. Both are recognised by their content, whatever their names.
+
     Args:
         model: the model to evaluate.
         clips: clips with a condition; domain, section and attributes are used where they are known.
@@ -55,26 +84,63 @@ def evaluate(
         progress: called with ``("score", done, total, {})`` after each clip.
 
     Raises:
-        EvaluationError: there are no labels, not all the labels that a metric needs, or no clip that can be
-            scored.
+        EvaluationError: there are no labels, not all the labels that a metric needs, a recording with both
+            labels, no clip that can be scored, or too few clips that the model was not fitted on.
     """
     clips = list(clips)
     threshold = threshold or model.threshold()
-    scored_clips, scores, errors = [], [], []
-    for done, (clip, outcome) in enumerate(
-        zip(clips, model.score_clips(clips, threshold=threshold), strict=True), start=1
-    ):
+    scored, errors = _score(model, clips, threshold, progress)
+    if not scored:
+        first = f": {errors[0]}" if errors else ""
+        raise EvaluationError(f"none of {len(clips)} recordings could be scored{first}")
+    labels_of([s.clip for s in scored], [s.identity for s in scored])  # also of those that are left out
+    fitted_on = [s.clip for s in scored if s.fitted_on]
+    remarks = tuple(fitted_on_remark(fitted_on, len(scored)))
+    new = [s for s in scored if not s.fitted_on]
+    try:
+        evaluation = evaluate_scores(
+            [s.clip for s in new],
+            [s.score.score for s in new],
+            threshold=threshold.value,
+            year=year,
+            resamples=resamples,
+            identities=[s.identity for s in new],
+            sensor=[s.score.verdict == "sensor" for s in new],
+        )
+    except EvaluationError as error:
+        raise EvaluationError("; ".join([*remarks, str(error)])) from error
+    return ModelEvaluation(
+        evaluation,
+        threshold,
+        tuple(s.score for s in scored),
+        tuple(errors),
+        tuple(clip.path for clip in fitted_on),
+        (*remarks, *evaluation.warnings),
+    )
+
+
+def _score(
+    model: Model,
+    clips: Sequence[Clip],
+    threshold: Threshold,
+    progress: Callable[[str, int, int, dict], None] | None,
+) -> tuple[list[_Scored], list[AudioError]]:
+    """Score all clips; those that cannot be scored give an error."""
+    front_end = model.detector.config.front_end
+
+    def score(recording: AudioClip) -> _Scored:
+        result = model.score_recording(recording, threshold=threshold)
+        identity = content_id(recording, front_end)
+        known = identity is not None and model.normals.contains(recording, front_end)
+        return _Scored(recording.clip, result, known, identity or recording.clip.path)
+
+    scored: list[_Scored] = []
+    errors: list[AudioError] = []
+    for done, (_, outcome) in enumerate(prefetch(map(model.audio_clip, clips), score), start=1):
         if isinstance(outcome, AudioError):
             errors.append(outcome)
         else:
-            scored_clips.append(clip)
-            scores.append(outcome)
+            scored.append(outcome)
         if progress:
             progress("score", done, len(clips), {})
-    if not scored_clips:
-        first = f": {errors[0]}" if errors else ""
-        raise EvaluationError(f"none of {len(clips)} recordings could be scored{first}")
-    evaluation = evaluate_scores(
-        scored_clips, [s.score for s in scores], threshold=threshold.value, year=year, resamples=resamples
-    )
-    return ModelEvaluation(evaluation, threshold, tuple(scores), tuple(errors))
+    return scored, errors

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auscult.corpus import AudioClip, Clip, Corpus, Finding, attribute_groups
+from auscult.corpus.conditions import apply_conditions, left_out_of_training
+from auscult.corpus.findings import other_files_findings
+from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import inspect_recordings
+from auscult.corpus.long_recording import release
+from auscult.corpus.time_blocks import MIN_RECORDINGS
 from auscult.corpus.training_checks import (
-    MIN_RECORDINGS,
     check_training_clips,
     common_sample_rate,
     likely_segments,
+    usual_seconds,
 )
+from auscult.corpus.windowing import cut_into_windows
 from auscult.detectors import Config, Progress, detector_type
-from auscult.detectors.options import check_nothing_missing, make_config
+from auscult.detectors.options import check_nothing_missing, config_for_recordings, make_config
 from auscult.errors import FitError, OptionError
 from auscult.model import Model
 from auscult.model.fitting import FOLDS, PreparedFit, fit_models, resolve_calibration
@@ -33,8 +40,10 @@ def fit(
     preset: str | None = None,
     calibrate: str = "auto",
     keep_likely_cuts_together: bool = True,
+    window: float | None = None,
     other_machines: Iterable[Clip] = (),
     channel: int = 0,
+    conditions: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Model:
@@ -48,12 +57,19 @@ def fit(
             each domain. ``crossfit`` scores each fifth of the recordings with a model fitted on the other
             four, and fits the final model on all. ``auto`` is ``crossfit`` below 400 clips, else ``holdout``.
             ``none`` skips calibration and keeps the baseline's split of vectors.
-        keep_likely_cuts_together: whether clips that share attributes in the way that clips cut from a few
-            longer recordings would are assigned to the same fold when cross-fitting. The threshold may then
-            be higher than necessary, but the false-alarm rate is kept. A warning is added to the model.
+        keep_likely_cuts_together: whether clips that seem to be cut from a few longer recordings are assigned
+            to the same fold: they share attributes in that way, their ends continue each other, or they are
+            closer to each other than to the rest. The threshold may then be higher than necessary, but the
+            false-alarm rate is kept. A warning is added to the model. Copies always share a fold.
+        window: cut the recordings into windows of so many seconds and fit on these. Windows of one recording
+            share a fold. With fewer than five recordings the folds are blocks of time, and the threshold is
+            labelled "within these recordings".
         other_machines: normal recordings of other machines, for detectors that are trained to tell machines
             apart; other detectors ignore them.
         channel: the channel to read from files with several.
+        conditions: what recordings are whose names do not say it: pattern to ``normal`` or ``anomaly``, as
+            for `auscult.open_corpus`. Anomalies among the clips are then left out, with a warning in the
+            model.
         progress: called with the current stage and the steps done.
         settings: the detector's options: ``epochs=30``, ``score="mahalanobis"``, ``n_mels=64``, …
 
@@ -64,19 +80,31 @@ def fit(
         FitError: there are no usable recordings, or training diverged.
         OptionError: an unknown detector, preset, option or value, or a required option is missing.
     """
+    corpus = clips if isinstance(clips, Corpus) else Corpus(clips)
+    findings: tuple[Finding, ...] = ()
+    if conditions:
+        (corpus,) = apply_conditions([corpus], conditions)
+        corpus, findings = without_anomalies(corpus)
     spec = plan_fit(
-        clips,
+        corpus,
         detector,
         preset=preset,
         calibrate=calibrate,
         keep_likely_cuts_together=keep_likely_cuts_together,
+        window=window,
         other_machines=other_machines,
         channel=channel,
         settings=settings,
     )
-    (model,) = fit_models([inspect_clips(spec, progress)], progress)
+    try:
+        prepared = inspect_clips(spec, progress, findings)
+        (model,) = fit_models([prepared], progress)
+    finally:
+        release()
     if not isinstance(model, Model):
         raise model
+    if corpus.conditions:
+        model.provenance["conditions"] = corpus.conditions
     return model
 
 
@@ -85,7 +113,11 @@ class FitSpec:
     """Settings and clips of a model to be fitted, before any recording is read.
 
     Attributes:
-        segment_findings: the finding that clips appear to be cut from longer recordings, or none.
+        segment_findings: the finding that clips appear to be cut from longer recordings by their attributes,
+            or none.
+        keep_likely_cuts_together: as in `fit`.
+        threshold_label: limitation of the false-alarm rate, or ``None``.
+        other_files: as in `Corpus.other_files`.
         detector, config, calibrate, preset, other_machines, channel: as in
             `auscult.model.fitting.PreparedFit`.
         clips: the training clips.
@@ -99,6 +131,9 @@ class FitSpec:
     other_machines: Sequence[Clip]
     channel: int
     segment_findings: tuple[Finding, ...]
+    keep_likely_cuts_together: bool = True
+    threshold_label: str | None = None
+    other_files: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def networks(self) -> int:
@@ -139,27 +174,61 @@ def plan_fit(
     preset: str | None,
     calibrate: str,
     keep_likely_cuts_together: bool,
+    window: float | None,
     other_machines: Iterable[Clip],
     channel: int,
     settings: Mapping[str, Any],
 ) -> FitSpec:
     """Check the arguments of `fit` and resolve presets and defaults; raises as `fit` does."""
+    other_files = clips.other_files if isinstance(clips, Corpus) else {}
     clips, other_machines = list(clips), list(other_machines)
     check_training_clips(clips)
     if other_machines:
         check_training_clips(other_machines)
+    if window is not None and not 0.0 < window < math.inf:
+        raise OptionError(f"window={window:g} is not a valid duration in seconds")
     preset = check_options(detector, preset=preset, calibrate=calibrate, settings=settings)
     segment_findings: tuple[Finding, ...] = ()
     if resolve_calibration(calibrate, len(clips)) == "crossfit" and keep_likely_cuts_together:
-        clips, segment_findings = _group_likely_segments(clips)
-    config = make_config(
-        detector, preset=preset, settings={"sample_rate": common_sample_rate(clips), **settings}
+        clips, segment_findings = group_likely_segments(clips)
+    sample_rate, seconds, threshold_label = common_sample_rate(clips), usual_seconds(clips), None
+    if window is not None:
+        cut = cut_into_windows(clips, window)
+        clips, threshold_label = cut.clips, cut.threshold_label
+        segment_findings = (*segment_findings, *cut.findings)
+        seconds = window if seconds is None else min(seconds, window)
+    config = config_for_recordings(detector, sample_rate, seconds, preset=preset, settings=settings)
+    return FitSpec(
+        detector,
+        config,
+        clips,
+        calibrate,
+        preset,
+        other_machines,
+        channel,
+        segment_findings,
+        keep_likely_cuts_together,
+        threshold_label,
+        other_files,
     )
-    return FitSpec(detector, config, clips, calibrate, preset, other_machines, channel, segment_findings)
 
 
-def inspect_clips(spec: FitSpec, progress: Progress | None = None) -> PreparedFit:
+def without_anomalies(corpus: Corpus) -> tuple[Corpus, tuple[Finding, ...]]:
+    """The clips to fit on, and a finding about the anomalies and others that are left out, if any."""
+    paths = tuple(clip.path for clip in corpus if clip.condition == "anomaly")
+    findings = (Finding("left_out", message, paths) for message in left_out_of_training(corpus))
+    return corpus.for_training(), tuple(findings)
+
+
+def inspect_clips(
+    spec: FitSpec, progress: Progress | None = None, findings: Sequence[Finding] = ()
+) -> PreparedFit:
     """Read and check all recordings of a fit.
+
+    Args:
+        spec: the fit.
+        progress: called with the progress.
+        findings: further findings, which become warnings of the model.
 
     Raises:
         FitError: none of the recordings is usable.
@@ -183,10 +252,17 @@ def inspect_clips(spec: FitSpec, progress: Progress | None = None) -> PreparedFi
     if not inspection.usable:
         reasons = "; ".join(f.message for f in inspection.findings)
         raise FitError(f"no usable training recordings: {reasons}")
+    if spec.calibrate != "none":
+        inspection = keep_cuts_together(inspection, copies_only=not spec.keep_likely_cuts_together)
+    findings = (*findings, *spec.segment_findings, *other_files_findings(spec.other_files))
     return PreparedFit(
         spec.detector,
         spec.config,
-        replace(inspection, findings=(*inspection.findings, *spec.segment_findings)),
+        replace(
+            inspection,
+            findings=(*inspection.findings, *findings),
+            threshold_label=spec.threshold_label or inspection.threshold_label,
+        ),
         spec.calibrate,
         other_machines,
         spec.channel,
@@ -194,7 +270,7 @@ def inspect_clips(spec: FitSpec, progress: Progress | None = None) -> PreparedFi
     )
 
 
-def _group_likely_segments(clips: list[Clip]) -> tuple[list[Clip], tuple[Finding, ...]]:
+def group_likely_segments(clips: list[Clip]) -> tuple[list[Clip], tuple[Finding, ...]]:
     """If clips appear to be cut from longer recordings, set ``source_recording`` and report it as a
     finding."""
     names, recordings = likely_segments(clips)

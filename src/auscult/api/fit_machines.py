@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from auscult.api.fit import DEFAULT_DETECTOR, FitSpec, check_options, inspect_clips, plan_fit
-from auscult.corpus import Clip, attribute_groups, open_corpus
+from auscult.api.fit import (
+    DEFAULT_DETECTOR,
+    FitSpec,
+    check_options,
+    inspect_clips,
+    plan_fit,
+    without_anomalies,
+)
+from auscult.corpus import Clip, Finding, attribute_groups, open_corpus
+from auscult.corpus.conditions import apply_conditions
 from auscult.corpus.fingerprints import content_key, fingerprints
+from auscult.corpus.long_recording import release
 from auscult.detectors import Config, Progress, detector_type
 from auscult.detectors.options import config_to_json
-from auscult.errors import AuscultError, ModelFileError
+from auscult.errors import AuscultError, CorpusError, FitError, ModelFileError
 from auscult.model import Model
 from auscult.model.batching import batch_key, batches, max_batch
 from auscult.model.fitting import PreparedFit, fit_models
@@ -22,7 +32,7 @@ from auscult.runtime.parallel import parallel_map, worker_count
 
 #: Part of every key. Increase it with a change of the code that changes scores, so that old models are
 #: refitted.
-SCHEMA = 1
+SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -52,8 +62,10 @@ def fit_machines(
     calibrate: str = "auto",
     group_by: Sequence[str] = (),
     keep_likely_cuts_together: bool = True,
+    window: float | None = None,
     other_machines: Iterable[Clip] = (),
     channel: int = 0,
+    conditions: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> list[Fitted]:
@@ -72,14 +84,17 @@ def fit_machines(
         group_by: attributes; clips of a machine with equal values were cut from the same recording.
         other_machines: recordings of other machines, for detectors that are trained to tell machines apart;
             those that belong to the machine itself are ignored.
+        conditions: what recordings are whose names do not say it, by pattern; as for `auscult.open_corpus`.
         progress: also called with the stage ``machines`` and the number of machines done.
-        detector, preset, calibrate, keep_likely_cuts_together, channel, settings: as in `auscult.fit`.
+        detector, preset, calibrate, keep_likely_cuts_together, window, channel, settings: as in
+            `auscult.fit`.
 
     Returns:
         The result for each machine, in the order of ``folders``.
 
     Raises:
-        OptionError: an unknown detector, preset, option or value, or a required option is missing.
+        OptionError: an unknown detector, preset, option or value, a missing option that is required, or a
+            pattern of ``conditions`` that no recording matches.
         MissingExtraError: fitting needs an optional part that is not installed.
     """
     preset = check_options(detector, preset=preset, calibrate=calibrate, settings=settings)
@@ -92,10 +107,14 @@ def fit_machines(
         calibrate,
         tuple(group_by),
         keep_likely_cuts_together,
+        window,
         tuple(replace(clip, path=os.path.abspath(clip.path)) for clip in other_machines),
         channel,
+        dict(conditions or {}),
         settings,
     )
+    if conditions:
+        _check_patterns(folders.values(), conditions)
     machines = [_MachineFolder(name, os.path.abspath(folder)) for name, folder in folders.items()]
     results: dict[str, Fitted] = {}
     pending: list[_PendingFit] = []
@@ -129,8 +148,10 @@ class _MachineFitOptions:
     calibrate: str
     group_by: tuple[str, ...]
     keep_likely_cuts_together: bool
+    window: float | None
     other_machines: tuple[Clip, ...]
     channel: int
+    conditions: Mapping[str, str]
     settings: Mapping[str, Any]
 
     def model_path(self, machine: str) -> str:
@@ -166,7 +187,7 @@ def _check_machine(options: _MachineFitOptions, machine: _MachineFolder) -> _Pen
     """Check whether a machine needs fitting, without reading its recordings."""
     path = options.model_path(machine.name)
     try:
-        spec = _fit_spec(options, machine)
+        spec, _ = _fit_spec(options, machine)
     except AuscultError as error:
         return Fitted(machine.name, path, str(error))
     key = _model_key(spec, machine.folder)
@@ -178,31 +199,50 @@ def _check_machine(options: _MachineFitOptions, machine: _MachineFolder) -> _Pen
     return _PendingFit(machine, key, spec.config, spec.networks)
 
 
-def _fit_spec(options: _MachineFitOptions, machine: _MachineFolder) -> FitSpec:
-    """The settings and clips of one machine; raises as `auscult.fit` and `open_corpus` do."""
-    corpus = open_corpus(machine.folder).for_training()
+def _check_patterns(folders: Iterable[str | os.PathLike[str]], conditions: Mapping[str, str]) -> None:
+    """Raise `OptionError` if a pattern matches no recording of any machine."""
+    corpora = []
+    for folder in folders:
+        with suppress(CorpusError):  # it is reported with the machine
+            corpora.append(open_corpus(folder))
+    apply_conditions(corpora, conditions)
+
+
+def _fit_spec(options: _MachineFitOptions, machine: _MachineFolder) -> tuple[FitSpec, tuple[Finding, ...]]:
+    """The settings and clips of one machine, and findings about the clips that are left out.
+
+    Raises as `auscult.fit` and `open_corpus` do.
+    """
+    (opened,) = apply_conditions([open_corpus(machine.folder)], options.conditions, must_match=False)
+    corpus, findings = without_anomalies(opened)
+    if not corpus:
+        reasons = "; ".join(finding.message for finding in findings) or "all are test or supplemental clips"
+        raise FitError(f"none of {len(opened):,} recordings can be used for training: {reasons}")
     if options.group_by:
         corpus = attribute_groups(corpus, options.group_by)
     own_files = {os.path.realpath(clip.path) for clip in corpus}
-    return plan_fit(
+    spec = plan_fit(
         corpus,
         options.detector,
         preset=options.preset,
         calibrate=options.calibrate,
         keep_likely_cuts_together=options.keep_likely_cuts_together,
+        window=options.window,
         other_machines=[
             clip for clip in options.other_machines if os.path.realpath(clip.path) not in own_files
         ],
         channel=options.channel,
         settings=options.settings,
     )
+    return spec, findings
 
 
 def _model_key(spec: FitSpec, folder: str) -> str:
     """A digest that changes with everything that the model depends on, except the training device."""
     settings = {k: v for k, v in config_to_json(spec.config).items() if k != "device"}
     labels = [
-        [clip.domain, clip.source_recording, clip.section, dict(clip.attributes)] for clip in spec.clips
+        [clip.domain, clip.source_recording, clip.section, dict(clip.attributes), clip.window]
+        for clip in spec.clips
     ]
     content = [SCHEMA, spec.detector, spec.preset, settings, spec.calibrate, spec.channel]
     content += [fingerprints(spec.clips, folder), labels]
@@ -219,16 +259,20 @@ def _fit_batch(
     prepared: dict[int, PreparedFit] = {}
     for index, pending in enumerate(batch):
         try:
-            prepared[index] = inspect_clips(_fit_spec(options, pending.machine), progress)
+            spec, findings = _fit_spec(options, pending.machine)
+            prepared[index] = inspect_clips(spec, progress, findings)
         except AuscultError as error:
             results.append(_failed(options, pending, error))
     models = fit_models(list(prepared.values()), progress) if prepared else []
+    release()
     for index, model in zip(prepared, models, strict=True):
         pending = batch[index]
         if not isinstance(model, Model):
             results.append(_failed(options, pending, model))
             continue
         model.provenance["key"] = pending.key
+        if options.conditions:
+            model.provenance["conditions"] = dict(options.conditions)
         path = options.model_path(pending.machine.name)
         model.save(path)
         results.append(Fitted(pending.machine.name, path))

@@ -12,16 +12,22 @@ import numpy as np
 
 from auscult.api.fit import DEFAULT_PRESET
 from auscult.corpus import AudioClip, Clip, folds_of
+from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import inspect_recordings
 from auscult.corpus.prefetch import prefetch
-from auscult.corpus.training_checks import check_training_clips, common_sample_rate, segment_warnings
+from auscult.corpus.training_checks import (
+    check_training_clips,
+    common_sample_rate,
+    segment_warnings,
+    usual_seconds,
+)
 from auscult.detectors import DETECTORS, Config, Progress, detector_type
 from auscult.detectors.ensemble.trial import Outcome, Trial
-from auscult.detectors.options import check_nothing_missing, make_config, missing_options
+from auscult.detectors.options import check_nothing_missing, config_for_recordings, missing_options
 from auscult.errors import AudioError, FitError, MissingExtraError, OptionError
 from auscult.model.fitting import FOLDS
 from auscult.runtime.parallel import blas_single_thread
-from auscult.spectrum import FrontEnd
+from auscult.spectrum import FrontEnd, empty_band_warnings
 
 #: Default number of pseudo-anomalies of each kind.
 PSEUDO_ANOMALIES = 24
@@ -104,26 +110,32 @@ def select(
     """
     clips = list(clips)
     check_training_clips(clips)
-    configs, left_out = _configs(detectors, {"sample_rate": common_sample_rate(clips), **settings}, seed)
-    front_end = next(iter(configs.values())).front_end  # the same for all detectors
+    configs, left_out = _configs(detectors, clips, settings, seed)
+    front_ends = tuple(dict.fromkeys(config.front_end for config in configs.values()))
+    sample_rate = front_ends[0].sample_rate  # the same for all detectors
     recordings = [
-        AudioClip.from_file(c, channel=channel, sample_rate=front_end.sample_rate, cached=True) for c in clips
+        AudioClip.from_file(c, channel=channel, sample_rate=sample_rate, cached=True) for c in clips
     ]
     inspection = inspect_recordings(
-        recordings, minimum_samples=front_end.n_fft, front_ends=(front_end,), progress=progress
+        recordings,
+        minimum_samples=max(front_end.n_fft for front_end in front_ends),
+        front_ends=front_ends,
+        progress=progress,
     )
+    inspection = keep_cuts_together(inspection)
     usable = inspection.usable
     folds = folds_of(usable, FOLDS, seed) if usable else [0]
     if max(folds) < 1:
         raise FitError("select needs at least two recordings that are not cut from the same one")
     trial = Trial(usable, folds, pseudo_anomalies, seed + 1)  # other pseudo-anomalies than `auto` uses
     all_recordings = [*usable, *(recording for _, _, recording in trial.pseudo_anomalies)]
-    log_mel = methodcaller("log_mel", front_end)  # computed first, so that no detector's time includes it
-    for done, (_, frames) in enumerate(prefetch(all_recordings, log_mel), start=1):
-        if isinstance(frames, AudioError):
-            raise frames
-        if progress:
-            progress("features", done, len(all_recordings), {})
+    for front_end in front_ends:  # computed first, so that no detector's time includes it
+        log_mel = methodcaller("log_mel", front_end)
+        for done, (_, frames) in enumerate(prefetch(all_recordings, log_mel), start=1):
+            if isinstance(frames, AudioError):
+                raise frames
+            if progress:
+                progress("features", done, len(all_recordings), {})
     outcomes: dict[tuple[str, str], tuple[Outcome, float]] = {}
     for number, (name, config) in enumerate(configs.items()):
         if progress:
@@ -141,12 +153,16 @@ def select(
         for ((detector, score), (outcome, seconds)), fraction in zip(outcomes.items(), first, strict=True)
     ]
     ranked.sort(key=lambda candidate: -candidate.auc)
-    warnings = [*(finding.message for finding in inspection.findings), *segment_warnings(usable)]
+    warnings = [
+        *(finding.message for finding in inspection.findings),
+        *segment_warnings(usable),
+        *empty_band_warnings(front_ends),
+    ]
     return Selection(ranked, left_out, len(usable), min(pseudo_anomalies, len(usable)), warnings)
 
 
 def _configs(
-    named: Sequence[str] | None, settings: Mapping[str, Any], seed: int
+    named: Sequence[str] | None, clips: Sequence[Clip], settings: Mapping[str, Any], seed: int
 ) -> tuple[dict[str, Config], dict[str, str]]:
     """The configuration of each detector, and for detectors that are left out the reason."""
     kinds = {name: detector_type(name) for name in named or DETECTORS}
@@ -159,6 +175,7 @@ def _configs(
         if not any(key in names for names in options.values()):
             raise OptionError(f"none of {', '.join(kinds)} has an option {key!r}")
     configs, left_out = {}, {}
+    sample_rate, seconds = common_sample_rate(clips), usual_seconds(clips)
     for name in kinds:
         if named is None and name in EXCLUDED_DETECTORS:
             continue
@@ -168,7 +185,9 @@ def _configs(
             continue
         check_nothing_missing(name, own_settings)
         own_settings["seed"] = seed
-        configs[name] = make_config(name, preset=DEFAULT_PRESET.get(name), settings=own_settings)
+        configs[name] = config_for_recordings(
+            name, sample_rate, seconds, preset=DEFAULT_PRESET.get(name), settings=own_settings
+        )
     return configs, left_out
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,13 +26,16 @@ class ExternalScores:
     scores: np.ndarray  # (N,)
 
 
-def read_external_scores(folder: Path, machine: str, test: Sequence[Clip]) -> ExternalScores:
+def read_external_scores(
+    folder: Path, machine: str, test: Sequence[Clip], names: Mapping[str, str] | None = None
+) -> ExternalScores:
     """Reads the scores of a machine's test clips from ``anomaly_score_<machine>_section_NN_test.csv``.
 
     Args:
         folder: the folder of score files.
         machine: name of the machine.
         test: the machine's test clips.
+        names: path to name of the test clips; by default the file name.
 
     Raises:
         EvaluationError: no file for the machine; or file names of clips that are missing, duplicated or not
@@ -46,18 +49,19 @@ def read_external_scores(folder: Path, machine: str, test: Sequence[Clip]) -> Ex
     ]
     if not rows:
         raise EvaluationError(f"{folder}: no anomaly_score file for {machine}")
-    clips = {os.path.basename(clip.path): clip for clip in test}
+    names = names or {}
+    clips = {names.get(clip.path, os.path.basename(clip.path)): clip for clip in test}
     duplicates = [name for name, count in Counter(row.name for row in rows).items() if count > 1]
     unknown = [row.name for row in rows if row.name not in clips]
     missing = sorted(set(clips) - {row.name for row in rows})
-    for problem, names in (
+    for problem, listed in (
         ("duplicated", duplicates),
         ("not among the test clips", unknown),
         ("missing", missing),
     ):
-        if names:
+        if listed:
             raise EvaluationError(
-                f"{folder}: {machine}: {len(names)} file names are {problem}, for instance {names[0]}"
+                f"{folder}: {machine}: {len(listed)} file names are {problem}, for instance {listed[0]}"
             )
     values = {row.name: row.value for row in rows}
     return ExternalScores(list(clips.values()), np.array([values[name] for name in clips]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
@@ -9,10 +10,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from operator import methodcaller
 
-from auscult.corpus import AudioClip, Clip, Inspection, inspect_recordings, open_corpus
+from auscult.corpus import (
+    AudioClip,
+    Clip,
+    Corpus,
+    Inspection,
+    attribute_groups,
+    inspect_recordings,
+    open_corpus,
+)
+from auscult.corpus.conditions import unclear_conditions
 from auscult.corpus.fingerprints import fingerprints
 from auscult.corpus.prefetch import prefetch
-from auscult.corpus.training_checks import common_sample_rate
+from auscult.corpus.training_checks import common_sample_rate, usual_seconds
 from auscult.detectors import Progress
 from auscult.errors import AudioError, CorpusError
 from auscult.sound import audio_info
@@ -31,14 +41,20 @@ class MachineData:
         folder: folder with ``train/`` and ``test/``.
         channel: channel to read from files with several channels.
         other_machines: machines whose training clips a detector may use to learn how machines differ.
+        group_by: attributes; training clips with equal values were cut from one recording. Empty if all clips
+            are independent; ``None`` if it is not known.
         train: the training clips.
         test: the test clips.
+
+    Raises:
+        CorpusError: there are no training or no test clips, or it is unclear what the training clips are.
     """
 
     name: str
     folder: str
     channel: int = 0
     other_machines: Sequence[MachineData] = ()
+    group_by: Sequence[str] | None = None
     train: list[Clip] = field(init=False)
     test: list[Clip] = field(init=False)
     _audio: dict[tuple[str, int], list[AudioClip]] = field(init=False, default_factory=dict)
@@ -54,11 +70,28 @@ class MachineData:
                 self.folder,
                 f"{len(self.train)} training and {len(self.test)} test clips; a benchmark needs both",
             )
+        if unclear := unclear_conditions(self.train):
+            raise CorpusError(self.folder, unclear)
+        if self.group_by:
+            self.train = list(attribute_groups(Corpus(self.train), self.group_by))
+
+    @cached_property
+    def test_names(self) -> Mapping[str, str]:
+        """Path to name of the test clips: the file name or, if two are equal, the path below ``folder``."""
+        names = {clip.path: os.path.basename(clip.path) for clip in self.test}
+        if len(set(names.values())) == len(names):
+            return names
+        return {path: os.path.relpath(path, self.folder).replace(os.sep, "/") for path in names}
 
     @cached_property
     def sample_rate(self) -> int:
         """The most common sample rate of the training clips in Hz; raises `FitError` if none can be read."""
         return common_sample_rate(self.train)
+
+    @cached_property
+    def seconds(self) -> float | None:
+        """The length that nine of ten training clips reach, as in `usual_seconds`."""
+        return usual_seconds(self.train)
 
     @cached_property
     def fingerprints(self) -> Mapping[str, list[list[str | int]]]:
@@ -143,10 +176,19 @@ class Machines:
         folders: name to folder.
         channel: channel to read from files with several channels.
         shared: whether ``other_machines`` of each machine lists all the other machines.
+        group_by: as in `MachineData`.
     """
 
-    def __init__(self, folders: Mapping[str, str], *, channel: int, shared: bool) -> None:
+    def __init__(
+        self,
+        folders: Mapping[str, str],
+        *,
+        channel: int,
+        shared: bool,
+        group_by: Sequence[str] | None = None,
+    ) -> None:
         self.folders, self.channel, self.shared = dict(folders), channel, shared
+        self.group_by = group_by
         self._open: dict[str, MachineData] = {}
 
     def __getstate__(self) -> dict[str, object]:
@@ -156,7 +198,9 @@ class Machines:
         """Return one machine; raises `CorpusError` if it has no training or no test clips."""
         if name not in self._open:
             for machine_name in self.folders if self.shared else (name,):
-                self._open[machine_name] = MachineData(machine_name, self.folders[machine_name], self.channel)
+                self._open[machine_name] = MachineData(
+                    machine_name, self.folders[machine_name], self.channel, group_by=self.group_by
+                )
             if self.shared:
                 for machine in self._open.values():
                     machine.other_machines = [other for other in self._open.values() if other is not machine]

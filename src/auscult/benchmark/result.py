@@ -6,11 +6,13 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from auscult.benchmark.content import ClipContent
 from auscult.benchmark.differences import Difference, LabelledScores
 from auscult.benchmark.ranking import DetectorCost, RankedSystem, costs_text, ranking_text
 from auscult.corpus import Clip
@@ -30,6 +32,12 @@ BASELINE = "autoencoder:mse"
 SCHEMA = 1
 
 
+def describe_failure(failure: Mapping[str, Any]) -> str:
+    """Describe a failed stage, or a machine that could not be benchmarked at all."""
+    seed = "" if failure["seed"] == "" else f"seed {failure['seed']}"
+    return f"{' '.join(filter(None, (failure['machine'], failure['detector'], seed)))}: {failure['error']}"
+
+
 @dataclass
 class BenchResult:
     """The results of a benchmark.
@@ -45,6 +53,10 @@ class BenchResult:
         simulated: machines that are simulated, known by the ``simulation.json`` in their folders.
         score_files: the files under ``scores/`` that belong to these results.
         scored: system to seed to machine to the scores of its sections.
+        threshold_warnings: scores whose threshold is missing or doubtful, ``{"machine", "detector", "score",
+            "seed", "warning"}``.
+        contents: machine to what its test clips are by their content.
+        names: machine to path to name of its test clips in score files; by default the file name.
     """
 
     output: Path
@@ -57,6 +69,9 @@ class BenchResult:
     simulated: list[str] = field(default_factory=list)
     score_files: list[Path] = field(default_factory=list)
     scored: dict[str, dict[int, dict[str, LabelledScores]]] = field(default_factory=dict)
+    threshold_warnings: list[dict[str, Any]] = field(default_factory=list)
+    contents: dict[str, ClipContent] = field(default_factory=dict)
+    names: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -74,9 +89,7 @@ class BenchResult:
         if self.costs:
             parts.append(costs_text(self.costs) + "\n")
         parts += self.notes
-        parts += [
-            f"failed: {f['machine']} {f['detector']} seed {f['seed']}: {f['error']}" for f in self.failures
-        ]
+        parts += [f"failed: {describe_failure(failure)}" for failure in self.failures]
         return "\n".join(parts)
 
     def add(
@@ -90,6 +103,8 @@ class BenchResult:
     ) -> None:
         """Adds one system's scores of one machine: a result and score files for each section.
 
+        Metrics leave out clips that were fitted on, and count copies once for intervals, by ``contents``.
+
         Args:
             machine: name of the machine.
             system: detector, score and seed. An empty score stands for another program's system, for which
@@ -100,9 +115,13 @@ class BenchResult:
             seconds: times to fit and to score.
         """
         detector, score, seed = system
+        content = self.contents.get(machine, ClipContent({}))
         column = f"{detector}:{score}" if score else detector
         fit_seconds, score_seconds = (None if s is None else round(s, 3) for s in seconds)
-        for section in dict.fromkeys(clip.section for clip in clips):
+        sections = dict.fromkeys(clip.section for clip in clips)
+        free = next(number for i in count() if (number := f"{i:02d}") not in sections)
+        names = self.names.get(machine, {})
+        for section in sections:
             mask = np.array([clip.section == section for clip in clips])
             section_clips, values = [c for c in clips if c.section == section], scores[mask]
             if score:
@@ -110,19 +129,29 @@ class BenchResult:
                 self.score_files += write_submission(
                     self.output / "scores" / detector / score / f"seed{seed}",
                     machine,
-                    section or "00",
-                    [os.path.basename(c.path) for c in section_clips],
+                    section or free,
+                    [names.get(c.path, os.path.basename(c.path)) for c in section_clips],
                     values,
                     None if limit is None else values > limit,
                 )
+            new = [clip.path not in content.fitted_on for clip in section_clips]
+            section_clips, values = (
+                [c for c, keep in zip(section_clips, new, strict=True) if keep],
+                values[new],
+            )
+            identities = [content.identities.get(clip.path, clip.path) for clip in section_clips]
             try:
-                metrics = evaluate_scores(section_clips, values, resamples=0).overall
+                evaluation = evaluate_scores(section_clips, values, resamples=0, identities=identities)
+                metrics = evaluation.overall
             except EvaluationError as error:
                 # Without labels, or with labels of one class only, the score files are still written.
                 self.note(f"{machine} section {section}: scores but no metrics: {error}")
                 continue
             by_machine = self.scored.setdefault(column, {}).setdefault(seed, {})
-            by_machine[machine] = [*by_machine.get(machine, []), (labels_of(section_clips), values)]
+            by_machine[machine] = [
+                *by_machine.get(machine, []),
+                (labels_of(section_clips, identities), values),
+            ]
             self.results.append(
                 Result(
                     machine,
@@ -166,6 +195,7 @@ class BenchResult:
             "ranking": [r.to_json() for r in self.ranking],
             "costs": [c.to_json() for c in self.costs],
             "failures": self.failures,
+            "threshold_warnings": self.threshold_warnings,
             "notes": self.notes,
         }
         write_atomically(self.output / "results.json", json.dumps(content, indent=1).encode())

@@ -21,6 +21,7 @@ from auscult.benchmark.ranking import FitCost, costs, ranking
 from auscult.benchmark.result import BASELINE, BenchResult
 from auscult.benchmark.stage import Stage, StageResult, run_stages
 from auscult.corpus import machine_folders
+from auscult.corpus.machine_search import find_machines
 from auscult.dcase.published import PUBLISHED_MACHINES, published_results
 from auscult.detectors import Config, Progress
 from auscult.errors import AuscultError, CorpusError, EvaluationError, FitError, OptionError
@@ -28,6 +29,8 @@ from auscult.model.batching import batch_key, batches, max_batch
 from auscult.model.fitting import package_versions
 from auscult.runtime.parallel import parallel_map, worker_count
 
+#: Errors of libraries that stop one machine; the others are finished.
+_UNEXPECTED = (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError)
 #: Matches paths of DCASE 2024 data. Names of machines do not suffice: those of 2023 and 2025 are the same.
 _DCASE_2024 = re.compile(r"dcase[^/\\]*2024", re.IGNORECASE)
 
@@ -43,6 +46,7 @@ def run_bench(
     score_folders: Mapping[str, str | os.PathLike[str]] | None = None,
     settings: Mapping[str, Any] | None = None,
     channel: int = 0,
+    group_by: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> BenchResult:
     """Fits and scores every detector on every machine with every seed, and compares them.
@@ -65,6 +69,8 @@ def run_bench(
         score_folders: name of another system to the folder of its score files, to be added to the table.
         settings: options for all detectors that have them.
         channel: channel to read from files with several channels.
+        group_by: attributes; training clips with equal values were cut from one recording, and stay in the
+            same fold. Empty if all clips are independent. By default, clips are grouped as by `auscult.fit`.
         progress: called with the progress; the name of a stage is ``machine detector seed <k>``.
 
     Raises:
@@ -76,9 +82,16 @@ def run_bench(
     output = Path(os.path.abspath(output))
     settings = dict(settings or {})
     folders = machine_folders(root)
+    empty = find_machines(root).empty if folders and machines is None else {}
     names = _select_machines(root, folders, machines)
     choices, notes = choose_detectors(detectors, settings)
     bench = BenchResult(output, notes=notes)
+    for name, folder in empty.items():
+        if os.path.realpath(folder) == os.path.realpath(output):
+            continue
+        bench.failures.append(
+            {"machine": name, "detector": "", "seed": "", "error": f"{folder}: no recordings"}
+        )
     output.mkdir(parents=True, exist_ok=True)
     bench.simulated = [
         name for name in names if os.path.isfile(os.path.join(folders[name], "simulation.json"))
@@ -87,20 +100,29 @@ def run_bench(
         bench.note(f"Simulated recordings, not of real machines: {', '.join(bench.simulated)}.")
     shared = not alone and any(choice.uses_other_machines(settings) for choice in choices)
     machine_data = _open_machines(
-        bench, {name: folders[name] for name in (folders if shared else names)}, names, channel, shared
+        bench,
+        {name: folders[name] for name in (folders if shared else names)},
+        names,
+        channel,
+        shared,
+        group_by,
     )
     names = [name for name in names if name in machine_data.folders]
     specs = [_StageSpec(machine, choice, seed) for machine in names for choice in choices for seed in seeds]
     errors = _run_unfinished(machine_data, output, settings, specs, progress)
     fit_costs: dict[str, list[FitCost]] = {}
     for spec in specs:
-        stage = spec.stage(machine_data, output, settings)
-        outcome = errors[spec] or stage.saved_outcome()
-        if isinstance(outcome, StageResult):
+        try:
+            if (error := errors[spec]) is not None:
+                raise error
+            stage = spec.stage(machine_data, output, settings)
+            outcome = stage.saved_outcome()
+            if not isinstance(outcome, StageResult):
+                raise outcome or FitError(f"{stage.folder}: the results were removed")
             fit_costs.setdefault(spec.choice.name, []).append(_add_result(bench, stage, outcome))
-        else:
+        except (AuscultError, *_UNEXPECTED) as error:
             failed_stage = {"machine": spec.machine, "detector": spec.choice.name, "seed": spec.seed}
-            bench.failures.append({**failed_stage, "error": str(outcome)})
+            bench.failures.append({**failed_stage, "error": str(error)})
     for name in names:
         for system, scores_folder in (score_folders or {}).items():
             _add_external_scores(bench, machine_data[name], system, Path(scores_folder))
@@ -126,6 +148,7 @@ def run_bench(
             "seeds": list(seeds),
             "settings": {k: str(v) for k, v in settings.items()},
             "alone": alone,
+            "group_by": None if group_by is None else list(group_by),
             "published": published,
         }
     )
@@ -160,7 +183,12 @@ class _StageSpec:
 
 
 def _open_machines(
-    bench: BenchResult, folders: Mapping[str, str], names: Sequence[str], channel: int, shared: bool
+    bench: BenchResult,
+    folders: Mapping[str, str],
+    names: Sequence[str],
+    channel: int,
+    shared: bool,
+    group_by: Sequence[str] | None,
 ) -> Machines:
     """The machines whose folders can be opened, those to benchmark first.
 
@@ -169,12 +197,14 @@ def _open_machines(
     usable: dict[str, str] = {}
     for name in sorted(folders, key=lambda name: names.index(name) if name in names else len(names)):
         try:
-            MachineData(name, folders[name], channel)
+            MachineData(name, folders[name], channel, group_by=group_by)
             usable[name] = folders[name]
-        except CorpusError as error:
+        except (CorpusError, OptionError) as error:  # an attribute for grouping is missing
             if name in names:
                 bench.failures.append({"machine": name, "detector": "", "seed": "", "error": str(error)})
-    return Machines(usable, channel=channel, shared=shared)
+            else:
+                bench.note(f"{name}: its recordings were not used for the other machines: {error}")
+    return Machines(usable, channel=channel, shared=shared, group_by=group_by)
 
 
 def _run_unfinished(
@@ -195,12 +225,12 @@ def _run_unfinished(
     errors: dict[_StageSpec, AuscultError | None] = {}
     configs: dict[_StageSpec, Config] = {}  # of the unfinished stages
     for spec in specs:
-        stage = spec.stage(machines, output, settings)
         try:
             errors[spec] = None
+            stage = spec.stage(machines, output, settings)
             if stage.saved_outcome() is None:
                 configs[spec] = stage.config()
-        except FitError as error:
+        except AuscultError as error:
             errors[spec] = error
     stage_batches = batches(
         list(configs),
@@ -251,21 +281,37 @@ def _run_batch(
         more = f" and {len(specs) - 1} more" if specs[1:] else ""
         name = f"{first.machine} {first.choice.name} seed {first.seed}{more}"
         progress(name, finished_before, total, {})
-    outcomes = run_stages([spec.stage(machines, output, settings) for spec in specs], progress)
+    try:
+        outcomes = run_stages([spec.stage(machines, output, settings) for spec in specs], progress)
+    except _UNEXPECTED as error:
+        if len(specs) > 1:  # the other machines of the batch may succeed
+            jobs = (((spec,), finished_before + i) for i, spec in enumerate(specs))
+            return [_run_batch(machines, output, settings, progress, total, job)[0] for job in jobs]
+        outcomes = [FitError(f"{type(error).__name__}: {error}")]
     return [None if isinstance(outcome, StageResult) else outcome for outcome in outcomes]
 
 
 def _add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCost:
     """Adds the result of a stage to the benchmark and returns what the stage cost."""
     machine, detector = stage.machine.name, stage.choice.name
+    bench.names[machine] = stage.machine.test_names
     for error in result.errors:
         bench.note(f"{machine}: left out {error['path']}: {error['error']}")
+    bench.contents.setdefault(machine, result.content)
+    for note in [*result.notes, *result.content.remarks(result.clips)]:
+        bench.note(f"{machine}: {note}")
     for warning in result.warnings:
         bench.note(f"{machine} {detector} seed {stage.seed}: {warning}")
+    for score, threshold in result.thresholds.items():
+        if threshold.warning:
+            system = {"machine": machine, "detector": detector, "score": score, "seed": stage.seed}
+            bench.threshold_warnings.append({**system, "warning": threshold.warning})
+            bench.note(f"{machine} {detector}:{score} seed {stage.seed}: {threshold.warning}")
     seconds = (result.fit_seconds, result.score_seconds)
     for score, values in result.scores.items():
-        system = (detector, score, stage.seed)
-        bench.add(machine, system, result.clips, values, result.thresholds[score], seconds)
+        bench.add(
+            machine, (detector, score, stage.seed), result.clips, values, result.thresholds[score], seconds
+        )
     size = (stage.folder / "model.auscult").stat().st_size
     return FitCost(*seconds, len(result.clips), total_seconds(result.clips), size)
 
@@ -273,7 +319,7 @@ def _add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCos
 def _add_external_scores(bench: BenchResult, machine: MachineData, system: str, folder: Path) -> None:
     """Adds another system's score files of one machine to the benchmark."""
     try:
-        external = read_external_scores(folder, machine.name, machine.test)
+        external = read_external_scores(folder, machine.name, machine.test, machine.test_names)
     except EvaluationError as error:
         bench.failures.append({"machine": machine.name, "detector": system, "seed": "", "error": str(error)})
         return

@@ -1,7 +1,8 @@
 """One stage of a benchmark: one detector is fitted and scored on one machine with one seed.
 
-A stage leaves two files: ``model.auscult``, then ``test.json``, each written atomically. A stage is done if
-``test.json`` holds the same key; a stage that was interrupted is run again.
+A finished stage has two files, ``model.auscult`` and ``test.json``, each written atomically; one whose
+training diverged has ``failed.json``. A stage is skipped if the key in either JSON file equals `Stage.key`; a
+stage that was interrupted is run again.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from auscult.benchmark.content import ClipContent
 from auscult.benchmark.detector_choices import DetectorChoice
+from auscult.benchmark.grouping import GROUPING_KINDS, group_training_clips
 from auscult.benchmark.machine import MachineData
 from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.fingerprints import content_key
@@ -23,14 +26,14 @@ from auscult.corpus.inspection import UNUSABLE_KINDS
 from auscult.corpus.training_checks import segment_warnings
 from auscult.decision import Threshold, gamma_threshold
 from auscult.detectors import Config, Detector, Progress
-from auscult.detectors.options import config_to_json, make_config
+from auscult.detectors.options import config_for_recordings, config_to_json
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
 from auscult.model import Model
 from auscult.model.fitting import PreparedFit, fit_models
 from auscult.runtime.files import write_atomically
 
 #: Part of every key. Increase it when a change of the code changes results: old stages are then run again.
-SCHEMA = 2
+SCHEMA = 3
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,14 @@ class StageResult:
         scores: score name to (N,) scores.
         thresholds: score name to the baseline's threshold, from a gamma distribution fitted to scores of the
             training clips.
-        fit_seconds: time to fit, including reading the recordings, their log-mels and any cross-fitting; for
-            machines that were trained together, this machine's share of the time.
-        score_seconds: time to score the test clips, including reading them and their log-mels.
+        fit_seconds: time to fit, including cross-fitting, plus the estimated time to read the recordings and
+            compute log-mels; for machines that were trained together, this machine's share of the time.
+        score_seconds: time to score the test clips, plus the estimated time to read them and compute
+            log-mels.
         errors: test clips that could not be scored, ``{"path", "error"}``.
         warnings: warnings of the fit.
+        notes: notes about the machine's recordings, which do not depend on the detector.
+        content: which test clips are copies, or were fitted on.
     """
 
     clips: list[Clip]
@@ -56,6 +62,8 @@ class StageResult:
     score_seconds: float
     errors: list[dict[str, str]]
     warnings: list[str]
+    notes: list[str]
+    content: ClipContent
 
 
 @dataclass(frozen=True)
@@ -83,15 +91,21 @@ class Stage:
             OptionError: a setting that the detector does not have.
             FitError: none of the training clips can be read.
         """
-        settings = {"sample_rate": self.machine.sample_rate, **self.settings, "seed": self.seed}
-        return make_config(self.choice.detector, preset=self.choice.preset, settings=settings)
+        return config_for_recordings(
+            self.choice.detector,
+            self.machine.sample_rate,
+            self.machine.seconds,
+            preset=self.choice.preset,
+            settings={**self.settings, "seed": self.seed},
+        )
 
     def key(self) -> str:
         """A hash of everything that the result depends on, except for the training device."""
         config, machine = self.config(), self.machine
         settings = {k: v for k, v in config_to_json(config).items() if k not in ("device", "score")}
         files = [*machine.fingerprints["train"], *machine.fingerprints["test"]]
-        content = [SCHEMA, self.choice.name, settings, machine.channel, files]
+        group_by = None if machine.group_by is None else list(machine.group_by)
+        content = [SCHEMA, self.choice.name, settings, machine.channel, group_by, files]
         if self.choice.detector_class.uses_other_machines(config):
             content.append([[other.name, other.fingerprints["train"]] for other in machine.other_machines])
         return content_key(content)
@@ -167,7 +181,13 @@ def run_stages(stages: Sequence[Stage], progress: Progress | None = None) -> lis
 
 
 def _prepare(stage: Stage, progress: Progress | None) -> PreparedFit:
-    """Reads the training recordings and collects the inputs of a stage's fit."""
+    """Reads the training recordings and collects the inputs of a stage's fit.
+
+    Networks are not calibrated, as in the baseline, whose threshold comes from the scores of the training
+    clips. Other detectors store their training clips, so that a threshold from the scores of those would flag
+    any other clip as anomalous. They are fitted and calibrated as by `auscult.fit`, unless all clips come
+    from one recording.
+    """
     machine, choice, config = stage.machine, stage.choice, stage.config()
     minimum_samples = choice.detector_class(config).minimum_samples()
     front_ends = choice.detector_class.front_ends(config)
@@ -177,11 +197,14 @@ def _prepare(stage: Stage, progress: Progress | None) -> PreparedFit:
     if choice.detector_class.uses_other_machines(config):
         for other in machine.other_machines:
             other_machines += other.inspect_training(front_ends, minimum_samples, progress).usable
+    calibrate = "none" if choice.detector_class.extra else "auto"
+    inspection = group_training_clips(machine, inspection, calibrate)
+    kinds = (*UNUSABLE_KINDS, *GROUPING_KINDS)
     return PreparedFit(
         choice.detector,
         config,
-        replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in UNUSABLE_KINDS)),
-        _calibration_method(choice, inspection.usable, stage.seed),
+        replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in kinds)),
+        calibrate if _several_recordings(inspection.usable) else "none",
         other_machines,
         machine.channel,
         choice.preset,
@@ -195,19 +218,26 @@ def _score_and_save(
     machine, front_ends = stage.machine, stage.choice.detector_class.front_ends(prepared.config)
     feature_seconds = machine.prepare_features("test", front_ends, progress)
     started = time.perf_counter()
-    clips, scores, errors = _score_all(
-        model.detector, machine.test_audio(front_ends[0].sample_rate), progress
-    )
+    recordings = machine.test_audio(front_ends[0].sample_rate)
+    clips, scores, errors = _score_all(model.detector, recordings, progress)
     score_seconds = feature_seconds + time.perf_counter() - started
+    # The features are in memory already; this returns the estimated time to compute them.
     fit_seconds = machine.prepare_features("train", front_ends) + model.provenance["fit_seconds"]
     normal_scores = (
         model.calibration.scores or _score_all(model.detector, prepared.inspection.usable, None)[1]
     )
     thresholds = {name: _threshold(values) for name, values in normal_scores.items()}
-    # A benchmark has no option for which clips were cut from one recording, so drop the advice to set it.
-    dropped_warnings = set(segment_warnings(prepared.inspection.usable))
-    warnings = [warning for warning in model.provenance["warnings"] if warning not in dropped_warnings]
-    result = StageResult(clips, scores, thresholds, fit_seconds, score_seconds, errors, warnings)
+    scored = {clip.path for clip in clips}
+    content = ClipContent.of([r for r in recordings if r.clip.path in scored], model)
+    inspection = prepared.inspection
+    notes = [
+        *(finding.message for finding in inspection.findings if finding.kind in GROUPING_KINDS),
+        *segment_warnings(inspection.usable),
+    ]
+    warnings = [warning for warning in model.provenance["warnings"] if warning not in notes]
+    result = StageResult(
+        clips, scores, thresholds, fit_seconds, score_seconds, errors, warnings, notes, content
+    )
     stage.folder.mkdir(parents=True, exist_ok=True)
     model.save(str(stage.folder / "model.auscult"))
     _write_json(stage.folder / "test.json", stage, _to_json(result))
@@ -237,26 +267,18 @@ def _score_all(
     return clips, {name: np.array([row[name] for row in rows]) for name in rows[0]}, errors
 
 
-def _calibration_method(choice: DetectorChoice, recordings: Sequence[AudioClip], seed: int) -> str:
-    """How to score normal clips for the threshold: ``"none"`` or ``"crossfit"``.
-
-    Networks are fitted as the baseline is: the official split holds out a tenth of the vectors, not of the
-    clips, and the threshold comes from the scores of the training clips themselves. Detectors without a
-    network store their training clips, so a threshold from the scores of those would flag any other clip as
-    anomalous. Cross-fitting them is fast; it is left out if all clips come from one recording. The fitted
-    detector is the same either way.
-    """
-    several_recordings = max(folds_of(recordings, 2, seed), default=0) > 0
-    return "none" if choice.detector_class.extra or not several_recordings else "crossfit"
+def _several_recordings(recordings: Sequence[AudioClip]) -> bool:
+    """Whether the clips were not all cut from one recording, so that some can be held out."""
+    return max(folds_of(recordings, 2, 0), default=0) > 0
 
 
 def _threshold(scores: np.ndarray) -> Threshold:
     """The baseline's threshold, the 90th percentile of a gamma distribution; no value if there are too few
     scores to fit one."""
     try:
-        return gamma_threshold(scores)
+        return gamma_threshold(scores, plain=True)
     except FitError as error:
-        return Threshold(None, "gamma", calibration_count=len(scores), warning=str(error))
+        return Threshold(None, "gamma_scipy", calibration_count=len(scores), warning=str(error))
 
 
 def _to_json(result: StageResult) -> dict[str, Any]:
@@ -268,6 +290,8 @@ def _to_json(result: StageResult) -> dict[str, Any]:
         "score_seconds": result.score_seconds,
         "errors": result.errors,
         "warnings": result.warnings,
+        "notes": result.notes,
+        "content": result.content.to_json(),
     }
 
 
@@ -293,4 +317,6 @@ def _read_result(path: Path, key: str) -> StageResult | None:
         score_seconds=data["score_seconds"],
         errors=data["errors"],
         warnings=data["warnings"],
+        notes=data["notes"],
+        content=ClipContent.from_json(data["content"]),
     )

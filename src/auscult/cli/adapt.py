@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from auscult.cli import text
+from auscult.cli.commands import FAILED
 from auscult.cli.fit import SOME_LEFT_OUT, training_clips
 from auscult.cli.options import (
     apply_group_by,
     check_writable,
+    condition_option,
+    conditions_from,
     group_by_option,
     json_option,
     model_argument,
@@ -20,7 +23,7 @@ from auscult.cli.options import (
     quiet_option,
 )
 from auscult.cli.progress import show_progress
-from auscult.errors import OptionError
+from auscult.errors import NotNormalError, OptionError
 
 if TYPE_CHECKING:
     from auscult.corpus import Corpus
@@ -41,11 +44,23 @@ if TYPE_CHECKING:
 @click.option(
     "--domain",
     type=click.Choice(["source", "target"]),
-    default="target",
-    show_default=True,
-    help="Domain of recordings whose file name does not contain it.",
+    help="Domain of recordings whose file name does not contain it: source, the usual conditions, or target, "
+    "other ones.  [default: target; with --replace: source]",
+)
+@click.option(
+    "--accept",
+    is_flag=True,
+    help="Add the recordings even if MODEL finds some of them anomalous: the machine is running normally in "
+    "another way.",
+)
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Forget the earlier normal recordings, whatever MODEL finds: the machine was repaired or has "
+    "changed for good.",
 )
 @group_by_option
+@condition_option
 @json_option
 @quiet_option
 def command(
@@ -53,26 +68,45 @@ def command(
     inputs: tuple[str, ...],
     output: str | None,
     force: bool,
-    domain: str,
+    domain: Literal["source", "target"] | None,
+    accept: bool,
+    replace: bool,
     group_by: str | None,
+    conditions: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Add normal recordings to a model without retraining its networks.
 
-    CLIPS are recordings, folders as for fit, or CSV manifests. They extend the training statistics and the
-    calibration of MODEL; the result is a new model file, and MODEL is unchanged. Exits with code 4 if
-    unusable recordings were left out.
+    CLIPS are recordings, folders as for fit, or CSV manifests. MODEL scores them first: if one is above its
+    threshold, nothing is written without --accept or --replace. They extend the training statistics and the
+    calibration of MODEL, or replace them; the result is a new model file, and MODEL is unchanged. Exits with
+    code 4 if unusable recordings were left out.
     """
     output = output or f"{model.removesuffix('.auscult')}.adapted.auscult"
     _check_output(output, model, force=force)
     before = open_model(model, *inputs)
-    clips = apply_group_by(_clips(inputs), group_by)
+    clips = apply_group_by(_clips(inputs, conditions_from(conditions)), group_by)
 
     from auscult.api.adapt import adapt
 
     with show_progress(quiet=quiet) as progress:
-        after = adapt(before, clips, domain="source" if domain == "source" else "target", progress=progress)
+        try:
+            after = adapt(
+                before,
+                clips,
+                domain=domain or ("source" if replace else "target"),
+                accept=accept,
+                replace=replace,
+                progress=progress,
+            )
+        except NotNormalError as error:
+            if as_json:
+                refusal = {"model": None, "adapted_from": model, "judged": error.judged}
+                text.print_json({**refusal, "recommended": error.recommended})
+            for line in f"Error: {error}".split("\n"):
+                text.note(line)
+            return FAILED
     after.save(output)
     result = _summary(model, before, output, after)
     if as_json:
@@ -94,24 +128,31 @@ def _check_output(output: str, model: str, *, force: bool) -> None:
         raise OptionError(f"{output} exists; give another file with --output, or --force to overwrite it")
 
 
-def _clips(inputs: tuple[str, ...]) -> Corpus:
+def _clips(inputs: tuple[str, ...], conditions: dict[str, str]) -> Corpus:
     """The training clips of folders and manifests, and every recording given as a file."""
-    from auscult.corpus import Corpus, open_corpus
+    from auscult.corpus import Corpus
+    from auscult.corpus.folders import open_corpora
 
     folders = tuple(path for path in inputs if not os.path.isfile(path) or path.lower().endswith(".csv"))
-    files = (clip for path in inputs if path not in folders for clip in open_corpus(path))
-    return Corpus([*(training_clips(folders) if folders else ()), *files])
+    files = tuple(path for path in inputs if path not in folders)
+    stated = conditions if folders else {}
+    of_folders = training_clips(folders, conditions=stated) if folders else ()
+    of_files = open_corpora(files, conditions={} if folders else conditions)
+    return Corpus([*of_folders, *(clip for corpus in of_files for clip in corpus)])
 
 
 def _summary(model: str, before: Model, output: str, after: Model) -> dict[str, Any]:
     adaptation = after.provenance["adaptations"][-1]
     threshold = after.threshold()
-    warnings = after.provenance["warnings"][len(before.provenance.get("warnings", ())) :]
+    kept = 0 if adaptation["replaced"] else len(before.provenance.get("warnings", ()))
+    warnings = after.provenance["warnings"][kept:]
     return {
         "model": output,
         "adapted_from": model,
         "detector": after.detector.name,
         "score": after.detector.decisive_score,
+        "judged": adaptation["judged"],
+        "replaced": adaptation["replaced"],
         "taken_in": adaptation["domains"],
         "domains_before": before.provenance.get("domains", {}),
         "domains": after.provenance["domains"],
@@ -125,6 +166,7 @@ def _summary(model: str, before: Model, output: str, after: Model) -> dict[str, 
         "threshold_before": adaptation["threshold_before"],
         "threshold": adaptation["threshold_after"],
         "false_alarms": threshold.rate,
+        "costs": adaptation["costs"],
         "bytes": os.path.getsize(output),
         "left_out": adaptation["left_out"],
         "warnings": [*warnings, *([threshold.warning] if threshold.warning else [])],
@@ -132,38 +174,44 @@ def _summary(model: str, before: Model, output: str, after: Model) -> dict[str, 
 
 
 def _as_text(result: dict[str, Any]) -> str:
-    calibration = result["calibration"]
+    calibration, costs = result["calibration"], result["costs"]
     thresholds = (result["threshold_before"], result["threshold"])
     parts = [part for change in result["changes"] for part in change.split("; ")]
-    return "\n".join(
-        [
-            text.facts(
-                [
-                    ("model", f"{result['model']} ({text.size(result['bytes'])})"),
-                    ("adapted from", f"{result['adapted_from']} (unchanged)"),
-                    ("detector", f"{result['detector']}, score {result['score']}"),
-                    ("recordings", _arrow(_counts(result["domains_before"]), _counts(result["domains"]))),
-                    *zip(("changed", *[""] * len(parts)), parts, strict=False),
-                    (
-                        "calibration",
-                        f"{calibration['how']}, "
-                        + _arrow(f"{calibration['before']:,}", text.count(calibration["count"], "recording")),
-                    ),
-                    (
-                        "threshold",
-                        f"{_arrow(*map(text.figure, thresholds))} "
-                        f"({text.percent(result['false_alarms'])} false alarms)",
-                    ),
-                ]
-            ),
-            "",
-            f"Next:  auscult score {result['model']} NEW_RECORDINGS...",
-        ]
+    before, added = (sum(result[key].values()) for key in ("domains_before", "taken_in"))
+    recordings = (
+        f"{before:,} replaced by {added:,}"
+        if result["replaced"]
+        else (f"{_arrow(f'{before:,}', f'{before + added:,}')} ({added:,} added)")
     )
+    lines = [
+        ("model", f"{result['model']} ({text.size(result['bytes'])})"),
+        ("adapted from", f"{result['adapted_from']} (unchanged)"),
+        ("detector", f"{result['detector']}, score {result['score']}"),
+        ("judged", result["judged"]["text"]),
+        ("recordings", recordings),
+        *zip(("changed", *[""] * len(parts)), parts, strict=False),
+        (
+            "calibration",
+            f"{calibration['how']}, "
+            + _arrow(f"{calibration['before']:,}", text.count(calibration["count"], "recording")),
+        ),
+        (
+            "threshold",
+            f"{_arrow(*map(text.figure, thresholds))} ({text.percent(result['false_alarms'])} false alarms)",
+        ),
+        ("detection", _rates(costs["detection"], "pseudo-anomaly", "pseudo-anomalies")),
+        ("false alarms", _rates(costs["earlier_false_alarms"], "earlier recording", "earlier recordings")),
+        ("", _rates(costs["new_false_alarms"], "new recording", "new recordings")),
+    ]
+    next_command = f"Next:  auscult score {result['model']} NEW_RECORDINGS..."
+    return f"{text.facts(lines)}\n\n{next_command}"
 
 
-def _counts(domains: dict[str, int]) -> str:
-    return ", ".join(f"{number:,} {name}" for name, number in domains.items()) or "0"
+def _rates(rates: dict[str, Any], one: str, many: str) -> str:
+    """A rate before and after: ``93.8 % → 41.7 % of 48 pseudo-anomalies``."""
+    before, after = (text.NONE if r is None else text.percent(r) for r in (rates["before"], rates["after"]))
+    count = rates["count"]
+    return f"{_arrow(before, after)} of {count:,} {one if count == 1 else many}"
 
 
 def _arrow(before: str, after: str) -> str:

@@ -9,6 +9,7 @@ import click
 
 from auscult.cli import text
 from auscult.cli.options import (
+    group_by_option,
     json_option,
     names_from,
     quiet_option,
@@ -39,11 +40,11 @@ _MAX_SEED_COUNT = 1000  # a larger number is more likely a seed without its comm
 )
 @click.option(
     "--seeds",
-    default="1",
+    default="13711,",
     show_default=True,
     metavar="N|LIST",
     help="Number of seeds (3 means 0, 1 and 2), or a list of seeds, e.g. 13711,1. A single seed needs a "
-    "trailing comma (13711,).",
+    "trailing comma; 13711 is the seed of auscult fit.",
 )
 @click.option(
     "--output",
@@ -68,6 +69,7 @@ _MAX_SEED_COUNT = 1000  # a larger number is more likely a seed without its comm
 )
 @training_options
 @training_channel_option
+@group_by_option
 @workers_options
 @json_option
 @quiet_option
@@ -83,6 +85,7 @@ def command(
     epochs: int | None,
     device: str | None,
     channel: int,
+    group_by: str | None,
     jobs: int,
     cluster: str | None,
     as_json: bool,
@@ -91,13 +94,15 @@ def command(
     """Fit and evaluate detectors on every machine in ROOT, and compare them in one table.
 
     ROOT is a DCASE data folder, or any folder of machine folders with train/ and test/. The table shows the
-    default score of each detector, the ranking below it all scores. Detector settings apply to those
+    default score of each detector; the ranking below it lists all scores. Detector settings apply to those
     detectors that have them.
     """
     seed_list, score_folders = _parse_seeds(seeds), _parse_score_folders(score_pairs)
+    groups = names_from(group_by)
     settings = settings_from(pairs, epochs=epochs, device=device)
 
     from auscult.benchmark import run_bench
+    from auscult.benchmark.result import describe_failure
     from auscult.runtime.parallel import workers
 
     with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
@@ -111,6 +116,7 @@ def command(
             score_folders=score_folders,
             settings=settings,
             channel=channel,
+            group_by=[] if groups == ["none"] else groups,
             progress=progress,
         )
         page = _report(output, progress) if result.results else None
@@ -133,9 +139,7 @@ def command(
         if page is not None:
             click.echo(f"report: {page}")
     for failure in result.failures:
-        text.note(
-            f"Error: {failure['machine']} {failure['detector']} seed {failure['seed']}: {failure['error']}"
-        )
+        text.note(f"Error: {describe_failure(failure)}")
     if result.failures:
         return SOME_FAILED if result.results else FAILED
     return 0

@@ -1,8 +1,9 @@
 """The ``auscult`` command group, and the mapping from outcomes to exit codes.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 3 an anomaly was detected and ``--fail-on-anomaly`` given,
-4 some inputs could not be used and the rest was processed, 130 interrupted, 141 the reader of the output
-closed it. A command returns its exit code, or nothing for 0.
+4 some inputs could not be used and the rest was processed, 5 a sensor fault was detected and
+``--fail-on-anomaly`` given, 130 interrupted, 141 the reader of the output closed it. Of several, 3 precedes
+5, which precedes 4. A command returns its exit code, or nothing for 0.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any, NoReturn
 import click
 
 from auscult import __version__
+from auscult.cli import text
+from auscult.cli.streams import use_plain_characters
 from auscult.errors import AuscultError, OptionError
 
 FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
@@ -51,9 +54,7 @@ class _Auscult(LazyGroup):
     def main(  # type: ignore[override]
         self, args: Sequence[str] | None = None, prog_name: str | None = None, **settings: Any
     ) -> NoReturn:
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # a file name may contain what the terminal cannot show
-                stream.reconfigure(errors="backslashreplace")
+        use_plain_characters()
         try:
             code = super().main(args, prog_name or "auscult", **{**settings, "standalone_mode": False})
         except click.ClickException as error:
@@ -76,7 +77,7 @@ class _Auscult(LazyGroup):
 
 
 def _report_error(error: Exception, code: int) -> int:
-    click.echo(f"Error: {error}", err=True)
+    text.note(f"Error: {error}")
     return code
 
 

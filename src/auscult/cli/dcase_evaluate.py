@@ -53,6 +53,8 @@ def command(submission: str, ground_truth: str, year: int, as_json: bool) -> int
             text.note(f"{kind}: {name}")
         if len(names) > _SHOWN:
             text.note(f"{kind}: … and {len(names) - _SHOWN} more")
+    for warning in report.warnings:
+        text.warn(warning)
     if as_json:
         text.print_json(report.to_json())
     else:
@@ -81,7 +83,9 @@ def _as_text(report: OfficialReport) -> str:
     counts = f"{missing} missing, {duplicate} duplicate, {extra} extra"
     caution = "" if report.complete else ": not an official score, because the submission is incomplete"
     score = f"official score {report.year}  {text.interval(report.official_score)}"
+    distinct = dict.fromkeys(n for part in report.machines.values() for n in part.interval_notes.values())
+    notes = "".join(f"\nnote: {note}" for note in distinct)
     return (
         f"{text.table(header, rows)}\n\n{score}\n"
-        f"{counts}{caution}\nIn percent, with 95 % bootstrap intervals over clips."
+        f"{counts}{caution}\nIn percent, with 95 % bootstrap intervals over clips." + notes
     )

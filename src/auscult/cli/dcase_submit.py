@@ -45,7 +45,13 @@ def command(results: str, output: str, system: str | None, seed: int | None, as_
     if a machine or a decision is missing.
     """
     from auscult.cli.dcase_meta import meta_file
-    from auscult.dcase.bench_results import SubmissionNames, benchmark_systems, read_results, read_sections
+    from auscult.dcase.bench_results import (
+        SubmissionNames,
+        benchmark_systems,
+        read_results,
+        read_sections,
+        threshold_warnings,
+    )
     from auscult.evaluation import write_submission
     from auscult.runtime.files import write_atomically
 
@@ -65,6 +71,11 @@ def command(results: str, output: str, system: str | None, seed: int | None, as_
         )
         problems += missing
     problems += names.problems.values()
+    doubtful = [
+        warning
+        for bench_system, system_seed in selected
+        for warning in threshold_warnings(facts, bench_system.name, system_seed)
+    ]
     submissions: list[dict[str, Any]] = []
     folders = [target] if system else _labelled_folders(target, len(selected))
     for folder, (bench_system, system_seed), named_sections in zip(folders, selected, checked, strict=True):
@@ -89,8 +100,8 @@ def command(results: str, output: str, system: str | None, seed: int | None, as_
                 f"{folder}: {bench_system.name}, seed {system_seed}, {sections_text}"
                 + (file_list or f", {text.count(len(files), 'file')}")
             )
-    for problem in problems:
-        text.warn(problem)
+    for message in [*problems, *doubtful]:
+        text.warn(message)
     if as_json:
         text.print_json(
             {
@@ -98,6 +109,7 @@ def command(results: str, output: str, system: str | None, seed: int | None, as_
                 "hidden_names": sorted(names.hidden),
                 "labelled_names": sorted(names.labelled),
                 "problems": problems,
+                "threshold_warnings": doubtful,
             }
         )
     else:

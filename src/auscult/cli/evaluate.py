@@ -10,6 +10,8 @@ from auscult.cli import text
 from auscult.cli.options import (
     channel_option,
     chosen_threshold,
+    condition_option,
+    conditions_from,
     json_option,
     model_argument,
     open_model,
@@ -38,6 +40,7 @@ SOME_UNREADABLE = 4
 )
 @threshold_options
 @channel_option
+@condition_option
 @quiet_option
 def command(
     model: str,
@@ -48,6 +51,7 @@ def command(
     false_alarms: str | None,
     threshold_method: str | None,
     channel: int | None,
+    conditions: tuple[str, ...],
     quiet: bool,
 ) -> int:
     """Measure a model on labelled recordings.
@@ -62,7 +66,7 @@ def command(
     decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
-    corpus = _test_clips(folder, year)
+    corpus = _test_clips(folder, year, conditions_from(conditions))
     if decision_threshold.warning:
         text.warn(decision_threshold.warning)
     for warning in loaded.provenance.get("warnings", ()):
@@ -75,6 +79,8 @@ def command(
         text.warn(f"the model was fitted on {machines}, but these are recordings of {unknown_machines[0]}")
     with show_progress(quiet=quiet) as progress:
         result = evaluate(loaded, corpus, threshold=decision_threshold, year=year, progress=progress)
+    for warning in result.warnings:
+        text.warn(warning)
     for error in result.errors:
         text.note(f"Error: {error}")
     if as_json:
@@ -86,17 +92,20 @@ def command(
     return SOME_UNREADABLE if result.errors else 0
 
 
-def _test_clips(folder: str, year: int | None) -> Corpus:
+def _test_clips(folder: str, year: int | None, conditions: dict[str, str]) -> Corpus:
     """Load the labelled recordings, and check before any is scored that metrics can be computed.
 
     Raises:
         CorpusError, EvaluationError: no recordings, too few labels for a metric, or several machines.
     """
     from auscult.corpus import open_corpus
+    from auscult.corpus.conditions import unclear_conditions
     from auscult.errors import EvaluationError
     from auscult.evaluation import evaluate_scores
 
-    corpus = open_corpus(folder).for_evaluation()
+    corpus = open_corpus(folder, conditions=conditions).for_evaluation()
+    if unclear := unclear_conditions(corpus):
+        raise EvaluationError(f"{folder}: {unclear}")
     machines = [machine for machine in corpus.machines if machine is not None]
     if len(machines) > 1:
         raise EvaluationError(
@@ -124,7 +133,15 @@ def _as_text(result: ModelEvaluation) -> str:
             for name, part in evaluation.attributes.items()
         ]
         parts.append(text.table(("attribute", "AUC, %", "against", "normals", "anomalies"), rows))
+    if notes := _interval_notes(evaluation):
+        parts.append("\n".join(f"note: {note}" for note in notes))
     return "\n\n".join(parts)
+
+
+def _interval_notes(evaluation: Evaluation) -> list[str]:
+    """Why estimates have no interval, or another one than the others; each reason once."""
+    of_attributes = [part.auc.note for part in evaluation.attributes.values() if part.auc.note]
+    return list(dict.fromkeys([*evaluation.overall.interval_notes.values(), *of_attributes]))
 
 
 def _metrics(evaluation: Evaluation) -> str:
@@ -152,6 +169,7 @@ def _decisions(result: ModelEvaluation) -> str:
     """Precision, recall, F1 and false-alarm rate by domain, and a comparison with the accepted rate."""
     decisions, clips = result.evaluation.overall.decisions, result.evaluation.overall.clips
     has_domains = "normal_source" in clips
+    sensor_faults = any(name.startswith("sensor_rate") for name in decisions)
     domains = [d for d in ("source", "target") if any(name.endswith(f"_{d}") for name in decisions)]
     rows = [
         (title, *(text.interval(decisions.get(f"{name}_{domain}")) for domain in domains))
@@ -160,6 +178,7 @@ def _decisions(result: ModelEvaluation) -> str:
             ("recall", "recall"),
             ("f1", "F1"),
             ("false_alarm_rate", "false alarms"),
+            *([("sensor_rate", "sensor faults, not in the above")] if sensor_faults else []),
         )
     ]
     lines = [

@@ -9,6 +9,7 @@ import click
 
 from auscult.cli import text
 from auscult.cli.options import (
+    Seconds,
     channel_option,
     check_writable,
     chosen_threshold,
@@ -17,13 +18,16 @@ from auscult.cli.options import (
     open_model,
     threshold_options,
 )
-from auscult.errors import AudioError
+from auscult.errors import AudioError, OptionError, TooLongAudio
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from auscult.corpus import AudioClip
     from auscult.model import Model
+    from auscult.report.impacts import Impacts
     from auscult.report.regions import Region
+
+#: Length of a section, seconds.
+DEFAULT_SECONDS = 10.0
 
 
 @click.command("explain", short_help="Show where in time and frequency a score comes from.")
@@ -35,7 +39,20 @@ if TYPE_CHECKING:
     metavar="PICTURE",
     type=click.Path(),
     help="Write a figure of the spectrogram and the explanation map; the extension sets the format (png, "
-    "svg, pdf, …). Requires auscult[report].",
+    "svg, pdf, …). The sound is written beside it, and that of the nearest normal recording. Requires "
+    "auscult[report].",
+)
+@click.option(
+    "--start",
+    type=Seconds(min=0),
+    metavar="T",
+    help="Explain a section of FILE that starts at T, e.g. 840 or 14m; FILE can have any length.",
+)
+@click.option(
+    "--seconds",
+    type=Seconds(min=0, min_open=True),
+    metavar="T",
+    help="Length of the section.  [default: 10]",
 )
 @threshold_options
 @channel_option
@@ -44,6 +61,8 @@ def command(
     model: str,
     recording: str,
     output: str | None,
+    start: float | None,
+    seconds: float | None,
     threshold: float | None,
     false_alarms: str | None,
     threshold_method: str | None,
@@ -56,88 +75,135 @@ def command(
     """
     if output is not None:
         check_writable(output)
+    if seconds is not None and start is None:
+        raise OptionError("--seconds needs --start: where in FILE does the section begin?")
 
-    from auscult.corpus import Clip
-    from auscult.report.regions import score_regions
+    from auscult.report.explanation import explanation
 
     loaded = open_model(model, recording, channel=channel)
     decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
-    audio = loaded.audio_clip(Clip(path=recording))
+    audio = _opened(loaded, recording, start, seconds)
     score = loaded.score_recording(audio, threshold=decision_threshold, explain=True)
-    front_end = loaded.detector.config.front_end
-    regions = score_regions(score, front_end)
     nearest_missing = score.nearest is not None and not os.path.exists(score.nearest)
+    explained = explanation(
+        score,
+        loaded.detector.config.front_end,
+        audio,
+        None if nearest_missing else _nearest(loaded, score.nearest),
+        start_seconds=start or 0.0,
+    )
+    written = None
     if output is not None:
+        from auscult.report.fragments import fragment_paths, write_fragments
         from auscult.report.pictures import draw_explanation
 
-        draw_explanation(
-            output,
-            frames=audio.log_mel(front_end),
-            front_end=front_end,
-            score=score,
-            title=recording,
-            nearest=None if nearest_missing else _nearest_frames(loaded, score.nearest),
-        )
+        paths = fragment_paths(output, recording, score.nearest)
+        title = recording if start is None else f"{recording}, from {start:g} s"
+        draw_explanation(output, explained, title=title)
+        written = write_fragments(explained, paths)
+    findings = [finding.to_json() for finding in score.findings]
     result = {
         "path": score.path,
+        "start": explained.start_seconds,
+        "seconds": explained.waveform.seconds,
         "score": score.score,
         "threshold": score.threshold,
         "anomalous": score.anomalous,
+        "verdict": score.verdict,
         "nearest": score.nearest,
         "warnings": list(score.warnings),
-        "regions": [_region_to_json(region) for region in regions],
+        "findings": findings,
+        "state": score.state,
+        "regions": [_region_to_json(region) for region in explained.regions],
+        "impacts": _impacts_to_json(explained.impacts),
         "picture": output,
+        "fragment": written.recording if written else None,
+        "nearest_fragment": written.nearest if written else None,
     }
     if as_json:
         text.print_json(result)
         return
     for warning in score.warnings:
         text.warn(warning)
-    lines = [
-        ("recording", recording),
+    lines = [("recording", recording)]
+    if start is not None:
+        lines.append(("section", f"{start:g}–{start + explained.waveform.seconds:.4g} s"))
+    lines += [
         ("score", f"{text.figure(score.score)} ({loaded.detector.name}, {loaded.detector.decisive_score})"),
         ("threshold", text.describe_threshold(decision_threshold)),
-        ("verdict", _verdict(score.anomalous)),
+        ("verdict", text.verdict(score.verdict, findings, score.state)),
     ]
-    lines += [("regions" if not i else "", _region_as_text(r)) for i, r in enumerate(regions)]
+    lines += [("deviations" if not i else "", line) for i, line in enumerate(explained.in_words())]
+    if impacts := explained.impacts_text():
+        lines.append(("impacts", impacts))
     if score.nearest is not None:
         lines.append(("nearest", f"{score.nearest}{' (file no longer exists)' if nearest_missing else ''}"))
-    if output is not None:
-        lines.append(("picture", output))
+    if output is not None and written is not None:
+        lines += [("picture", output), ("sound", f"{written.recording} (gain {written.gain_db:+.0f} dB)")]
+        if written.nearest:
+            lines.append(("", f"{written.nearest} (the nearest normal recording, same gain)"))
     click.echo(text.facts(lines))
 
 
-def _nearest_frames(model: Model, path: str | None) -> np.ndarray | None:
-    """The log-mel spectrogram of the nearest normal recording; ``None``, with a warning, if unreadable."""
-    from auscult.corpus import Clip
+def _opened(model: Model, path: str, start: float | None, seconds: float | None) -> AudioClip:
+    """The file, or the section of it that is to be explained, read once.
+
+    Raises:
+        AudioError: it cannot be used; a file that is too long to be read completely needs a section.
+        OptionError: the file ends before the section.
+    """
+    from auscult.corpus import AudioClip, Clip
+    from auscult.sound.section import read_section
+
+    clip = Clip(path=path)
+    try:
+        if start is None:
+            waveform = model.audio_clip(clip).waveform()
+        else:
+            waveform = read_section(
+                path,
+                start,
+                DEFAULT_SECONDS if seconds is None else seconds,
+                channel=model.channel,
+                sample_rate=model.sample_rate,
+            )
+    except TooLongAudio as error:
+        reason = f"{error.reason.split(';')[0]}; choose a section with --start and --seconds"
+        raise TooLongAudio(path, reason) from error
+    return AudioClip(clip, lambda: waveform)
+
+
+def _nearest(model: Model, path: str | None) -> AudioClip | None:
+    """The nearest normal recording; ``None``, with a warning, if it is unreadable."""
+    from auscult.corpus import AudioClip, Clip
 
     if path is None:
         return None
     try:
-        return model.audio_clip(Clip(path=path)).log_mel(model.detector.config.front_end)
+        waveform = model.audio_clip(Clip(path=path)).waveform()
     except AudioError as error:
         text.warn(f"{error}; the nearest normal recording is not in the picture")
         return None
-
-
-def _verdict(anomalous: bool | None) -> str:
-    return {True: "ANOMALY", False: "normal", None: "no verdict"}[anomalous]
+    return AudioClip(Clip(path=path), lambda: waveform)
 
 
 def _region_to_json(region: Region) -> dict[str, Any]:
     return {
+        "kind": region.kind,
         "start": region.start_seconds,
         "end": region.end_seconds,
         "low_hz": region.low_hz,
         "high_hz": region.high_hz,
         "share": region.share,
+        "times": list(region.times),
+        "hertz": region.hertz,
+        "level_db": region.level_db,
     }
 
 
-def _region_as_text(region: Region) -> str:
-    return (
-        f"{region.start_seconds:.1f}–{region.end_seconds:.1f} s, {region.low_hz / 1000:.2f}–"
-        f"{region.high_hz / 1000:.2f} kHz: {text.percent(region.share)} of the deviation from normal"
-    )
+def _impacts_to_json(impacts: Impacts | None) -> dict[str, float] | None:
+    if impacts is None:
+        return None
+    return {"hertz": impacts.hertz, "low_hz": impacts.low_hz, "high_hz": impacts.high_hz}

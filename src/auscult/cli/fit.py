@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from auscult.cli.options import (
     Seconds,
     apply_group_by,
     check_writable,
+    condition_option,
+    conditions_from,
     flags_of_command,
     group_by_option,
     json_option,
@@ -30,6 +33,8 @@ from auscult.errors import FitError, OptionError
 from auscult.runtime.parallel import workers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from auscult.corpus import Clip, Corpus
 
 SOME_LEFT_OUT = 4
@@ -89,8 +94,17 @@ SOME_LEFT_OUT = 4
     "models, holdout keeps a tenth of the recordings out of fitting, auto cross-fits below 400 recordings, "
     "none skips calibration.",
 )
+@click.option(
+    "--window",
+    type=Seconds(min=0, min_open=True),
+    metavar="T",
+    help="Cut recordings into windows of T (10, 10s, 1m) and fit on these; windows of one recording are kept "
+    "in one fold. With fewer than five recordings, folds are blocks of time, and the false-alarm rate holds "
+    "within these recordings only.",
+)
 @training_channel_option
 @group_by_option
+@condition_option
 @workers_options
 @json_option
 @quiet_option
@@ -106,8 +120,10 @@ def command(
     device: str | None,
     seed: int | None,
     calibrate: str,
+    window: float | None,
     channel: int,
     group_by: str | None,
+    conditions: tuple[str, ...],
     jobs: int,
     cluster: str | None,
     as_json: bool,
@@ -116,29 +132,34 @@ def command(
     """Fit a model to recordings of a normally running machine.
 
     DIR is a folder of recordings, a DCASE machine folder (its train/ is used), a single recording, or a
-    CSV manifest; all must be of one machine. If --output is a folder, DIR contains machine folders, and one
-    model per machine is written to it as MACHINE.auscult. Exits with code 4 if unusable recordings were
-    left out or some machines could not be fitted.
+    CSV manifest; all must be of one machine. If --output is a folder, DIR contains a folder for each machine,
+    and one model per machine is written to it as MACHINE.auscult. Recordings whose folder or file name says
+    that they are anomalies or test clips are left out. Exits with code 4 if unusable recordings were left out
+    or some machines could not be fitted.
     """
     settings = settings_from(pairs, epochs=epochs, device=device, seed=seed, time_limit=time_limit)
     detector = detector or DEFAULT_DETECTOR
+    stated = conditions_from(conditions)
     _check_supported(detector, epochs=epochs, device=device, time_limit=time_limit)
     if _is_folder(output):
         given = {
             "detector": detector,
             "preset": preset,
             "calibrate": calibrate,
+            "window": window,
             "channel": channel,
             **settings,
         }
         if other_machines:
             given["other_machines"] = training_clips(other_machines, single_machine=False)
+        if stated:
+            given["conditions"] = stated
         from auscult.cli.fit_machines import fit_each_machine
 
         with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
             return fit_each_machine(folders, output, group_by, given, progress, as_json=as_json)
     check_writable(output)
-    corpus = apply_group_by(training_clips(folders), group_by)
+    corpus = apply_group_by(training_clips(folders, conditions=stated), group_by)
     other_clips = (
         _other_machine_clips(other_machines, corpus, detector, preset, settings) if other_machines else ()
     )
@@ -152,6 +173,7 @@ def command(
             preset=preset,
             calibrate=calibrate,
             keep_likely_cuts_together=group_by != "none",
+            window=window,
             other_machines=other_clips,
             channel=channel,
             progress=progress,
@@ -171,32 +193,37 @@ def command(
     return 0
 
 
-def training_clips(folders: tuple[str, ...], *, single_machine: bool = True) -> Corpus:
+def training_clips(
+    folders: tuple[str, ...], *, single_machine: bool = True, conditions: Mapping[str, str] | None = None
+) -> Corpus:
     """The training clips of all folders.
 
     Args:
+        folders: folders, manifests and recordings.
         single_machine: require that all clips are of one machine.
+        conditions: the conditions that the user states, by pattern.
 
     Raises:
         CorpusError: a folder contains no recordings.
         FitError: a folder contains no training clips, or there are several machines.
     """
-    from auscult.corpus import Corpus, open_corpus
+    from auscult.corpus import Corpus
+    from auscult.corpus.conditions import left_out_of_training
+    from auscult.corpus.folders import open_corpora
 
-    corpora = [open_corpus(folder) for folder in folders]
+    corpora = open_corpora(folders, conditions=conditions)
     training = [corpus.for_training() for corpus in corpora]  # one by one: not all may have splits
     for folder, corpus, clips in zip(folders, corpora, training, strict=True):
+        left_out = left_out_of_training(corpus)
         if not clips:
-            raise FitError(
-                f"{folder}: none of its {text.count(len(corpus), 'recording')} can be used for training; "
-                "they are test clips, supplemental clips or anomalies"
-            )
-        anomalies = sum(clip.condition == "anomaly" and clip.split != "test" for clip in corpus)
-        if anomalies:
-            text.warn(f"{folder}: {text.count(anomalies, 'recording')} labelled as anomalies left out")
-        if tests := sum(_is_stray_test(clip) for clip in corpus):
-            text.warn(f"{folder}: {text.count(tests, 'test clip')} left out")
-    clips = Corpus(clip for corpus in training for clip in corpus)
+            reasons = "; ".join(left_out) or "they are test clips or supplemental clips"
+            recordings = text.count(len(corpus), "recording")
+            raise FitError(f"{folder}: none of its {recordings} can be used for training: {reasons}")
+        for reason in left_out:
+            text.warn(f"{folder}: {reason}")
+    other_files = sum((Counter(corpus.other_files) for corpus in corpora), Counter())
+    joined = (clip for corpus in training for clip in corpus)
+    clips = Corpus(joined, conditions=conditions, other_files=other_files)
     machines = [machine for machine in clips.machines if machine is not None]
     if single_machine and len(machines) > 1:
         raise FitError(
@@ -209,13 +236,6 @@ def training_clips(folders: tuple[str, ...], *, single_machine: bool = True) -> 
 def _is_folder(output: str) -> bool:
     """Whether the output is a folder, for one model per machine."""
     return os.path.isdir(output) or output.endswith((os.sep, os.altsep or os.sep))
-
-
-def _is_stray_test(clip: Clip) -> bool:
-    """Whether this is a test clip outside the usual folders of test clips, where users may not expect it."""
-    from auscult.corpus.dcase_names import SPLIT_FOLDERS
-
-    return clip.split == "test" and os.path.basename(os.path.dirname(clip.path)) not in SPLIT_FOLDERS
 
 
 def _other_machine_clips(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +47,9 @@ def fit_each_machine(
 
     groups = names_from(group_by) or []
     independent = groups == ["none"]
+    folders, empty = _machines(roots, output)
     outcomes = fit_machines(
-        _folders(roots),
+        folders,
         output,
         group_by=[] if independent else groups,
         keep_likely_cuts_together=not independent,
@@ -62,6 +64,8 @@ def fit_each_machine(
         path = os.path.join(output, os.path.basename(outcome.path))
         summary = summarize(load_model(outcome.path), path)
         results.append({"machine": outcome.machine, "there_already": outcome.already_fitted, **summary})
+    for name, folder in empty.items():
+        results.append({"machine": name, "error": f"{folder}: no recordings"})
     if as_json:
         text.print_json(results)
     else:
@@ -77,27 +81,33 @@ def fit_each_machine(
     return SOME_FAILED if any("error" in result or result["left_out"] for result in results) else 0
 
 
-def _folders(roots: tuple[str, ...]) -> dict[str, str]:
-    """Machine name to folder, of all machines in or below the roots."""
-    from auscult.corpus import machine_folders
+def _machines(roots: tuple[str, ...], output: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Name to folder of all machines in or below the roots, and of machines without recordings.
+
+    Warns of folders with recordings that belong to no machine.
+    """
+    from auscult.corpus.machine_search import find_machines
 
     folders: dict[str, str] = {}
+    empty: dict[str, str] = {}
     for root in roots:
         if not os.path.isdir(root):
             raise CorpusError(
-                root, "no such folder; if --output is a folder, DIR must contain machine folders"
+                root, "no such folder; if --output is a folder, DIR must contain a folder for each machine"
             )
-        in_root = machine_folders(root)
-        if not in_root:
+        machines = find_machines(root)
+        if not machines.folders and not machines.empty:
             raise CorpusError(
-                root,
-                "no machine folders (with train/) in it or below it; for a single model, give --output FILE",
+                root, "no recordings and no machine folders in it; for a single model, give --output FILE"
             )
-        if duplicates := sorted(in_root.keys() & folders.keys()):
+        if duplicates := sorted(machines.folders.keys() & folders.keys()):
             name = duplicates[0]
-            raise OptionError(f"two machines are named {name}: {folders[name]} and {in_root[name]}")
-        folders |= in_root
-    return folders
+            raise OptionError(f"two machines are named {name}: {folders[name]} and {machines.folders[name]}")
+        folders |= machines.folders
+        empty |= {n: f for n, f in machines.empty.items() if os.path.realpath(f) != os.path.realpath(output)}
+        for folder, number in machines.ignored.items():
+            text.warn(f"{folder}: {text.count(number, 'recording')} not used: not in the folder of a machine")
+    return folders, empty
 
 
 def _print_table(results: list[dict[str, Any]]) -> None:
@@ -114,4 +124,4 @@ def _print_table(results: list[dict[str, Any]]) -> None:
     if not rows:
         return
     click.echo(text.table(("machine", "model", "recordings", "threshold", "fit"), rows, names=2))
-    click.echo(f"\nNext:  auscult score {rows[0][1]} NEW_RECORDINGS...")
+    click.echo(f"\nNext:  auscult score {shlex.quote(rows[0][1])} NEW_RECORDINGS...")

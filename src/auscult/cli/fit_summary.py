@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from auscult.cli import text
@@ -25,8 +27,10 @@ def summarize(model: Model, output: str) -> dict[str, Any]:
         "domains": model.provenance["domains"],
         "calibration": {"how": model.calibration.method, "count": len(model.calibration)},
         "members": model.detector.facts.get("tried", []),
+        "encoder": _encoder(model.detector.facts),
         "threshold": threshold.value,
         "false_alarms": threshold.rate,
+        "threshold_label": threshold.label,
         "bytes": os.path.getsize(output),
         "fit_seconds": model.provenance["fit_seconds"],
         "left_out": model.provenance["left_out"],
@@ -51,6 +55,7 @@ def format_summary(result: dict[str, Any], model: Model) -> str:
                         f"{result['parameters']:,} parameters",
                     ),
                     *text.members(result["members"]),
+                    *([("encoder", _describe_encoder(result["encoder"]))] if result["encoder"] else []),
                     (
                         "fitted on",
                         f"{text.count(result['clips'], 'recording')}{domain_counts} "
@@ -64,6 +69,25 @@ def format_summary(result: dict[str, Any], model: Model) -> str:
                 ]
             ),
             "",
-            f"Next:  auscult score {result['model']} NEW_RECORDINGS...",
+            f"Next:  auscult score {shlex.quote(result['model'])} NEW_RECORDINGS...",
         ]
     )
+
+
+def _encoder(facts: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the facts about the encoder of a detector or of one of its members; ``None``: there is none."""
+    candidates = [facts, *(member["facts"] for member in facts.get("members", {}).values())]
+    return next((candidate["encoder"] for candidate in candidates if "encoder" in candidate), None)
+
+
+def _describe_encoder(encoder: Mapping[str, Any]) -> str:
+    """Describe an encoder: ``yamnet.onnx, 16000 Hz (metadata), windows of 0.975 s, 3 frames per clip``."""
+    origin = {
+        "metadata": "as its metadata say",
+        "option": "encoder_rate",
+        "default": "the default: set encoder_rate if it has another",
+    }[encoder["rate_from"]]
+    fewest, most = encoder["frames_per_clip"]
+    frames = text.count(most, "frame") if fewest == most else f"{fewest} to {most} frames"
+    window = f"{encoder['window_seconds']:.3g} s"
+    return f"{encoder['file']}, {encoder['rate']} Hz ({origin}), windows of {window}, {frames} per clip"

@@ -114,7 +114,8 @@ def _as_text(contents: dict[str, Any]) -> str:
 
 def _adaptation(entry: dict[str, Any]) -> str:
     before, after = text.figure(entry["threshold_before"]), text.figure(entry["threshold_after"])
-    return f"{entry['created']}: {'; '.join(entry['changes'])}; threshold {before} → {after}"
+    judged = f"; {entry['judged']['text']}" if "judged" in entry else ""  # not in files of version 0.1.0
+    return f"{entry['created']}: {'; '.join(entry['changes'])}; threshold {before} → {after}{judged}"
 
 
 def _settings(values: dict[str, Any]) -> str:

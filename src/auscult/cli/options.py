@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
@@ -59,6 +60,16 @@ group_by_option = click.option(  # interpreted by `apply_group_by`
 )
 
 
+condition_option = click.option(  # interpreted by `conditions_from`
+    "--condition",
+    "conditions",
+    multiple=True,
+    metavar="PATTERN=normal|anomaly",
+    help="State what recordings are whose names do not say it. PATTERN is the name of a folder or file, or a "
+    "path below the given folder; * and ? are wildcards, . is the folder itself. May be repeated.",
+)
+
+
 def model_argument(command: F) -> F:
     """MODEL, a model file. Its existence is checked by the library, with the same error as in Python."""
     return click.argument("model", metavar="MODEL", type=click.Path())(command)
@@ -69,10 +80,10 @@ def threshold_options(command: F) -> F:
     for option in (
         click.option(
             "--threshold-method",
-            type=click.Choice(["conformal", "gamma"]),
+            type=click.Choice(["conformal", "gamma", "gamma_scipy"]),
             help="How to compute the threshold from the calibration scores: conformal keeps the false-alarm "
-            "rate; gamma fits a gamma distribution, as the DCASE baseline does, and guarantees no rate.  "
-            "[default: conformal]",
+            "rate; gamma fits a gamma distribution, and guarantees no rate; gamma_scipy is the plain fit of "
+            "the DCASE baseline, which can fail unnoticed.  [default: conformal]",
         ),
         click.option(
             "--false-alarms",
@@ -84,7 +95,7 @@ def threshold_options(command: F) -> F:
             "--threshold",
             type=float,
             metavar="X",
-            help="Report recordings with a score above X as anomalous, whatever the calibration.",
+            help="Report recordings with a score above X as anomalous, regardless of the calibration.",
         ),
     ):
         command = option(command)
@@ -125,8 +136,8 @@ def workers_options(command: F) -> F:
         click.option(
             "--cluster",
             metavar="ADDRESS",
-            help="Run on the workers of a Dask scheduler, e.g. tcp://scheduler:8786. They must see the same "
-            "files under the same paths.",
+            help="Run on the workers of a Dask scheduler, e.g. tcp://scheduler:8786. All workers need access "
+            "to the same files under the same paths.",
         ),
         click.option(
             "--jobs",
@@ -168,6 +179,23 @@ def settings_from(pairs: Sequence[str], **named: Any) -> dict[str, Any]:
     return {**settings, **given}
 
 
+def conditions_from(pairs: Sequence[str]) -> dict[str, str]:
+    """Split ``PATTERN=normal`` into pattern and condition.
+
+    Raises:
+        OptionError: a pair lacks ``=`` or has another condition.
+    """
+    conditions = {}
+    for pair in pairs:
+        pattern, _, value = pair.rpartition("=")
+        if not pattern or value not in ("normal", "anomaly"):
+            raise OptionError(
+                f"--condition {pair}: write PATTERN=normal or PATTERN=anomaly, e.g. knocking=anomaly"
+            )
+        conditions[pattern] = value
+    return conditions
+
+
 def apply_group_by(corpus: Corpus, group_by: str | None) -> Corpus:
     """Mark clips with equal values of the ``--group-by`` attributes as cut from one source recording.
 
@@ -202,7 +230,8 @@ def chosen_threshold(
         rate = None if false_alarms is None else parse_rate(false_alarms)
     except OptionError as error:
         raise OptionError(f"--false-alarms: {error}") from error
-    return threshold_by_name(threshold_method or "conformal", scores, rate=rate)
+    computed = threshold_by_name(threshold_method or "conformal", scores, rate=rate)
+    return replace(computed, label=model.threshold().label)
 
 
 def open_model(path: str, *other_arguments: str, channel: int | None = None) -> Model:

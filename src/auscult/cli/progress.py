@@ -13,7 +13,7 @@ from auscult.cli.text import note
 if TYPE_CHECKING:
     from auscult.detectors import Progress
 
-#: Minimum seconds between two plain lines of one stage.
+#: Minimum seconds between two plain lines of one stage; later at least half of the time before.
 PLAIN_EVERY = 10.0
 #: Columns of a live line that are not available to its name, the digits of its count and the figures: the
 #: bar of 20, a slash, a time of 7 and four gaps.
@@ -21,12 +21,15 @@ _FIXED_COLUMNS = 20 + 1 + 7 + 4
 
 
 @contextmanager
-def show_progress(*, quiet: bool = False, in_bytes: bool = False) -> Iterator[Progress | None]:
+def show_progress(
+    *, quiet: bool = False, in_bytes: bool = False, name: str = ""
+) -> Iterator[Progress | None]:
     """Display the progress of a long operation.
 
     Args:
         quiet: display nothing.
         in_bytes: steps are bytes.
+        name: what is worked on, e.g. a machine; precedes the plain lines.
 
     Yields:
         The callback to pass as ``progress``; ``None`` if ``quiet``.
@@ -37,7 +40,7 @@ def show_progress(*, quiet: bool = False, in_bytes: bool = False) -> Iterator[Pr
         with _live(in_bytes) as progress:
             yield progress
     else:
-        yield _Plain(in_bytes)
+        yield _Plain(in_bytes, name)
 
 
 def _is_job(stage: str) -> bool:
@@ -46,21 +49,23 @@ def _is_job(stage: str) -> bool:
 
 
 class _Plain:
-    """Prints a line when a job starts and when a stage ends, and every few seconds within a long stage."""
+    """Prints a line when a job starts and when a stage ends, and ever more rarely within a long stage."""
 
-    def __init__(self, in_bytes: bool) -> None:
+    def __init__(self, in_bytes: bool, name: str) -> None:
         self._in_bytes = in_bytes
-        self._last = time.monotonic()
+        self._prefix = f"{name}: " if name else ""
+        self._started = self._last = time.monotonic()
 
     def __call__(self, stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
         now = time.monotonic()
         if _is_job(stage):
-            note(f"{stage}  ({done + 1} of {total})")
-        elif done < total and now - self._last < PLAIN_EVERY:
+            note(f"{self._prefix}{stage}  ({done + 1} of {total})")
+            self._started = now
+        elif done < total and now - self._last < max(PLAIN_EVERY, (self._last - self._started) / 2):
             return
         else:
             steps = f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if self._in_bytes else f"{done}/{total}"
-            note("  ".join(part for part in (stage, steps, _figures(figures)) if part))
+            note(self._prefix + "  ".join(part for part in (stage, steps, _figures(figures)) if part))
         self._last = now
 
 

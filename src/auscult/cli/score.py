@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -24,14 +23,17 @@ from auscult.cli.options import (
     workers_options,
 )
 from auscult.cli.progress import show_progress
-from auscult.cli.score_formats import Format, Tally, row_printer
-from auscult.errors import CorpusError, EvaluationError, OptionError
+from auscult.cli.repeated import RepeatedErrors, RepeatedWarnings
+from auscult.cli.score_events import EventList, ScorePlot
+from auscult.cli.score_formats import Format, Layout, Tally, format_from_name, row_printer
+from auscult.errors import EvaluationError, OptionError
 
 if TYPE_CHECKING:
     from auscult.corpus import Clip
+    from auscult.errors import CorpusError
     from auscult.model import Model
 
-FAILED, ANOMALY_DETECTED, SOME_UNREADABLE = 1, 3, 4
+FAILED, ANOMALY_DETECTED, SOME_UNREADABLE, SENSOR_FAULT = 1, 3, 4, 5
 
 
 @click.command("score", short_help="Score recordings and decide which are anomalous.")
@@ -42,10 +44,28 @@ FAILED, ANOMALY_DETECTED, SOME_UNREADABLE = 1, 3, 4
     "-o",
     metavar="FILE",
     type=click.Path(),
-    help="Write the results to a .csv or .jsonl file. Recordings that it already contains are skipped.",
+    help="Write the results to a .csv or .jsonl file. Recordings that it already contains are skipped, "
+    "unless they have changed or could not be read.",
+)
+@click.option(
+    "--settle",
+    type=Seconds(min=0),
+    default=10.0,
+    show_default=True,
+    metavar="S",
+    help="With --output, wait until a file was last modified S seconds ago, and score it only if it has not "
+    "changed meanwhile; 0 does not wait.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per line.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV with a header line.")
+@click.option(
+    "--csv-dialect",
+    type=click.Choice(["standard", "excel"]),
+    default="standard",
+    show_default=True,
+    help="How CSV is written: standard uses commas and decimal points; excel uses a byte order mark, "
+    "semicolons and decimal commas, for spreadsheets in most of Europe.",
+)
 @threshold_options
 @click.option(
     "--window",
@@ -59,36 +79,65 @@ FAILED, ANOMALY_DETECTED, SOME_UNREADABLE = 1, 3, 4
     metavar="S",
     help="Seconds from the start of one window to the next.  [default: the window length]",
 )
+@click.option(
+    "--plot",
+    metavar="PICTURE",
+    type=click.Path(),
+    help="With --window and one FILE, draw the score over time with the threshold and the events; the "
+    "extension sets the format (png, svg, pdf, …). Requires auscult[report].",
+)
 @channel_option
+@click.option(
+    "--each-channel",
+    is_flag=True,
+    help="Score each channel of multichannel files on its own, with one row per channel.",
+)
 @workers_options
-@click.option("--fail-on-anomaly", is_flag=True, help="Exit with code 3 if any recording is anomalous.")
+@click.option(
+    "--fail-on-anomaly",
+    is_flag=True,
+    help="Exit with code 3 if any recording is anomalous, otherwise 5 if any has a sensor fault.",
+)
 def command(
     model: str,
     inputs: tuple[str, ...],
     output: str | None,
+    settle: float,
     as_json: bool,
     as_csv: bool,
+    csv_dialect: str,
     threshold: float | None,
     false_alarms: str | None,
     threshold_method: str | None,
     window: float | None,
     hop: float | None,
+    plot: str | None,
     channel: int | None,
+    each_channel: bool,
     jobs: int,
     cluster: str | None,
     fail_on_anomaly: bool,
 ) -> int:
-    """Score recordings and decide which are anomalous, in the order given.
+    """Score recordings in the order given and report which are anomalous.
 
-    Higher scores are more anomalous. Of a DIR, all recordings at any depth are scored.
+    Higher scores are more anomalous. Folders are searched recursively.
     """
     if as_json and as_csv:
         raise OptionError("--json and --csv are both given: choose one")
     if hop is not None and window is None:
         raise OptionError("--hop requires --window")
-    output_format: Format = "json" if as_json else "csv" if as_csv else "text"
-    if output is not None:
-        check_writable(output)
+    if each_channel and channel is not None:
+        raise OptionError("--each-channel and --channel are both given: choose one")
+    if plot is not None and (window is None or output is not None):
+        raise OptionError(f"--plot {'requires --window' if window is None else 'and --output: choose one'}")
+    for path in (output, plot):
+        if path is not None:
+            check_writable(path)
+    layout = Layout(
+        _format(output, as_json=as_json, as_csv=as_csv, excel=csv_dialect == "excel"),
+        windows=window is not None,
+        channels=each_channel,
+    )
 
     loaded = open_model(model, *inputs, channel=channel)
     decision_threshold = chosen_threshold(
@@ -101,80 +150,127 @@ def command(
     if window is not None:
         _check_window(loaded, window)
 
-    from auscult.cli.score_file import ResultFile, format_from_name
-    from auscult.cli.score_rows import ScoreSettings, expand_inputs, rows
+    from auscult.cli.score_file import ResultFile
+    from auscult.cli.score_inputs import expand_inputs, scan_inputs
+    from auscult.cli.score_rows import ScoreSettings, rows
+    from auscult.cli.score_stamp import settled
     from auscult.model.model_file import read_header_and_arrays
     from auscult.runtime.parallel import workers
+    from auscult.sound.audio_file import MAX_CHANNELS
 
-    if output is not None and output_format == "text":
-        output_format = format_from_name(output)
-    count, width, errors = _scan_inputs(expand_inputs(inputs))
-    if count == len(errors):
-        for error in errors:
-            text.note(f"Error: {error}")
+    scan, errors = scan_inputs(inputs), RepeatedErrors()
+    if scan.nothing_to_report():
+        for error in scan.errors:
+            errors.add(error.path, error.reason)
+        errors.print()
         return FAILED
+    score_plot = ScorePlot(plot, scan.count) if plot is not None else None
+    expected_channels = MAX_CHANNELS if each_channel or channel is not None else loaded.expected_channels
+    loaded.expected_channels = expected_channels
     digest = read_header_and_arrays(model)[0]["digest"]
-    settings = ScoreSettings(model, digest, loaded.channel, decision_threshold, window, hop)
-    warnings: Counter[str] = Counter()
+    settings = ScoreSettings(
+        model, digest, loaded.channel, expected_channels, decision_threshold, window, hop, each_channel
+    )
+    warnings, events = RepeatedWarnings(), EventList()
     with ExitStack() as stack:
         stack.enter_context(workers(jobs, cluster))  # first: without workers no file must be created
+        clips: Iterator[Clip | CorpusError] = expand_inputs(inputs)
         file = None
         if output:
             relative = not all(map(os.path.isabs, inputs))
-            file = stack.enter_context(ResultFile(output, output_format, settings, relative=relative))
+            file = stack.enter_context(ResultFile(output, layout, settings, relative=relative))
+            file.remove_outdated(inputs, expand_inputs(inputs))
+            clips = settled((clip for clip in clips if file.mark_if_new(clip.path)), settle)
         quiet = file is None and (not sys.stderr.isatty() or sys.stdout.isatty())
-        progress = stack.enter_context(show_progress(quiet=quiet))
-        clips: Iterator[Clip | CorpusError] = expand_inputs(inputs)
-        if file:
-            clips = (clip for clip in clips if file.mark_if_new(clip.path))
-        write = file.write if file else row_printer(output_format, width, windows=window is not None)
+        progress = stack.enter_context(show_progress(quiet=quiet, name=os.path.basename(model)))
+        write = file.write if file else row_printer(layout, scan.width)
         tally, done = (file.tally, file.before) if file else (Tally(), 0)
+        this_run, recordings = Tally(), 0
         last_path = None
-        for row in rows(loaded, settings, clips, count):
+        for row in rows(loaded, settings, clips, scan.count):
             write(row)
             tally.add(row)
+            this_run.add(row)
+            if window is not None:
+                events.add(row)
+            if score_plot:
+                score_plot.add(row)
             if "error" in row:
-                text.note(f"Error: {row['path']}: {row['error']}")
+                errors.add(row["path"], row["error"])
             else:
-                warnings.update(w for w in row["warnings"] if w != decision_threshold.warning)
-            if window is None or row["path"] != last_path:
+                for warning in row["warnings"]:
+                    if warning != decision_threshold.warning:
+                        warnings.add(warning, row["path"])
+            if row["path"] != last_path:
+                recordings += 1
                 done += 1
                 if progress:
-                    progress("score", done, max(count, done), {})
+                    progress("score", done, max(scan.count, done), {})
             last_path = row["path"]
-    for warning, times in warnings.items():
-        text.warn(f"{warning} ({times} of {tally.judged})")
-    summary = tally.summary(decision_threshold, "window" if window else "recording")
+    errors.print()
+    warnings.print(this_run.judged)
+    if others := scan.other_files():
+        text.note(f"Note: {others}")
+    if recordings > 1 and this_run.judged == this_run.anomalies:
+        text.warn(_all_anomalous(loaded, recordings))
+    summary = tally.summary(decision_threshold, _unit(layout))
     if file and as_json:
         text.print_json(
             {
                 "file": output,
                 **vars(tally),
                 "recordings_before": file.before,
+                "scored_again": file.scored_again,
                 "threshold": decision_threshold.value,
             }
         )
     elif file:
         before = text.count(file.before, "recording")
-        click.echo(f"{summary}\n{output}: {before} already in the file, {done - file.before:,} new")
-    elif output_format == "text":
-        click.echo(f"\n{summary}")
+        again = f"{file.scored_again:,} scored again, " if file.scored_again else ""
+        new = recordings - file.scored_again
+        click.echo(
+            f"{summary}\n{text.printable(str(output))}: {before} already in the file, {again}{new:,} new"
+        )
+    elif layout.format == "text":
+        click.echo(f"\n{events.as_text()}\n\n{summary}" if events.events else f"\n{summary}")
+    if score_plot:
+        score_plot.draw(events.events, decision_threshold.value)
     if fail_on_anomaly and tally.anomalies:
         return ANOMALY_DETECTED
+    if fail_on_anomaly and tally.sensor:
+        return SENSOR_FAULT
     return SOME_UNREADABLE if tally.failures else 0
 
 
-def _scan_inputs(clips: Iterator[Clip | CorpusError]) -> tuple[int, int, list[CorpusError]]:
-    """The number of clips and errors, the length of the longest path, and the errors.
+def _format(output: str | None, *, as_json: bool, as_csv: bool, excel: bool) -> Format:
+    """The format of the results.
 
-    The clips themselves are not stored, since there may be millions.
+    Raises:
+        OptionError: it cannot be derived from the name of the output file, or a dialect is given without CSV.
     """
-    count, width, errors = 0, 0, []
-    for clip in clips:
-        count, width = count + 1, max(width, len(clip.path))
-        if isinstance(clip, CorpusError):
-            errors.append(clip)
-    return count, width, errors
+    if as_json or as_csv:
+        chosen: Format = "json" if as_json else "csv"
+    else:
+        chosen = "text" if output is None else format_from_name(output)
+    if excel and chosen != "csv":
+        raise OptionError("--csv-dialect excel requires --csv, or --output with a name that ends in .csv")
+    return "excel" if excel else chosen
+
+
+def _unit(layout: Layout) -> str:
+    """What a row is about."""
+    if layout.windows:
+        return "window"
+    return "channel" if layout.channels else "recording"
+
+
+def _all_anomalous(model: Model, recordings: int) -> str:
+    machines = ", ".join(model.provenance.get("machines") or ())
+    of = f" ({machines})" if machines else ""
+    return (
+        f"all {recordings:,} recordings are anomalous: are they of the machine that the model was fitted "
+        f"on{of}, recorded with the same microphone and position?"
+    )
 
 
 def _check_window(model: Model, window: float) -> None:

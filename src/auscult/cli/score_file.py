@@ -1,40 +1,28 @@
 """A result file that can be interrupted at any time and continued, without missing or duplicate recordings.
 
 Each result is written with its line end in a single write, so that a kill leaves at most one incomplete line
-at the end, which is cut off when the file is opened again. Next to the file, a small JSON file
-``FILE.made-by.json`` records the model and the settings of its results; results of other models or settings
-are never added.
+at the end, which is cut off when the file is opened again. Size and modification time in each result show
+which recordings have changed since; their results are removed before they are scored again. Next to the
+file, a small JSON file ``FILE.made-by.json`` records the model and the settings of its results; results of
+other models or settings are never added.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import BinaryIO
 
 from auscult import __version__
-from auscult.cli.score_formats import Format, Tally, format_header, format_row, parse_row
+from auscult.cli.score_formats import Format, Layout, Tally
 from auscult.cli.score_rows import Row, ScoreSettings
-from auscult.errors import OptionError
+from auscult.cli.score_stamp import FileStamp
+from auscult.corpus import Clip
+from auscult.errors import CorpusError, OptionError
 from auscult.runtime.files import write_atomically
-
-_SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "json", ".json": "json"}
-
-
-def format_from_name(path: str) -> Format:
-    """The format given by the suffix of a file name.
-
-    Raises:
-        OptionError: the suffix is unknown.
-    """
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix not in _SUFFIXES:
-        raise OptionError(
-            f"--output {path}: the file name must end in .csv or .jsonl, or --csv or --json must be given"
-        )
-    return _SUFFIXES[suffix]
 
 
 class ResultFile:
@@ -42,42 +30,52 @@ class ResultFile:
 
     Args:
         path: the file, which is created or continued.
-        output_format: format of its lines.
+        layout: format and fields of its lines.
         settings: the model and settings that its results depend on.
         relative: whether recordings are given by paths relative to the current folder.
 
     Attributes:
         tally: counts of the rows that were in the file when it was opened.
-        before: number of recordings that were in the file when it was opened.
+        scored_again: number of recordings that had a result, which was removed because the recording has
+            changed or could not be read.
 
     Raises:
-        OptionError: the file exists and was not written by auscult, or with other settings or, if
+        OptionError: the file exists and was not written by auscult, or with other settings or fields or, if
             ``relative``, from another folder; or another process is writing it.
     """
 
-    def __init__(self, path: str, output_format: Format, settings: ScoreSettings, *, relative: bool) -> None:
+    def __init__(self, path: str, layout: Layout, settings: ScoreSettings, *, relative: bool) -> None:
         self.path = path
         self.tally = Tally()
-        self._format = output_format
-        self._windows = settings.window is not None
-        self._known: set[str] = set()
+        self.scored_again = 0
+        self._outdated: set[str] = set()
+        self._layout = layout
+        self._known: dict[str, FileStamp | None] = {}  # of each recording; None: a result of it is an error
+        self._new: set[str] = set()
         self._folder = os.getcwd()  # the folder that relative paths in the file start from
         self._origin = {
             "auscult": __version__,
-            "form": output_format,
+            "form": layout.format,
             "model": settings.digest,
             "threshold": settings.threshold.value,
-            **{k: v for k, v in asdict(settings).items() if k in ("channel", "window", "hop")},
+            **{
+                k: v for k, v in asdict(settings).items() if k in ("channel", "each_channel", "window", "hop")
+            },
+            "columns": layout.columns,
         }
         if os.path.exists(path) and not os.path.isfile(path):
             raise OptionError(f"{path} is a pipe or device, not a file; omit --output to print the results")
-        self._file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by __exit__
+        self._file = _open_locked(path)
         try:
             self._resume(relative=relative)
         except BaseException:
             self._file.close()
             raise
-        self.before = len(self._known)
+
+    @property
+    def before(self) -> int:
+        """Number of recordings with a result in the file that is not computed again."""
+        return len(self._known)
 
     def __enter__(self) -> ResultFile:
         return self
@@ -85,20 +83,44 @@ class ResultFile:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
+    def remove_outdated(self, inputs: Sequence[str], clips: Iterable[Clip | CorpusError]) -> None:
+        """Remove results of recordings that have changed, and errors.
+
+        A recording that no longer exists keeps its result.
+
+        Args:
+            inputs: errors at or below these paths are removed.
+            clips: the recordings and errors of this run.
+        """
+        roots = [self._path_key(path) for path in inputs]
+        self._outdated = {
+            key
+            for key, recorded in self._known.items()
+            if recorded is None and any(key == root or key.startswith(root + os.sep) for root in roots)
+        }
+        for clip in clips:
+            key = self._path_key(clip.path)
+            if key in self._known:
+                recorded, current = self._known[key], FileStamp.of(clip.path)
+                if recorded is None or (current is not None and not current.matches(recorded)):
+                    self._outdated.add(key)
+        if self._outdated:
+            self._rewrite_without(self._outdated)
+
     def mark_if_new(self, path: str) -> bool:
         """Whether a recording has no result yet; from now on it counts as having one."""
         key = self._path_key(path)
-        is_new = key not in self._known
-        self._known.add(key)
+        is_new = key not in self._known and key not in self._new
+        self._new.add(key)
+        self.scored_again += is_new and key in self._outdated
         return is_new
 
     def write(self, row: Row) -> None:
         """Append one result in a single write."""
-        self._append(_encode(format_row(row, self._format, windows=self._windows)))
+        self._append(_encode(self._layout.line(row)))
 
     def _resume(self, *, relative: bool) -> None:
-        """Lock the file, read the results in it, and cut off an incomplete last line."""
-        _lock(self._file, self.path)
+        """Read the results in the file, and cut off an incomplete last line."""
         if os.fstat(self._file.fileno()).st_size:
             self._check_origin(relative=relative)
             end = self._read()
@@ -108,7 +130,7 @@ class ResultFile:
             end = 0
         self._file.truncate(end)
         if not end:
-            self._append(format_header(self._format, windows=self._windows).encode())
+            self._append(self._layout.header().encode())
 
     def _append(self, data: bytes) -> None:
         while data:  # a nearly full disk accepts a part, then raises for the rest
@@ -131,9 +153,16 @@ class ResultFile:
                 f"{self.path} exists but is not a result file of auscult ({self._origin_path} is missing "
                 "or invalid): choose another file, or move that one away"
             ) from error
-        changed = [k for k, v in self._origin.items() if not isinstance(origin, dict) or origin.get(k) != v]
+        if not isinstance(origin, dict) or "columns" not in origin:
+            raise OptionError(
+                f"{self.path} was started by an earlier version of auscult and lacks columns (time and size) "
+                "that show which recordings have changed: choose another file, or move that one away"
+            )
+        changed = [k for k, v in self._origin.items() if origin.get(k) != v]
+        if len(changed) > 1 and "columns" in changed:
+            changed.remove("columns")  # they follow from another setting
         if changed:
-            titles = {"form": "format", "auscult": "version of auscult"}
+            titles = {"form": "format", "auscult": "version of auscult", "columns": "set of columns"}
             settings = ", ".join(titles.get(name, name) for name in changed)
             raise OptionError(
                 f"{self.path} was written with another {settings}: use the same model and options, "
@@ -150,11 +179,12 @@ class ResultFile:
         """Read the results in the file.
 
         Returns:
-            The position behind the last complete result; with windows, that before the last recording.
+            The position behind the last complete result; if a recording may have several, that before the
+            last recording.
         """
         last_path: str | None = None
         tally = Tally()  # without the rows of the last recording
-        first_line = format_header(self._format, windows=self._windows).encode()
+        first_line = self._layout.header().encode()
         with open(self.path, "rb") as file:
             if file.read(len(first_line)) != first_line:
                 file.seek(0, os.SEEK_END)
@@ -164,25 +194,66 @@ class ResultFile:
                     )
                 return 0
             end = start = len(first_line)
-            for number, record in enumerate(_records(file, self._format), start=1):
+            for number, record in enumerate(_records(file, self._layout.format), start=1):
                 try:
-                    row = parse_row(record.decode(), self._format, windows=self._windows)
-                    if row["path"] != last_path:
-                        start, tally = end, Tally(**vars(self.tally))
-                        last_path = row["path"]
-                    self.tally.add(row)
+                    row = self._layout.parse(record.decode())
+                    stamp = None if "error" in row else FileStamp.from_row(row)
                 except (ValueError, KeyError) as error:
                     raise OptionError(
                         f"{self.path} is corrupt: result {number} cannot be read; remove that line, or "
                         "choose another file"
                     ) from error
-                self._known.add(self._path_key(row["path"]))
+                if row["path"] != last_path:
+                    start, tally = end, Tally(**vars(self.tally))
+                    last_path = row["path"]
+                self._count(row, stamp)
                 end += len(record)
-        if not self._windows or last_path is None:
+        if not self._layout.rows_per_recording or last_path is None:
             return end
-        self._known.discard(self._path_key(last_path))  # some of its windows may be missing
+        del self._known[self._path_key(last_path)]  # some of its rows may be missing
         self.tally = tally
         return start
+
+    def _rewrite_without(self, keys: set[str]) -> None:
+        """Replace the file, in a single step, by one without the results of some recordings."""
+        kept = [self._layout.header().encode()]
+        self._known, self.tally = {}, Tally()
+        with open(self.path, "rb") as file:
+            file.seek(len(kept[0]))
+            for record in _records(file, self._layout.format):
+                row = self._layout.parse(record.decode())
+                if self._path_key(row["path"]) not in keys:
+                    self._count(row, None if "error" in row else FileStamp.from_row(row))
+                    kept.append(record)
+        old = self._file
+        if sys.platform == "win32":  # an open file cannot be replaced there
+            old.close()
+        write_atomically(self.path, b"".join(kept))
+        self._file = _open_locked(self.path)
+        old.close()  # only now, so that no other process writes the file before it is replaced
+
+    def _count(self, row: Row, stamp: FileStamp | None) -> None:
+        """Add a result to the known ones and to the tally."""
+        self.tally.add(row)
+        key = self._path_key(row["path"])
+        self._known[key] = stamp if self._known.get(key, stamp) is not None else None
+
+
+def _open_locked(path: str) -> BinaryIO:
+    """Open a file for appending, and lock it.
+
+    Raises:
+        OptionError: another process is writing it.
+    """
+    file: BinaryIO = open(path, "ab", buffering=0)  # noqa: SIM115 - closed by ResultFile
+    try:
+        _lock(file, path)
+        if not os.path.samestat(os.fstat(file.fileno()), os.stat(path)):
+            raise OptionError(f"{path} was just replaced by another process: run the command again")
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 def _lock(file: BinaryIO, path: str) -> None:

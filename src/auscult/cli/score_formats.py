@@ -1,33 +1,55 @@
-"""Output formats of ``auscult score``: CSV, JSON lines, and a text table."""
+"""Output formats of ``auscult score``: CSV, CSV for spreadsheets, JSON lines, and a text table."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from auscult.cli import text
+from auscult.errors import OptionError
+from auscult.runtime.csv_lines import csv_line
 
 if TYPE_CHECKING:
     from auscult.decision import Threshold
 
-Format = Literal["csv", "json", "text"]
+#: ``excel`` is CSV as spreadsheets of most of Europe read it: semicolons and decimal commas, after a byte
+#: order mark.
+Format = Literal["csv", "excel", "json", "text"]
 
-_VERDICTS = {True: "ANOMALY", False: "normal", None: "no verdict"}
 _CSV_VERDICTS = {True: "true", False: "false", None: ""}
+_SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "json", ".json": "json"}
+_BYTE_ORDER_MARK = "\ufeff"
+
+
+def format_from_name(path: str) -> Format:
+    """The format given by the suffix of a file name.
+
+    Raises:
+        OptionError: the suffix is unknown.
+    """
+    suffix = os.path.splitext(path)[1].lower()
+    if suffix not in _SUFFIXES:
+        raise OptionError(
+            f"--output {path}: the file name must end in .csv or .jsonl, or --csv or --json must be given"
+        )
+    return _SUFFIXES[suffix]
 
 
 @dataclass
 class Tally:
-    """Counts of scored, anomalous and unreadable recordings (or windows)."""
+    """Counts of recordings (or windows): scored, anomalous, with a sensor fault, and unreadable."""
 
     judged: int = 0
     anomalies: int = 0
+    sensor: int = 0
     failures: int = 0
 
     def add(self, row: dict[str, Any]) -> None:
@@ -35,84 +57,122 @@ class Tally:
         failed = "error" in row
         self.failures += failed
         self.judged += not failed
-        self.anomalies += not failed and row["anomalous"] is True
+        self.anomalies += not failed and row["verdict"] == "anomaly"
+        self.sensor += not failed and row["verdict"] == "sensor"
 
     def summary(self, threshold: Threshold, noun: str) -> str:
         """``3 recordings, 1 anomalous, 1 unreadable; threshold …``, counted in ``noun``."""
         parts = [text.count(self.judged, noun)]
         parts.append("no verdicts" if threshold.value is None else f"{self.anomalies} anomalous")
+        if self.sensor:
+            parts.append(f"{self.sensor} with a sensor fault")
         if self.failures:
             parts.append(f"{self.failures} unreadable")
         return f"{', '.join(parts)}; threshold {text.describe_threshold(threshold)}"
 
 
-def columns(*, windows: bool) -> list[str]:
-    """The CSV columns."""
-    times = ["start", "end"] if windows else []
-    return ["path", *times, "score", "threshold", "anomalous", "nearest", "warnings", "error"]
+@dataclass(frozen=True)
+class Layout:
+    """The format of the results, and which fields they have.
 
-
-def format_header(output_format: Format, *, windows: bool) -> str:
-    """The line before the first result; empty for JSON."""
-    return _csv_line(columns(windows=windows)) if output_format == "csv" else ""
-
-
-def format_row(row: dict[str, Any], output_format: Format, *, windows: bool) -> str:
-    """One result as a line of CSV or JSON, including the line end."""
-    if output_format == "json":
-        return json.dumps(row, allow_nan=False) + "\n"
-    cells = dict(row)
-    if "warnings" in row:
-        cells["warnings"] = "; ".join(row["warnings"])
-        cells["anomalous"] = _CSV_VERDICTS[row["anomalous"]]
-    return _csv_line([cells.get(name, "") for name in columns(windows=windows)])
-
-
-def parse_row(line: str, output_format: Format, *, windows: bool) -> dict[str, Any]:
-    """Parse path, verdict and error from a line that `format_row` wrote.
-
-    Raises:
-        ValueError: the line is not a result.
+    Attributes:
+        format: the format.
+        windows: whether there is a row for each window.
+        channels: whether there is a row for each channel.
     """
-    if output_format == "json":
-        row = json.loads(line)
-        if not isinstance(row, dict) or not isinstance(row.get("path"), str):
-            raise ValueError("no path")
-        return row
-    (cells,) = csv.reader(io.StringIO(line, newline=""))
-    row = dict(zip(columns(windows=windows), cells, strict=True))
-    verdicts = {word: verdict for verdict, word in _CSV_VERDICTS.items()}
-    if row["error"]:
-        return {"path": row["path"], "error": row["error"]}
-    return {"path": row["path"], "anomalous": verdicts[row["anomalous"]]}
+
+    format: Format
+    windows: bool = False
+    channels: bool = False
+
+    @property
+    def columns(self) -> list[str]:
+        """The fields of a row, in order."""
+        parts = [*(["channel"] if self.channels else []), *(["start", "end"] if self.windows else [])]
+        values = ["score", "threshold", "anomalous", "verdict", "p_value", "nearest"]
+        values += ["warnings", "findings", "state"]
+        return ["path", *parts, *values, "time", "size", "error"]
+
+    @property
+    def rows_per_recording(self) -> bool:
+        """Whether a recording may have more than one row."""
+        return self.windows or self.channels
+
+    def header(self) -> str:
+        """The line before the first result; empty for JSON."""
+        if self.format == "json":
+            return ""
+        mark = _BYTE_ORDER_MARK if self.format == "excel" else ""
+        return mark + csv_line(self.columns, delimiter=self._delimiter)
+
+    def line(self, row: dict[str, Any]) -> str:
+        """One result as a line of CSV or JSON, including the line end."""
+        if self.format == "json":
+            return json.dumps(row, allow_nan=False) + "\n"
+        cells = dict(row)
+        if "warnings" in row:
+            cells["warnings"] = "; ".join(row["warnings"])
+            cells["anomalous"] = _CSV_VERDICTS[row["anomalous"]]
+            cells["findings"] = "; ".join(finding["kind"] for finding in row["findings"])
+        if self.format == "excel":
+            cells = {name: _spreadsheet_cell(name, value) for name, value in cells.items()}
+        return csv_line((cells.get(name, "") for name in self.columns), delimiter=self._delimiter)
+
+    def parse(self, line: str) -> dict[str, Any]:
+        """Parse path, verdict, error, time and size from a line that `line` wrote.
+
+        Raises:
+            ValueError: the line is not a result.
+        """
+        if self.format == "json":
+            row = json.loads(line)
+            if not isinstance(row, dict) or not isinstance(row.get("path"), str):
+                raise ValueError("no path")
+            return row
+        (cells,) = csv.reader(io.StringIO(line, newline=""), delimiter=self._delimiter)
+        row = dict(zip(self.columns, cells, strict=True))
+        result = {"path": row["path"], "time": row["time"], "size": row["size"]}
+        if row["error"]:
+            return {**result, "error": row["error"]}
+        return {**result, "verdict": row["verdict"]}
+
+    @property
+    def _delimiter(self) -> str:
+        return ";" if self.format == "excel" else ","
 
 
-def row_printer(output_format: Format, width: int, *, windows: bool) -> Callable[[dict[str, Any]], None]:
+def row_printer(layout: Layout, width: int) -> Callable[[dict[str, Any]], None]:
     """Print the header, and return a function that prints one row.
 
     Args:
+        layout: format and fields.
         width: length of the longest path.
     """
-    if output_format != "text":
-        click.echo(format_header(output_format, windows=windows), nl=False)
-        return lambda row: click.echo(format_row(row, output_format, windows=windows), nl=False)
-    times = f"{'seconds':>17}  " if windows else ""
-    click.echo(f"{'recording':<{width}}  {times}{'score':>10}  {'threshold':>10}  verdict")
+    if layout.format != "text":
+        click.echo(layout.header(), nl=False)
+        return lambda row: click.echo(layout.line(row), nl=False)
+    channels = f"{'channel':>7}  " if layout.channels else ""
+    times = f"{'seconds':>17}  " if layout.windows else ""
+    click.echo(f"{'recording':<{width}}  {channels}{times}{'score':>10}  {'threshold':>10}  verdict")
 
     def print_row(row: dict[str, Any]) -> None:
+        channel = f"{row.get('channel', ''):>7}  " if layout.channels else ""
         span = f"{row['start']:.1f}–{row['end']:.1f}" if "start" in row else ""
-        times = f"{span:>17}  " if windows else ""
+        times = f"{span:>17}  " if layout.windows else ""
         if "error" in row:
             result = f"{text.NONE:>10}  {text.NONE:>10}  unreadable"
         else:
             values = f"{text.figure(row['score']):>10}  {text.figure(row['threshold']):>10}"
-            result = f"{values}  {_VERDICTS[row['anomalous']]}"
-        click.echo(f"{row['path']:<{width}}  {times}{result}")
+            result = f"{values}  {text.verdict(row['verdict'], row['findings'], row['state'])}"
+        click.echo(f"{text.printable(row['path']):<{width}}  {channel}{times}{result}")
 
     return print_row
 
 
-def _csv_line(cells: Sequence[Any]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerow(cells)
-    return buffer.getvalue()
+def _spreadsheet_cell(name: str, value: Any) -> Any:
+    """A number with a decimal comma, and a time without offset, which spreadsheets do not know."""
+    if isinstance(value, float):
+        return repr(value).replace(".", ",")
+    if name == "time":
+        return datetime.fromisoformat(value).replace(tzinfo=None).isoformat(" ", "seconds")
+    return value

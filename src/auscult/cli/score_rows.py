@@ -10,18 +10,21 @@ from functools import lru_cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
-from auscult.corpus import AudioClip, Clip, open_corpus
-from auscult.corpus.files import walk_audio
+from auscult.cli.score_stamp import FileStamp
+from auscult.corpus import AudioClip, Clip
 from auscult.corpus.prefetch import prefetch
-from auscult.decision import Threshold
-from auscult.errors import AudioError, CorpusError, ModelFileError, TooShortAudio
+from auscult.decision import Threshold, p_value
+from auscult.errors import AudioError, CorpusError, ModelFileError, TooShortAudio, UnreadableAudio
 from auscult.model.model_file import load_model, read_header_and_arrays
 from auscult.runtime.parallel import parallel_map, worker_count
+from auscult.sound import stream_audio
+from auscult.sound.audio_file import audio_info
 
 if TYPE_CHECKING:
     from auscult.model import Model, Score
 
-#: One result: the fields of ``--json``; an unreadable input has only ``path`` and ``error``.
+#: One result: the fields of ``--json``; an unreadable input has ``path`` and ``error``, and ``time`` and
+#: ``size`` if the file exists.
 Row = dict[str, Any]
 
 #: The most that one task of a worker reads, about a second of work: bytes, and recordings.
@@ -37,6 +40,8 @@ class ScoreSettings:
         model: path of the model file.
         digest: digest of its contents.
         channel: channel to read.
+        expected_channels: files with more channels get a warning.
+        each_channel: score every channel, instead of ``channel``.
         threshold: the threshold that scores are compared with.
         window, hop: length and hop of the windows, in seconds; ``None``: each file is scored as one clip.
     """
@@ -44,31 +49,11 @@ class ScoreSettings:
     model: str
     digest: str
     channel: int
+    expected_channels: int
     threshold: Threshold
     window: float | None = None
     hop: float | None = None
-
-
-def expand_inputs(inputs: Sequence[str]) -> Iterator[Clip | CorpusError]:
-    """Yield the clips of all inputs: files, folders and manifests; an error for an input without clips.
-
-    Of a folder all recordings are taken. Its corpus would leave out those outside ``train`` and ``test``.
-    """
-    for path in inputs:
-        if os.path.isdir(path):
-            empty = True
-            for name in walk_audio(path):
-                empty = False
-                yield Clip(path=name)
-            if not empty:
-                continue
-        elif os.path.isfile(path) and not path.lower().endswith(".csv"):
-            yield Clip(path=path)
-            continue
-        try:
-            yield from open_corpus(path)
-        except CorpusError as error:
-            yield error
+    each_channel: bool = False
 
 
 def rows(
@@ -97,7 +82,7 @@ def _rows_by_worker(settings: ScoreSettings, folder: str, clips: Sequence[Clip |
         folder: the folder that relative paths of clips start from; a worker of a cluster runs in another.
     """
     model = _worker_model(settings.model, settings.digest)
-    model.channel = settings.channel
+    model.channel, model.expected_channels = settings.channel, settings.expected_channels
     given_paths = {os.path.join(folder, clip.path): clip.path for clip in clips}
     absolute = (
         replace(clip, path=os.path.join(folder, clip.path)) if isinstance(clip, Clip) else clip
@@ -140,24 +125,62 @@ def _rows(
 ) -> Iterator[Row]:
     for usable, group in groupby(clips, lambda clip: isinstance(clip, Clip)):
         if not usable:
-            yield from map(_error_row, cast("Iterator[CorpusError]", group))
+            yield from (_error_row(error) for error in cast("Iterator[CorpusError]", group))
             continue
         files = cast("Iterator[Clip]", group)
         if settings.window is None:
-            for outcome in model.score_clips(files, threshold=settings.threshold, threads=threads):
-                yield _error_row(outcome) if isinstance(outcome, AudioError) else _row(outcome)
+            yield from _file_rows(model, settings, files, threads)
         else:
             for clip in files:
-                yield from _window_rows(model, settings, settings.window, clip, threads)
+                for part in _parts(clip, settings):
+                    yield from _window_rows(model, settings, settings.window, clip, part, threads)
+
+
+def _parts(clip: Clip, settings: ScoreSettings) -> Iterator[Row]:
+    """The channels to score, each as the field ``channel``; one part without it unless each is scored."""
+    if not settings.each_channel:
+        yield {}
+        return
+    try:
+        channels = audio_info(clip.path).channels
+    except AudioError:  # the error is reported when the file is scored
+        yield {}
+        return
+    yield from ({"channel": channel} for channel in range(channels))
+
+
+def _file_rows(
+    model: Model, settings: ScoreSettings, clips: Iterable[Clip], threads: int | None
+) -> Iterator[Row]:
+    parts: deque[Row] = deque()
+
+    def recordings() -> Iterator[AudioClip]:
+        for clip in clips:
+            for part in _parts(clip, settings):
+                parts.append(part)
+                channel = part.get("channel", settings.channel)
+                yield AudioClip.from_file(clip, channel=channel, sample_rate=model.sample_rate)
+
+    def score(recording: AudioClip) -> Row:
+        stamp = FileStamp.of(recording.clip.path)
+        scored = model.score_recording(recording, threshold=settings.threshold)
+        _check_unchanged(recording.clip.path, stamp)
+        return _row(model, scored, stamp)
+
+    for _, outcome in prefetch(recordings(), score, threads=threads):
+        part = parts.popleft()
+        if isinstance(outcome, AudioError):
+            yield _error_row(outcome, part)
+        else:
+            yield _with_part(outcome, part)
 
 
 def _window_rows(
-    model: Model, settings: ScoreSettings, seconds: float, clip: Clip, threads: int | None
+    model: Model, settings: ScoreSettings, seconds: float, clip: Clip, part: Row, threads: int | None
 ) -> Iterator[Row]:
-    from auscult.sound import stream_audio
-
     starts: deque[float] = deque()
     errors: list[AudioError] = []
+    stamp = FileStamp.of(clip.path)
 
     def windows() -> Iterator[AudioClip]:
         try:
@@ -165,11 +188,12 @@ def _window_rows(
                 clip.path,
                 seconds=seconds,
                 hop_seconds=settings.hop,
-                channel=settings.channel,
+                channel=part.get("channel", settings.channel),
                 sample_rate=model.sample_rate,
             ):
                 starts.append(window.start_seconds)
                 yield AudioClip.from_waveform(window.waveform)
+            _check_unchanged(clip.path, stamp)
         except AudioError as error:  # the windows before it are scored all the same
             errors.append(error)
 
@@ -179,24 +203,55 @@ def _window_rows(
         if isinstance(outcome, TooShortAudio) and start > 0:
             continue  # the rest at the end of a file may be too short for the detector
         if isinstance(outcome, AudioError):
-            yield _error_row(outcome)
+            yield _error_row(outcome, part)
             return
-        row = _row(outcome)
         end = start + window.waveform().seconds
-        yield {"path": row.pop("path"), "start": round(start, 6), "end": round(end, 6), **row}
-    yield from map(_error_row, errors)
+        times = {"start": round(start, 6), "end": round(end, 6)}
+        yield _with_part(_row(model, outcome, stamp), {**part, **times})
+    yield from (_error_row(error, part) for error in errors)
 
 
-def _error_row(error: AudioError | CorpusError) -> Row:
-    return {"path": error.path, "error": error.reason}
+def _check_unchanged(path: str, before: FileStamp | None) -> None:
+    """Raise an error if a file has another size or time than before it was read.
+
+    Raises:
+        UnreadableAudio: it was written in the meantime.
+    """
+    if FileStamp.of(path) != before:
+        reason = "changed while it was read: run the command again when it is complete"
+        raise UnreadableAudio(path, reason)
 
 
-def _row(score: Score) -> Row:
+def _error_row(error: AudioError | CorpusError, part: Row | None = None) -> Row:
+    return {
+        "path": error.path,
+        **(part or {}),
+        "error": error.reason,
+        **_stamp_fields(FileStamp.of(error.path)),
+    }
+
+
+def _row(model: Model, score: Score, stamp: FileStamp | None) -> Row:
+    calibration = model.calibration.scores.get(model.detector.decisive_score, ())
     return {
         "path": score.path,
         "score": score.score,
         "threshold": score.threshold,
         "anomalous": score.anomalous,
+        "verdict": score.verdict,
+        "p_value": p_value(score.score, calibration) if len(calibration) else None,
         "nearest": score.nearest,
         "warnings": list(score.warnings),
+        "findings": [finding.to_json() for finding in score.findings],
+        "state": score.state,
+        **_stamp_fields(stamp),
     }
+
+
+def _stamp_fields(stamp: FileStamp | None) -> Row:
+    return {"time": stamp.time, "size": stamp.size} if stamp else {}
+
+
+def _with_part(row: Row, part: Row) -> Row:
+    """A row with the fields of a part of the recording after its path."""
+    return {"path": row["path"], **part, **row}

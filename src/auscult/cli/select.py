@@ -12,6 +12,8 @@ import click
 from auscult.cli import text
 from auscult.cli.options import (
     apply_group_by,
+    condition_option,
+    conditions_from,
     group_by_option,
     json_option,
     names_from,
@@ -55,6 +57,7 @@ SOME_LEFT_OUT = 4
 )
 @training_channel_option
 @group_by_option
+@condition_option
 @json_option
 @quiet_option
 def command(
@@ -67,6 +70,7 @@ def command(
     seed: int,
     channel: int,
     group_by: str | None,
+    conditions: tuple[str, ...],
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -83,7 +87,7 @@ def command(
 
     settings = settings_from(pairs, epochs=epochs, device=device)
     names = names_from(detectors)
-    clips = apply_group_by(training_clips(folders), group_by)
+    clips = apply_group_by(training_clips(folders, conditions=conditions_from(conditions)), group_by)
     with show_progress(quiet=quiet) as progress:
         selection = select(
             clips,
@@ -100,6 +104,7 @@ def command(
         for warning in selection.warnings:
             text.warn(warning)
         arguments = [*folders, *(["--group-by", group_by] if group_by else [])]
+        arguments += [argument for pair in conditions for argument in ("--condition", pair)]
         click.echo(_as_text(selection, shlex.join(arguments)))
     return SOME_LEFT_OUT if names and selection.left_out else 0
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +15,23 @@ if TYPE_CHECKING:
 
 NONE = "–"
 
+#: Control characters and invisible formatting characters, as they may occur in file names.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
 
 def print_json(data: Any) -> None:
     """Print a value as JSON on one line of standard output."""
     click.echo(json.dumps(data, allow_nan=False))
 
 
+def printable(text: str) -> str:
+    """A line of text with control characters, as in file names, as backslash escapes."""
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
 def note(text: str) -> None:
     """Print a line for the user on standard error."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
 
 
 def warn(text: str) -> None:
@@ -32,6 +41,7 @@ def warn(text: str) -> None:
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 1) -> str:
     """Format aligned columns under a header: the first ``names`` aligned left, the rest right."""
+    rows = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
     return "\n".join(
         "  ".join(
@@ -45,7 +55,15 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:
     """Format aligned ``name  value`` lines."""
     width = max(len(name) for name, _ in pairs)
-    return "\n".join(f"{name:<{width}}  {value}".rstrip() for name, value in pairs)
+    return "\n".join(f"{name:<{width}}  {printable(value)}".rstrip() for name, value in pairs)
+
+
+def verdict(verdict: str | None, findings: Sequence[Mapping[str, str]], state: str | None) -> str:
+    """``SENSOR (silence)``: the verdict on a recording, the findings that it rests on, and the state."""
+    word = {"anomaly": "ANOMALY", "sensor": "SENSOR", None: "no verdict"}.get(verdict, verdict or "")
+    kinds = dict.fromkeys(f["kind"] for f in findings if f["effect"] != "note")
+    reason = f" ({', '.join(kinds)})" if kinds else ""
+    return f"{word}{reason}; {state}" if state else f"{word}{reason}"
 
 
 def figure(value: float | None) -> str:
@@ -71,9 +89,11 @@ def describe_threshold(threshold: Threshold) -> str:
     """Describe a threshold: ``10.52 (conformal, 5 % false alarms, from 55 recordings)``."""
     if threshold.rate is None:
         return f"{figure(threshold.value)} (given)"
+    label = f"; {threshold.label}" if threshold.label else ""
     return (
         f"{'none' if threshold.value is None else figure(threshold.value)} ({threshold.method}, "
-        f"{percent(threshold.rate)} false alarms, from {count(threshold.calibration_count, 'recording')})"
+        f"{percent(threshold.rate)} false alarms, "
+        f"from {count(threshold.calibration_count, 'recording')}{label})"
     )
 
 

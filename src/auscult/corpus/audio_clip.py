@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from weakref import ReferenceType, ref
@@ -11,6 +13,7 @@ import numpy as np
 
 from auscult.corpus.clip import Clip
 from auscult.corpus.feature_cache import CachedSound
+from auscult.corpus.long_recording import read_window
 from auscult.sound import Waveform, read_audio, resample
 from auscult.spectrum import FrontEnd, log_mel
 
@@ -42,17 +45,20 @@ class AudioClip:
     def from_file(
         cls, clip: Clip, *, channel: int = 0, sample_rate: int | None = None, cached: bool = False
     ) -> AudioClip:
-        """Create an audio clip that reads ``clip.path`` when its audio is first requested.
+        """Create an audio clip that reads ``clip.path``, or its window, when its audio is first requested.
 
         Args:
             clip: the path and the metadata.
             channel: which channel of a multichannel file.
             sample_rate: resample to this rate, Hz; ``None`` keeps the file's own.
-            cached: keep the log-mels on disk for later runs on the same file (see `feature_cache`).
+            cached: keep the log-mels on disk for later runs on the same file (see `feature_cache`); those of
+                windows are never kept.
 
         Raises (when the audio is requested):
             AudioError: the file cannot be used.
         """
+        if clip.window is not None:
+            return cls(clip, partial(read_window, clip.path, channel, sample_rate, *clip.window))
         sound = CachedSound(clip.path, channel, sample_rate) if cached else None
         return cls(clip, partial(_read, clip.path, channel, sample_rate), cached=sound)
 
@@ -65,6 +71,12 @@ class AudioClip:
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without log-mels, which are faster to compute than to send to another process."""
         return {**self.__dict__, "_log_mels": {}, "_waveform": None}
+
+    def with_source(self, source_recording: str | None) -> AudioClip:
+        """Return this audio clip with another source recording; both share the log-mels."""
+        other = copy(self)
+        other.clip = replace(self.clip, source_recording=source_recording)
+        return other
 
     def waveform(self) -> Waveform:
         """Return the waveform; the same object as long as something holds it."""

@@ -26,6 +26,8 @@ class Clip:
         raw_attributes: the attribute part of the file name as written, parsed or not.
         source_recording: identifies the longer recording that this clip was cut from. Clips with the
             same value always stay in the same fold.
+        window: start and end in seconds, if the clip is a part of the file.
+        unclear: why the condition is unknown although names say something about it, as ``"NAME: reason"``.
     """
 
     path: str
@@ -37,24 +39,54 @@ class Clip:
     attributes: Mapping[str, str] = field(default_factory=dict)
     raw_attributes: str | None = None
     source_recording: str | None = None
+    unclear: str | None = None
+    window: tuple[float, float] | None = None
+
+    @property
+    def name(self) -> str:
+        """The path, with the window if there is one: ``rec.wav (20–30 s)``."""
+        return f"{self.path} ({self.window[0]:g}–{self.window[1]:g} s)" if self.window else self.path
 
     def to_json(self) -> dict[str, Any]:
         """Return the clip as JSON-compatible data; `from_json` is the inverse."""
         data = {**vars(self), "attributes": dict(self.attributes)}
+        if self.window is None:
+            del data["window"]
         return {**data, "recording": data.pop("source_recording")}  # the name in manifests and result files
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Clip:
         """Create a clip from the output of `to_json`."""
-        return cls(**{"source_recording" if key == "recording" else key: data[key] for key in data})
+        fields = {"source_recording" if key == "recording" else key: data[key] for key in data}
+        window = fields.pop("window", None)
+        return cls(**fields, window=None if window is None else (float(window[0]), float(window[1])))
 
 
 class Corpus(Sequence[Clip]):
-    """A sequence of clips that can be filtered by their fields and split into training and test clips."""
+    """A sequence of clips that can be filtered by their fields and split into training and test clips.
 
-    def __init__(self, clips: Iterable[Clip], *, root: str | None = None) -> None:
+    Attributes:
+        root: the path that was opened, if it was one.
+        conditions: the conditions that the user stated when opening it, pattern to condition.
+        other_files: number of files of other kinds in the folder, by extension.
+    """
+
+    def __init__(
+        self,
+        clips: Iterable[Clip],
+        *,
+        root: str | None = None,
+        conditions: Mapping[str, str] | None = None,
+        other_files: Mapping[str, int] | None = None,
+    ) -> None:
         self._clips = tuple(clips)
         self.root = root
+        self.conditions = dict(conditions or {})
+        self.other_files = dict(other_files or {})
+
+    def of(self, clips: Iterable[Clip]) -> Corpus:
+        """Return a corpus of other clips that was opened in the same way."""
+        return Corpus(clips, root=self.root, conditions=self.conditions, other_files=self.other_files)
 
     def __len__(self) -> int:
         return len(self._clips)
@@ -68,7 +100,7 @@ class Corpus(Sequence[Clip]):
     def __getitem__(self, index: slice) -> Corpus: ...
     def __getitem__(self, index: int | slice) -> Clip | Corpus:
         if isinstance(index, slice):
-            return Corpus(self._clips[index], root=self.root)
+            return self.of(self._clips[index])
         return self._clips[index]
 
     def __repr__(self) -> str:
@@ -76,9 +108,8 @@ class Corpus(Sequence[Clip]):
 
     def where(self, **fields: str | None) -> Corpus:
         """Return the clips whose fields all equal the given values: ``corpus.where(split="train")``."""
-        return Corpus(
-            (c for c in self._clips if all(getattr(c, name) == value for name, value in fields.items())),
-            root=self.root,
+        return self.of(
+            c for c in self._clips if all(getattr(c, name) == value for name, value in fields.items())
         )
 
     def for_training(self) -> Corpus:
@@ -90,7 +121,7 @@ class Corpus(Sequence[Clip]):
         clips = [c for c in self._clips if c.split not in ("test", "supplemental")]
         if any(c.split == "train" for c in clips):
             clips = [c for c in clips if c.split == "train"]
-        return Corpus((c for c in clips if c.condition != "anomaly"), root=self.root)
+        return self.of(c for c in clips if c.condition != "anomaly")
 
     def for_evaluation(self) -> Corpus:
         """Return the clips that a model may be evaluated on.
@@ -101,7 +132,7 @@ class Corpus(Sequence[Clip]):
         clips = [c for c in self._clips if c.split not in ("train", "supplemental")]
         if any(c.split == "test" for c in clips):
             clips = [c for c in clips if c.split == "test"]
-        return Corpus(clips, root=self.root)
+        return self.of(clips)
 
     @property
     def machines(self) -> tuple[str | None, ...]:

@@ -3,7 +3,8 @@
 A machine folder is ``<machine>/{train,test,supplemental}/``; in 2021 the evaluation test clips are in
 ``source_test/`` and ``target_test/``. ``test_rename/``, if present, contains copies of the evaluation clips
 under names that state domain and condition, and is used instead of ``test/``. ``attributes_00.csv`` in the
-machine folder lists the domain-shift parameters of each clip.
+machine folder lists the domain-shift parameters of each clip. Letter case of folder names does not matter;
+``training/`` and ``testing/`` are read as ``train/`` and ``test/``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,15 @@ from os import PathLike
 from typing import cast
 
 from auscult.corpus.clip import Clip, Condition, Corpus, Domain, Split
-from auscult.corpus.files import AUDIO_EXTENSIONS, audio_files, holds_audio, is_audio_name, natural_order
+from auscult.corpus.files import (
+    AUDIO_EXTENSIONS,
+    FolderReport,
+    audio_files,
+    holds_audio,
+    is_audio_name,
+    natural_order,
+    subfolders,
+)
 from auscult.errors import CorpusError
 
 #: Folders that make their parent a machine folder, with the split and domain of their clips.
@@ -29,6 +38,7 @@ SPLIT_FOLDERS: Mapping[str, tuple[Split, Domain | None]] = {
     "test_rename": ("test", None),
     "supplemental": ("supplemental", None),
 }
+_OTHER_NAMES = {"training": "train", "testing": "test"}
 LABELLED_TEST_FOLDER = "test_rename"
 #: Folders with the originals of the clips in `LABELLED_TEST_FOLDER`.
 UNLABELLED_TEST_FOLDERS = ("test", "source_test", "target_test")
@@ -124,16 +134,15 @@ def clip_at(
     Args:
         path: the audio file, which need not exist.
         machine: the machine, if known.
-        split_folder: the folder of :data:`SPLIT_FOLDERS` that contains the file, if known. By default it is
-            the parent folder, if the file name follows a DCASE grammar and the folder's name is one of
-            these; the machine is then the folder above.
+        split_folder: the key of :data:`SPLIT_FOLDERS` of the folder that contains the file, if known. By
+            default it is that of the parent folder, if the file name follows a DCASE grammar and the folder
+            has one; the machine is then the folder above.
     """
     path = os.fspath(path)
     fields = parse_name(path)
     if fields and split_folder is None:
         parent = os.path.dirname(os.path.abspath(path))
-        if os.path.basename(parent) in SPLIT_FOLDERS:
-            split_folder = os.path.basename(parent)
+        if split_folder := split_folder_key(os.path.basename(parent)):
             machine = machine or os.path.basename(os.path.dirname(parent)) or None
     split, domain = SPLIT_FOLDERS[split_folder] if split_folder else (None, None)
     if fields is None:
@@ -157,19 +166,25 @@ def source_recording_from(attributes: Mapping[str, str]) -> str | None:
     return attributes.get("recording") or attributes.get("rec")
 
 
+def split_folder_key(name: str) -> str | None:
+    """Return the key of :data:`SPLIT_FOLDERS` that a folder name stands for, or ``None``."""
+    key = _OTHER_NAMES.get(name.lower(), name.lower())
+    return key if key in SPLIT_FOLDERS else None
+
+
 def is_machine_folder(folder: str | PathLike[str]) -> bool:
     """Whether this folder has audio files in at least one split folder and none directly in it."""
     folder = os.fspath(folder)
-    splits = [os.path.join(folder, name) for name in SPLIT_FOLDERS]
-    return (
-        any(map(os.path.isdir, splits))
-        and not holds_audio(folder, recursive=False)
-        and any(map(holds_audio, splits))
-    )
+    splits = [os.path.join(folder, name) for name in subfolders(folder) if split_folder_key(name)]
+    return bool(splits) and not holds_audio(folder, recursive=False) and any(map(holds_audio, splits))
 
 
-def machine_corpus(folder: str | PathLike[str], *, machine: str | None = None) -> Corpus:
-    """Return all clips of one machine folder: training, then test, then supplemental clips.
+def machine_corpus(
+    folder: str | PathLike[str], *, machine: str | None = None, report: FolderReport | None = None
+) -> Corpus:
+    """Return all clips of one machine folder: training, then test, then supplemental clips, then others.
+
+    Others are those in folders that are no split folder; their split is unknown.
 
     If ``test_rename/`` contains clips, these are the test clips, since their names state domain and
     condition; :func:`~auscult.corpus.hidden_names` returns the names that a submission must use.
@@ -177,18 +192,22 @@ def machine_corpus(folder: str | PathLike[str], *, machine: str | None = None) -
     Args:
         folder: the machine folder.
         machine: the machine's name; by default the folder's name.
+        report: what is left out of the split folders is added to it.
 
     Raises:
-        CorpusError: there are no clips, or an attribute table cannot be read.
+        CorpusError: there are no clips, a folder cannot be listed (without ``report``), or an attribute table
+            cannot be read.
     """
     folder = os.fspath(folder)
     machine = machine or os.path.basename(os.path.abspath(folder))
-    present = {name: audio_files(os.path.join(folder, name)) for name in SPLIT_FOLDERS}
+    present: dict[str | None, list[str]] = {key: [] for key in (*SPLIT_FOLDERS, None)}
+    for name in subfolders(folder):
+        present[split_folder_key(name)] += audio_files(os.path.join(folder, name), report=report)
     ignored = UNLABELLED_TEST_FOLDERS if present[LABELLED_TEST_FOLDER] else ()
     clips = [
-        clip_at(path, machine=machine, split_folder=name)
-        for name, paths in present.items()
-        if name not in ignored
+        clip_at(path, machine=machine, split_folder=key)
+        for key, paths in present.items()
+        if key not in ignored
         for path in paths
     ]
     if not clips:
@@ -226,7 +245,8 @@ def read_attribute_table(path: str | PathLike[str]) -> dict[tuple[Split | None, 
         cells = [cell.strip() for cell in line]
         if cells and cells[0]:
             *folders, name = cells[0].replace("\\", "/").split("/")
-            split = SPLIT_FOLDERS[folders[-1]][0] if folders and folders[-1] in SPLIT_FOLDERS else None
+            key = split_folder_key(folders[-1]) if folders else None
+            split = SPLIT_FOLDERS[key][0] if key else None
             table[split, name] = _pairs(header, cells)
     return table
 

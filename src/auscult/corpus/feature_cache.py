@@ -1,12 +1,13 @@
 """Cache of log-mels on disk, shared by all detectors, runs and processes.
 
-Each entry is one file, named by a digest of everything that the numbers depend on: the bytes of the audio
+Each entry is one file, named by a digest of everything that the values depend on: the bytes of the audio
 file (not its time or name), channel, sample rate, front end, library versions and type of processor.
 Therefore an entry never becomes stale and no lock is needed: entries are written under a temporary name and
 renamed, two processes that write the same entry write the same bytes, and a damaged entry is treated as
 missing and written again. If there is no room, the least recently used entries are removed.
 
-``AUSCULT_CACHE`` is the folder, or ``off``; ``AUSCULT_CACHE_BYTES`` is the maximum size.
+The environment variable ``AUSCULT_CACHE`` sets the folder (default: the user's cache folder) or is ``off``;
+``AUSCULT_CACHE_BYTES`` sets the maximum size (default: 2 GB).
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from auscult.spectrum import FrontEnd
 DEFAULT_BYTES = 2_000_000_000
 #: Incremented with every change of the code that changes the numbers of a log-mel.
 SCHEMA = 1
-_HEADER = struct.Struct("<IIQ")  # checksum of the name and all that follows, bands, frames; then float32 data
+_HEADER = struct.Struct("<IIQ")  # CRC-32 of the key and the rest, bands, frames; float32 data follows
 _SUFFIX = ".log_mel"
 _ABANDONED = 3600.0  # seconds after which an incomplete file must be that of a killed process
 #: Maximum number of entries mapped by a process; each keeps a file open, and some systems allow only 256.
@@ -55,7 +56,7 @@ class FeatureCache:
     The size can exceed the limit by 1/16 for each process that writes at the same time.
 
     Args:
-        folder: used for entries only; created when the first one is written.
+        folder: the cache folder; created when the first entry is written. Other files in it are ignored.
         max_bytes: maximum total size of the entries.
     """
 
@@ -157,12 +158,12 @@ class FeatureCache:
 
 
 class CachedSound:
-    """The log-mels of one channel of a file, taken from the cache if they are there.
+    """The log-mels of one channel of a file, read from the cache if available.
 
     Args:
         path: the audio file.
         channel: the channel that is read.
-        sample_rate: of the waveform after resampling, Hz; ``None`` for the file's own.
+        sample_rate: sample rate after resampling in Hz; ``None`` for that of the file.
     """
 
     def __init__(self, path: str, channel: int, sample_rate: int | None) -> None:
@@ -186,7 +187,7 @@ class CachedSound:
                 `mark_decoding` before.
 
         Raises:
-            As ``compute``.
+            Any exception of ``compute``.
             OptionError: as `feature_cache`.
         """
         cache = feature_cache()

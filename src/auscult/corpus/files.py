@@ -4,14 +4,62 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
 from os import PathLike
 
-#: Extensions of audio files, in lower case; letter case is ignored.
+import soundfile
+
+from auscult.errors import CorpusError
+
+#: Extensions of audio files, in lower case; letter case is ignored. All formats of libsndfile are among them,
+#: except raw samples without a header.
 AUDIO_EXTENSIONS = frozenset(
-    (".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc")
+    (
+        *(
+            ".wav",
+            ".wave",
+            ".wavex",
+            ".bwf",
+            ".rf64",
+            ".bw64",
+            ".w64",
+            ".flac",
+            ".ogg",
+            ".oga",
+            ".opus",
+            ".mp3",
+        ),
+        *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".voc", ".nist", ".sph", ".svx", ".8svx", ".avr"),
+        *(".htk", ".ircam", ".mat4", ".mat5", ".mpc2k", ".paf", ".pvf", ".sd2", ".sds", ".wve"),
+    )
 )
+#: Extensions that programs also use for other data: these are audio files if libsndfile can open them.
+SHARED_EXTENSIONS = frozenset((".mat", ".iff", ".sf", ".mpc", ".xi"))
+#: Folders that macOS, Windows and file systems make by themselves.
+_SYSTEM_FOLDERS = frozenset(("__MACOSX", "lost+found", "System Volume Information", "$RECYCLE.BIN"))
+_SHOWN_KINDS = 5  # extensions named in a message
+
+
+@dataclass
+class FolderReport:
+    """What a search for audio files left out.
+
+    Attributes:
+        unlisted: the folders that could not be listed, each with the reason.
+        other_files: number of files of other kinds by extension in lower case (``""``: no extension). Hidden
+            files do not count.
+    """
+
+    unlisted: list[tuple[str, str]] = field(default_factory=list)
+    other_files: Counter[str] = field(default_factory=Counter)
+
+    def check_listed(self) -> None:
+        """Raise `CorpusError` if a folder could not be listed."""
+        for folder, reason in self.unlisted:
+            raise _cannot_be_listed(folder, reason)
 
 
 def is_audio_name(name: str) -> bool:
@@ -19,32 +67,85 @@ def is_audio_name(name: str) -> bool:
     return not _is_hidden(name) and os.path.splitext(name)[1].lower() in AUDIO_EXTENSIONS
 
 
-def audio_files(folder: str | PathLike[str], *, recursive: bool = True) -> list[str]:
-    """Return the paths of all audio files in a folder in natural order (``clip2`` before ``clip10``)."""
-    return list(walk_audio(folder, recursive=recursive))
+def is_audio_file(path: str) -> bool:
+    """Whether a file is taken for audio, by its extension or, if that is shared by others, by its content."""
+    extension = os.path.splitext(path)[1].lower()
+    if extension not in SHARED_EXTENSIONS:
+        return extension in AUDIO_EXTENSIONS
+    try:
+        with soundfile.SoundFile(os.fsencode(path)):
+            return True
+    except soundfile.LibsndfileError:
+        return False
 
 
-def walk_audio(folder: str | PathLike[str], *, recursive: bool = True) -> Iterator[str]:
+def audio_files(
+    folder: str | PathLike[str], *, recursive: bool = True, report: FolderReport | None = None
+) -> list[str]:
+    """Return the paths of all audio files in a folder in natural order (``clip2`` before ``clip10``).
+
+    A folder that does not exist has none; otherwise as `walk_audio`.
+    """
+    return list(walk_audio(folder, recursive=recursive, report=report)) if os.path.isdir(folder) else []
+
+
+def describe_other_files(other_files: Mapping[str, int], done: str) -> str | None:
+    """Return ``3 files of other kinds were not scored: 2 .txt, 1 .m4a``, or ``None`` if there are none.
+
+    Args:
+        other_files: number of files by extension.
+        done: what was not done with them, such as ``scored``.
+    """
+    kinds = Counter(other_files).most_common()
+    if not kinds:
+        return None
+    shown = [f"{count:,} {kind or 'without extension'}" for kind, count in kinds[:_SHOWN_KINDS]]
+    if rest := sum(count for _, count in kinds[_SHOWN_KINDS:]):
+        shown.append(f"{rest:,} others")
+    total = sum(other_files.values())
+    files = "1 file of another kind was" if total == 1 else f"{total:,} files of other kinds were"
+    return f"{files} not {done}: {', '.join(shown)}"
+
+
+def walk_audio(
+    folder: str | PathLike[str], *, recursive: bool = True, report: FolderReport | None = None
+) -> Iterator[str]:
     """Iterate over `audio_files`, with the names of one folder in memory at a time.
 
     Links to folders are followed, but no folder is entered twice.
+
+    Args:
+        folder: the folder to search.
+        recursive: whether to search its subfolders too.
+        report: what is left out is added to it.
+
+    Raises (while iterating):
+        CorpusError: a folder cannot be listed, and there is no ``report``.
     """
     folder = os.fspath(folder)
-    return _walk(folder, recursive, {os.path.realpath(folder)})
+    return _walk(folder, recursive, {os.path.realpath(folder)}, report)
 
 
 def holds_audio(folder: str | PathLike[str], *, recursive: bool = True) -> bool:
-    """Whether a folder contains any audio file; stops at the first."""
+    """Whether a folder contains any audio file; stops at the first.
+
+    Raises:
+        CorpusError: a folder cannot be listed.
+    """
     return any(True for _ in islice(walk_audio(folder, recursive=recursive), 1))
 
 
 def subfolders(folder: str | PathLike[str]) -> list[str]:
-    """Return the sorted names of the subfolders that are not hidden; none if the folder cannot be read."""
+    """Return the sorted names of the subfolders that are not hidden.
+
+    Raises:
+        CorpusError: the folder cannot be listed.
+    """
     try:
         with os.scandir(folder) as entries:
             names = [e.name for e in entries if e.is_dir() and not _is_hidden(e.name)]
-    except OSError:
-        return []
+    except OSError as error:
+        raise _cannot_be_listed(os.fspath(folder), _reason(error)) from error
     return sorted(names, key=natural_order)
 
 
@@ -55,13 +156,19 @@ def natural_order(text: str) -> tuple[list[str | int], str]:
     return pieces, text
 
 
-def _walk(folder: str, recursive: bool, seen: set[str]) -> Iterator[str]:
+def _walk(folder: str, recursive: bool, seen: set[str], report: FolderReport | None) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             is_folder = {entry.name: entry.is_dir() for entry in entries}
-    except OSError:
+    except OSError as error:
+        if report is None:
+            raise _cannot_be_listed(folder, _reason(error)) from error
+        report.unlisted.append((folder, _reason(error)))
         return
-    names = {name for name in is_folder if not is_folder[name] and is_audio_name(name)}
+    files = [name for name in is_folder if not is_folder[name] and not _is_hidden(name)]
+    names = {name for name in files if is_audio_file(os.path.join(folder, name))}
+    if report is not None:
+        report.other_files.update(os.path.splitext(name)[1].lower() for name in files if name not in names)
     for name in sorted(name for name in is_folder if is_folder[name] and recursive):
         real = os.path.realpath(os.path.join(folder, name))
         if not _is_hidden(name) and real not in seen:
@@ -69,10 +176,22 @@ def _walk(folder: str, recursive: bool, seen: set[str]) -> Iterator[str]:
             names.add(name + os.sep)
     for name in sorted(names, key=natural_order):  # with the separator, folders sort like their paths
         if name.endswith(os.sep):
-            yield from _walk(os.path.join(folder, name[: -len(os.sep)]), recursive, seen)
+            yield from _walk(os.path.join(folder, name[: -len(os.sep)]), recursive, seen, report)
         else:
             yield os.path.join(folder, name)
 
 
 def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name == "__MACOSX"
+    return name.startswith(".") or name in _SYSTEM_FOLDERS
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
+
+
+def _cannot_be_listed(folder: str, reason: str) -> CorpusError:
+    return CorpusError(
+        folder,
+        f"the folder cannot be listed ({reason}); allow reading it, or name the folders or "
+        "files beside it one by one",
+    )

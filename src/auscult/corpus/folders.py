@@ -3,52 +3,92 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 
 from auscult.corpus.clip import Clip, Condition, Corpus
-from auscult.corpus.dcase_names import SPLIT_FOLDERS, clip_at, is_machine_folder, machine_corpus
-from auscult.corpus.files import AUDIO_EXTENSIONS, audio_files, holds_audio, subfolders
+from auscult.corpus.conditions import (
+    apply_conditions,
+    ask_about_unknown,
+    condition_by_name,
+    folders_below,
+)
+from auscult.corpus.dcase_names import (
+    SPLIT_FOLDERS,
+    clip_at,
+    is_machine_folder,
+    machine_corpus,
+    split_folder_key,
+)
+from auscult.corpus.files import (
+    AUDIO_EXTENSIONS,
+    FolderReport,
+    audio_files,
+    holds_audio,
+    is_audio_file,
+    subfolders,
+)
 from auscult.corpus.manifest import read_manifest
+from auscult.corpus.vocabulary import condition_if_nothing_else
 from auscult.errors import CorpusError, OptionError
 
-#: Folder names that state the condition of the recordings, in lower case; letter case is ignored.
-CONDITION_FOLDERS: dict[str, Condition] = {"normal": "normal", "anomaly": "anomaly", "abnormal": "anomaly"}
 _DEPTH = 4  # of machine folders below the data root: data/dcase2024t2/dev_data/raw/fan
 _UNINFORMATIVE = "raw"  # a folder of that layout that is left out of machine names
 
 
-def open_corpus(path: str | PathLike[str], *, condition: Condition | None = None) -> Corpus:
+def open_corpus(
+    path: str | PathLike[str],
+    *,
+    condition: Condition | None = None,
+    conditions: Mapping[str, str] | None = None,
+    labels: bool = True,
+) -> Corpus:
     """Open the clips of one path, in an order that does not depend on the file system.
 
     Recognised, in this order:
 
     - an audio file, or a CSV manifest (:func:`~auscult.corpus.manifest.read_manifest`);
     - a DCASE machine folder, or a folder of these (see :func:`machine_folders`);
-    - any other folder with recordings, at any depth. A folder named ``normal``, ``anomaly`` or
-      ``abnormal`` sets the condition of the recordings in it; the condition of others is unknown, unless
-      their DCASE name states it.
+    - any other folder with recordings, at any depth. A folder in it that is named ``train`` or ``test`` sets
+      the split.
+
+    The condition is stated by a DCASE file name, or by words such as ``normal``, ``ok``, ``faulty`` or
+    ``defekt`` in the names of the folders and of the file (`auscult.corpus.vocabulary`). Names that
+    contradict each other or negate such a word leave the condition unknown, and so do names without such a
+    word beside others that are called normal; `Clip.unclear` then says why, and `auscult.fit` refuses them.
 
     Args:
         path: the file or folder.
         condition: of clips whose condition is otherwise unknown. For instance, recordings given for
             training are normal because the user says so.
+        conditions: what recordings are, whatever they are called: pattern to ``normal`` or ``anomaly``; see
+            `auscult.corpus.conditions.apply_conditions`.
+        labels: whether conditions matter. If not, as for scoring, a manifest may have a column that looks
+            like ``condition`` under another name.
 
     Raises:
+        OptionError: a pattern of ``conditions`` that no recording matches.
         CorpusError: the path does not exist or contains no recordings; the message lists what was searched
             for and what is there.
     """
-    path = os.fspath(path)
-    if os.path.isfile(path):
-        corpus = _open_file(path)
-    elif os.path.isdir(path):
-        corpus = _open_folder(path)
-    else:
-        raise CorpusError(path, "no such file or folder")
-    if condition is None:
-        return corpus
-    return Corpus((replace(c, condition=c.condition or condition) for c in corpus), root=corpus.root)
+    corpus = _open(os.fspath(path), check_columns=labels and not conditions)
+    if conditions:
+        (corpus,) = apply_conditions([corpus], conditions)
+    if condition is not None:
+        corpus = corpus.of(c if c.unclear else replace(c, condition=c.condition or condition) for c in corpus)
+    (corpus,) = ask_about_unknown([corpus])
+    return corpus
+
+
+def open_corpora(paths: Sequence[str], *, conditions: Mapping[str, str] | None = None) -> list[Corpus]:
+    """Open several paths for one fit, each as `open_corpus` does.
+
+    A pattern of ``conditions`` has to match in one of them. If a path is called normal, others in the same
+    folder must not be of unknown condition.
+    """
+    corpora = [_open(path, check_columns=not conditions) for path in paths]
+    return ask_about_unknown(apply_conditions(corpora, conditions or {}))
 
 
 def machine_folders(root: str | PathLike[str]) -> dict[str, str]:
@@ -93,36 +133,50 @@ def attribute_groups(corpus: Corpus, names: Sequence[str]) -> Corpus:
         values = [f"{name}={clip.attributes.get(name, '')}" for name in names]
         return " ".join([*values, f"domain={clip.domain or ''}", f"section={clip.section or ''}"])
 
-    return Corpus((replace(clip, source_recording=group(clip)) for clip in corpus), root=corpus.root)
+    return corpus.of(replace(clip, source_recording=group(clip)) for clip in corpus)
 
 
-def _open_file(path: str) -> Corpus:
+def _open(path: str, *, check_columns: bool) -> Corpus:
+    if os.path.isfile(path):
+        return _open_file(path, check_columns=check_columns)
+    if os.path.isdir(path):
+        return _open_folder(path)
+    raise CorpusError(path, "no such file or folder")
+
+
+def _open_file(path: str, *, check_columns: bool) -> Corpus:
     if path.lower().endswith(".csv"):
-        return read_manifest(path)
-    if os.path.splitext(path)[1].lower() not in AUDIO_EXTENSIONS:
+        return read_manifest(path, check_columns=check_columns)
+    if not is_audio_file(path):
         raise CorpusError(
             path,
             "neither a CSV manifest nor a file with an audio extension "
             f"({', '.join(sorted(AUDIO_EXTENSIONS))})",
         )
-    return Corpus([clip_at(path)], root=path)
+    return Corpus([condition_by_name(clip_at(path), folders_below(path, path))], root=path)
 
 
 def _open_folder(path: str) -> Corpus:
     clips: list[Clip] = []
+    report = FolderReport()
     if machines := machine_folders(path) if not holds_audio(path, recursive=False) else {}:
         for name, folder in machines.items():
-            clips += machine_corpus(folder, machine=name)
+            clips += machine_corpus(folder, machine=name, report=report)
     else:
-        clips += map(clip_at, audio_files(path))
+        clips += (_with_split(clip_at(file), path) for file in audio_files(path, report=report))
+    report.check_listed()
     if not clips:
         raise CorpusError(path, _no_recordings_message(path))
-    return Corpus((_with_folder_condition(clip, path) for clip in clips), root=path)
+    clips = [condition_by_name(clip, folders_below(clip.path, path)) for clip in clips]
+    return Corpus(clips, root=path, other_files=report.other_files)
 
 
 def _machine_folders_below(root: str, parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     """Iterate over machine folders below the root, each as the sequence of folder names leading to it."""
-    for name in subfolders(os.path.join(root, *parts)):
+    names = subfolders(os.path.join(root, *parts))
+    if {"normal", "anomaly"} <= set(map(condition_if_nothing_else, names)):
+        return  # normal/train/ and faulty/test/ are of one machine
+    for name in names:
         path = (*parts, name)
         if is_machine_folder(os.path.join(root, *path)):
             yield path
@@ -130,15 +184,16 @@ def _machine_folders_below(root: str, parts: tuple[str, ...]) -> Iterator[tuple[
             yield from _machine_folders_below(root, path)
 
 
-def _with_folder_condition(clip: Clip, root: str) -> Clip:
-    """Set an unknown condition from the folder names, root included; the innermost one takes precedence."""
-    if clip.condition is not None:
+def _with_split(clip: Clip, root: str) -> Clip:
+    """Set an unknown split from the innermost folder below the root that is named after one."""
+    if clip.split is not None:
         return clip
-    folders = os.path.relpath(os.path.dirname(clip.path), root).split(os.sep)
-    for name in (*reversed(folders), os.path.basename(os.path.abspath(root))):
-        if name.lower() in CONDITION_FOLDERS:
-            return replace(clip, condition=CONDITION_FOLDERS[name.lower()])
-    return clip
+    below = os.path.relpath(os.path.dirname(clip.path), root).split(os.sep)
+    keys = [key for name in below if (key := split_folder_key(name))]
+    if not keys:
+        return clip
+    split, domain = SPLIT_FOLDERS[keys[-1]]
+    return replace(clip, split=split, domain=clip.domain or domain)
 
 
 def _no_recordings_message(path: str) -> str:

@@ -4,50 +4,38 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
 
 import numpy as np
 
 from auscult.corpus.audio_clip import AudioClip
+from auscult.corpus.findings import (
+    ClipSummary,
+    Finding,
+    duplicate_findings,
+    level_findings,
+    make_finding,
+    mixture_findings,
+    note_findings,
+    offset_findings,
+    outlier_findings,
+)
 from auscult.corpus.prefetch import decode_with_features, prefetch
+from auscult.corpus.sound_print import SoundPrint, sound_print
 from auscult.errors import AudioError
 from auscult.sound import Waveform, audio_info
-from auscult.sound.level import SILENCE_DB, clipped_samples, level_db
+from auscult.sound.defects import measure
+from auscult.sound.measures import Measures
+from auscult.sound.resampling import resampling_note
 from auscult.spectrum import FrontEnd, log_mel
-
-Kind = Literal[
-    "unreadable", "too_short", "too_few_clips", "silence", "clipping", "duplicates",
-    "mixed_sample_rates", "mixed_channels", "mixed_lengths", "outlier", "known", "cuts",
-]  # fmt: skip
 
 #: Kinds of finding whose recordings are excluded from fitting.
 UNUSABLE_KINDS = ("unreadable", "too_short")
 
-LENGTH_RATIO = 1.5  # longest to shortest recording that still counts as one length
-OUTLIER_RATIO = 3.0  # an outlier is further away than this multiple of the median distance …
-OUTLIER_DB = 6.0  # … and than this, dB
-_NEIGHBOUR = 2  # the second-nearest, so that two segments of one stray recording are still outliers
-_OUTLIER_CLIPS = 5  # with fewer recordings the median distance is not meaningful
-_MAX_NAMED = 3  # files named in a message
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A problem of the recordings that the user should know about.
-
-    Attributes:
-        kind: a fixed identifier, for programs.
-        message: the problem and what to do about it, for people.
-        paths: the affected recordings; empty if all are.
-    """
-
-    kind: Kind
-    message: str
-    paths: tuple[str, ...] = ()
+#: Recordings that are cut in the middle, to see whether pieces would be recognised, at most.
+MAX_CUT = 40
 
 
 @dataclass(frozen=True)
@@ -58,28 +46,19 @@ class Inspection:
         usable: the recordings that a model can be fitted on, in the original order.
         findings: all problems.
         duration_range: of the shortest and the longest usable recording, seconds; ``None`` if there are none.
+        channels: largest number of channels of the files of the usable recordings.
+        measures: of each usable recording, what shows a sensor fault.
+        prints: of each usable recording, its sound print, until `grouping.keep_cuts_together` has used them.
+        threshold_label: limitation of the false-alarm rate that can be promised, or ``None``.
     """
 
     usable: tuple[AudioClip, ...]
     findings: tuple[Finding, ...]
     duration_range: tuple[float, float] | None = None
-
-
-@dataclass
-class _ClipSummary:
-    """Everything that inspection needs to know of one recording, so that its waveform can be released."""
-
-    recording: AudioClip
-    path: str
-    samples: int
-    seconds: float
-    file_rate: int  # sample rate of the file, Hz
-    channels: int
-    level: float  # dB re full scale
-    clipped: int  # samples in runs at full scale
-    digest: bytes
-    spectrum: np.ndarray = field(repr=False)  # (n_mels,) mean log-mel, dB
-    rate: int = 0  # sample rate of the waveform, Hz
+    channels: int = 1
+    measures: tuple[Measures, ...] = ()
+    prints: tuple[SoundPrint, ...] = ()
+    threshold_label: str | None = None
 
 
 def inspect_recordings(
@@ -92,8 +71,8 @@ def inspect_recordings(
 ) -> Inspection:
     """Read each recording once, with few waveforms in memory at a time, and report problems.
 
-    Unreadable recordings and those shorter than one window are excluded; all others are usable, whatever
-    is reported about them. No recording raises an error.
+    Unreadable recordings and those shorter than one window are excluded; all others are usable,
+    regardless of what is reported about them. No recording raises an error.
 
     Args:
         recordings: the recordings to inspect.
@@ -104,7 +83,8 @@ def inspect_recordings(
         progress: called with ``("inspect", done, total, {})`` after each recording.
     """
     summaries, findings = [], []
-    summarize = partial(_summarize, front_ends=front_ends)
+    cut = {id(recording) for recording in recordings[:: -(-len(recordings) // MAX_CUT) or 1]}
+    summarize = partial(_summarize, front_ends=front_ends, cut=cut)
     for done, (recording, outcome) in enumerate(prefetch(recordings, summarize), start=1):
         if isinstance(outcome, AudioError):
             message = f"{outcome.path}: {outcome.reason}; the recording is left out"
@@ -113,12 +93,13 @@ def inspect_recordings(
             summaries.append(outcome)
         if progress:
             progress("inspect", done, len(recordings), {})
+    findings = list(dict.fromkeys(findings))  # windows of one file have the same error
     short = [summary for summary in summaries if summary.samples < minimum_samples]
     summaries = [summary for summary in summaries if summary.samples >= minimum_samples]
     if short:
         window = minimum_samples / short[0].rate
         description = f"shorter than one window of {window:.3g} s and left out: record longer clips"
-        findings.append(_finding("too_short", short, description))
+        findings.append(make_finding("too_short", short, description))
     if len(summaries) < minimum_clips:
         message = (
             f"only {len(summaries)} usable recordings: record at least {minimum_clips}, "
@@ -126,156 +107,53 @@ def inspect_recordings(
         )
         findings.append(Finding("too_few_clips", message))
     findings += [
-        *_level_findings(summaries),
-        *_duplicate_findings(summaries),
-        *_mixture_findings(summaries),
-        *_outlier_findings(summaries),
+        *level_findings(summaries),
+        *offset_findings(summaries),
+        *note_findings(summaries),
+        *duplicate_findings(summaries),
+        *mixture_findings(summaries),
+        *outlier_findings(summaries),
     ]
     durations = [summary.seconds for summary in summaries]
     duration_range = (min(durations), max(durations)) if durations else None
-    return Inspection(tuple(summary.recording for summary in summaries), tuple(findings), duration_range)
+    return Inspection(
+        usable=tuple(summary.recording for summary in summaries),
+        findings=tuple(findings),
+        duration_range=duration_range,
+        channels=max((summary.channels for summary in summaries), default=1),
+        measures=tuple(summary.measures for summary in summaries),
+        prints=tuple(summary.print for summary in summaries),
+    )
 
 
-def _summarize(recording: AudioClip, front_ends: Sequence[FrontEnd]) -> _ClipSummary:
+def _summarize(recording: AudioClip, front_ends: Sequence[FrontEnd], cut: Container[int]) -> ClipSummary:
+    """Summarize a recording; ``cut`` holds the identities of those that are cut in the middle as a test."""
     waveform = decode_with_features(recording, front_ends)
     path = recording.clip.path
     file_rate, channels = waveform.sample_rate, 1
     if os.path.isfile(path):
         info = audio_info(path)
         file_rate, channels = info.sample_rate, info.channels
-    return _ClipSummary(
+    frames = _frames(recording, waveform, front_ends)
+    return ClipSummary(
         recording=recording,
         path=path,
         samples=len(waveform.samples),
         seconds=waveform.seconds,
         file_rate=file_rate,
         channels=channels,
-        level=level_db(waveform),
-        clipped=clipped_samples(waveform),
+        measures=measure(waveform),
         digest=hashlib.blake2b(waveform.samples.tobytes()).digest(),
-        spectrum=_spectrum(recording, waveform, front_ends),
+        spectrum=frames.mean(axis=0),
+        print=sound_print(waveform.samples, frames, cut=id(recording) in cut),
         rate=waveform.sample_rate,
+        notes=tuple(n for n in waveform.notes if n != resampling_note(file_rate, waveform.sample_rate)),
     )
 
 
-def _spectrum(recording: AudioClip, waveform: Waveform, front_ends: Sequence[FrontEnd]) -> np.ndarray:
-    """Return the (n_mels,) mean log-mel of the default front end, dB; every second frame is enough."""
+def _frames(recording: AudioClip, waveform: Waveform, front_ends: Sequence[FrontEnd]) -> np.ndarray:
+    """Return every second frame of the log-mel of the default front end, (T, n_mels) in dB."""
     default = FrontEnd(sample_rate=waveform.sample_rate)
     if default in front_ends:
-        return recording.log_mel(default)[::2].mean(axis=0)
-    return log_mel(waveform.samples, replace(default, hop=2 * default.hop)).mean(axis=0)
-
-
-def _level_findings(summaries: Sequence[_ClipSummary]) -> Iterable[Finding]:
-    if silent := [summary for summary in summaries if summary.level < SILENCE_DB]:
-        description = (
-            f"silent (below {SILENCE_DB:g} dB of full scale): check microphone, cable and gain, "
-            "and record again"
-        )
-        yield _finding("silence", silent, description)
-    if clipped := [summary for summary in summaries if summary.clipped]:
-        worst = max(100.0 * summary.clipped / summary.samples for summary in clipped)
-        description = (
-            f"clipped (up to {worst:.2g} % of samples at full scale): lower the gain and record again"
-        )
-        yield _finding("clipping", clipped, description)
-
-
-def _duplicate_findings(summaries: Sequence[_ClipSummary]) -> Iterable[Finding]:
-    groups: dict[tuple[bytes, int], list[_ClipSummary]] = {}
-    for summary in summaries:
-        if summary.level > -np.inf:  # constant signals are all identical, and reported as silence
-            groups.setdefault((summary.digest, summary.rate), []).append(summary)
-    if copies := [summary for group in groups.values() if len(group) > 1 for summary in group]:
-        description = "identical to another recording: remove duplicates, they make calibration overconfident"
-        yield _finding("duplicates", copies, description)
-
-
-def _mixture_findings(summaries: Sequence[_ClipSummary]) -> Iterable[Finding]:
-    rates = Counter(summary.file_rate for summary in summaries)
-    if len(rates) > 1:
-        common = rates.most_common(1)[0][0]
-        different = [summary for summary in summaries if summary.file_rate != common]
-        description = (
-            f"sampled at {_other_values(rates, common)} Hz instead of {common} Hz like most: "
-            "use one sample rate for all"
-        )
-        yield _finding("mixed_sample_rates", different, description)
-    channels = Counter(summary.channels for summary in summaries)
-    if len(channels) > 1:
-        common = channels.most_common(1)[0][0]
-        different = [summary for summary in summaries if summary.channels != common]
-        description = (
-            f"stored with {_other_values(channels, common)} channels instead of {common} like most: "
-            "make sure that the channel read is the same microphone in all files"
-        )
-        yield _finding("mixed_channels", different, description)
-    if not summaries:
-        return
-    by_length = sorted(summaries, key=lambda summary: summary.seconds)
-    shortest, longest = by_length[0], by_length[-1]
-    if longest.seconds > LENGTH_RATIO * shortest.seconds:
-        message = (
-            f"recordings are {shortest.seconds:.3g} s ({os.path.basename(shortest.path)}) to "
-            f"{longest.seconds:.3g} s ({os.path.basename(longest.path)}) long: cut them to one length, "
-            "since scores of short recordings vary more"
-        )
-        yield Finding("mixed_lengths", message, (shortest.path, longest.path))
-
-
-def _outlier_findings(summaries: Sequence[_ClipSummary]) -> Iterable[Finding]:
-    """Report recordings whose second-nearest neighbour is far away, compared with the median recording.
-
-    The distance between two recordings is the RMS over mel bands of the difference of their mean log-mels,
-    in dB. Ranking by the distance to the k-th neighbour is the outlier definition of S. Ramaswamy,
-    R. Rastogi and K. Shim, "Efficient algorithms for mining outliers from large data sets", SIGMOD 2000.
-    Unlike a distance from the centre, it does not report a second domain of three clips. Silent recordings
-    are skipped, since they are reported already.
-    """
-    for rate in sorted({summary.rate for summary in summaries}):
-        group = [summary for summary in summaries if summary.rate == rate and summary.level >= SILENCE_DB]
-        if len(group) < _OUTLIER_CLIPS:
-            continue
-        distances = _neighbour_distances(np.stack([summary.spectrum for summary in group]))
-        median = float(np.median(distances))
-        outliers = [
-            (distance, summary)
-            for distance, summary in zip(distances, group, strict=True)
-            if distance > OUTLIER_RATIO * median and distance > OUTLIER_DB
-        ]
-        for distance, summary in outliers:
-            message = (
-                f"{summary.path}: mean spectrum differs by {distance:.1f} dB from the nearest other "
-                f"recordings (median {median:.1f} dB): listen to it and check that it is this machine "
-                "running normally"
-            )
-            yield Finding("outlier", message, (summary.path,))
-
-
-def _neighbour_distances(spectra: np.ndarray) -> np.ndarray:
-    """Return the (N,) RMS distances of (N, bands) spectra to their second-nearest neighbours.
-
-    The distances are computed for 256 rows at a time, to limit memory.
-    """
-    spectra = spectra.astype(np.float64)
-    squares = (spectra**2).mean(axis=1)
-    out = np.empty(len(spectra))
-    for start in range(0, len(spectra), 256):
-        rows = slice(start, min(start + 256, len(spectra)))
-        cross = spectra[rows] @ spectra.T / spectra.shape[1]  # (rows, N)
-        squared = np.maximum(squares[rows, None] + squares - 2.0 * cross, 0.0)
-        squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = 0.0
-        out[rows] = np.sqrt(np.partition(squared, _NEIGHBOUR, axis=1)[:, _NEIGHBOUR])  # index 0 is itself
-    return out
-
-
-def _finding(kind: Kind, summaries: Sequence[_ClipSummary], description: str) -> Finding:
-    paths = tuple(summary.path for summary in summaries)
-    names = ", ".join(os.path.basename(path) for path in paths[:_MAX_NAMED])
-    more = f" and {len(paths) - _MAX_NAMED} more" if len(paths) > _MAX_NAMED else ""
-    verb = "recording is" if len(paths) == 1 else "recordings are"
-    return Finding(kind, f"{len(paths)} {verb} {description} ({names}{more})", paths)
-
-
-def _other_values(counts: Counter[int], common: int) -> str:
-    return ", ".join(str(value) for value in sorted(counts) if value != common)
+        return recording.log_mel(default)[::2]
+    return log_mel(waveform.samples, replace(default, hop=2 * default.hop))

@@ -5,39 +5,44 @@ from __future__ import annotations
 import csv
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from auscult.corpus.clip import Clip, Corpus
+from auscult.corpus.clip import Clip, Condition, Corpus
+from auscult.corpus.conditions import condition_by_name
 from auscult.corpus.dcase_names import clip_at, parse_attributes, source_recording_from
+from auscult.corpus.vocabulary import condition_if_nothing_else, condition_of_name, names_a_condition
 from auscult.errors import CorpusError
 
 COLUMNS = ("path", "condition", "machine", "section", "domain", "split", "attributes", "recording")
 #: Accepted cell values, in lower case (letter case is ignored), and their meaning.
 _VALUES: Mapping[str, Mapping[str, str]] = {
-    "condition": {
-        **dict.fromkeys(("normal", "0"), "normal"),
-        **dict.fromkeys(("anomaly", "anomalous", "abnormal", "1"), "anomaly"),
-    },
     "domain": {"source": "source", "target": "target"},
     "split": {"train": "train", "test": "test", "supplemental": "supplemental"},
 }
+_CONDITION_NUMBERS: Mapping[str, Condition] = {"0": "normal", "1": "anomaly"}
 _MAX_LISTED = 10  # missing files listed in the error message
 
 
-def read_manifest(path: str | PathLike[str]) -> Corpus:
+def read_manifest(path: str | PathLike[str], *, check_columns: bool = True) -> Corpus:
     """Read a manifest.
 
-    The first line names the columns: ``path`` and any of ``condition`` (normal or anomaly), ``machine``,
-    ``section``, ``domain``, ``split``, ``attributes`` (``speed=3;load=0.5`` or ``speed_3_load_0.5``) and
-    ``recording``; other columns are ignored. The delimiter is a comma or a semicolon. Paths are relative to
-    the manifest. Values of empty cells are taken from the file name, if it follows DCASE.
+    The first line names the columns: ``path`` and any of ``condition`` (normal or anomaly, or another word
+    of `auscult.corpus.vocabulary`), ``machine``, ``section``, ``domain``, ``split``, ``attributes``
+    (``speed=3;load=0.5`` or ``speed_3_load_0.5``) and ``recording``; other columns are ignored. The
+    delimiter is a comma or a semicolon. Paths are relative to the manifest. Values of empty cells are taken
+    from the file name, if it follows DCASE; an empty condition also from words in the path.
+
+    Args:
+        path: the manifest.
+        check_columns: refuse a manifest without ``condition`` in which another column seems to state it.
 
     Raises:
-        CorpusError: no such file, not a table, an unknown value (with its line number), or all recordings
-            are missing (the first ones are listed). If only some are missing, reading them fails later.
+        CorpusError: no such file, not a table, an unknown value (with its line number), a column that seems
+            to state the condition but has another name, or all recordings are missing (the first ones are
+            listed). If only some are missing, reading them fails later.
     """
     path = os.fspath(path)
     try:
@@ -55,6 +60,8 @@ def read_manifest(path: str | PathLike[str]) -> Corpus:
             path, f"the manifest is empty; its first line must name the columns ({', '.join(COLUMNS)})"
         )
     columns = _columns(path, lines[0][1])
+    if check_columns and "condition" not in columns:
+        _check_for_condition(path, columns, [cells for _, cells in lines[1:]])
     clips, missing = [], []
     for number, cells in lines[1:]:
         if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
@@ -98,6 +105,10 @@ def _clip(path: str, number: int, row: Mapping[str, str]) -> Clip:
     if not row.get("path"):
         raise CorpusError(path, f"line {number} has no path")
     clip = clip_at(os.path.join(os.path.dirname(path), row["path"]))
+    if cell := row.get("condition"):
+        clip = replace(clip, condition=_condition(path, number, cell))
+    else:
+        clip = condition_by_name(clip, _folders(path, clip))
     fields: dict[str, Any] = {name: row[name] for name in ("machine", "section") if row.get(name)}
     if row.get("recording"):
         fields["source_recording"] = row["recording"]
@@ -127,3 +138,39 @@ def _pairs(path: str, number: int, raw: str) -> dict[str, str]:
             )
         pairs[key] = value
     return pairs
+
+
+def _condition(path: str, number: int, cell: str) -> Condition:
+    """The condition that a cell states."""
+    meaning = _CONDITION_NUMBERS.get(cell) or condition_of_name(cell)
+    if meaning is None or meaning == "unclear":
+        raise CorpusError(
+            path,
+            f"line {number}: condition must be one of normal, 0, anomaly, 1 (or a word such as ok, good, "
+            f"faulty or defect), got {cell!r}",
+        )
+    return meaning
+
+
+def _folders(path: str, clip: Clip) -> list[str]:
+    """The folders of a recording below that of the manifest, or all of them if it is elsewhere."""
+    folder = os.path.dirname(os.path.abspath(clip.path))
+    below = os.path.relpath(folder, os.path.dirname(os.path.abspath(path)))
+    return (folder if below.startswith(os.pardir) else below).split(os.sep)
+
+
+def _check_for_condition(path: str, columns: Sequence[str], lines: Sequence[Sequence[str]]) -> None:
+    """Raise `CorpusError` if a column that has no meaning to auscult seems to state the condition."""
+    for index, name in enumerate(columns):
+        if name in COLUMNS:
+            continue
+        cells = {line[index].strip() for line in lines if index < len(line) and line[index].strip()}
+        meanings = [condition_if_nothing_else(cell) for cell in cells]
+        if names_a_condition(name) or (any(m not in (None, "normal") for m in meanings) and all(meanings)):
+            raise CorpusError(
+                path,
+                f"there is no column 'condition', but {name!r} looks like it (values: "
+                f"{', '.join(sorted(cells)[:3])}). "
+                "Rename it to 'condition' (values normal and anomaly), or remove it, or state what the "
+                "recordings are with --condition PATTERN=normal (in Python conditions=)",
+            )

@@ -7,13 +7,14 @@ from collections.abc import Iterator, Sequence
 
 from auscult.corpus.audio_clip import AudioClip
 from auscult.corpus.clip import Clip
+from auscult.corpus.conditions import unclear_conditions
 from auscult.errors import AudioError, FitError
 from auscult.sound import audio_info
 
 #: With this many clips per set of attributes, on average, these may be segments of one recording.
 CLIPS_PER_RECORDING = 3
-#: With fewer recordings than this, folds by recording would hold out too many clips at a time.
-MIN_RECORDINGS = 5
+#: Unreadable recordings that are named with their reason, if none can be read.
+_MAX_ERRORS = 3
 
 
 def likely_segments(clips: Sequence[Clip]) -> tuple[list[str], int]:
@@ -46,7 +47,7 @@ def segment_warnings(recordings: Sequence[AudioClip]) -> Iterator[str]:
 
 
 def check_no_anomalies(clips: Sequence[Clip]) -> None:
-    """Raise `FitError` if there are no clips, or if some are labelled as anomalies."""
+    """Raise `FitError` if there are no clips, or if some are labelled as anomalies or may be anomalies."""
     if not clips:
         raise FitError("no training recordings: there are no clips")
     anomalies = [c.path for c in clips if c.condition == "anomaly"]
@@ -55,6 +56,8 @@ def check_no_anomalies(clips: Sequence[Clip]) -> None:
             f"{len(anomalies)} of {len(clips)} recordings are labelled as anomalies ({anomalies[0]}): "
             "models are fitted on normal recordings only"
         )
+    if unclear := unclear_conditions(clips):
+        raise FitError(unclear)
 
 
 def check_training_clips(clips: Sequence[Clip]) -> None:
@@ -77,13 +80,33 @@ def common_sample_rate(clips: Sequence[Clip]) -> int:
         FitError: no file can be read.
     """
     rates: Counter[int] = Counter()
+    errors: list[AudioError] = []
     for clip in clips:
         try:
             rates[audio_info(clip.path).sample_rate] += 1
-        except AudioError:
-            continue
+        except AudioError as error:
+            errors.append(error)
     if not rates:
+        shown = "; ".join(str(error) for error in errors[:_MAX_ERRORS])
+        more = f"; and {len(errors) - _MAX_ERRORS:,} more" if len(errors) > _MAX_ERRORS else ""
         raise FitError(
-            f"no usable training recordings: none of {len(clips)} recordings can be read ({clips[0].path})"
+            f"no usable training recordings: none of {len(clips):,} recordings can be read: {shown}{more}"
         )
     return rates.most_common(1)[0][0]
+
+
+def usual_seconds(clips: Sequence[Clip]) -> float | None:
+    """Return the length in seconds that nine of ten clips reach, by the headers of their files.
+
+    Returns:
+        ``None`` if no file can be read or declares its length.
+    """
+    lengths: list[float] = []
+    for clip in clips:
+        try:
+            seconds = clip.window[1] - clip.window[0] if clip.window else audio_info(clip.path).seconds
+        except AudioError:
+            continue
+        if seconds is not None:
+            lengths.append(seconds)
+    return sorted(lengths)[len(lengths) // 10] if lengths else None

@@ -131,6 +131,21 @@ def read_sections(
     return sections, problems
 
 
+def threshold_warnings(facts: Mapping[str, Any], system: str, seed: int) -> list[str]:
+    """Return why thresholds of one system and seed are missing or doubtful, one message for each machine.
+
+    Args:
+        facts: the content of ``results.json``.
+        system: ``detector:score``.
+        seed: one of the system's seeds.
+    """
+    return [
+        f"{system}: {entry['machine']}: decisions: {entry['warning']}"
+        for entry in facts.get("threshold_warnings", ())
+        if f"{entry['detector']}:{entry['score']}" == system and entry["seed"] == seed
+    ]
+
+
 class SubmissionNames:
     """Clip names for a submission: those in ``test/``, also if the benchmark used ``test_rename/``.
 

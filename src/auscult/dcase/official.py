@@ -9,7 +9,7 @@ the square root of that factor; here, intervals come from a stratified bootstrap
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
@@ -19,11 +19,11 @@ import numpy as np
 
 from auscult.dcase.ground_truth import GroundTruth, read_ground_truth
 from auscult.errors import EvaluationError
-from auscult.evaluation.bootstrap import estimate
 from auscult.evaluation.intervals import Estimate
-from auscult.evaluation.protocol import check_year, mean_over, official_terms
+from auscult.evaluation.protocol import ScoredSection, check_year
+from auscult.evaluation.remarks import score_remarks
 from auscult.evaluation.score_files import Row, Submission, read_submission
-from auscult.evaluation.summary import ScoredSection, Summary, replicate_sections, summarise
+from auscult.evaluation.summary import Summary, replicate_sections, summarise
 
 
 @dataclass
@@ -53,6 +53,7 @@ class OfficialReport:
         sections: metrics by (machine, section).
         mismatches: differences between submission and ground truth.
         year: of the rules.
+        warnings: about scores that cannot be right: all equal, or an AUC far below one half.
     """
 
     official_score: Estimate
@@ -60,6 +61,7 @@ class OfficialReport:
     sections: Mapping[tuple[str, str], Summary]
     mismatches: Mismatches
     year: int
+    warnings: Sequence[str] = ()
 
     @property
     def complete(self) -> bool:
@@ -86,6 +88,7 @@ class OfficialReport:
             "missing": list(self.mismatches.missing),
             "extra": list(self.mismatches.extra),
             "doubled": list(self.mismatches.doubled),
+            "warnings": list(self.warnings),
         }
 
 
@@ -139,18 +142,20 @@ def evaluate_submission(
         name = _name((machine, section_number))
         if name in scored:
             by_machine.setdefault(machine, {})[name] = scored[name]
+    sections = {
+        key: summarise({_name(key): scored[_name(key)]}, replicates, year=year)
+        for key in truths
+        if _name(key) in scored
+    }
     return OfficialReport(
-        official_score=estimate(mean_over(official_terms(list(replicates.values()), year), year)),
+        official_score=summarise(scored, replicates, year=year).official,
         machines={
             machine: summarise(sections, replicates, year=year) for machine, sections in by_machine.items()
         },
-        sections={
-            key: summarise({_name(key): scored[_name(key)]}, replicates, year=year)
-            for key in truths
-            if _name(key) in scored
-        },
+        sections=sections,
         mismatches=mismatches,
         year=year,
+        warnings=score_remarks(scored, {_name(key): summary for key, summary in sections.items()}),
     )
 
 

@@ -13,7 +13,7 @@ from os import PathLike
 from auscult.errors import DownloadError
 
 MAX_RATIO = 100  # unpacked to packed size; below 10 for most recordings, above 1000 for ZIP bombs
-_SMALL = 10_000_000  # bytes that any archive may unpack to, whatever the ratio
+_SMALL = 10_000_000  # bytes that any archive may unpack to, regardless of the ratio
 _CHUNK = 1 << 20
 _MACOS_FILES = re.compile(r"(^|/)(__MACOSX/|\._|\.DS_Store$)")
 

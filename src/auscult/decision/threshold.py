@@ -6,7 +6,8 @@ Calibration scores are those of normal recordings that the model was not fitted 
   scores, as long as later normal clips are exchangeable with the calibration clips;
 - a gamma distribution fitted to the scores, as in the DCASE baseline: depends on that model, no guarantee.
 
-If there are too few scores there is no threshold, and a warning says how many more are needed.
+If there are too few scores, or no gamma distribution describes them, there is no threshold, and a warning
+says why.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import ArrayLike
 
+from auscult.decision.gamma_fit import fit_gamma, plain_gamma_fit
 from auscult.errors import EvaluationError, FitError, OptionError
 
-THRESHOLD_METHODS = ("conformal", "gamma")
+THRESHOLD_METHODS = ("conformal", "gamma", "gamma_scipy")
 
 #: Minimum number of scores for fitting a gamma distribution with a location, which has three parameters.
 GAMMA_MINIMUM = 4
@@ -32,12 +34,14 @@ class Threshold:
     """The score above which a recording is anomalous, and how it was computed.
 
     Attributes:
-        value: the threshold, in the unit of the score; ``None`` if there are too few calibration scores.
-        method: ``"conformal"``, ``"gamma"`` or ``"fixed"``.
+        value: the threshold, in the unit of the score; ``None`` if there are too few calibration scores, or
+            none of the method's distributions describes them.
+        method: ``"conformal"``, ``"gamma"``, ``"gamma_scipy"`` or ``"fixed"``.
         rate: the target false-alarm rate; ``None`` for a fixed threshold.
         calibration_count: number of calibration scores.
-        needed: number of additional calibration clips required to have a value; 0 if there is a value.
+        needed: number of additional calibration clips required to have a value; 0 if more would not help.
         warning: message for the user, or ``None``.
+        label: limitation of the false-alarm rate, such as ``"independence unverified"``, or ``None``.
     """
 
     value: float | None
@@ -46,6 +50,7 @@ class Threshold:
     calibration_count: int = 0
     needed: int = 0
     warning: str | None = None
+    label: str | None = None
 
     def is_anomalous(self, score: float) -> bool | None:
         """Return ``score > value``, or ``None`` (no verdict) if there is no value."""
@@ -85,21 +90,24 @@ def conformal_threshold(calibration_scores: ArrayLike, rate: float = 0.05) -> Th
     return Threshold(float(scores[rank - 1]), "conformal", rate, count)
 
 
-def gamma_threshold(scores: ArrayLike, percentile: float = 0.9) -> Threshold:
+def gamma_threshold(scores: ArrayLike, percentile: float = 0.9, *, plain: bool = False) -> Threshold:
     """Return the ``percentile`` of a gamma distribution (shape, location, scale) fitted to the scores.
 
     This is the rule of the DCASE baseline, applied to clip scores. It extrapolates with a model and does not
-    guarantee a false-alarm rate. If the scores do not follow the fitted distribution, the threshold has a
-    warning.
+    guarantee a false-alarm rate. The value is ``None``, with a warning that says why, if no gamma
+    distribution describes the scores.
 
     Args:
         scores: (n,) scores of normal clips.
         percentile: between 0 and 1; the target false-alarm rate is ``1 − percentile``.
+        plain: whether to use the fit of the baseline: one optimisation, whatever its result. If the result
+            does not describe the scores, the threshold has a warning.
 
     Raises:
         OptionError: ``percentile`` is not between 0 and 1.
-        FitError: a score is not finite, all scores are equal, or the fit fails.
+        FitError: a score is not finite, all scores are equal, or the plain fit fails.
     """
+    method = "gamma_scipy" if plain else "gamma"
     rate = float(1 - _exact(percentile, "percentile"))
     values = _finite(scores)
     count = len(values)
@@ -109,23 +117,37 @@ def gamma_threshold(scores: ArrayLike, percentile: float = 0.9) -> Threshold:
             f"no threshold: a gamma fit requires {GAMMA_MINIMUM} calibration scores, got {count}; "
             f"{needed} more {'is' if needed == 1 else 'are'} needed"
         )
-        return Threshold(None, "gamma", rate, count, needed, warning)
+        return Threshold(None, method, rate, count, needed, warning)
     if np.ptp(values) == 0:
         raise FitError(
             f"cannot fit a gamma distribution to {count} calibration scores that all equal {values[0]:g}; "
             "use the conformal threshold"
         )
-    value = _gamma_quantile(values, percentile)
+    fitted = plain_gamma_fit(values) if plain else fit_gamma(values)
+    problem = (
+        fitted.problem if fitted else "no solution with a shape of at least 1 away from the smallest score"
+    )
+    value = fitted.quantile(percentile) if fitted else math.nan
+    if not math.isfinite(value) or (problem and not plain):
+        warning = (
+            f"no threshold: no gamma distribution fits these {count} calibration scores "
+            f"({problem or 'its quantile is not finite'}); use the conformal threshold"
+        )
+        return Threshold(None, method, rate, count, warning=warning)
 
     above = int(np.sum(values > value))
     deviation = math.sqrt(count * rate * (1 - rate))
-    poor_fit = None
+    reasons = [problem] if problem else []
     if abs(above - count * rate) > 3 * deviation + 0.5:
-        poor_fit = (
-            f"the gamma distribution fits poorly: {above} of {count} calibration scores are above the "
-            f"threshold, expected {count * rate:.1f}; the conformal threshold assumes no distribution"
-        )
-    return Threshold(value, "gamma", rate, count, warning=poor_fit)
+        expected = f"expected {count * rate:.1f}"
+        reasons.insert(0, f"{above} of {count} calibration scores are above the threshold, {expected}")
+    poor_fit = (
+        f"the gamma distribution fits poorly: {'; '.join(reasons)}; the conformal threshold assumes no "
+        "distribution"
+        if reasons
+        else None
+    )
+    return Threshold(value, method, rate, count, warning=poor_fit)
 
 
 def fixed_threshold(value: float) -> Threshold:
@@ -143,7 +165,7 @@ def threshold_by_name(method: str, calibration_scores: ArrayLike, *, rate: float
     """Return the threshold of a method, given by name, at a target false-alarm rate.
 
     Args:
-        method: ``"conformal"`` or ``"gamma"``.
+        method: ``"conformal"``, ``"gamma"``, or ``"gamma_scipy"`` for the plain fit of the baseline.
         calibration_scores: (n,) scores of normal clips that the model was not fitted on.
         rate: between 0 and 1; ``None`` for the default of the method: 5 % conformal, 10 % gamma (the 90th
             percentile, as in the baseline).
@@ -154,8 +176,9 @@ def threshold_by_name(method: str, calibration_scores: ArrayLike, *, rate: float
     """
     if method == "conformal":
         return conformal_threshold(calibration_scores, 0.05 if rate is None else rate)
-    if method == "gamma":
-        return gamma_threshold(calibration_scores, 0.9 if rate is None else float(1 - _exact(rate)))
+    if method in ("gamma", "gamma_scipy"):
+        percentile = 0.9 if rate is None else float(1 - _exact(rate))
+        return gamma_threshold(calibration_scores, percentile, plain=method == "gamma_scipy")
     raise OptionError(f"unknown threshold method {method!r}; choose one of {', '.join(THRESHOLD_METHODS)}")
 
 
@@ -217,23 +240,3 @@ def _finite(scores: ArrayLike) -> np.ndarray:
 
 def _percent(rate: float) -> str:
     return f"{100 * rate:.3g} %"
-
-
-def _gamma_quantile(values: np.ndarray, percentile: float) -> float:
-    from scipy import stats  # slow to import, and needed by this method only
-
-    try:
-        with np.errstate(all="ignore"):
-            shape, location, scale = stats.gamma.fit(values)
-            value = float(stats.gamma.ppf(percentile, shape, loc=location, scale=scale))
-    except (stats.FitError, ValueError, ArithmeticError) as error:
-        raise FitError(
-            f"cannot fit a gamma distribution to {len(values)} calibration scores ({error}); "
-            "use the conformal threshold"
-        ) from error
-    if not math.isfinite(value):
-        raise FitError(
-            f"the gamma distribution fitted to {len(values)} calibration scores has no finite "
-            f"{_percent(percentile)} quantile; use the conformal threshold"
-        )
-    return value

@@ -73,6 +73,8 @@ class Detector(ABC):
         required_options: options without a default, which the user must set.
         docs_page: the page of the documentation that describes the options.
         extra: the optional dependency group that fitting needs, such as ``"train"``; scoring never needs one.
+        fits_frame_length: whether frames are shortened for short recordings; otherwise they always have the
+            1024 samples of the baseline.
         has_codes: whether `codes` is implemented.
         maps_are_zscores: whether maps are z-scores with respect to normal recordings already. Otherwise they
             are contributions to the score, which the model standardises before it shows them.
@@ -94,6 +96,7 @@ class Detector(ABC):
     required_options: ClassVar[tuple[str, ...]] = ()
     docs_page: ClassVar[str] = "docs/detectors.md"
     extra: ClassVar[str] = ""
+    fits_frame_length: ClassVar[bool] = True
     has_codes: ClassVar[bool] = False
     maps_are_zscores: ClassVar[bool] = False
     trains_together: ClassVar[bool] = False
@@ -292,6 +295,36 @@ class Detector(ABC):
             AudioError: a recording cannot be used.
         """
         raise OptionError(f"{self.name} cannot be adapted to more recordings: fit it again with all of them")
+
+    def refitted(self, recordings: Sequence[AudioClip]) -> Detector:
+        """Return a new detector for which only these recordings are normal; this one is not changed.
+
+        Networks are not trained again; banks, statistics and densities are fitted on these recordings alone.
+        Each call appends a line to ``facts["adaptations"]``.
+
+        Args:
+            recordings: normal recordings.
+
+        Raises:
+            FitError: there are too few recordings.
+            OptionError: this detector cannot forget its earlier recordings.
+            AudioError: a recording cannot be used.
+        """
+        raise OptionError(
+            f"{self.name} cannot forget the recordings that it was fitted on: fit it again on the new ones"
+        )
+
+    def cross_refitted(self, recordings: Sequence[AudioClip], folds: Sequence[int]) -> FittedFolds:
+        """Return this detector `refitted` on all recordings, and for each fold on all other folds.
+
+        Args:
+            recordings: normal recordings.
+            folds: the fold of each recording, numbered from 0.
+
+        Raises as `refitted`.
+        """
+        final, *fold_models = map(self.refitted, FitJob(self.config, recordings, folds).training_sets())
+        return final, fold_models
 
     def export(self, samples: Value) -> GraphEvidence:
         """Build `score` as an ONNX graph, which runs without auscult.

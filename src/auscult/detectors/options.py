@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, replace
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config
 from auscult.errors import OptionError
-from auscult.spectrum import FrontEnd
+from auscult.spectrum import FrontEnd, doubled_for, halved_for
 
-#: Detector to its options renamed since version 0.1.0, old name to new; old model files have the old names.
+#: Renamed options by detector, old name to new, for reading old model files.
 _RENAMED: Mapping[str, Mapping[str, str]] = {
     "auto": {"altered": "pseudo_anomalies", "choose": "drop_uninformative", "time": "time_limit"},
 }
@@ -66,6 +66,45 @@ def make_config(
     return config
 
 
+def config_for_recordings(
+    detector: str,
+    sample_rate: int,
+    seconds: float | None,
+    *,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Config:
+    """Make the configuration to fit a detector with: as `make_config`, with frames that fit the recordings.
+
+    The sample rate is that of the recordings. Above 64 kHz the frames (``n_fft``, with ``hop`` half of it)
+    are doubled until no mel band is empty. If the recordings are so short that they would have fewer than 16
+    frames, these are halved until they have. Frames are not changed if a setting or the preset gives
+    ``n_fft`` or ``hop``, nor for detectors that keep those of the baseline.
+
+    Args:
+        detector: name of the detector.
+        sample_rate: of the recordings, Hz; used unless the settings give another one.
+        seconds: length of the recordings; ``None`` if unknown.
+        preset: as in `make_config`.
+        settings: as in `make_config`.
+
+    Raises:
+        OptionError: as `make_config`.
+    """
+    settings = {"sample_rate": sample_rate, **(settings or {})}
+    config, kind = make_config(detector, preset=preset, settings=settings), detector_type(detector)
+    given = {*settings, *(kind.presets[preset] if preset else {})}
+    if not kind.fits_frame_length or given & {"n_fft", "hop"}:
+        return config
+    front_end = config.front_end
+    n_fft = doubled_for(front_end)
+    if seconds is not None:
+        n_fft = halved_for(n_fft, round(seconds * front_end.sample_rate))
+    if n_fft == front_end.n_fft:
+        return config
+    return replace(config, front_end=replace(front_end, n_fft=n_fft, hop=n_fft // 2))
+
+
 def missing_options(detector: str, settings: Mapping[str, Any]) -> list[str]:
     """Return the required options (those without a default) that are not among the settings."""
     return [option for option in detector_type(detector).required_options if not settings.get(option)]
@@ -86,7 +125,7 @@ def config_to_json(config: Config) -> dict[str, Any]:
 
 
 def config_from_json(detector: str, data: Mapping[str, Any]) -> Config:
-    """Invert `config_to_json`, for model files of all versions; raises `OptionError` as in `make_config`."""
+    """Invert `config_to_json`; also accepts old option names. Raises `OptionError` as `make_config`."""
     renamed = _RENAMED.get(detector, {})
     settings = {renamed.get(key, key): value for key, value in data.items() if key != "front_end"}
     return make_config(detector, settings={**settings, **data.get("front_end", {})})
@@ -95,10 +134,10 @@ def config_from_json(detector: str, data: Mapping[str, Any]) -> Config:
 def _typed(owner: type, name: str, value: Any) -> Any:
     """Convert a value to the declared type of option ``name``: text is parsed, typed values are checked."""
     hint = get_type_hints(owner)[name]
-    optional = hint == float | None
+    optional = type(None) in get_args(hint)
     if optional and value in (None, "none", "None"):
         return None
-    kind = float if optional else hint
+    kind = get_args(hint)[0] if optional else hint
     try:
         if kind is bool:
             return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]

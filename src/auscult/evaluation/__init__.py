@@ -1,6 +1,7 @@
 """Metrics of labelled scores with confidence intervals, following the protocols of the DCASE Challenge."""
 
-from auscult.evaluation.evaluate import Evaluation, evaluate_scores, labels_of
+from auscult.evaluation.clip_labels import labels_of
+from auscult.evaluation.evaluate import Evaluation, evaluate_scores
 from auscult.evaluation.intervals import Estimate, delong_interval, proportion_interval
 from auscult.evaluation.metrics import auc, harmonic_mean, pauc, precision_recall_f1, roc_curve
 from auscult.evaluation.protocol import Labels

@@ -4,8 +4,8 @@ Resampling within strata keeps the numbers of normal and anomalous clips of each
 exists for every resample. If clips were cut from longer recordings, recordings are resampled instead, since
 segments of one recording are correlated and carry less information than independent recordings. An interval
 covers other clips of the same machines; machines are not resampled. Its ends are the 2.5 % and 97.5 %
-quantiles of the resampled metric (Efron 1979). If normal and anomalous clips are separated perfectly, all
-resamples agree and the interval has zero width.
+quantiles of the resampled metric (Efron 1979). If all resamples agree, as for normal and anomalous clips that
+are separated perfectly, the bootstrap gives no interval; `estimates.py` then uses an exact bound.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ def replicate(
     labels: Labels,
     scores: np.ndarray,
     *,
-    decisions: np.ndarray | None = None,
     year: int | None = None,
     resamples: int = 1000,
     seed: int | Sequence[int] = 0,
@@ -36,39 +35,36 @@ def replicate(
     Args:
         labels: labels of N clips.
         scores: (N,) higher is more anomalous.
-        decisions: (N,) bool, true for clips flagged as anomalous; ``None`` for no decisions.
         year: DCASE year whose rules apply, as in ``section_metrics``.
         resamples: number of bootstrap resamples; 0 for none.
         seed: seed of the resampling; one number or several (of the run, of the section).
 
     Returns:
-        Name to (1 + resamples,) values, first the value for the clips themselves: the metrics of
-        ``section_metrics``, and with decisions ``hits_<domain>`` and ``false_alarms_<domain>``, the numbers
-        of flagged anomalous and of flagged normal clips.
+        Name of each metric of ``section_metrics`` to (1 + resamples,) values, first the value for the clips
+        themselves.
 
     Raises:
         EvaluationError: as ``section_metrics``.
         OptionError: a negative number of resamples, or no DCASE protocol for the year.
     """
-    blocks: list[dict[str, np.ndarray]] = []
-    for weights in _weights(labels, resamples, seed):
-        block = section_metrics(labels, scores, year=year, weights=weights)
-        if decisions is not None:
-            for domain, mask in labels.domains.items():
-                hits = (mask & decisions & labels.anomaly).astype(np.float64)
-                false_alarms = (mask & decisions & ~labels.anomaly).astype(np.float64)
-                block[f"hits_{domain}"] = weights @ hits
-                block[f"false_alarms_{domain}"] = weights @ false_alarms
-        blocks.append(block)
+    blocks = [
+        section_metrics(labels, scores, year=year, weights=weights)
+        for weights in _weights(labels, resamples, seed)
+    ]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
 
 
 def estimate(replicates: np.ndarray) -> Estimate:
-    """The value and its percentile interval from (1 + R,) replicates, of which the first is the value."""
+    """The value and its percentile interval from (1 + R,) replicates, of which the first is the value.
+
+    There is no interval if it would have zero width, since equal resamples say nothing about other clips.
+    """
     value = float(replicates[0])
     if len(replicates) == 1:
         return Estimate(value)
     low, high = np.quantile(replicates[1:], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    if np.isclose(low, high, rtol=0, atol=1e-12):
+        return Estimate(value, note="no interval: all resamples of the clips give this value")
     return Estimate(value, float(low), float(high))
 
 

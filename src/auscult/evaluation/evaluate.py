@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from auscult.errors import EvaluationError
-from auscult.evaluation.bootstrap import estimate, replicate
+from auscult.evaluation.bootstrap import replicate
+from auscult.evaluation.clip_labels import copies_among, labels_of
+from auscult.evaluation.estimates import metric_estimate
 from auscult.evaluation.intervals import Estimate
-from auscult.evaluation.protocol import Labels, check_year, section_metrics
-from auscult.evaluation.summary import ScoredSection, Summary, replicate_sections, summarise
+from auscult.evaluation.protocol import Labels, ScoredSection, check_year, section_metrics
+from auscult.evaluation.remarks import copies_remark, score_remarks
+from auscult.evaluation.summary import Summary, replicate_sections, summarise
 
 if TYPE_CHECKING:  # at run time only attributes of clips are read
     from auscult.corpus import Clip
@@ -39,12 +42,13 @@ class AttributeResult:
     anomalies: int
 
     def to_json(self) -> dict[str, Any]:
-        """``{"auc": {"value", "low", "high"}, "contrast", "normals", "anomalies"}``."""
+        """``{"auc": {"value", "low", "high"}, "contrast", "normals", "anomalies", "interval_note"}``."""
         return {
             "auc": self.auc.to_json(),
             "contrast": self.contrast,
             "normals": self.normals,
             "anomalies": self.anomalies,
+            "interval_note": self.auc.note,
         }
 
 
@@ -60,6 +64,8 @@ class Evaluation:
         threshold: threshold of the decisions, or ``None``.
         year: DCASE year whose rules were applied, or ``None``.
         left_out: sections that could not be evaluated, and why.
+        copies: the paths of each group of clips that are the same recording.
+        warnings: about copies, and about scores that cannot be right.
     """
 
     overall: Summary
@@ -68,6 +74,8 @@ class Evaluation:
     threshold: float | None
     year: int | None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    copies: Sequence[Sequence[str]] = ()
+    warnings: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The overall metrics at the top level, each ``{"value", "low", "high"}``; sections; attributes."""
@@ -77,6 +85,8 @@ class Evaluation:
             "threshold": self.threshold,
             "year": self.year,
             "left_out": dict(self.left_out),
+            "copies": [list(paths) for paths in self.copies],
+            "warnings": list(self.warnings),
             "sections": {name: section.to_json() for name, section in self.sections.items()},
             "attributes": {name: result.to_json() for name, result in self.attributes.items()},
         }
@@ -90,8 +100,14 @@ def evaluate_scores(
     year: int | None = None,
     resamples: int = 1000,
     seed: int = 0,
+    identities: Sequence[Hashable] | None = None,
+    sensor: ArrayLike | None = None,
 ) -> Evaluation:
-    """Evaluates scores of labelled clips with 95 % stratified bootstrap intervals.
+    """Evaluates scores of labelled clips with 95 % intervals.
+
+    Metrics of scores have stratified bootstrap intervals (`bootstrap.py`), or exact bounds if the clips are
+    separated perfectly (`estimates.py`); rates of decisions have Clopper–Pearson intervals. Where there is no
+    interval, the estimate has a note with the reason. Copies of a clip count once for intervals.
 
     Sections are evaluated separately, as in the DCASE Challenge, and then combined. Without a year, a section
     without normal or without anomalous clips is left out and named in ``left_out``, unless all sections are
@@ -107,17 +123,21 @@ def evaluate_scores(
             AUC and partial AUC of all clips if no domains are known.
         resamples: number of bootstrap resamples; 0 gives no intervals.
         seed: seed of the resampling.
+        identities: a value for each clip that is equal for copies of one recording; ``None`` for the paths.
+        sensor: (N,) true for clips that cannot be judged because of a sensor fault. They count for the AUCs,
+            but not for the rates of decisions; their own rate is ``sensor_rate_source``, ``…_target``.
 
     Raises:
-        EvaluationError: a label is missing; a metric lacks normal or anomalous clips; the scores do not match
-            the clips or are not finite; the threshold is not finite.
+        EvaluationError: a label is missing; a recording has both labels; a metric lacks normal or anomalous
+            clips; the scores do not match the clips or are not finite; the threshold is not finite.
         OptionError: no DCASE protocol for the year, or a negative number of resamples.
     """
     check_year(year)
     values = np.asarray(scores, dtype=np.float64).reshape(-1)
     _check(clips, values, threshold)
     decisions = None if threshold is None else values > threshold
-    labels = labels_of(clips)
+    faults = np.zeros(len(values), bool) if sensor is None else np.asarray(sensor, bool)
+    labels = labels_of(clips, identities)
 
     sections, left_out = {}, {}
     groups = _by_section(clips)
@@ -126,6 +146,7 @@ def evaluate_scores(
             labels.select(indices, name=f"section {key}" if key != "all" else "the clips"),
             values[indices],
             None if decisions is None else decisions[indices],
+            faults[indices],
         )
         try:
             section_metrics(section.labels, section.scores, year=year)
@@ -136,62 +157,17 @@ def evaluate_scores(
         else:
             sections[key] = section
     replicates = replicate_sections(sections, year=year, resamples=resamples, seed=seed)
+    summaries = {key: summarise({key: section}, replicates, year=year) for key, section in sections.items()}
+    copies = copies_among(clips, identities)
     return Evaluation(
         overall=summarise(sections, replicates, year=year),
-        sections={key: summarise({key: section}, replicates, year=year) for key, section in sections.items()},
+        sections=summaries,
         attributes=_by_attribute(clips, labels, values, resamples, seed),
         threshold=threshold,
         year=year,
         left_out=left_out,
-    )
-
-
-def labels_of(clips: Sequence[Clip]) -> Labels:
-    """Return the conditions, domains and source recordings of clips as arrays.
-
-    Raises:
-        EvaluationError: clips without a condition, or some but not all clips without a domain; the message
-            gives their number and an example.
-    """
-    if len(clips) == 0:
-        raise EvaluationError("there are no labelled clips to evaluate")
-    unlabelled = [clip.path for clip in clips if clip.condition is None]
-    if unlabelled:
-        raise EvaluationError(
-            f"{len(unlabelled)} of {len(clips)} clips have no condition (normal or anomaly), for instance "
-            f"{unlabelled[0]}; label them or leave them out"
-        )
-    anomaly = np.array([clip.condition == "anomaly" for clip in clips])
-    recordings = _recording_numbers(clips)
-    without_domain = [clip.path for clip in clips if clip.domain is None]
-    if len(without_domain) == len(clips):
-        return Labels(anomaly, source_recording=recordings)
-    if without_domain:
-        raise EvaluationError(
-            f"{len(without_domain)} of {len(clips)} clips have no domain (source or target) but others do, "
-            f"for instance {without_domain[0]}; set the domain of all clips or of none"
-        )
-    return Labels(anomaly, np.array([clip.domain == "target" for clip in clips]), source_recording=recordings)
-
-
-def _recording_numbers(clips: Sequence[Clip]) -> np.ndarray | None:
-    """(N,) number of each clip's source recording; a clip of unknown source has a number of its own.
-
-    ``None`` if no source recordings are known.
-    """
-    if all(clip.source_recording is None for clip in clips):
-        return None
-    numbers: dict[object, int] = {}
-    return np.array(
-        [
-            numbers.setdefault(
-                index
-                if clip.source_recording is None
-                else (clip.machine, clip.section, clip.source_recording),
-                len(numbers),
-            )
-            for index, clip in enumerate(clips)
-        ]
+        copies=copies,
+        warnings=(*copies_remark(copies), *score_remarks(sections, summaries)),
     )
 
 
@@ -238,10 +214,12 @@ def _by_attribute(
         if min(np.sum(normals), np.sum(anomalies)) < 2:
             continue
         mask = normals | anomalies
-        replicates = replicate(
-            without_domains.select(mask), scores[mask], resamples=resamples, seed=[seed, number]
-        )
+        section = ScoredSection(without_domains.select(mask), scores[mask])
+        replicates = replicate(section.labels, section.scores, resamples=resamples, seed=[seed, number])
         results[f"{key}={value}"] = AttributeResult(
-            estimate(replicates["auc_source"]), contrast, int(np.sum(normals)), int(np.sum(anomalies))
+            metric_estimate(("auc_source", section, replicates["auc_source"])),
+            contrast,
+            int(np.sum(normals)),
+            int(np.sum(anomalies)),
         )
     return results

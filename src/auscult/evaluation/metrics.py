@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from auscult.errors import EvaluationError
+
+Area = TypeVar("Area", float, np.ndarray)
+
+#: The partial AUC covers false-positive rates up to this one.
+MAX_FPR = 0.1
 
 
 @dataclass(frozen=True)
@@ -58,11 +64,11 @@ def area_under_curve(normal: np.ndarray, anomaly: np.ndarray) -> np.ndarray:
     return np.sum(width * height, axis=1) / (normal[:, -1] * anomaly[:, -1])
 
 
-def partial_area_under_curve(normal: np.ndarray, anomaly: np.ndarray, max_fpr: float = 0.1) -> np.ndarray:
+def partial_area_under_curve(normal: np.ndarray, anomaly: np.ndarray, max_fpr: float = MAX_FPR) -> np.ndarray:
     """Partial AUC of each of R curves over false-positive rates up to ``max_fpr``.
 
-    Standardised as by McClish (1989), ½ (1 + (A − m²/2) / (m − m²/2)) with area A and m = ``max_fpr``: ½ is
-    chance and 1 is perfect. The step that crosses ``max_fpr`` counts up to it, by linear interpolation.
+    Standardised by `standardised_area`. The step that crosses ``max_fpr`` counts up to it, by linear
+    interpolation.
 
     Args:
         normal: (R, L + 1) cumulative weights of normal clips.
@@ -75,7 +81,14 @@ def partial_area_under_curve(normal: np.ndarray, anomaly: np.ndarray, max_fpr: f
     width = np.diff(np.minimum(fpr, max_fpr), axis=1)  # the part of each step below max_fpr
     fraction = np.divide(width, step, out=np.zeros_like(step), where=step > 0)
     height = tpr[:, :-1] + np.diff(tpr, axis=1) * fraction / 2
-    area = np.sum(width * height, axis=1)
+    return standardised_area(np.sum(width * height, axis=1), max_fpr)
+
+
+def standardised_area(area: Area, max_fpr: float = MAX_FPR) -> Area:
+    """A partial area A up to m = ``max_fpr`` as standardised by McClish (1989): ½ is chance and 1 is perfect.
+
+    It is ½ (1 + (A − m²/2) / (m − m²/2)).
+    """
     chance = max_fpr**2 / 2
     return 0.5 * (1 + (area - chance) / (max_fpr - chance))
 
@@ -97,7 +110,7 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> float:
     return float(area_under_curve(normal, anomaly)[0])
 
 
-def pauc(labels: ArrayLike, scores: ArrayLike, *, max_fpr: float = 0.1) -> float:
+def pauc(labels: ArrayLike, scores: ArrayLike, *, max_fpr: float = MAX_FPR) -> float:
     """Partial AUC up to ``max_fpr``, McClish-standardised; arguments and errors as of ``auc``."""
     normal, anomaly, _ = _curve(labels, scores)
     return float(partial_area_under_curve(normal, anomaly, max_fpr)[0])

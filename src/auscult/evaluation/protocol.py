@@ -66,6 +66,12 @@ class Labels:
             None if self.source_recording is None else self.source_recording[index],
         )
 
+    def recordings(self, mask: np.ndarray) -> int:
+        """Number of separate recordings that the clips of an (N,) mask come from."""
+        if self.source_recording is None:
+            return int(np.sum(mask))
+        return len(np.unique(self.source_recording[mask]))
+
     @property
     def domains(self) -> dict[str, np.ndarray]:
         """(N,) bool masks by domain, of domains with clips; without domains, all clips are ``"source"``."""
@@ -84,6 +90,16 @@ class Labels:
             for domain, in_domain in (("source", ~self.target), ("target", self.target))
             for condition, in_condition in (("normal", ~self.anomaly), ("anomaly", self.anomaly))
         }
+
+
+@dataclass(frozen=True)
+class ScoredSection:
+    """The labels and (N,) scores of one section, and optional (N,) masks of decisions and sensor faults."""
+
+    labels: Labels
+    scores: np.ndarray
+    decisions: np.ndarray | None = None
+    sensor: np.ndarray | None = None
 
 
 def check_year(year: int | None) -> None:
@@ -142,10 +158,29 @@ def section_metrics(
     return metrics
 
 
+def compared_groups(labels: Labels, metric: str, year: int | None = None) -> list[np.ndarray]:
+    """The clips that a metric of `section_metrics` compares, as (N,) masks: normal, anomalous, and so on.
+
+    They are two groups, or four for the ``pauc`` of 2021, which is computed in each domain.
+    """
+    normal, anomaly = ~labels.anomaly, labels.anomaly
+    if year == 2020 or labels.target is None:
+        return [normal, anomaly]
+    domain = labels.domains.get(metric.partition("_")[2])
+    if year == 2021:
+        domains = labels.domains.values() if domain is None else [domain]
+        return [group & mask for mask in domains for group in (normal, anomaly)]
+    return [normal if domain is None else normal & domain, anomaly]
+
+
+def official_names(year: int | None = None) -> tuple[str, ...]:
+    """The names of the metrics that enter the year's official score."""
+    return {2020: TERMS_2020, 2021: TERMS_2021}.get(year or 0, TERMS)
+
+
 def official_terms(sections: Sequence[Mapping[str, np.ndarray]], year: int | None = None) -> list[np.ndarray]:
     """The metrics of all sections that enter the year's official score."""
-    names = {2020: TERMS_2020, 2021: TERMS_2021}.get(year or 0, TERMS)
-    return [section[name] for section in sections for name in names if name in section]
+    return [section[name] for section in sections for name in official_names(year) if name in section]
 
 
 def mean_over(terms: Sequence[np.ndarray], year: int | None = None) -> np.ndarray:

@@ -5,24 +5,17 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from auscult.errors import EvaluationError
-from auscult.evaluation.bootstrap import estimate, replicate
-from auscult.evaluation.intervals import Estimate, proportion_interval
-from auscult.evaluation.metrics import detection_rates, harmonic_means
-from auscult.evaluation.protocol import Labels, mean_over, official_terms
-
-
-@dataclass(frozen=True)
-class ScoredSection:
-    """The labels, (N,) scores and optional (N,) bool decisions of one section."""
-
-    labels: Labels
-    scores: np.ndarray
-    decisions: np.ndarray | None = None
+from auscult.evaluation.bootstrap import replicate
+from auscult.evaluation.decision_rates import decision_rates
+from auscult.evaluation.estimates import Term, mean_estimate
+from auscult.evaluation.intervals import Estimate
+from auscult.evaluation.protocol import ScoredSection, mean_over, official_names
 
 
 @dataclass(frozen=True)
@@ -42,7 +35,6 @@ class Summary:
         decisions: ``precision_source``, ``recall_source``, ``f1_source``, ``false_alarm_rate_source`` and the
             same for the target domain, as far as they exist. They are computed from the clips of that domain
             alone (unlike the AUC, which uses the anomalous clips of both domains). Empty without decisions.
-            False-alarm rates have Clopper–Pearson intervals, which assume independent clips.
         clips: number of clips by condition, and by domain if the domains are known (``normal_source``).
     """
 
@@ -54,6 +46,18 @@ class Summary:
     decisions: Mapping[str, Estimate]
     clips: Mapping[str, int]
 
+    @property
+    def interval_notes(self) -> dict[str, str]:
+        """By metric, why it has no interval, or how it was computed if not in the usual way."""
+        estimates = {
+            "auc_source": self.auc_source,
+            "auc_target": self.auc_target,
+            "pauc": self.pauc,
+            "harmonic_mean": self.harmonic_mean,
+            **self.decisions,
+        }
+        return {name: estimate.note for name, estimate in estimates.items() if estimate and estimate.note}
+
     def to_json(self) -> dict[str, Any]:
         """Every metric as ``{"value", "low", "high"}``, or ``None`` if it does not exist."""
         return {
@@ -63,6 +67,7 @@ class Summary:
             "harmonic_mean": self.harmonic_mean.to_json(),
             **{name: value.to_json() for name, value in self.decisions.items()},
             "clips": dict(self.clips),
+            "interval_notes": self.interval_notes,
         }
 
 
@@ -87,7 +92,6 @@ def replicate_sections(
         key: replicate(
             section.labels,
             section.scores,
-            decisions=section.decisions,
             year=year,
             resamples=resamples,
             seed=[seed, zlib.crc32(key.encode())],
@@ -106,53 +110,26 @@ def summarise(
         replicates: the result of ``replicate_sections`` for at least these sections.
         year: DCASE year whose rules the replicates follow.
     """
-    by_section = [replicates[key] for key in sections]
-    terms = official_terms(by_section, year)
+
+    def terms(*names: str) -> list[Term]:
+        return [
+            (name, section, replicates[key][name])
+            for key, section in sections.items()
+            for name in names
+            if name in replicates[key]
+        ]
+
+    mean = partial(mean_over, year=year)
+    source, target, official = terms("auc_source"), terms("auc_target"), terms(*official_names(year))
     return Summary(
-        auc_source=_mean_estimate("auc_source", by_section, year),
-        auc_target=_mean_estimate("auc_target", by_section, year),
-        pauc=estimate(mean_over([section["pauc"] for section in by_section], year)),
-        harmonic_mean=estimate(harmonic_means(np.stack(terms))),
-        official=estimate(mean_over(terms, year)),
-        decisions=_decision_metrics(sections, by_section),
+        auc_source=mean_estimate(source, mean, year) if source else None,
+        auc_target=mean_estimate(target, mean, year) if target else None,
+        pauc=mean_estimate(terms("pauc"), mean, year),
+        harmonic_mean=mean_estimate(official, mean_over, year),
+        official=mean_estimate(official, mean, year),
+        decisions=decision_rates(list(sections.values())),
         clips=_sum_counts([section.labels.counts for section in sections.values()]),
     )
-
-
-def _mean_estimate(name: str, by_section: list[Replicates], year: int | None) -> Estimate | None:
-    """The mean of a metric over the sections that have it, or ``None`` if no section has it."""
-    available = [section[name] for section in by_section if name in section]
-    return estimate(mean_over(available, year)) if available else None
-
-
-def _decision_metrics(
-    sections: Mapping[str, ScoredSection], by_section: list[Replicates]
-) -> dict[str, Estimate]:
-    """The metrics of decisions by domain, over the sections that have decisions."""
-    decided = [
-        (section.labels, replicates)
-        for section, replicates in zip(sections.values(), by_section, strict=True)
-        if section.decisions is not None
-    ]
-    metrics: dict[str, Estimate] = {}
-    for domain in ("source", "target"):
-        with_domain = [(labels, replicates) for labels, replicates in decided if domain in labels.domains]
-        if not with_domain:
-            continue
-        hits = np.sum([replicates[f"hits_{domain}"] for _, replicates in with_domain], axis=0)
-        false_alarms = np.sum([replicates[f"false_alarms_{domain}"] for _, replicates in with_domain], axis=0)
-        masks = [(labels.anomaly, labels.domains[domain]) for labels, _ in with_domain]
-        anomalies = sum(int(np.sum(in_domain & anomaly)) for anomaly, in_domain in masks)
-        normals = sum(int(np.sum(in_domain & ~anomaly)) for anomaly, in_domain in masks)
-        if anomalies:
-            rates = detection_rates(hits, hits + false_alarms, np.full_like(hits, anomalies))
-            for name, values in zip(("precision", "recall", "f1"), rates, strict=True):
-                metrics[f"{name}_{domain}"] = estimate(values)
-        if normals:
-            metrics[f"false_alarm_rate_{domain}"] = proportion_interval(
-                round(float(false_alarms[0])), normals
-            )
-    return metrics
 
 
 def _sum_counts(counts: list[dict[str, int]]) -> dict[str, int]:

@@ -10,6 +10,7 @@ from os import PathLike
 from pathlib import Path
 
 from auscult.errors import EvaluationError
+from auscult.runtime.csv_lines import csv_line
 from auscult.runtime.files import write_atomically
 
 
@@ -43,9 +44,7 @@ def write_rows(path: str | PathLike[str], rows: Iterable[Sequence[object]]) -> N
     Raises:
         EvaluationError: the folder is missing or cannot be written to.
     """
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
     try:
-        write_atomically(path, text.getvalue().encode())
+        write_atomically(path, "".join(map(csv_line, rows)).encode())
     except OSError as error:
         raise EvaluationError(f"{os.fspath(path)}: cannot be written: {error.strerror or error}") from error

@@ -17,17 +17,25 @@ from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection
 from auscult.corpus.training_checks import segment_warnings
 from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.crossfit import FitJob
+from auscult.detectors.maps.map_limits import MapLimits
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.errors import AudioError, FitError
 from auscult.model.model import Calibration, Model
 from auscult.model.normal_index import NormalIndex
+from auscult.model.normal_range import NormalRange
 from auscult.runtime.parallel import blas_single_thread
+from auscult.spectrum import empty_band_warnings
 
 FOLDS = 5
-#: With fewer clips than this, ``auto`` cross-fits, at five more fits, rather than hold a tenth of them out.
+#: ``calibrate="auto"`` uses cross-fitting (five additional fits) below this number of clips, and a holdout of
+#: a tenth of the clips from this number upwards.
 CROSSFIT_BELOW = 400
-#: Recordings whose maps the profiles of normal maps are made from; more would change little and cost time.
+#: Maximum number of recordings whose maps are used to estimate the map profiles of normal recordings.
 MAX_PROFILE_CLIPS = 100
+#: The same for the limits of maps, if no profiles are needed.
+MAX_LIMIT_CLIPS = 40
+#: Maps are kept in memory up to this size until their limits are computed; the first of each score always is.
+MAX_MAP_BYTES = 200_000_000
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class PreparedFit:
             findings that become warnings of the model.
         calibrate: as in `auscult.fit`.
         other_machines: recordings of other machines, for detectors that are trained to tell machines apart.
-        channel: the channel to read from files with several.
+        channel: the channel to read from multichannel files.
         preset: the preset that the configuration was made from.
     """
 
@@ -87,7 +95,7 @@ def resolve_calibration(calibrate: str, n_clips: int) -> str:
 def fit_models(
     fits: Sequence[PreparedFit], progress: Progress | None = None
 ) -> list[Model | FitError | AudioError]:
-    """Fits and calibrates several models; detectors that can train together are trained in one program.
+    """Fits and calibrates several models; detectors that can train together share one training loop.
 
     Args:
         fits: of one detector, with configurations that differ only in the seed.
@@ -183,23 +191,29 @@ def _calibrated_model(
     started = time.perf_counter()
     recordings = fit.inspection.usable
     to_score = [(final if fold is None else fold_models[fold], r) for fold, r in plan.to_score]
-    clip_scores, profiles = _scores_and_profiles(to_score, progress)
+    clip_scores, profiles, limits = scores_and_profiles(to_score, progress)
     calibration = Calibration()
     if plan.method != "none":
         scores = {name: np.array([s[name] for s in clip_scores]) for name in final.scores}
         calibration = Calibration(plan.method, scores, [r.clip.domain for _, r in to_score])
+    normal_range = NormalRange.of(recordings, fit.inspection.measures, fit.config.front_end)
     provenance = {
         "clips": len(recordings),
         "domains": dict(Counter(r.clip.domain or "unknown" for r in recordings)),
         "machines": sorted({r.clip.machine for r in recordings if r.clip.machine}),
         "seconds": fit.inspection.duration_range,
+        "channels": fit.inspection.channels,
+        "normal_range": normal_range.to_json() if normal_range else None,
+        "map_limits": {name: of_score.to_json() for name, of_score in limits.items()},
         "left_out": [path for f in fit.inspection.findings if f.kind in UNUSABLE_KINDS for path in f.paths],
         "preset": fit.preset,
         "warnings": [
             *(f.message for f in fit.inspection.findings),
             *(segment_warnings(recordings) if plan.method == "crossfit" else ()),
+            *empty_band_warnings(type(final).front_ends(final.config)),
             *final.facts.get("warnings", []),
         ],
+        "threshold_label": fit.inspection.threshold_label if plan.method != "none" else None,
         "fit_seconds": round(fit_seconds + time.perf_counter() - started, 3),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": package_versions(),
@@ -214,34 +228,56 @@ def _calibrated_model(
     )
 
 
-def _scores_and_profiles(
+def scores_and_profiles(
     to_score: Sequence[tuple[Detector, AudioClip]], progress: Progress | None
-) -> tuple[list[Mapping[str, float]], dict[str, MapProfile]]:
-    """The scores of each recording by the detector it is paired with; and for each score, the profile of the
-    maps of a sample of the recordings, unless the detector's maps are z-scores already."""
-    without_zscores = [recording for detector, recording in to_score if not detector.maps_are_zscores]
-    explained = set(_profile_sample(without_zscores))
+) -> tuple[list[Mapping[str, float]], dict[str, MapProfile], dict[str, MapLimits]]:
+    """Score each recording with its paired detector, and estimate map profiles and limits for each score.
+
+    Profiles and limits come from a sample of the recordings; there are no profiles if the detector's maps are
+    z-scores already.
+    """
+    zscores = any(detector.maps_are_zscores for detector, _ in to_score)
+    count = MAX_LIMIT_CLIPS if zscores else MAX_PROFILE_CLIPS
+    explained = set(_profile_sample([recording for _, recording in to_score], count))
     scores: list[Mapping[str, float]] = []
-    profiles: dict[str, list[MapProfile]] = {}
+    parts: dict[str, list[MapProfile]] = {}
+    maps: dict[str, list[np.ndarray]] = {}
+    detectors = list(dict.fromkeys(id(detector) for detector, _ in to_score))
+    folds: list[int] = []  # of the recordings with maps
+    room = MAX_MAP_BYTES
     for i, (detector, recording) in enumerate(to_score):
         evidence = detector.score(recording, explain=i in explained)
         scores.append(evidence.scores)
+        if i in explained:
+            folds.append(detectors.index(id(detector)))
         for name, map in evidence.maps.items():
-            profiles.setdefault(name, []).append(MapProfile.fit([map]))
+            if not zscores:
+                parts.setdefault(name, []).append(MapProfile.fit([map]))
+            if room > 0 or name not in maps:
+                maps.setdefault(name, []).append(map)
+                room -= map.nbytes
         if progress:
             progress("calibrate", i + 1, len(to_score), {})
-    return scores, {name: MapProfile.merge(parts) for name, parts in profiles.items()}
+    merged = {name: MapProfile.cross_merged(of_score, folds) for name, of_score in parts.items()}
+    limits = {
+        name: MapLimits.fit(
+            map if zscores else merged[name][fold + 1].smoothed_zscore(map)
+            for fold, map in zip(folds, of_score, strict=False)
+        )
+        for name, of_score in maps.items()
+    }
+    return scores, {name: of_score[0] for name, of_score in merged.items()}, limits
 
 
-def _profile_sample(recordings: Sequence[AudioClip]) -> list[int]:
-    """Indices of at most `MAX_PROFILE_CLIPS` recordings, evenly spaced and in proportion to the domains."""
+def _profile_sample(recordings: Sequence[AudioClip], count: int = MAX_PROFILE_CLIPS) -> list[int]:
+    """Indices of at most ``count`` recordings, evenly spaced and in proportion to the domains."""
     by_domain = sorted(range(len(recordings)), key=lambda i: recordings[i].clip.domain or "")
-    positions = np.linspace(0, len(by_domain) - 1, min(MAX_PROFILE_CLIPS, len(by_domain))).round().astype(int)
+    positions = np.linspace(0, len(by_domain) - 1, min(count, len(by_domain))).round().astype(int)
     return [by_domain[position] for position in positions]
 
 
 def package_versions() -> Mapping[str, str]:
-    """Versions of Python and of the packages that compute the numbers, for provenance."""
+    """Versions of Python and of the packages that affect results, for provenance."""
     packages = {name: version(name) for name in ("auscult", "numpy", "scipy", "onnxruntime")}
     with suppress(PackageNotFoundError):  # scoring works without PyTorch
         packages["torch"] = version("torch")

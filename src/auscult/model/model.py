@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from auscult.corpus import AudioClip, Clip
 from auscult.corpus.prefetch import prefetch
 from auscult.decision import Threshold, conformal_threshold
 from auscult.detectors import Detector
+from auscult.detectors.maps.map_limits import MapLimits
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.errors import (
     AudioError,
@@ -23,9 +24,13 @@ from auscult.errors import (
     TooShortAudio,
     UnsupportedAudio,
 )
+from auscult.model.machine_state import machine_state
 from auscult.model.normal_index import NormalIndex
+from auscult.model.normal_range import NormalRange
+from auscult.model.score import Score
+from auscult.model.sensor_check import SensorFinding, sensor_findings, verdict
 from auscult.sound import Waveform
-from auscult.sound.level import SILENCE_DB, clipped_samples, level_db
+from auscult.sound.defects import measure
 
 #: A recording that is longer or shorter than the training recordings by more than this factor gets a warning.
 LENGTH_TOLERANCE = 1.5
@@ -49,37 +54,6 @@ class Calibration:
         return len(self.domains)
 
 
-@dataclass(frozen=True)
-class Score:
-    """The score of one recording, and the decision.
-
-    Attributes:
-        path: the recording, or ``"<memory>"``.
-        score: the anomaly score; higher is more anomalous.
-        threshold: the decision threshold; ``None`` if no decision is possible.
-        anomalous: score > threshold; ``None`` without a threshold.
-        warnings: reasons to trust this score less.
-        scores: every score of the detector, by name.
-        nearest: path of the most similar normal recording among those that the model was given; ``None`` if
-            the model holds none.
-        map: (T, n_mels) where the score comes from, if requested. With ``maps_are_zscores``, by how many
-            standard deviations each time-frequency bin exceeds its mean in normal recordings; otherwise how
-            much each bin added to the score.
-        maps_are_zscores: whether ``map`` is in standard deviations of normal recordings, which needs a model
-            with profiles or a detector that computes such maps.
-    """
-
-    path: str
-    score: float
-    threshold: float | None
-    anomalous: bool | None
-    warnings: tuple[str, ...] = ()
-    scores: Mapping[str, float] = field(default_factory=dict)
-    nearest: str | None = None
-    map: np.ndarray | None = None
-    maps_are_zscores: bool = False
-
-
 class Model:
     """A fitted detector with its calibration and what is needed to explain a score.
 
@@ -90,6 +64,9 @@ class Model:
         normals: index of the normal recordings, to name the nearest one; empty by default.
         channel: the channel to read from files with several.
         provenance: training data, package versions and warnings.
+
+    Attributes:
+        expected_channels: files with more channels get a warning that names the channel that was read.
     """
 
     def __init__(
@@ -108,6 +85,7 @@ class Model:
         self.normals = normals or NormalIndex.from_clips([], detector.config.front_end)
         self.channel = channel
         self.provenance = dict(provenance or {})
+        self.expected_channels = int(self.provenance.get("channels", 1))
 
     def __repr__(self) -> str:
         return (
@@ -120,13 +98,22 @@ class Model:
         """The sample rate that the detector needs, Hz."""
         return self.detector.config.front_end.sample_rate
 
+    @property
+    def normal_range(self) -> NormalRange | None:
+        """The range of the normal recordings; ``None`` if unknown, as for models of version 0.1.0."""
+        return NormalRange.from_json(self.provenance.get("normal_range"))
+
+    def map_limits(self, score: str) -> MapLimits:
+        """The largest values in the maps of normal recordings; defaults for models of version 0.1.0."""
+        return MapLimits.from_json(self.provenance.get("map_limits", {}).get(score))
+
     def threshold(self, rate: float = 0.05, *, score: str | None = None) -> Threshold:
         """Return the split-conformal threshold for a false-alarm rate.
 
         Its value is ``None`` if there are too few calibration clips for that rate.
         """
         scores = self.calibration.scores.get(score or self.detector.decisive_score, np.empty(0))
-        return conformal_threshold(scores, rate)
+        return replace(conformal_threshold(scores, rate), label=self.provenance.get("threshold_label"))
 
     def audio_clip(self, clip: Clip) -> AudioClip:
         """Open a file with the channel and the sample rate of this model."""
@@ -143,7 +130,8 @@ class Model:
         """Score samples in memory.
 
         Args:
-            samples: (N,) float samples of one channel, full scale ±1.
+            samples: (N,) float samples of one channel, in the unit of the training recordings; ±1 is the full
+                scale of files of integers.
             sample_rate: in Hz; audio at another rate than the model's is resampled, with a warning.
             threshold: the decision threshold; default the conformal threshold at 5 % false alarms.
             explain: whether to compute ``Score.map``.
@@ -187,17 +175,20 @@ class Model:
                 recording.clip.path,
                 f"{waveform.seconds:.3f} s is too short: {self.detector.name} needs at least {needed:.3f} s",
             )
-        decoded = AudioClip(recording.clip, lambda: waveform)  # reads the file only once
-        evidence = self.detector.score(decoded, explain=explain)
+        evidence = self.detector.score(recording, explain=explain)  # the waveform is held: no second reading
         name = self.detector.decisive_score
         value = evidence.scores[name]
         if not np.isfinite(value):
             reason = f"its {name} score is {value}: the model overflows on this recording"
             raise UnsupportedAudio(recording.clip.path, reason)
-        warnings = (*waveform.notes, *self._input_warnings(waveform))
+        findings, state = self._sensor_check(recording, waveform)
+        messages = (f.message for f in findings if f.kind != "rate")  # of which the waveform has a note
+        warnings = (*waveform.notes, *messages, *self._input_warnings(waveform))
+        if state:
+            warnings = (*warnings, f"{state}: it is unlike every normal recording")
         if threshold.warning:
             warnings = (*warnings, threshold.warning)
-        profile = self.profiles.get(name)
+        above, profile = threshold.is_anomalous(value), self.profiles.get(name)
         map = evidence.maps[name] if explain else None
         if map is not None and profile is not None:
             map = profile.smoothed_zscore(map)
@@ -205,24 +196,48 @@ class Model:
             path=recording.clip.path,
             score=value,
             threshold=threshold.value,
-            anomalous=threshold.is_anomalous(value),
+            anomalous=None if verdict(above, findings) == "sensor" else above,
             warnings=warnings,
             scores=dict(evidence.scores),
-            nearest=self.normals.nearest(decoded, self.detector.config.front_end),
+            nearest=self.normals.nearest(recording, self.detector.config.front_end),
             map=map,
             maps_are_zscores=map is not None and (profile is not None or self.detector.maps_are_zscores),
+            map_limits=self.map_limits(name) if explain else None,
+            findings=findings,
+            state=state,
         )
+
+    def _sensor_check(
+        self, recording: AudioClip, waveform: Waveform
+    ) -> tuple[tuple[SensorFinding, ...], str | None]:
+        """Signs of a sensor fault, and the state of the machine if the sensor shows it."""
+        front_end = self.detector.config.front_end
+        frames, measures = recording.log_mel(front_end), measure(waveform)
+        normal, spectra = self.normal_range, self.normals.spectrum_range
+        findings = sensor_findings(
+            frames.mean(axis=0), measures, front_end, spectra, normal, file_rate=waveform.file_rate
+        )
+        if spectra is None or any(f.effect == "unusable" or f.kind == "bandwidth" for f in findings):
+            return findings, None
+        comparable = normal if self._has_usual_length(waveform) else None
+        return findings, machine_state(frames, measures, front_end, spectra, comparable)
+
+    def _has_usual_length(self, waveform: Waveform) -> bool:
+        """Whether a waveform is about as long as the training recordings."""
+        shortest, longest = self.provenance.get("seconds") or (0.0, math.inf)
+        return bool(shortest / LENGTH_TOLERANCE <= waveform.seconds <= longest * LENGTH_TOLERANCE)
 
     def _input_warnings(self, waveform: Waveform) -> Iterator[str]:
         """Reasons to trust the score of a waveform less."""
-        if level_db(waveform) < SILENCE_DB:
-            yield "silent: is the microphone connected?"
-        if clipped := clipped_samples(waveform):
-            share = 100 * clipped / len(waveform.samples)
-            yield f"clipped ({share:.2g} % of samples at full scale): lower the gain"
-        shortest, longest = self.provenance.get("seconds") or (0.0, math.inf)
-        if not shortest / LENGTH_TOLERANCE <= waveform.seconds <= longest * LENGTH_TOLERANCE:
-            fitted_on = " to ".join(dict.fromkeys(f"{length:.3g}" for length in (shortest, longest)))
+        if waveform.channels > self.expected_channels:
+            yield (
+                f"{waveform.channels} channels, only channel {self.channel} (counted from 0) was scored: "
+                "the model was fitted on recordings with "
+                f"{self.expected_channels}; auscult score --each-channel scores each on its own"
+            )
+        if not self._has_usual_length(waveform):
+            lengths = self.provenance["seconds"]
+            fitted_on = " to ".join(dict.fromkeys(f"{length:.3g}" for length in lengths))
             yield (
                 f"{waveform.seconds:.3g} s long, but the model was fitted on recordings of {fitted_on} s: "
                 "the false-alarm rate holds only for that length"

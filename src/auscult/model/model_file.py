@@ -26,7 +26,7 @@ from auscult.model.normal_index import NormalIndex
 from auscult.runtime.files import write_atomically
 
 SCHEMA = 2  # schema 1 had different network arrays, and neither profiles nor the normal recordings
-#: Presets renamed since version 0.1.0, old name to new: model files of that version hold the old names.
+#: Renamed presets, old name to new, for reading old model files.
 _RENAMED_PRESETS = {"seed": "report"}
 _KEY = "auscult"  # entry of the header in the safetensors metadata; other programs' files lack it
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from auscult.corpus import AudioClip
+from auscult.model.normal_range import SpectrumRange
 from auscult.spectrum import FrontEnd
 
 #: Lower bound of the standard deviations, dB: a value that hardly varies must not dominate the distance.
@@ -44,6 +46,11 @@ class NormalIndex:
         added = NormalIndex.from_clips(recordings, front_end)
         return NormalIndex(self.paths + added.paths, np.concatenate([self.vectors, added.vectors]))
 
+    @cached_property
+    def spectrum_range(self) -> SpectrumRange | None:
+        """The range of the mean spectra of the recordings; ``None`` if there are none."""
+        return SpectrumRange.of(self.vectors)
+
     def contains(self, recording: AudioClip, front_end: FrontEnd) -> bool:
         """Whether the index holds this recording, even under another path; arguments as of `nearest`."""
         return bool(self._same(_vector(recording, front_end)).any())
@@ -64,9 +71,43 @@ class NormalIndex:
         distances = np.where(different, np.square(scaled).sum(axis=1), np.inf)
         return self.paths[int(distances.argmin())]
 
+    def relative_spread(self, recordings: Sequence[AudioClip], front_end: FrontEnd) -> float | None:
+        """Return how much recordings differ from each other, relative to those of the index.
+
+        It is the standard deviation of their vectors in units of that of the index, as root mean square over
+        the values: 1 if they differ from each other as much as the normal recordings do.
+
+        Args:
+            recordings: any recordings.
+            front_end: the front end that the index was built with.
+
+        Returns:
+            ``None`` if there are fewer than two recordings on either side.
+        """
+        if len(recordings) < 2 or len(self.paths) < 2:
+            return None
+        vectors = np.stack([_vector(recording, front_end) for recording in recordings])
+        scale = np.maximum(self.vectors.std(axis=0, ddof=1), _MIN_STD_DB)
+        return float(np.sqrt(np.mean(np.square(vectors.std(axis=0, ddof=1) / scale))))
+
     def _same(self, vector: np.ndarray) -> np.ndarray:
         """(N,) mask of the entries that are the recording with this vector (2 · n_mels,)."""
         return np.abs(self.vectors - vector).max(axis=1) < _SAME_DB
+
+
+def content_id(recording: AudioClip, front_end: FrontEnd) -> bytes | None:
+    """Return a value that is equal for copies of a recording, whatever their names and lossless formats.
+
+    It is ``None`` for a recording that does not change over time: all silent recordings are alike.
+
+    Args:
+        recording: the recording; its log-mel is computed unless it has it already.
+        front_end: the front end to compare recordings with.
+    """
+    means, maxima = np.split(_vector(recording, front_end), 2)
+    if np.abs(maxima - means).max() < _SAME_DB:
+        return None
+    return np.concatenate([means, maxima]).tobytes()
 
 
 def _vector(recording: AudioClip, front_end: FrontEnd) -> np.ndarray:

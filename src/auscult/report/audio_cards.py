@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import wave
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -15,14 +13,13 @@ from auscult.corpus import AudioClip, Clip
 from auscult.errors import AudioError, MissingExtraError
 from auscult.model import Model, Score
 from auscult.report.bench_data import StageData
+from auscult.report.explanation import explanation
+from auscult.report.fragments import MAX_SECONDS, common_gain, excerpt, wav_bytes
 from auscult.report.markup import Markup, data_uri, tag
 from auscult.report.pictures import draw_explanation, verdict_text
-from auscult.report.regions import score_regions
-from auscult.sound import Waveform, resample
+from auscult.sound import resample
 
-MAX_SECONDS = 10.0  # of an excerpt
 MAX_RATE = 16000  # Hz; applies to playback only, not to scoring
-_PEAK = 0.8  # of the loudest clip of a machine
 #: Explains the thresholds of a benchmark.
 THRESHOLD_NOTE = (
     "The threshold is set from training clips as in the DCASE baseline. It does not guarantee a false-alarm "
@@ -74,42 +71,13 @@ def audio_cards(stage: StageData, score: str, model: Model) -> list[Markup]:
         except AudioError as error:
             outcomes.append((caption, error, clip))
     scored = [outcome for _, outcome, _ in outcomes if isinstance(outcome, _ScoredClip)]
-    gain = _gain([outcome.recording.waveform() for outcome in scored])
+    gain = common_gain([outcome.recording.waveform() for outcome in scored])
     return [
         _card(f"{caption}: {_describe_clip(clip)}", outcome, gain, model)
         if isinstance(outcome, _ScoredClip)
         else _unavailable_card(caption, clip, outcome)
         for caption, outcome, clip in outcomes
     ]
-
-
-def wav_bytes(samples: np.ndarray, sample_rate: int) -> bytes:
-    """Return a 16-bit mono WAV of (N,) samples with full scale ±1; values beyond are clipped."""
-    stream = io.BytesIO()
-    with wave.open(stream, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes((np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes())
-    return stream.getvalue()
-
-
-def excerpt(waveform: Waveform, weight: np.ndarray) -> tuple[Waveform, float]:
-    """Return at most `MAX_SECONDS` of a waveform, where the weight is largest, and the start in seconds.
-
-    Args:
-        waveform: the waveform.
-        weight: (T,) weights of equal parts of the waveform.
-    """
-    length = round(MAX_SECONDS * waveform.sample_rate)
-    if len(waveform.samples) <= length:
-        return waveform, 0.0
-    span = max(1, round(len(weight) * length / len(waveform.samples)))
-    sums = np.convolve(np.maximum(weight, 0), np.ones(span), mode="valid")
-    start = round(int(np.argmax(sums)) / len(weight) * len(waveform.samples))
-    start = min(start, len(waveform.samples) - length)
-    part = Waveform(waveform.samples[start : start + length], waveform.sample_rate, waveform.path)
-    return part, start / waveform.sample_rate
 
 
 def _card(caption: str, scored: _ScoredClip, gain: float, model: Model) -> Markup:
@@ -141,22 +109,18 @@ def _card(caption: str, scored: _ScoredClip, gain: float, model: Model) -> Marku
 
 
 def _picture(scored: _ScoredClip, model: Model, title: str) -> Markup:
-    config, score = model.detector.config, scored.score
-    stream = io.BytesIO()
+    stream, front_end = io.BytesIO(), model.detector.config.front_end
+    nearest = None if scored.score.nearest is None else model.audio_clip(Clip(scored.score.nearest))
     try:
-        draw_explanation(
-            stream,
-            frames=scored.recording.log_mel(config.front_end),
-            front_end=config.front_end,
-            score=score,
-            title=PurePath(scored.clip.path).name,
-            dots_per_inch=100,
-        )
+        explained = explanation(scored.score, front_end, scored.recording, nearest)
+    except AudioError:  # the nearest normal recording is no longer there
+        explained = explanation(scored.score, front_end, scored.recording)
+    try:
+        draw_explanation(stream, explained, title=PurePath(scored.clip.path).name, dots_per_inch=100)
     except MissingExtraError as error:
         return tag("p", str(error), class_="note")
-    regions = score_regions(score, config.front_end)
-    where = "; ".join(map(str, regions)) or "no region stands out"
-    alt = f"{title}. Spectrogram and map of the score, {verdict_text(score)}. Strongest regions: {where}."
+    where = "; ".join(explained.in_words())
+    alt = f"{title}. Spectrogram and map of the deviation, {verdict_text(scored.score)}. Deviations: {where}."
     return tag("img", src=data_uri(stream.getvalue(), "image/png"), alt=alt, loading="lazy")
 
 
@@ -179,9 +143,3 @@ def _describe_clip(clip: Clip) -> str:
     parts = [condition[clip.condition], f"{clip.domain} domain" if clip.domain else None]
     parts += [f"{key} {value}" for key, value in clip.attributes.items()]
     return ", ".join(part for part in parts if part)
-
-
-def _gain(waveforms: Sequence[Waveform]) -> float:
-    """The gain that all clips are played with, so that they can be compared by ear."""
-    peak = max((float(np.max(np.abs(w.samples))) for w in waveforms if len(w.samples)), default=0.0)
-    return _PEAK / peak if peak > 0 else 1.0

@@ -1,17 +1,13 @@
-"""Finds the regions of time and frequency with the largest deviation in a map, in seconds and hertz."""
+"""Regions of time and frequency in a map, in seconds and hertz, and those with the largest values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from auscult.errors import OptionError
 from auscult.spectrum import FrontEnd, band_centres
-
-if TYPE_CHECKING:
-    from auscult.model import Score
 
 #: In a z-score map, only values above this count as deviation, in standard deviations.
 ZSCORE_FLOOR = 2.0
@@ -20,18 +16,24 @@ STRONGEST_SHARE = 1 / 3
 #: Regions with a smaller share of the deviation are dropped.
 MIN_SHARE = 0.01
 _ROUNDING = 1 - 1e-9
+_MAX_TIMES = 6  # of knocks, in words
 
 
 @dataclass(frozen=True)
 class Region:
-    """A box around connected bins of an explanation map.
+    """A box around connected bins of an explanation map, or around several knocks.
 
     Attributes:
         start_seconds: left edge.
         end_seconds: right edge.
         low_hz: lower edge.
         high_hz: upper edge.
-        share: the share of the map's deviation in the connected bins, which do not fill the box.
+        share: the share of the map's deviation in the box, or of connected bins that do not fill it.
+        kind: ``steady band`` (all the time), ``tone``, ``knocks``, ``burst`` (a moment at many frequencies),
+            ``event`` (anything else), or ``region`` if the map is not in standard deviations.
+        times: of the knocks, seconds.
+        hertz: frequency of the tone.
+        level_db: level relative to the nearest normal recording, dB; ``None`` if unknown.
     """
 
     start_seconds: float
@@ -39,12 +41,51 @@ class Region:
     low_hz: float
     high_hz: float
     share: float
+    kind: str = "region"
+    times: tuple[float, ...] = ()
+    hertz: float | None = None
+    level_db: float | None = None
+
+    @property
+    def frequencies(self) -> str:
+        """The frequency range or the tone in words."""
+        if self.hertz is not None:
+            return f"{self.hertz:.0f} Hz"
+        if self.high_hz < 1000:
+            return f"{self.low_hz:.0f}–{self.high_hz:.0f} Hz"
+        return f"{self.low_hz / 1000:.2f}–{self.high_hz / 1000:.2f} kHz"
+
+    @property
+    def moments(self) -> str:
+        """When it is, in words."""
+        if self.kind in ("steady band", "tone"):
+            return "all the time"
+        if self.times:
+            named = ", ".join(f"{time:.2f}" for time in self.times[:_MAX_TIMES])
+            more = (
+                f" s and {len(self.times) - _MAX_TIMES} more times" if len(self.times) > _MAX_TIMES else " s"
+            )
+            return f"at {named}{more}"
+        return f"{self.start_seconds:.2f}–{self.end_seconds:.2f} s"
+
+    @property
+    def level(self) -> str:
+        """The level relative to the nearest normal recording in words; empty if unknown."""
+        return "" if self.level_db is None else f"{self.level_db:+.0f} dB"
+
+    def shifted(self, seconds: float) -> Region:
+        """Return the region of a recording that starts so many seconds earlier."""
+        return replace(
+            self,
+            start_seconds=self.start_seconds + seconds,
+            end_seconds=self.end_seconds + seconds,
+            times=tuple(time + seconds for time in self.times),
+        )
 
     def __str__(self) -> str:
-        return (
-            f"{self.start_seconds:.2f}–{self.end_seconds:.2f} s, "
-            f"{self.low_hz:.0f}–{self.high_hz:.0f} Hz: {100 * self.share:.0f} %"
-        )
+        name = "" if self.kind == "region" else f"{self.kind} "
+        level = f", {self.level} re nearest normal" if self.level else ""
+        return f"{name}{self.moments}, {self.frequencies}{level}: {100 * self.share:.0f} % of the deviation"
 
 
 def strongest_regions(
@@ -59,7 +100,7 @@ def strongest_regions(
     Args:
         map: (T, n_mels) as in `auscult.model.Score`; low values are normal.
         front_end: the front end that computed the frames.
-        floor: `ZSCORE_FLOOR` for a z-score map, 0 for a map of what each bin added to the score.
+        floor: values up to it are normal.
         count: the maximum number of regions.
 
     Returns:
@@ -97,13 +138,6 @@ def strongest_regions(
             )
         )
     return regions
-
-
-def score_regions(score: Score, front_end: FrontEnd) -> list[Region]:
-    """Return the strongest regions of a score with a map; errors as of `strongest_regions`."""
-    if score.map is None:
-        raise OptionError(f"{score.path} was scored without a map: score it with explain=True")
-    return strongest_regions(score.map, front_end, floor=ZSCORE_FLOOR if score.maps_are_zscores else 0.0)
 
 
 def frame_edges(count: int, front_end: FrontEnd) -> np.ndarray:

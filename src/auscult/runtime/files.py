@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import secrets
 from pathlib import Path
 
 #: Suffix of the name of an unfinished file.
@@ -14,7 +14,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | bytearray, *, s
     """Write a file atomically.
 
     If the process is killed, the old or the new file remains, never a partial one. The data is written to a
-    temporary file in the same folder, synced to disk, and renamed to ``path``.
+    temporary file in the same folder, synced to disk, and renamed to ``path``. Its permissions follow the
+    umask, as with `open`.
 
     Args:
         path: the file to write or replace.
@@ -26,15 +27,16 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | bytearray, *, s
         OSError: the folder does not exist or is not writable; the old file is unchanged.
     """
     path = Path(path)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=PART)
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}{PART}"
+    # Not tempfile.mkstemp, which creates the file with mode 0600 whatever the umask is.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             if sync:
                 file.flush()
                 os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp creates the file with mode 0600
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise

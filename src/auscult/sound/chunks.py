@@ -1,78 +1,34 @@
-"""WAV and AIFF: chunks of (name, length, data), whose lengths are compared with the size of the file.
+"""Chunks of (name, length, data), as in WAV and AIFF, and what follows the samples of such a file.
 
-Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0" (RIFF); EBU Tech 3306
-(RF64); ITU-R BS.2088 (BW64); Apple, "Audio Interchange File Format: AIFF-C", 1991.
+Microsoft and IBM, "Multimedia Programming Interface and Data Specifications 1.0" (RIFF); Apple, "Audio
+Interchange File Format: AIFF-C", 1991.
 """
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from auscult.errors import TruncatedAudio, UnreadableAudio
+from auscult.errors import TruncatedAudio
 
-_UNTIL_END_OF_FILE = frozenset({0xFFFFFFFF, 0x7FFFF000})  # as ffmpeg and SoX write it to a pipe
-_IN_DS64 = 0xFFFFFFFF  # RF64: the actual length is in the ds64 chunk
 _MAX_CHUNKS = 100_000  # a file with more chunks is not searched further
-_REPAIR = (
+#: Bytes after the last chunk that are not taken for samples: padding, or a tag of an older format.
+MAX_TRAILER = 128
+_TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")  # ID3v1, ID3v2, APEv2 and Lyrics3, at any length
+#: Chunks that follow samples. One of these may be incomplete; a chunk of another name must be complete.
+_KNOWN_CHUNKS = frozenset(
+    (
+        *(b"LIST", b"JUNK", b"junk", b"PAD ", b"FLLR", b"fact", b"bext", b"iXML", b"axml", b"aXML", b"chna"),
+        *(b"cart", b"cue ", b"plst", b"smpl", b"inst", b"labl", b"note", b"ltxt", b"PEAK", b"DISP", b"id3 "),
+        *(b"ID3 ", b"_PMX", b"acid", b"strc", b"umid", b"MEXT", b"levl", b"qlty", b"link", b"r64m", b"dbmd"),
+        *(b"wamd", b"guan", b"afsp", b"LGWV", b"minf", b"elm1", b"regn", b"SMED"),
+        *(b"NAME", b"AUTH", b"(c) ", b"ANNO", b"COMT", b"MARK", b"INST", b"MIDI", b"AESD", b"APPL", b"CHAN"),
+    )
+)
+REPAIR = (
     "to keep the existing part, rewrite the file with an audio tool (WAV: ffmpeg -ignore_length 1 -i OLD NEW)"
 )
-
-
-def check_wav(name: str) -> None:
-    """Compare the declared length of a WAV file's samples with the size of the file.
-
-    Raises:
-        TruncatedAudio: fewer bytes than declared, or a header that was never finalised.
-        UnreadableAudio: the file has no chunk of samples.
-    """
-    with open(name, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        start = skip_id3(file)
-        magic = file.read(4)
-        byte_order = ">" if magic == b"RIFX" else "<"
-        ds64_length: int | None = None
-        for chunk, offset, length in _chunks(file, start + 12, size, byte_order):
-            if chunk == b"ds64" and magic in (b"RF64", b"BW64") and length >= 16:
-                ds64_length = struct.unpack("<8xQ", file.read(16))[0]
-            if chunk != b"data":
-                continue
-            if ds64_length is not None and length == _IN_DS64:
-                length = ds64_length
-            elif length in _UNTIL_END_OF_FILE:
-                return
-            _check_length(name, file, offset, length, size, byte_order)
-            return
-    raise UnreadableAudio(name, "the file has no chunk of samples")
-
-
-def check_aiff(name: str) -> None:
-    """Compare the declared length of an AIFF or AIFC file's samples with the size of the file.
-
-    Raises:
-        TruncatedAudio: fewer bytes than declared, or a header that was never finalised.
-        UnreadableAudio: the file has no chunk of samples.
-    """
-    with open(name, "rb") as file:
-        size = os.fstat(file.fileno()).st_size
-        start = skip_id3(file)
-        declared: int | None = None
-        for chunk, offset, length in _chunks(file, start + 12, size, ">"):
-            if chunk == b"COMM" and length >= 8:
-                declared = struct.unpack(">2xI", file.read(6))[0]
-            if chunk == b"SSND":
-                if length <= 8:  # only the two fields before the samples
-                    _check_length(name, file, min(offset + 8, size), 0, size, ">")
-                else:
-                    _check_length(name, file, offset, length, size, ">")
-                    if declared == 0:
-                        raise _never_finalised(name)
-                return
-        if declared == 0:
-            return  # an AIFF without samples needs no sample chunk
-    raise UnreadableAudio(name, "the file has no chunk of samples")
 
 
 def skip_id3(file: BinaryIO) -> int:
@@ -91,7 +47,7 @@ def skip_id3(file: BinaryIO) -> int:
         position += 10 + length + (10 if head[5] & 0x10 else 0)
 
 
-def _chunks(file: BinaryIO, position: int, end: int, byte_order: str) -> Iterator[tuple[bytes, int, int]]:
+def chunks(file: BinaryIO, position: int, end: int, byte_order: str) -> Iterator[tuple[bytes, int, int]]:
     """Yield name, data offset and declared length of each chunk, with the file positioned at the data.
 
     A chunk of odd length should be followed by one byte of padding; files without it are read as well.
@@ -114,33 +70,76 @@ def _chunks(file: BinaryIO, position: int, end: int, byte_order: str) -> Iterato
             return
 
 
-def _check_length(name: str, file: BinaryIO, offset: int, length: int, size: int, byte_order: str) -> None:
-    """Check that a file of ``size`` bytes has ``length`` bytes of samples from ``offset`` on."""
+def check_length(name: str, file: BinaryIO, offset: int, length: int, size: int, byte_order: str) -> None:
+    """Check that a file of ``size`` bytes has ``length`` bytes of samples from ``offset`` on.
+
+    Raises:
+        TruncatedAudio: fewer bytes than declared, or samples although none are declared.
+    """
     if offset + length > size:
-        present = max(0, size - offset)
-        raise TruncatedAudio(
-            name,
-            f"its header declares {length} bytes of samples but the file has {present}: it is truncated or "
-            f"was not finished; copy or record it again, or {_REPAIR}",
-        )
-    if length == 0 and size - offset > 1 and not _only_chunks(file, offset, size, byte_order):
-        raise _never_finalised(name)
+        raise fewer_bytes(name, length, max(0, size - offset))
+    if length == 0 and size - offset > 1 and not only_chunks(file, offset, size, byte_order):
+        raise never_finalised(name)
 
 
-def _never_finalised(name: str) -> TruncatedAudio:
+def only_chunks(file: BinaryIO, position: int, end: int, byte_order: str) -> bool:
+    """Whether the bytes from a position to the end of the file are complete chunks."""
+    last_end = position
+    for _, offset, length in chunks(file, position, end, byte_order):
+        last_end = offset + length
+    return end - 1 <= last_end <= end and last_end > position
+
+
+def samples_follow(file: BinaryIO, position: int, end: int, byte_order: str) -> bool:
+    """Whether the bytes after a chunk of samples are no chunks, tags or padding, and so are likely samples.
+
+    Args:
+        file: the file.
+        position: the declared end of the samples.
+        end: size of the file.
+        byte_order: of the lengths of chunks.
+    """
+    if end - position <= MAX_TRAILER:
+        return False
+    for start in (position, position + 1):  # a chunk of odd length is padded
+        for name, offset, length in chunks(file, start, start + 8, byte_order):
+            if offset + length <= end or name in _KNOWN_CHUNKS:
+                return False
+        file.seek(start)
+        if file.read(16).startswith(_TAGS):
+            return False
+    file.seek(position)
+    while block := file.read(1 << 20):
+        if block.count(0) < len(block):
+            return True
+    return False
+
+
+def fewer_bytes(name: str, declared: int, present: int) -> TruncatedAudio:
+    """Return the error for a file with fewer bytes of samples than its header declares."""
     return TruncatedAudio(
         name,
-        "its header declares no samples although some follow: it was never finalised, for example because "
-        f"the recorder lost power; {_REPAIR}",
+        f"its header declares {declared} bytes of samples but the file has {present}: it is truncated or "
+        f"was not finished; copy or record it again, or {REPAIR}",
     )
 
 
-def _only_chunks(file: BinaryIO, position: int, end: int, byte_order: str) -> bool:
-    """Whether the rest of the file consists of complete chunks, such as LIST after the samples."""
-    last_end = position
-    for _, offset, length in _chunks(file, position, end, byte_order):
-        last_end = offset + length
-    return end - 1 <= last_end <= end and last_end > position
+def more_bytes(name: str, declared: int, present: int) -> TruncatedAudio:
+    """Return the error for a file with more bytes of samples than its header declares."""
+    return TruncatedAudio(
+        name,
+        f"its header declares {declared} bytes of samples but {present} are there: the header was not "
+        f"updated when the recording ended; {REPAIR}",
+    )
+
+
+def never_finalised(name: str) -> TruncatedAudio:
+    """Return the error for a file that declares no samples although it has some."""
+    return TruncatedAudio(
+        name,
+        "its header declares no samples although some follow: it was never finalised, for example because "
+        f"the recorder lost power; {REPAIR}",
+    )
 
 
 def _is_chunk_name(data: bytes) -> bool:

@@ -6,16 +6,13 @@ header as written by Fraunhofer encoders.
 
 from __future__ import annotations
 
-import io
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from auscult.errors import TruncatedAudio
 from auscult.sound.chunks import skip_id3
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer as Buffer
+from auscult.sound.patched_file import PatchedFile
 
 _KBITS_MPEG1 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 _KBITS_MPEG2 = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -81,44 +78,7 @@ def open_with_frame_count(name: str, frames: FrameCount) -> PatchedFile | None:
     declared = frames.declared if frames.read_by_libsndfile else None
     if frames.interrupted or (declared is not None and declared >= frames.count - 1):
         return None
-    return PatchedFile(open(name, "rb"), frames.start, _count_header(frames))
-
-
-class PatchedFile(io.RawIOBase):
-    """A file whose content before the byte offset ``start`` is replaced by ``header``."""
-
-    def __init__(self, file: BinaryIO, start: int, header: bytes) -> None:
-        self._file, self._start, self._header = file, start, header
-        self._size = len(header) + os.fstat(file.fileno()).st_size - start
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        origin = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = max(0, origin + offset)
-        return self._position
-
-    def readinto(self, buffer: Buffer) -> int:
-        size = memoryview(buffer).nbytes
-        data = self._header[self._position : self._position + size]
-        if len(data) < size:
-            self._file.seek(self._start + max(0, self._position - len(self._header)))
-            data += self._file.read(size - len(data))
-        memoryview(buffer)[: len(data)] = data
-        self._position += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    return PatchedFile(name, frames.start, _count_header(frames))
 
 
 def _count_header(frames: FrameCount) -> bytes:

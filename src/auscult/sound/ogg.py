@@ -1,42 +1,118 @@
-"""OGG: a complete file ends with a complete page that has the end-of-stream flag.
+"""OGG: pages, and the logical streams that follow each other in a chained file.
 
-S. Pfeiffer, "The Ogg Encapsulation Format Version 0", RFC 3533, section 6.
+S. Pfeiffer, "The Ogg Encapsulation Format Version 0", RFC 3533, section 6. A decoder that knows only single
+streams, such as libsndfile, reads the first stream of a chain and stops without an error.
 """
 
 from __future__ import annotations
 
 import os
+import struct
+from dataclasses import dataclass
+from typing import BinaryIO
 
-from auscult.errors import TruncatedAudio
+from auscult.errors import TruncatedAudio, UnreadableAudio
 
-_MAX_PAGE = 27 + 255 + 255 * 255  # bytes
 _MAX_TRAILER = 65_536  # bytes of tags or padding that may follow the last page
-_END_OF_STREAM = 0x04
+_BEGIN_OF_STREAM, _END_OF_STREAM = 0x02, 0x04
 
 
-def check_ogg(name: str) -> None:
-    """Check that the last page of an OGG file is complete and ends its stream.
+@dataclass(frozen=True)
+class Link:
+    """One of the streams that follow each other in a chained file.
+
+    Attributes:
+        start, end: its byte range.
+        begins_late: whether pages are missing between the headers and the audio, as in a recording of a
+            broadcast that had begun before.
+    """
+
+    start: int
+    end: int
+    begins_late: bool = False
+
+
+@dataclass(frozen=True)
+class _Page:
+    end: int  # byte offset
+    flags: int
+    position: int  # granule position: samples until the end of the page, 0 in headers
+    serial: int  # of the logical stream
+    sequence: int
+
+
+def links(name: str) -> list[Link]:
+    """Return the links of an OGG file: one, unless the file is chained.
 
     Raises:
-        TruncatedAudio: the last page is incomplete, or does not end its stream.
+        TruncatedAudio: a stream lacks its last page, or the last page is incomplete.
+        UnreadableAudio: pages are missing or damaged.
     """
     with open(name, "rb") as file:
         size = os.fstat(file.fileno()).st_size
-        file.seek(max(0, size - _MAX_PAGE - _MAX_TRAILER))
-        tail = file.read()
-    page = tail[tail.rfind(b"OggS") :] if b"OggS" in tail else b""
-    segments = page[26] if len(page) > 26 else None
-    if (
-        segments is None
-        or len(page) < 27 + segments
-        or len(page) < 27 + segments + sum(page[27 : 27 + segments])
-    ):
-        raise TruncatedAudio(
-            name, "the file is truncated: its last page is incomplete; copy or record it again"
+        chain: list[Link] = []
+        unfinished: dict[int, _Page] = {}  # the last page of each stream of a link that has not ended
+        position = 0
+        while (page := _page_at(file, position)) is not None:
+            if page.end > size:
+                raise _truncated(name)
+            previous, late = unfinished.get(page.serial), False
+            if page.flags & _BEGIN_OF_STREAM:
+                if not unfinished:
+                    chain.append(Link(position, page.end))
+                elif not all(last.flags & _BEGIN_OF_STREAM for last in unfinished.values()):
+                    raise _unfinished(name)
+            elif previous is not None and previous.position == 0:
+                late = page.sequence != previous.sequence + 1
+            elif previous is None or page.sequence != previous.sequence + 1:
+                raise UnreadableAudio(
+                    name, f"damaged: pages are missing before byte {position}; copy or record it again"
+                )
+            if page.flags & _END_OF_STREAM:
+                unfinished.pop(page.serial, None)
+            else:
+                unfinished[page.serial] = page
+            chain[-1] = Link(chain[-1].start, page.end, chain[-1].begins_late or late)
+            position = page.end
+        _check_rest(name, file, position, size)
+        if unfinished or not chain:
+            raise _unfinished(name)
+    return chain
+
+
+def _check_rest(name: str, file: BinaryIO, position: int, size: int) -> None:
+    """Check that no page follows data that is not a page."""
+    file.seek(position)
+    rest = file.read(_MAX_TRAILER + 4)
+    if b"OggS" in rest:
+        if len(rest) < 27:
+            raise _truncated(name)
+        raise UnreadableAudio(name, f"damaged after byte {position}; copy or record it again")
+    if size - position > _MAX_TRAILER:
+        raise UnreadableAudio(
+            name, f"{size - position} bytes after byte {position} are no OGG pages; copy or record it again"
         )
-    if not page[5] & _END_OF_STREAM:
-        raise TruncatedAudio(
-            name,
-            "the file is truncated or was not finished: its last page does not end the stream; copy or "
-            "record it again, or keep the existing part with: ffmpeg -i OLD NEW",
-        )
+
+
+def _page_at(file: BinaryIO, position: int) -> _Page | None:
+    file.seek(position)
+    head = file.read(27)
+    if len(head) < 27 or head[:4] != b"OggS":
+        return None
+    flags, samples, serial, sequence, segments = struct.unpack("<5xBqII4xB", head)
+    table = file.read(segments)
+    missing = segments - len(table)  # in a truncated file
+    end = position + 27 + segments + sum(table) + missing
+    return _Page(end, flags, samples, serial, sequence)
+
+
+def _truncated(name: str) -> TruncatedAudio:
+    return TruncatedAudio(name, "the file is truncated: its last page is incomplete; copy or record it again")
+
+
+def _unfinished(name: str) -> TruncatedAudio:
+    return TruncatedAudio(
+        name,
+        "the file is truncated or was not finished: its last page does not end the stream; copy or "
+        "record it again, or keep the existing part with: ffmpeg -i OLD NEW",
+    )

@@ -7,12 +7,12 @@ import os
 import numpy as np
 
 from auscult.errors import TooLongAudio
-from auscult.sound.audio_file import decode_channel
+from auscult.sound.decoding import decode_channel
 from auscult.sound.waveform import Waveform
 
 
 def read_audio(path: str | os.PathLike[str], *, channel: int = 0, max_seconds: float = 600.0) -> Waveform:
-    """Read one channel of a WAV, FLAC, OGG, MP3 or AIFF file at the file's sample rate.
+    """Read one channel of an audio file, in any format of libsndfile, at the file's sample rate.
 
     Args:
         path: the audio file.
@@ -21,7 +21,7 @@ def read_audio(path: str | os.PathLike[str], *, channel: int = 0, max_seconds: f
 
     Raises:
         UnreadableAudio: the file is missing, not an audio file, or damaged beyond decoding.
-        UnsupportedAudio: a sample rate outside 4–384 kHz, more than 16 channels, or no such channel.
+        UnsupportedAudio: a sample rate outside 0.5–384 kHz, more than 16 channels, or no such channel.
         TooLongAudio: the recording is longer than ``max_seconds``.
         NonFiniteAudio: the samples of the channel contain NaN or infinity.
         TruncatedAudio: the file is incomplete, as far as its format allows to detect it.
@@ -29,15 +29,16 @@ def read_audio(path: str | os.PathLike[str], *, channel: int = 0, max_seconds: f
     """
     name = os.fspath(path)
     blocks: list[np.ndarray] = []
-    with decode_channel(name, channel=channel) as (sample_rate, decoded):
-        remaining = int(max_seconds * sample_rate)
-        for block in decoded:
+    with decode_channel(name, channel=channel) as decoded:
+        remaining = int(max_seconds * decoded.sample_rate)
+        for block in decoded.blocks:
             remaining -= len(block)
             if remaining < 0:
                 raise TooLongAudio(
                     name,
-                    f"longer than the limit of {max_seconds:g} s; score it in windows with --window, "
-                    "or split it into shorter files for fitting",
+                    f"longer than the limit of {max_seconds:g} s; cut it into windows with --window",
                 )
             blocks.append(block)
-    return Waveform(np.concatenate(blocks), sample_rate, path=name)
+    return Waveform(
+        np.concatenate(blocks), decoded.sample_rate, path=name, notes=decoded.notes, channels=decoded.channels
+    )

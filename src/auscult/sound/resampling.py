@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from auscult.errors import OptionError
+from auscult.sound.defects import measure
 from auscult.sound.waveform import Waveform
 
 
@@ -24,8 +26,14 @@ def resample(waveform: Waveform, sample_rate: int | None) -> Waveform:
         return waveform
     blocks = resampled_blocks([waveform.samples], waveform.sample_rate, sample_rate)
     note = resampling_note(waveform.sample_rate, sample_rate)
-    return Waveform(
-        np.concatenate(list(blocks)), sample_rate, path=waveform.path, notes=(*waveform.notes, note)
+    samples = np.concatenate(list(blocks))
+    return replace(
+        waveform,
+        samples=samples,
+        sample_rate=sample_rate,
+        notes=(*waveform.notes, note),
+        measures=measure(waveform),
+        file_rate=waveform.file_rate or waveform.sample_rate,
     )
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from auscult.errors import OptionError
-from auscult.sound.audio_file import MAX_RATE, decode_channel
+from auscult.sound.audio_file import MAX_RATE
+from auscult.sound.decoding import decode_channel
 from auscult.sound.resampling import resampled_blocks, resampling_note
 from auscult.sound.waveform import Waveform
 
@@ -33,7 +34,7 @@ def stream_audio(
     """Yield windows of one channel of a file, reading the file as they are consumed.
 
     If at least half a window remains after the last full window, it is returned as a shorter last window. A
-    file shorter than one window is returned as a single shorter window, whatever its length.
+    file shorter than one window is returned as a single shorter window, regardless of its length.
 
     Args:
         path: the audio file.
@@ -62,16 +63,24 @@ def stream_audio(
 def _windows(
     name: str, seconds: float, hop_seconds: float, channel: int, sample_rate: int | None
 ) -> Iterator[Window]:
-    with decode_channel(name, channel=channel) as (rate, blocks):
-        notes: tuple[str, ...] = ()
+    with decode_channel(name, channel=channel) as decoded:
+        rate, blocks, notes = decoded.sample_rate, decoded.blocks, decoded.notes
         if sample_rate is not None and sample_rate != rate:
             blocks = resampled_blocks(blocks, rate, sample_rate)
-            notes = (resampling_note(rate, sample_rate),)
+            notes = (*notes, resampling_note(rate, sample_rate))
             rate = sample_rate
         length, hop = max(1, round(seconds * rate)), max(1, round(hop_seconds * rate))
 
         def window(start: int, samples: np.ndarray) -> Window:
-            return Window(start / rate, Waveform(samples, rate, path=name, notes=notes))
+            waveform = Waveform(
+                samples,
+                rate,
+                path=name,
+                notes=notes,
+                channels=decoded.channels,
+                file_rate=None if rate == decoded.sample_rate else decoded.sample_rate,
+            )
+            return Window(start / rate, waveform)
 
         start, buffer_start = 0, 0  # positions of the next window and of the buffer in the recording
         buffer = np.zeros(0, dtype=np.float32)

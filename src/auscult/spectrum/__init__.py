@@ -1,5 +1,12 @@
 """Log-mel spectrograms of waveforms, and context windows of their frames."""
 
+from auscult.spectrum.frame_length import (
+    doubled_for,
+    empty_band_warnings,
+    empty_bands,
+    halved_for,
+    without_empty_bands,
+)
 from auscult.spectrum.logmel import (
     FrontEnd,
     LogMelStream,
@@ -11,6 +18,7 @@ from auscult.spectrum.logmel import (
     log_mels,
     mel_filters,
 )
+from auscult.spectrum.texture import spectral_detail
 from auscult.spectrum.windows import context_windows, spread_over_frames
 
 __all__ = [
@@ -18,11 +26,17 @@ __all__ = [
     "LogMelStream",
     "band_centres",
     "context_windows",
+    "doubled_for",
+    "empty_band_warnings",
+    "empty_bands",
+    "halved_for",
     "log_mel",
     "log_mel_finish",
     "log_mel_push",
     "log_mel_start",
     "log_mels",
     "mel_filters",
+    "spectral_detail",
     "spread_over_frames",
+    "without_empty_bands",
 ]

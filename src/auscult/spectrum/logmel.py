@@ -136,8 +136,7 @@ def mel_filters(front_end: FrontEnd) -> np.ndarray:
     Returns:
         (n_fft // 2 + 1, n_mels) float64, read-only.
     """
-    top = front_end.sample_rate / 2 if front_end.f_max is None else front_end.f_max
-    edges = _mel_to_hz(np.linspace(_hz_to_mel(front_end.f_min), _hz_to_mel(top), front_end.n_mels + 2))
+    edges = mel_edges(front_end)
     bins = np.arange(front_end.n_fft // 2 + 1) * (front_end.sample_rate / front_end.n_fft)
     low, centre, high = edges[:-2], edges[1:-1], edges[2:]
     rising = (bins[:, None] - low) / (centre - low)  # (bins, n_mels)
@@ -149,8 +148,13 @@ def mel_filters(front_end: FrontEnd) -> np.ndarray:
 
 def band_centres(front_end: FrontEnd) -> np.ndarray:
     """Return the (n_mels,) centre frequencies of the bands in Hz."""
+    return mel_edges(front_end)[1:-1]
+
+
+def mel_edges(front_end: FrontEnd) -> np.ndarray:
+    """Return (n_mels + 2,) frequencies in Hz: band i rises from edge i to i + 1 and falls to edge i + 2."""
     top = front_end.sample_rate / 2 if front_end.f_max is None else front_end.f_max
-    return _mel_to_hz(np.linspace(_hz_to_mel(front_end.f_min), _hz_to_mel(top), front_end.n_mels + 2))[1:-1]
+    return _mel_to_hz(np.linspace(_hz_to_mel(front_end.f_min), _hz_to_mel(top), front_end.n_mels + 2))
 
 
 def _log_mel_frames(padded: np.ndarray, count: int, front_end: FrontEnd) -> np.ndarray:

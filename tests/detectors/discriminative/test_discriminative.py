@@ -89,7 +89,7 @@ def test_adapting_adds_to_the_bank_and_does_not_change_the_original(fitted, mach
     assert adapted.arrays["bank_target"].sum() == 3
     assert adapted.arrays["network"] is fitted.arrays["network"]
     assert adapted.facts["adaptations"] == [
-        "0 source and 1 target clips added to the bank of 8 source and 2 target clips; network unchanged"
+        "1 recordings added to the bank of 10; network unchanged"
     ]
     assert "adaptations" not in fitted.facts
     with pytest.raises(FitError, match="no recordings"):

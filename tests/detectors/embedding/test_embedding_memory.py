@@ -222,8 +222,8 @@ def test_adapting_equals_fitting_on_all_and_does_not_change_the_original(encoder
     np.testing.assert_array_equal(values(old, scored_clips), before)
     assert "adaptations" not in old.facts
     assert new.facts["adaptations"] == [
-        "2 clips (0 of the target domain) added to the bank of 8 (0 of the target domain)",
-        "2 clips (2 of the target domain) added to the bank of 10 (0 of the target domain)",
+        "2 recordings added to the bank of 8",
+        "2 recordings added to the bank of 10",
     ]
     assert new.score(normals[-1]).scores["nearest"] < old.score(normals[-1]).scores["nearest"]
     with pytest.raises(FitError, match="no recordings"):

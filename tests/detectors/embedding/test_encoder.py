@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from auscult.detectors.embedding.encoder import Encoder, read_encoder
 from auscult.errors import OptionError
@@ -100,6 +100,46 @@ def test_a_short_clip_is_repeated_and_the_repetitions_left_out(encoder_file):
     assert frames.shape == (1, 24), "the only frame is kept although its middle is after the clip"
 
 
+@pytest.mark.parametrize("per_window", [1, 2, 3, 7])
+@pytest.mark.parametrize("length", [100, 950, 1000, 1001, 1499, 1501, 1999, 2000, 3400])
+def test_every_sample_of_a_clip_is_in_a_frame(tmp_path, per_window, length):
+    """An encoder whose frames are the means of equal parts of a window of 1000 samples."""
+    path = str(tmp_path / "means.onnx")
+    _write_means(path, 1000 // per_window * per_window, per_window)
+    encoder = open_encoder(path)
+    positions = []
+    for sample in range(0, length, 50):
+        signal = np.zeros(length, np.float32)
+        signal[sample] = 1
+        frames, positions = encoder.encode(signal, 1, 1)
+        assert frames.max() > 0, f"sample {sample} of {length}"
+    assert np.all(np.diff(positions) > 0)
+
+
+def _write_means(path, window, per_window):
+    shape = numpy_helper.from_array(np.array([1, per_window, window // per_window]), "shape")
+    axis = numpy_helper.from_array(np.array([2]), "axis")
+    nodes = [
+        helper.make_node("Reshape", ["x", "shape"], ["parts"]),
+        helper.make_node("ReduceMean", ["parts", "axis"], ["y"], keepdims=1),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, window))]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, per_window, 1))]
+    graph = helper.make_graph(nodes, "means", inputs, outputs, [shape, axis])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9), path)
+
+
+def test_one_of_several_outputs_can_be_chosen(encoder_file, tmp_path):
+    model = onnx.load(encoder_file())
+    model.graph.node.append(helper.make_node("Neg", ["y"], ["negative"]))
+    model.graph.output.append(helper.make_tensor_value_info("negative", TensorProto.FLOAT, (1, "F", 24)))
+    onnx.save(model, tmp_path / "two.onnx")
+    expected, _ = open_encoder(encoder_file()).encode(NOISE, 16000, 400)
+    for name, sign in (("y", 1), ("negative", -1)):
+        frames, _ = open_encoder(str(tmp_path / "two.onnx"), output=name).encode(NOISE, 16000, 400)
+        np.testing.assert_array_equal(frames, sign * expected)
+
+
 def test_a_missing_file_or_one_that_is_not_onnx_is_an_error(tmp_path):
     with pytest.raises(OptionError, match=r"missing\.onnx.*No such file.*docs/encoders\.md"):
         read_encoder(str(tmp_path / "missing.onnx"))
@@ -121,8 +161,9 @@ def test_the_error_for_external_weights_gives_the_export_option(encoder_file, tm
 @pytest.mark.parametrize(
     ("file", "options", "message"),
     [
-        ({"shape": (1, "N"), "inputs": 2}, {}, "one input and one output"),
-        ({"shape": (1, "N"), "outputs": 2}, {}, "one input and one output"),
+        ({"shape": (1, "N"), "inputs": 2}, {}, "one input"),
+        ({"shape": (1, "N"), "outputs": 2}, {}, "set encoder_output to .*y0 .*y1 "),
+        ({"shape": (1, "N"), "outputs": 2}, {"output": "z"}, "no output 'z'.*y0 .*y1 "),
         ({"shape": (1, "N"), "kind": TensorProto.DOUBLE}, {}, "float32"),
         ({"shape": (1, 1, "T", 64)}, {}, "waveform input must have shape"),
         ({"shape": ("N",), "rank_out": 1}, {}, "output must have shape"),

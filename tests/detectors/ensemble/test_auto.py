@@ -376,7 +376,7 @@ def test_adapting_adapts_every_member_that_can_be(table, normals, unseen, separa
             np.testing.assert_allclose(adapted.arrays[f"{name}/{key}"], array, rtol=1e-6, atol=1e-9)
     np.testing.assert_array_equal(adapted.arrays["standard"], made.arrays["standard"])
     (line,) = adapted.facts["adaptations"]
-    assert "levels: 2 source clips added to the bank: 15 + 3 → 17 + 3" in line
+    assert "levels: 2 recordings added to the bank: 18 → 20" in line
     assert line.endswith("unchanged: clock")
     assert adapted.facts["tried"] == made.facts["tried"]
     assert {c.clip.path: made.score(c).scores for c in unseen} == before  # not changed
@@ -431,3 +431,33 @@ def test_progress_stages_are_prefixed_with_the_members_names(normals):
 def test_invalid_options_are_rejected(settings, message):
     with pytest.raises(OptionError, match=message):
         config(**settings)
+
+
+def test_an_encoder_can_be_a_member(encoder_file, normals, unseen, tmp_path):
+    settings = {"members": "levels", "encoder": encoder_file(), "encoder_rate": RATE}
+    model = Model(Auto(config(**settings, drop_uninformative=False)).fit(normals))
+    assert [member["name"] for member in model.detector.facts["tried"]] == ["levels", "encoder"]
+    encoder = model.detector.facts["members"]["encoder"]["facts"]["encoder"]
+    assert (encoder["rate"], encoder["features"]) == (RATE, 24)
+    without = Auto(config(members="levels", drop_uninformative=False)).fit(normals)
+    model.save(tmp_path / "model.auscult")
+    loaded = load_model(tmp_path / "model.auscult").detector
+    for clip in unseen:
+        scores = model.detector.score(clip).scores
+        assert loaded.score(clip).scores == pytest.approx(scores)
+        assert scores["mean"] != pytest.approx(without.score(clip).scores["mean"], rel=1e-3)
+    broken, normal = (
+        [loaded.score(clip).scores["mean"] for clip in clips] for clips in (unseen[3:], unseen[:3])
+    )
+    assert min(broken) > max(normal)
+
+
+def test_an_encoder_that_cannot_be_used_is_reported_before_anything_is_fitted(normals, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise AssertionError("a member was fitted")
+
+    monkeypatch.setattr("auscult.detectors.ensemble.auto.crossfit_member", refuse)
+    with pytest.raises(OptionError, match=r"missing\.onnx.*No such file"):
+        Auto(config(encoder="missing.onnx")).fit(normals)
+    with pytest.raises(OptionError, match="set encoder too"):
+        config(encoder_rate=32000)

@@ -10,7 +10,7 @@ import pytest
 from auscult.detectors import detector_type
 from auscult.detectors.ensemble.members import MEMBERS, chosen_members, short_frames
 from auscult.errors import OptionError
-from auscult.spectrum import FrontEnd, log_mel
+from auscult.spectrum import FrontEnd, empty_bands, log_mel
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -35,7 +35,9 @@ def test_short_frames_are_short_at_every_rate(rate):
     front_end = short_frames(default)
     assert front_end.n_fft / rate == pytest.approx(0.016, abs=1 / rate)
     assert front_end.hop / rate == pytest.approx(0.004, abs=0.5 / rate)
-    assert (front_end.sample_rate, front_end.n_mels) == (rate, 32)
+    assert front_end.sample_rate == rate
+    assert front_end.n_mels == 32 if rate >= 4000 else 1 <= front_end.n_mels < 32
+    assert not len(empty_bands(front_end)), "every band contains a bin"
     for unchanged in ("f_min", "f_max", "floor"):
         assert getattr(front_end, unchanged) == getattr(default, unchanged)
     assert np.all(np.isfinite(log_mel(np.random.default_rng(0).normal(size=rate), front_end)))
@@ -82,3 +84,15 @@ def test_all_selects_the_members_that_can_be_fitted_in_this_environment(monkeypa
     monkeypatch.setitem(sys.modules, "torch", None)
     assert chosen_members("all") == chosen_members("untrained")
     assert chosen_members("classes"), "selected by name; fitting it raises MissingExtraError"
+
+
+def test_an_encoder_is_a_member_before_the_networks():
+    options = {"encoder": "beats.onnx", "encoder_rate": 32000}
+    chosen = chosen_members("levels,classes", options)
+    assert list(chosen) == ["levels", "encoder", "classes"]
+    config = chosen["encoder"].config(7, FrontEnd(sample_rate=48000))
+    assert (config.encoder, config.encoder_rate, config.score) == ("beats.onnx", 32000, "variance")
+    assert config.front_end == FrontEnd(sample_rate=48000)
+    assert list(chosen_members("encoder", options)) == ["encoder"]
+    with pytest.raises(OptionError, match=r"the member encoder needs a pretrained encoder: set encoder="):
+        chosen_members("untrained,encoder")

@@ -112,7 +112,7 @@ def test_adapting_equals_fitting_on_all_recordings(fitted, normals, machine_soun
     assert adapted.arrays.keys() == refitted.arrays.keys()
     for name, array in refitted.arrays.items():
         np.testing.assert_array_equal(adapted.arrays[name], array, err_msg=name)
-    assert adapted.facts["adaptations"] == ["5 target clips added to the bank: 16 + 4 → 16 + 9"]
+    assert adapted.facts["adaptations"] == ["5 recordings added to the bank: 20 → 25"]
     assert "adaptations" not in fitted.facts
     assert all(np.array_equal(fitted.arrays[name], array) for name, array in before.items())
 

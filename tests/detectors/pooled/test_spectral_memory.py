@@ -97,9 +97,9 @@ def test_adapting_equals_fitting_on_all_recordings(normals, machine_sound):
     assert adapted.arrays.keys() == refitted.arrays.keys()
     for name, array in refitted.arrays.items():
         np.testing.assert_array_equal(adapted.arrays[name], array, err_msg=name)
-    assert adapted.facts["adaptations"] == ["1 source and 3 target clips added to the bank: 12 + 3 → 13 + 6"]
+    assert adapted.facts["adaptations"] == ["4 recordings added to the bank: 15 → 19"]
     again = adapted.adapted([clip(machine_sound(91), 91, None)])
-    assert again.facts["adaptations"][1:] == ["1 source clip added to the bank: 13 + 6 → 14 + 6"]
+    assert again.facts["adaptations"][1:] == ["1 recording added to the bank: 19 → 20"]
     assert "adaptations" not in detector.facts
     assert all(np.array_equal(detector.arrays[name], array) for name, array in before.items())
     with pytest.raises(FitError, match="no recordings"):

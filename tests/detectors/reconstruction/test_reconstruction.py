@@ -164,9 +164,10 @@ def test_adapting_changes_everything_but_the_network(adapted):
     assert scores[1]["residual_gaussian"] < scores[0]["residual_gaussian"], "the clip is normal now"
     assert scores[1]["mahalanobis"] != scores[0]["mahalanobis"]
     (line,) = after.facts["adaptations"]
-    assert "2 target and 1 source clips" in line
-    assert "target covariance from none to 56 windows, shrunk" in line
-    assert "source covariance from 76 to 119 windows" in line
+    assert "3 recordings added" in line
+    assert "a covariance of their own from 56 windows, shrunk" in line
+    assert "covariance of the residual from 76 to 119 windows" in line
+    assert "target" not in line
     json.dumps(after.facts, allow_nan=False)
     assert len(after.adapted(new[:1]).facts["adaptations"]) == 2
 

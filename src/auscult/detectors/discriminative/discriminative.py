@@ -228,10 +228,7 @@ class Discriminative(OnnxNetwork, FleetDetector):
             "warnings": [],
         }
         own_views = all_views[: len(recordings)]
-        self.arrays["usual_frames"] = np.mean([v.frames.mean(axis=0) for v in own_views], axis=0)
-        self.arrays["usual_spectrum"] = np.mean([v.spectrum for v in own_views], axis=0)
-        own_log_mels = log_mels[: len(own_views)]
-        self.arrays["usual_mel"] = np.mean([pooled_view(x, "mean") for x in own_log_mels], axis=0)
+        self._set_usual(own_views, log_mels[: len(own_views)])
         self._set_bank(np.stack([self._embed(v) for v in own_views]), is_target(recordings))
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Discriminative:
@@ -249,10 +246,29 @@ class Discriminative(OnnxNetwork, FleetDetector):
         adapted.facts["cut_from"] += [r.clip.source_recording for r in recordings]
         adapted._set_bank(np.concatenate([bank.vectors, vectors]), np.concatenate([bank.target, target]))
         adapted.facts.setdefault("adaptations", []).append(
-            f"{sum(~target)} source and {sum(target)} target clips added to the bank of "
-            f"{sum(~bank.target)} source and {sum(bank.target)} target clips; network unchanged"
+            f"{len(recordings)} recordings added to the bank of {len(bank.target)}; network unchanged"
         )
         return adapted
+
+    def refitted(self, recordings: Sequence[AudioClip]) -> Discriminative:
+        """A new detector for which only these recordings are normal; see `Detector.refitted`.
+
+        The network is unchanged. The bank of normal embeddings holds these recordings alone, and so do the
+        means that maps are computed with.
+        """
+        if len(recordings) < 2:
+            raise FitError(f"{self.name}: {len(recordings)} recordings; at least 2 are needed")
+        refitted = self._copy()
+        assert isinstance(refitted, Discriminative)
+        views = [self._views(r) for r in recordings]
+        refitted.facts["cut_from"] = [r.clip.source_recording for r in recordings]
+        refitted._set_usual(views, [r.log_mel(self.config.front_end) for r in recordings])
+        refitted._set_bank(np.stack([self._embed(v) for v in views]), is_target(recordings))
+        refitted.facts.setdefault("adaptations", []).append(
+            f"the {len(self._bank().target)} recordings in the bank replaced by {len(recordings)}; network "
+            "unchanged"
+        )
+        return refitted
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         views, bank = self._views(recording), self._bank()
@@ -322,6 +338,12 @@ class Discriminative(OnnxNetwork, FleetDetector):
         """
         outputs = self.run_network({"frames": views.frames[None], "spectrum": views.spectrum[None]})
         return np.concatenate([outputs["changes"][0], outputs["lines"][0]])
+
+    def _set_usual(self, views: Sequence[DualViews], log_mels: Sequence[np.ndarray]) -> None:
+        """Set the means over normal recordings that replace occluded parts in maps."""
+        self.arrays["usual_frames"] = np.mean([v.frames.mean(axis=0) for v in views], axis=0)
+        self.arrays["usual_spectrum"] = np.mean([v.spectrum for v in views], axis=0)
+        self.arrays["usual_mel"] = np.mean([pooled_view(x, "mean") for x in log_mels], axis=0)
 
     def _set_bank(self, vectors: np.ndarray, target: np.ndarray) -> None:
         """Set the bank of normal embeddings, (N, 256)."""

@@ -11,72 +11,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from auscult.corpus import AudioClip, is_target
-from auscult.detectors.base import Config, Evidence, FleetDetector, Progress
+from auscult.detectors.base import Evidence, FleetDetector, Progress
+from auscult.detectors.embedding.clip_embedding import ClipEmbedding, embed_clip
+from auscult.detectors.embedding.config import MIN_SECONDS, EmbeddingMemoryConfig
 from auscult.detectors.embedding.embedding_maps import NormalStatistics
-from auscult.detectors.embedding.encoder import INPUTS, Encoder, digest, read_encoder
-from auscult.detectors.embedding.pooling import deviation_weights, generalised_mean
-from auscult.detectors.statistics.neighbours import METRICS, Neighbours
-from auscult.errors import FitError, OptionError, TooShortAudio, UnsupportedAudio
-from auscult.sound import resample
-from auscult.spectrum import log_mel
+from auscult.detectors.embedding.encoder import Encoder, digest, read_encoder
+from auscult.detectors.embedding.encoder_report import ClipOutput, encoder_facts, encoder_warnings
+from auscult.detectors.statistics.neighbours import Neighbours
+from auscult.errors import FitError, OptionError
 
-#: Minimum length of a clip, seconds; a shorter one is an error.
-MIN_SECONDS = 0.1
-#: Minimum length of the encoder's input, seconds; a shorter clip is repeated up to it.
-MIN_ENCODER_SECONDS = 1.0
 #: The exponential of a larger number does not fit into a float32 map.
 _MAX_EXPONENT = 80.0
-
-
-@dataclass
-class EmbeddingMemoryConfig(Config):
-    """Settings of `EmbeddingMemory`."""
-
-    encoder: str = ""  # path of an ONNX file, required; see docs/encoders.md
-    encoder_input: str = "auto"  # auto (by the shape of the file's input), waveform, log_mel
-    encoder_rate: int = 16000  # sample rate of the encoder, Hz; recordings are resampled to it
-    embed_encoder: bool = True  # true: the model file contains the encoder; false: only its path and SHA-256
-    window_seconds: float = 10.0  # maximum length per run; longer clips are split into windows
-    threads: int = 1  # of the encoder; 0: one per core
-    rdp_gamma: float = 9.0  # emphasis of frames far from the clip's mean; 0: equal weights
-    gem_power: float = 3.0  # of the generalised mean over the frames; 1: the plain mean, which keeps signs
-    metric: str = "cosine"  # cosine, euclidean
-    neighbours: int = 1  # from which the density around a normal clip is computed
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for option, choices in (("encoder_input", INPUTS), ("metric", METRICS)):
-            if getattr(self, option) not in choices:
-                raise OptionError(f"{option}={getattr(self, option)!r}: choose one of {', '.join(choices)}")
-        if self.encoder_rate < 1 or self.window_seconds < MIN_SECONDS or self.neighbours < 1:
-            raise OptionError(
-                f"encoder_rate and neighbours must be positive, window_seconds at least {MIN_SECONDS:g}"
-            )
-        if self.threads < 0 or self.rdp_gamma < 0 or self.gem_power < 1:
-            raise OptionError("threads and rdp_gamma must not be negative, gem_power must be at least 1")
-
-
-@dataclass(frozen=True)
-class _ClipEmbedding:
-    """The frames of a clip as encoded, and their pooled vector.
-
-    Attributes:
-        frames: (F, D) float32.
-        seconds: (F,) times of the middles of the frames.
-        weights: (F,) of relative deviation pooling.
-        pooled: (D,) float64.
-    """
-
-    frames: np.ndarray
-    seconds: np.ndarray
-    weights: np.ndarray
-    pooled: np.ndarray
 
 
 class EmbeddingMemory(FleetDetector):
@@ -90,6 +40,7 @@ class EmbeddingMemory(FleetDetector):
         "your encoder in the exported file, its bank of embeddings and the nearest-neighbour search"
     )
     required_options: ClassVar[tuple[str, ...]] = ("encoder",)
+    fits_frame_length = False  # the frames are part of the input that a log-mel encoder was trained on
     docs_page = "docs/encoders.md"
 
     @classmethod
@@ -103,12 +54,15 @@ class EmbeddingMemory(FleetDetector):
     ) -> list[FitError | None]:
         """Fit several detectors with the same settings; each recording is encoded once for all of them."""
         first = detectors[0]
-        blob = first._load_encoder()
+        blob = first.load_encoder()
         unique = list({id(r): r for recordings in training_sets for r in recordings}.values())
         summaries: dict[int, tuple[np.ndarray, NormalStatistics]] = {}
+        outputs: dict[int, ClipOutput] = {}
         for recording in unique:
-            summaries[id(recording)] = first._summarise(recording)
-            first.facts["encoder"]["features"] = len(summaries[id(recording)][0])
+            embedding = first._embed(recording)
+            summaries[id(recording)] = first._summary(recording, embedding)
+            outputs[id(recording)] = ClipOutput.of(embedding.frames)
+            first.facts["encoder"]["features"] = embedding.frames.shape[1]
             if progress:
                 progress("embed", len(summaries), len(unique), {})
         outcomes: list[FitError | None] = []
@@ -116,8 +70,14 @@ class EmbeddingMemory(FleetDetector):
             if len(recordings) < 2:
                 outcomes.append(FitError(f"{cls.name}: {len(recordings)} recordings; at least 2 are needed"))
                 continue
-            detector.facts = {"encoder": dict(first.facts["encoder"]), "cut_from": [], "warnings": []}
-            detector._opened = first._opened
+            own_outputs = [outputs[id(r)] for r in recordings]
+            encoder, config = first._opened, detector.config
+            detector.facts = {
+                "encoder": {**first.facts["encoder"], **encoder_facts(encoder, config, own_outputs)},
+                "cut_from": [],
+                "warnings": encoder_warnings(encoder, config, own_outputs),
+            }
+            detector._opened = encoder
             detector.arrays = {"encoder": blob} if detector.config.embed_encoder else {}
             detector.arrays["groups"] = _groups(recordings, detector.facts["cut_from"], 0)
             vectors, statistics = zip(*(summaries[id(r)] for r in recordings), strict=True)
@@ -143,10 +103,24 @@ class EmbeddingMemory(FleetDetector):
             NormalStatistics.mean([before, *statistics], clips),
         )
         adapted.facts.setdefault("adaptations", []).append(
-            f"{len(recordings)} clips ({target.sum() - bank.target.sum()} of the target domain) added to the "
-            f"bank of {len(bank.target)} ({bank.target.sum()} of the target domain)"
+            f"{len(recordings)} recordings added to the bank of {len(bank.target)}"
         )
         return adapted
+
+    def refitted(self, recordings: Sequence[AudioClip]) -> EmbeddingMemory:
+        """As in `Detector`: equal to a detector fitted on these recordings with the same encoder."""
+        if len(recordings) < 2:
+            raise FitError(f"{self.name}: {len(recordings)} recordings; at least 2 are needed")
+        refitted = self._copy()
+        assert isinstance(refitted, EmbeddingMemory)
+        vectors, statistics = zip(*map(self._summarise, recordings), strict=True)
+        refitted.facts["cut_from"] = []
+        refitted.arrays["groups"] = _groups(recordings, refitted.facts["cut_from"], 0)
+        refitted._set_bank(np.stack(vectors), is_target(recordings), NormalStatistics.mean(statistics))
+        refitted.facts.setdefault("adaptations", []).append(
+            f"the {len(self.arrays['target'])} recordings in the bank replaced by {len(recordings)}"
+        )
+        return refitted
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         embedding = self._embed(recording)
@@ -194,38 +168,24 @@ class EmbeddingMemory(FleetDetector):
     def _bank(self) -> Neighbours:
         return Neighbours.from_arrays(self.arrays, self.config.metric)
 
-    def _embed(self, recording: AudioClip) -> _ClipEmbedding:
-        """Encode and pool a recording."""
-        waveform = recording.waveform()
-        if waveform.seconds < MIN_SECONDS:
-            raise TooShortAudio(
-                recording.clip.path, f"shorter than the {MIN_SECONDS:g} s that {self.name} needs"
-            )
-        encoder, c = self._encoder(), self.config
-        resampled = resample(waveform, c.encoder_rate)
-        if encoder.kind == "waveform":
-            signal, rate = resampled.samples, float(c.encoder_rate)
-        else:
-            signal = log_mel(resampled.samples, replace(c.front_end, sample_rate=c.encoder_rate))
-            rate = c.encoder_rate / c.front_end.hop
-        window, minimum = (max(1, round(s * rate)) for s in (c.window_seconds, MIN_ENCODER_SECONDS))
-        frames, positions = encoder.encode(signal, window, minimum)  # (F, D), (F,)
-        if not np.all(np.isfinite(frames)):
-            raise UnsupportedAudio(recording.clip.path, f"{c.encoder} returns NaN or infinity for it")
-        features = self.facts["encoder"].get("features")
-        if features not in (None, frames.shape[1]):
+    def _embed(self, recording: AudioClip) -> ClipEmbedding:
+        """Encode and pool a recording; the number of features must be that of the other recordings."""
+        embedding, c = embed_clip(recording, self._encoder(), self.config), self.config
+        expected, features = self.facts["encoder"].get("features"), embedding.frames.shape[1]
+        if expected not in (None, features):
             raise OptionError(
-                f"encoder={c.encoder!r}: it returns {frames.shape[1]} features for {recording.clip.path} but "
-                f"{features} for other clips; the number of features must not depend on the length of the "
+                f"encoder={c.encoder!r}: it returns {features} features for {recording.clip.path} but "
+                f"{expected} for other clips; the number of features must not depend on the length of the "
                 "clip, see docs/encoders.md"
             )
-        weights = deviation_weights(frames, c.rdp_gamma)
-        return _ClipEmbedding(
-            frames, positions / rate, weights, generalised_mean(frames, weights, c.gem_power)
-        )
+        return embedding
 
-    def _load_encoder(self) -> np.ndarray:
-        """Read and open the configured encoder file; return its bytes."""
+    def load_encoder(self) -> np.ndarray:
+        """Read and open the configured encoder file; return its bytes.
+
+        Raises:
+            OptionError: there is no such file, or it is not a suitable encoder.
+        """
         c = self.config
         if not c.encoder:
             raise OptionError(
@@ -235,7 +195,6 @@ class EmbeddingMemory(FleetDetector):
         blob = read_encoder(c.encoder)
         self.facts = {"encoder": {"file": os.path.basename(c.encoder), "sha256": digest(blob)}}
         self._opened = self._open(blob)
-        self.facts["encoder"]["input"] = self._opened.kind
         return blob
 
     def _encoder(self) -> Encoder:
@@ -255,7 +214,9 @@ class EmbeddingMemory(FleetDetector):
 
     def _open(self, blob: np.ndarray) -> Encoder:
         c = self.config
-        encoder = Encoder.open(blob, c.encoder, kind=c.encoder_input, threads=c.threads)
+        encoder = Encoder.open(
+            blob, c.encoder, kind=c.encoder_input, output=c.encoder_output, threads=c.threads
+        )
         if encoder.bands not in (None, c.front_end.n_mels):
             raise OptionError(
                 f"encoder={c.encoder!r}: it takes {encoder.bands} mel bands, but n_mels is "
@@ -265,7 +226,10 @@ class EmbeddingMemory(FleetDetector):
 
     def _summarise(self, recording: AudioClip) -> tuple[np.ndarray, NormalStatistics]:
         """The pooled vector (D,) of a normal recording, and the statistics of its log-mel and frames."""
-        embedding = self._embed(recording)
+        return self._summary(recording, self._embed(recording))
+
+    def _summary(self, recording: AudioClip, embedding: ClipEmbedding) -> tuple[np.ndarray, NormalStatistics]:
+        """As `_summarise`, of a recording that has been encoded."""
         log_mel_frames = recording.log_mel(self.config.front_end)
         return embedding.pooled, NormalStatistics.of_clip(log_mel_frames, embedding.frames)
 

@@ -1,9 +1,11 @@
 """The default detector: an ensemble whose members are selected for each machine.
 
-Every candidate member is cross-fitted, so that each normal recording is scored by a fold model that was not
-fitted on it. These held-out scores standardise the scores of the members. Pseudo-anomalies show which members
-respond to changes of this machine (see `auscult.detectors.ensemble.trial`); uninformative ones are dropped.
-The score is the mean of the standardised scores of the others. No recordings of anomalies are needed or used.
+A member is another detector with fixed options and one of its scores. A pseudo-anomaly is an artificially
+altered normal recording. Every candidate member is cross-fitted, so that each normal recording is scored by a
+fold model that was not fitted on it. These held-out scores standardise the scores of the members.
+Pseudo-anomalies show which members respond to changes of this machine (see
+`auscult.detectors.ensemble.trial`); uninformative ones are dropped. The score is the mean of the standardised
+scores of the others. No recordings of anomalies are needed or used.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import numpy as np
 from auscult.corpus import AudioClip, folds_of
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.detectors.embedding.embedding_memory import EmbeddingMemory
 from auscult.detectors.ensemble.member_fit import (
     MemberFit,
     config_within_budget,
@@ -26,7 +29,7 @@ from auscult.detectors.ensemble.member_fit import (
     informative,
     prefixed_progress,
 )
-from auscult.detectors.ensemble.members import chosen_members
+from auscult.detectors.ensemble.members import ENCODER, Member, chosen_members
 from auscult.detectors.ensemble.trial import Trial
 from auscult.detectors.maps.bin_residuals import CONTEXT, BinResiduals
 from auscult.detectors.maps.map_profile import MapProfile, resized
@@ -37,6 +40,10 @@ from auscult.spectrum import FrontEnd
 
 #: Weight of the members' maps in the map of ``mean``, relative to the bin residuals of the spectrogram.
 MEMBERS_WEIGHT = 0.5
+#: Maximum number of recordings that the bin residuals of a fold model are estimated from.
+MAX_FOLD_SPECTRA = 100
+#: Options that are passed on to the member with a pretrained encoder.
+ENCODER_OPTIONS = ("encoder", "encoder_input", "encoder_output", "encoder_rate", "embed_encoder")
 
 
 @dataclass
@@ -46,18 +53,30 @@ class AutoConfig(Config):
     members: str = "untrained"  # comma-separated names from members.MEMBERS, untrained, or all
     drop_uninformative: bool = True  # leave out members that do not detect pseudo-anomalies
     pseudo_anomalies: int = 24  # number of each kind; 24 give the AUC to a few points
-    folds: int = 5  # for cross-fitting the members; a fit that is calibrated by cross-fitting has its own
+    folds: int = 5  # of cross-fitting in `fit`; `crossfit` is given the folds
     time_limit: float | None = None  # approximate time limit for fitting in seconds; none: no limit
+    encoder: str = ""  # path of a pretrained encoder, which becomes a member; see docs/encoders.md
+    encoder_input: str = "auto"  # this and the following as of embedding_memory
+    encoder_output: str = ""
+    encoder_rate: int | None = None
+    embed_encoder: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        chosen_members(self.members)
+        self.candidates()
         if self.pseudo_anomalies < 1:
             raise OptionError(f"pseudo_anomalies must be at least 1, got {self.pseudo_anomalies}")
         if self.folds < 2:
             raise OptionError(f"folds must be at least 2, got {self.folds}")
         if self.time_limit is not None and not self.time_limit > 0:
             raise OptionError(f"time_limit must be positive, got {self.time_limit:g}")
+        if not self.encoder and (self.encoder_output or self.encoder_rate is not None):
+            raise OptionError("encoder_output and encoder_rate describe an encoder: set encoder too")
+
+    def candidates(self) -> dict[str, Member]:
+        """Return the candidate members by name."""
+        options = {name: getattr(self, name) for name in ENCODER_OPTIONS}
+        return chosen_members(self.members, options if self.encoder else None)
 
 
 class Auto(Detector):
@@ -79,16 +98,16 @@ class Auto(Detector):
 
     @classmethod
     def uses_other_machines(cls, config: AutoConfig) -> bool:  # type: ignore[override]
-        """As in `Detector`: whether one of the members does."""
+        """As in `Detector`: true if any member uses them."""
         return any(
             detector_type(member.detector).uses_other_machines(member.config(config.seed, config.front_end))
-            for member in chosen_members(config.members).values()
+            for member in config.candidates().values()
         )
 
     @classmethod
     def front_ends(cls, config: AutoConfig) -> tuple[FrontEnd, ...]:  # type: ignore[override]
-        """As in `Detector`: that of the ensemble, and those of its members."""
-        members = chosen_members(config.members).values()
+        """As in `Detector`: the front ends of the ensemble and of its members."""
+        members = config.candidates().values()
         of_members = (member.config(config.seed, config.front_end).front_end for member in members)
         return tuple(dict.fromkeys((config.front_end, *of_members)))
 
@@ -122,15 +141,18 @@ class Auto(Detector):
     ) -> tuple[Self, list[Self]]:
         """As in `Detector`.
 
-        The fold models have the same selection of members, standardisation and map profiles as the final
-        ensemble; these are estimated from the held-out scores of all recordings.
+        The fold models have the same selection of members and standardisation as the final ensemble; these
+        are estimated from the held-out scores of all recordings. What maps are standardised by is estimated
+        without the fold, since maps of recordings that it was estimated from deviate too little.
         """
-        members = chosen_members(config.members)
+        members = config.candidates()
         for member in members.values():  # before anything is fitted
             detector_type(member.detector).check_can_fit()
+        if config.encoder:
+            EmbeddingMemory(members[ENCODER].config(config.seed, config.front_end)).load_encoder()
         trial = Trial(recordings, folds, config.pseudo_anomalies, config.seed)
         fits: list[MemberFit] = []
-        skipped: dict[str, list[str]] = {}  # reason to the members that are not fitted for it
+        skipped: dict[str, list[str]] = {}  # names of the skipped members by reason
         started = time.monotonic()
         for name, member in members.items():
             left = math.inf if config.time_limit is None else config.time_limit - (time.monotonic() - started)
@@ -159,11 +181,7 @@ class Auto(Detector):
         kept_fits = [fit for fit, is_kept in zip(fits, kept, strict=True) if is_kept]
         for fit in kept_fits:
             warnings += [f"{fit.name}: {warning}" for warning in fit.final.facts.get("warnings", ())]
-        shared_arrays = {
-            "standard": Standardizer.fit(normal_scores[:, np.flatnonzero(kept)]).to_arrays(),
-            **{f"profile/{fit.name}": fit.profile for fit in kept_fits},
-            **_bin_arrays([recording.log_mel(config.front_end) for recording in recordings]),
-        }
+        standard = Standardizer.fit(normal_scores[:, np.flatnonzero(kept)]).to_arrays()
         shared_facts = {
             "warnings": warnings,
             "tried": [fit.summary(is_kept) for fit, is_kept in zip(fits, kept, strict=True)],
@@ -173,8 +191,9 @@ class Auto(Detector):
             cls(config)._with_members({fit.name: fit.fold_models[fold] for fit in kept_fits})
             for fold in range(max(folds) + 1)
         ]
-        for ensemble in (final, *fold_models):
-            ensemble.arrays |= shared_arrays
+        maps = _map_arrays(recordings, folds, {fit.name: fit.profiles for fit in kept_fits}, config.front_end)
+        for ensemble, map_arrays in zip((final, *fold_models), maps, strict=True):
+            ensemble.arrays |= {"standard": standard, **map_arrays}
             ensemble.facts |= shared_facts
         return final, fold_models
 
@@ -210,7 +229,7 @@ class Auto(Detector):
         return MapProfile.from_arrays(self.arrays[f"profile/{name}"])
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`: every member that can be adapted is; the standardisation stays."""
+        """As in `Detector`: adapts every member that supports it; the standardisation is unchanged."""
         members: dict[str, Detector] = {}
         lines, unchanged = [], []
         for name, member in self._members().items():
@@ -232,6 +251,43 @@ class Auto(Detector):
         other.facts["adaptations"] = [*self.facts.get("adaptations", []), "; ".join(lines)]
         return other
 
+    def refitted(self, recordings: Sequence[AudioClip]) -> Self:
+        """As in `Detector`: every member is, and the standardisation is estimated again."""
+        folds = folds_of(recordings, self.config.folds, self.config.seed) if recordings else []
+        if max(folds, default=0) < 1:
+            raise FitError(
+                f"auto: {len(recordings)} recordings; at least two that are not cut from the same one are "
+                "needed to standardise the scores of its members"
+            )
+        return self.cross_refitted(recordings, folds)[0]
+
+    def cross_refitted(
+        self, recordings: Sequence[AudioClip], folds: Sequence[int]
+    ) -> tuple[Self, list[Self]]:
+        """As in `Detector`; see `crossfit`. The selection of members stays."""
+        members = {name: member.cross_refitted(recordings, folds) for name, member in self._members().items()}
+        normal_scores, profiles = [], {}
+        for name, (final, fold_models) in members.items():
+            evidence = [
+                fold_models[fold].score(recording, explain=True)
+                for fold, recording in zip(folds, recordings, strict=True)
+            ]
+            normal_scores.append([e.scores[final.decisive_score] for e in evidence])
+            parts = [MapProfile.fit([e.maps[final.decisive_score]]) for e in evidence]
+            profiles[name] = MapProfile.cross_merged(parts, folds)
+        standard = Standardizer.fit(np.array(normal_scores).T).to_arrays()
+        maps = _map_arrays(recordings, folds, profiles, self.config.front_end)
+        line = "; ".join(f"{name}: {final.facts['adaptations'][-1]}" for name, (final, _) in members.items())
+        ensembles = []
+        for index in range(-1, max(folds) + 1):
+            chosen = {name: final if index < 0 else fits[index] for name, (final, fits) in members.items()}
+            ensemble = type(self)(self.config)._with_members(chosen)
+            ensemble.arrays |= {"standard": standard, **maps[index + 1]}
+            ensemble.facts = {**self._copy().facts, **ensemble.facts}
+            ensemble.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
+            ensembles.append(ensemble)
+        return ensembles[0], ensembles[1:]
+
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         members, bands = self._members(), self.config.front_end.n_mels
         shapes: dict[str, tuple[int | None, ...]] = {
@@ -249,7 +305,7 @@ class Auto(Detector):
         """As in `Detector`; before fitting, the largest minimum of all candidate members."""
         members = list(self._members().values()) or [
             detector_type(member.detector)(member.config(self.config.seed, self.config.front_end))
-            for member in chosen_members(self.config.members).values()
+            for member in self.config.candidates().values()
         ]
         return max(member.minimum_samples() for member in members)
 
@@ -258,7 +314,7 @@ class Auto(Detector):
         return sum(member.parameters for member in self._members().values())
 
     def _with_members(self, members: Mapping[str, Detector]) -> Self:
-        """Set the members: arrays and facts of this detector become theirs. Returns itself."""
+        """Store the arrays and facts of the members in this detector, in place; return the detector."""
         self.arrays = {f"{n}/{key}": array for n, m in members.items() for key, array in m.arrays.items()}
         self.facts["members"] = {
             name: {"detector": m.name, "config": config_to_json(m.config), "facts": m.facts}
@@ -267,7 +323,7 @@ class Auto(Detector):
         return self
 
     def _members(self) -> dict[str, Detector]:
-        """Return the members by name, made of arrays and facts on first use, in any thread."""
+        """Return the members by name, rebuilt from ``arrays`` and ``facts`` and cached; thread-safe."""
         cached: tuple[dict[str, np.ndarray], dict[str, Detector]] | None = getattr(self, "_cached", None)
         if cached is not None and cached[0] is self.arrays:
             return cached[1]
@@ -283,8 +339,33 @@ class Auto(Detector):
         return members
 
 
+def _map_arrays(
+    recordings: Sequence[AudioClip],
+    folds: Sequence[int],
+    profiles: Mapping[str, Sequence[MapProfile]],
+    front_end: FrontEnd,
+) -> list[dict[str, np.ndarray]]:
+    """The arrays that maps are standardised by, of the final ensemble and of each fold model.
+
+    Args:
+        recordings: the normal recordings.
+        folds: the fold of each.
+        profiles: by member as from `MapProfile.cross_merged`.
+        front_end: the front end of the ensemble.
+    """
+    spectra = [recording.log_mel(front_end) for recording in recordings]
+    result = []
+    for index in range(-1, max(folds) + 1):
+        outside = [frames for frames, fold in zip(spectra, folds, strict=True) if fold != index]
+        if index >= 0:
+            outside = outside[:: -(-len(outside) // MAX_FOLD_SPECTRA)]
+        of_members = {f"profile/{name}": merged[index + 1].to_arrays() for name, merged in profiles.items()}
+        result.append({**of_members, **_bin_arrays(outside)})
+    return result
+
+
 def _bin_arrays(spectra: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the arrays of the bin residuals of (T, B) log-mels, and of the profile of their map."""
+    """Fit `BinResiduals` and the profile of its map to (T, B) log-mels; return both as arrays."""
     bins = BinResiduals.fit(spectra)
     profile = MapProfile.fit(bins.map(frames) for frames in spectra)
     return {

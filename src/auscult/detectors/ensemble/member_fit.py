@@ -39,7 +39,7 @@ class MemberFit:
         fold_models: one detector for each fold, fitted without it.
         normal_scores: (N,) held-out scores of the recordings.
         outcome: result on pseudo-anomalies; ``None`` if not evaluated.
-        profile: (2, B) map profile as from `MapProfile.to_arrays`.
+        profiles: map profile of all recordings, and for each fold that of the others.
         seconds: time that cross-fitting and evaluation took.
     """
 
@@ -49,7 +49,7 @@ class MemberFit:
     fold_models: list[Detector]
     normal_scores: np.ndarray
     outcome: Outcome | None
-    profile: np.ndarray
+    profiles: list[MapProfile]
     seconds: float
 
     def summary(self, kept: bool) -> dict[str, Any]:
@@ -110,11 +110,13 @@ def crossfit_member(
         outcome = trial.outcome(normal_scores, anomalous_scores)
     step = -(-len(trial.recordings) // MAX_PROFILE_CLIPS)
     profile_clips = list(zip(trial.folds, trial.recordings, strict=True))[::step]
-    profile = MapProfile.fit(
-        fold_models[fold].score(r, explain=True).maps[member.score] for fold, r in profile_clips
-    )
+    parts = [
+        MapProfile.fit([fold_models[fold].score(r, explain=True).maps[member.score]])
+        for fold, r in profile_clips
+    ]
+    profiles = MapProfile.cross_merged(parts, [fold for fold, _ in profile_clips], max(trial.folds) + 1)
     seconds = round(time.monotonic() - started, 3)
-    return MemberFit(name, member, final, fold_models, normal_scores, outcome, profile.to_arrays(), seconds)
+    return MemberFit(name, member, final, fold_models, normal_scores, outcome, profiles, seconds)
 
 
 def config_within_budget(

@@ -15,7 +15,7 @@ from auscult.detectors import detector_type
 from auscult.detectors.base import Config
 from auscult.detectors.options import make_config
 from auscult.errors import OptionError
-from auscult.spectrum import FrontEnd
+from auscult.spectrum import FrontEnd, without_empty_bands
 
 #: Length and hop of short frames in seconds, and their maximum number of bands.
 SHORT_FRAME, SHORT_HOP, SHORT_BANDS = 0.016, 0.004, 32
@@ -51,10 +51,11 @@ class Member:
 
 
 def short_frames(front_end: FrontEnd) -> FrontEnd:
-    """Return the front end of short frames for the same sample rate."""
+    """Return the front end of short frames for the same sample rate, with no band that lacks a bin."""
     half = max(1, round(front_end.sample_rate * SHORT_FRAME / 2))
     hop = min(max(1, round(front_end.sample_rate * SHORT_HOP)), 2 * half)
-    return replace(front_end, n_fft=2 * half, hop=hop, n_mels=min(SHORT_BANDS, front_end.n_mels))
+    bands = min(SHORT_BANDS, front_end.n_mels)
+    return without_empty_bands(replace(front_end, n_fft=2 * half, hop=hop, n_mels=bands))
 
 
 #: Name to member, the fastest to fit first.
@@ -68,29 +69,47 @@ MEMBERS: dict[str, Member] = {
     "expectation": Member("gamma_observation", "deviance_top"),
     "classes": Member("discriminative", "density"),
 }
+#: Name of the member that scores by a pretrained encoder; there is one if the user provides an encoder.
+ENCODER = "encoder"
 
 
-def chosen_members(names: str) -> dict[str, Member]:
+def encoder_member(options: Mapping[str, Any]) -> Member:
+    """Return the member with a pretrained encoder; ``options`` of `embedding_memory`."""
+    return Member("embedding_memory", "variance", options)
+
+
+def chosen_members(names: str, encoder: Mapping[str, Any] | None = None) -> dict[str, Member]:
     """Return the members that the option ``members`` selects, in the order of `MEMBERS`.
+
+    A member with a pretrained encoder follows those that are not networks.
 
     Args:
         names: comma-separated names; ``untrained`` means all that are not networks, ``all`` all that can be
             fitted in this environment.
+        encoder: options of the member with a pretrained encoder; ``None``: there is no such member.
 
     Raises:
         OptionError: an unknown name.
     """
     requested = {name.strip() for name in names.split(",")}
-    for name in requested - {"untrained", "all"}:
+    if ENCODER in requested and encoder is None:
+        raise OptionError(
+            f"members={names!r}: the member {ENCODER} needs a pretrained encoder: set encoder=FILE.onnx; see "
+            "docs/encoders.md"
+        )
+    for name in requested - {"untrained", "all", ENCODER}:
         if name not in MEMBERS:
             known = ", ".join(MEMBERS)
             raise OptionError(
                 f"members={names!r}: no member named {name!r}; choose from {known}, untrained and all"
             )
-    return {
+    chosen = {
         name: member
         for name, member in MEMBERS.items()
         if name in requested
         or ("untrained" in requested and not member.trains)
         or ("all" in requested and (not member.trains or find_spec("torch")))
     }
+    if encoder is not None:
+        chosen[ENCODER] = encoder_member(encoder)
+    return dict(sorted(chosen.items(), key=lambda item: item[1].trains))

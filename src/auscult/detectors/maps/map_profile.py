@@ -35,7 +35,7 @@ class MapProfile:
     def fit(cls, maps: Iterable[np.ndarray]) -> MapProfile:
         """Fit to (T, B) raw maps, at least one, of normal recordings that the detector was not fitted on.
 
-        The maps are read one after the other; each has the same weight, whatever its length.
+        The maps are read one after the other; each has the same weight, regardless of its length.
         """
         moments = np.stack([[map.mean(axis=0), (map**2).mean(axis=0)] for map in _as_float64(maps)])
         return cls._from_moments(moments.mean(axis=0))
@@ -44,6 +44,23 @@ class MapProfile:
     def merge(cls, profiles: Sequence[MapProfile]) -> MapProfile:
         """Combine at least one profile, each fitted to the same number of recordings."""
         return cls._from_moments(np.mean([[p.centre, p.spread**2 + p.centre**2] for p in profiles], axis=0))
+
+    @classmethod
+    def cross_merged(
+        cls, profiles: Sequence[MapProfile], folds: Sequence[int], count: int | None = None
+    ) -> list[MapProfile]:
+        """Merge profiles of single recordings: all of them, and for each fold those of the other folds.
+
+        Args:
+            profiles: one for each recording, at least one.
+            folds: the fold of each recording, numbered from 0.
+            count: the number of folds, by default that of ``folds``.
+        """
+        merged = [cls.merge(profiles)]
+        for fold in range(max(folds) + 1 if count is None else count):
+            outside = [p for p, p_fold in zip(profiles, folds, strict=True) if p_fold != fold]
+            merged.append(cls.merge(outside) if outside else merged[0])
+        return merged
 
     @classmethod
     def _from_moments(cls, moments: np.ndarray) -> MapProfile:

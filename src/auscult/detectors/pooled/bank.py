@@ -45,11 +45,6 @@ class NormalBank:
         first_index = {key: i for i, key in reversed(list(enumerate(keys)))}
         return np.array([first_index[key] for key in keys])
 
-    @property
-    def domains(self) -> str:
-        """Number of clips of the source and of the target domain, as text: ``97 + 3``."""
-        return f"{np.sum(~self.target)} + {np.sum(self.target)}"
-
     def __len__(self) -> int:
         return len(self.clips)
 
@@ -129,10 +124,15 @@ class BankDetector(Detector):
         assert isinstance(other, type(self))
         bank = old + new
         other._set_bank(bank)
-        counts = {"source": int(np.sum(~new.target)), "target": int(np.sum(new.target))}
-        added = " and ".join(f"{count} {domain}" for domain, count in counts.items() if count)
-        clips = "clip" if len(new) == 1 else "clips"
-        line = f"{added} {clips} added to the bank: {old.domains} → {bank.domains}"
+        recordings_added = f"{len(new)} recording{'' if len(new) == 1 else 's'} added"
+        line = f"{recordings_added} to the bank: {len(old)} → {len(bank)}"
+        other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
+        return other
+
+    def refitted(self, recordings: Sequence[AudioClip]) -> Self:
+        """As in `Detector`; equal to a detector fitted on these recordings."""
+        other = type(self)(self.config).fit(recordings)
+        line = f"the {len(self.bank)} recordings in the bank replaced by {len(recordings)}"
         other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
         return other
 

@@ -262,10 +262,10 @@ class GammaObservation(ClipDensityDetector):
         target = is_target(recordings)
         clips = [self._windows(r) for r in recordings]
         other.update_densities(((windows, self.run(windows)) for windows in clips), target)
-        source_count, target_count = [int(count) for count in other.density("log_ratio").counts]
+        count = int(other.density("log_ratio").counts.sum())
         other.facts.setdefault("adaptations", []).append(
-            f"{sum(~target)} source and {sum(target)} target clips added: the density of log-ratios is now "
-            f"fitted to {source_count} source and {target_count} target clips; deviances unchanged"
+            f"{len(recordings)} recordings added: the density of log-ratios is now fitted to {count} "
+            "recordings; deviances unchanged"
         )
         return other
 

@@ -40,9 +40,9 @@ class GammaVAEConfig(NetworkConfig):
     """Options for everything that the report leaves open; the defaults are the preset ``exact``."""
 
     latent: str = "shape_scale"  # parameters that the heads output: shape_scale, shape_rate, mean_variance
-    head: str = "softplus"  # softmax (the report), softplus (+ 0.1 on the first head, the shape)
+    head: str = "softplus"  # softmax (the report), softplus (adds 0.1 to the first head)
     kl: str = "exact"  # eq2_text_labels, eq2_shape_scale (unbounded for a prior shape > 1), exact
-    sampler: str = "implicit"  # implicit (pathwise gradients), weibull (only with kl exact), mean
+    sampler: str = "implicit"  # implicit (gamma), weibull (Weibull posterior, needs kl=exact), mean (none)
     prior_shape: float = 2.0
     prior_scale: float = 1.0
     kl_weight: float = 1.0
@@ -64,7 +64,7 @@ class GammaVAEConfig(NetworkConfig):
 
     @property
     def variant(self) -> str:
-        """The options that determine whether training is bounded, for messages."""
+        """The options that determine whether the loss is bounded below, for messages."""
         return (
             f"latent={self.latent} head={self.head} kl={self.kl} sampler={self.sampler} "
             f"prior=({self.prior_shape:g}, {self.prior_scale:g}) kl_weight={self.kl_weight:g}"
@@ -226,10 +226,10 @@ class GammaVAE(NetworkDetector):
         scores = {**residual.scores, "latent": distance}
         if not explain:
             return Evidence(scores)
-        # A code has no frequency axis: the share of a frame is distributed evenly over its bands.
+        # A code has no frequency axis: the contribution of a frame is distributed evenly over its bands.
         bands, context = self.config.front_end.n_mels, self.config.context
         deviation = codes - nearest_mean
-        share = deviation @ (density.precision @ deviation.mean(axis=0))  # (V,), whose mean is the distance
+        share = deviation @ (density.precision @ deviation.mean(axis=0))  # (V,); mean: squared distance
         frames = spread_over_frames(np.repeat(share[:, None] / bands, context, axis=1), context)
         return Evidence(
             scores, {**residual.maps, "latent": np.repeat(frames.astype(np.float32), bands, axis=1)}

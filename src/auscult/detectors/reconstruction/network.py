@@ -169,6 +169,23 @@ class WindowDetector(OnnxNetwork, FleetDetector):
             )
         return outcomes
 
+    def refitted(self, recordings: Sequence[AudioClip]) -> WindowDetector:
+        """Return a new detector for which only these recordings are normal; see `Detector.refitted`.
+
+        The network is unchanged; what else is fitted is fitted on these recordings alone.
+        """
+        other = self._copy()
+        assert isinstance(other, WindowDetector)
+        splits = _Splits([other], [recordings], None)
+        if splits.errors[0]:
+            raise splits.errors[0]
+        other.facts["warnings"] = []
+        other._fit_statistics(splits, splits.train[0], recordings)
+        other.facts.setdefault("adaptations", []).append(
+            f"covariances and densities fitted to {len(recordings)} new recordings alone; network unchanged"
+        )
+        return other
+
     def _fit_statistics(self, splits: _Splits, starts: np.ndarray, recordings: Sequence[AudioClip]) -> None:
         """Fit everything other than the network, which is already trained."""
         self.fit_window_statistics(splits.frames, starts, splits.is_target)

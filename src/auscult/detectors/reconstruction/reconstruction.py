@@ -8,7 +8,6 @@ Ledoit & Wolf, J. Multivariate Analysis 88 (2004), for the density.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -54,7 +53,7 @@ class NetworkConfig(WindowConfig):
 
 
 class NetworkDetector(ClipDensityDetector):
-    """A network that reconstructs context windows.
+    """A network that reconstructs context windows, always with the frames of the baseline.
 
     The reconstruction is the network output named ``rebuilt``, of the shape of x.
     """
@@ -62,6 +61,7 @@ class NetworkDetector(ClipDensityDetector):
     config: NetworkConfig
     config_type = NetworkConfig
     scores: ClassVar[tuple[str, ...]] = ("mse", "mahalanobis", "mahalanobis_frames", "residual_gaussian")
+    fits_frame_length = False
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         windows = self._windows(recording)
@@ -183,17 +183,15 @@ def _describe_adaptation(
     before: NetworkDetector, after: NetworkDetector, recordings: Sequence[AudioClip]
 ) -> str:
     """Return one line on what an adaptation changed."""
-    counts = Counter("target" if r.clip.domain == "target" else "source" for r in recordings)
     windows = []
-    for domain in counts:
+    for domain in dict.fromkeys("target" if r.clip.domain == "target" else "source" for r in recordings):
         old, new = (d.facts[f"covariance_{domain}"]["vectors"] for d in (before, after))
         windows.append(
-            f"{domain} covariance from {old:,} to {new:,} windows"
+            f"covariance of the residual from {old:,} to {new:,} windows"
             if old
-            else f"{domain} covariance from none to {new:,} windows, shrunk towards the other domain's"
+            else f"a covariance of their own from {new:,} windows, shrunk towards the earlier one"
         )
-    added = " and ".join(f"{number} {domain}" for domain, number in counts.items())
     return (
-        f"{added} {'clip' if len(recordings) == 1 else 'clips'} added: {'; '.join(windows)}; means and "
-        "covariance of the clip densities updated; network and mse unchanged"
+        f"{len(recordings)} {'recording' if len(recordings) == 1 else 'recordings'} added: "
+        f"{'; '.join(windows)}; means and covariance of the clip densities updated; network and mse unchanged"
     )

@@ -86,11 +86,11 @@ def train_fleet(
         build: creates the network of the fleet from one random generator per machine.
         loss: the loss of every machine on its batch.
         vectors: training and held-out windows of all machines.
-        seeds: one per machine; it alone determines that machine's weights, shuffles and samples.
+        seeds: one per machine, for its initial weights, shuffling and sampling, independent of the others.
         plan: epochs, batch size, learning rate, device and precision.
         names: the name of each machine in error messages.
-        progress: called after each epoch of the first machine still in training, with the number of finished
-            epochs and the figures of that machine.
+        progress: called once per epoch of the first unfinished machine, with the number of finished epochs
+            and the losses of that machine.
 
     Returns:
         The network in evaluation mode on the CPU; for each machine its history, one dict per epoch; and for

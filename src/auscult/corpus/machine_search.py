@@ -1,0 +1,77 @@
+"""Searching a folder for the machines in it: DCASE machine folders, and plain folders beside them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from auscult.corpus.dcase_names import split_folder_key
+from auscult.corpus.files import audio_files, holds_audio, subfolders
+from auscult.corpus.folders import machine_folders
+from auscult.corpus.vocabulary import condition_if_nothing_else
+
+
+@dataclass
+class MachineSearch:
+    """The machines of a folder.
+
+    Attributes:
+        folders: machine name to folder.
+        empty: name to folder of machines without any recording.
+        ignored: folders with recordings that belong to no machine, with their number.
+    """
+
+    folders: dict[str, str] = field(default_factory=dict)
+    empty: dict[str, str] = field(default_factory=dict)
+    ignored: dict[str, int] = field(default_factory=dict)
+
+
+def find_machines(root: str) -> MachineSearch:
+    """Find the machines at or below a folder.
+
+    They are the machine folders of `machine_folders`. Other folders beside these are machines too; without
+    any machine folder, those in the root are. If the root has recordings itself, or its folders are named
+    after conditions (``normal``, ``faulty``), it is the only machine.
+
+    A folder without recordings is an empty machine if it has no files at all or contains a split folder.
+    """
+    root = os.path.normpath(os.fspath(root))
+    own_name = os.path.basename(os.path.abspath(root))
+    search = MachineSearch(machine_folders(root))
+    if search.folders == {own_name: root} or split_folder_key(own_name):
+        return search
+    if not search.folders and _is_one_machine(root):
+        return MachineSearch({own_name: root})
+    machines = [os.path.normpath(folder) for folder in search.folders.values()]
+    beside_machines = {os.path.dirname(folder) for folder in machines} or {root}
+    for parent in sorted({root, *beside_machines}):
+        for name in subfolders(parent):
+            folder = os.path.join(parent, name)
+            if any((machine + os.sep).startswith(folder + os.sep) for machine in machines):
+                continue
+            if not holds_audio(folder):
+                if _is_empty_machine(folder):
+                    search.empty[name] = folder
+            elif parent in beside_machines and name not in search.folders:
+                search.folders[name] = folder
+            else:
+                search.ignored[folder] = len(audio_files(folder))
+    return search
+
+
+def _is_one_machine(folder: str) -> bool:
+    """Whether recordings lie in the folder itself, or in folders that are named after conditions."""
+    if holds_audio(folder, recursive=False):
+        return True
+    names = [name for name in subfolders(folder) if holds_audio(os.path.join(folder, name))]
+    return any(condition_if_nothing_else(name) for name in names)
+
+
+def _is_empty_machine(folder: str) -> bool:
+    """Whether a folder without recordings contains a split folder, or no files at all."""
+    return any(map(split_folder_key, subfolders(folder))) or next(_files(folder), None) is None
+
+
+def _files(folder: str) -> Iterator[str]:
+    return (name for _, _, names in os.walk(folder) for name in names)

@@ -1,0 +1,80 @@
+"""Sound as a stationary Gaussian process: by how much its past predicts its future."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular, toeplitz
+
+#: Samples of past and of future.
+END = 256
+#: A recording must be this many times longer than an end, so that its autocovariance is known well enough.
+MIN_ENDS = 8
+#: Power of a white noise that is added to the model, relative to the recording: no model predicts better.
+_NOISE = 1e-3
+_BLOCK = 16 * END  # samples whose autocovariance is computed at a time
+
+
+def autocovariance(centred: np.ndarray) -> np.ndarray:
+    """Return the (2 · END,) autocovariance at lags from 0, divided by the variance.
+
+    Args:
+        centred: (N,) samples of zero mean, not all 0. They are processed in blocks, so that long recordings
+            need little memory.
+    """
+    lags = 2 * END
+    total = np.zeros(_BLOCK + 1)
+    for first in range(0, len(centred), _BLOCK):  # products of the samples of a block with all later ones
+        total += np.abs(np.fft.rfft(centred[first : first + _BLOCK + lags], 2 * _BLOCK)) ** 2
+        total -= np.abs(np.fft.rfft(centred[first + _BLOCK : first + _BLOCK + lags], 2 * _BLOCK)) ** 2
+    covariance = np.fft.irfft(total)[:lags]
+    return covariance / covariance[0]
+
+
+def factor_of(covariance: np.ndarray) -> np.ndarray:
+    """Return the (2 · END, 2 · END) Cholesky factor of the covariance of past and future.
+
+    Args:
+        covariance: as of `autocovariance`.
+    """
+    covariance = covariance.astype(np.float64)
+    covariance[0] += _NOISE
+    return cholesky(toeplitz(covariance), lower=True, check_finite=False)
+
+
+def gains(factor: np.ndarray, past: np.ndarray, future: np.ndarray) -> np.ndarray:
+    """Return the (K,) log-likelihoods of (K, END) futures given (K, END) pasts, less those of futures alone.
+
+    With the factor of the joint covariance, the lower half of the whitened sequence is the future given the
+    past. The upper left part is also the factor of the future alone, since the process is stationary.
+    """
+    alone_factor, cross, given_factor = factor[:END, :END], factor[END:, :END], factor[END:, END:]
+    whitened_past = _solve(alone_factor, past.T)
+    given_past = _solve(given_factor, future.T - cross @ whitened_past)
+    alone = _solve(alone_factor, future.T)
+    log_determinants = np.log(np.diag(alone_factor)).sum() - np.log(np.diag(given_factor)).sum()
+    return log_determinants + 0.5 * ((alone**2).sum(axis=0) - (given_past**2).sum(axis=0))
+
+
+def gain_across_middle(centred: np.ndarray) -> float:
+    """Return by how much the halves of a recording predict each other across the cut, as two pieces do.
+
+    Args:
+        centred: (N,) samples of zero mean.
+
+    Returns:
+        The smaller of the gains forwards and backwards in time; NaN if a half is too short or constant.
+    """
+    halves = np.array_split(centred, 2)
+    if min(map(len, halves)) < MIN_ENDS * END or not all(half.any() for half in halves):
+        return np.nan
+    past, future = halves[0][-END:], halves[1][:END]
+    both = []
+    for half, start, end in ((halves[0], past, future), (halves[1], future[::-1], past[::-1])):
+        deviation = np.sqrt(np.mean(half**2))
+        factor = factor_of(autocovariance(half))
+        both.append(float(gains(factor, start[None] / deviation, end[None] / deviation)[0]))
+    return min(both)
+
+
+def _solve(factor: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return solve_triangular(factor, values, lower=True, check_finite=False)

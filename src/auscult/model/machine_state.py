@@ -1,0 +1,55 @@
+"""Whether a recording is of the machine that the model was fitted on, running.
+
+A detector that looks for more than normal finds nothing in noise: white noise at the level of the machine can
+score lower than the machine. So the spectrum is compared with those of the normal recordings in both
+directions, and with noise.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from auscult.model.normal_range import NormalRange, SpectrumRange
+from auscult.sound.measures import Measures
+from auscult.spectrum import FrontEnd, spectral_detail
+
+OFF_OR_OTHER = "machine off, or not this machine"
+
+#: RMS over the bands of how far the mean spectrum is outside the normal range, dB.
+OUTSIDE_DB = 10.0
+#: Less than this fraction of the least detail or fluctuation of a normal recording is that of noise.
+NOISE_FRACTION = 0.4
+#: Normal recordings with less detail than this, dB, are noise themselves.
+LEAST_DETAIL_DB = 0.8
+
+
+def machine_state(
+    frames: np.ndarray,
+    measures: Measures,
+    front_end: FrontEnd,
+    spectra: SpectrumRange,
+    normal: NormalRange | None,
+) -> str | None:
+    """Return `OFF_OR_OTHER` if the recording is unlike every normal recording, else ``None``.
+
+    Args:
+        frames: (T, n_mels) log-mel spectrogram of the recording, dB.
+        measures: of the recording.
+        front_end: the front end of the model.
+        spectra: the range of the mean spectra of the normal recordings.
+        normal: the range of the normal recordings; ``None`` if it is unknown, or if the recording has another
+            length, since detail and fluctuation depend on it.
+    """
+    spectrum = frames.mean(axis=0)
+    outside = np.maximum(0.0, np.maximum(spectrum - spectra.high, spectra.low - spectrum))
+    if np.sqrt(np.mean(np.square(outside))) > OUTSIDE_DB:
+        return OFF_OR_OTHER
+    if normal is None:
+        return None
+    smooth = normal.detail >= LEAST_DETAIL_DB and (
+        spectral_detail(frames, front_end) < NOISE_FRACTION * normal.detail
+    )
+    steady = measures.sample_rate == normal.sample_rate and (
+        measures.fluctuation < NOISE_FRACTION * normal.fluctuation
+    )
+    return OFF_OR_OTHER if smooth or steady else None

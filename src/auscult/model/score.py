@@ -1,0 +1,56 @@
+"""The score of one recording, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from auscult.detectors.maps.map_limits import MapLimits
+from auscult.model.sensor_check import SensorFinding, Verdict, verdict
+
+
+@dataclass(frozen=True)
+class Score:
+    """The score of one recording, and the decision.
+
+    Attributes:
+        path: the recording, or ``"<memory>"``.
+        score: the anomaly score; higher is more anomalous.
+        threshold: the decision threshold; ``None`` if no decision is possible.
+        anomalous: score > threshold; ``None`` without a threshold, or if the verdict is ``sensor``.
+        warnings: reasons to trust this score less.
+        scores: every score of the detector, by name.
+        nearest: path of the most similar normal recording among those that the model was given; ``None`` if
+            the model holds none.
+        map: (T, n_mels) where the score comes from, if requested. With ``maps_are_zscores``, by how many
+            standard deviations each time-frequency bin exceeds its mean in normal recordings; otherwise how
+            much each bin added to the score.
+        maps_are_zscores: whether ``map`` is in standard deviations of normal recordings, which needs a model
+            with profiles or a detector that computes such maps.
+        map_limits: what the maps of normal recordings show, in standard deviations; ``None`` without ``map``.
+        findings: signs of a sensor fault.
+        state: "machine off, or not this machine" if the recording is unlike every normal recording, whatever
+            the verdict; otherwise ``None``.
+    """
+
+    path: str
+    score: float
+    threshold: float | None
+    anomalous: bool | None
+    warnings: tuple[str, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+    nearest: str | None = None
+    map: np.ndarray | None = None
+    maps_are_zscores: bool = False
+    map_limits: MapLimits | None = None
+    findings: tuple[SensorFinding, ...] = ()
+    state: str | None = None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """``sensor`` if the recording cannot be judged, or if it would be normal but for a finding; otherwise
+        ``anomaly`` or ``normal``, and ``None`` without a threshold."""
+        above = None if self.threshold is None else self.score > self.threshold
+        return verdict(above, self.findings)

@@ -1,0 +1,245 @@
+"""Signs of a sensor fault in a recording, compared with the normal recordings of the model.
+
+A sensor fault is no machine fault. What the normal recordings have too is no sign of one: vibration with many
+zeros, a machine that hums, recordings that clip.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from auscult.model.normal_range import NormalRange, SpectrumRange
+from auscult.sound.level import SILENCE_DB, has_offset
+from auscult.sound.measures import Measures
+from auscult.spectrum import FrontEnd, band_centres
+
+#: ``unusable``: the recording cannot be judged. ``doubt``: a score below the threshold does not mean that the
+#: machine is normal. ``note``: no influence on the verdict.
+Effect = Literal["unusable", "doubt", "note"]
+Verdict = Literal["normal", "anomaly", "sensor"]
+Kind = Literal["silence", "stuck", "dead", "hum", "gaps", "rate", "clipping", "bandwidth", "offset"]
+
+#: A recording this far below the quietest normal recording, dB, is silent, even if it is above `SILENCE_DB`.
+SILENT_BELOW_DB = 80.0
+#: Near or below `SILENCE_DB`, as in units of which a machine gives little, this margin below the quietest
+#: normal recording, dB, is not silence.
+QUIET_MARGIN_DB = 20.0
+#: Mains hum alone: hum is stronger than the rest by this, and the rest weaker than in every normal recording.
+HUM_DB = 20.0
+#: A recording that has a defect more than this many times as much as any normal recording differs from them.
+EXCESS = 2.0
+#: A smaller fraction of clipped samples changes no score.
+CLIPPED_SHARE = 0.0005
+#: From this fraction of held samples on the channel is stuck; below it has gaps.
+STUCK_SHARE = 0.5
+#: Bands at the upper end that are lower than in every normal recording by this, dB, are cut off …
+CUT_DB = 20.0
+#: … if they are at least this fraction of the bands; and if no more than this, since otherwise all is quiet.
+CUT_MINIMUM, CUT_MAXIMUM = 0.08, 0.9
+#: The bands that are not cut off are lower than in the normal recordings by no more than this, dB.
+KEPT_DB = 10.0
+#: Bands are empty in the normal recordings if they are this far below their median band, dB.
+EMPTY_DB = 50.0
+
+
+@dataclass(frozen=True)
+class SensorFinding:
+    """A sign that the sensor or the recorder does not work as it did in the normal recordings.
+
+    Attributes:
+        kind: a fixed identifier, for programs.
+        message: what was found and what to check, for people.
+        effect: its influence on the verdict.
+    """
+
+    kind: Kind
+    message: str
+    effect: Effect
+
+    def to_json(self) -> dict[str, str]:
+        """Return ``{"kind", "message", "effect"}``."""
+        return {"kind": self.kind, "message": self.message, "effect": self.effect}
+
+
+def verdict(above: bool | None, findings: Iterable[SensorFinding]) -> Verdict | None:
+    """Return the verdict on a recording.
+
+    A score above the threshold stays an anomaly if there is only doubt: knocks clip, and a machine that has
+    seized is quiet. Where the recording cannot be judged, the score says nothing.
+
+    Args:
+        above: whether the score is above the threshold; ``None`` without a threshold.
+        findings: of the recording.
+    """
+    effects = {finding.effect for finding in findings}
+    if "unusable" in effects:
+        return "sensor"
+    if above is None or above:
+        return "anomaly" if above else None
+    return "sensor" if "doubt" in effects else "normal"
+
+
+def sensor_findings(
+    spectrum: np.ndarray,
+    measures: Measures,
+    front_end: FrontEnd,
+    spectra: SpectrumRange | None,
+    normal: NormalRange | None,
+    *,
+    file_rate: int | None,
+) -> tuple[SensorFinding, ...]:
+    """Return all signs of a sensor fault in a recording.
+
+    Args:
+        spectrum: (n_mels,) mean level of each band of the recording, dB.
+        measures: of the recording.
+        front_end: the front end of the model.
+        spectra: the range of the mean spectra of normal recordings; ``None`` if there are none.
+        normal: the range of the normal recordings; ``None`` if it is unknown.
+        file_rate: sample rate of the file, Hz, if the recording was resampled.
+    """
+    rate = front_end.sample_rate
+    findings = tuple(signal_findings(measures, normal, file_rate=file_rate or rate, sample_rate=rate))
+    if spectra is None or any(finding.effect == "unusable" for finding in findings):
+        return findings
+    return (*findings, *bandwidth_findings(spectrum, spectra, front_end))
+
+
+def signal_findings(
+    measures: Measures, normal: NormalRange | None, *, file_rate: int, sample_rate: int
+) -> Iterator[SensorFinding]:
+    """Compare the samples of a recording with those of the normal recordings.
+
+    Args:
+        measures: of the recording.
+        normal: the range of the normal recordings; ``None`` if unknown.
+        file_rate: sample rate of the recording, Hz.
+        sample_rate: sample rate of the model, Hz.
+    """
+    yield from _rate(file_rate, sample_rate if normal is None else min(sample_rate, normal.sample_rate))
+    no_signal = _no_signal(measures, normal)
+    if no_signal:
+        yield no_signal
+        return
+    if normal is not None:
+        yield from _hum(measures, normal)
+    yield from _gaps(measures, normal)
+    yield from _clipping(measures, normal)
+    yield from _offset(measures, normal)
+
+
+def bandwidth_findings(
+    spectrum: np.ndarray, normal: SpectrumRange, front_end: FrontEnd
+) -> Iterator[SensorFinding]:
+    """Compare the bandwidth of a recording with that of the normal recordings.
+
+    Args:
+        spectrum: (n_mels,) mean level of each band, dB.
+        normal: the range of the mean spectra of normal recordings.
+        front_end: the front end of all spectra.
+    """
+    centres, enough = band_centres(front_end), int(np.ceil(CUT_MINIMUM * len(spectrum)))
+    cut = _upper_bands(spectrum < normal.low - CUT_DB)
+    kept = np.flatnonzero(~cut)
+    if enough <= cut.sum() <= CUT_MAXIMUM * len(cut) and (
+        np.median(spectrum[kept] - normal.low[kept]) > -KEPT_DB
+    ):
+        message = (
+            f"nothing above about {_rounded(centres[kept[-1]])} Hz, unlike the recordings of the model: a "
+            "filter, a lower sample rate before, another microphone or a loose sensor"
+        )
+        yield SensorFinding("bandwidth", message, "doubt")
+    empty = np.flatnonzero(_upper_bands(normal.high < np.median(normal.high) - EMPTY_DB))
+    lowest = empty[:enough]
+    if len(empty) >= enough and np.all(spectrum[lowest] > normal.high[lowest] + CUT_DB):
+        message = (
+            f"sound above about {_rounded(centres[empty[0]])} Hz, where the recordings of the model have "
+            "none: another microphone or recorder"
+        )
+        yield SensorFinding("bandwidth", message, "doubt")
+
+
+def _rounded(frequency: float) -> str:
+    return f"{float(f'{frequency:.2g}'):g}"
+
+
+def _upper_bands(mask: np.ndarray) -> np.ndarray:
+    """Mask of the bands at the upper end for which an (n,) mask is true without exception."""
+    return np.logical_and.accumulate(mask[::-1])[::-1]
+
+
+def _rate(file_rate: int, needed: int) -> Iterator[SensorFinding]:
+    if file_rate < needed:
+        message = (
+            f"sampled at {file_rate} Hz, but the model needs {needed} Hz: the recording has nothing above "
+            f"{file_rate / 2:g} Hz"
+        )
+        yield SensorFinding("rate", message, "unusable")
+    elif file_rate > needed:
+        message = f"sampled at {file_rate} Hz instead of {needed} Hz, which loses nothing"
+        yield SensorFinding("rate", message, "note")
+
+
+def _no_signal(measures: Measures, normal: NormalRange | None) -> SensorFinding | None:
+    """Silence, a constant value, or the rounding noise of a converter."""
+    if measures.constant:
+        message = f"stuck: all samples are {measures.constant:.3g}; check sensor, cable and recorder"
+        return SensorFinding("stuck", message, "unusable")
+    limit = SILENCE_DB
+    if normal is not None:
+        limit = max(min(SILENCE_DB, normal.level - QUIET_MARGIN_DB), normal.level - SILENT_BELOW_DB)
+    if measures.level < limit:
+        message = "silent: is the microphone connected?"
+        return SensorFinding("silence", message, "unusable")
+    if measures.few_values and not (normal is not None and normal.few_values):
+        message = "dead: the samples have no more than three different values; is the sensor connected?"
+        return SensorFinding("dead", message, "unusable")
+    return None
+
+
+def _hum(measures: Measures, normal: NormalRange) -> Iterator[SensorFinding]:
+    rest, normal_rest = measures.level_without_hum, normal.level_without_hum
+    if rest is None or normal_rest is None:
+        return
+    if rest < measures.level - HUM_DB and rest < normal_rest - HUM_DB:
+        message = "mains hum alone: is the sensor connected, and does the machine run?"
+        yield SensorFinding("hum", message, "unusable")
+
+
+def _gaps(measures: Measures, normal: NormalRange | None) -> Iterator[SensorFinding]:
+    if not measures.held_seconds:
+        return
+    if normal is not None:
+        longer = measures.held_seconds > EXCESS * normal.held_seconds
+        more = measures.held_share > EXCESS * normal.held_share
+        if not longer and not more:
+            return
+    share = f"{100 * measures.held_share:.2g} % of the samples"
+    if measures.held_share >= STUCK_SHARE:
+        message = f"stuck: {share} do not change; check sensor, cable and recorder"
+        yield SensorFinding("stuck", message, "unusable")
+    else:
+        message = f"gaps (drop-outs): {share} do not change; check cable and recorder"
+        yield SensorFinding("gaps", message, "unusable")
+
+
+def _clipping(measures: Measures, normal: NormalRange | None) -> Iterator[SensorFinding]:
+    if not measures.clipped_share:
+        return
+    usual = max(CLIPPED_SHARE, EXCESS * normal.clipped_share if normal is not None else 0.0)
+    message = f"clipped ({100 * measures.clipped_share:.2g} % of samples in flat tops): lower the gain"
+    yield SensorFinding("clipping", message, "doubt" if measures.clipped_share > usual else "note")
+
+
+def _offset(measures: Measures, normal: NormalRange | None) -> Iterator[SensorFinding]:
+    usual = (0.0, 0.0) if normal is None else normal.mean
+    if has_offset(measures.mean, measures.level, usual):
+        message = (
+            f"DC offset of {measures.mean:.2g}, unlike the recordings of the model: it can raise the score; "
+            "check the recorder, or remove it with a high-pass filter"
+        )
+        yield SensorFinding("offset", message, "note")

@@ -1,0 +1,103 @@
+"""Everything that a picture of a score and its description in words need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from auscult.corpus import AudioClip
+from auscult.model import Score
+from auscult.report.impacts import Impacts, repeating_impacts
+from auscult.report.named_regions import score_regions, strongest_part, with_comparison
+from auscult.report.regions import Region
+from auscult.sound import Waveform
+from auscult.spectrum import FrontEnd
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A score with its recording, the nearest normal recording, and what differs.
+
+    Attributes:
+        score: the score, with a map.
+        front_end: the front end of the map.
+        waveform: the recording, or the section of it that was scored.
+        nearest: the nearest normal recording; ``None`` if there is none or it cannot be read.
+        regions: where the map shows more than those of normal recordings.
+        strongest: if the score is anomalous and there are no regions, the part that comes closest to what
+            normal recordings show.
+        impacts: impacts that repeat regularly, and do not in the nearest normal recording; ``None`` if there
+            are none, or if the recording is normal in every other respect.
+        start_seconds: start of the section in its file.
+    """
+
+    score: Score
+    front_end: FrontEnd
+    waveform: Waveform
+    nearest: Waveform | None
+    regions: tuple[Region, ...]
+    strongest: Region | None
+    impacts: Impacts | None
+    start_seconds: float = 0.0
+
+    @property
+    def map(self) -> np.ndarray:
+        """(T, n_mels) float64 map of the score."""
+        return np.asarray(self.score.map, np.float64)
+
+    def in_words(self) -> list[str]:
+        """Return what deviates, a line each."""
+        lines = [str(region) for region in self.regions]
+        if self.strongest is not None:
+            lines.append(f"no part alone exceeds normal recordings; most deviates: {self.strongest}")
+        return lines or ["nothing beyond what normal recordings show"]
+
+    def impacts_text(self) -> str | None:
+        """Return the impacts in words, or ``None``."""
+        if self.impacts is None:
+            return None
+        low, high = self.impacts.low_hz / 1000, self.impacts.high_hz / 1000
+        return f"repeat {self.impacts.hertz:.1f} times a second ({low:.1f}–{high:.1f} kHz)"
+
+
+def explanation(
+    score: Score,
+    front_end: FrontEnd,
+    recording: AudioClip,
+    nearest: AudioClip | None = None,
+    *,
+    start_seconds: float = 0.0,
+) -> Explanation:
+    """Compare a scored recording with the nearest normal one.
+
+    Args:
+        score: the score of the recording, with a map.
+        front_end: the front end of the detector.
+        recording: the recording.
+        nearest: the recording at ``score.nearest``.
+        start_seconds: start of the recording in its file, if it is a section.
+
+    Raises:
+        OptionError: there is no map, or it does not match the front end.
+        AudioError: a recording cannot be read.
+    """
+    regions = score_regions(score, front_end)
+    looks_normal = score.anomalous is False and not regions
+    strongest = strongest_part(score, front_end) if score.anomalous and not regions else []
+    waveform, frames = recording.waveform(), recording.log_mel(front_end)
+    normal = None if nearest is None else (nearest.waveform(), nearest.log_mel(front_end))
+    compared = [
+        region.shifted(start_seconds)
+        for region in with_comparison([*regions, *strongest], front_end, waveform, frames, normal)
+    ]
+    return Explanation(
+        score,
+        front_end,
+        waveform,
+        None if normal is None else normal[0],
+        tuple(compared[: len(regions)]),
+        compared[-1] if strongest else None,
+        None if looks_normal else repeating_impacts(waveform, None if normal is None else normal[0]),
+        start_seconds,
+    )

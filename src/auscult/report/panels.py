@@ -1,0 +1,197 @@
+"""The panels of a picture that explains a score; all share one axis of time and one of frequency.
+
+The colour maps are perceptually uniform and safe for readers with colour vision deficiency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from auscult.detectors.maps.map_limits import MapLimits
+from auscult.report.explanation import Explanation
+from auscult.report.impacts import Impacts
+from auscult.report.regions import Region, band_edges, frame_edges
+from auscult.report.spectrogram import height, row_edges, spectrogram
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#333333"
+TITLE_STYLE: dict[str, Any] = {"loc": "left", "fontsize": 9.5, "color": INK}
+#: A z-score map is drawn from 0 to this multiple of the largest value in normal recordings.
+RANGE_IN_LIMITS = 2.0
+_BLUE = "#31688e"
+_GREY = "#9a9a9a"
+_TICKS_HZ = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000)
+_WIDTH_PIXELS = 600  # of the spectrogram, approximately
+_RANGE_DB = 80.0  # below the loudest bin; without a limit, digital silence would take up the colour range
+_TICK_SPACING = 0.055  # least distance between labels, as a share of the axis
+
+
+def draw_spectrograms(figure: Figure, axes: Sequence[Axes], explained: Explanation) -> None:
+    """Draw the spectrograms of the recording and of the nearest normal one on one colour scale."""
+    waveforms = [explained.waveform, *([explained.nearest] if explained.nearest is not None else [])]
+    levels = [spectrogram(waveform) for waveform in waveforms]
+    loudest = max(float(np.percentile(level, 99.9)) for level in levels)
+    quietest = min(float(np.percentile(level, 2)) for level in levels)
+    low = max(quietest, loudest - _RANGE_DB)
+    colours: dict[str, Any] = {"cmap": "magma", "vmin": low, "vmax": max(loudest, low + 1)}
+    for panel, waveform, level in zip(axes, waveforms, levels, strict=True):
+        start = explained.start_seconds
+        extent = (start, start + waveform.seconds, 0.0, _top(explained))
+        image = panel.imshow(level.T, extent=extent, **_image_options(len(level)), **colours)
+        set_frequency_ticks(panel, explained)
+        panel.tick_params(labelbottom=False)
+    figure.colorbar(image, ax=list(axes), label="level [dB re 1²/Hz]", pad=0.01, aspect=18 * len(axes))
+
+
+def draw_map(figure: Figure, axes: Axes, explained: Explanation) -> bool:
+    """Draw the map; return whether its background is light.
+
+    A z-score map has a fixed colour scale, from 0 to `RANGE_IN_LIMITS` times what normal recordings show, so
+    that the map of a normal recording is dark. Only excess is anomalous: negative values are as dark as zero.
+    """
+    score, map = explained.score, explained.map
+    colours: dict[str, Any] = {"cmap": "inferno", "vmin": 0.0}
+    light = False
+    if score.maps_are_zscores:
+        limits = score.map_limits or MapLimits()
+        colours["vmax"] = RANGE_IN_LIMITS * max(limits.spot, limits.steady)
+        label, title = "deviation [std. dev.]", "Deviation from normal recordings"
+    else:
+        largest = float(np.percentile(np.abs(map), 99.7)) or float(np.max(np.abs(map))) or 1.0
+        colours["vmax"] = largest
+        light = bool(np.sum(np.minimum(map, 0)) < -0.01 * np.sum(np.abs(map)))
+        if light:
+            colours |= {"cmap": "PuOr_r", "vmin": -largest}
+        label, title = "added to the score [unit of the score]", "Where the score comes from"
+    edges = row_edges(explained.waveform.sample_rate)
+    hertz = band_edges(explained.front_end)
+    bands = np.searchsorted(hertz, (edges[1:] + edges[:-1]) / 2) - 1
+    rows = np.full((len(map), len(bands)), np.nan)
+    inside = (bands >= 0) & (bands < map.shape[1])
+    rows[:, inside] = map[:, bands[inside]]
+    start = explained.start_seconds
+    extent = (start, start + _map_seconds(explained), 0.0, _top(explained))
+    image = axes.imshow(rows.T, extent=extent, **_image_options(len(map)), **colours)
+    figure.colorbar(image, ax=axes, label=label, pad=0.01, aspect=18, extend="max")
+    axes.set_title(title, **TITLE_STYLE)
+    set_frequency_ticks(axes, explained)
+    axes.tick_params(labelbottom=False)
+    return light
+
+
+def draw_boxes(axes: Axes, explained: Explanation, colour: str) -> None:
+    """Draw a numbered box around each region, and a line at each knock."""
+    from matplotlib.patches import Rectangle
+
+    for number, region in enumerate(explained.regions, start=1):
+        low, high = (min(float(height(hz)), _top(explained)) for hz in (region.low_hz, region.high_hz))
+        if region.times:
+            axes.vlines(region.times, low, high, color=colour, linewidth=0.8, linestyle=":")
+        else:
+            corner, width = (region.start_seconds, low), region.end_seconds - region.start_seconds
+            axes.add_patch(Rectangle(corner, width, high - low, fill=False, edgecolor=colour, linewidth=1.1))
+        axes.annotate(
+            str(number), (region.start_seconds, high), xytext=(3, -3), textcoords="offset points",
+            ha="left", va="top", color=colour, fontsize=9, fontweight="bold",
+        )  # fmt: skip
+
+
+def draw_profiles(by_band: Axes, by_time: Axes, explained: Explanation) -> None:
+    """Draw the median of each band and the mean of each frame, with what normal recordings reach."""
+    map, limits = explained.map, explained.score.map_limits
+    unit = "[std. dev.]" if explained.score.maps_are_zscores else "[score]"
+    bands, frames = np.median(map, axis=0), map.mean(axis=1)
+    edges = np.minimum(height(band_edges(explained.front_end)), _top(explained))
+    by_band.fill_betweenx(np.repeat(edges, 2)[1:-1], np.repeat(bands, 2), color=_BLUE, linewidth=0)
+    by_band.tick_params(labelleft=False)
+    by_band.set_title("Median over time", **TITLE_STYLE)
+    by_band.set_xlabel(f"deviation {unit}")
+    seconds = explained.start_seconds + frame_edges(len(map), explained.front_end)
+    by_time.fill_between(np.repeat(seconds, 2)[1:-1], np.repeat(frames, 2), color=_BLUE, linewidth=0)
+    by_time.set_xlabel("time [s]")
+    by_time.set_ylabel(f"deviation\n{unit}")
+    by_time.set_title("Mean over frequency", **TITLE_STYLE)
+    band_limit = frame_limit = 0.0
+    if explained.score.maps_are_zscores and limits is not None:
+        band_limit, frame_limit = limits.steady, limits.burst + float(bands.mean())
+        by_band.axvline(band_limit, color=INK, linewidth=0.9, linestyle="--")
+        by_time.axhline(frame_limit, color=INK, linewidth=0.9, linestyle="--")
+    by_band.set_xlim(min(0.0, float(bands.min())), 1.1 * max(float(bands.max()), band_limit, 1e-6))
+    by_time.set_ylim(min(0.0, float(frames.min())), 1.1 * max(float(frames.max()), frame_limit, 1e-6))
+    for axes in (by_band, by_time):
+        axes.spines[["top", "right"]].set_visible(False)
+
+
+def draw_envelope(axes: Axes, impacts: Impacts) -> None:
+    """Draw the spectrum of the envelope, with the repetition and its harmonics marked."""
+    axes.plot(impacts.frequencies, impacts.spectrum, color=_BLUE, linewidth=0.9)
+    for harmonic in np.arange(1, 1 + int(impacts.frequencies[-1] / impacts.hertz)) * impacts.hertz:
+        axes.axvline(harmonic, color=_GREY, linewidth=0.7, linestyle=":")
+    axes.set_xlim(0.0, float(impacts.frequencies[-1]))
+    axes.set_ylim(0.0, 1.1 * float(impacts.spectrum[impacts.frequencies > 2.0].max()))
+    low, high = impacts.low_hz / 1000, impacts.high_hz / 1000
+    axes.set_title(
+        f"Spectrum of the envelope, {low:.1f}–{high:.1f} kHz: impacts at {impacts.hertz:.1f} Hz",
+        **TITLE_STYLE,
+    )
+    axes.set_xlabel("repetitions per second [Hz]")
+    axes.set_ylabel("amplitude\n[1]")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def list_regions(axes: Axes, explained: Explanation) -> None:
+    """Write what the regions are."""
+    axes.set_axis_off()
+    entries = [_entry(str(number), region) for number, region in enumerate(explained.regions, start=1)]
+    if impacts := explained.impacts_text():
+        entries.append(f"impacts\n{impacts.replace(' (', chr(10) + '(')}")
+    if explained.strongest is not None:
+        entries.insert(
+            0, "no part alone exceeds\nnormal recordings; most:\n" + _entry("", explained.strongest)
+        )
+    nothing = "nothing beyond what\nnormal recordings show"
+    text = "Deviations\n\n" + "\n\n".join(entries or [nothing])
+    axes.text(0.0, 1.0, text, transform=axes.transAxes, va="top", fontsize=8, color=INK)
+
+
+def set_frequency_ticks(axes: Axes, explained: Explanation) -> None:
+    """Label the frequency axis in hertz; it is linear up to 50 Hz and logarithmic above."""
+    axes.set_ylabel("frequency [Hz]")
+    top = _top(explained)
+    ticks = [hz for hz in _TICKS_HZ if height(hz) <= top]
+    shown = ticks[:1]
+    for hz in ticks[1:]:
+        if height(hz) - height(shown[-1]) > _TICK_SPACING * top:
+            shown.append(hz)
+    labels = [f"{hz // 1000} k" if hz >= 1000 else str(hz) for hz in shown]
+    axes.set_yticks([float(height(hz)) for hz in shown], labels)
+    axes.set_ylim(0.0, top)
+
+
+def _entry(number: str, region: Region) -> str:
+    """A region in a few short lines."""
+    name = "" if region.kind == "region" else f"{region.kind}, "
+    moments = region.moments.replace(" and ", "\n   and ")
+    level = f"\n   {region.level} re nearest normal" if region.level else ""
+    return f"{number}  {name}{100 * region.share:.0f} %\n   {region.frequencies}\n   {moments}{level}"
+
+
+def _top(explained: Explanation) -> float:
+    """Height of the highest frequency."""
+    return float(height(explained.waveform.sample_rate / 2))
+
+
+def _map_seconds(explained: Explanation) -> float:
+    return float(frame_edges(len(explained.map), explained.front_end)[-1])
+
+
+def _image_options(count: int) -> dict[str, Any]:
+    """Options of ``imshow``. With more columns than pixels the image is smoothed, so that none is lost."""
+    smoothing = "nearest" if count < _WIDTH_PIXELS else "antialiased"
+    return {"origin": "lower", "aspect": "auto", "interpolation": smoothing}

@@ -1,0 +1,123 @@
+"""The front end that `fit`, `select` and the benchmark use for recordings of any rate and length."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from scipy.signal import resample_poly
+
+import auscult
+from auscult.benchmark.detector_choices import DetectorChoice
+from auscult.benchmark.machine import MachineData
+from auscult.benchmark.stage import Stage, run_stage
+from auscult.corpus import Clip
+from auscult.model import Model
+from auscult.model.model_file import load_model
+from auscult.spectrum import FrontEnd
+
+#: Members of `auto`, so that a fit takes seconds.
+THREE = {"members": "levels,short_levels,short_neighbours", "drop_uninformative": False}
+
+
+def write(folder: Path, rate: int, seconds: float, count: int = 8, *, tone: float = 0.0) -> list[Clip]:
+    """Noise, with a tone at a tenth of the rate."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clips = []
+    for i in range(count):
+        rng = np.random.default_rng([i, round(1000 * tone)])
+        t = np.arange(round(seconds * rate))
+        samples = rng.normal(0, 0.05, len(t)) + tone * np.sin(2 * np.pi * 0.1 * t)
+        soundfile.write(folder / f"{i:02}.wav", samples, rate)
+        clips.append(Clip(str(folder / f"{i:02}.wav")))
+    return clips
+
+
+def front_end(clips: list[Clip], detector: str = "pooled_gaussian", **settings) -> FrontEnd:
+    return auscult.fit(clips, detector, calibrate="none", **settings).detector.config.front_end
+
+
+def score(model: Model, clip: Clip) -> float:
+    return model.score_recording(model.audio_clip(clip)).score
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "n_fft"), [(16000, 1.0, 1024), (3200, 2.0, 512), (500, 2.0, 128)]
+)
+def test_short_and_slow_recordings_have_at_least_sixteen_frames(tmp_path, rate, seconds, n_fft):
+    clips = write(tmp_path, rate, seconds)
+    assert front_end(clips) == FrontEnd(sample_rate=rate, n_fft=n_fft, hop=n_fft // 2)
+    given = front_end(clips, n_fft=600)
+    assert given == FrontEnd(sample_rate=rate, n_fft=600), "a given frame length is not changed"
+
+
+def test_one_stray_short_recording_does_not_shorten_the_frames_of_all(tmp_path):
+    clips = write(tmp_path / "long", 8000, 2.0, 12) + write(tmp_path / "short", 8000, 0.2, 1)
+    assert front_end(clips).n_fft == 1024
+    assert front_end(clips[6:] + write(tmp_path / "short", 8000, 0.2, 3)).n_fft == 128
+
+
+@pytest.mark.parametrize("rate", [1000, 3200])
+def test_slow_vibration_is_scored(tmp_path, rate):
+    model = auscult.fit(write(tmp_path / "normal", rate, 2.0, 24), "auto", **THREE)
+    assert not any("contain no bin" in warning for warning in model.provenance["warnings"])
+    fault = write(tmp_path / "fault", rate, 2.0, 2, tone=0.05)[0]
+    assert score(model, fault) > model.threshold().value
+
+
+def test_bands_without_a_bin_are_reported_by_fit_select_and_the_benchmark(tmp_path, machine_sound):
+    root = tmp_path / "fan"
+    for part, condition, broken in (
+        ("train", "normal", False),
+        ("test", "normal", False),
+        ("test", "anomaly", True),
+    ):
+        (root / part).mkdir(parents=True, exist_ok=True)
+        for i in range(6):
+            samples = resample_poly(machine_sound(i, 0.5, broken=broken), 24, 1)
+            soundfile.write(
+                root / part / f"section_00_source_{part}_{condition}_{i:04}.wav", samples, 192_000
+            )
+    clips = [Clip(str(path)) for path in sorted((root / "train").iterdir())]
+    expected = "19 of 128 mel bands (42 to 1775 Hz) contain no bin of the 1024-sample transform at 192000 Hz"
+    model = auscult.fit(clips, "spectral_memory", calibrate="none")
+    assert sum(warning.startswith(expected) for warning in model.provenance["warnings"]) == 1
+    longer = auscult.fit(clips, "spectral_memory", calibrate="none", n_fft=4096, hop=2048)
+    assert not any("contain no bin" in warning for warning in longer.provenance["warnings"])
+    assert any(
+        w.startswith(expected)
+        for w in auscult.select(clips, ["pooled_gaussian"], pseudo_anomalies=2).warnings
+    )
+    machine, choice = MachineData("fan", str(root)), DetectorChoice("spectral_memory")
+    result = run_stage(tmp_path / "stage", machine, choice, 1, {})
+    assert any(warning.startswith(expected) for warning in result.warnings)
+
+
+def test_the_benchmark_uses_the_front_end_of_fit(tmp_path):
+    write(tmp_path / "fan" / "train", 2000, 1.0)
+    write(tmp_path / "fan" / "test" / "normal", 2000, 1.0, 2)
+    machine = MachineData("fan", str(tmp_path / "fan"))
+    stage = Stage(tmp_path, machine, DetectorChoice("spectral_memory"), 1, {})
+    assert stage.config().front_end == front_end(machine.train, "spectral_memory")
+    assert stage.config().front_end.n_fft == 256
+
+
+@pytest.mark.slow
+def test_select_compares_detectors_with_different_frames(tmp_path):
+    pytest.importorskip("torch")
+    clips = write(tmp_path, 8000, 0.5, 10)
+    selection = auscult.select(clips, ["spectral_memory", "autoencoder"], pseudo_anomalies=2, epochs=1)
+    assert {candidate.detector for candidate in selection.candidates} == {"spectral_memory", "autoencoder"}
+    assert not selection.left_out
+
+
+def test_a_stored_model_keeps_the_front_end(tmp_path):
+    """Also one that `fit` would choose other frames for today, as models of version 0.1.0."""
+    clips = write(tmp_path / "normal", 2000, 1.0)
+    model = auscult.fit(clips, "spectral_memory", calibrate="none", n_fft=1024, hop=512)
+    model.save(tmp_path / "model.auscult")
+    loaded = load_model(tmp_path / "model.auscult")
+    assert loaded.detector.config.front_end == FrontEnd(sample_rate=2000)
+    assert score(loaded, clips[0]) == score(model, clips[0])

@@ -1,0 +1,102 @@
+"""A benchmark loses nothing: equal file names, machines that fail, and folders without recordings."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from auscult.benchmark import run_bench
+from auscult.benchmark import stage as stage_module
+from auscult.benchmark.machine import MachineData
+from auscult.errors import CorpusError
+from auscult.evaluation import read_submission, write_submission
+
+RATE = 8000
+OPTIONS = {"detectors": ["pooled_gaussian"], "seeds": [0], "settings": {"n_mels": "16"}}
+
+
+@pytest.fixture(scope="module")
+def mimii(tmp_path_factory, machine_sound) -> Path:
+    """Two machines whose recordings have the same names in ``normal`` and ``abnormal``, as in MIMII."""
+    root = tmp_path_factory.mktemp("mimii")
+    for number, machine in enumerate(("id_00", "id_02")):
+        for part, count in (("train/normal", 8), ("test/normal", 5), ("test/abnormal", 5)):
+            (root / machine / part).mkdir(parents=True)
+            for i in range(count):
+                sound = machine_sound(1000 * number + 100 * len(part) + i, broken="abnormal" in part)
+                soundfile.write(root / machine / part / f"{i:08d}.wav", sound, RATE)
+    return root
+
+
+def test_equal_file_names_are_replaced_by_the_path_below_the_machine_folder(mimii, tmp_path):
+    result = run_bench(mimii, output=tmp_path / "r", **OPTIONS)
+    assert result.failures == []
+    assert {row.machine for row in result.results} == {"id_00", "id_02"}
+    (row, *_) = result.results
+    submission = read_submission(tmp_path / "r" / "scores" / row.detector / row.score / "seed0")
+    names = [r.name for r in submission.scores["id_00", "00"]]
+    assert sorted(names) == sorted(
+        f"test/{part}/{i:08d}.wav" for part in ("normal", "abnormal") for i in range(5)
+    )
+
+
+def test_score_files_of_other_systems_use_the_same_names(mimii, tmp_path):
+    names = list(MachineData("id_00", str(mimii / "id_00")).test_names.values())
+    write_submission(tmp_path / "other", "id_00", "00", names, ["abnormal" in name for name in names])
+    options = {"machines": ["id_00"], "score_folders": {"other": tmp_path / "other"}}
+    result = run_bench(mimii, output=tmp_path / "r", **options, **OPTIONS)
+    assert result.failures == []
+    assert [row.auc_source for row in result.results if row.detector == "other"] == [1.0]
+
+
+def test_unique_file_names_stay_as_they_are(root):
+    machine = MachineData("fan", str(root / "fan"))
+    assert set(machine.test_names.values()) == {path.name for path in (root / "fan" / "test").iterdir()}
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("disk"), MemoryError("too large"), np.linalg.LinAlgError("singular")]
+)
+def test_an_unexpected_error_of_one_machine_is_reported_and_the_others_are_finished(
+    mimii, tmp_path, monkeypatch, error
+):
+    real = stage_module._score_and_save
+
+    def fail(stage, *arguments):
+        if stage.machine.name == "id_00":
+            raise error
+        return real(stage, *arguments)
+
+    monkeypatch.setattr(stage_module, "_score_and_save", fail)
+    result = run_bench(mimii, output=tmp_path / "r", **OPTIONS)
+    assert {row.machine for row in result.results} == {"id_02"}
+    (failure,) = result.failures
+    assert failure["machine"] == "id_00"
+    assert failure["error"] == f"{type(error).__name__}: {error}"
+    assert json.loads((tmp_path / "r" / "results.json").read_text())["failures"] == [failure]
+
+
+def test_machines_that_are_empty_or_unclear_are_failures(mimii, tmp_path):
+    data = Path(shutil.copytree(mimii, tmp_path / "data"))
+    (data / "id_04" / "train").mkdir(parents=True)
+    (data / "id_02" / "train" / "normal").rename(data / "id_02" / "train" / "no_fault")
+    result = run_bench(data, output=data / "results", **OPTIONS)
+    errors = {failure["machine"]: failure["error"] for failure in result.failures}
+    assert set(errors) == {"id_02", "id_04"}
+    assert errors["id_04"].endswith("id_04: no recordings")
+    assert "what 8 recordings are is unclear: no_fault" in errors["id_02"]
+    assert "failed: id_04: " in result.text
+    assert {row.machine for row in result.results} == {"id_00"}
+
+
+def test_recordings_of_unclear_condition_are_no_training_recordings(mimii, tmp_path):
+    data = Path(shutil.copytree(mimii / "id_00", tmp_path / "m"))
+    (data / "train" / "klong").mkdir()
+    (data / "train" / "normal" / "00000000.wav").rename(data / "train" / "klong" / "1.wav")
+    with pytest.raises(CorpusError, match="klong: no word for normal or faulty"):
+        MachineData("m", str(data))

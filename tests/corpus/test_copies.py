@@ -1,0 +1,63 @@
+"""Copies and overlapping pieces are found; other recordings of the same machine are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from auscult.corpus.copies import copies
+from auscult.corpus.sound_print import sound_print
+from auscult.spectrum import FrontEnd, log_mel
+
+RATE = 8000
+
+
+def prints(*sounds):
+    front_end = FrontEnd(sample_rate=RATE)
+    return [
+        sound_print(np.asarray(s, np.float32), log_mel(np.asarray(s, np.float32), front_end)) for s in sounds
+    ]
+
+
+def half_rate(samples):
+    """Resample to half the rate and back."""
+    import soxr
+
+    return soxr.resample(soxr.resample(samples, RATE, RATE // 2), RATE // 2, RATE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s: s.copy(),
+        lambda s: 0.1 * s,
+        lambda s: -s,
+        lambda s: s + 0.2,
+        lambda s: np.round(s * 400) / 400,  # few bits
+        lambda s: s[1000:],
+        lambda s: np.roll(s, 777),
+        half_rate,
+    ],
+    ids=["same", "quieter", "inverted", "offset", "coarse", "trimmed", "shifted", "resampled"],
+)
+def test_changed_copies_are_detected(machine_sound, change):
+    sound = machine_sound(1, 2.0)
+    assert copies(prints(machine_sound(2, 2.0), sound, machine_sound(3, 2.0), change(sound))) == [(1, 3)]
+
+
+def test_windows_that_overlap_by_half_are_detected(machine_sound):
+    sound = machine_sound(1, 4.0)
+    pieces = [sound[start : start + 16000] for start in (0, 8000, 16000)]
+    assert copies(prints(*pieces)) == [(0, 1), (1, 2)]
+
+
+def test_independent_recordings_and_silence_are_no_copies(machine_sound):
+    silent = [np.zeros(8000), np.zeros(8000), np.full(8000, 0.3), np.full(8000, 0.3)]
+    assert copies(prints(*(machine_sound(i) for i in range(30)), *silent)) == []
+    assert copies([]) == copies(prints(machine_sound(1))) == []
+
+
+def test_short_recordings_are_no_copies_by_chance():
+    rng = np.random.default_rng(0)
+    assert copies(prints(*(rng.standard_normal(300) for _ in range(60)))) == []
+    assert len(prints(np.ones(1))[0].phase_codes) == 2049

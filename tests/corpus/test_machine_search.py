@@ -1,0 +1,63 @@
+"""Searching a folder for the machines in it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from auscult.corpus.machine_search import MachineSearch, find_machines
+
+
+def touch(root: Path, *files: str) -> str:
+    for file in files:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).touch()
+    return str(root)
+
+
+def below(search: MachineSearch, root: str) -> tuple[dict[str, str], dict[str, str], dict[str, int]]:
+    """The result with paths relative to the root."""
+    folders, empty = (
+        {name: os.path.relpath(folder, root) for name, folder in part.items()}
+        for part in (search.folders, search.empty)
+    )
+    return folders, empty, {os.path.relpath(folder, root): n for folder, n in search.ignored.items()}
+
+
+def test_plain_folders_are_machines(tmp_path: Path) -> None:
+    root = touch(tmp_path, "fan/monday/1.wav", "pump/2.wav", "valve/normal/3.wav", "docs/notes.txt")
+    assert below(find_machines(root), root) == ({"fan": "fan", "pump": "pump", "valve": "valve"}, {}, {})
+
+
+def test_plain_and_empty_folders_beside_machine_folders(tmp_path: Path) -> None:
+    root = touch(tmp_path, "fan/train/1.wav", "pump/2.wav", "models/fan.auscult", "notes.txt")
+    (tmp_path / "valve" / "train").mkdir(parents=True)
+    (tmp_path / "slider").mkdir()
+    folders, empty, ignored = below(find_machines(root), root)
+    assert folders == {"fan": "fan", "pump": "pump"}
+    assert empty == {"valve": "valve", "slider": "slider"}
+    assert ignored == {}
+
+
+def test_recordings_outside_the_machines_of_a_deeper_layout_are_ignored_and_reported(tmp_path: Path) -> None:
+    root = touch(tmp_path, "dcase/dev_data/raw/fan/train/1.wav", "noise/rain/1.ogg", "noise/2.ogg")
+    (tmp_path / "dcase/dev_data/raw/pump/train").mkdir(parents=True)
+    folders, empty, ignored = below(find_machines(root), root)
+    assert folders == {"fan": "dcase/dev_data/raw/fan"}
+    assert empty == {"pump": "dcase/dev_data/raw/pump"}
+    assert ignored == {"noise": 2}
+
+
+@pytest.mark.parametrize(
+    "files", [("1.wav",), ("normal/1.wav", "faulty/2.wav"), ("train/1.wav",), ("ok/1.wav",)]
+)
+def test_a_single_machine(tmp_path: Path, files: tuple[str, ...]) -> None:
+    root = touch(tmp_path / "fan 3", *files)
+    assert below(find_machines(root), root) == ({"fan 3": "."}, {}, {})
+
+
+def test_a_split_folder_is_no_machine(tmp_path: Path) -> None:
+    root = touch(tmp_path / "train", "1.wav")
+    assert find_machines(root) == MachineSearch()

@@ -1,0 +1,94 @@
+"""Long recordings cut into windows: which windows, their audio, and their sources."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+
+from auscult.corpus import AudioClip, Clip, long_recording
+from auscult.corpus.grouping import WITHIN
+from auscult.corpus.windowing import cut_into_windows
+from auscult.errors import TooShortAudio
+
+RATE = 8000
+
+
+@pytest.fixture
+def write(tmp_path):
+    """``write(name, seconds)``: a file of noise; returns its clip."""
+
+    def write(name: str, seconds: float) -> Clip:
+        samples = 0.1 * np.random.default_rng(len(name)).standard_normal(round(seconds * RATE))
+        soundfile.write(tmp_path / name, samples, RATE, subtype="FLOAT")
+        return Clip(str(tmp_path / name))
+
+    yield write
+    long_recording.release()
+
+
+def windows(result) -> list[tuple[float, float] | None]:
+    return [clip.window for clip in result.clips]
+
+
+def test_windows_of_five_recordings_keep_to_their_recording(write):
+    clips = [write(f"{i}.wav", 2.0) for i in range(5)]
+    result = cut_into_windows(clips, 0.5)
+    assert windows(result) == 5 * [(0.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0)]
+    assert [clip.source_recording for clip in result.clips] == [c.path for c in clips for _ in range(4)]
+    assert (result.findings, result.threshold_label) == ((), None)
+
+
+def test_one_recording_is_divided_into_blocks_with_a_window_left_out_between_them(write):
+    clip = write("long.wav", 20.0)
+    result = cut_into_windows([clip], 1.0)
+    assert windows(result) == [(k, k + 1.0) for k in range(20) if k not in (3, 7, 11, 15)]
+    assert [c.source_recording for c in result.clips] == [
+        f"{clip.path} block {k // 4}" for k in range(20) if k not in (3, 7, 11, 15)
+    ]
+    assert result.threshold_label == WITHIN
+    (finding,) = result.findings
+    assert "4 windows left out" in finding.message
+
+
+def test_the_remainder_is_reported_and_short_recordings_are_not_cut(write):
+    clips = [write(f"{i}.wav", seconds) for i, seconds in enumerate((2.3, 0.4, 1.0, 1.0, 1.0))]
+    result = cut_into_windows(clips, 1.0)
+    assert windows(result) == [(0.0, 1.0), (1.0, 2.0), None, (0.0, 1.0), (0.0, 1.0), (0.0, 1.0)]
+    (finding,) = result.findings
+    assert (finding.kind, finding.paths) == ("remainder", (clips[0].path,))
+    assert "0.3 s at the end of 1 recording" in finding.message
+
+
+def test_a_stated_source_counts_as_one_recording(write):
+    clips = [Clip(write(f"{i}.wav", 2.0).path, source_recording="tape") for i in range(6)]
+    assert cut_into_windows(clips, 1.0).threshold_label == WITHIN
+
+
+def test_windows_have_the_right_audio_and_the_file_is_decoded_once(write, monkeypatch):
+    clip = write("long.wav", 5.0)
+    samples_of_file, _ = soundfile.read(clip.path, dtype="float32")
+    reads = []
+    read = long_recording.read_audio
+    monkeypatch.setattr(long_recording, "read_audio", lambda *a, **k: reads.append(a) or read(*a, **k))
+    for part in cut_into_windows([clip], 1.0).clips:
+        samples = AudioClip.from_file(part).waveform().samples
+        assert np.array_equal(
+            samples, samples_of_file[round(part.window[0] * RATE) : round(part.window[1] * RATE)]
+        )
+    assert len(reads) == 1
+    resampled = AudioClip.from_file(part, sample_rate=4000).waveform()
+    assert (len(resampled.samples), resampled.sample_rate) == (4000, 4000)
+
+
+def test_a_window_beyond_the_end_is_an_error(write):
+    clip = write("short.wav", 1.0)
+    with pytest.raises(TooShortAudio, match=r"has 1\.000 s, but its header declares at least 2\.000 s"):
+        AudioClip.from_file(Clip(clip.path, window=(1.0, 2.0))).waveform()
+
+
+def test_windows_survive_json():
+    clip = Clip("a.wav", window=(1.0, 2.0))
+    assert Clip.from_json(clip.to_json()) == clip
+    assert "window" not in Clip("a.wav").to_json()
+    assert clip.name == "a.wav (1–2 s)"

@@ -1,0 +1,250 @@
+"""A sensor fault is no machine fault: verdict, findings and state of a model of one machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import soxr
+
+import auscult
+from auscult.corpus import AudioClip, Clip
+from auscult.decision import fixed_threshold
+from auscult.model import Model, Score
+from auscult.model.machine_state import OFF_OR_OTHER
+from auscult.model.sensor_check import SensorFinding, verdict
+from auscult.sound import Waveform
+
+RATE = 16000
+NEVER = fixed_threshold(1e9)  # every score is below it
+ALWAYS = fixed_threshold(-1e9)
+
+
+def machine(seed: int, *, rate: int = RATE, seconds: float = 2.0, level: float = 1.0) -> np.ndarray:
+    """A motor: tones of a shaft, a resonance that is struck with every turn, and noise."""
+    rng = np.random.default_rng([seed, 7])
+    t = np.arange(round(seconds * rate)) / rate
+    shaft = 43.0 * (1 + 0.01 * rng.standard_normal())
+    tones = sum(np.sin(2 * np.pi * k * shaft * t + rng.uniform(0, 6.3)) / k for k in range(1, 12))
+    since = t % (1 / shaft)
+    ringing = np.exp(-since / 0.003) * np.sin(2 * np.pi * 2900 * since)
+    samples = 0.03 * tones + 0.05 * ringing + 0.01 * rng.standard_normal(len(t))
+    return (level * samples).astype(np.float32)
+
+
+def low_passed(samples: np.ndarray, cutoff: float) -> np.ndarray:
+    spectrum = np.fft.rfft(samples)
+    spectrum[np.fft.rfftfreq(len(samples), 1 / RATE) > cutoff] = 0
+    return np.fft.irfft(spectrum, len(samples)).astype(np.float32)
+
+
+def with_gaps(samples: np.ndarray, milliseconds: float, value: float = 0.0) -> np.ndarray:
+    out = samples.copy()
+    for start in (2000, 11000, 25000):
+        out[start : start + round(milliseconds * RATE / 1000)] = value
+    return out
+
+
+def write(folder: Path, sounds: list[np.ndarray], **options: object) -> list[Clip]:
+    folder.mkdir()
+    for i, samples in enumerate(sounds):
+        soundfile.write(folder / f"{i:02}.wav", samples, RATE, **options)
+    return [Clip(str(path)) for path in sorted(folder.iterdir())]
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory) -> Model:
+    clips = write(tmp_path_factory.mktemp("motor") / "normal", [machine(i) for i in range(20)])
+    return auscult.fit(clips, "spectral_memory")
+
+
+@pytest.fixture(scope="module")
+def judge(fitted, tmp_path_factory) -> Callable[..., Score]:
+    """Scores samples as a 16-bit file."""
+    path = tmp_path_factory.mktemp("judge") / "clip.wav"
+
+    def score(samples: np.ndarray, threshold=NEVER, rate: int = RATE) -> Score:
+        soundfile.write(path, samples, rate)
+        (outcome,) = fitted.score_clips([Clip(str(path))], threshold=threshold)
+        assert isinstance(outcome, Score), outcome
+        return outcome
+
+    return score
+
+
+def kinds(score: Score) -> list[str]:
+    return [finding.kind for finding in score.findings]
+
+
+T = np.arange(2 * RATE) / RATE
+HUM = 0.05 * np.sin(2 * np.pi * 50 * T) + 0.01 * np.sin(2 * np.pi * 150 * T)
+UNUSABLE = {
+    "silence": ("silence", np.zeros(2 * RATE)),
+    "rounding noise": ("silence", np.random.default_rng(0).integers(-1, 1, 2 * RATE) / 65536),
+    "hum": ("hum", HUM + 1e-4 * np.random.default_rng(0).standard_normal(len(T))),
+    "hum of 60 Hz": ("hum", 0.02 * np.sin(2 * np.pi * 60 * T)),
+    "stuck value": ("stuck", np.full(2 * RATE, 0.3)),
+    "stuck half-way": ("stuck", np.where(T < 0.9, machine(70), 0.004)),
+    "flicker": ("dead", np.random.default_rng(0).integers(-1, 2, 2 * RATE) / 256),
+    "gaps of zeros": ("gaps", with_gaps(machine(71), 20)),
+    "short gaps": ("gaps", with_gaps(machine(71), 2)),
+    "gaps of a held value": ("gaps", with_gaps(machine(71), 20, 0.01)),
+}
+
+
+@pytest.mark.parametrize("threshold", [NEVER, ALWAYS], ids=["below", "above"])
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_what_cannot_be_judged_has_the_verdict_sensor_whatever_the_score(judge, case, threshold):
+    kind, samples = UNUSABLE[case]
+    score = judge(samples, threshold)
+    assert (score.verdict, score.anomalous) == ("sensor", None)
+    assert kinds(score) == [kind]
+    assert score.findings[0].message in score.warnings
+    assert score.state is None, "the sensor does not show it"
+
+
+def test_a_lower_sample_rate_cannot_be_judged(judge):
+    score = judge(soxr.resample(machine(72), RATE, 8000), ALWAYS, rate=8000)
+    assert (score.verdict, kinds(score)) == ("sensor", ["rate"])
+    assert "8000 Hz" in score.findings[0].message
+
+
+def test_a_higher_sample_rate_is_judged_and_reported(judge):
+    score = judge(machine(72, rate=48000), rate=48000)
+    assert (score.verdict, kinds(score), score.state) == ("normal", ["rate"], None)
+    assert score.findings[0].effect == "note"
+
+
+DOUBTFUL = {
+    "clipped at half of full scale": ("clipping", np.clip(15 * machine(73), -0.5, 0.5)),
+    "clipped at full scale": ("clipping", np.clip(30 * machine(73), -1, 1)),
+    "low-pass at 2 kHz": ("bandwidth", low_passed(machine(74), 2000)),
+    "sampled at 8 kHz before": (
+        "bandwidth",
+        soxr.resample(soxr.resample(machine(74), RATE, 8000), 8000, RATE),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", DOUBTFUL)
+def test_in_doubt_a_score_above_the_threshold_stays_an_anomaly(judge, case):
+    kind, samples = DOUBTFUL[case]
+    below, above = judge(samples), judge(samples, ALWAYS)
+    assert kinds(below) == kinds(above) == [kind]
+    assert (below.verdict, below.anomalous) == ("sensor", None)
+    assert (above.verdict, above.anomalous) == ("anomaly", True)
+    assert below.score == above.score
+
+
+def test_a_machine_that_stands_still_in_a_quiet_room_stays_an_anomaly(judge):
+    room = 3e-4 * low_passed(np.random.default_rng(0).standard_normal(2 * RATE), 6000)
+    score = judge(room, ALWAYS)
+    assert (score.verdict, score.state) == ("anomaly", OFF_OR_OTHER)
+
+
+@pytest.mark.parametrize("seed", range(80, 90))
+def test_normal_recordings_have_no_findings(judge, seed):
+    for level in (0.5, 1.0, 2.0):
+        score = judge(machine(seed, level=level))
+        assert (score.verdict, score.findings, score.state) == ("normal", (), None)
+
+
+@pytest.mark.parametrize("slope", [0, 0.5, 1.0], ids=["white", "pink", "brown"])
+def test_noise_at_the_level_of_the_machine_is_a_state_and_no_verdict(judge, slope):
+    samples = np.random.default_rng(1).standard_normal(2 * RATE)
+    spectrum = np.fft.rfft(samples) / np.maximum(40, np.arange(RATE + 1)) ** slope
+    samples = np.fft.irfft(spectrum, len(samples))
+    noise = samples * machine(0).std() / samples.std()
+    assert judge(noise).state == OFF_OR_OTHER
+    assert judge(noise).verdict == "normal"
+    assert any(OFF_OR_OTHER in warning for warning in judge(noise).warnings)
+    assert judge(noise, ALWAYS).verdict == "anomaly"
+
+
+def test_a_quiet_machine_of_eight_bits_is_not_faulty(tmp_path):
+    clips = write(tmp_path / "quiet", [machine(i, level=0.2) for i in range(25)], subtype="PCM_U8")
+    model = auscult.fit(clips[:20], "spectral_memory")
+    for score in model.score_clips(clips[20:], threshold=NEVER):
+        assert (score.verdict, score.findings, score.state) == ("normal", (), None)
+
+
+def test_what_the_normal_recordings_have_is_normal(tmp_path):
+    def interrupted(seed: int) -> np.ndarray:
+        samples = machine(seed)
+        samples[::4000][:2] = 0
+        samples[(np.arange(len(samples)) // 1600) % 3 == 0] = 0.0
+        return np.clip(samples, -0.05, 0.05)
+
+    clips = write(tmp_path / "stroke", [interrupted(i) for i in range(25)])
+    model = auscult.fit(clips[:20], "spectral_memory")
+    for score in model.score_clips(clips[20:], threshold=NEVER):
+        assert (score.verdict, score.state) == ("normal", None)
+        assert {finding.effect for finding in score.findings} <= {"note"}
+    (silent,) = model.score_clips(write(tmp_path / "silent", [np.zeros(2 * RATE)]), threshold=NEVER)
+    assert silent.verdict == "sensor"
+
+
+@pytest.mark.parametrize("factor", [1e-4, 30.0], ids=["a large unit", "a small unit"])
+def test_physical_units_are_not_silent_and_not_clipped(tmp_path, factor):
+    sounds = [factor * machine(i) for i in range(25)]
+    clips = write(tmp_path / "unit", sounds, subtype="FLOAT")
+    model = auscult.fit(clips[:20], "spectral_memory")
+    for score in model.score_clips(clips[20:], threshold=NEVER):
+        assert (score.verdict, score.findings, score.state) == ("normal", (), None)
+    dead = factor * 1e-6 * np.random.default_rng(0).standard_normal(2 * RATE)
+    (score,) = model.score_clips(write(tmp_path / "dead", [dead], subtype="FLOAT"), threshold=ALWAYS)
+    assert (score.verdict, kinds(score)) == ("sensor", ["silence"])
+
+
+def test_a_model_without_the_range_loads_and_scores(fitted, tmp_path):
+    provenance = {k: v for k, v in fitted.provenance.items() if k != "normal_range"}
+    older = Model(fitted.detector, fitted.calibration, normals=fitted.normals, provenance=provenance)
+    older.save(tmp_path / "older.auscult")
+    loaded = auscult.load(tmp_path / "older.auscult")
+    assert loaded.normal_range is None
+    assert loaded.score(machine(90), RATE, threshold=NEVER).verdict == "normal"
+    assert loaded.score(np.zeros(2 * RATE), RATE, threshold=ALWAYS).verdict == "sensor"
+    assert loaded.score(0.01 * machine(90), RATE, threshold=NEVER).state == OFF_OR_OTHER
+
+
+def test_the_range_is_in_the_model_file(fitted, tmp_path):
+    fitted.save(tmp_path / "m.auscult")
+    assert auscult.load(tmp_path / "m.auscult").normal_range == fitted.normal_range
+    assert fitted.normal_range.sample_rate == RATE
+
+
+def test_gaps_among_the_training_recordings_are_reported(tmp_path):
+    clips = write(tmp_path / "gaps", [*(machine(i) for i in range(20)), with_gaps(machine(21), 20)])
+    warnings = auscult.fit(clips, "spectral_memory").provenance["warnings"]
+    assert any("20 ms" in warning and "20.wav" in warning for warning in warnings)
+
+
+def test_adaptation_extends_the_range(fitted, tmp_path):
+    quiet = write(tmp_path / "quiet", [machine(100 + i, level=0.25) for i in range(6)])
+    adapted = auscult.adapt(fitted, quiet, accept=True)
+    assert adapted.normal_range.level == pytest.approx(fitted.normal_range.level - 12, abs=1)
+    replaced = auscult.adapt(fitted, quiet, replace=True)
+    assert replaced.normal_range.level == pytest.approx(adapted.normal_range.level)
+    assert replaced.normal_range.detail >= adapted.normal_range.detail
+
+
+def test_shorter_windows_are_not_compared_with_longer_recordings(fitted):
+    window = AudioClip.from_waveform(Waveform(machine(91)[: RATE // 2], RATE))
+    assert fitted.score_recording(window, threshold=NEVER).state is None
+
+
+@pytest.mark.parametrize(
+    ("above", "effect", "expected"),
+    [
+        (None, None, None), (False, None, "normal"), (True, None, "anomaly"),
+        (None, "note", None), (False, "note", "normal"), (True, "note", "anomaly"),
+        (None, "doubt", None), (False, "doubt", "sensor"), (True, "doubt", "anomaly"),
+        (None, "unusable", "sensor"), (False, "unusable", "sensor"), (True, "unusable", "sensor"),
+    ],
+)  # fmt: skip
+def test_verdicts(above, effect, expected):
+    findings = [SensorFinding("gaps", "", effect)] if effect else []
+    assert verdict(above, findings) == expected

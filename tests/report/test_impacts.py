@@ -1,0 +1,67 @@
+"""Tones and impacts that repeat."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from auscult.report.impacts import repeating_impacts, tone
+from auscult.sound import Waveform
+
+RATE = 16000
+
+
+def noise(seconds: float = 2.0, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, 0.02, round(seconds * RATE))
+
+
+def impacts(hertz: float, seconds: float = 2.0, resonance: float = 3000.0) -> np.ndarray:
+    sound, ring = np.zeros(round(seconds * RATE)), np.arange(400) / RATE
+    shape = np.exp(-ring / 0.002) * np.sin(2 * np.pi * resonance * ring)
+    for start in np.arange(0.01, seconds - 0.03, 1 / hertz):
+        first = round(start * RATE)
+        sound[first : first + 400] += shape
+    return sound
+
+
+def waveform(samples: np.ndarray) -> Waveform:
+    return Waveform(samples.astype(np.float32), RATE)
+
+
+@pytest.mark.parametrize("hertz", [3.2, 12.0, 37.0, 76.3, 160.0])
+def test_the_rate_of_impacts_and_their_resonance_are_detected(hertz):
+    result = repeating_impacts(waveform(noise() + 0.3 * impacts(hertz)))
+    assert result is not None
+    assert result.hertz == pytest.approx(hertz, abs=0.5)
+    assert result.low_hz < 3000 < result.high_hz
+    assert result.frequencies[-1] >= min(10 * hertz, 50.0) * 0.99
+    assert len(result.frequencies) == len(result.spectrum)
+
+
+def test_noise_a_single_knock_and_silence_have_no_repetition():
+    for seed in range(10):
+        assert repeating_impacts(waveform(noise(seed=seed))) is None
+    once = noise()
+    once[10000:10400] += impacts(1.0)[160:560]
+    assert repeating_impacts(waveform(once)) is None
+    assert repeating_impacts(waveform(np.zeros(RATE))) is None
+    assert repeating_impacts(waveform(noise(0.01))) is None
+
+
+@pytest.mark.parametrize("speed", [1.0, 0.97, 1.04])
+def test_impacts_that_a_normal_recording_has_do_not_count(speed):
+    normal = waveform(noise(seed=1) + 0.1 * impacts(24.0 * speed))
+    assert repeating_impacts(waveform(noise() + 0.1 * impacts(24.0)), normal) is None
+    assert repeating_impacts(waveform(noise() + 0.1 * impacts(60.0)), normal).hertz == pytest.approx(
+        60, abs=1
+    )
+
+
+def test_a_new_tone_is_detected_only_in_the_band_around_it():
+    time = np.arange(2 * RATE) / RATE
+    sound = waveform(noise() + 0.01 * np.sin(2 * np.pi * 1234 * time))
+    assert tone(sound, 1100, 1400) == pytest.approx(1234, abs=2)
+    assert tone(sound, 2000, 3000) is None
+    assert tone(sound, 1100, 1400, waveform(noise(seed=1))) == pytest.approx(1234, abs=2)
+    assert tone(sound, 1100, 1400, sound) is None, "the normal recording has it, too"
+    assert tone(sound, 1234.5, 1234.6) is None, "no bin of the spectrum is in the band"
