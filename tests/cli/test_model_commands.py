@@ -20,8 +20,8 @@ def test_explain_finds_the_band_of_the_fault(run, model, machine, faulty_clip):
     assert result.exit_code == 0
     output = json.loads(result.stdout)
     assert list(output) == [
-        "path", "start", "seconds", "score", "threshold", "anomalous", "verdict", "nearest", "warnings",
-        "findings", "state", "regions", "impacts", "picture", "fragment", "nearest_fragment",
+        "path", "start", "seconds", "score", "threshold", "anomalous", "verdict", "p_value", "nearest",
+        "warnings", "findings", "state", "regions", "impacts", "picture", "fragment", "nearest_fragment",
     ]  # fmt: skip
     assert output["nearest"] in {str(path) for path in (machine / "train").glob("*.wav")}
     assert output["anomalous"] is True
@@ -35,7 +35,10 @@ def test_explain_finds_the_band_of_the_fault(run, model, machine, faulty_clip):
     assert output["impacts"]["hertz"] == pytest.approx(31.0, abs=0.5)
     assert [r["share"] for r in regions] == sorted((r["share"] for r in regions), reverse=True)
     score = json.loads(run("score", model, faulty_clip, "--json").stdout)
-    assert {k: output[k] for k in score} == score
+    of_file = {"time", "size"}
+    assert {k: output[k] for k in score if k not in of_file} == {
+        k: v for k, v in score.items() if k not in of_file
+    }
 
 
 def test_explain_draws_a_picture(run, model, faulty_clip, tmp_path):
@@ -89,7 +92,7 @@ def test_explain_of_a_section_of_a_long_file(run, model, machine_sound, tmp_path
     normal, faulty = verdicts["600"], verdicts["10.35m"]
     assert (normal["anomalous"], normal["regions"]) == (False, [])
     assert (faulty["anomalous"], faulty["start"], faulty["seconds"]) == (True, 621.0, 5.0)
-    assert all(621.0 <= region["start"] < region["end"] <= 626.0 for region in faulty["regions"])
+    assert all(621.0 <= region["start"] < region["end"] <= 626.05 for region in faulty["regions"])
     assert faulty["impacts"]["hertz"] == pytest.approx(31.0, abs=0.5)
     samples, rate = soundfile.read(path, start=621 * 8000, frames=5 * 8000, dtype="float32")
     assert load(model).score(samples, rate).score == pytest.approx(faulty["score"], rel=1e-5)

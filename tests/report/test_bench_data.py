@@ -26,7 +26,7 @@ def test_reads_a_finished_benchmark(finished_bench):
     stage = bench.stages[0]
     assert len(stage.clips) == len(stage.scores["mse"]) == 16
     assert stage.clips[0].path.startswith(str(root))
-    assert stage.thresholds["mse"].method == "gamma"
+    assert stage.thresholds["mse"].method == "gamma_scipy"
     assert stage.model().detector.name == "autoencoder"
     assert bench.baseline == "autoencoder:mse"
 

@@ -16,7 +16,7 @@ from auscult.errors import MissingExtraError, OptionError
 from auscult.model import Score
 from auscult.report import pictures
 from auscult.report.explanation import Explanation, explanation
-from auscult.report.pictures import draw_explanation, verdict_text
+from auscult.report.pictures import compact_png, draw_explanation, verdict_text
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
@@ -139,7 +139,9 @@ def test_both_spectrograms_have_one_colour_scale(tmp_path, drawn):
     by_title = panels(drawn[0])
     loud, quiet = (by_title[name].images[0] for name in ("Spectrogram", "Nearest normal"))
     assert loud.get_clim() == quiet.get_clim()
-    assert np.median(loud.get_array()) == pytest.approx(np.median(quiet.get_array()) + 40, abs=1)
+    assert np.median(np.asarray(loud.get_array())) == pytest.approx(
+        np.median(np.asarray(quiet.get_array())) + 40, abs=1
+    )
     assert "Nearest normal: train/7.wav" in {axes.get_title(loc="left") for axes in drawn[0].axes}
 
 
@@ -275,3 +277,17 @@ def test_the_resolution_sets_the_size_in_pixels():
     draw(large, dots_per_inch=100)
     assert int.from_bytes(small.getvalue()[16:20], "big") == 550
     assert int.from_bytes(large.getvalue()[16:20], "big") == 1100
+
+
+def test_a_compact_picture_looks_the_same_and_is_smaller():
+    image = pytest.importorskip("PIL.Image")
+    stream = io.BytesIO()
+    draw(stream, explained(nearest=waveform()), dots_per_inch=50)
+    compact = compact_png(stream.getvalue())
+    assert len(compact) < 0.6 * len(stream.getvalue())
+    before, after = (
+        np.asarray(image.open(io.BytesIO(data)).convert("RGB"), float)
+        for data in (stream.getvalue(), compact)
+    )
+    assert before.shape == after.shape
+    assert np.abs(before - after).mean() < 4

@@ -19,15 +19,12 @@ from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection, inspect_record
 from auscult.corpus.training_checks import check_no_anomalies, segment_warnings
 from auscult.detectors import Detector, Progress
 from auscult.errors import FitError, OptionError
+from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 from auscult.model import Calibration, Model
 from auscult.model.fitting import FOLDS, package_versions, scores_and_profiles
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.runtime.parallel import blas_single_thread
-
-#: The start of a warning that is repeated whenever the model is evaluated. Model files hold it, so it must
-#: not change.
-TEST_CLIPS_WARNING = "test clips among the recordings taken in"
 
 
 @blas_single_thread()

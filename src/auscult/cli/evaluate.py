@@ -59,8 +59,8 @@ def command(
     DIR is a DCASE machine folder (its test/ is used), a folder with normal/ and anomaly/, or a CSV
     manifest. Prints metrics in percent (in JSON: fractions) with 95 % confidence intervals.
     """
-    from auscult.api.adapt import TEST_CLIPS_WARNING
     from auscult.api.evaluate import evaluate
+    from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 
     loaded = open_model(model, folder, channel=channel)
     decision_threshold = chosen_threshold(

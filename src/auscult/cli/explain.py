@@ -78,6 +78,7 @@ def command(
     if seconds is not None and start is None:
         raise OptionError("--seconds needs --start: where in FILE does the section begin?")
 
+    from auscult.decision import p_value
     from auscult.report.explanation import explanation
 
     loaded = open_model(model, recording, channel=channel)
@@ -104,6 +105,7 @@ def command(
         draw_explanation(output, explained, title=title)
         written = write_fragments(explained, paths)
     findings = [finding.to_json() for finding in score.findings]
+    calibration = loaded.calibration.scores.get(loaded.detector.decisive_score, ())
     result = {
         "path": score.path,
         "start": explained.start_seconds,
@@ -112,6 +114,7 @@ def command(
         "threshold": score.threshold,
         "anomalous": score.anomalous,
         "verdict": score.verdict,
+        "p_value": p_value(score.score, calibration) if len(calibration) else None,
         "nearest": score.nearest,
         "warnings": list(score.warnings),
         "findings": findings,

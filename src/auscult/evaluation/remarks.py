@@ -14,6 +14,9 @@ from auscult.evaluation.summary import Summary
 if TYPE_CHECKING:  # at run time only attributes of clips are read
     from auscult.corpus import Clip
 
+#: The start of a warning of a model that was adapted to test clips. It is repeated whenever the model is
+#: evaluated. Model files hold it, so it must not change.
+TEST_CLIPS_WARNING = "test clips among the recordings taken in"
 #: An AUC below this, or with an interval that ends below ½, is far below one half.
 LOW_AUC = 0.4
 _MAX_NAMED = 3  # sections named in a message

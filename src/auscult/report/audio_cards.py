@@ -16,7 +16,7 @@ from auscult.report.bench_data import StageData
 from auscult.report.explanation import explanation
 from auscult.report.fragments import MAX_SECONDS, common_gain, excerpt, wav_bytes
 from auscult.report.markup import Markup, data_uri, tag
-from auscult.report.pictures import draw_explanation, verdict_text
+from auscult.report.pictures import compact_png, draw_explanation, verdict_text
 from auscult.sound import resample
 
 MAX_RATE = 16000  # Hz; applies to playback only, not to scoring
@@ -116,12 +116,12 @@ def _picture(scored: _ScoredClip, model: Model, title: str) -> Markup:
     except AudioError:  # the nearest normal recording is no longer there
         explained = explanation(scored.score, front_end, scored.recording)
     try:
-        draw_explanation(stream, explained, title=PurePath(scored.clip.path).name, dots_per_inch=100)
+        draw_explanation(stream, explained, title=PurePath(scored.clip.path).name, dots_per_inch=90)
     except MissingExtraError as error:
         return tag("p", str(error), class_="note")
     where = "; ".join(explained.in_words())
     alt = f"{title}. Spectrogram and map of the deviation, {verdict_text(scored.score)}. Deviations: {where}."
-    return tag("img", src=data_uri(stream.getvalue(), "image/png"), alt=alt, loading="lazy")
+    return tag("img", src=data_uri(compact_png(stream.getvalue()), "image/png"), alt=alt, loading="lazy")
 
 
 def _unavailable_card(caption: str, clip: Clip, error: AudioError) -> Markup:

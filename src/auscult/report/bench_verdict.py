@@ -43,7 +43,10 @@ def _compare_with_baseline(bench: BenchData, complete: list[str]) -> list[str]:
     else:
         other, difference = best, bench.difference(best)
         text = f". It is {{points}} points above the baseline {bench.baseline}"
-    if difference is None or difference["low"] is None:
+    if difference is not None and difference["low"] is None:
+        points = f"{abs(100 * difference['value']):.1f}"
+        return [text.replace("{points}", points), " (no interval: all resamples of the clips agree)."]
+    if difference is None:
         if best != bench.baseline:
             return [". No baseline was run for comparison."]
         return [text.replace("{points}", f"{bench.percent(best) - bench.percent(other):.1f}") + "."]
