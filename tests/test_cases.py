@@ -98,7 +98,7 @@ def test_training_recordings_are_no_evidence_for_the_false_alarm_rate(case):
     assert auscult.fit("data/normal").returncode == 0
     done = auscult("evaluate", "m.auscult", "data")
     text = done.stdout + done.stderr
-    assert re.search(r"\b30\b.*(fitted|trained) on", text), text
+    assert "fitted on 30 of these 60 recordings" in text
     assert not re.search(r"false alarms.*\d+(\.\d+)? %.*consistent", text)
     assert auscult("evaluate", "m.auscult", "other").returncode == 0
 

@@ -88,9 +88,7 @@ def test_adapting_adds_to_the_bank_and_does_not_change_the_original(fitted, mach
     assert adapted.score(new).scores["nearest"] < 0.01 * before["nearest"]
     assert adapted.arrays["bank_target"].sum() == 3
     assert adapted.arrays["network"] is fitted.arrays["network"]
-    assert adapted.facts["adaptations"] == [
-        "1 recordings added to the bank of 10; network unchanged"
-    ]
+    assert adapted.facts["adaptations"] == ["1 recordings added to the bank of 10; network unchanged"]
     assert "adaptations" not in fitted.facts
     with pytest.raises(FitError, match="no recordings"):
         fitted.adapted([])
