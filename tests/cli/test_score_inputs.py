@@ -144,6 +144,13 @@ def test_if_all_recordings_are_anomalous_one_line_asks_for_the_machine(run, mode
     normal = sorted((machine / "train").glob("*"))[0]
     assert "are they of the machine" not in run("score", model, *faulty, normal).stderr
     assert "are they of the machine" not in run("score", model, faulty[0]).stderr
+    unreadable = [machine / f"text {i}.wav" for i in range(2)]
+    for path in unreadable:
+        path.write_text("no audio")
+    assert "are they of the machine" not in run("score", model, *unreadable).stderr
+    assert "all 2 recordings are anomalous" in run("score", model, *faulty[:2], unreadable[0]).stderr
+    for path in unreadable:
+        path.unlink()
 
 
 @pytest.fixture

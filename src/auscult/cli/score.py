@@ -211,8 +211,9 @@ def command(
     warnings.print(this_run.judged)
     if others := scan.other_files():
         text.note(f"Note: {others}")
-    if recordings > 1 and this_run.judged == this_run.anomalies:
-        text.warn(_all_anomalous(loaded, recordings))
+    readable = recordings - this_run.failures
+    if readable > 1 and this_run.judged == this_run.anomalies:
+        text.warn(_all_anomalous(loaded, readable))
     summary = tally.summary(decision_threshold, _unit(layout))
     if file and as_json:
         text.print_json(
