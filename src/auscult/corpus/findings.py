@@ -18,7 +18,7 @@ from auscult.sound.level import SILENCE_DB, has_offset
 from auscult.sound.measures import Measures
 
 Kind = Literal[
-    "unreadable", "too_short", "too_few_clips", "silence", "clipping", "duplicates",
+    "unreadable", "too_short", "constant", "too_few_clips", "silence", "clipping", "duplicates",
     "mixed_sample_rates", "mixed_channels", "mixed_lengths", "outlier", "known", "cuts", "gaps",
     "dc_offset", "file_notes", "other_files", "left_out",
     "copies", "remainder",

@@ -32,7 +32,7 @@ from auscult.sound.resampling import resampling_note
 from auscult.spectrum import FrontEnd, log_mel
 
 #: Kinds of finding whose recordings are excluded from fitting.
-UNUSABLE_KINDS = ("unreadable", "too_short")
+UNUSABLE_KINDS = ("unreadable", "too_short", "constant")
 
 #: Recordings that are cut in the middle, to see whether pieces would be recognised, at most.
 MAX_CUT = 40
@@ -71,7 +71,7 @@ def inspect_recordings(
 ) -> Inspection:
     """Read each recording once, with few waveforms in memory at a time, and report problems.
 
-    Unreadable recordings and those shorter than one window are excluded; all others are usable,
+    Unreadable and constant recordings and those shorter than one window are excluded; all others are usable,
     regardless of what is reported about them. No recording raises an error.
 
     Args:
@@ -100,6 +100,11 @@ def inspect_recordings(
         window = minimum_samples / short[0].rate
         description = f"shorter than one window of {window:.3g} s and left out: record longer clips"
         findings.append(make_finding("too_short", short, description))
+    constant = [summary for summary in summaries if summary.measures.constant is not None]
+    summaries = [summary for summary in summaries if summary.measures.constant is None]
+    if constant:
+        description = "without a signal (all samples are equal) and left out: check sensor and cable"
+        findings.append(make_finding("constant", constant, description))
     if len(summaries) < minimum_clips:
         message = (
             f"only {len(summaries)} usable recordings: record at least {minimum_clips}, "
