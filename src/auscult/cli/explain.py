@@ -39,7 +39,7 @@ DEFAULT_SECONDS = 10.0
     metavar="PICTURE",
     type=click.Path(),
     help="Write a figure of the spectrogram and the explanation map; the extension sets the format (png, "
-    "svg, pdf, …). The sound is written beside it, and that of the nearest normal recording. Requires "
+    "svg, pdf, …). The sound is written next to it, and that of the nearest normal recording. Requires "
     "auscult[report].",
 )
 @click.option(

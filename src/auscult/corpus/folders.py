@@ -56,7 +56,7 @@ def open_corpus(
     The condition is stated by a DCASE file name, or by words such as ``normal``, ``ok``, ``faulty`` or
     ``defekt`` in the names of the folders and of the file (`auscult.corpus.vocabulary`). Names that
     contradict each other or negate such a word leave the condition unknown, and so do names without such a
-    word beside others that are called normal; `Clip.unclear` then says why, and `auscult.fit` refuses them.
+    word while others are called normal; `Clip.unclear` then says why, and `auscult.fit` refuses them.
 
     Args:
         path: the file or folder.

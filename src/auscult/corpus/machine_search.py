@@ -1,4 +1,4 @@
-"""Searching a folder for the machines in it: DCASE machine folders, and plain folders beside them."""
+"""Searching a folder for the machines in it: DCASE machine folders, and plain folders next to them."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class MachineSearch:
 def find_machines(root: str) -> MachineSearch:
     """Find the machines at or below a folder.
 
-    They are the machine folders of `machine_folders`. Other folders beside these are machines too; without
+    They are the machine folders of `machine_folders`. Other folders next to these are machines too; without
     any machine folder, those in the root are. If the root has recordings itself, or its folders are named
     after conditions (``normal``, ``faulty``), it is the only machine.
 

@@ -28,7 +28,7 @@ _NORMAL = """
     goed gezond normaal dobry dobra sprawny normalny dobrý dobrá felfri
     норма нормальный нормально исправен исправный исправно
 """
-#: Words with other meanings too: they count only beside a negation, or if all words are of this vocabulary.
+#: Words with other meanings too: they count only next to a negation, or if all words are of this vocabulary.
 _NORMAL_ALONE = (
     "io pass passed passes fine correct accepted regular bon bom boa sana sani correcto correcta bra"
 )

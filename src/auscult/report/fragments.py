@@ -1,4 +1,4 @@
-"""The sound of an explained recording as WAV files beside its picture, to compare it by ear."""
+"""The sound of an explained recording as WAV files next to the picture, for comparison by ear."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Fragments:
 
 
 def fragment_paths(picture: str | os.PathLike[str], *sources: str | None) -> tuple[str, str]:
-    """Return the paths for the fragment of the recording and of the nearest normal one beside a picture.
+    """Return the paths for the fragment of the recording and of the nearest normal one next to a picture.
 
     Args:
         picture: the picture.

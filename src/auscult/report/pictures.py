@@ -37,7 +37,7 @@ def draw_explanation(
     """Draw the spectrogram of a recording, that of the nearest normal one, and the map of the deviation.
 
     Both spectrograms have one colour scale. The regions are boxed and numbered in the first and in the map,
-    and named at the side. The means of the map over time and over the bands are drawn beside it, with the
+    and named at the side. The means of the map over time and over the bands are drawn next to it, with the
     largest values of normal recordings as dashed lines. If impacts repeat, the spectrum of the envelope is
     drawn below.
 

@@ -87,7 +87,7 @@ def _densities(
 def _row_weights(bins: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Return the (rows, bins) weights of the bins of a transform in each row.
 
-    A row is the mean of the bins in it; a row without any is interpolated between the two bins beside it.
+    A row is the mean of the bins in it; a row without any is interpolated between the two nearest bins.
     """
     weights = ((bins >= edges[:-1, None]) & (bins < edges[1:, None])).astype(np.float64)
     for row in np.flatnonzero(~weights.any(axis=1)):
