@@ -60,7 +60,7 @@ Gains = Mapping[str, Mapping[str, np.ndarray]]
 def machines_above_16_khz(root: Path) -> list[MachineData]:
     """The machines below a folder that are sampled faster than the baseline's 16 kHz."""
     machines = [MachineData(*pair) for pair in machine_folders(root).items()]
-    machines = [machine for machine in machines if machine.sample_rate > FrontEnd().sample_rate]
+    machines = [machine for machine in machines if machine.format.sample_rate > FrontEnd().sample_rate]
     for machine in machines:
         if all(GROUP_BY in clip.attributes for clip in machine.train):
             machine.train = list(attribute_groups(Corpus(machine.train), [GROUP_BY]))
@@ -70,7 +70,7 @@ def machines_above_16_khz(root: Path) -> list[MachineData]:
 def frame_lengths(machine: MachineData) -> tuple[int, int]:
     """The two frame lengths that are compared on a machine, in samples: the second has the power of two
     with the smallest ratio to 64 ms."""
-    return FrontEnd().n_fft, int(2 ** np.round(np.log2(FRAME_SECONDS * machine.sample_rate)))
+    return FrontEnd().n_fft, int(2 ** np.round(np.log2(FRAME_SECONDS * machine.format.sample_rate)))
 
 
 def replicates(machine: MachineData, detector: str, n_fft: int, seed: int, output: Path) -> np.ndarray:
@@ -123,7 +123,7 @@ def tables(machines: Sequence[MachineData], values: Mapping[tuple[str, str], np.
             short, longer = values[detector, machine.name]
             gain = interval_text(estimate(longer - short))
             length = frame_lengths(machine)[1]
-            row = [machine.name, f"{machine.sample_rate / 1000:g}", str(length), f"`{detector}`"]
+            row = [machine.name, f"{machine.format.sample_rate / 1000:g}", str(length), f"`{detector}`"]
             rows.append([*row, f"{100 * short[0]:.1f}", f"{100 * longer[0]:.1f}", gain])
     header = ["machine", "kHz", "64 ms in samples", "detector", "1024 samples", "64 ms", "gain"]
     gains: Gains = {

@@ -20,13 +20,13 @@ import numpy as np
 from auscult.corpus import AudioClip, inspect_recordings, open_corpus
 from auscult.corpus.sound_groups import SoundGroups, group_by_sound
 from auscult.corpus.sound_print import SoundPrint
-from auscult.corpus.training_checks import common_sample_rate
+from auscult.corpus.training_checks import common_format
 
 
 def sound_prints(folder: Path) -> tuple[list[SoundPrint], list[str | None]]:
     """The sound prints of the training clips of a machine, and the recording that each names, if it does."""
     clips = open_corpus(folder).for_training()
-    rate = common_sample_rate(clips)
+    rate = common_format(clips).sample_rate
     recordings = [AudioClip.from_file(clip, sample_rate=rate, cached=True) for clip in clips]
     inspection = inspect_recordings(recordings, minimum_samples=1)
     return list(inspection.prints), [r.clip.source_recording for r in inspection.usable]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auscult.corpus import Clip
-from auscult.corpus.training_checks import common_sample_rate
+from auscult.corpus.training_checks import common_format
 from auscult.errors import FitError
 
 
@@ -14,7 +14,7 @@ def test_if_no_file_can_be_read_three_are_named_with_the_reason_and_the_others_c
     for path in paths:
         path.write_bytes(b"no audio at all " * 40)
     with pytest.raises(FitError) as caught:
-        common_sample_rate([Clip(str(path)) for path in paths])
+        common_format([Clip(str(path)) for path in paths])
     message = str(caught.value)
     assert "none of 5 recordings can be read" in message
     assert [str(path) in message for path in paths] == [True, True, True, False, False]

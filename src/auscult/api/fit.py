@@ -16,9 +16,8 @@ from auscult.corpus.long_recording import release
 from auscult.corpus.time_blocks import MIN_RECORDINGS
 from auscult.corpus.training_checks import (
     check_training_clips,
-    common_sample_rate,
+    common_format,
     likely_segments,
-    usual_seconds,
 )
 from auscult.corpus.windowing import cut_into_windows
 from auscult.detectors import Config, Progress, detector_type
@@ -191,7 +190,7 @@ def plan_fit(
     segment_findings: tuple[Finding, ...] = ()
     if resolve_calibration(calibrate, len(clips)) == "crossfit" and keep_likely_cuts_together:
         clips, segment_findings = group_likely_segments(clips)
-    sample_rate, seconds, threshold_label = common_sample_rate(clips), usual_seconds(clips), None
+    (sample_rate, seconds), threshold_label = common_format(clips), None
     if window is not None:
         cut = cut_into_windows(clips, window)
         clips, threshold_label = cut.clips, cut.threshold_label

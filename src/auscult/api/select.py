@@ -17,9 +17,8 @@ from auscult.corpus.inspection import inspect_recordings
 from auscult.corpus.prefetch import prefetch
 from auscult.corpus.training_checks import (
     check_training_clips,
-    common_sample_rate,
+    common_format,
     segment_warnings,
-    usual_seconds,
 )
 from auscult.detectors import DETECTORS, Config, Progress, detector_type
 from auscult.detectors.ensemble.trial import Outcome, Trial
@@ -175,7 +174,7 @@ def _configs(
         if not any(key in names for names in options.values()):
             raise OptionError(f"none of {', '.join(kinds)} has an option {key!r}")
     configs, left_out = {}, {}
-    sample_rate, seconds = common_sample_rate(clips), usual_seconds(clips)
+    sample_rate, seconds = common_format(clips)
     for name in kinds:
         if named is None and name in EXCLUDED_DETECTORS:
             continue

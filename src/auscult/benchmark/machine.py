@@ -22,7 +22,7 @@ from auscult.corpus import (
 from auscult.corpus.conditions import unclear_conditions
 from auscult.corpus.fingerprints import fingerprints
 from auscult.corpus.prefetch import prefetch
-from auscult.corpus.training_checks import common_sample_rate, usual_seconds
+from auscult.corpus.training_checks import CommonFormat, common_format
 from auscult.detectors import Progress
 from auscult.errors import AudioError, CorpusError
 from auscult.sound import audio_info
@@ -84,14 +84,9 @@ class MachineData:
         return {path: os.path.relpath(path, self.folder).replace(os.sep, "/") for path in names}
 
     @cached_property
-    def sample_rate(self) -> int:
-        """The most common sample rate of the training clips in Hz; raises `FitError` if none can be read."""
-        return common_sample_rate(self.train)
-
-    @cached_property
-    def seconds(self) -> float | None:
-        """The length that nine of ten training clips reach, as in `usual_seconds`."""
-        return usual_seconds(self.train)
+    def format(self) -> CommonFormat:
+        """The common format of the training clips; raises `FitError` if none can be read."""
+        return common_format(self.train)
 
     @cached_property
     def fingerprints(self) -> Mapping[str, list[list[str | int]]]:

@@ -93,8 +93,8 @@ class Stage:
         """
         return config_for_recordings(
             self.choice.detector,
-            self.machine.sample_rate,
-            self.machine.seconds,
+            self.machine.format.sample_rate,
+            self.machine.format.seconds,
             preset=self.choice.preset,
             settings={**self.settings, "seed": self.seed},
         )

@@ -247,10 +247,10 @@ def _other_machine_clips(
         CorpusError, FitError: as `training_clips`.
         OptionError: the folders contain no clip of another machine, or the detector does not use them.
     """
-    from auscult.corpus.training_checks import common_sample_rate
+    from auscult.corpus.training_checks import common_format
     from auscult.detectors.options import make_config
 
-    all_settings = {"sample_rate": common_sample_rate(corpus), **settings}
+    all_settings = {"sample_rate": common_format(corpus).sample_rate, **settings}
     config = make_config(detector, preset=preset, settings=all_settings)
     if not detector_type(detector).uses_other_machines(config):
         hint = ", or add auto's member classes by --set members=all" if detector == "auto" else ""

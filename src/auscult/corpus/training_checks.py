@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from auscult.corpus.audio_clip import AudioClip
 from auscult.corpus.clip import Clip
@@ -71,8 +72,20 @@ def check_training_clips(clips: Sequence[Clip]) -> None:
         )
 
 
-def common_sample_rate(clips: Sequence[Clip]) -> int:
-    """Return the most common sample rate of the files, Hz.
+class CommonFormat(NamedTuple):
+    """What most recordings have in common, by the headers of their files.
+
+    Attributes:
+        sample_rate: the most common sample rate, Hz.
+        seconds: the length that nine of ten recordings reach; ``None`` if no file declares its length.
+    """
+
+    sample_rate: int
+    seconds: float | None
+
+
+def common_format(clips: Sequence[Clip]) -> CommonFormat:
+    """Read the header of every file once.
 
     Files that cannot be read are ignored here, since inspection reports them.
 
@@ -80,33 +93,23 @@ def common_sample_rate(clips: Sequence[Clip]) -> int:
         FitError: no file can be read.
     """
     rates: Counter[int] = Counter()
+    lengths: list[float] = []
     errors: list[AudioError] = []
     for clip in clips:
         try:
-            rates[audio_info(clip.path).sample_rate] += 1
+            info = audio_info(clip.path)
         except AudioError as error:
             errors.append(error)
+            continue
+        rates[info.sample_rate] += 1
+        seconds = clip.window[1] - clip.window[0] if clip.window else info.seconds
+        if seconds is not None:
+            lengths.append(seconds)
     if not rates:
         shown = "; ".join(str(error) for error in errors[:_MAX_ERRORS])
         more = f"; and {len(errors) - _MAX_ERRORS:,} more" if len(errors) > _MAX_ERRORS else ""
         raise FitError(
             f"no usable training recordings: none of {len(clips):,} recordings can be read: {shown}{more}"
         )
-    return rates.most_common(1)[0][0]
-
-
-def usual_seconds(clips: Sequence[Clip]) -> float | None:
-    """Return the length in seconds that nine of ten clips reach, by the headers of their files.
-
-    Returns:
-        ``None`` if no file can be read or declares its length.
-    """
-    lengths: list[float] = []
-    for clip in clips:
-        try:
-            seconds = clip.window[1] - clip.window[0] if clip.window else audio_info(clip.path).seconds
-        except AudioError:
-            continue
-        if seconds is not None:
-            lengths.append(seconds)
-    return sorted(lengths)[len(lengths) // 10] if lengths else None
+    seconds = sorted(lengths)[len(lengths) // 10] if lengths else None
+    return CommonFormat(rates.most_common(1)[0][0], seconds)
