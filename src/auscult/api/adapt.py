@@ -21,10 +21,11 @@ from auscult.detectors import Detector, Progress
 from auscult.errors import FitError, OptionError
 from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 from auscult.model import Calibration, Model
-from auscult.model.fitting import FOLDS, package_versions, scores_and_profiles
+from auscult.model.fitting import FOLDS, scores_and_profiles
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.runtime.parallel import blas_single_thread
+from auscult.runtime.versions import package_versions
 
 
 @blas_single_thread()

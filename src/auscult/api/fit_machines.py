@@ -26,12 +26,13 @@ from auscult.detectors.options import config_to_json
 from auscult.errors import AuscultError, CorpusError, FitError, ModelFileError
 from auscult.model import Model
 from auscult.model.batching import batch_key, batches, max_batch
+from auscult.model.code_state import code_state
 from auscult.model.fitting import PreparedFit, fit_models
 from auscult.model.model_file import load_model
 from auscult.runtime.parallel import parallel_map, worker_count
 
-#: Part of every key. Increase it with a change of the code that changes scores, so that old models are
-#: refitted.
+#: Part of every key, as is the code of the detector. Increase it when a change of other code, such as that of
+#: `auscult.model.fitting`, changes scores, so that old models are fitted again.
 SCHEMA = 2
 
 
@@ -244,9 +245,10 @@ def _model_key(spec: FitSpec, folder: str) -> str:
         [clip.domain, clip.source_recording, clip.section, dict(clip.attributes), clip.window]
         for clip in spec.clips
     ]
-    content = [SCHEMA, spec.detector, spec.preset, settings, spec.calibrate, spec.channel]
-    content += [fingerprints(spec.clips, folder), labels]
-    if detector_type(spec.detector).uses_other_machines(spec.config):
+    detector_class = detector_type(spec.detector)
+    content = [SCHEMA, list(code_state(detector_class)), spec.detector, spec.preset, settings]
+    content += [spec.calibrate, spec.channel, fingerprints(spec.clips, folder), labels]
+    if detector_class.uses_other_machines(spec.config):
         content.append(fingerprints(spec.other_machines, folder))
     return content_key(content)
 

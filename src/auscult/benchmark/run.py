@@ -26,8 +26,8 @@ from auscult.dcase.published import PUBLISHED_MACHINES, published_results
 from auscult.detectors import Config, Progress
 from auscult.errors import AuscultError, CorpusError, EvaluationError, FitError, OptionError
 from auscult.model.batching import batch_key, batches, max_batch
-from auscult.model.fitting import package_versions
 from auscult.runtime.parallel import parallel_map, worker_count
+from auscult.runtime.versions import package_versions
 
 #: Errors of libraries that stop one machine; the others are finished.
 _UNEXPECTED = (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError)

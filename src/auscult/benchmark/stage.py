@@ -29,10 +29,12 @@ from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_for_recordings, config_to_json
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
 from auscult.model import Model
+from auscult.model.code_state import code_state
 from auscult.model.fitting import PreparedFit, fit_models
 from auscult.runtime.files import write_atomically
 
-#: Part of every key. Increase it when a change of the code changes results: old stages are then run again.
+#: Part of every key, as is the code of the detector. Increase it when a change of other code, such as that of
+#: `auscult.model.fitting`, changes results: old stages are then run again.
 SCHEMA = 3
 
 
@@ -101,12 +103,13 @@ class Stage:
 
     def key(self) -> str:
         """A hash of everything that the result depends on, except for the training device."""
-        config, machine = self.config(), self.machine
+        config, machine, detector_class = self.config(), self.machine, self.choice.detector_class
         settings = {k: v for k, v in config_to_json(config).items() if k not in ("device", "score")}
         files = [*machine.fingerprints["train"], *machine.fingerprints["test"]]
         group_by = None if machine.group_by is None else list(machine.group_by)
-        content = [SCHEMA, self.choice.name, settings, machine.channel, group_by, files]
-        if self.choice.detector_class.uses_other_machines(config):
+        code = list(code_state(detector_class))
+        content = [SCHEMA, code, self.choice.name, settings, machine.channel, group_by, files]
+        if detector_class.uses_other_machines(config):
             content.append([[other.name, other.fingerprints["train"]] for other in machine.other_machines])
         return content_key(content)
 

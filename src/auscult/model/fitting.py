@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
 
 from auscult.corpus import AudioClip, folds_of
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection
 from auscult.corpus.training_checks import segment_warnings
+from auscult.decision import conformal_threshold
 from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.crossfit import FitJob
 from auscult.detectors.maps.map_limits import MapLimits
@@ -24,6 +22,7 @@ from auscult.model.model import Calibration, Model
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.runtime.parallel import blas_single_thread
+from auscult.runtime.versions import package_versions
 from auscult.spectrum import empty_band_warnings
 
 FOLDS = 5
@@ -259,14 +258,22 @@ def scores_and_profiles(
         if progress:
             progress("calibrate", i + 1, len(to_score), {})
     merged = {name: MapProfile.cross_merged(of_score, folds) for name, of_score in parts.items()}
-    limits = {
-        name: MapLimits.fit(
+    limits = {}
+    for name, of_score in maps.items():
+        judged_normal = _judged_normal([s[name] for s in scores], sorted(explained)[: len(of_score)])
+        limits[name] = MapLimits.fit(
             map if zscores else merged[name][fold + 1].smoothed_zscore(map)
-            for fold, map in zip(folds, of_score, strict=False)
+            for fold, map, normal in zip(folds, of_score, judged_normal, strict=False)
+            if normal
         )
-        for name, of_score in maps.items()
-    }
     return scores, {name: of_score[0] for name, of_score in merged.items()}, limits
+
+
+def _judged_normal(scores: Sequence[float], indices: Sequence[int]) -> list[bool]:
+    """Whether recordings are normal at the default threshold of all scores; if none is, all are."""
+    threshold = conformal_threshold(scores).value
+    normal = [threshold is None or scores[i] <= threshold for i in indices]
+    return normal if any(normal) else [True] * len(normal)
 
 
 def _profile_sample(recordings: Sequence[AudioClip], count: int = MAX_PROFILE_CLIPS) -> list[int]:
@@ -274,11 +281,3 @@ def _profile_sample(recordings: Sequence[AudioClip], count: int = MAX_PROFILE_CL
     by_domain = sorted(range(len(recordings)), key=lambda i: recordings[i].clip.domain or "")
     positions = np.linspace(0, len(by_domain) - 1, min(count, len(by_domain))).round().astype(int)
     return [by_domain[position] for position in positions]
-
-
-def package_versions() -> Mapping[str, str]:
-    """Versions of Python and of the packages that affect results, for provenance."""
-    packages = {name: version(name) for name in ("auscult", "numpy", "scipy", "onnxruntime")}
-    with suppress(PackageNotFoundError):  # scoring works without PyTorch
-        packages["torch"] = version("torch")
-    return {**packages, "python": platform.python_version()}
