@@ -12,7 +12,7 @@ from auscult.model.code_state import code_state
 
 
 @pytest.mark.parametrize("name", DETECTORS)
-def test_every_detector_has_its_own_state(name):
+def test_no_two_detectors_have_the_same_state(name):
     others = {code_state(detector_type(other))[0] for other in DETECTORS if other != name}
     assert code_state(detector_type(name))[0] not in others
 
