@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from auscult.errors import AudioError
 from auscult.sound import Waveform, audio_info, read_audio, stream_audio
 
-CONTAINERS = ["WAV", "WAVEX", "RF64", "AIFF", "FLAC", "OGG", "MP3"]
+CONTAINERS = ["WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC", "OGG", "MP3"]
 MAGIC = [
     b"",
     b"RIFF\x24\0\0\0WAVEfmt ",

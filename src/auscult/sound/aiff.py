@@ -9,7 +9,15 @@ import os
 import struct
 
 from auscult.errors import UnreadableAudio
-from auscult.sound.chunks import check_length, chunks, more_bytes, never_finalised, samples_follow, skip_id3
+from auscult.sound.chunks import (
+    check_length,
+    chunks,
+    end_of_chunks,
+    more_bytes,
+    never_finalised,
+    samples_follow,
+    skip_id3,
+)
 
 
 def check_aiff(name: str) -> None:
@@ -33,7 +41,8 @@ def check_aiff(name: str) -> None:
                 check_length(name, file, offset, length, size, ">")
                 if declared == 0:
                     raise never_finalised(name)
-                if samples_follow(file, offset + length, size, ">"):
+                end = offset + length
+                if samples_follow(name, file, end, end_of_chunks(file, end, size, ">")):
                     raise more_bytes(name, length - 8, size - offset - 8)
                 return
         if declared == 0:

@@ -23,9 +23,9 @@ from auscult.sound.patched_file import PatchedFile
 MIN_RATE, MAX_RATE = 500, 384_000  # Hz
 MAX_CHANNELS = 16
 _HEADER_ERRORS = {  # error numbers of sf_open for header fields that libsndfile refuses
-    24: "an invalid sample rate",
-    32: "no channels",
-    33: f"more than {MAX_CHANNELS} channels",
+    24: "its header declares an invalid sample rate, or not exactly one chunk of samples",
+    32: "its header declares no channels",
+    33: f"its header declares more than {MAX_CHANNELS} channels",
 }
 
 
@@ -125,7 +125,7 @@ def open_decoder(name: str, source: PatchedFile | None = None) -> soundfile.Soun
             return _ForwardFile(source or os.fsencode(name))
     except soundfile.LibsndfileError as error:
         if error.code in _HEADER_ERRORS:
-            raise UnsupportedAudio(name, f"its header declares {_HEADER_ERRORS[error.code]}") from error
+            raise UnsupportedAudio(name, _HEADER_ERRORS[error.code]) from error
         raise UnreadableAudio(name, f"cannot be decoded as audio ({decoder_message(error)})") from error
     except TypeError as error:  # a name that ends in .raw: soundfile requires rate and encoding as arguments
         raise UnreadableAudio(name, "raw samples without a header; convert the file to WAV") from error

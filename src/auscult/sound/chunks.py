@@ -6,6 +6,7 @@ Interchange File Format: AIFF-C", 1991.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -16,6 +17,7 @@ _MAX_CHUNKS = 100_000  # a file with more chunks is not searched further
 #: Bytes after the last chunk that are not taken for samples: padding, or a tag of an older format.
 MAX_TRAILER = 128
 _TAGS = (b"TAG", b"ID3", b"APETAGEX", b"LYRICSBEGIN")  # ID3v1, ID3v2, APEv2 and Lyrics3, at any length
+_FILES = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"riff", b"FORM", b"caff", b".snd", b"fLaC", b"OggS")
 #: Chunks that follow samples. One of these may be incomplete; a chunk of another name must be complete.
 _KNOWN_CHUNKS = frozenset(
     (
@@ -31,12 +33,11 @@ REPAIR = (
 )
 
 
-def skip_id3(file: BinaryIO) -> int:
-    """Seek past any ID3v2 tags at the start of a file and return the position.
+def skip_id3(file: BinaryIO, position: int = 0) -> int:
+    """Seek past any ID3v2 tags at a position, by default the start of a file, and return the new position.
 
     id3.org, "ID3 tag version 2.4.0", section 3.1.
     """
-    position = 0
     while True:
         file.seek(position)
         head = file.read(10)
@@ -90,8 +91,8 @@ def only_chunks(file: BinaryIO, position: int, end: int, byte_order: str) -> boo
     return end - 1 <= last_end <= end and last_end > position
 
 
-def samples_follow(file: BinaryIO, position: int, end: int, byte_order: str) -> bool:
-    """Whether the bytes after a chunk of samples are no chunks, tags or padding, and so are likely samples.
+def end_of_chunks(file: BinaryIO, position: int, end: int, byte_order: str) -> int:
+    """Return where the chunks after a chunk of samples end; ``position`` if there are none.
 
     Args:
         file: the file.
@@ -99,20 +100,65 @@ def samples_follow(file: BinaryIO, position: int, end: int, byte_order: str) -> 
         end: size of the file.
         byte_order: of the lengths of chunks.
     """
-    if end - position <= MAX_TRAILER:
-        return False
     for start in (position, position + 1):  # a chunk of odd length is padded
-        for name, offset, length in chunks(file, start, start + 8, byte_order):
-            if offset + length <= end or name in _KNOWN_CHUNKS:
-                return False
-        file.seek(start)
-        if file.read(16).startswith(_TAGS):
-            return False
+        last_end = start
+        for name, offset, length in chunks(file, start, end, byte_order):
+            if offset + length > end and name not in _KNOWN_CHUNKS:
+                break
+            last_end = min(end, offset + length)
+        if last_end > start:
+            return last_end
+    return position
+
+
+def samples_follow(name: str, file: BinaryIO, position: int, chunks_end: int) -> bool:
+    """Whether samples follow the declared ones: bytes that are no chunks, tags or padding.
+
+    Args:
+        name: path of the file, for errors.
+        file: the file.
+        position: the declared end of the samples.
+        chunks_end: the end of the chunks that follow; ``position`` if there are none.
+
+    Raises:
+        TruncatedAudio: another file follows, or such bytes come after chunks.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if size - chunks_end <= MAX_TRAILER or is_padding(file, chunks_end, size):
+        return False
+    for start in (position, chunks_end):
+        if _at(file, start, 4) in _FILES or _at(file, start + 1, 4) in _FILES:
+            raise TruncatedAudio(
+                name,
+                f"another audio file follows at byte {start}: several files were joined; split them, or join "
+                "them with an audio tool",
+            )
+    if chunks_end > position:
+        raise TruncatedAudio(
+            name,
+            f"{size - chunks_end} bytes from byte {chunks_end} on belong to no chunk: its header may have "
+            f"been written before the recording ended; {REPAIR}",
+        )
+    return True
+
+
+def is_padding(file: BinaryIO, position: int, end: int) -> bool:
+    """Whether the bytes from a position to the end of a file are a tag, only zeros, or only 0xFF."""
+    if any(_at(file, start, 16).startswith(_TAGS) for start in (position, position + 1)):
+        return True
     file.seek(position)
+    fill = file.read(1)
+    if fill not in (b"\0", b"\xff"):  # 0xFF as in erased flash memory
+        return False
     while block := file.read(1 << 20):
-        if block.count(0) < len(block):
-            return True
-    return False
+        if block.count(fill) < len(block):
+            return False
+    return True
+
+
+def _at(file: BinaryIO, position: int, length: int) -> bytes:
+    file.seek(position)
+    return file.read(length)
 
 
 def fewer_bytes(name: str, declared: int, present: int) -> TruncatedAudio:

@@ -6,12 +6,13 @@ What is checked depends on the format:
   against the size of the file. A length of 0 with samples after it means that the recorder did not finalise
   the header. A WAV with more samples than declared, such as one of more than 4 GiB, is read to the end, with
   a note; another format with more samples is an error.
-- OGG, before decoding: the pages must follow each other, and the last one must end its stream. A chained file
-  is decoded stream by stream. After decoding: the declared number of samples against the decoded number.
+- OGG, before decoding: the pages must follow each other with the right checksums, and the last one must end
+  its stream. A chained file is decoded stream by stream. After decoding: the declared number of samples
+  against the decoded number.
 - FLAC: the declared number of samples against the decoded number. Tags after the audio are not decoded.
 - MP3, before decoding: the frame count of a Xing, Info or VBRI header against the frames in the file, and
   whether the file ends inside a frame; after decoding: the frames in the file against the decoded samples
-  (see ``mpeg``).
+  (see ``mpeg``). Files that were joined are decoded one after the other.
 
 Truncation cannot be detected in a WAV written to a pipe (declared length 0xFFFFFFFF, or SoX's 0x7FFFF000), a
 FLAC with a declared total of 0, an MP3 without a frame count that was truncated between two frames, or an MP3
@@ -27,7 +28,7 @@ import soundfile
 from auscult.errors import TruncatedAudio
 from auscult.sound.aiff import check_aiff
 from auscult.sound.flac import open_flac
-from auscult.sound.mpeg import count_frames, open_with_frame_count
+from auscult.sound.mpeg import count_frames, needs_frame_count, open_run
 from auscult.sound.ogg import links
 from auscult.sound.patched_file import PatchedFile
 from auscult.sound.simple_containers import check_au, check_caf, check_w64
@@ -82,16 +83,13 @@ def decoding_plan(name: str, file: soundfile.SoundFile) -> DecodingPlan:
         case "CAF":
             check_caf(name)
         case "W64":
-            check_w64(name)
+            return DecodingPlan((PatchedFile(name, 0, end=check_w64(name)),))
         case "FLAC":
             return DecodingPlan((open_flac(name),), declared_samples(file), only_expected=True)
         case "OGG":
             return _ogg_plan(name, file)
         case "MP3":
-            count = count_frames(name)
-            if count is not None:
-                patched = open_with_frame_count(name, count)
-                return DecodingPlan((patched,) if patched else (), count.min_samples)
+            return _mpeg_plan(name)
         case _:
             return DecodingPlan(
                 notes=(f"whether a file of format {file.format} is complete cannot be checked",)
@@ -109,6 +107,17 @@ def _ogg_plan(name: str, file: soundfile.SoundFile) -> DecodingPlan:
     # Each part ends with its last page, since bytes after it can stop the decoder.
     parts = tuple(PatchedFile(name, link.start, end=link.end) for link in chain)
     return DecodingPlan(parts, expected=declared_samples(file), notes=tuple(notes))
+
+
+def _mpeg_plan(name: str) -> DecodingPlan:
+    runs = count_frames(name)
+    match runs:
+        case []:
+            return DecodingPlan()
+        case [run]:
+            return DecodingPlan((open_run(name, run),) if needs_frame_count(run) else (), run.min_samples)
+    note = f"{len(runs)} MP3 streams, one after the other: read as one recording"
+    return DecodingPlan(tuple(open_run(name, run) for run in runs), notes=(note,))
 
 
 def too_few_decoded(

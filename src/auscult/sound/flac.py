@@ -8,11 +8,12 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from auscult.sound.chunks import skip_id3
+from auscult.sound.chunks import MAX_TRAILER, skip_id3
 from auscult.sound.patched_file import PatchedFile
 
 _HEADER = 26  # bytes of a FLAC up to and including the number of samples
 _TOTAL_BITS = 36
+_BLOCK = 1 << 20  # bytes read at a time
 _STREAM_START = (b"fLaC\x00\x00\x00\x22", b"fLaC\x80\x00\x00\x22")
 
 
@@ -36,7 +37,7 @@ def another_stream_follows(name: str) -> bool:
     with open(name, "rb") as file:
         file.seek(skip_id3(file) + _HEADER)
         tail = b""
-        while block := file.read(1 << 20):
+        while block := file.read(_BLOCK):
             if any(start in tail + block for start in _STREAM_START):
                 return True
             tail = block[-8:]
@@ -44,8 +45,8 @@ def another_stream_follows(name: str) -> bool:
 
 
 def _end_of_audio(file: BinaryIO) -> int:
-    """Return the byte offset of the first tag at the end of a file, or its size."""
-    end = os.fstat(file.fileno()).st_size
+    """Return the byte offset of the first tag or padding at the end of a file, or its size."""
+    end = _end_of_padding(file, os.fstat(file.fileno()).st_size)
     while True:
         file.seek(max(0, end - 128))
         tail = file.read(end - file.tell())
@@ -58,3 +59,16 @@ def _end_of_audio(file: BinaryIO) -> int:
             end -= length
         else:
             return end
+
+
+def _end_of_padding(file: BinaryIO, end: int) -> int:
+    """Return the byte offset from which on there are only zeros; ``end`` if there are only a few."""
+    start = end
+    while start > 0:
+        file.seek(max(0, start - _BLOCK))
+        block = file.read(start - file.tell())
+        kept = len(block.rstrip(b"\0"))
+        start -= len(block) - kept
+        if kept:
+            break
+    return start if end - start > MAX_TRAILER else end

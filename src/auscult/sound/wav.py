@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from auscult.errors import UnreadableAudio
-from auscult.sound.chunks import check_length, chunks, more_bytes, only_chunks, samples_follow, skip_id3
+from auscult.sound.chunks import (
+    check_length,
+    chunks,
+    end_of_chunks,
+    more_bytes,
+    only_chunks,
+    samples_follow,
+    skip_id3,
+)
 from auscult.sound.patched_file import PatchedFile
 
 _UNTIL_END_OF_FILE = frozenset({0xFFFFFFFF, 0x7FFFF000})  # as ffmpeg and SoX write it to a pipe
@@ -46,7 +54,8 @@ def check_wav(name: str) -> WavSamples | None:
         ``None`` if a decoder that trusts the header reads all samples; otherwise where they are.
 
     Raises:
-        TruncatedAudio: fewer bytes than declared, or a header that was never finalised.
+        TruncatedAudio: fewer bytes than declared, a header that was never finalised, or bytes after the last
+            chunk that may be samples.
         UnreadableAudio: the file has no chunk of samples.
     """
     with open(name, "rb") as file:
@@ -67,7 +76,8 @@ def check_wav(name: str) -> WavSamples | None:
                 return WavSamples(start, offset, length, present) if present > length else None
             declared = ds64_length if in_ds64 else length
             check_length(name, file, offset, declared, size, byte_order)
-            if not samples_follow(file, offset + declared, size, byte_order):
+            end = offset + declared
+            if not samples_follow(name, file, end, end_of_chunks(file, end, size, byte_order)):
                 return None
             present = _actual_length(file, offset, declared, size, byte_order)
             samples = WavSamples(start, offset, declared, present, ds64 if in_ds64 else None)
