@@ -24,6 +24,8 @@ class Zenodo:
         break_after: bytes after which the connection breaks, for each coming file request; ``None``: never.
         statuses: for each coming request, the HTTP status to respond with; 200 sends the file.
         content_range: sent with ranges of files instead of the correct header.
+        retry_after: value of the header ``Retry-After`` of responses with an error status.
+        moved: old path to the new one, to which requests are redirected.
         requests: every request, as path and Range header.
     """
 
@@ -33,6 +35,8 @@ class Zenodo:
     break_after: list[int | None] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
     content_range: str | None = None
+    retry_after: str | None = None
+    moved: dict[str, str] = field(default_factory=dict)
     requests: list[tuple[str, str | None]] = field(default_factory=list)
 
     def add_record(self, number: int, files: dict[str, bytes], *, licence: str | None = "cc-by-4.0") -> None:
@@ -54,10 +58,18 @@ def zenodo() -> Iterator[Zenodo]:
         def do_GET(self) -> None:
             path, byte_range = unquote(urlsplit(self.path).path), self.headers.get("Range")
             state.requests.append((path, byte_range))
+            if path in state.moved:
+                self.send_response(301)
+                self.send_header("Location", state.moved[path])
+                self.end_headers()
+                return
             status = state.statuses.pop(0) if state.statuses else 200
             data = state.files.get(path)
             if status != 200 or data is None:
-                self.send_error(404 if status == 200 else status)
+                self.send_response(404 if status == 200 else status)
+                if state.retry_after is not None:
+                    self.send_header("Retry-After", state.retry_after)
+                self.end_headers()
                 return
             start = (
                 int(byte_range.removeprefix("bytes=").removesuffix("-")) if byte_range and state.ranges else 0

@@ -7,12 +7,13 @@ import io
 import os
 import socket
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from auscult.corpus import open_corpus
-from auscult.dcase.download import download, execute_plan
+from auscult.dcase.download import LOCK, download, execute_plan
 from auscult.dcase.download_plan import plan_download
 from auscult.dcase.zenodo_records import RECORDS, wanted_archives
 from auscult.errors import DownloadError, OptionError
@@ -71,8 +72,8 @@ def year_2024(zenodo):
 def test_records_of_every_year() -> None:
     assert list(RECORDS) == [2020, 2021, 2022, 2023, 2024, 2025, 2026]
     numbers = [record.number for records in RECORDS.values() for record in records]
-    assert len(numbers) == len(set(numbers)) == 20
-    assert [len(records) for records in RECORDS.values()] == [3, 3, 3, 3, 3, 3, 2]
+    assert len(numbers) == len(set(numbers)) == 21
+    assert [len(records) for records in RECORDS.values()] == [3] * 7
     assert {len(records[0].machines) for year, records in RECORDS.items() if year > 2020} == {7}
 
 
@@ -90,6 +91,7 @@ def test_records_of_every_year() -> None:
         (2025, 2, "ToyRCCar", "eval_data_ToyRCCar_test.zip"),
         (2026, 0, "ToyCar", "dev_ToyCar_r2.zip"),
         (2026, 1, "Sander", "eval_data_Sander_train.zip"),
+        (2026, 2, "Sander", "eval_data_Sander_test.zip"),
     ],
 )
 def test_archive_names(year: int, index: int, machine: str, name: str) -> None:
@@ -125,6 +127,7 @@ def test_wanted_archives_by_part_and_machine() -> None:
 
 def test_the_plan_states_size_disk_space_and_licence_and_writes_nothing(year_2024, tmp_path: Path) -> None:
     plan = plan_download(2024, tmp_path / "data", part="eval", machines=["3DPrinter"], base_url=year_2024.url)
+    assert "labels of the evaluation clips from https://raw.githubusercontent.com/nttcslab/" in str(plan)
     assert [archive.name for archive in plan.archives] == [
         "eval_data_3DPrinter_train_r2.zip",
         "eval_data_3DPrinter_test.zip",
@@ -147,6 +150,7 @@ def test_downloads_into_the_year_layout(year_2024, tmp_path: Path) -> None:
         part="eval",
         machines=["3DPrinter", "Scanner"],
         base_url=year_2024.url,
+        labels=False,
         progress=lambda *step: steps.append(step),
     )
     raw = tmp_path / "dcase2024t2" / "eval_data" / "raw"
@@ -160,7 +164,8 @@ def test_downloads_into_the_year_layout(year_2024, tmp_path: Path) -> None:
     assert sorted(os.listdir(raw / "3DPrinter")) == [
         "attributes_00.csv", "attributes_00_eval_data_3DPrinter_test.csv", "test", "train",
     ]  # fmt: skip
-    assert all(name.endswith(".done") for name in os.listdir(tmp_path / "dcase2024t2" / "downloads"))
+    downloads = set(os.listdir(tmp_path / "dcase2024t2" / "downloads")) - {LOCK}
+    assert all(name.endswith(".done") for name in downloads)
     last = {name: (done, total) for name, done, total, _ in steps}
     assert set(last) == {a[0].rsplit("/", 1)[1] for a in year_2024.requests if "/files/" in a[0]}
     assert all(done == total for done, total in last.values())
@@ -196,6 +201,33 @@ def test_a_deleted_folder_is_downloaded_again(year_2024, tmp_path: Path) -> None
     folder.rename(tmp_path / "elsewhere")
     download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
     assert len(list((folder / "train").iterdir())) == 1
+
+
+def test_a_clip_that_was_deleted_is_downloaded_again(year_2024, tmp_path: Path) -> None:
+    folder = Path(download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)[0])
+    (clip,) = (folder / "train").iterdir()
+    clip.unlink()
+    plan = plan_download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
+    assert plan.to_fetch > 0
+    assert f"dev_fan.zip: 1 of the unpacked files are missing from {folder}" in str(plan)
+    execute_plan(plan)
+    assert clip.exists()
+    assert plan_download(2024, tmp_path, machines=["fan"], base_url=year_2024.url).to_fetch == 0
+
+
+def test_two_downloads_into_one_folder_take_turns(year_2024, tmp_path: Path) -> None:
+    plan = plan_download(2024, tmp_path, base_url=year_2024.url)
+    year_2024.requests.clear()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: execute_plan(plan), range(4)))
+    assert len(year_2024.requests) == len(plan.archives)
+    assert len(open_corpus(tmp_path)) == len(plan.archives)
+
+
+def test_a_record_that_has_moved_is_followed(year_2024, tmp_path: Path) -> None:
+    year_2024.files["/api/records/1"] = year_2024.files.pop("/api/records/10902294")
+    year_2024.moved["/api/records/10902294"] = "/api/records/1"
+    assert download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
 
 
 def test_declining_fetches_nothing(year_2024, tmp_path: Path) -> None:
@@ -235,7 +267,7 @@ def test_an_unsafe_archive_leaves_no_machine_folder(year_2024, tmp_path: Path) -
         download(2024, tmp_path, machines=["fan"], base_url=year_2024.url)
     assert not (tmp_path / "dcase2024t2" / "dev_data").exists()
     assert not list(tmp_path.rglob("evil.wav"))
-    assert os.listdir(tmp_path / "dcase2024t2" / "downloads") == ["dev_fan.zip"]
+    assert set(os.listdir(tmp_path / "dcase2024t2" / "downloads")) == {LOCK, "dev_fan.zip"}
 
 
 def test_an_archive_without_split_folders_is_refused(year_2024, tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import time
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -109,6 +111,32 @@ def test_a_file_larger_than_expected_is_an_error(zenodo, tmp_path: Path) -> None
 
 def test_temporary_server_errors_are_retried(zenodo, tmp_path: Path) -> None:
     zenodo.statuses = [503, 429]
+    fetch(zenodo, tmp_path / "a.zip")
+    assert (tmp_path / "a.zip").read_bytes() == DATA
+
+
+@pytest.mark.parametrize("as_date", [False, True])
+def test_waits_as_long_as_the_server_asks(zenodo, tmp_path: Path, monkeypatch, caplog, as_date: bool) -> None:
+    zenodo.statuses = [429, 503]
+    zenodo.retry_after = formatdate(time.time() + 120, usegmt=True) if as_date else "120"
+    waits: list[float] = []
+    monkeypatch.setattr("auscult.dcase.transfer.time.sleep", waits.append)
+    fetch(zenodo, tmp_path / "a.zip")
+    assert (tmp_path / "a.zip").read_bytes() == DATA
+    assert len(waits) == 2
+    assert all(110 < wait <= 120 for wait in waits)
+    assert "asks to wait for" in caplog.text
+
+
+def test_a_server_that_asks_to_wait_for_an_hour_stops_the_download(zenodo, tmp_path: Path) -> None:
+    zenodo.statuses, zenodo.retry_after = [429], "3600"
+    with pytest.raises(DownloadError, match="asks to wait for 60 minutes; run the command again"):
+        fetch(zenodo, tmp_path / "a.zip")
+
+
+@pytest.mark.parametrize("header", ["soon", "-5", "", "Fri, 31 Dec 1999 23:59:59 GMT"])
+def test_a_retry_after_that_says_nothing_leaves_the_usual_wait(zenodo, tmp_path: Path, header: str) -> None:
+    zenodo.statuses, zenodo.retry_after = [503], header
     fetch(zenodo, tmp_path / "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == DATA
 

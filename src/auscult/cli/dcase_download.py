@@ -32,6 +32,12 @@ FAILED = 1
     show_default=True,
     help="Development data, evaluation data, or both.",
 )
+@click.option(
+    "--labels/--no-labels",
+    default=True,
+    show_default=True,
+    help="Also fetch the ground truth of evaluation data, where the organisers have published it.",
+)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
     "--base-url",
@@ -40,6 +46,13 @@ FAILED = 1
     metavar="URL",
     help="Address of Zenodo or a mirror.",
 )
+@click.option(
+    "--labels-url",
+    default="https://raw.githubusercontent.com",
+    show_default=True,
+    metavar="URL",
+    help="Address of GitHub's files or a mirror, for the ground truth.",
+)
 @json_option
 @quiet_option
 def command(
@@ -47,20 +60,32 @@ def command(
     to: str,
     machines: str | None,
     part: Literal["dev", "eval", "all"],
+    labels: bool,
     yes: bool,
     base_url: str,
+    labels_url: str,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Download the DCASE Task 2 data of a YEAR, 2020 to 2026, from Zenodo.
 
     Shows size, free disk space and licence first. An interrupted download continues where it stopped;
-    existing files are not downloaded again.
+    existing files are not downloaded again. The ground truth of evaluation data comes from the repositories
+    of the official evaluators, which have licences of their own. `auscult dcase evaluate` reads it, and a
+    table in each machine folder labels the test clips for `auscult bench`.
     """
     from auscult.dcase.download import execute_plan
     from auscult.dcase.download_plan import plan_download
 
-    plan = plan_download(year, to, machines=names_from(machines), part=part, base_url=base_url)
+    plan = plan_download(
+        year,
+        to,
+        machines=names_from(machines),
+        part=part,
+        base_url=base_url,
+        labels=labels,
+        labels_url=labels_url,
+    )
     text.note(str(plan))
     if not yes and plan.to_fetch:
         if not sys.stdin.isatty():
@@ -71,7 +96,14 @@ def command(
     with show_progress(quiet=quiet, in_bytes=True) as progress:
         folders = execute_plan(plan, progress=progress)
     if as_json:
-        text.print_json({"year": year, "folders": folders, "licences": list(plan.licences)})
+        text.print_json(
+            {
+                "year": year,
+                "folders": folders,
+                "licences": list(plan.licences),
+                "ground_truth": plan.labels_folder if plan.labels else None,
+            }
+        )
     else:
-        click.echo("\n".join(folders))
+        click.echo("\n".join([*folders, *([f"Ground truth: {plan.labels_folder}"] if plan.labels else [])]))
     return 0

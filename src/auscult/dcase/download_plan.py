@@ -7,10 +7,11 @@ import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from typing import Any
 
+from auscult.dcase.published_labels import GITHUB, labels_address
 from auscult.dcase.transfer import fetch_json
 from auscult.dcase.zenodo_records import PART_FOLDERS, Part, Record, wanted_archives
 from auscult.errors import DownloadError, OptionError
@@ -31,7 +32,8 @@ class Archive:
         folder: the machine folder into which they are unpacked.
         path: local path of the downloaded archive.
         fetched: bytes that are on disk already.
-        done: whether it has been unpacked before.
+        done: whether it has been unpacked before and all its files are still there.
+        deleted: how many of the files that were unpacked are missing.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Archive:
     path: str
     fetched: int
     done: bool
+    deleted: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,8 @@ class Plan:
         to_fetch: bytes still to be fetched.
         disk_needed: peak disk usage in bytes, estimated from the archives.
         disk_free: free bytes.
+        labels: address from which the ground truth of the evaluation data is fetched; ``None`` if it is not.
+        base_url, labels_url: addresses of the servers.
     """
 
     year: int
@@ -66,15 +71,38 @@ class Plan:
     to_fetch: int
     disk_needed: int
     disk_free: int
+    labels: str | None = None
+    base_url: str = ZENODO
+    labels_url: str = GITHUB
 
     def __str__(self) -> str:
         done = sum(archive.done for archive in self.archives)
-        return (
+        summary = (
             f"DCASE {self.year} Task 2 into {self.root}: {len(self.archives)} archives"
             f"{f', {done} already done' if done else ''}; {gigabytes(self.to_fetch)} to download, "
             f"about {gigabytes(self.disk_needed)} of disk needed, {gigabytes(self.disk_free)} free; "
             f"licence: {', '.join(self.licences) or 'not stated'}"
         )
+        if self.labels:
+            summary += f"; labels of the evaluation clips from {self.labels}"
+        for archive in self.archives:
+            if archive.deleted:
+                summary += (
+                    f"\n{archive.name}: {archive.deleted} of the unpacked files are missing from "
+                    f"{archive.folder}, so that it is downloaded again"
+                )
+        return summary
+
+    @property
+    def labels_folder(self) -> str:
+        """The folder of the ground truth."""
+        return os.path.join(self.root, PART_FOLDERS["eval"], "ground_truth")
+
+    @property
+    def eval_machines(self) -> tuple[str, ...]:
+        """The machines of the evaluation data."""
+        folder = os.path.join(self.root, PART_FOLDERS["eval"], "")
+        return tuple(dict.fromkeys(a.machine for a in self.archives if a.folder.startswith(folder)))
 
 
 def plan_download(
@@ -84,6 +112,8 @@ def plan_download(
     machines: Iterable[str] | None = None,
     part: Part = "dev",
     base_url: str = ZENODO,
+    labels: bool = True,
+    labels_url: str = GITHUB,
 ) -> Plan:
     """Read the Zenodo records of a year and plan the download; writes nothing.
 
@@ -96,18 +126,22 @@ def plan_download(
         machines: the machines to download; ``None`` for all.
         part: development data, evaluation data (additional training and test clips), or both.
         base_url: address of Zenodo.
+        labels: also fetch the ground truth of evaluation data, if the organisers have published it.
+        labels_url: address of GitHub's files, where the ground truth is from 2021 on.
 
     Raises:
-        OptionError: no such year, part or machine, or the address is no HTTP address.
+        OptionError: no such year, part or machine, or an address is no HTTP address.
         DownloadError: a record is unreachable or lacks an archive; the message explains the manual download.
     """
-    if not re.match(r"https?://", base_url):
-        raise OptionError(f"base_url must begin with https:// or http://, got {base_url!r}")
+    for name, address in (("base_url", base_url), ("labels_url", labels_url)):
+        if not re.match(r"https?://", address):
+            raise OptionError(f"{name} must begin with https:// or http://, got {address!r}")
+    base_url, labels_url = base_url.rstrip("/"), labels_url.rstrip("/")
     root = os.path.join(os.fspath(to), f"dcase{year}t2")
     archives: list[Archive] = []
     licences: list[str] = []
     for record, names in wanted_archives(year, part=part, machines=machines):
-        available, licence = _available_files(record, names, root=root, base_url=base_url.rstrip("/"))
+        available, licence = _available_files(record, names, root=root, base_url=base_url)
         licences += [licence] if licence and licence not in licences else []
         archives += [_archive(record, machine, available, root=root, base_url=base_url) for machine in names]
     pending = [archive for archive in archives if not archive.done]
@@ -121,6 +155,9 @@ def plan_download(
         # Archives are deleted after unpacking, so at most one exists in addition to the recordings.
         disk_needed=int(_UNPACKED_RATIO * packed) + max((archive.size for archive in pending), default=0),
         disk_free=_free_disk_space(root),
+        labels=labels_address(year, zenodo=base_url, github=labels_url) if labels and part != "dev" else None,
+        base_url=base_url,
+        labels_url=labels_url,
     )
 
 
@@ -182,17 +219,31 @@ def _archive(
     path = os.path.join(root, ARCHIVES, name)
     folder = os.path.join(root, PART_FOLDERS[record.part], "raw", machine)
     local_path = next((p for p in (path, f"{path}.part") if os.path.exists(p)), None)
-    return Archive(
+    archive = Archive(
         name=name,
         size=size,
         md5=md5,
-        url=f"{base_url.rstrip('/')}/records/{record.number}/files/{name}?download=1",
+        url=f"{base_url}/records/{record.number}/files/{name}?download=1",
         machine=machine,
         folder=folder,
         path=path,
         fetched=min(size, os.path.getsize(local_path)) if local_path else 0,
-        done=os.path.isdir(folder) and _is_done(read_marker(path), md5),
+        done=False,
     )
+    return replace(archive, done=is_unpacked(archive), deleted=_count_deleted(archive))
+
+
+def is_unpacked(archive: Archive) -> bool:
+    """Whether the archive has been unpacked and its files are still there."""
+    marker = read_marker(archive.path)
+    same_archive = "md5" in marker and (archive.md5 is None or marker["md5"] in (None, archive.md5))
+    return same_archive and os.path.isdir(archive.folder) and not _count_deleted(archive)
+
+
+def _count_deleted(archive: Archive) -> int:
+    """How many files of an unpacked archive are gone; markers of older versions do not list them."""
+    files = read_marker(archive.path).get("files", ())
+    return sum(not os.path.exists(os.path.join(archive.folder, name)) for name in files)
 
 
 def read_marker(archive: str) -> dict[str, Any]:
@@ -203,10 +254,6 @@ def read_marker(archive: str) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return marker if isinstance(marker, dict) else {}
-
-
-def _is_done(marker: Mapping[str, Any], md5: str | None) -> bool:
-    return "md5" in marker and (md5 is None or marker["md5"] in (None, md5))
 
 
 def _free_disk_space(path: str) -> int:

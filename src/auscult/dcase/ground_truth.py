@@ -2,8 +2,10 @@
 
 It consists of three folders with files ``ground_truth_<machine>_section_NN_test.csv``:
 ``ground_truth_data`` (``section_00_0001.wav,1`` for an anomaly), ``ground_truth_domain`` (``…,1`` for the
-target domain) and ``ground_truth_attributes`` (the labelled name of the clip without ``.wav``), which is
-used to match submissions with labelled names.
+target domain) and ``ground_truth_attributes`` (the labelled name of the clip), which is used to match
+submissions with labelled names. In 2024, rows of machines whose attributes were hidden have a third column:
+the second contains the labelled name with ``noAttribute``, the third the one with the true attributes. Either
+name, with or without ``.wav``, stands for the clip.
 """
 
 from __future__ import annotations
@@ -27,12 +29,13 @@ class GroundTruth:
     Attributes:
         names: of the clips as published, without labels if the labels are hidden.
         labels: of the clips, in the order of ``names``.
-        labelled: published name to labelled name; empty if there is no ``ground_truth_attributes`` file.
+        labelled: published name to labelled names, those with the true attributes last; empty if there is no
+            ``ground_truth_attributes`` file.
     """
 
     names: tuple[str, ...]
     labels: Labels
-    labelled: Mapping[str, str] = field(default_factory=dict)
+    labelled: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def read_ground_truth(folder: Path) -> dict[tuple[str, str], GroundTruth]:
@@ -106,11 +109,14 @@ def _section(
             f"ground truth of {label}: {len(conditions) - len(target)} of {len(conditions)} clips have no "
             f"domain, the first is {first}"
         )
-    labelled: dict[str, str] = {}
+    labelled: dict[str, tuple[str, ...]] = {}
     for file in attributes:
-        for name, stem in _pairs(file.path, labelled, known=conditions):
-            labelled[name] = stem if stem.endswith(".wav") else f"{stem}.wav"
-    if len(set(labelled.values())) != len(labelled):
+        for name, stems in _rows(file.path, labelled, known=conditions, most_values=2):
+            labelled[name] = tuple(
+                stem if stem.lower().endswith(".wav") else f"{stem}.wav" for stem in dict.fromkeys(stems)
+            )
+    all_names = [name for names in labelled.values() for name in names]
+    if len(set(all_names)) != len(all_names):
         raise EvaluationError(f"ground truth of {label}: two clips have the same labelled name")
     return GroundTruth(
         names=tuple(conditions),
@@ -126,21 +132,35 @@ def _section(
 def _pairs(
     path: Path, seen: Mapping[str, object], *, known: Mapping[str, object] | None = None
 ) -> list[tuple[str, str]]:
-    """Return the rows (name, value) of a file; names must not be in ``seen`` and must be in ``known``."""
-    pairs: dict[str, str] = {}
+    """Return the rows (name, value) of a file; see `_rows`."""
+    return [(name, values[0]) for name, values in _rows(path, seen, known=known)]
+
+
+def _rows(
+    path: Path,
+    seen: Mapping[str, object],
+    *,
+    known: Mapping[str, object] | None = None,
+    most_values: int = 1,
+) -> list[tuple[str, list[str]]]:
+    """Return the rows of a file as name and values; no name may be in ``seen``, all must be in ``known``."""
+    rows: dict[str, list[str]] = {}
+    expected = (
+        "a name and a value" if most_values == 1 else f"a name and a value, or up to {most_values} values"
+    )
     for line, fields in read_rows(path):
         location = f"{path}: line {line}"
-        if len(fields) != 2 or not all(fields):
-            raise EvaluationError(f"{location}: expected a name and a value, got {','.join(fields)!r}")
-        name, value = fields
-        if name in pairs or name in seen:
+        name, *values = fields
+        if not 1 <= len(values) <= most_values or not all(fields):
+            raise EvaluationError(f"{location}: expected {expected}, got {','.join(fields)!r}")
+        if name in rows or name in seen:
             raise EvaluationError(f"{location}: {name} occurs twice")
         if known is not None and name not in known:
             raise EvaluationError(f"{location}: {name} is not in ground_truth_data")
-        pairs[name] = value
-    if not pairs:
+        rows[name] = values
+    if not rows:
         raise EvaluationError(f"{path}: no rows")
-    return list(pairs.items())
+    return list(rows.items())
 
 
 def _flag(path: Path, name: str, value: str) -> bool:

@@ -2,9 +2,9 @@
 
 It follows the protocol of the challenge (``evaluation/protocol.py``) and differs from the official scripts
 in two ways. They sort the rows of both sides and assume that these then correspond; here, rows are matched
-by clip name, and missing, extra and repeated ones are reported. Their "official score ci95" uses the plain
-variance of the leave-one-out scores without the jackknife factor N − 1, which makes it too narrow by about
-the square root of that factor; here, intervals come from a stratified bootstrap over clips.
+by clip name, and missing, extra and repeated ones are reported. Their "official score ci95" takes the
+standard deviation of the N leave-one-out scores divided by √N; the jackknife's standard error is N − 1 times
+as large. Here, intervals come from a bootstrap.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def _match_rows(
 
     ``suffix`` is appended to these.
     """
-    published = {labelled: name for name, labelled in truth.labelled.items()} | {
+    published = {labelled: name for name, names in truth.labelled.items() for labelled in names} | {
         name: name for name in truth.names
     }
     values: dict[str, float] = {}
@@ -212,6 +212,6 @@ def _match_rows(
             uses_labelled_names = uses_labelled_names or row.name != name
     for name in truth.names:
         if name not in values:  # reported under the kind of name that the submission uses
-            reported = truth.labelled.get(name, name) if uses_labelled_names else name
+            reported = truth.labelled.get(name, (name,))[0] if uses_labelled_names else name
             mismatches.missing.append(f"{machine}/{reported}{suffix}")
     return values

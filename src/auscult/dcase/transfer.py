@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import logging
 import os
 import re
 import time
@@ -12,19 +13,30 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from auscult.errors import DownloadError
 
 ATTEMPTS = 6  # consecutive attempts without new bytes
 TIMEOUT = 60.0  # seconds without a byte
+_LONG_WAIT = 5.0  # seconds; a longer wait that the server asks for is reported
+MAX_WAIT = 600.0  # seconds that a server may ask to wait; if it asks for more, the user should decide
 _CHUNK = 1 << 18
-_MAX_JSON_BYTES = 1 << 24
+_MAX_DOCUMENT_BYTES = 1 << 24
 _PERMANENT_ERRORS = frozenset({400, 401, 403, 404, 405, 410, 451})  # retrying does not help
 
 
 class _Interrupted(Exception):
-    """A network failure that may be temporary."""
+    """A network failure that may be temporary.
+
+    Attributes:
+        wait: seconds after which the server asks to try again (``Retry-After``); 0 if it does not say.
+    """
+
+    def __init__(self, message: str, wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.wait = wait
 
 
 class _Changed(_Interrupted):
@@ -32,27 +44,36 @@ class _Changed(_Interrupted):
 
 
 def fetch_json(url: str, *, attempts: int = 3, backoff: float = 1.0) -> Any:
-    """Fetch a JSON document.
+    """Fetch a JSON document; as `fetch_bytes`, and a response that is not JSON is a `DownloadError` too."""
+    content = fetch_bytes(url, attempts=attempts, backoff=backoff)
+    try:
+        return json.loads(content)
+    except ValueError as error:
+        raise DownloadError(url, f"the response is not JSON: {error}") from error
+
+
+def fetch_bytes(url: str, *, attempts: int = 3, backoff: float = 1.0) -> bytes:
+    """Fetch a small document.
 
     Args:
         url: the address.
         attempts: how often to try.
-        backoff: seconds before the second attempt, doubled each time.
+        backoff: seconds before the second attempt, doubled each time, unless the server asks to wait longer.
 
     Raises:
-        DownloadError: there is no response, or it is not JSON; ``path`` is the address.
+        DownloadError: there is no response, or the server asks to wait for more than ten minutes; ``path`` is
+            the address.
     """
     failure = ""
     for attempt in range(attempts):
+        wait = backoff * 2**attempt
         try:
             with _network(url), _request(url) as response:
-                return json.loads(response.read(_MAX_JSON_BYTES))
+                return response.read(_MAX_DOCUMENT_BYTES)
         except _Interrupted as error:
-            failure = str(error)
-        except ValueError as error:
-            raise DownloadError(url, f"the response is not JSON: {error}") from error
+            failure, wait = str(error), max(wait, error.wait)
         if attempt < attempts - 1:
-            time.sleep(backoff * 2**attempt)
+            _sleep(wait, url)
     raise DownloadError(url, f"no response ({failure})")
 
 
@@ -75,7 +96,7 @@ def fetch_file(
         md5: expected checksum in hexadecimal, or ``None`` if it is unknown.
         progress: called with the number of bytes fetched so far.
         attempts: number of consecutive attempts without progress before giving up.
-        backoff: seconds before the second attempt, doubled each time.
+        backoff: seconds before the second attempt, doubled each time, unless the server asks to wait longer.
 
     Raises:
         DownloadError: the file cannot be fetched or does not have the expected size and checksum; ``path``
@@ -87,12 +108,12 @@ def fetch_file(
     failures, failure = 0, "the server sent an incomplete file"
     most_fetched = _size(part)
     while True:
-        start = _size(part)
+        start, asked_wait = _size(part), 0.0
         if start < size:
             try:
                 _append(url, part, start=start, size=size, progress=progress)
             except _Interrupted as error:
-                failure = str(error)
+                failure, asked_wait = str(error), error.wait
                 if isinstance(error, _Changed):
                     os.remove(part)
                     if not resumed:
@@ -120,7 +141,7 @@ def fetch_file(
                 f"stopped at {fetched} of {size} bytes after {attempts} attempts ({failure}); "
                 "run the command again to resume",
             )
-        time.sleep(backoff * 2**failures)
+        _sleep(max(asked_wait, backoff * 2**failures), url)
 
 
 def md5_of(path: str) -> str:
@@ -170,9 +191,32 @@ def _network(url: str) -> Iterator[None]:
             raise _Changed("the file on the server has become shorter") from error
         if error.code in _PERMANENT_ERRORS:
             raise DownloadError(url, message) from error
-        raise _Interrupted(message) from error
+        raise _Interrupted(message, _retry_after(error.headers.get("Retry-After"))) from error
     except (OSError, http.client.HTTPException) as error:
         raise _Interrupted(str(getattr(error, "reason", error)) or type(error).__name__) from error
+
+
+def _retry_after(header: str | None) -> float:
+    """The seconds to wait that a ``Retry-After`` header states, as a number or a date (RFC 9110, 10.2.3)."""
+    if header is None:
+        return 0.0
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return 0.0
+
+
+def _sleep(seconds: float, url: str) -> None:
+    if seconds > MAX_WAIT:
+        raise DownloadError(
+            url,
+            f"the server asks to wait for {seconds / 60:.0f} minutes; run the command again then to resume",
+        )
+    if seconds > _LONG_WAIT:
+        logging.getLogger("auscult").warning("%s: the server asks to wait for %.0f s", url, seconds)
+    time.sleep(seconds)
 
 
 @contextmanager

@@ -47,15 +47,14 @@ class Record:
 def _year(
     development: tuple[int, str, str],
     training: tuple[int, str, str],
-    test: tuple[int, str] | None,
+    test: tuple[int, str],
 ) -> tuple[Record, ...]:
     """Return the records of one year, each given as number, name pattern and, except for test, machines."""
     number, pattern, machines = development
     records = [Record(number, "dev", "all", pattern, tuple(machines.split()))]
     number, pattern, machines = training
     records.append(Record(number, "eval", "train", pattern, tuple(machines.split())))
-    if test:
-        records.append(Record(test[0], "eval", "test", test[1], tuple(machines.split())))
+    records.append(Record(test[0], "eval", "test", test[1], tuple(machines.split())))
     return tuple(records)
 
 
@@ -72,7 +71,7 @@ _OF_2026_EVAL = "BlowerDustCollector Sander SewingMachine ToothBrush ToyDrone"
 _DEV, _TRAIN, _TEST = "dev_{machine}", "eval_data_{machine}_train", "eval_data_{machine}_test"
 _DEV_DATA = "dev_data_{machine}"
 
-#: Every year's records. The test clips of 2026 are not published.
+#: Every year's records.
 RECORDS: dict[int, tuple[Record, ...]] = {
     2020: _year(
         (3678171, _DEV_DATA, _OF_2020),
@@ -84,7 +83,7 @@ RECORDS: dict[int, tuple[Record, ...]] = {
     2023: _year((7882613, _DEV, _OF_2022), (7830345, _TRAIN, _OF_2023_EVAL), (7860847, _TEST)),
     2024: _year((10902294, _DEV, _OF_2022), (11259435, _TRAIN, _OF_2024_EVAL), (11363076, _TEST)),
     2025: _year((15097779, _DEV, _OF_2022), (15392814, _TRAIN, _OF_2025_EVAL), (15519362, _TEST)),
-    2026: _year((19336329, _DEV, _OF_2026), (20151556, _TRAIN, _OF_2026_EVAL), None),
+    2026: _year((19336329, _DEV, _OF_2026), (20151556, _TRAIN, _OF_2026_EVAL), (20437238, _TEST)),
 }
 
 
