@@ -1,4 +1,4 @@
-"""File-name grammars, machine folders and attribute tables of DCASE Task 2."""
+"""File-name grammars of DCASE Task 2."""
 
 from __future__ import annotations
 
@@ -12,20 +12,9 @@ from hypothesis import strategies as st
 
 from auscult.corpus.dcase_names import (
     clip_at,
-    is_machine_folder,
-    machine_corpus,
     parse_attributes,
     parse_name,
-    read_attribute_table,
 )
-from auscult.errors import CorpusError
-
-
-def touch(folder: Path, *names: str) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        (folder / name).touch()
-
 
 # section, index, split, domain, condition, tag, attributes, raw_attributes
 NAMES = {
@@ -80,6 +69,15 @@ NAMES = {
     "section_00_noise_0012_mic_2.wav": (
         "00", "0012", "supplemental", None, None, "noise", {"mic": "2"}, "mic_2",
     ),
+    "section_00_machine_source_0000_noAttribute.wav": (
+        "00", "0000", "supplemental", "source", None, "machine", {}, "noAttribute",
+    ),
+    "section_00_source_supplemental_machine_0000.wav": (
+        "00", "0000", "supplemental", "source", None, "machine", {}, None,
+    ),
+    "section_00_noise_supplemental_normal_0000.wav": (
+        "00", "0000", "supplemental", None, None, "noise", {}, None,
+    ),
     # variants of extension, case and folder
     "SECTION_00_Source_Train_Normal_0007_vel_15.FLAC": (
         "00", "0007", "train", "source", "normal", None, {"vel": "15"}, "vel_15",
@@ -105,7 +103,9 @@ def test_parses_every_form_of_name(name: str, expected: tuple) -> None:
     "name",
     ["", ".wav", "hum.wav", "section_00.wav", "section_xx_0000.wav", "normal_00000000.wav",
      "section_٣_0000.wav", "section_00_source_train_normal_.wav", "section_00_test_source_0001.wav",
-     "my_section_00_0000.wav", "section_00_normal_test_0001.wav", "id_00_00000000_x.wav"],
+     "my_section_00_0000.wav", "section_00_normal_test_0001.wav",
+     "section_00_train_machine_0001.wav", "section_00_supplemental_0001.wav",
+     "id_00_00000000_x.wav"],
 )  # fmt: skip
 def test_other_names_are_not_parsed(name: str) -> None:
     assert parse_name(name) is None
@@ -171,141 +171,17 @@ def test_split_folder_gives_machine_split_and_domain() -> None:
     assert clip_at("/normal_id_00_00000000.wav").machine is None
 
 
+def test_ids_of_mimii_are_sections() -> None:
+    clip = clip_at("data/6_dB_fan/fan/id_02/abnormal/00000012.wav")
+    assert (clip.machine, clip.section, clip.condition) == ("fan", "02", None)  # folders state the condition
+    assert clip_at("press/id_02/normal/00000012.wav").machine is None
+    for other in ("fan/id_02/normal/12.wav", "fan/id_02/june/00000012.wav", "fan/2/normal/00000012.wav"):
+        assert clip_at(other).section is None
+
+
 def test_clips_are_picklable() -> None:
     clip = clip_at("section_00_source_train_normal_0000_vel_15.wav")
     assert pickle.loads(pickle.dumps(clip)) == clip
-
-
-def test_a_machine_folder_has_audio_only_in_split_folders(tmp_path: Path) -> None:
-    touch(tmp_path / "fan" / "train", "notes.txt", "._hum.wav", ".hum.wav")
-    assert not is_machine_folder(tmp_path / "fan")
-    touch(tmp_path / "fan" / "train", "hum.wav")
-    assert is_machine_folder(tmp_path / "fan")
-    touch(tmp_path / "fan", "loose.wav")
-    assert not is_machine_folder(tmp_path / "fan")
-
-
-def test_machine_folder_of_2021(tmp_path: Path) -> None:
-    fan = tmp_path / "fan"
-    touch(fan / "train", "section_03_source_train_normal_0000_strength_1.wav")
-    touch(fan / "source_test", "section_03_source_test_0000.wav")
-    touch(fan / "target_test", "section_03_target_test_0000.wav", "section_03_0001.wav")
-    corpus = machine_corpus(fan)
-    assert corpus.machines == ("fan",)
-    assert [(c.split, c.domain, c.condition) for c in corpus] == [
-        ("train", "source", "normal"),
-        ("test", "source", None),
-        ("test", "target", None),
-        ("test", "target", None),
-    ]
-
-
-def test_labelled_copies_replace_unlabelled_clips(tmp_path: Path) -> None:
-    touch(tmp_path / "train", "section_00_source_train_normal_0000.wav")
-    touch(tmp_path / "test", "section_00_0000.wav", "section_00_0001.wav")
-    touch(tmp_path / "test_rename", "section_00_source_anomaly_0000_weight_5.wav")
-    test = machine_corpus(tmp_path).where(split="test")
-    assert [(c.domain, c.condition, c.attributes) for c in test] == [("source", "anomaly", {"weight": "5"})]
-
-
-def test_labelled_copies_without_originals_are_used(tmp_path: Path) -> None:
-    touch(tmp_path / "test_rename", "section_00_source_test_normal_0000.wav")
-    assert len(machine_corpus(tmp_path)) == 1
-
-
-def test_an_empty_test_rename_folder_is_ignored(tmp_path: Path) -> None:
-    touch(tmp_path / "test", "section_00_0000.wav")
-    touch(tmp_path / "test_rename")
-    assert len(machine_corpus(tmp_path)) == 1
-
-
-def test_supplemental_clips_have_a_tag_and_no_condition(tmp_path: Path) -> None:
-    touch(tmp_path / "supplemental", "section_00_machine_0001_.wav", "hum.wav")
-    tagged = machine_corpus(tmp_path, machine="ToyPet").where(section="00")[0]
-    assert (tagged.split, tagged.condition, tagged.attributes) == ("supplemental", None, {"tag": "machine"})
-    assert {c.split for c in machine_corpus(tmp_path)} == {"supplemental"}
-
-
-def test_clips_are_in_natural_order_within_each_split(tmp_path: Path) -> None:
-    touch(tmp_path / "train", "clip10.wav", "clip2.wav", "Clip1.wav")
-    touch(tmp_path / "test", "a.wav")
-    assert [os.path.basename(c.path) for c in machine_corpus(tmp_path)] == [
-        "Clip1.wav", "clip2.wav", "clip10.wav", "a.wav",
-    ]  # fmt: skip
-
-
-def test_no_audio_is_an_error_that_lists_the_folders(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"no audio files in any of train, test") as caught:
-        machine_corpus(tmp_path)
-    assert caught.value.path == str(tmp_path)
-
-
-def write_table(folder: Path, *lines: str, name: str = "attributes_00.csv", encoding: str = "utf-8") -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_bytes("".join(f"{line}\r\n" for line in lines).encode(encoding))
-    return path
-
-
-def test_attribute_table_completes_file_names(tmp_path: Path) -> None:
-    touch(tmp_path / "train", "section_00_source_train_normal_0000_m-n_W.wav")
-    touch(tmp_path / "test", "section_00_0000.wav", "section_00_0001.wav")
-    write_table(
-        tmp_path,
-        "file_name,d1p,d1v,d2p,d2v",
-        "fan/train/section_00_source_train_normal_0000_m-n_W.wav,m-n,W,rec,12",
-        "fan/test/section_00_0000.wav,vel,-0.5,domain,target",
-        "fan/train/section_00_0001.wav,vel,99,,",  # this name is in test/, not in train/
-        encoding="utf-8-sig",
-    )
-    train, first, second = machine_corpus(tmp_path)
-    assert (train.attributes, train.source_recording, train.raw_attributes) == (
-        {"m-n": "W", "rec": "12"},
-        "12",
-        "m-n_W",
-    )
-    assert (first.attributes, first.domain, first.condition) == (
-        {"vel": "-0.5", "domain": "target"},
-        "target",
-        None,
-    )
-    assert (second.attributes, second.domain) == ({}, None)
-
-
-def test_reads_attribute_tables_of_all_sections(tmp_path: Path) -> None:
-    touch(tmp_path / "test", "section_00_0000.wav", "section_01_0000.wav")
-    write_table(tmp_path, "section_00_0000.wav,vel,1")  # no header
-    write_table(
-        tmp_path, "file_name,condition,d1p,d1v", "section_01_0000.wav,anomaly,vel,2", name="attributes_01.csv"
-    )
-    first, second = machine_corpus(tmp_path)
-    assert (first.attributes, first.condition) == ({"vel": "1"}, None)
-    assert (second.attributes, second.condition) == ({"condition": "anomaly", "vel": "2"}, "anomaly")
-
-
-def test_file_name_takes_precedence_over_table(tmp_path: Path) -> None:
-    name = "section_00_source_test_normal_0000.wav"
-    touch(tmp_path / "test", name)
-    write_table(tmp_path, "file_name,domain,condition", f"{name},target,anomaly")
-    clip = machine_corpus(tmp_path)[0]
-    assert (clip.domain, clip.condition) == ("source", "normal")
-
-
-def test_incomplete_table_rows_are_ignored(tmp_path: Path) -> None:
-    path = write_table(
-        tmp_path, "", "file_name,d1p,d1v", "a.wav,vel", "b.wav", ",,", "c.wav,vel,3,load,,mic,1"
-    )
-    table = read_attribute_table(path)
-    assert table[None, "b.wav"] == {}
-    assert table[None, "c.wav"] == {"vel": "3", "mic": "1"}
-    assert table[None, "a.wav"] == {}
-
-
-def test_a_binary_table_is_an_error_that_names_the_file(tmp_path: Path) -> None:
-    touch(tmp_path / "train", "a.wav")
-    (tmp_path / "attributes_00.csv").write_bytes(b"\xff\xfe\x00\x81")
-    with pytest.raises(CorpusError, match=r"attributes_00\.csv: attribute table cannot be read"):
-        machine_corpus(tmp_path)
 
 
 def test_parses_all_labelled_names_of_the_2023_evaluation() -> None:

@@ -17,8 +17,6 @@ from auscult.corpus.conditions import (
 from auscult.corpus.dcase_names import (
     SPLIT_FOLDERS,
     clip_at,
-    is_machine_folder,
-    machine_corpus,
     split_folder_key,
 )
 from auscult.corpus.files import (
@@ -29,6 +27,7 @@ from auscult.corpus.files import (
     is_audio_file,
     subfolders,
 )
+from auscult.corpus.machine_folder import is_machine_folder, machine_corpus
 from auscult.corpus.manifest import read_manifest
 from auscult.corpus.vocabulary import condition_if_nothing_else
 from auscult.errors import CorpusError, OptionError

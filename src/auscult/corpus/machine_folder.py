@@ -1,0 +1,66 @@
+"""Machine folders of the DCASE Challenge: ``<machine>/{train,test,supplemental}/``.
+
+In 2021 the evaluation test clips are in ``source_test/`` and ``target_test/``. ``test_rename/``, if present,
+contains copies of the evaluation clips under names that state domain and condition, and is used instead of
+``test/``. Tables in the machine folder describe its clips, see `auscult.corpus.attribute_tables`.
+"""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+
+from auscult.corpus.attribute_tables import add_attributes
+from auscult.corpus.clip import Corpus
+from auscult.corpus.dcase_names import (
+    LABELLED_TEST_FOLDER,
+    SPLIT_FOLDERS,
+    UNLABELLED_TEST_FOLDERS,
+    clip_at,
+    split_folder_key,
+)
+from auscult.corpus.files import FolderReport, audio_files, holds_audio, subfolders
+from auscult.errors import CorpusError
+
+
+def is_machine_folder(folder: str | PathLike[str]) -> bool:
+    """Whether this folder has audio files in at least one split folder and none directly in it."""
+    folder = os.fspath(folder)
+    splits = [os.path.join(folder, name) for name in subfolders(folder) if split_folder_key(name)]
+    return bool(splits) and not holds_audio(folder, recursive=False) and any(map(holds_audio, splits))
+
+
+def machine_corpus(
+    folder: str | PathLike[str], *, machine: str | None = None, report: FolderReport | None = None
+) -> Corpus:
+    """Return all clips of one machine folder: training, then test, then supplemental clips, then others.
+
+    Others are those in folders that are no split folder; their split is unknown.
+
+    If ``test_rename/`` contains clips, these are the test clips, since their names state domain and
+    condition; :func:`~auscult.corpus.hidden_names` returns the names that a submission must use.
+
+    Args:
+        folder: the machine folder.
+        machine: the machine's name; by default the folder's name.
+        report: what is left out of the split folders is added to it.
+
+    Raises:
+        CorpusError: there are no clips, a folder cannot be listed (without ``report``), or an attribute table
+            cannot be read.
+    """
+    folder = os.fspath(folder)
+    machine = machine or os.path.basename(os.path.abspath(folder))
+    present: dict[str | None, list[str]] = {key: [] for key in (*SPLIT_FOLDERS, None)}
+    for name in subfolders(folder):
+        present[split_folder_key(name)] += audio_files(os.path.join(folder, name), report=report)
+    ignored = UNLABELLED_TEST_FOLDERS if present[LABELLED_TEST_FOLDER] else ()
+    clips = [
+        clip_at(path, machine=machine, split_folder=key)
+        for key, paths in present.items()
+        if key not in ignored
+        for path in paths
+    ]
+    if not clips:
+        raise CorpusError(folder, f"no audio files in any of {', '.join(SPLIT_FOLDERS)}")
+    return Corpus(add_attributes(clips, folder), root=folder)
