@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auscult.corpus import Corpus, open_corpus, vocabulary
-from auscult.corpus.conditions import left_out_of_training, unclear_conditions
+from auscult.corpus.conditions import learned_unasked, left_out_of_training, unclear_conditions
 from auscult.corpus.folders import open_corpora
 from auscult.corpus.training_checks import check_training_clips
 from auscult.errors import FitError, OptionError
@@ -153,6 +153,68 @@ def test_unknown_folders_beside_normal_ones_are_asked_about(tmp_path: Path) -> N
     without_normal = open_corpus(touch(tmp_path / "more", "klong/2.wav", "faulty/3.wav"))
     assert unclear_conditions(without_normal) is None, "nothing here is called normal"
     assert unclear_conditions(open_corpus(root, condition="normal")) is None
+
+
+def test_names_that_state_a_class_without_its_meaning_are_asked_about(tmp_path: Path) -> None:
+    for folders in (("class_0", "class_1"), ("positive", "negative"), ("0", "1"), ("m/0", "m/1")):
+        root = touch(tmp_path / folders[0] / "rec", *(f"{folder}/1.wav" for folder in folders))
+        assert set(conditions(open_corpus(root), root).values()) == {"unclear"}, folders
+    root = touch(tmp_path / "rec", "faulty/class_1/1.wav", "normal/yes/2.wav", "normal/No 2/3.wav")
+    assert conditions(open_corpus(root), root) == {
+        "faulty/class_1/1.wav": "anomaly",
+        "normal/yes/2.wav": "unclear",
+        "normal/No 2/3.wav": "normal",
+    }
+    mics = touch(tmp_path / "mics", "0/1.wav", "1/1.wav", "2/1.wav")
+    assert set(conditions(open_corpus(mics), mics).values()) == {None}
+
+
+def test_a_folder_with_more_than_a_word_for_normal_beside_just_normal_is_asked_about(tmp_path: Path) -> None:
+    root = touch(tmp_path / "rec", "normal/1.wav", "hampir_normal/2.wav")  # "almost" in Indonesian
+    assert conditions(open_corpus(root), root) == {"normal/1.wav": "normal", "hampir_normal/2.wav": "unclear"}
+    root = touch(tmp_path / "engines", "engine1_good/1.wav", "engine2_good/2.wav")
+    assert set(conditions(open_corpus(root), root).values()) == {"normal"}
+
+
+def test_files_in_one_folder_are_named_by_patterns_that_match_no_other(tmp_path: Path) -> None:
+    root = touch(tmp_path / "rec", "Normal_0.wav", "B007_0.wav", "B014_1.wav", "N_1.wav")
+    text = unclear_conditions(open_corpus(root))
+    assert text is not None
+    assert "B*: no word for normal or faulty, while other recordings are called normal (2)" in text
+    assert "N_*.wav: " in text
+    stated = open_corpus(root, conditions={"B*": "anomaly", "N_*.wav": "normal"})
+    assert unclear_conditions(stated) is None
+    names = touch(tmp_path / "more", "no_fault_1.wav", "no_fault_2.wav", "good [1].wav")
+    text = unclear_conditions(open_corpus(names))
+    assert text is not None
+    assert "--condition 'no*=normal'" in text
+    assert open_corpus(names, conditions={"good [1].wav": "anomaly", "no*": "normal"})
+
+
+def test_a_link_does_not_change_what_a_recording_is(tmp_path: Path) -> None:
+    touch(tmp_path, "store/bad/1.wav", "store/faulty/june/1.wav", "store/faulty/2.wav", "store/ok/3.wav")
+    root = touch(tmp_path / "rec", "a/0.wav")
+    for link, target in (("normal", "bad"), ("b", "faulty/june"), ("a/2.wav", "faulty/2.wav")):
+        (root / link).symlink_to(tmp_path / "store" / target)
+    (root / "a" / "9.wav").symlink_to(tmp_path / "store" / "ok" / "3.wav")
+    by_path = conditions(open_corpus(root), root)
+    assert (by_path["normal/1.wav"], by_path["b/1.wav"]) == ("unclear", "anomaly")
+    assert (by_path["a/2.wav"], by_path["a/9.wav"]) == ("anomaly", "normal")
+
+
+def test_what_is_learned_without_being_asked_for(tmp_path: Path) -> None:
+    root = touch(tmp_path / "rec", "K001/1.wav", "KA01/1.wav", "KA01/2.wav")
+    (text,) = learned_unasked(open_corpus(root))
+    assert text == "no name says what 3 recordings are, all are taken as normal: KA01 (2), K001 (1)"
+    assert not learned_unasked(open_corpus(root, conditions={"*": "normal"}))
+    for files in (("2024-05-01/1.wav", "2024-05-02/1.wav"), ("monday/1.wav",), ("1.wav", "2.wav")):
+        assert not learned_unasked(open_corpus(touch(tmp_path / files[0][:4], *files))), files
+    cut = touch(tmp_path / "idmt", "train_cut/good/1.wav", "test_cut/good/2.wav")
+    (text,) = learned_unasked(open_corpus(cut))
+    assert text.startswith(
+        "1 recording taken for training although a folder seems to be a test split: test_cut"
+    )
+    assert not learned_unasked(open_corpus(touch(tmp_path / "x", "test_rig/good/1.wav")))
 
 
 def test_unknown_recordings_in_another_split_or_machine_are_no_question(tmp_path: Path) -> None:

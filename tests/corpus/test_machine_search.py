@@ -50,6 +50,24 @@ def test_recordings_outside_the_machines_of_a_deeper_layout_are_ignored_and_repo
     assert ignored == {"noise": 2}
 
 
+def test_a_plain_folder_of_machines_is_a_group(tmp_path: Path) -> None:
+    root = touch(
+        tmp_path, "fan/id_00/normal/1.wav", "fan/id_00/abnormal/1.wav", "fan/id_02/normal/1.wav",
+        "6_dB/pump/id_04/normal/1.wav", "valve/source/normal/1.wav", "valve/target/normal/1.wav",
+    )  # fmt: skip
+    search = find_machines(root)
+    assert below(search, root)[0] == {
+        "fan-id_00": "fan/id_00",
+        "fan-id_02": "fan/id_02",
+        "6_dB-pump-id_04": "6_dB/pump/id_04",
+        "valve": "valve",
+    }
+    assert search.groups == {
+        os.path.join(root, "fan"): ["fan-id_00", "fan-id_02"],
+        os.path.join(root, "6_dB"): ["6_dB-pump-id_04"],
+    }
+
+
 @pytest.mark.parametrize(
     "files", [("1.wav",), ("normal/1.wav", "faulty/2.wav"), ("train/1.wav",), ("ok/1.wav",)]
 )

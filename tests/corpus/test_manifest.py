@@ -167,6 +167,14 @@ def test_some_recordings_missing_is_no_error(tmp_path: Path) -> None:
     assert [Path(clip.path).name for clip in corpus] == ["a.wav", "missing.wav", "b.wav"]
 
 
+def test_tabs_and_utf_16(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "path\tcondition\na.wav\tOK\n", encoding="utf-16")
+    assert [clip.condition for clip in read_manifest(path)] == ["normal"]
+    path = manifest(tmp_path, "path,condition\na.wav,störung\n", encoding="latin-1")
+    with pytest.raises(CorpusError, match=r"is not in UTF-8: .*save it as CSV in UTF-8"):
+        read_manifest(path)
+
+
 def test_missing_and_binary_manifests(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="no such manifest"):
         read_manifest(tmp_path / "list.csv")

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auscult.corpus import vocabulary
-from auscult.corpus.vocabulary import condition_if_nothing_else, condition_of_name, names_a_condition
+from auscult.corpus.vocabulary import (
+    condition_if_nothing_else,
+    condition_of_name,
+    holds_conditions,
+    is_unexplained_class,
+    only_negates,
+    qualifies_normal,
+)
 
 ANOMALY_WORDS = sorted(set(vocabulary._ANOMALY.split()) | set(vocabulary._ANOMALY_PARTS.split()))
 NORMAL_WORDS = sorted(vocabulary._NORMAL.split())
@@ -114,6 +121,43 @@ def test_other_names_say_nothing(name: str) -> None:
     assert condition_of_name(name) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        *((name, "unclear") for name in ("ikke_ok", "ej ok", "não_conforme", "tidak normal", "nem jó")),
+        *((name, "unclear") for name in ("정상아님", "正常不", "לא תקין", "normal değil", "isNormal=false")),
+        *(
+            (name, "anomaly")
+            for name in ("arızalı", "ARIZALI", "rikki", "hibás", "ødelagt", "不良品", "NG品")
+        ),
+        *((name, "anomaly") for name in ("badmotor", "MotorBad", "Schlechtteile", "Lagerfehler", "KO", "HS")),
+        *((name, "normal") for name in ("sağlam", "kunnossa", "OK品", "ठीक", "سليم", "κανονικό", "Baseline")),
+        *((name, "normal") for name in ("goodmotor", "pumpok", "Gutteile", "PUMPNORMAL1")),
+        *((name, "unclear") for name in ("nomal", "faluty", "helathy", "Anomlay")),
+        *((name, None) for name in ("formal", "norman", "new_baseline_mic", "fancy", "ko_samui")),
+    ],
+)
+def test_other_languages_compounds_and_misspellings(name: str, meaning: str | None) -> None:
+    assert condition_of_name(name) == meaning
+
+
+def test_classes_without_their_meaning() -> None:
+    for name in ("class_1", "label A", "severity-2", "positive", "False", "yes"):
+        assert is_unexplained_class(name), name
+    for name in ("class", "No 3", "state_1", "x_y", "machine_1", "2", ""):
+        assert not is_unexplained_class(name), name
+
+
+def test_names_that_only_negate() -> None:
+    assert all(map(only_negates, ("no", "NOT", "kein", "false")))
+    assert not any(map(only_negates, ("no_load", "No.3", "normal", "")))
+
+
+def test_words_before_a_word_for_normal() -> None:
+    assert qualifies_normal("hampir_normal")
+    assert not any(map(qualifies_normal, ("normal_load", "normal", "recording normal", "ok_good")))
+
+
 def test_a_negation_of_something_else() -> None:
     assert (condition_of_name("normal_no_load"), condition_of_name("faulty_no_load")) == ("normal", "anomaly")
 
@@ -142,9 +186,27 @@ def test_columns_that_state_the_condition() -> None:
         "isFaulty",
         "OK",
     ):
-        assert names_a_condition(column), column
+        assert holds_conditions(column, set()), column
     for column in ("remark", "operator", "path", "speed", "temperature", "date", "rpm"):
-        assert not names_a_condition(column), column
+        assert not holds_conditions(column, {"3"}), column
+
+
+@pytest.mark.parametrize(
+    ("column", "cells", "expected"),
+    [
+        ("kind", {"normal", "inner"}, True),
+        ("kind", {"normal"}, False),
+        ("load", {"normal", "high"}, False),
+        ("remark", {"new cable", "faulty"}, True),
+        ("remark", {"new cable", "yes"}, False),
+        ("y", {"0", "1"}, True),
+        ("y", {"0.5", "1"}, False),
+        ("isok", {"1"}, True),
+        ("Fehlerart", {"x"}, True),
+    ],
+)
+def test_columns_are_judged_by_their_cells_too(column: str, cells: set[str], expected: bool) -> None:
+    assert holds_conditions(column, cells) == expected
 
 
 def any_case(word: str) -> st.SearchStrategy[str]:

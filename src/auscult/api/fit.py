@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auscult.corpus import AudioClip, Clip, Corpus, Finding, attribute_groups
-from auscult.corpus.conditions import apply_conditions, left_out_of_training
+from auscult.corpus.conditions import apply_conditions, learned_unasked, left_out_of_training
 from auscult.corpus.findings import other_files_findings
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import inspect_recordings
@@ -213,10 +213,11 @@ def plan_fit(
 
 
 def without_anomalies(corpus: Corpus) -> tuple[Corpus, tuple[Finding, ...]]:
-    """The clips to fit on, and a finding about the anomalies and others that are left out, if any."""
+    """The clips to fit on, and findings about those that are left out or learned without being asked for."""
     paths = tuple(clip.path for clip in corpus if clip.condition == "anomaly")
-    findings = (Finding("left_out", message, paths) for message in left_out_of_training(corpus))
-    return corpus.for_training(), tuple(findings)
+    left_out = [Finding("left_out", message, paths) for message in left_out_of_training(corpus)]
+    learned = [Finding("assumed_normal", message) for message in learned_unasked(corpus)]
+    return corpus.for_training(), (*left_out, *learned)
 
 
 def inspect_clips(

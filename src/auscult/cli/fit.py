@@ -58,7 +58,7 @@ SOME_LEFT_OUT = 4
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Named set of detector options: gamma_vae has exact and report, gamma_observation gaussian and "
+    help="Named set of detector options: gamma_vae has exact, report and public_code, gamma_observation gaussian and "
     "gamma, discriminative published.  [default: gamma_vae: exact]",
 )
 @click.option(
@@ -208,7 +208,7 @@ def training_clips(
         FitError: a folder contains no training clips, or there are several machines.
     """
     from auscult.corpus import Corpus
-    from auscult.corpus.conditions import left_out_of_training
+    from auscult.corpus.conditions import learned_unasked, left_out_of_training
     from auscult.corpus.folders import open_corpora
 
     corpora = open_corpora(folders, conditions=conditions)
@@ -219,7 +219,7 @@ def training_clips(
             reasons = "; ".join(left_out) or "they are test clips or supplemental clips"
             recordings = text.count(len(corpus), "recording")
             raise FitError(f"{folder}: none of its {recordings} can be used for training: {reasons}")
-        for reason in left_out:
+        for reason in (*left_out, *learned_unasked(corpus)):
             text.warn(f"{folder}: {reason}")
     other_files = sum((Counter(corpus.other_files) for corpus in corpora), Counter())
     joined = (clip for corpus in training for clip in corpus)

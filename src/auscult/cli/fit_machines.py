@@ -105,6 +105,11 @@ def _machines(roots: tuple[str, ...], output: str) -> tuple[dict[str, str], dict
             raise OptionError(f"two machines are named {name}: {folders[name]} and {machines.folders[name]}")
         folders |= machines.folders
         empty |= {n: f for n, f in machines.empty.items() if os.path.realpath(f) != os.path.realpath(output)}
+        for folder, names in machines.groups.items():
+            text.note(
+                f"{folder}: {text.count(len(names), 'machine')} with a model each ({', '.join(names)}); for "
+                "one model of all, give this folder and --output FILE"
+            )
         for folder, number in machines.ignored.items():
             text.warn(f"{folder}: {text.count(number, 'recording')} not used: not in the folder of a machine")
     return folders, empty

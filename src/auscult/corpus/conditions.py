@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from functools import lru_cache
 
 from auscult.corpus.clip import Clip, Condition, Corpus
 from auscult.corpus.dcase_names import parse_name, split_folder_key
-from auscult.corpus.vocabulary import condition_if_nothing_else, condition_of_name
+from auscult.corpus.files import is_audio_name
+from auscult.corpus.vocabulary import (
+    condition_if_nothing_else,
+    condition_of_name,
+    is_unexplained_class,
+    only_negates,
+    qualifies_normal,
+)
 from auscult.errors import OptionError
 
 #: The pattern of recordings that lie in the named folder itself.
 HERE = "."
 _MAX_LISTED = 3
 _UNKNOWN_BESIDE_NORMAL = "no word for normal or faulty, while other recordings are called normal"
+_NO_MEANING = "a class without its meaning"
+_QUALIFIED = "more than a word for normal, while other recordings are called just normal"
+_NUMBERED_CLASSES = frozenset({"0", "1"})
 _VALUES: tuple[Condition, ...] = ("normal", "anomaly")
 
 
@@ -24,7 +37,8 @@ def condition_by_name(clip: Clip, folders: Sequence[str]) -> Clip:
     """Set the condition by the names of the folders and of the file.
 
     A condition in a DCASE file name takes precedence. All other names have to agree; if they do not, or if
-    one of them is unclear, the condition is unclear.
+    one of them is unclear, the condition is unclear. So is that of a folder ``no`` in a folder ``faulty``,
+    and of a folder ``class_1`` if no other name says what it means.
 
     Args:
         clip: the clip; a condition that it has was stated by its DCASE name or an attribute table.
@@ -34,17 +48,20 @@ def condition_by_name(clip: Clip, folders: Sequence[str]) -> Clip:
         return clip
     names = [*folders]
     if clip.condition is None:
-        names.append(os.path.splitext(os.path.basename(clip.path))[0])
-    stated = [(name, meaning) for name in names if (meaning := condition_of_name(name)) is not None]
+        names.append(os.path.basename(clip.path))
+    stated = [(name, meaning) for name in names if (meaning := condition_of_name(_stem(name))) is not None]
     if clip.condition is not None:
         stated.append((os.path.basename(clip.path), clip.condition))
     meanings = {meaning for _, meaning in stated}
     if not stated:
-        return clip
+        classes = [name for name in names if is_unexplained_class(_stem(name))]
+        return replace(clip, unclear=f"{classes[-1]}: {_NO_MEANING}") if classes else clip
+    if negations := [name for name in folders if only_negates(name)]:
+        return replace(clip, condition=None, unclear=f"{negations[-1]}: negates {stated[-1][0]}")
     innermost, meaning = stated[-1]
     if meaning == "unclear" or len(meanings) > 1:
         other = next((name for name, other in reversed(stated) if other != meaning), None)
-        problem = f"contradicts {other}" if other else "negates a word or contradicts itself"
+        problem = f"contradicts {other}" if other else "negates or misspells a word, or contradicts itself"
         return replace(clip, condition=None, unclear=f"{innermost}: {problem}")
     return replace(clip, condition=meaning)
 
@@ -54,7 +71,7 @@ def folders_below(path: str, root: str) -> list[str]:
 
     The root's own name, or for a file that was named itself that of its folder, counts if it consists of
     words about the condition, as that of ``rec/faulty`` does, but not that of ``leaky_pump``. It does not
-    count for DCASE file names that state the condition.
+    count for DCASE file names that state the condition. The names that a link leads to count too.
     """
     base = root if os.path.isdir(root) else os.path.dirname(root)
     own = os.path.basename(os.path.abspath(base))
@@ -62,33 +79,97 @@ def folders_below(path: str, root: str) -> list[str]:
     below = [part for part in folders if part not in (os.curdir, os.pardir)]
     fields = parse_name(path)
     stated = fields is not None and fields.condition is not None
-    return [own, *below] if condition_if_nothing_else(own) and not stated else below
+    linked = _names_behind_links(path, os.path.dirname(os.path.abspath(base)))
+    return [*linked, own, *below] if condition_if_nothing_else(own) and not stated else [*linked, *below]
+
+
+def _names_behind_links(path: str, above_root: str) -> list[str]:
+    """The names about the condition of the folders and the file that links lead to."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not os.path.islink(path):
+        return list(_folders_behind_links(folder, folder, above_root))
+    target = os.path.realpath(path)
+    names = _folders_behind_links(os.path.dirname(target), folder, above_root)
+    return [*names, os.path.basename(target)]
+
+
+@lru_cache(maxsize=10_000)
+def _folders_behind_links(target: str, folder: str, above_root: str) -> tuple[str, ...]:
+    """The names about the condition of a target's folders, unless it is the same folder without links."""
+    real = os.path.relpath(os.path.realpath(target), os.path.realpath(above_root))
+    if real == os.path.relpath(folder, above_root):
+        return ()
+    return tuple(name for name in real.split(os.sep) if condition_if_nothing_else(name))
 
 
 def ask_about_unknown(corpora: Sequence[Corpus]) -> list[Corpus]:
     """Mark recordings of unknown condition as unclear if others of the same fit are called normal.
 
-    Names in a DCASE grammar do not count. Recordings of different machines or splits are independent, and so
-    are paths with different parent folders.
+    So are recordings in a folder such as ``tidak normal`` beside a folder ``normal``, and those in folders
+    ``0`` and ``1``. Names in a DCASE grammar do not count. Recordings of different machines or splits are
+    independent, and so are paths with different parent folders.
     """
-    normals = {
+    everything = [(clip, corpus) for corpus in corpora for clip in corpus if parse_name(clip.path) is None]
+    normals = {_group(clip, corpus) for clip, corpus in everything if clip.condition == "normal"}
+    just_normal = {
         _group(clip, corpus)
-        for corpus in corpora
-        for clip in corpus
-        if clip.condition == "normal" and parse_name(clip.path) is None
+        for clip, corpus in everything
+        if clip.condition == "normal" and _is_just_normal(clip, corpus)
     }
+    known = {os.path.dirname(clip.path) for clip, _ in everything if clip.condition is not None}
 
     def marked(corpus: Corpus) -> Iterator[Clip]:
         only_unknown = all(clip.condition is None for clip in corpus)
         own = os.path.basename(os.path.abspath(corpus.root or HERE)) if only_unknown else HERE
+        numbered = _numbered_classes(corpus)
         for clip in corpus:
-            unknown = clip.condition is None and clip.unclear is None and parse_name(clip.path) is None
-            if unknown and _group(clip, corpus) in normals:
-                folder = _folder_pattern(clip, corpus.root)
-                clip = replace(clip, unclear=f"{own if folder == HERE else folder}: {_UNKNOWN_BESIDE_NORMAL}")
+            if clip.unclear is not None or clip.condition == "anomaly" or parse_name(clip.path) is not None:
+                yield clip
+                continue
+            folder, group = _folder_pattern(clip, corpus.root), _group(clip, corpus)
+            name = own if folder == HERE else folder
+            if clip.condition == "normal":
+                if group in just_normal and _qualifying_folder(clip, corpus):
+                    clip = replace(clip, condition=None, unclear=f"{name}: {_QUALIFIED}")
+            elif group in normals:
+                mixed = os.path.dirname(clip.path) in known
+                name = os.path.basename(clip.path) if mixed else name
+                clip = replace(clip, unclear=f"{name}: {_UNKNOWN_BESIDE_NORMAL}")
+            elif clip.path in numbered:
+                clip = replace(clip, unclear=f"{name}: {_NO_MEANING}")
             yield clip
 
     return [corpus.of(marked(corpus)) for corpus in corpora]
+
+
+def _folders(clip: Clip, corpus: Corpus) -> list[str]:
+    """The names of the folders of a clip below the opened folder, the outermost first."""
+    return _path_below(clip, corpus.root).split("/")[:-1]
+
+
+def _is_just_normal(clip: Clip, corpus: Corpus) -> bool:
+    return any(condition_if_nothing_else(name) == "normal" for name in _folders(clip, corpus))
+
+
+def _qualifying_folder(clip: Clip, corpus: Corpus) -> bool:
+    """Whether a clip is called normal by a folder with another word before that, and by no other."""
+    return not _is_just_normal(clip, corpus) and any(map(qualifies_normal, _folders(clip, corpus)))
+
+
+def _numbered_classes(corpus: Corpus) -> set[str]:
+    """The paths of clips in folders ``0`` and ``1`` without other folders beside them."""
+    siblings: dict[str, set[str]] = {}
+    parents: dict[str, list[str]] = {}  # of each clip
+    for clip in corpus:
+        folders = _folders(clip, corpus)
+        parents[clip.path] = ["/".join(folders[:i]) for i in range(len(folders))]
+        for parent, name in zip(parents[clip.path], folders, strict=True):
+            siblings.setdefault(parent, set()).add(name)
+    return {
+        path
+        for path, above in parents.items()
+        if any(siblings[parent] == _NUMBERED_CLASSES for parent in above)
+    }
 
 
 def apply_conditions(
@@ -117,7 +198,8 @@ def apply_conditions(
         for clip in corpus:
             names = _names(clip, corpus.root) if conditions else set()
             for pattern, value in conditions.items():
-                if any(fnmatchcase(name, pattern.rstrip("/") or pattern) for name in names):
+                wanted = pattern.rstrip("/") or pattern
+                if any(name == wanted or fnmatchcase(name, wanted) for name in names):
                     unmatched.pop(pattern, None)
                     clip = replace(clip, condition="normal" if value == "normal" else "anomaly", unclear=None)
             clips.append(clip)
@@ -135,20 +217,42 @@ def apply_conditions(
 
 def unclear_conditions(clips: Iterable[Clip]) -> str | None:
     """Describe the recordings whose condition is unclear, and how to state it; ``None`` if there are none."""
-    reasons = Counter(clip.unclear for clip in clips if clip.unclear)
+    clips = list(clips)
+    others = {os.path.basename(clip.path) for clip in clips if not clip.unclear}
+    reasons = Counter(_name_and_reason(clip, others) for clip in clips if clip.unclear)
     if not reasons:
         return None
-    shown = [f"{reason} ({number:,})" for reason, number in reasons.most_common(_MAX_LISTED)]
-    if len(reasons) > _MAX_LISTED:
-        shown.append(f"and {len(reasons) - _MAX_LISTED} more names")
-    pattern = next(iter(reasons)).partition(": ")[0]
-    quoted = f"'{pattern}" if " " in pattern else pattern
-    end = "'" if " " in pattern else ""
+    shown = [f"{name}: {reason} ({n:,})" for (name, reason), n in reasons.most_common(_MAX_LISTED)]
+    if (more := len(reasons) - _MAX_LISTED) > 0:
+        shown.append(f"and {more} more name{'s' * (more > 1)}")
+    pattern = next(iter(reasons))[0]
+    number = sum(reasons.values())
+    what = "what 1 recording is, is unclear" if number == 1 else f"what {number:,} recordings are is unclear"
     return (
-        f"what {sum(reasons.values()):,} recordings are is unclear: {'; '.join(shown)}. State "
-        f"it with --condition {quoted}=normal{end} or --condition {quoted}=anomaly{end} (in Python "
-        f"conditions={{{pattern!r}: 'anomaly'}}), or in the condition column of a manifest"
+        f"{what}: {'; '.join(shown)}. State it with --condition {shlex.quote(f'{pattern}=normal')} or "
+        f"--condition {shlex.quote(f'{pattern}=anomaly')} (in Python conditions={{{pattern!r}: 'anomaly'}}), "
+        "or in the condition column of a manifest"
     )
+
+
+def _name_and_reason(clip: Clip, others: Set[str]) -> tuple[str, str]:
+    """The name that makes a clip unclear, and why.
+
+    The name of a file is made a pattern for all files that differ from it in digits, or that begin with the
+    same letters, unless it matches one of the other files.
+    """
+    name, _, reason = (clip.unclear or "").rpartition(": ")
+    if name == os.path.basename(clip.path):
+        stem, extension = os.path.splitext(name)
+        letters = re.match(r"[^\W\d_]*", stem)
+        patterns = (f"{letters.group() if letters else ''}*", re.sub(r"\d+", "*", stem) + extension)
+        matching = (p for p in patterns if p != "*" and not any(fnmatchcase(other, p) for other in others))
+        name = next(matching, name)
+    return name, reason
+
+
+def _stem(name: str) -> str:
+    return os.path.splitext(name)[0] if is_audio_name(name) else name
 
 
 def left_out_of_training(corpus: Corpus) -> list[str]:
@@ -175,6 +279,46 @@ def left_out_of_training(corpus: Corpus) -> list[str]:
         folders = _by_folder(others, corpus.root)
         messages.append(f"{_count(others, 'recording')} outside the training folder left out: {folders}")
     return messages
+
+
+def learned_unasked(corpus: Corpus) -> list[str]:
+    """Describe which of the clips for training users may not expect to be learned as normal.
+
+    These are clips in several folders whose names say nothing, if no clip is called normal, and clips in
+    folders such as ``test_cut`` beside ``train_cut``, which are no splits.
+    """
+    clips = [clip for clip in corpus.for_training() if parse_name(clip.path) is None]
+    unknown = [clip for clip in clips if clip.condition is None and clip.unclear is None]
+    folders = {_folder_pattern(clip, corpus.root) for clip in unknown}
+    named = {folder for folder in folders if re.search(r"[^\W\d_]", folder) and not split_folder_key(folder)}
+    messages = []
+    if len(named) > 1 and not any(clip.condition == "normal" for clip in corpus):
+        listed = _by_folder(unknown, corpus.root)
+        messages.append(
+            f"no name says what {len(unknown):,} recordings are, all are taken as normal: {listed}"
+        )
+    paths = {clip.path: _folders(clip, corpus) for clip in clips}
+    training = {tuple(folders[:i]) for folders in paths.values() for i in _positions(folders, "train")}
+    tests = [
+        clip
+        for clip in clips
+        if any(tuple(paths[clip.path][:i]) in training for i in _positions(paths[clip.path], "test"))
+    ]
+    if tests:
+        listed = _by_folder(tests, corpus.root)
+        messages.append(
+            f"{_count(tests, 'recording')} taken for training although a folder seems to be a test split: "
+            f"{listed}. Only folders that are called exactly train and test are splits"
+        )
+    return messages
+
+
+def _positions(folders: Sequence[str], word: str) -> Iterator[int]:
+    """The positions of folders with a word in their names that are no splits."""
+    for i, name in enumerate(folders):
+        words = re.findall(r"[a-z]+", name.lower())
+        if split_folder_key(name) is None and not {word, f"{word}ing"}.isdisjoint(words):
+            yield i
 
 
 def _count(clips: Sequence[Clip], noun: str) -> str:

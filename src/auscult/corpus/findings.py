@@ -18,10 +18,10 @@ from auscult.sound.level import SILENCE_DB, has_offset
 from auscult.sound.measures import Measures
 
 Kind = Literal[
-    "unreadable", "too_short", "constant", "too_few_clips", "silence", "clipping", "duplicates",
+    "unreadable", "too_short", "constant", "sensor", "too_few_clips", "silence", "clipping", "duplicates",
     "mixed_sample_rates", "mixed_channels", "mixed_lengths", "outlier", "known", "cuts", "gaps",
     "dc_offset", "file_notes", "other_files", "left_out",
-    "copies", "remainder",
+    "copies", "remainder", "assumed_normal",
 ]  # fmt: skip
 
 LENGTH_RATIO = 1.5  # longest to shortest recording that still counts as one length

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from auscult.corpus.dcase_names import split_folder_key
 from auscult.corpus.files import audio_files, holds_audio, subfolders
 from auscult.corpus.folders import machine_folders
-from auscult.corpus.vocabulary import condition_if_nothing_else
+from auscult.corpus.vocabulary import condition_if_nothing_else, is_unexplained_class
+
+_DOMAINS = frozenset({"source", "target"})
 
 
 @dataclass
@@ -20,11 +22,13 @@ class MachineSearch:
         folders: machine name to folder.
         empty: name to folder of machines without any recording.
         ignored: folders with recordings that belong to no machine, with their number.
+        groups: folders that contain several machines instead of being one, with the names of these.
     """
 
     folders: dict[str, str] = field(default_factory=dict)
     empty: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
+    groups: dict[str, list[str]] = field(default_factory=dict)
 
 
 def find_machines(root: str) -> MachineSearch:
@@ -32,7 +36,9 @@ def find_machines(root: str) -> MachineSearch:
 
     They are the machine folders of `machine_folders`. Other folders next to these are machines too; without
     any machine folder, those in the root are. If the root has recordings itself, or its folders are named
-    after conditions (``normal``, ``faulty``), it is the only machine.
+    after conditions (``normal``, ``faulty``), it is the only machine. A plain folder with folders like that
+    in it, as ``fan/id_00/normal`` of MIMII, is not a machine but a group: its machines are named
+    ``fan-id_00``. Folders that are named after domains (``source``, ``target``) are no machines.
 
     A folder without recordings is an empty machine if it has no files at all or contains a split folder.
     """
@@ -54,18 +60,43 @@ def find_machines(root: str) -> MachineSearch:
                 if _is_empty_machine(folder):
                     search.empty[name] = folder
             elif parent in beside_machines and name not in search.folders:
-                search.folders[name] = folder
+                if members := _members(folder):
+                    search.groups[folder] = ["-".join((name, *parts)) for parts in members]
+                    search.folders |= {
+                        member: os.path.join(folder, *parts)
+                        for member, parts in zip(search.groups[folder], members, strict=True)
+                    }
+                else:
+                    search.folders[name] = folder
             else:
                 search.ignored[folder] = len(audio_files(folder))
     return search
 
 
+def has_conditions(folder: str) -> bool:
+    """Whether recordings lie in subfolders that are named after conditions or classes."""
+    names = [name for name in subfolders(folder) if holds_audio(os.path.join(folder, name))]
+    return any(condition_if_nothing_else(name) or is_unexplained_class(name) for name in names)
+
+
 def _is_one_machine(folder: str) -> bool:
     """Whether recordings lie in the folder itself, or in folders that are named after conditions."""
-    if holds_audio(folder, recursive=False):
-        return True
+    return holds_audio(folder, recursive=False) or has_conditions(folder)
+
+
+def _members(folder: str) -> list[tuple[str, ...]]:
+    """The machines in a plain folder, each as the names of the folders that lead to it.
+
+    There are none, since the folder itself is the machine, unless it only contains folders of which some have
+    folders that are named after conditions.
+    """
     names = [name for name in subfolders(folder) if holds_audio(os.path.join(folder, name))]
-    return any(condition_if_nothing_else(name) for name in names)
+    if _is_one_machine(folder) or _DOMAINS.issuperset(name.lower() for name in names):
+        return []
+    below = {name: _members(os.path.join(folder, name)) for name in names}
+    if not any(below.values()) and not any(has_conditions(os.path.join(folder, name)) for name in names):
+        return []
+    return [(name, *parts) for name in names for parts in below[name] or [()]]
 
 
 def _is_empty_machine(folder: str) -> bool:

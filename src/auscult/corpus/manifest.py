@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import difflib
 import os
@@ -13,7 +14,7 @@ from typing import Any
 from auscult.corpus.clip import Clip, Condition, Corpus
 from auscult.corpus.conditions import condition_by_name
 from auscult.corpus.dcase_names import clip_at, parse_attributes, source_recording_from
-from auscult.corpus.vocabulary import condition_if_nothing_else, condition_of_name, names_a_condition
+from auscult.corpus.vocabulary import condition_of_name, holds_conditions
 from auscult.errors import CorpusError
 
 COLUMNS = ("path", "condition", "machine", "section", "domain", "split", "attributes", "recording")
@@ -32,8 +33,9 @@ def read_manifest(path: str | PathLike[str], *, check_columns: bool = True) -> C
     The first line names the columns: ``path`` and any of ``condition`` (normal or anomaly, or another word
     of `auscult.corpus.vocabulary`), ``machine``, ``section``, ``domain``, ``split``, ``attributes``
     (``speed=3;load=0.5`` or ``speed_3_load_0.5``) and ``recording``; other columns are ignored. The
-    delimiter is a comma or a semicolon. Paths are relative to the manifest. Values of empty cells are taken
-    from the file name, if it follows DCASE; an empty condition also from words in the path.
+    delimiter is a comma, a semicolon or a tab; the encoding is UTF-8, or UTF-16 with a byte order mark. Paths
+    are relative to the manifest. Values of empty cells are taken from the file name, if it follows DCASE; an
+    empty condition also from words in the path.
 
     Args:
         path: the manifest.
@@ -46,15 +48,18 @@ def read_manifest(path: str | PathLike[str], *, check_columns: bool = True) -> C
     """
     path = os.fspath(path)
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            delimiter = ";" if (head := file.readline()).count(";") > head.count(",") else ","
+        with open(path, encoding=_encoding(path), newline="") as file:
+            head = file.readline()
+            delimiter = max(",;\t", key=head.count)
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, strict=True)
             lines = [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except FileNotFoundError:
         raise CorpusError(path, "no such manifest") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise CorpusError(path, f"cannot be read as a CSV manifest in UTF-8: {error}") from error
+    except UnicodeError as error:
+        raise CorpusError(path, f"is not in UTF-8: {error}; save it as CSV in UTF-8") from error
+    except (OSError, csv.Error) as error:
+        raise CorpusError(path, f"cannot be read as a CSV manifest: {error}") from error
     if not lines:
         raise CorpusError(
             path, f"the manifest is empty; its first line must name the columns ({', '.join(COLUMNS)})"
@@ -83,6 +88,12 @@ def read_manifest(path: str | PathLike[str], *, check_columns: bool = True) -> C
     if not clips:
         raise CorpusError(path, "the manifest has a header but lists no recordings")
     return Corpus(clips, root=path)
+
+
+def _encoding(path: str) -> str:
+    with open(path, "rb") as file:
+        start = file.read(2)
+    return "utf-16" if start in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
 
 
 def _columns(path: str, header: list[str]) -> list[str]:
@@ -165,12 +176,11 @@ def _check_for_condition(path: str, columns: Sequence[str], lines: Sequence[Sequ
         if name in COLUMNS:
             continue
         cells = {line[index].strip() for line in lines if index < len(line) and line[index].strip()}
-        meanings = [condition_if_nothing_else(cell) for cell in cells]
-        if names_a_condition(name) or (any(m not in (None, "normal") for m in meanings) and all(meanings)):
+        if holds_conditions(name, cells):
             raise CorpusError(
                 path,
                 f"there is no column 'condition', but {name!r} looks like it (values: "
                 f"{', '.join(sorted(cells)[:3])}). "
-                "Rename it to 'condition' (values normal and anomaly), or remove it, or state what the "
-                "recordings are with --condition PATTERN=normal (in Python conditions=)",
+                "Rename it to 'condition' (values normal or 0, anomaly or 1), or remove it, or state what "
+                "the recordings are with --condition PATTERN=normal (in Python conditions=)",
             )

@@ -3,15 +3,18 @@
 One vocabulary serves the names of folders and files, and the cells and columns of manifests. A name is read
 as words: it is split at everything that is not a letter and where an upper-case letter follows a lower-case
 one; digits, letter case and accents do not matter. Words that lie next to each other are also read as one,
-so that ``n.i.O.``, ``not-ok`` and ``ab_normal`` are understood. A name that contradicts itself or negates a
-word is unclear: the user must say what it means.
+so that ``n.i.O.``, ``not-ok`` and ``ab_normal`` are understood, and compounds with a noun such as
+``goodmotor``. A name is unclear, and the user must say what it means, if it contradicts itself, negates a
+word, misspells one (``anomlay``) or states a class without its meaning (``class_1``, ``positive``).
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator, Set
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 
 from auscult.corpus.clip import Condition
@@ -22,18 +25,24 @@ Meaning = Condition | Literal["unclear"] | None
 _NORMAL = """
     normal normals normaly nominal ok okay oks good healthy health intact undamaged faultless flawless
     inlier inliers conforming acceptable
-    gut okey inordnung unbeschädigt fehlerfrei einwandfrei störungsfrei gesund normalbetrieb normalzustand
+    gut okey fehlerfreie fehlerfreies fehlerfreier einwandfreie inordnung unbeschädigt fehlerfrei
+    einwandfrei störungsfrei gesund normalbetrieb normalzustand
     bonne sain saine normale normaux conforme
     bueno buena buenos sano normales buono buona normali saudável normais
-    goed gezond normaal dobry dobra sprawny normalny dobrý dobrá felfri
-    норма нормальный нормально исправен исправный исправно
+    goed gezond normaal dobry dobra sprawny normalny dobrý dobrá felfri normalt normaali hyvä ehjä kunnossa
+    saudable saludable vyhovující sağlam kifogástalan normális baik tốt
+    норма нормальный нормально исправен исправный исправно справний κανονικό κανονική φυσιολογικό
+    תקין תקינה سليم سليمة طبيعي सामान्य ठीक
 """
 #: Words with other meanings too: they count only next to a negation, or if all words are of this vocabulary.
-_NORMAL_ALONE = (
-    "io pass passed passes fine correct accepted regular bon bom boa sana sani correcto correcta bra"
-)
+_NORMAL_ALONE = """
+    io pass passed passes fine correct accepted regular bon bom boa sana sani correcto correcta bra bien bene
+    baseline reference golden clean norm health jó ép
+"""
+_ANOMALY_ALONE = "ko hs mal hata"
 _ANOMALY = """
-    anomaly anomalies anomalous anomal anomoly anomolies anomolous abnormal abnormals abnormality
+    anomaly anomalies anomalous anomal anomoly anomolies anomolous anamoly anamolies
+    abnormal abnormals abnormality
     abnormalities abnomal abormal irregular irregularity
     fault faults faulty faulted broken bad defect defects defective damage damaged damages
     fail fails failed failing failure failures malfunction malfunctions malfunctioning error errors erroneous
@@ -42,35 +51,57 @@ _ANOMALY = """
     nonconforming nonconformity noncompliant unacceptable
     crack cracks cracked worn wear wearout leak leaks leaky leaking leakage chipped pitting spall spalling
     imbalance imbalanced unbalance unbalanced misalignment misaligned looseness cavitation rubbing seized
-    blocked clogged clogging blockage stuck jammed burnt burned overheated
+    blocked clogged clogging blockage stuck jammed burnt burned overheated misfire misfiring rattle rattling
+    eccentricity scratched dented deformed corroded corrosion contaminated contamination demagnetized
     defekt defekte kaputt schlecht schaden schäden schadhaft beschädigt fehler fehlerhaft gestört störung
-    störungen ausfall ausschuss anomalie anomalien abnorm unnormal unwucht verschleiß undicht gebrochen riss
+    störungen ausfall ausgefallen ausschuss mangel mängel mangelhaft anomalie anomalien abnorm unnormal
+    unwucht verschleiß undicht gebrochen gerissen riss
     défaut défauts défectueux défectueuse panne pannes cassé cassée mauvais mauvaise endommagé endommagée
     anormal anormale anormaux anormales usure fuite
     defecto defectos defectuoso defectuosa fallo fallos falla fallas avería averías roto rota malo mala
-    dañado dañada anomalía anomalías fuga desgaste
+    dañado dañada averiado averiada anomalía anomalías fuga desgaste
     guasto guasta guasti difetto difetti difettoso difettosa rotto rotta danneggiato danneggiata anomalo
     anomala cattivo usura perdita
     defeito defeitos defeituoso defeituosa falha falhas avariado quebrado quebrada ruim danificado vazamento
     kapot slecht fout fouten schade afwijkend afwijking uszkodzony uszkodzona uszkodzenie awaria zły wada
-    usterka porucha vada vadný vadná poškozený špatný trasig fel skadad dålig
+    usterka porucha vada vadný vadná vadné chyba poškozený poškozené špatný špatné
+    trasig fel skadad dålig fejl feil ødelagt unormal onormal viallinen vika rikki epänormaali viga
+    bozuk arızalı arizali arıza ariza hatalı hatali hibás hiba hibas rossz rusak hỏng lỗi
+    βλάβη χαλασμένο ελαττωματικό פגום פגומה תקלה معطل معطلة تالف عطل खराब असामान्य दोष
+    несправний
     дефект дефектный неисправен неисправный неисправность авария аварийный брак поломка сломан повреждение
     повреждён аномалия аномальный отказ
 """
 #: Parts of longer words, for compounds (``bearingfault``, ``Lagerschaden``) and for scripts without spaces.
 _ANOMALY_PARTS = """
-    anomal abnorm fault defect defekt damag schaden broken malfunction failure
-    异常 異常 故障 不良 損傷 损坏 损伤 破損 不正常 非正常 不合格 缺陷 欠陥 비정상 이상 고장 불량
+    anomal abnorm fault fehler defect defekt damag schaden broken malfunction failure
+    异常 異常 故障 不良 損傷 损坏 损伤 破損 不正常 非正常 不合格 缺陷 欠陥 비정상 이상 고장 불량 불합격
 """
-_NORMAL_PARTS = "正常 良好 良品 合格 정상 양호"
+_NORMAL_PARTS = "正常 良好 良品 合格 정상 양호 합격"
 _NEGATIONS = """
-    no not non un without never anti neither nor isnt kein keine keinen keiner nicht ohne nie
-    pas sans aucune ne ni sin ningún senza nessun sem geen niet zonder bez nej inga inte utan ingen нет не без
+    no not non un without never anti neither nor isnt hardly kein keine keinen keiner nicht ohne nie kaum
+    pas sans aucune ne ni sin ningún senza nessun sem não geen niet zonder bez nej inga inte utan ingen
+    ikke ej ingen uden uten ei eikä ilman değil degil yok nem nincs nu fără tidak bukan tanpa không
+    нет не без ні δεν μη όχι לא אין غير لا بدون नहीं बिना
 """
-#: Negations that may also follow the word: ``fault_free``, ``fault_none``.
-_NEGATIONS_AFTER = "free frei less los fri vrij none zero absent aucun ninguno nessuno nenhum"
-_NEGATING_PARTS = "无 無 没 なし ない 없"
+#: Negations that may also follow the word: ``fault_free``, ``fault_none``, ``normal_false``.
+_NEGATIONS_AFTER = """
+    free frei less los fri vrij none zero absent aucun ninguno nessuno nenhum
+    false falsch falso falsa faux değil degil yok nahin नहीं
+"""
+_NEGATING_PARTS = "无 無 没 不 非 未 なし ない 없 아님"
 _UNCLEAR = "nio nino"
+#: Words that are often misspelled.
+_MISSPELLED = "normal healthy faulty anomaly anomalous abnormal defect defective damaged broken failure"
+#: Answers to a question that the name does not contain.
+_ANSWERS = "positive negative true false yes no ja nein"
+_CLASSES = "label class klasse clase classe category severity"
+#: Machines and parts that are written in one word with a word for the condition: ``goodmotor``, ``pumpbad``.
+_NOUNS = """
+    motor engine pump fan bearing gear gearbox valve machine unit part parts piece pieces sample samples sound
+    sounds audio clip clips data wave signal state condition motoren pumpe lüfter lager maschine teil teile
+    品 ton geräusch zustand moteur machine pompe pièce pieza bomba máquina macchina pompa pezzo peça peca
+"""
 #: After these, a word for faults names what a system does, not what a recording is.
 _TOPICS = "detection detector detectors diagnosis diagnostics simulator"
 #: Words about the recordings themselves, which say nothing about the machine. ToyADMOS adds IND and CNT.
@@ -79,7 +110,14 @@ _HARMLESS = "default defaults"
 #: Names of columns that state the condition in other programs' tables.
 _COLUMNS = """
     label labels class classes category status state target targets result verdict quality health outcome
-    truth groundtruth diagnosis klasse zustand ergebnis befund état etat classe estado stato estat kondition
+    truth groundtruth ytrue gt alarm flag annotation diagnosis klasse zustand ergebnis befund état etat
+    classe estado stato estat kondition
+"""
+
+#: Names of columns in which "normal" is an amount.
+_OPERATION = """
+    load speed rpm mode gain volume pressure temperature humidity weather priority last drehzahl modus charge
+    vitesse carga velocidad
 """
 
 _MAX_JOINED = 3  # neighbours that are read as one word
@@ -101,16 +139,27 @@ def _words(text: str) -> frozenset[str]:
     return frozenset((*_fold(text).split(), *_fold(spelled_out).split()))
 
 
+def _misspellings(word: str) -> Iterator[str]:
+    """The word with one letter missing, or with two neighbours exchanged."""
+    for i in range(len(word)):
+        yield word[:i] + word[i + 1 :]
+        yield word[:i] + word[i + 1 : i + 2] + word[i] + word[i + 2 :]
+
+
 _VOCABULARY: dict[str, Meaning] = {
+    **{wrong: "unclear" for word in _MISSPELLED.split() for wrong in _misspellings(word)},
     **dict.fromkeys(_words(_UNCLEAR), "unclear"),
     **dict.fromkeys(_words(f"{_NORMAL} {_NORMAL_ALONE}"), "normal"),
-    **dict.fromkeys(_words(_ANOMALY), "anomaly"),
+    **dict.fromkeys(_words(f"{_ANOMALY} {_ANOMALY_ALONE}"), "anomaly"),
     **dict.fromkeys(_words(_HARMLESS), None),
 }
-_ALONE, _NO_AFTER = _words(_NORMAL_ALONE), _words(_NEGATIONS_AFTER)
+_ALONE = _words(f"{_NORMAL_ALONE} {_ANOMALY_ALONE}")
+_NO_AFTER = _words(_NEGATIONS_AFTER)
 _NO = _words(_NEGATIONS) | _NO_AFTER
 _PARTS, _GOOD_PARTS, _NO_PARTS = map(_words, (_ANOMALY_PARTS, _NORMAL_PARTS, _NEGATING_PARTS))
 _TOPIC_WORDS, _NEUTRAL_WORDS, _COLUMN_WORDS = map(_words, (_TOPICS, _NEUTRAL, _COLUMNS))
+_OPERATION_WORDS = _words(_OPERATION)
+_ANSWER_WORDS, _CLASS_WORDS, _NOUN_WORDS = map(_words, (_ANSWERS, _CLASSES, _NOUNS))
 
 
 def condition_of_name(name: str) -> Meaning:
@@ -146,17 +195,58 @@ def condition_if_nothing_else(name: str) -> Meaning:
     return meaning if all(known) or "".join(words) in _VOCABULARY else None
 
 
-def names_a_condition(column: str) -> bool:
-    """Whether a column of a table probably holds conditions: ``label``, ``is_anomaly``, ``status``."""
-    words = {word for split, _ in _pieces(column) for word in _candidates(split)}
-    return condition_of_name(column) is not None or not _COLUMN_WORDS.isdisjoint(words)
+def only_negates(name: str) -> bool:
+    """Whether a name is nothing but a negation or an answer, as a folder ``no`` in a folder ``faulty``."""
+    words = [word for split, _ in _pieces(name) for word in split]
+    known = all(word in _NO or word in _ANSWER_WORDS for word in words)
+    return known and bool(words) and not _DIGITS.search(name)  # "no 3" is a number
+
+
+def is_unexplained_class(name: str) -> bool:
+    """Whether a name states a class or an answer without its meaning: ``class_1``, ``label B``, ``true``."""
+    words = {word for split, _ in _pieces(name) for word in split}
+    letters = {word for word in words if len(word) == 1}
+    if words and words <= _ANSWER_WORDS and not _DIGITS.search(name):  # "no 3" is a number
+        return True
+    return words != letters and words - letters <= _CLASS_WORDS and bool(letters or _DIGITS.search(name))
+
+
+def qualifies_normal(name: str) -> bool:
+    """Whether another word precedes one for normal: it may be a negation that is not in the vocabulary."""
+    words = [word for split, _ in _pieces(name) for word in split]
+    return any(
+        _meaning(word) == "normal" and before not in _NEUTRAL_WORDS and _meaning(before) is None
+        for before, word in pairwise(words)
+    )
+
+
+def holds_conditions(column: str, cells: Set[str]) -> bool:
+    """Whether a column of a table probably states conditions.
+
+    So does one that is named ``label``, ``is_anomaly`` or ``status``, one with a cell ``faulty``, and one
+    with cells ``normal`` and others, unless it is named ``load`` or ``speed``.
+
+    Args:
+        column: the name of the column.
+        cells: its different values.
+    """
+    words = {word for split, _ in _pieces(column) for word in (*_candidates(split), "".join(split))}
+    if condition_of_name(column.lower().removeprefix("is")) is not None or not _COLUMN_WORDS.isdisjoint(
+        words
+    ):
+        return True
+    if column.lower() == "y":
+        return cells <= {"0", "1", "-1"}
+    meanings = {condition_if_nothing_else(cell) for cell in cells}
+    some_normal = "normal" in meanings and len(cells) > 1 and _OPERATION_WORDS.isdisjoint(words)
+    return not meanings.isdisjoint(("anomaly", "unclear")) or (some_normal and None in meanings)
 
 
 def _pieces(name: str) -> list[tuple[list[str], list[str]]]:
     """The words of each part of a name between digits: split at letter case, and not split there."""
     pieces = []
     for text in _DIGITS.split(_ID.sub("0", unicodedata.normalize("NFKC", name))):
-        runs = re.findall(r"[^\W\d_]+", text)
+        runs = "".join(c if unicodedata.category(c)[0] in "LM" else " " for c in text).split()
         split = [_fold(word) for run in runs for word in _split_at_case(run)]
         pieces.append((_without_topics(split), _without_topics([_fold(run) for run in runs])))
     return pieces
@@ -216,20 +306,34 @@ def _meaning(word: str) -> Meaning:
     if word in _VOCABULARY:
         return _VOCABULARY[word]
     negated = _negated(word)
-    if any(part in word for part in _PARTS):
-        rest = word
-        for part in sorted(_PARTS, key=len, reverse=True):
-            rest = rest.replace(part, " ")
+    rest = _without_parts(word)
+    if rest != word:
         contradicts = any(part in rest for part in _GOOD_PARTS)
         return "unclear" if negated or contradicts else "anomaly"
     if any(part in word for part in _GOOD_PARTS):
         return "unclear" if any(part in word for part in _NO_PARTS) else "normal"
-    return "unclear" if negated else None
+    return "unclear" if negated else _meaning_beside_noun(word)
+
+
+def _without_parts(word: str) -> str:
+    for part in sorted(_PARTS, key=len, reverse=True):
+        word = word.replace(part, " ")
+    return word
+
+
+def _meaning_beside_noun(word: str) -> Meaning:
+    """What a compound of a noun and a word of the vocabulary says: ``goodmotor``, ``pumpbad``."""
+    for noun in _NOUN_WORDS:
+        for rest in (word.removeprefix(noun), word.removesuffix(noun)):
+            if rest != word and rest not in _ALONE and _VOCABULARY.get(rest):
+                return _VOCABULARY[rest]
+    return None
 
 
 def _negated(word: str) -> bool:
     """Whether a word is a negation and a word about the condition: ``nofault``, ``faultfree``."""
-    if any(part in word for part in _NO_PARTS) and any(part in word for part in _PARTS):
+    rest = _without_parts(word)
+    if rest != word and any(part in rest for part in _NO_PARTS):
         return True
     for no in _NO:
         for rest in (word.removeprefix(no), word.removesuffix(no)):
