@@ -13,7 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from auscult.cli import dcase_meta
 from auscult.cli.bench import _parse_seeds
+from auscult.cli.dcase_meta import is_development, meta_file
 from auscult.detectors import detector_type
 from auscult.errors import OptionError
 
@@ -140,8 +142,11 @@ def test_submission_has_the_scores_of_the_bench(bench, submission):
         assert (folder / name).read_text() == (original / name).read_text()
 
 
-def test_the_meta_file_describes_the_system(bench, submission):
-    meta = (submission[0] / "Me_task2_1.meta.yaml").read_text()
+def test_the_meta_file_describes_the_system(run, bench, tmp_path):
+    options = ("--system", "autoencoder:mse", "--development", bench[0])
+    result = run("dcase", "submit", bench[0], "-o", tmp_path / "Me_task2_1", *options)
+    assert "Complete the entries marked ? in the meta file: authors." in result.stdout
+    meta = (tmp_path / "Me_task2_1" / "Me_task2_1.meta.yaml").read_text()
     with (bench[0] / "results.csv").open() as file:
         (row,) = (r for r in csv.DictReader(file) if r["score"] == "mse" and r["detector"] == "autoencoder")
     for line in (
@@ -150,8 +155,52 @@ def test_the_meta_file_describes_the_system(bench, submission):
         'input_sampling_rate: "8 kHz"',
         f"auc_source: {100 * float(row['auc_source']):.2f}",
         "seed: 7",
+        'data_augmentation: "none"',
+        'external_data_usage: "none"',
+        'acoustic_features: "log-mel energies"',
     ):
         assert line in meta
+    folder = next(bench[0].glob("stages/*/autoencoder/seed7"))
+    threshold = json.loads((folder / "test.json").read_text())["thresholds"]["mse"]
+    assert threshold["rate"] == pytest.approx(0.1)
+    count = threshold["calibration_count"]
+    decision = f"90th percentile of a gamma distribution fitted to the scores of {count} normal recordings"
+    assert (decision in meta) is (threshold["value"] is not None)
+
+
+def test_the_meta_file_states_nothing_that_the_results_do_not(bench, submission, tmp_path):
+    meta = (submission[0] / "Me_task2_1.meta.yaml").read_text()
+    assert 'development_dataset: "?"' in meta  # the data root is no folder dev_data
+    assert submission[1]["submissions"][0]["to_complete"] == ["authors", "development_dataset"]
+    outside = meta_file("Me_task2_1", bench[0], "other:score", 7)  # has no model in the results
+    for entry in ("data_augmentation", "external_data_usage", "decision_making", "acoustic_features"):
+        assert f'{entry}: "?"' in outside
+    assert not is_development("data/eval_data/raw")
+    assert is_development("data/dcase2024t2/dev_data/raw")
+
+
+@pytest.mark.parametrize(
+    ("options", "entry", "expected"),
+    [
+        (
+            {"detector": "discriminative", "config": {"mixup": 0.5, "disturb": 0.0}},
+            "data_augmentation",
+            "mixup 0.5",
+        ),
+        ({"detector": "auto", "config": {"encoder": "nets/beats.onnx"}}, "external_data_usage", "beats.onnx"),
+        ({"detector": "mine", "config": {}}, "external_data_usage", '"?"'),
+    ],
+)
+def test_augmentation_and_external_data_follow_from_the_options(
+    monkeypatch, tmp_path, options, entry, expected
+):
+    monkeypatch.setattr(dcase_meta, "_model_header", lambda *_: options)
+    (line,) = (
+        line
+        for line in meta_file("L", tmp_path, f"{options['detector']}:x", 0).splitlines()
+        if f" {entry}:" in line
+    )
+    assert expected in line
 
 
 def test_every_system_gets_a_separate_submission(run, bench, submission, tmp_path):

@@ -1,4 +1,8 @@
-"""The meta file of a challenge submission, with ``?`` for what only the authors know."""
+"""The meta file of a challenge submission.
+
+Everything in it is read from the results of the benchmark; what they do not state is ``?``, to be completed
+by the authors. So are statements about the training of detectors from outside, which only their authors know.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,10 @@ from typing import Any
 
 from auscult.cli import text
 
+UNKNOWN = "?"
 
-def meta_file(label: str, results: Path, system: str, seed: int) -> str:
+
+def meta_file(label: str, results: Path, system: str, seed: int, development: Path | None = None) -> str:
     """Describe one system and seed of a benchmark as YAML.
 
     Args:
@@ -19,42 +25,104 @@ def meta_file(label: str, results: Path, system: str, seed: int) -> str:
         results: output folder of the benchmark.
         system: ``detector:score``.
         seed: seed of the fit.
+        development: output folder of the benchmark on the development data set; ``None`` if unknown.
     """
     entry, _, score = system.partition(":")
-    header = _model_header(results, entry, seed)
+    header, threshold = _model_header(results, entry, seed), _threshold(results, entry, score, seed)
     config, facts = header.get("config", {}), header.get("facts", {})
     rate = config.get("front_end", {}).get("sample_rate")
+    parameters = facts.get("parameters")
+    version = header.get("provenance", {}).get("versions", {}).get("auscult", UNKNOWN)
+    values = {
+        "input_sampling_rate": f"{rate / 1000:g} kHz" if rate else UNKNOWN,
+        "data_augmentation": _augmentation(header),
+        "acoustic_features": _features(header),
+        "machine_learning_method": entry,
+        "anomaly_score": score or UNKNOWN,
+        "decision_making": _decision(threshold),
+        "external_data_usage": _external_data(header),
+    }
     lines = [
         "submission:",
         f"  label: {json.dumps(label)}",
         f"  name: {json.dumps(system)}",
         f"  abbreviation: {json.dumps(entry)}",
-        '  authors: "?"',
+        f'  authors: "{UNKNOWN}"',
         "system:",
         "  description:",
-        f"    input_sampling_rate: {json.dumps(f'{rate / 1000:g} kHz' if rate else '?')}",
-        '    data_augmentation: "none"',
-        '    acoustic_features: "log-mel energies"',
-        f"    machine_learning_method: {json.dumps(entry)}",
-        f"    anomaly_score: {json.dumps(score or '?')}",
-        '    decision_making: "90th percentile of a gamma distribution fitted to training scores"',
-        '    external_data_usage: "none"',
+        *(f"    {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()),
         "  complexity:",
-        f"    total_parameters: {facts.get('parameters', json.dumps('?'))}",
+        f"    total_parameters: {json.dumps(UNKNOWN if parameters is None else parameters)}",
         "  software:",
         '    name: "auscult"',
-        f"    version: {json.dumps(header.get('provenance', {}).get('versions', {}).get('auscult', '?'))}",
+        f"    version: {json.dumps(version)}",
         f"    seed: {seed}",
         "results:",
-        "  development_dataset:  # in percent",
     ]
-    measured = _metrics(results, system, seed)
+    measured = _metrics(development, system, seed) if development else {}
+    lines.append(
+        "  development_dataset:  # in percent" if measured else f'  development_dataset: "{UNKNOWN}"'
+    )
     for machine, metrics in measured.items():
         lines.append(f"    {json.dumps(machine)}:")
         lines += [f"      {name}: {100 * value:.2f}" for name, value in metrics.items()]
-    if not measured:
-        lines[-1] = '  development_dataset: "?"'
     return "\n".join(lines) + "\n"
+
+
+def is_development(root: str | None) -> bool:
+    """Whether a benchmark's data root is, by its path, a development data set of the challenge."""
+    return root is not None and "dev_data" in Path(os.path.abspath(root)).parts
+
+
+def _is_ours(header: Mapping[str, Any]) -> bool:
+    from auscult.detectors import DETECTORS
+
+    module, _ = DETECTORS.get(header.get("detector", ""), ("", ""))
+    return module.startswith("auscult.")
+
+
+def _augmentation(header: Mapping[str, Any]) -> str:
+    """Which augmentation the detector's options switch on; ``?`` for a detector from outside."""
+    if not _is_ours(header):
+        return UNKNOWN
+    config = header["config"]
+    used = [name for name in ("mixup", "exchange", "disturb") if config.get(name)]
+    return ", ".join(f"{name} {config[name]:g}" for name in used) or "none"
+
+
+def _features(header: Mapping[str, Any]) -> str:
+    if not _is_ours(header):
+        return UNKNOWN
+    encoder = _encoder(header)
+    if header["detector"] == "embedding_memory":
+        return f"embeddings of {encoder}" if encoder else UNKNOWN
+    if header["detector"] == "discriminative":
+        return "spectrogram and spectrum"
+    return "log-mel energies" + (f", embeddings of {encoder}" if encoder else "")
+
+
+def _external_data(header: Mapping[str, Any]) -> str:
+    """``none`` only if the detector is fitted on the given recordings alone."""
+    if not _is_ours(header):
+        return UNKNOWN
+    encoder = _encoder(header)
+    return f"pre-trained model {encoder}, see its documentation for the data" if encoder else "none"
+
+
+def _encoder(header: Mapping[str, Any]) -> str:
+    """The file name of the pretrained encoder; empty if there is none."""
+    return os.path.basename(str(header.get("config", {}).get("encoder") or ""))
+
+
+def _decision(threshold: Mapping[str, Any] | None) -> str:
+    """How the decisions were made, from the stored threshold."""
+    if threshold is None or threshold.get("rate") is None:
+        return UNKNOWN
+    if threshold.get("value") is None:
+        return "no threshold, see the warnings of the benchmark"
+    quantile = f"{100 * (1 - threshold['rate']):g}th percentile"
+    distribution = "of a gamma distribution fitted to" if "gamma" in threshold["method"] else "of"
+    return f"{quantile} {distribution} the scores of {threshold['calibration_count']} normal recordings"
 
 
 def _model_header(results: Path, entry: str, seed: int) -> Mapping[str, Any]:
@@ -70,8 +138,18 @@ def _model_header(results: Path, entry: str, seed: int) -> Mapping[str, Any]:
     return {}
 
 
+def _threshold(results: Path, entry: str, score: str, seed: int) -> Mapping[str, Any] | None:
+    """The threshold of the first machine; those of the others differ in their values alone."""
+    for path in sorted(results.glob(f"stages/*/{entry}/seed{seed}/test.json")):
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))["thresholds"].get(score)
+        except (OSError, ValueError, KeyError) as error:
+            text.warn(f"{path}: thresholds cannot be read: {error}")
+    return None
+
+
 def _metrics(results: Path, system: str, seed: int) -> dict[str, dict[str, float]]:
-    """The metrics in the benchmark's results: for each machine, harmonic means over its sections."""
+    """The metrics in a benchmark's results: for each machine, harmonic means over its sections."""
     from auscult.evaluation import harmonic_mean, read_results
 
     if not os.path.exists(results / "results.csv"):

@@ -36,15 +36,25 @@ MAX_SYSTEMS = 4  # systems per team that the challenge accepts
     help="Make a submission of this system only, e.g. gamma_vae:mse, in DIR itself.  [default: all]",
 )
 @click.option("--seed", type=int, metavar="N", help="Use the results of this seed.  [default: the first]")
+@click.option(
+    "--development",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False),
+    help="Results of the same systems on the development set, for the meta file.  [default: RESULTS, if they "
+    "are of a folder dev_data]",
+)
 @json_option
-def command(results: str, output: str, system: str | None, seed: int | None, as_json: bool) -> int:
+def command(
+    results: str, output: str, system: str | None, seed: int | None, development: str | None, as_json: bool
+) -> int:
     """Make challenge submissions from RESULTS, the output folder of a benchmark.
 
     Each system gets its own folder in DIR, labelled <DIR>_task2_1 and so on. It contains the checked score
-    and decision files, with the clip names of the challenge, and a meta file to complete. Exits with code 4
-    if a machine or a decision is missing.
+    and decision files, with the clip names of the challenge, and a meta file with what the results state
+    about the system; the rest, marked ?, is for the authors. Exits with code 4 if a machine or a decision is
+    missing.
     """
-    from auscult.cli.dcase_meta import meta_file
+    from auscult.cli.dcase_meta import UNKNOWN, is_development, meta_file
     from auscult.dcase.bench_results import (
         SubmissionNames,
         benchmark_systems,
@@ -62,6 +72,9 @@ def command(results: str, output: str, system: str | None, seed: int | None, as_
     if target.exists() and any(target.iterdir()):
         raise OptionError(f"{output} is not empty; give a new folder")
     names = SubmissionNames(facts.get("root"))
+    development_folder = Path(development) if development else None
+    if development is None and is_development(facts.get("root")):
+        development_folder = bench_folder
     problems: list[str] = []
     checked = []  # read and check all submissions before writing any
     for bench_system, system_seed in selected:
@@ -84,12 +97,16 @@ def command(results: str, output: str, system: str | None, seed: int | None, as_
             files += write_submission(folder, machine, section, clip_names, rows.scores, rows.decisions)
         label = folder.resolve().name
         files.append(folder / f"{label}.meta.yaml")
-        write_atomically(files[-1], meta_file(label, bench_folder, bench_system.name, system_seed).encode())
+        meta = meta_file(label, bench_folder, bench_system.name, system_seed, development_folder)
+        write_atomically(files[-1], meta.encode())
         submissions.append(
             {
                 "folder": str(folder),
                 "system": bench_system.name,
                 "seed": system_seed,
+                "to_complete": [
+                    line.strip().partition(":")[0] for line in meta.splitlines() if f'"{UNKNOWN}"' in line
+                ],
                 "files": [str(file) for file in files],
             }
         )
@@ -113,7 +130,8 @@ def command(results: str, output: str, system: str | None, seed: int | None, as_
             }
         )
     else:
-        click.echo("\n".join(_remarks(selected, seed, names, facts.get("root"))))
+        to_complete = dict.fromkeys(entry for made in submissions for entry in made["to_complete"])
+        click.echo("\n".join(_remarks(selected, seed, names, facts.get("root"), list(to_complete))))
     return INCOMPLETE if problems else 0
 
 
@@ -144,6 +162,7 @@ def _remarks(
     seed: int | None,
     names: SubmissionNames,
     root: str | None,
+    to_complete: Sequence[str],
 ) -> list[str]:
     """Notes on the choices that were made, and on what is left to do."""
     remarks = []
@@ -165,5 +184,9 @@ def _remarks(
             remarks.append(f"{root} no longer exists, so hidden names could not be looked up.")
     if len(selected) > MAX_SYSTEMS:
         remarks.append(f"The challenge accepts {MAX_SYSTEMS} systems per team; remove the other folders.")
-    remarks.append("Complete the entries marked ? in the meta file, such as authors and institute.")
+    remarks.append(f"Complete the entries marked ? in the meta file: {', '.join(to_complete)}.")
+    if "development_dataset" in to_complete:
+        remarks.append(
+            "For the results on the development set give the results of its benchmark: --development DIR."
+        )
     return remarks
