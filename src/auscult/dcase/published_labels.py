@@ -151,10 +151,10 @@ def _save_list_of_2020(url: str, content: bytes, folder: Path) -> None:
         if len(fields) == 1:
             machine = fields[0]
         elif fields:
-            name = parse_name(fields[0])
-            if machine is None or name is None or len(fields) != 3 or fields[2] not in ("0", "1"):
+            parsed = parse_name(fields[0])
+            if machine is None or parsed is None or len(fields) != 3 or fields[2] not in ("0", "1"):
                 raise DownloadError(url, f"not a list of labels of the known format: {','.join(row)!r}")
-            files.setdefault((machine, name.section), []).append(fields)
+            files.setdefault((machine, parsed.section), []).append(fields)
     if not files:
         raise DownloadError(url, "contains no labels")
     # The folder whose presence shows that the list was fetched is written last.
