@@ -21,7 +21,7 @@ def required_option(monkeypatch):
 
 def test_a_name_selects_every_preset():
     choices, notes = choose_detectors(["autoencoder", "gamma_vae"], {})
-    assert names(choices) == ["autoencoder", "gamma_vae", "gamma_vae@report"]
+    assert names(choices) == ["autoencoder", "gamma_vae", "gamma_vae@report", "gamma_vae@public_code"]
     assert notes == []
     assert names(choose_detectors(["gamma_vae@report"], {})[0]) == ["gamma_vae@report"]
     with pytest.raises(OptionError, match="no preset 'sed'"):
@@ -41,7 +41,8 @@ def test_all_selects_every_detector_that_can_be_fitted():
     assert len({choice.detector for choice in choices}) == len(choices), "only the default presets"
     assert "gamma_vae@report" not in names(choices)
     more, _ = choose_detectors(["all", "gamma_vae", "gamma_vae@report"], {})
-    assert names(more) == [*names(choices), "gamma_vae@report"], "without duplicates"
+    presets = ["gamma_vae@report", "gamma_vae@public_code"]
+    assert names(more) == [*names(choices), *presets], "without duplicates"
 
 
 def test_a_missing_required_option_is_reported(required_option):

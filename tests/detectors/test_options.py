@@ -89,7 +89,7 @@ def test_unknown_detectors_and_presets_are_named_with_the_known_ones():
         make_config("ear")
     with pytest.raises(OptionError, match=r"no preset 'report'; available presets: none"):
         make_config("autoencoder", preset="report")
-    with pytest.raises(OptionError, match=r"no preset 'best'; available presets: exact, report"):
+    with pytest.raises(OptionError, match=r"no preset 'best'; available presets: exact, report, public_code"):
         make_config("gamma_vae", preset="best")
 
 

@@ -41,7 +41,8 @@ class ClipDensityDetector(WindowDetector):
             half = len(clips[0]) // 2
             clips, target = [clips[0][:half], clips[0][half:]], np.repeat(target, 2)
         # A generator, because the outputs of all clips may not fit in memory.
-        with_outputs = ((windows, self.run(windows)) for windows in clips)
+        run = self.run_for_fitting()
+        with_outputs = ((windows, run(windows)) for windows in clips)
         for name, vectors in self._pooled_vectors(with_outputs).items():
             self._store_density(name, Gaussian.fit(vectors, target))
 

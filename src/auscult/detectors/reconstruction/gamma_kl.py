@@ -50,6 +50,25 @@ def exact(shape: Tensor, scale: Tensor, prior_shape: float, prior_scale: float) 
     return at_prior - d - log_c - d.lgamma() + (d - 1) * psi
 
 
+def arguments_reversed(shape: Tensor, scale: Tensor, prior_shape: float, prior_scale: float) -> Tensor:
+    """Return the divergence in a public gamma VAE, with direction exchanged and shapes exchanged with rates.
+
+    That code, in the collection PyTorch-VAE (A. K. Subramanian, 2020), has the report's head names, softmax
+    heads and letters. With the posterior's shape α and rate β = 1/c, and the prior's shape b and rate
+    r = 1/a, its KL term equals
+
+    KL(Gamma(shape r, rate b) ‖ Gamma(shape β, rate α))
+      = (r − β)·ψ(r) − lnΓ(r) + lnΓ(β) + β·log(b/α) + r·(α − b)/b,
+
+    which is a divergence too: never negative, and 0 where the posterior equals the prior.
+    """
+    from scipy.special import digamma
+
+    rate, r, b = 1 / scale, 1 / prior_scale, prior_shape
+    shapes = (r - rate) * float(digamma(r)) - math.lgamma(r) + rate.lgamma()
+    return shapes + rate * (b / shape).log() + r * (shape - b) / b
+
+
 def weibull(shape: Tensor, scale: Tensor, prior_shape: float, prior_scale: float) -> Tensor:
     """Return the exact KL(Weibull(k, λ) ‖ Gamma(α, scale a)) (Zhang et al., "WHAI", ICLR 2018, with β = 1/a).
 
@@ -61,7 +80,12 @@ def weibull(shape: Tensor, scale: Tensor, prior_shape: float, prior_scale: float
     return EULER * prior_shape / k - prior_shape * log_scale + k.log() + mean_ratio + constant
 
 
-KL = {"eq2_text_labels": eq2_text_labels, "eq2_shape_scale": eq2_shape_scale, "exact": exact}
+KL = {
+    "eq2_text_labels": eq2_text_labels,
+    "eq2_shape_scale": eq2_shape_scale,
+    "exact": exact,
+    "arguments_reversed": arguments_reversed,
+}
 
 _LANCZOS = (
     0.99999999999980993,

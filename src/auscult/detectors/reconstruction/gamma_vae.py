@@ -3,12 +3,15 @@
 Table 1 of the report: encoder four times Linear(128) + BatchNorm + ReLU; two heads Linear(8) with softmax,
 ``fc_mu`` and ``fc_var``; decoder four times Linear(128) + BatchNorm + ReLU, then Linear(640): 268,944
 parameters. Loss: mean squared error + kl_weight · mean over vectors of the sum over latents of the KL term.
+
+The report does not say which code it used. The gamma VAE of the collection PyTorch-VAE (A. K. Subramanian,
+2020) has the same head names, softmax heads and letters; the preset ``public_code`` does what that code does,
+with the report's width and learning rate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -16,7 +19,17 @@ import numpy as np
 from auscult.corpus import AudioClip
 from auscult.detectors.base import Evidence
 from auscult.detectors.reconstruction.clip_densities import density_shapes
-from auscult.detectors.reconstruction.reconstruction import NetworkConfig, NetworkDetector
+from auscult.detectors.reconstruction.code_samples import (
+    BOOST,
+    EPSILON,
+    draw_codes,
+    fitting_numbers,
+    mean_evidence,
+    scoring_numbers,
+)
+from auscult.detectors.reconstruction.gamma_vae_config import GammaVAEConfig
+from auscult.detectors.reconstruction.network import ScoringGraph
+from auscult.detectors.reconstruction.reconstruction import NetworkDetector
 from auscult.errors import OptionError
 from auscult.spectrum import spread_over_frames
 
@@ -25,50 +38,6 @@ if TYPE_CHECKING:
 
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
     from auscult.detectors.training.step import Loss
-
-_CHOICES = {
-    "latent": ("shape_scale", "shape_rate", "mean_variance"),
-    "head": ("softmax", "softplus"),
-    "kl": ("eq2_text_labels", "eq2_shape_scale", "exact"),
-    "sampler": ("implicit", "weibull", "mean"),
-}
-_EPSILON = 1e-6  # lower limit of samples: a gamma distribution of small shape has much of its mass below it
-
-
-@dataclass
-class GammaVAEConfig(NetworkConfig):
-    """Options for everything that the report leaves open; the defaults are the preset ``exact``."""
-
-    latent: str = "shape_scale"  # parameters that the heads output: shape_scale, shape_rate, mean_variance
-    head: str = "softplus"  # softmax (the report), softplus (adds 0.1 to the first head)
-    kl: str = "exact"  # eq2_text_labels, eq2_shape_scale (unbounded for a prior shape > 1), exact
-    sampler: str = "implicit"  # implicit (gamma), weibull (Weibull posterior, needs kl=exact), mean (none)
-    prior_shape: float = 2.0
-    prior_scale: float = 1.0
-    kl_weight: float = 1.0
-    kl_warmup: int = 10  # epochs over which the weight rises to kl_weight; 0: full from the start
-    latents: int = 8
-    hidden: int = 128
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for option, choices in _CHOICES.items():
-            if getattr(self, option) not in choices:
-                raise OptionError(f"{option}={getattr(self, option)!r}: choose one of {', '.join(choices)}")
-        if self.sampler == "weibull" and self.kl != "exact":
-            raise OptionError("sampler=weibull has its own exact divergence: it needs kl=exact")
-        if min(self.prior_shape, self.prior_scale) <= 0:
-            raise OptionError("prior_shape and prior_scale must be positive")
-        if min(self.latents, self.hidden) < 1 or min(self.kl_weight, self.kl_warmup) < 0:
-            raise OptionError("latents and hidden must be positive, kl_weight and kl_warmup not negative")
-
-    @property
-    def variant(self) -> str:
-        """The options that determine whether the loss is bounded below, for messages."""
-        return (
-            f"latent={self.latent} head={self.head} kl={self.kl} sampler={self.sampler} "
-            f"prior=({self.prior_shape:g}, {self.prior_scale:g}) kl_weight={self.kl_weight:g}"
-        )
 
 
 class GammaVAE(NetworkDetector):
@@ -82,6 +51,14 @@ class GammaVAE(NetworkDetector):
     presets: ClassVar = {
         "exact": {},
         "report": {"head": "softmax", "kl": "eq2_text_labels", "kl_warmup": 0},
+        "public_code": {
+            "latent": "shape_rate",
+            "head": "softmax",
+            "kl": "arguments_reversed",
+            "sampler": "boosted_uncorrected",
+            "kl_warmup": 0,
+            "scoring": "sample",
+        },
     }
 
     def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
@@ -118,21 +95,24 @@ class GammaVAE(NetworkDetector):
         if self.config.head == "softmax":
             first, second = softmax(first, dim=-1), softmax(second, dim=-1)
         else:
-            first, second = softplus(first) + 0.1, softplus(second) + _EPSILON
+            first, second = softplus(first) + 0.1, softplus(second) + EPSILON
+        if self.config.latent == "shape_scale":
+            return first, second
+        # A softmax can underflow to 0, by which nothing can be divided.
+        first, second = first.clamp_min(EPSILON), second.clamp_min(EPSILON)
         if self.config.latent == "shape_rate":
             return first, 1 / second
-        if self.config.latent == "mean_variance":  # a softmax can underflow to 0, and 0 / 0 is undefined
-            first, second = first.clamp_min(_EPSILON), second.clamp_min(_EPSILON)
-            return first.square() / second, second / first
-        return first, second
+        return first.square() / second, second / first
 
     def moments(self, shape: torch.Tensor, scale: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return mean and variance of the posterior, each (M, B, latents)."""
+        """Return mean and variance of the distribution that is sampled, each (M, B, latents)."""
         if self.config.sampler == "weibull":
             from auscult.detectors.reconstruction.gamma_kl import log_gamma
 
             mean = scale * log_gamma(1 + 1 / shape).exp()
             return mean, scale.square() * log_gamma(1 + 2 / shape).exp() - mean.square()
+        if self.config.sampler == "boosted_uncorrected":
+            shape = shape + BOOST
         return shape * scale, shape * scale.square()
 
     def sample(
@@ -141,23 +121,33 @@ class GammaVAE(NetworkDetector):
         scale: torch.Tensor,
         generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
-        """Return a sample of the posterior that passes gradients on, (M, B, latents)."""
+        """Return a sample that passes gradients on, (M, B, latents).
+
+        ``boosted_uncorrected`` is the sampler of the public code, after Naesseth et al., "Reparameterization
+        gradients through acceptance-rejection sampling algorithms", AISTATS 2017. That code draws ẑ from
+        Gamma(shape + 8, 1), computes a normal variate ε from it by the inverse of the transform of Marsaglia
+        & Tsang (ACM Trans. Math. Softw. 26, 2000), and transforms ε again. The two cancel, so the shape gets
+        no gradient, and the factor that would undo the increase of the shape is missing. What remains is ẑ, a
+        constant for the gradient, times the scale.
+        """
         import torch
 
         from auscult.detectors.reconstruction.latents import sample_per_machine
 
         if self.config.sampler == "mean":
-            return self.moments(shape, scale)[0].clamp_min(_EPSILON)
+            return self.moments(shape, scale)[0].clamp_min(EPSILON)
         if self.config.sampler == "weibull":
             uniform = sample_per_machine(
                 shape, generators, lambda k, g: torch.rand(k.shape, generator=g, device=k.device)
             )
             unscaled = (-torch.log1p(-uniform)).clamp_min(1e-30).pow(1 / shape)
         else:
+            if self.config.sampler == "boosted_uncorrected":
+                shape = shape.detach() + BOOST
             unscaled = sample_per_machine(
                 shape, generators, lambda k, g: torch._standard_gamma(k, generator=g)
             )
-        return (scale * unscaled).clamp_min(_EPSILON)
+        return (scale * unscaled).clamp_min(EPSILON)
 
     def loss(
         self,
@@ -187,15 +177,27 @@ class GammaVAE(NetworkDetector):
 
     def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
         shape, scale = self.posterior(network, x)
-        mean, _ = self.moments(shape, scale)
-        reconstructed = network["rebuild"](network["decoder"](mean))
-        return {"rebuilt": reconstructed, "shape": shape, "scale": scale}
+        posterior = {"shape": shape, "scale": scale}
+        if self.config.draws:  # the codes are drawn when scoring, and decoded by a graph of its own
+            return posterior
+        return {**self.decoded(network, self.moments(shape, scale)[0]), **posterior}
+
+    def decoded(self, network: torch.nn.ModuleDict, codes: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the reconstruction ``rebuilt`` (M, N, width) of codes (M, N, latents)."""
+        return {"rebuilt": network["rebuild"](network["decoder"](codes))}
+
+    def graphs(self) -> dict[str, ScoringGraph]:
+        """Return the network, and for random codes its decoder as well."""
+        decoder = {"decoder": ScoringGraph(self.decoded, self.config.latents)} if self.config.draws else {}
+        return {**super().graphs(), **decoder}
 
     def describe(self) -> str:
         return f"{super().describe()}, {self.config.variant}"
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
-        return {**super().expected_shapes(), **density_shapes("latent", 2 * self.config.latents)}
+        networks = {name: (None,) for name in self.graphs()}
+        densities = density_shapes("latent", 2 * self.config.latents)
+        return {**super().expected_shapes(), **networks, **densities}
 
     def pooled(self, windows: np.ndarray, outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the pooled residual, and the clip's mean code ``latent`` (2 · latents,)."""
@@ -213,6 +215,20 @@ class GammaVAE(NetworkDetector):
                 "window, and its scores only measure how far a clip is from that window"
             )
 
+    def run_for_fitting(self) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        """Return `run` with a sample of each window, if samples are scored, and each time another one."""
+        if not self.config.draws:
+            return self.run
+        numbers = fitting_numbers(self.config.seed)
+        return lambda windows: self._with_sample(self.run(windows), numbers)
+
+    def _with_sample(
+        self, outputs: Mapping[str, np.ndarray], numbers: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Return the outputs with the reconstruction from one sample of each window."""
+        codes = draw_codes(self.config.sampler, outputs["shape"], outputs["scale"], numbers)
+        return {**outputs, **self.run_network({"x": codes}, "decoder")}
+
     def codes(self, recording: AudioClip) -> np.ndarray:
         """Return (V, 2 · latents) float64: logarithms of shapes and scales of each window's posterior."""
         return self._codes(self.run(self._windows(recording)))
@@ -220,7 +236,8 @@ class GammaVAE(NetworkDetector):
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         windows = self._windows(recording)
         outputs = self.run(windows)
-        residual = self.residual_evidence(outputs["rebuilt"] - windows, explain=explain)
+        residuals = (rebuilt - windows for rebuilt in self._reconstructions(outputs))
+        residual = mean_evidence(self.residual_evidence(r, explain=explain) for r in residuals)
         density, codes = self.density("latent"), self._codes(outputs)  # (V, 2 · latents)
         distance, _, nearest_mean = density.distance(codes.mean(axis=0))
         scores = {**residual.scores, "latent": distance}
@@ -235,7 +252,21 @@ class GammaVAE(NetworkDetector):
             scores, {**residual.maps, "latent": np.repeat(frames.astype(np.float32), bands, axis=1)}
         )
 
+    def _reconstructions(self, outputs: Mapping[str, np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield the reconstruction (V, width) of a recording from the mean code, or from each sample."""
+        if not self.config.draws:
+            yield outputs["rebuilt"]
+        numbers = scoring_numbers(self.config.seed)
+        for _ in range(self.config.draws):
+            yield self._with_sample(outputs, numbers)["rebuilt"]
+
     def export(self, samples: Value) -> GraphEvidence:
+        if self.config.draws:
+            raise OptionError(
+                f"{self.name} with scoring={self.config.scoring} cannot be exported: its scores depend on "
+                "random codes, and ONNX has no generator that gives the same numbers everywhere, and no "
+                "quantile function of a gamma distribution; fit it with scoring=mean"
+            )
         from auscult.detectors.reconstruction.latent_onnx import latent_evidence
 
         windows, network = self.run_in_graph(samples)

@@ -58,6 +58,19 @@ class WindowConfig(Config):
             raise OptionError(f"validation must be at least 0 and less than 1, got {self.validation:g}")
 
 
+@dataclass(frozen=True)
+class ScoringGraph:
+    """A part of a trained network that is exported to ONNX, with input ``x``.
+
+    Attributes:
+        outputs: computes the named outputs, each (M, …), from the network of the fleet and x (M, N, width).
+        width: length of one input vector.
+    """
+
+    outputs: Callable[[torch.nn.ModuleDict, torch.Tensor], dict[str, torch.Tensor]]
+    width: int
+
+
 class WindowDetector(OnnxNetwork, FleetDetector):
     """A detector with a network on context windows of log-mel frames.
 
@@ -104,6 +117,13 @@ class WindowDetector(OnnxNetwork, FleetDetector):
     @abstractmethod
     def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
         """Return the network outputs needed for scoring x (M, N, width), by name; each (M, …)."""
+
+    def graphs(self) -> dict[str, ScoringGraph]:
+        """Return the parts of the network that scoring runs, by the name of their array in ``arrays``.
+
+        One part by default, ``network``, which computes `outputs` of the windows.
+        """
+        return {"network": ScoringGraph(self.outputs, self.config.context * self.config.front_end.n_mels)}
 
     @classmethod
     def without_validation_split(cls, config: WindowConfig) -> WindowConfig:  # type: ignore[override]
@@ -155,14 +175,22 @@ class WindowDetector(OnnxNetwork, FleetDetector):
         )
         trained = [slot for slot, error in enumerate(errors) if error is None]
         parameters = sum(p.numel() for p in network.parameters()) // len(fittable)
-        width = config.context * config.front_end.n_mels
-        cache_key = f"{first.name} {replace(config, seed=0)}"
-        blobs = export_fleet(first.build, first.outputs, network, trained, width, cache_key=cache_key)
+        blobs = {
+            name: export_fleet(
+                first.build,
+                graph.outputs,
+                network,
+                trained,
+                graph.width,
+                cache_key=f"{first.name} {name} {replace(config, seed=0)}",
+            )
+            for name, graph in first.graphs().items()
+        }
         for slot, error in enumerate(errors):
             outcomes[fittable[slot]] = error
-        for slot, blob in zip(trained, blobs, strict=True):
+        for index, slot in enumerate(trained):
             detector, history = detectors[fittable[slot]], histories[slot]
-            detector.arrays = {"network": blob}
+            detector.arrays = {name: of_fleet[index] for name, of_fleet in blobs.items()}
             detector.facts = {"parameters": parameters, "history": history, "warnings": []}
             outcomes[fittable[slot]] = fit_error(
                 partial(detector._fit_statistics, splits, train[slot], training_sets[fittable[slot]])
@@ -232,6 +260,13 @@ class WindowDetector(OnnxNetwork, FleetDetector):
     def run(self, windows: np.ndarray) -> dict[str, np.ndarray]:
         """Return the network's named outputs for (N, width) float32 vectors, computed by ONNX Runtime."""
         return self.run_network({"x": windows})
+
+    def run_for_fitting(self) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+        """Return the function whose outputs statistics are fitted to: `run` by default.
+
+        A detector with random outputs returns a function that draws other numbers at every call.
+        """
+        return self.run
 
     def run_in_graph(self, samples: Value) -> tuple[Value, Callable[[str], Value]]:
         """Add the network to an ONNX graph; return the windows (V, width) of the samples, and a function that

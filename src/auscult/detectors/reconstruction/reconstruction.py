@@ -107,14 +107,14 @@ class NetworkDetector(ClipDensityDetector):
         """Fit the covariances of the residual in one pass over the shuffled training windows, as the baseline
         does."""
         order = np.random.default_rng(self.config.seed).permutation(starts)
-        windows = context_windows(frames, self.config.context)
+        windows, run = context_windows(frames, self.config.context), self.run_for_fitting()
 
         def batches() -> Iterator[tuple[np.ndarray, np.ndarray]]:
             for first in range(0, len(order), self.config.batch_size):
                 batch = order[first : first + self.config.batch_size]
                 if len(batch) > 1:  # a batch of one vector is skipped, as in training
                     x = windows[batch]
-                    yield self.run(x)["rebuilt"] - x, target_frames[batch]
+                    yield run(x)["rebuilt"] - x, target_frames[batch]
 
         n_target = int(np.sum(target_frames[starts]))
         counts = {"source": len(starts) - n_target, "target": n_target}
@@ -145,7 +145,8 @@ class NetworkDetector(ClipDensityDetector):
         other = self._copy()
         assert isinstance(other, NetworkDetector)
         clips = [self._windows(r) for r in recordings]
-        outputs = [self.run(windows) for windows in clips]
+        run = self.run_for_fitting()
+        outputs = [run(windows) for windows in clips]
         target = is_target(recordings)
         other.update_densities(zip(clips, outputs, strict=True), target)
         residuals = [o["rebuilt"] - w for w, o in zip(clips, outputs, strict=True)]
