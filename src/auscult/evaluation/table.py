@@ -58,6 +58,19 @@ class Table:
         notes = [""] + [f"{note}  " for note in self.notes] if self.notes else []
         return "\n".join(lines + notes) + "\n"
 
+    def to_latex(self) -> str:
+        """The table as a LaTeX ``tabular`` with rules of the package ``booktabs``; notes are comments."""
+        columns = "l" * _NAME_COLUMNS + "r" * (len(self.header) - _NAME_COLUMNS)
+        lines = [f"% {note}" for note in self.notes]
+        lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", _latex_row(self.header)]
+        previous = None
+        for machine, *cells in self.rows:
+            if machine != previous:
+                lines.append("\\midrule")
+            lines.append(_latex_row(("" if machine == previous else machine, *cells)))
+            previous = machine
+        return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
+
 
 #: Number of columns with names, machine and system, before the columns with numbers.
 _NAME_COLUMNS = 2
@@ -154,6 +167,24 @@ def _width(text: str) -> int:
     """The width of text in a terminal, in columns."""
     return sum(
         0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )
+
+
+_LATEX = {
+    **{character: f"\\{character}" for character in "&%$#_{}"},
+    "\\": "\\textbackslash{}",
+    "~": "\\textasciitilde{}",
+    "^": "\\textasciicircum{}",
+    "±": "$\\pm$",
+    "−": "$-$",
+    "–": "--",
+}
+
+
+def _latex_row(cells: Sequence[str]) -> str:
+    return (
+        " & ".join("".join(_LATEX.get(character, character) for character in cell) for cell in cells)
+        + " \\\\"
     )
 
 
