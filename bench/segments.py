@@ -18,14 +18,15 @@ from pathlib import Path
 import numpy as np
 
 from auscult.corpus import AudioClip, inspect_recordings, open_corpus
-from auscult.corpus.sound_groups import SoundGroups, group_by_sound
+from auscult.corpus.sound_groups import Provenance, SoundGroups, group_by_sound
 from auscult.corpus.sound_print import SoundPrint
 from auscult.corpus.training_checks import common_format
 
 
-def sound_prints(folder: Path) -> tuple[list[SoundPrint], list[str | None]]:
-    """The sound prints of the training clips of a machine, and the recording that each names, if it does."""
-    clips = open_corpus(folder).for_training()
+def sound_prints(folder: Path, split: str = "train") -> tuple[list[SoundPrint], list[str | None]]:
+    """The sound prints of the normal clips of a split of a machine, and the recording that each names, if it
+    does."""
+    clips = open_corpus(folder).where(split=split, condition="normal")
     rate = common_format(clips).sample_rate
     recordings = [AudioClip.from_file(clip, sample_rate=rate, cached=True) for clip in clips]
     inspection = inspect_recordings(recordings, minimum_samples=1)
@@ -35,7 +36,7 @@ def sound_prints(folder: Path) -> tuple[list[SoundPrint], list[str | None]]:
 def shuffled_groups(prints: Sequence[SoundPrint], seed: int) -> SoundGroups:
     """Group recordings of unknown source; the order is shuffled, and undone in the groups."""
     order = np.random.default_rng(seed).permutation(len(prints))
-    result = group_by_sound([prints[i] for i in order], [None] * len(prints), copies_only=False)
+    result = group_by_sound([prints[i] for i in order], [Provenance()] * len(prints), copies_only=False)
     groups = np.empty(len(prints), int)
     groups[order] = result.groups
     return SoundGroups(groups.tolist(), [], [], [], result.decided)
@@ -74,10 +75,11 @@ def main() -> None:
     )
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--cut", type=int, help="this many consecutive clips are one recording")
+    parser.add_argument("--split", choices=["train", "test"], default="train")
     parser.add_argument("--repeats", type=int, default=20)
     arguments = parser.parse_args()
     for folder in arguments.folders:
-        prints, named = sound_prints(folder)
+        prints, named = sound_prints(folder, arguments.split)
         sources = [i // arguments.cut for i in range(len(prints))] if arguments.cut else named
         if None in sources:
             parser.error(f"{folder}: clips without rec_NNN in their names; give --cut")

@@ -7,7 +7,6 @@ import pytest
 import soundfile
 
 from auscult.corpus import AudioClip, Clip, long_recording
-from auscult.corpus.grouping import WITHIN
 from auscult.corpus.windowing import cut_into_windows
 from auscult.errors import TooShortAudio
 
@@ -31,24 +30,12 @@ def windows(result) -> list[tuple[float, float] | None]:
     return [clip.window for clip in result.clips]
 
 
-def test_windows_of_five_recordings_keep_to_their_recording(write):
+def test_the_file_is_the_source_of_a_window(write):
     clips = [write(f"{i}.wav", 2.0) for i in range(5)]
     result = cut_into_windows(clips, 0.5)
     assert windows(result) == 5 * [(0.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0)]
     assert [clip.source_recording for clip in result.clips] == [c.path for c in clips for _ in range(4)]
-    assert (result.findings, result.threshold_label) == ((), None)
-
-
-def test_one_recording_is_divided_into_blocks_with_a_window_left_out_between_them(write):
-    clip = write("long.wav", 20.0)
-    result = cut_into_windows([clip], 1.0)
-    assert windows(result) == [(k, k + 1.0) for k in range(20) if k not in (3, 7, 11, 15)]
-    assert [c.source_recording for c in result.clips] == [
-        f"{clip.path} block {k // 4}" for k in range(20) if k not in (3, 7, 11, 15)
-    ]
-    assert result.threshold_label == WITHIN
-    (finding,) = result.findings
-    assert "4 windows left out" in finding.message
+    assert result.findings == ()
 
 
 def test_the_remainder_is_reported_and_short_recordings_are_not_cut(write):
@@ -60,9 +47,11 @@ def test_the_remainder_is_reported_and_short_recordings_are_not_cut(write):
     assert "0.3 s at the end of 1 recording" in finding.message
 
 
-def test_a_stated_source_counts_as_one_recording(write):
-    clips = [Clip(write(f"{i}.wav", 2.0).path, source_recording="tape") for i in range(6)]
-    assert cut_into_windows(clips, 1.0).threshold_label == WITHIN
+def test_windows_of_a_stated_source_follow_each_other(write):
+    clips = [Clip(write(f"{i}.wav", 2.0).path, source_recording=f"tape {i % 2}") for i in range(4)]
+    result = cut_into_windows(clips, 1.0).clips
+    assert [clip.source_recording for clip in result] == 4 * ["tape 0"] + 4 * ["tape 1"]
+    assert [clip.path for clip in result] == [clips[i].path for i in (0, 0, 2, 2, 1, 1, 3, 3)]
 
 
 def test_windows_have_the_right_audio_and_the_file_is_decoded_once(write, monkeypatch):

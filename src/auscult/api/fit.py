@@ -115,7 +115,6 @@ class FitSpec:
         segment_findings: the finding that clips appear to be cut from longer recordings by their attributes,
             or none.
         keep_likely_cuts_together: as in `fit`.
-        threshold_label: limitation of the false-alarm rate, or ``None``.
         other_files: as in `Corpus.other_files`.
         detector, config, calibrate, preset, other_machines, channel: as in
             `auscult.model.fitting.PreparedFit`.
@@ -131,7 +130,6 @@ class FitSpec:
     channel: int
     segment_findings: tuple[Finding, ...]
     keep_likely_cuts_together: bool = True
-    threshold_label: str | None = None
     other_files: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -190,10 +188,10 @@ def plan_fit(
     segment_findings: tuple[Finding, ...] = ()
     if resolve_calibration(calibrate, len(clips)) == "crossfit" and keep_likely_cuts_together:
         clips, segment_findings = group_likely_segments(clips)
-    (sample_rate, seconds), threshold_label = common_format(clips), None
+    sample_rate, seconds = common_format(clips)
     if window is not None:
         cut = cut_into_windows(clips, window)
-        clips, threshold_label = cut.clips, cut.threshold_label
+        clips = cut.clips
         segment_findings = (*segment_findings, *cut.findings)
         seconds = window if seconds is None else min(seconds, window)
     config = config_for_recordings(detector, sample_rate, seconds, preset=preset, settings=settings)
@@ -207,7 +205,6 @@ def plan_fit(
         channel,
         segment_findings,
         keep_likely_cuts_together,
-        threshold_label,
         other_files,
     )
 
@@ -258,11 +255,7 @@ def inspect_clips(
     return PreparedFit(
         spec.detector,
         spec.config,
-        replace(
-            inspection,
-            findings=(*inspection.findings, *findings),
-            threshold_label=spec.threshold_label or inspection.threshold_label,
-        ),
+        replace(inspection, findings=(*inspection.findings, *findings)),
         spec.calibrate,
         other_machines,
         spec.channel,

@@ -23,9 +23,7 @@ FALSE_JOINS = 0.05
 NEAREST = 64
 
 
-def continuations(
-    prints: Sequence[SoundPrint], copy_of: Sequence[int]
-) -> tuple[list[tuple[int, int]], float]:
+def continuations(prints: Sequence[SoundPrint], copy_of: Sequence[int]) -> list[tuple[int, int]]:
     """Find the pieces that continue each other.
 
     Args:
@@ -33,13 +31,11 @@ def continuations(
         copy_of: for each recording a number that its copies share.
 
     Returns:
-        Pairs of indices (A, B) where B continues A; and the power of the test, the share of the recordings
-        that are recognised as one when they are cut in the middle. It is low for machines that sound like
-        noise, where nothing can be said.
+        Pairs of indices (A, B) where B continues A.
     """
     testable = [i for i, sound in enumerate(prints) if len(sound.autocovariance)]
     if not testable:
-        return [], 0.0
+        return []
     threshold = np.log(len(testable) / FALSE_JOINS)
     nearest = nearest_spectra(np.stack([prints[i].spectrum for i in testable]), NEAREST)
     forwards: dict[tuple[int, int], float] = {}
@@ -59,9 +55,7 @@ def continuations(
         before = gains(factor, own_start[:, ::-1], ends[:, ::-1])
         backwards |= {(j, i): gain for j, gain in zip(others, before, strict=True)}
     both = {pair: min(forwards[pair], backwards[pair]) for pair in forwards.keys() & backwards.keys()}
-    cut_gains = np.array([sound.cut_gain for sound in prints if np.isfinite(sound.cut_gain)])
-    power = float(np.mean(cut_gains > threshold)) if len(cut_gains) else 0.0
-    return sorted(_clear_winners(both, threshold, copy_of)), power
+    return sorted(_clear_winners(both, threshold, copy_of))
 
 
 def _clear_winners(

@@ -8,12 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from auscult.corpus.audio_clip import AudioClip
+from auscult.corpus.clip import Clip
 from auscult.corpus.findings import Finding
 from auscult.corpus.inspection import Inspection
-from auscult.corpus.sound_groups import SoundGroups, group_by_sound
+from auscult.corpus.sound_groups import Provenance, SoundGroups, group_by_sound, time_order
 from auscult.corpus.sound_print import SoundPrint
-from auscult.corpus.time_blocks import MIN_RECORDINGS, time_blocks
+from auscult.corpus.time_blocks import MIN_RECORDINGS, boundary_windows, time_blocks
 
 #: Labels of a threshold whose false-alarm rate is promised with a limitation.
 UNVERIFIED = "independence unverified"
@@ -21,17 +21,22 @@ WITHIN = "within these recordings"
 _MAX_NAMED = 3
 
 
-def keep_cuts_together(inspection: Inspection, *, copies_only: bool = False) -> Inspection:
+def keep_cuts_together(
+    inspection: Inspection, *, copies_only: bool = False, minimum: int = MIN_RECORDINGS
+) -> Inspection:
     """Set the source recording of clips that are copies or pieces of one recording by their sound.
 
     Folds are then made of entire sources. Clips whose source is known keep it, unless one is a copy of a clip
-    of another source. If there are fewer than `MIN_RECORDINGS` sources, those that were found by sound are
-    divided into contiguous blocks of time.
+    of another source. Windows of a file are kept together, and files that continue each other or are closer
+    to each other than to the rest as well. If there are fewer than ``minimum`` sources, files in windows
+    and pieces that were found by sound are divided into contiguous blocks of time, and one window is left out
+    between two blocks of windows, since neighbours sound alike.
 
     Args:
         inspection: of the recordings, with their sound prints.
-        copies_only: whether the user states that the recordings are independent, so that only copies are
-            kept together.
+        copies_only: whether the user states that the recordings are independent, so that only copies and
+            the windows of a file are kept together.
+        minimum: the number of sources from which on folds are made of entire sources.
 
     Returns:
         The inspection with the sources in ``usable``, findings that say what was grouped, and the label of
@@ -40,19 +45,59 @@ def keep_cuts_together(inspection: Inspection, *, copies_only: bool = False) -> 
     recordings, prints = inspection.usable, inspection.prints
     if len(prints) != len(recordings) or len(recordings) < 2:
         return inspection
-    sources = [recording.clip.source_recording for recording in recordings]
-    groups = group_by_sound(prints, sources, copies_only=copies_only)
+    clips = [recording.clip for recording in recordings]
+    sources = [clip.source_recording for clip in clips]
+    windows = _windows_in_turn(clips)
+    groups = group_by_sound(prints, _origins(clips, windows), copies_only=copies_only)
     names = _source_names(groups, sources, prints)
     label = None if groups.decided else UNVERIFIED
-    if groups.cut and len(set(groups.groups)) < MIN_RECORDINGS:
-        names = _with_blocks(names, groups)
+    left_out: set[int] = set()
+    if (groups.cut or windows) and len(set(groups.groups)) < minimum:
+        names, left_out = _with_blocks(names, groups, windows)
         label = WITHIN
+    kept = [i for i in range(len(recordings)) if i not in left_out]
     usable = tuple(
-        recording if name == source else recording.with_source(name)
-        for recording, name, source in zip(recordings, names, sources, strict=True)
+        recordings[i] if names[i] == sources[i] else recordings[i].with_source(names[i]) for i in kept
     )
-    findings = (*inspection.findings, *_findings(groups, recordings, inspection.findings, label))
-    return replace(inspection, usable=usable, findings=findings, prints=(), threshold_label=label)
+    findings = (
+        *inspection.findings,
+        *_copy_findings(groups, clips, inspection.findings),
+        *_cut_findings(groups, clips, windows, len(left_out), label),
+    )
+    return replace(
+        inspection,
+        usable=usable,
+        findings=findings,
+        measures=tuple(inspection.measures[i] for i in kept),
+        prints=(),
+        threshold_label=label,
+    )
+
+
+def _windows_in_turn(clips: Sequence[Clip]) -> list[tuple[int, int]]:
+    """Pairs of indices of the windows of one source that follow each other, in the order of the clips."""
+    last: dict[str | None, int] = {}
+    pairs = []
+    for i, clip in enumerate(clips):
+        if clip.window is not None:
+            if clip.source_recording in last:
+                pairs.append((last[clip.source_recording], i))
+            last[clip.source_recording] = i
+    return pairs
+
+
+def _origins(clips: Sequence[Clip], windows: Sequence[tuple[int, int]]) -> list[Provenance]:
+    """What is known of each clip; the windows of a file that the user named no source for have its path."""
+    preceded = {second for _, second in windows}
+    followed = {first for first, _ in windows}
+    return [
+        Provenance(
+            clip.source_recording,
+            stated=clip.window is None or clip.source_recording != clip.path,
+            at_end=not (i in preceded and i in followed),
+        )
+        for i, clip in enumerate(clips)
+    ]
 
 
 def _source_names(
@@ -73,56 +118,77 @@ def _source_names(
     return [names.get(group) for group in groups.groups]
 
 
-def _with_blocks(names: Sequence[str | None], groups: SoundGroups) -> list[str | None]:
-    """The names of the sources, with the number of a block of time for recordings that were found to be cut.
-    Copies stay in one block."""
-    result = list(names)
+def _with_blocks(
+    names: Sequence[str | None], groups: SoundGroups, windows: Sequence[tuple[int, int]]
+) -> tuple[list[str | None], set[int]]:
+    """The names of the sources with the numbers of blocks of time, for windows and for recordings that were
+    found to be cut; and the windows that are left out between blocks. Copies stay in one block."""
+    order = time_order(len(names), [*windows, *groups.followers])
+    windowed = {i for pair in windows for i in pair}
     pieces: dict[int, list[int]] = {}  # group to the numbers of its pieces in the order of time
-    for i in sorted(range(len(names)), key=lambda i: groups.order[i]):
+    for i in sorted(range(len(names)), key=lambda i: order[i]):
         piece = pieces.setdefault(groups.groups[i], [])
         if groups.copy_of[i] not in piece:
             piece.append(groups.copy_of[i])
     blocks = time_blocks([len(piece) for piece in pieces.values()])
-    block_of = {
-        number: block
-        for piece, piece_blocks in zip(pieces.values(), blocks, strict=True)
-        for number, block in zip(piece, piece_blocks, strict=True)
-    }
-    cut_groups = {groups.groups[i] for i in groups.cut}
-    for i, group in enumerate(groups.groups):
-        if group in cut_groups:
-            result[i] = f"{names[i]} block {block_of[groups.copy_of[i]]}"
-    return result
+    block_of: dict[int, int] = {}  # piece to block
+    boundaries: set[int] = set()  # pieces before another block
+    for piece, piece_blocks in zip(pieces.values(), blocks, strict=True):
+        block_of.update(zip(piece, piece_blocks, strict=True))
+        boundaries.update(piece[position] for position in boundary_windows(piece_blocks))
+    divided = {groups.groups[i] for i in (*groups.cut, *windowed)}
+    result = [
+        f"{name} block {block_of[piece]}" if group in divided else name
+        for name, group, piece in zip(names, groups.groups, groups.copy_of, strict=True)
+    ]
+    return result, {i for i in windowed if groups.copy_of[i] in boundaries}
 
 
-def _findings(
-    groups: SoundGroups,
-    recordings: Sequence[AudioClip],
-    earlier: Sequence[Finding],
-    label: str | None,
+def _copy_findings(
+    groups: SoundGroups, clips: Sequence[Clip], earlier: Sequence[Finding]
 ) -> Iterator[Finding]:
-    paths = [recording.clip.path for recording in recordings]
     reported = {path for finding in earlier if finding.kind == "duplicates" for path in finding.paths}
-    if copied := [paths[i] for i in groups.copied if paths[i] not in reported]:
+    if copied := [clips[i] for i in groups.copied if clips[i].path not in reported]:
+        names = _names([clip.name for clip in copied])
         yield Finding(
             "copies",
             f"{len(copied)} recordings are copies of others or overlap with them, also at another level or "
-            f"sample rate ({_names(copied)}): they are kept in one fold; remove copies, they add nothing",
-            tuple(copied),
+            f"sample rate ({names}): they are kept in one fold; remove copies, they add nothing",
+            tuple(clip.path for clip in copied),
         )
+
+
+def _cut_findings(
+    groups: SoundGroups,
+    clips: Sequence[Clip],
+    windows: Sequence[tuple[int, int]],
+    left_out: int,
+    label: str | None,
+) -> Iterator[Finding]:
+    only = (
+        f"and the false-alarm rate holds {WITHIN} only; record at least {MIN_RECORDINGS} at different times"
+    )
     if groups.cut:
         cut_groups = {groups.groups[i] for i in groups.cut}
-        folds = (
-            f"folds are blocks of time, and the false-alarm rate holds {WITHIN} only; record at least "
-            f"{MIN_RECORDINGS} at different times"
-            if label == WITHIN
-            else "each is kept in one fold; if all clips were recorded independently, --group-by none "
+        together = (
+            "each is kept in one fold; if all clips were recorded independently, --group-by none "
             "(keep_likely_cuts_together=False) gives a sharper threshold"
         )
-        cut = [paths[i] for i in groups.cut]
+        cut = list(dict.fromkeys(clips[i].path for i in groups.cut))
         number = f"{len(cut_groups)} longer recording{'' if len(cut_groups) == 1 else 's'}"
+        what = "files" if windows else "clips"
         yield Finding(
-            "cuts", f"{len(cut)} clips sound as if cut from {number} ({_names(cut)}): {folds}", tuple(cut)
+            "cuts",
+            f"{len(cut)} {what} sound as if cut from {number} ({_names(cut)}): "
+            f"{f'folds are blocks of time, {only}' if label == WITHIN else together}",
+            tuple(cut),
+        )
+    if windows and label == WITHIN:
+        count = len(set(groups.groups))
+        number = f"{count} recording{'' if count == 1 else 's'}"
+        between = f"{left_out} window{'' if left_out == 1 else 's'} left out between them"
+        yield Finding(
+            "cuts", f"{number} divided into windows: folds are blocks of time, with {between}, {only}"
         )
 
 

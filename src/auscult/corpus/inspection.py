@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -32,10 +32,7 @@ from auscult.sound.resampling import resampling_note
 from auscult.spectrum import FrontEnd, log_mel
 
 #: Kinds of finding whose recordings are excluded from fitting.
-UNUSABLE_KINDS = ("unreadable", "too_short", "constant")
-
-#: Recordings that are cut in the middle, to see whether pieces would be recognised, at most.
-MAX_CUT = 40
+UNUSABLE_KINDS = ("unreadable", "too_short", "constant", "sensor")
 
 
 @dataclass(frozen=True)
@@ -83,8 +80,7 @@ def inspect_recordings(
         progress: called with ``("inspect", done, total, {})`` after each recording.
     """
     summaries, findings = [], []
-    cut = {id(recording) for recording in recordings[:: -(-len(recordings) // MAX_CUT) or 1]}
-    summarize = partial(_summarize, front_ends=front_ends, cut=cut)
+    summarize = partial(_summarize, front_ends=front_ends)
     for done, (recording, outcome) in enumerate(prefetch(recordings, summarize), start=1):
         if isinstance(outcome, AudioError):
             message = f"{outcome.path}: {outcome.reason}; the recording is left out"
@@ -131,8 +127,8 @@ def inspect_recordings(
     )
 
 
-def _summarize(recording: AudioClip, front_ends: Sequence[FrontEnd], cut: Container[int]) -> ClipSummary:
-    """Summarize a recording; ``cut`` holds the identities of those that are cut in the middle as a test."""
+def _summarize(recording: AudioClip, front_ends: Sequence[FrontEnd]) -> ClipSummary:
+    """Summarize a recording."""
     waveform = decode_with_features(recording, front_ends)
     path = recording.clip.path
     file_rate, channels = waveform.sample_rate, 1
@@ -150,7 +146,7 @@ def _summarize(recording: AudioClip, front_ends: Sequence[FrontEnd], cut: Contai
         measures=measure(waveform),
         digest=hashlib.blake2b(waveform.samples.tobytes()).digest(),
         spectrum=frames.mean(axis=0),
-        print=sound_print(waveform.samples, frames, cut=id(recording) in cut),
+        print=sound_print(waveform.samples, frames),
         rate=waveform.sample_rate,
         notes=tuple(n for n in waveform.notes if n != resampling_note(file_rate, waveform.sample_rate)),
     )

@@ -1,90 +1,89 @@
 """Groups of recordings that sound more alike than the rest, as pieces of one recording do.
 
 The distance of two recordings is the RMS difference of their mean log-mels, less their level. The halves of
-one recording show how large it is for pieces of the same recording.
+one recording show how large it is for pieces of the same recording; this is the unit of all distances here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 
 from auscult.corpus.sound_print import SoundPrint
 
-#: The smallest distance between groups is at least this many times the largest step within one.
+#: Pieces of one recording have a chain of steps between them that are at most this long …
+MAX_STEP = 1.9
+#: … and any other recording is further away than that, and than this many times the longest of these steps.
 MIN_GAP = 1.4
-#: A step within a group is at most this many times the distance of pieces of one recording.
-MAX_STEP = 2.6
-#: If the nearest recordings are, in the median, this many times as far apart as pieces of one recording,
-#: there are no pieces of one recording.
-APART = 2.3
-#: Groups have at least so many recordings, on average.
-MIN_MEAN_SIZE = 2.0
+#: Groups are only reported if they contain at least this share of the recordings, since single pairs can be
+#: close to each other by chance.
+MIN_SHARE = 0.5
 #: With more recordings than this, the distances of all pairs would need too much memory.
 MAX_RECORDINGS = 5000
+_SMALLEST_UNIT = 1e-3  # dB; smaller differences are rounding
 
 
-@dataclass(frozen=True)
-class Similarity:
-    """Result of `similar_groups`.
+def distances(prints: Sequence[SoundPrint]) -> np.ndarray | None:
+    """Return the (N, N) float32 distances of all pairs, in units of that of two pieces of one recording.
 
-    Attributes:
-        groups: group of each recording, from 0; each is its own if there are no clear groups.
-        apart: whether all recordings differ more than pieces of one recording do.
+    Returns:
+        ``None`` if there are more than `MAX_RECORDINGS` or if the unit is unknown.
     """
+    halves = np.array([sound.half_distance for sound in prints])
+    halves = halves[np.isfinite(halves)]
+    if len(prints) > MAX_RECORDINGS or not len(halves):
+        return None
+    # Halves have half the length, so that their difference has twice the variance.
+    unit = max(float(np.median(halves)) / np.sqrt(2.0), _SMALLEST_UNIT)
+    spectra = np.stack([sound.spectrum for sound in prints]).astype(np.float64)
+    return squareform((pdist(spectra) / (np.sqrt(spectra.shape[1]) * unit)).astype(np.float32))
 
-    groups: list[int]
-    apart: bool = False
 
-
-def similar_groups(prints: Sequence[SoundPrint], *, min_groups: int) -> Similarity:
+def similar_groups(
+    distances: np.ndarray, *, min_groups: int, max_step: float = MAX_STEP, min_gap: float = MIN_GAP
+) -> list[int]:
     """Find groups of recordings that are closer to each other than to the rest.
 
     Args:
-        prints: the sound prints.
+        distances: (N, N) as of `distances`.
         min_groups: with fewer groups than this none are reported, since a few groups can also be the loads
             or speeds of a machine.
+        max_step: limit of the steps within a group, and of the distance to others.
+        min_gap: limit of the ratio of the distance to others to the longest step.
+
+    Returns:
+        The group of each recording; each is its own if there are no clear groups.
     """
-    count = len(prints)
-    separate = Similarity(list(range(count)))
-    half_distances = np.array([sound.half_distance for sound in prints])
-    half_distances = half_distances[np.isfinite(half_distances)]
-    if count < 3 or count > MAX_RECORDINGS or not len(half_distances):
+    count = len(distances)
+    separate = list(range(count))
+    if count < 2:
         return separate
-    # Halves have half the length, so that their difference has twice the variance.
-    own = max(float(np.median(half_distances)) / np.sqrt(2.0), 1e-3)
-    distances = pdist(np.stack([sound.spectrum for sound in prints]).astype(np.float64))
-    distances /= np.sqrt(len(prints[0].spectrum)) * own
-    tree = linkage(distances, "single")
-    steps = tree[:, 2]
-    nearest = _nearest_distances(distances, count)
-    apart = bool(np.median(nearest) >= APART)
-    sizes = count / np.arange(count - 1, 1, -1)  # mean size of the groups after each step but the last
-    gaps = steps[1:] / np.maximum(steps[:-1], 1e-9)
-    allowed = (
-        (gaps >= MIN_GAP)
-        & (steps[:-1] <= MAX_STEP)
-        & (sizes >= MIN_MEAN_SIZE)
-        & (count / sizes >= min_groups)
-    )
-    if not allowed.any():
-        return Similarity(separate.groups, apart)
-    last = int(np.flatnonzero(allowed)[gaps[allowed].argmax()])
-    middle = 0.5 * (steps[last] + steps[last + 1])
-    return Similarity([int(group) - 1 for group in fcluster(tree, middle, "distance")], apart)
+    tree = linkage(squareform(distances, checks=False), "single")
+    clusters = fcluster(tree, max_step, "distance")
+    grouped = np.zeros(count, bool)
+    groups = 0
+    for cluster in np.unique(clusters):
+        inside = clusters == cluster
+        if inside.sum() < 2:
+            continue
+        longest = linkage(squareform(distances[np.ix_(inside, inside)], checks=False), "single")[-1, 2]
+        if distances[np.ix_(inside, ~inside)].min(initial=np.inf) >= min_gap * longest:
+            grouped |= inside
+            groups += 1
+    if groups < min_groups or grouped.mean() < MIN_SHARE:
+        return separate
+    return [int(clusters[i]) + count if grouped[i] else i for i in range(count)]
 
 
-def _nearest_distances(distances: np.ndarray, count: int) -> np.ndarray:
-    """(count,) smallest distance of each recording, of the condensed distances."""
-    nearest = np.full(count, np.inf)
-    start = 0
-    for i in range(count - 1):
-        row = distances[start : start + count - 1 - i]
-        nearest[i] = min(nearest[i], row.min())
-        nearest[i + 1 :] = np.minimum(nearest[i + 1 :], row)
-        start += count - 1 - i
-    return nearest
+def separated(distances: np.ndarray, groups: Sequence[int]) -> bool:
+    """Whether recordings of different groups are all further apart than pieces of one recording.
+
+    Args:
+        distances: (N, N) as of `distances`.
+        groups: group of each recording.
+    """
+    others = np.not_equal.outer(groups, groups)
+    return bool(np.min(distances, where=others, initial=np.inf) > MAX_STEP)

@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Container, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from auscult.corpus.continuity import continuations
 from auscult.corpus.copies import copies
-from auscult.corpus.similarity import similar_groups
+from auscult.corpus.similarity import MAX_STEP, distances, separated, similar_groups
 from auscult.corpus.sound_print import SoundPrint
 from auscult.corpus.time_blocks import MIN_RECORDINGS
 
-#: The test of continuity decides if it recognises at least this share of cuts.
-MIN_POWER = 0.8
-#: If recordings are cut, at least this share of them is found in groups; otherwise some were missed.
-MIN_GROUPED = 0.8
+
+@dataclass(frozen=True)
+class Provenance:
+    """What is known of the origin of a recording without its sound.
+
+    Attributes:
+        source: the recording that it was cut from; ``None`` if it is unknown.
+        stated: whether the user stated the source. Otherwise the recording is a window of a file, and files
+            can be pieces of one recording too.
+        at_end: whether something can precede or follow it that is not known: always, except for the inner
+            windows of a file.
+    """
+
+    source: Hashable | None = None
+    stated: bool = True
+    at_end: bool = True
+
+    @property
+    def free(self) -> bool:
+        """Whether the sound may join it to recordings of other sources."""
+        return self.source is None or not self.stated
 
 
 @dataclass(frozen=True)
@@ -26,14 +45,14 @@ class SoundGroups:
         groups: group of each recording, numbered from 0 in order of appearance.
         copy_of: likewise, but only of copies and overlapping recordings.
         cut: indices of the recordings that continue others, or are closer to each other than to the rest.
-        order: rank of each recording in time within its group, as far as it is known.
-        decided: whether the sound tells which recordings are independent.
+        followers: pairs (A, B) of indices where B continues A.
+        decided: whether the sound shows that recordings of different groups are independent.
     """
 
     groups: list[int]
     copy_of: list[int]
     cut: list[int]
-    order: list[int]
+    followers: list[tuple[int, int]]
     decided: bool
 
     @property
@@ -44,37 +63,62 @@ class SoundGroups:
 
 
 def group_by_sound(
-    prints: Sequence[SoundPrint], sources: Sequence[Hashable | None], *, copies_only: bool
+    prints: Sequence[SoundPrint], origins: Sequence[Provenance], *, copies_only: bool
 ) -> SoundGroups:
     """Group recordings by their sound.
 
     Args:
         prints: the sound prints.
-        sources: known source of each recording; ``None`` where it is unknown. Only recordings of unknown
-            source are compared by continuity and similarity; copies are found among all.
+        origins: what is known of each recording. Only recordings whose source was not stated are compared by
+            continuity and similarity; copies are found among all.
         copies_only: whether only copies are grouped.
     """
     count = len(prints)
-    known_pairs = _pairs_of_equal(sources)
+    known_pairs = _pairs_of_equal([origin.source for origin in origins])
     copied_pairs = copies(prints)
     copy_of = components(count, copied_pairs)
-    free = [] if copies_only else [i for i, source in enumerate(sources) if source is None]
-    free_prints = [prints[i] for i in free]
-    followers, power = continuations(free_prints, [copy_of[i] for i in free])
-    first_copy = {group: i for i, group in reversed(list(enumerate(copy_of)))}
-    distinct = [i for i in free if first_copy[copy_of[i]] == i]  # copies are alike in any case
-    similar = similar_groups([prints[i] for i in distinct], min_groups=MIN_RECORDINGS)
-    followers = [(free[first], free[second]) for first, second in followers]
-    alike = [(distinct[first], distinct[second]) for first, second in _pairs_of_equal(similar.groups)]
+    free = [] if copies_only else [i for i, origin in enumerate(origins) if origin.free]
+    ends = [i for i in free if origins[i].at_end]
+    followers = [
+        (ends[first], ends[second])
+        for first, second in continuations([prints[i] for i in ends], [copy_of[i] for i in ends])
+    ]
+    between = distances([prints[i] for i in free])
+    similar = [] if between is None else similar_groups(between, min_groups=MIN_RECORDINGS)
+    alike = [(free[first], free[second]) for first, second in _pairs_of_equal(similar)]
     groups = components(count, [*known_pairs, *copied_pairs, *followers, *alike])
-    cut = sorted({i for pair in (*followers, *alike) for i in pair})
+    unit_of = components(count, [*known_pairs, *copied_pairs])  # a recording, or all windows of a file
+    cut = {i for pair in (*followers, *alike) if unit_of[pair[0]] != unit_of[pair[1]] for i in pair}
     if not free:
         decided = True
-    elif cut:
-        decided = len(cut) >= MIN_GROUPED * len(free)
+    elif between is None or (cut and not _all_joined(free, groups, unit_of)):
+        decided = False
     else:
-        decided = similar.apart or power >= MIN_POWER
-    return SoundGroups(groups, copy_of, cut, _time_order(count, followers), decided)
+        parallel = _parallel(copied_pairs, free, cut, between)
+        decided = not parallel and separated(between, [groups[i] for i in free])
+    return SoundGroups(groups, copy_of, sorted(cut), followers, decided)
+
+
+def _all_joined(free: Sequence[int], groups: Sequence[int], unit_of: Sequence[int]) -> bool:
+    """Whether each recording is in a group with another. If some recordings were cut, one that is alone may
+    be a piece that was missed."""
+    units: dict[int, set[int]] = {group: set() for group in groups}
+    for group, unit in zip(groups, unit_of, strict=True):
+        units[group].add(unit)
+    return all(len(units[groups[i]]) > 1 for i in free)
+
+
+def _parallel(
+    copied_pairs: Iterable[tuple[int, int]], free: Sequence[int], cut: Container[int], between: np.ndarray
+) -> bool:
+    """Whether pieces of different recordings overlap in time but sound different, as if from two microphones.
+    Others may then overlap as well without being recognised."""
+    row_of = {i: row for row, i in enumerate(free)}
+    return any(
+        between[row_of[first], row_of[second]] > MAX_STEP
+        for first, second in copied_pairs
+        if first in cut and second in cut
+    )
 
 
 def components(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
@@ -100,8 +144,8 @@ def _pairs_of_equal(values: Sequence[Hashable | None]) -> list[tuple[int, int]]:
     return [pair for pair in pairs if pair[0] != pair[1]]
 
 
-def _time_order(count: int, followers: Sequence[tuple[int, int]]) -> list[int]:
-    """Rank of each recording when each chain of followers is walked from its start."""
+def time_order(count: int, followers: Sequence[tuple[int, int]]) -> list[int]:
+    """Return the rank of each recording when each chain of followers is walked from its start."""
     next_of = dict(followers)
     later = set(next_of.values())
     starts = [i for i in range(count) if i not in later]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auscult.corpus.stationary import END, MIN_ENDS, autocovariance, gain_across_middle
+from auscult.corpus.stationary import END, MIN_ENDS, autocovariance
 
 #: Length of the transform of the phases, samples.
-PERIOD = 4096
+PERIOD = 16384
 #: Share of a recording that is faded in and out before the phases are computed; without it, a tone would
 #: spread to all bins.
 TAPER = 0.1
@@ -23,7 +23,7 @@ _SMALLEST_POWER = 1e-30
 
 @dataclass(frozen=True)
 class SoundPrint:
-    """The sound print of one recording; 10 kB at any length.
+    """The sound print of one recording; 20 kB at any length.
 
     Attributes:
         samples: length of the recording.
@@ -32,7 +32,6 @@ class SoundPrint:
         end: (END,) float16: its last samples, likewise.
         autocovariance: (2 · END,) float32 at lags from 0, divided by the variance. This and the two above are
             empty if the recording is too short or constant.
-        cut_gain: by how much its halves predict each other (`stationary.gain_across_middle`); NaN if unknown.
         phase_codes: (PERIOD / 2 + 1, 2) int8: `phases` times 127, real and imaginary part.
         spectrum: (n_mels,) mean log-mel, dB, less its mean over the bands: independent of the level.
         half_distance: RMS difference between the spectra of its two halves, dB; NaN if it has one frame.
@@ -43,7 +42,6 @@ class SoundPrint:
     start: np.ndarray
     end: np.ndarray
     autocovariance: np.ndarray
-    cut_gain: float
     phase_codes: np.ndarray
     spectrum: np.ndarray
     half_distance: float
@@ -54,13 +52,12 @@ class SoundPrint:
         return self.phase_codes.astype(np.float32).view(np.complex64)[:, 0] / np.float32(127)
 
 
-def sound_print(samples: np.ndarray, frames: np.ndarray, *, cut: bool = True) -> SoundPrint:
+def sound_print(samples: np.ndarray, frames: np.ndarray) -> SoundPrint:
     """Compute the sound print of a recording.
 
     Args:
         samples: (N,) its samples.
         frames: (T, n_mels) its log-mel, dB.
-        cut: whether to compute ``cut_gain``, which takes as long as all the rest.
     """
     centred = samples.astype(np.float64)
     offset = centred.mean()
@@ -70,14 +67,12 @@ def sound_print(samples: np.ndarray, frames: np.ndarray, *, cut: bool = True) ->
         centred[:] = 0.0
         power = 0.0
     start = end = covariance = np.empty(0, np.float16)
-    cut_gain = np.nan
     deviation = float(np.sqrt(power))
     if power and len(centred) >= MIN_ENDS * END:
         start, end = (
             part.astype(np.float16) for part in (centred[:END] / deviation, centred[-END:] / deviation)
         )
         covariance = autocovariance(centred).astype(np.float32)
-        cut_gain = gain_across_middle(centred) if cut else np.nan
     spectra = [_without_level(part) for part in np.array_split(frames, 2) if len(part)]
     return SoundPrint(
         samples=len(samples),
@@ -85,7 +80,6 @@ def sound_print(samples: np.ndarray, frames: np.ndarray, *, cut: bool = True) ->
         start=start,
         end=end,
         autocovariance=covariance,
-        cut_gain=cut_gain,
         phase_codes=_phase_codes(centred),
         spectrum=_without_level(frames),
         half_distance=_rms(spectra[0] - spectra[1]) if len(spectra) == 2 else np.nan,

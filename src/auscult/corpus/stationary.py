@@ -55,26 +55,5 @@ def gains(factor: np.ndarray, past: np.ndarray, future: np.ndarray) -> np.ndarra
     return log_determinants + 0.5 * ((alone**2).sum(axis=0) - (given_past**2).sum(axis=0))
 
 
-def gain_across_middle(centred: np.ndarray) -> float:
-    """Return by how much the halves of a recording predict each other across the cut, as two pieces do.
-
-    Args:
-        centred: (N,) samples of zero mean.
-
-    Returns:
-        The smaller of the gains forwards and backwards in time; NaN if a half is too short or constant.
-    """
-    halves = np.array_split(centred, 2)
-    if min(map(len, halves)) < MIN_ENDS * END or not all(half.any() for half in halves):
-        return np.nan
-    past, future = halves[0][-END:], halves[1][:END]
-    both = []
-    for half, start, end in ((halves[0], past, future), (halves[1], future[::-1], past[::-1])):
-        deviation = np.sqrt(np.mean(half**2))
-        factor = factor_of(autocovariance(half))
-        both.append(float(gains(factor, start[None] / deviation, end[None] / deviation)[0]))
-    return min(both)
-
-
 def _solve(factor: np.ndarray, values: np.ndarray) -> np.ndarray:
     return solve_triangular(factor, values, lower=True, check_finite=False)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, replace
 
 from auscult.corpus.clip import Clip
 from auscult.corpus.findings import Finding
-from auscult.corpus.grouping import WITHIN
-from auscult.corpus.time_blocks import MIN_RECORDINGS, boundary_windows, time_blocks
 from auscult.errors import AudioError
 from auscult.sound import audio_info
 
@@ -23,23 +21,19 @@ class Windowing:
     Attributes:
         clips: a clip for each window; windows of one recording follow each other.
         findings: what was left out.
-        threshold_label: limitation of the false-alarm rate, or ``None``.
     """
 
     clips: list[Clip]
     findings: tuple[Finding, ...]
-    threshold_label: str | None
 
 
 def cut_into_windows(clips: Sequence[Clip], seconds: float) -> Windowing:
-    """Cut recordings into windows of equal length, of which those of one recording share a fold.
+    """Cut recordings into windows of equal length; the source of each window is its file, unless it is known.
 
-    With fewer than `MIN_RECORDINGS` recordings, each is divided into blocks of consecutive windows instead,
-    with one window left out between two blocks, since neighbours sound alike. Recordings that are shorter
-    than a window, or do not declare their length, are kept whole.
+    Recordings that are shorter than a window, or do not declare their length, are kept whole.
 
     Args:
-        clips: the recordings; clips of the same ``source_recording`` count as one.
+        clips: the recordings; windows of the same ``source_recording`` follow each other.
         seconds: length of a window.
     """
     windows: dict[str, list[Clip]] = {}
@@ -48,8 +42,11 @@ def cut_into_windows(clips: Sequence[Clip], seconds: float) -> Windowing:
         source = clip.source_recording or clip.path
         length = _declared_seconds(clip)
         count = int((length + _TOLERANCE) / seconds) if length is not None else 0
-        pieces = [replace(clip, window=(i * seconds, (i + 1) * seconds)) for i in range(count)] or [clip]
-        windows.setdefault(source, []).extend(replace(piece, source_recording=source) for piece in pieces)
+        pieces = [
+            replace(clip, window=(i * seconds, (i + 1) * seconds), source_recording=source)
+            for i in range(count)
+        ]
+        windows.setdefault(source, []).extend(pieces or [clip])
         rest = length - count * seconds if length is not None and count else 0.0
         if rest > _TOLERANCE:
             rests.append((clip.path, rest))
@@ -62,27 +59,7 @@ def cut_into_windows(clips: Sequence[Clip], seconds: float) -> Windowing:
             f"{os.path.basename(longest[0])})"
         )
         findings.append(Finding("remainder", message, tuple(path for path, _ in rests)))
-    if len(windows) >= MIN_RECORDINGS:
-        return Windowing([clip for pieces in windows.values() for clip in pieces], tuple(findings), None)
-    kept: list[Clip] = []
-    left_out = 0
-    for (source, pieces), blocks in zip(
-        windows.items(), time_blocks([len(pieces) for pieces in windows.values()]), strict=True
-    ):
-        boundaries = set(boundary_windows(blocks))
-        left_out += len(boundaries)
-        kept += [
-            replace(piece, source_recording=f"{source} block {block}")
-            for position, (piece, block) in enumerate(zip(pieces, blocks, strict=True))
-            if position not in boundaries
-        ]
-    number = "1 recording" if len(windows) == 1 else f"{len(windows)} recordings"
-    message = (
-        f"{number} divided into windows of {seconds:g} s: folds are blocks of time, with "
-        f"{left_out} window{'' if left_out == 1 else 's'} left out between them, and the false-alarm rate "
-        f"holds {WITHIN} only; record at least {MIN_RECORDINGS} at different times"
-    )
-    return Windowing(kept, (*findings, Finding("cuts", message)), WITHIN)
+    return Windowing([clip for pieces in windows.values() for clip in pieces], tuple(findings))
 
 
 def _declared_seconds(clip: Clip) -> float | None:
