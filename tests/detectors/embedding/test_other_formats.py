@@ -43,6 +43,10 @@ def h5_file(path: Path) -> None:
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(1000))
 
 
+def lfs_pointer(path: Path) -> None:
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+
+
 def tflite_file(path: Path) -> None:
     path.write_bytes(b"\x1c\x00\x00\x00TFL3" + bytes(1000))
 
@@ -50,6 +54,7 @@ def tflite_file(path: Path) -> None:
 @pytest.mark.parametrize(
     ("write", "suffixes", "message"),
     [
+        (lfs_pointer, (".onnx", ".pt"), "Git LFS.*git lfs pull"),
         (tflite_file, (".tflite", ".onnx"), r"TensorFlow Lite.*tf2onnx.*--tflite"),
         (h5_file, (".h5", ".hdf5", ".onnx"), "Keras model.*ONNX"),
         (keras_file, (".keras", ".onnx"), "Keras model.*ONNX"),

@@ -8,6 +8,7 @@ from auscult.detectors.base import Config
 from auscult.detectors.embedding.encoder import INPUTS
 from auscult.detectors.statistics.neighbours import METRICS
 from auscult.errors import OptionError
+from auscult.sound.audio_file import MAX_RATE, MIN_RATE
 
 #: Minimum length of a clip, seconds; a shorter one is an error.
 MIN_SECONDS = 0.1
@@ -36,10 +37,11 @@ class EmbeddingMemoryConfig(Config):
         for option, choices in (("encoder_input", INPUTS), ("metric", METRICS)):
             if getattr(self, option) not in choices:
                 raise OptionError(f"{option}={getattr(self, option)!r}: choose one of {', '.join(choices)}")
-        rate_is_positive = self.encoder_rate is None or self.encoder_rate >= 1
-        if not rate_is_positive or self.window_seconds < MIN_SECONDS or self.neighbours < 1:
+        if self.encoder_rate is not None and not MIN_RATE <= self.encoder_rate <= MAX_RATE:
             raise OptionError(
-                f"encoder_rate and neighbours must be positive, window_seconds at least {MIN_SECONDS:g}"
+                f"encoder_rate={self.encoder_rate}: it must be from {MIN_RATE} to {MAX_RATE} Hz"
             )
+        if self.window_seconds < MIN_SECONDS or self.neighbours < 1:
+            raise OptionError(f"neighbours must be positive, window_seconds at least {MIN_SECONDS:g}")
         if self.threads < 0 or self.rdp_gamma < 0 or self.gem_power < 1:
             raise OptionError("threads and rdp_gamma must not be negative, gem_power must be at least 1")

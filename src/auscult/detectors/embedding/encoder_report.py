@@ -12,6 +12,7 @@ import numpy as np
 from auscult.detectors.embedding.config import EmbeddingMemoryConfig
 from auscult.detectors.embedding.encoder import Encoder
 from auscult.errors import OptionError
+from auscult.sound.audio_file import MAX_RATE, MIN_RATE
 
 #: Sample rate of encoders whose file does not give one, Hz.
 DEFAULT_RATE = 16_000
@@ -49,7 +50,8 @@ def encoder_rate(encoder: Encoder, config: EmbeddingMemoryConfig) -> tuple[int, 
         The rate, and ``option``, ``metadata`` (of the file) or ``default``.
 
     Raises:
-        OptionError: the file gives a rate that is not a number of Hz, and no option replaces it.
+        OptionError: the file gives a rate that is not a number of Hz in the range of audio files, and no
+            option replaces it.
     """
     if config.encoder_rate is not None:
         return config.encoder_rate, "option"
@@ -59,7 +61,7 @@ def encoder_rate(encoder: Encoder, config: EmbeddingMemoryConfig) -> tuple[int, 
     if rate is None:
         raise OptionError(
             f"encoder={encoder.path!r}: its metadata give sample_rate as {encoder.sample_rate!r}, which is "
-            "not a number of Hz: set encoder_rate"
+            f"not a number of Hz from {MIN_RATE} to {MAX_RATE}: set encoder_rate"
         )
     return rate, "metadata"
 
@@ -118,9 +120,9 @@ def probability_reason(frames: np.ndarray) -> str | None:
 
 
 def _hertz(text: str) -> int | None:
-    """A sample rate in Hz from text, or ``None`` if it is not a positive number."""
+    """A sample rate in Hz from text, or ``None`` if it is not a number of the range of audio files."""
     try:
         rate = float(text)
     except ValueError:
         return None
-    return round(rate) if 1 <= rate < float("inf") else None
+    return round(rate) if MIN_RATE <= rate <= MAX_RATE else None

@@ -1,4 +1,4 @@
-"""Files of other frameworks that are given as an encoder: how to convert each to ONNX.
+"""Files of other kinds that are given as an encoder: how to convert each to ONNX.
 
 A file is recognised by its first bytes, or by its extension if these are not distinctive.
 """
@@ -28,6 +28,7 @@ _HINTS = {
         "a file of weights without the network: load them in the network's own code and convert that to ONNX "
         "(by torch.onnx.export, as in the recipes of docs/encoders.md)"
     ),
+    "lfs": "a pointer of Git LFS, without the content of the file: run git lfs pull in its repository",
 }
 _EXTENSIONS = {
     ".tflite": "tflite",
@@ -60,6 +61,8 @@ def _by_content(content: bytes) -> str | None:
     """The format by the first bytes."""
     if content[4:8] == b"TFL3":
         return "tflite"
+    if content.startswith(b"version https://git-lfs"):
+        return "lfs"
     if content[:8] == b"\x89HDF\r\n\x1a\n":
         return "keras"
     if content[:4] == b"PK\x03\x04":  # both are ZIP archives; the names of their members are not compressed
