@@ -123,12 +123,12 @@ def _scan_runs(file: BinaryIO, size: int) -> list[Run]:
     """Find the runs of frames in a file of ``size`` bytes."""
     start = skip_id3(file)
     runs: list[Run] = []
-    found = _find_frame(file, start, min(size, start + _SEARCH), size)
-    while found is not None:
-        run = _scan_run(file, *found, size)
+    candidate = _find_frame(file, start, min(size, start + _SEARCH), size)
+    while candidate is not None:
+        run = _scan_run(file, *candidate, size)
         if not runs or run.count >= _MIN_LATER_FRAMES:
             runs.append(run)
-        found = _find_frame(file, max(run.end, found[0] + 1), size, size)
+        candidate = _find_frame(file, max(run.end, candidate[0] + 1), size, size)
     return runs
 
 
