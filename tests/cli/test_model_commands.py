@@ -21,7 +21,8 @@ def test_explain_finds_the_band_of_the_fault(run, model, machine, faulty_clip):
     output = json.loads(result.stdout)
     assert list(output) == [
         "path", "start", "seconds", "score", "threshold", "anomalous", "verdict", "p_value", "nearest",
-        "warnings", "findings", "state", "regions", "impacts", "picture", "fragment", "nearest_fragment",
+        "nearest_window", "warnings", "findings", "state", "regions", "impacts", "picture", "fragment",
+        "nearest_fragment",
     ]  # fmt: skip
     assert output["nearest"] in {str(path) for path in (machine / "train").glob("*.wav")}
     assert output["anomalous"] is True

@@ -28,8 +28,8 @@ def test_json_has_exactly_the_documented_keys_in_order(run, model, normal_clip, 
     assert [row["path"] for row in scored] == [str(faulty_clip), str(normal_clip)]
     for row in scored:
         assert list(row) == [
-            *("path", "score", "threshold", "anomalous", "verdict", "p_value", "nearest", "warnings"),
-            *("findings", "state", "time", "size"),
+            *("path", "score", "threshold", "anomalous", "verdict", "p_value", "nearest", "nearest_window"),
+            *("warnings", "findings", "state", "time", "size"),
         ]
         assert row["anomalous"] is (row["score"] > row["threshold"])
         assert row["warnings"] == []
@@ -187,6 +187,21 @@ def test_arguments_in_the_wrong_order_are_detected(run, model, machine, verb):
     )
 
 
+def test_a_model_without_the_extension_is_recognised(run, model, normal_clip, tmp_path):
+    clip, other = tmp_path / "a clip.wav", tmp_path / "fan"
+    shutil.copy(normal_clip, clip)
+    shutil.copy(model, other)
+    result = run("score", clip, other)
+    assert result.exit_code == 2
+    assert result.stderr == (f"Error: {clip} is not a model file; give the model first: {other} '{clip}'\n")
+
+
+def test_a_second_model_is_no_recording(run, model, normal_clip):
+    result = run("score", model, model, normal_clip)
+    assert result.exit_code == 4
+    assert f"{model}: a model file, not a recording" in result.stderr
+
+
 def test_a_missing_model_is_exit_code_1(run, normal_clip, tmp_path):
     result = run("score", tmp_path / "none.auscult", normal_clip)
     assert result.exit_code == 1
@@ -203,7 +218,7 @@ def test_each_window_has_a_row(run, model, machine_sound, tmp_path):
     assert [list(row) for row in scored] == [
         [
             *("path", "start", "end", "score", "threshold", "anomalous", "verdict", "p_value", "nearest"),
-            *("warnings", "findings", "state", "time", "size"),
+            *("nearest_window", "warnings", "findings", "state", "time", "size"),
         ]
     ] * 5
     assert [(row["start"], row["end"]) for row in scored] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 4.6)]
@@ -260,8 +275,8 @@ def test_csv_reads_back(run, model, normal_clip, broken_file):
     assert result.exit_code == 4
     good, bad = csv.DictReader(io.StringIO(result.stdout))
     assert list(good) == [
-        *("path", "score", "threshold", "anomalous", "verdict", "p_value", "nearest", "warnings"),
-        *("findings", "state", "time", "size", "error"),
+        *("path", "score", "threshold", "anomalous", "nearest", "warnings", "error"),  # as in 0.1.0
+        *("verdict", "p_value", "nearest_start", "nearest_end", "findings", "state", "time", "size"),
     ]
     assert good["anomalous"] == "false"
     assert float(good["score"]) == rows(run("score", model, normal_clip, "--json"))[0]["score"]

@@ -70,6 +70,25 @@ def test_a_file_with_the_same_size_and_another_time_has_changed(run, model, fold
     assert results(tmp_path / "s.csv")["a.wav"]["time"].startswith("2020-09-13")
 
 
+@pytest.mark.parametrize(("name", "options"), FORMATS[:2])
+def test_a_change_within_the_same_second_is_noticed(run, model, folder, tmp_path, name, options):
+    os.utime(folder / "a.wav", (1.6e9, 1.6e9))
+    run("score", model, folder, "-o", tmp_path / name, *options)
+    os.utime(folder / "a.wav", (1.6e9 + 0.25, 1.6e9 + 0.25))
+    assert "1 scored again" in run("score", model, folder, "-o", tmp_path / name, *options).stdout
+
+
+@pytest.mark.parametrize("change", [{"size": None}, {"time": 7}, {"verdict": 5}, {"path": None}])
+def test_a_row_that_was_changed_is_refused(run, model, folder, tmp_path, change):
+    file = tmp_path / "s.jsonl"
+    run("score", model, folder, "-o", file)
+    first, rest = file.read_text().split("\n", 1)
+    file.write_text(json.dumps({**json.loads(first), **change}) + "\n" + rest)
+    result = run("score", model, folder, "-o", file)
+    assert result.exit_code == 2
+    assert "result 1 cannot be read" in result.stderr
+
+
 def test_an_unreadable_file_is_tried_again(run, model, folder, tmp_path):
     complete = (folder / "c.wav").read_bytes()
     (folder / "c.wav").write_bytes(complete[:3000])
@@ -184,6 +203,27 @@ def test_results_with_the_old_columns_are_refused_with_the_reason(run, model, fo
     assert result.exit_code == 2
     assert "lacks columns (time and size)" in result.stderr
     assert "choose another file" in result.stderr
+    assert file.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["s.csv", "s.jsonl"])
+@pytest.mark.parametrize("damage", ["no origin", "other model", "another header"])
+def test_a_file_that_cannot_be_continued_is_refused_before_the_inputs_are_searched(
+    run, model, folder, tmp_path, monkeypatch, name, damage
+):
+    file, origin = tmp_path / name, tmp_path / f"{name}.made-by.json"
+    run("score", model, folder, "-o", file)
+    if damage == "no origin":
+        origin.unlink()
+    elif damage == "other model":
+        origin.write_text(json.dumps({**json.loads(origin.read_text()), "model": "x"}))
+    elif name == "s.csv":
+        file.write_text("\ufeff" + file.read_text())
+    else:
+        pytest.skip("no header there")
+    before = file.read_bytes()
+    monkeypatch.setattr("auscult.cli.score_inputs.walk_audio", lambda *_, **__: pytest.fail("searched"))
+    assert run("score", model, folder, "-o", file).exit_code == 2
     assert file.read_bytes() == before
 
 

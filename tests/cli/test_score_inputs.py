@@ -42,6 +42,24 @@ def fail_to_list(monkeypatch, folder: Path) -> None:
     monkeypatch.setattr(os, "scandir", failing)
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no such links there")
+def test_links_without_a_target_do_not_hide_the_other_recordings(run, model, folder):
+    (folder / "loop.wav").symlink_to("loop.wav")
+    (folder / "nowhere.wav").symlink_to("missing.wav")
+    (folder / "up").symlink_to("..")
+    os.mkfifo(folder / "pipe.wav")
+    result = run("score", model, folder, "--json")
+    assert result.exit_code == 4
+    errors = {os.path.basename(row["path"]): row.get("error") for row in rows(result)}
+    assert errors == {
+        "a.wav": None,
+        "b.wav": None,
+        "loop.wav": "Too many levels of symbolic links",
+        "nowhere.wav": "no such file",
+        "pipe.wav": "is a pipe or device, not an audio file",
+    }
+
+
 @pytest.mark.parametrize("options", [["--json"], ["--csv"], []])
 def test_a_folder_that_cannot_be_listed_is_an_error_row(run, model, folder, monkeypatch, options):
     fail_to_list(monkeypatch, folder / "locked")

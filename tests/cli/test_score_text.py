@@ -23,6 +23,7 @@ ROW = {
     "verdict": "normal",
     "p_value": 0.5,
     "nearest": None,
+    "nearest_window": None,
     "warnings": ["one", "two"],
     "findings": [],
     "state": None,

@@ -22,7 +22,7 @@ from auscult.errors import AudioError, OptionError, TooLongAudio
 
 if TYPE_CHECKING:
     from auscult.corpus import AudioClip
-    from auscult.model import Model
+    from auscult.model import Model, Score
     from auscult.report.impacts import Impacts
     from auscult.report.regions import Region
 
@@ -78,6 +78,7 @@ def command(
     if seconds is not None and start is None:
         raise OptionError("--seconds needs --start: where in FILE does the section begin?")
 
+    from auscult.corpus import Clip
     from auscult.decision import p_value
     from auscult.report.explanation import explanation
 
@@ -92,7 +93,7 @@ def command(
         score,
         loaded.detector.config.front_end,
         audio,
-        None if nearest_missing else _nearest(loaded, score.nearest),
+        None if nearest_missing else _nearest(loaded, score),
         start_seconds=start or 0.0,
     )
     written = None
@@ -116,6 +117,7 @@ def command(
         "verdict": score.verdict,
         "p_value": p_value(score.score, calibration) if len(calibration) else None,
         "nearest": score.nearest,
+        "nearest_window": score.nearest_window,
         "warnings": list(score.warnings),
         "findings": findings,
         "state": score.state,
@@ -142,7 +144,8 @@ def command(
     if impacts := explained.impacts_text():
         lines.append(("impacts", impacts))
     if score.nearest is not None:
-        lines.append(("nearest", f"{score.nearest}{' (file no longer exists)' if nearest_missing else ''}"))
+        nearest = Clip(score.nearest, window=score.nearest_window).name
+        lines.append(("nearest", f"{nearest}{' (file no longer exists)' if nearest_missing else ''}"))
     if output is not None and written is not None:
         lines += [("picture", output), ("sound", f"{written.recording} (gain {written.gain_db:+.0f} dB)")]
         if written.nearest:
@@ -178,18 +181,19 @@ def _opened(model: Model, path: str, start: float | None, seconds: float | None)
     return AudioClip(clip, lambda: waveform)
 
 
-def _nearest(model: Model, path: str | None) -> AudioClip | None:
-    """The nearest normal recording; ``None``, with a warning, if it is unreadable."""
+def _nearest(model: Model, score: Score) -> AudioClip | None:
+    """The nearest normal recording, or window of one; ``None``, with a warning, if it is unreadable."""
     from auscult.corpus import AudioClip, Clip
 
-    if path is None:
+    if score.nearest is None:
         return None
+    clip = Clip(score.nearest, window=score.nearest_window)
     try:
-        waveform = model.audio_clip(Clip(path=path)).waveform()
+        waveform = model.audio_clip(clip).waveform()
     except AudioError as error:
         text.warn(f"{error}; the nearest normal recording is not in the picture")
         return None
-    return AudioClip(Clip(path=path), lambda: waveform)
+    return AudioClip(clip, lambda: waveform)
 
 
 def _region_to_json(region: Region) -> dict[str, Any]:

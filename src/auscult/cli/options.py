@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -244,14 +245,16 @@ def open_model(path: str, *other_arguments: str, channel: int | None = None) -> 
         ModelFileError: as `auscult.load`.
         OptionError: the model file is among the other arguments.
     """
-    from auscult.model.model_file import load_model
+    from auscult.model.model_file import is_model_file, load_model
 
     try:
         model = load_model(path)
     except ModelFileError as error:
-        if misplaced := [other for other in other_arguments if other.lower().endswith(".auscult")]:
+        misplaced = [o for o in other_arguments if o.lower().endswith(".auscult") or is_model_file(o)]
+        if misplaced and not is_model_file(path):
+            first, second = shlex.quote(misplaced[0]), shlex.quote(path)
             raise OptionError(
-                f"{path} is not a model file; give the model first: {misplaced[0]} {path}"
+                f"{path} is not a model file; give the model first: {first} {second}"
             ) from error
         raise
     if channel is not None:

@@ -158,6 +158,14 @@ def command(
     from auscult.runtime.parallel import workers
     from auscult.sound.audio_file import MAX_CHANNELS
 
+    expected_channels = MAX_CHANNELS if each_channel or channel is not None else loaded.expected_channels
+    loaded.expected_channels = expected_channels
+    digest = read_header_and_arrays(model)[0]["digest"]
+    settings = ScoreSettings(
+        model, digest, loaded.channel, expected_channels, decision_threshold, window, hop, each_channel
+    )
+    relative = not all(map(os.path.isabs, inputs))
+    file = ResultFile(output, layout, settings, relative=relative) if output else None
     scan, errors = scan_inputs(inputs), RepeatedErrors()
     if scan.nothing_to_report():
         for error in scan.errors:
@@ -165,20 +173,12 @@ def command(
         errors.print()
         return FAILED
     score_plot = ScorePlot(plot, scan.count) if plot is not None else None
-    expected_channels = MAX_CHANNELS if each_channel or channel is not None else loaded.expected_channels
-    loaded.expected_channels = expected_channels
-    digest = read_header_and_arrays(model)[0]["digest"]
-    settings = ScoreSettings(
-        model, digest, loaded.channel, expected_channels, decision_threshold, window, hop, each_channel
-    )
     warnings, events = RepeatedWarnings(), EventList()
     with ExitStack() as stack:
         stack.enter_context(workers(jobs, cluster))  # first: without workers no file must be created
         clips: Iterator[Clip | CorpusError] = expand_inputs(inputs)
-        file = None
-        if output:
-            relative = not all(map(os.path.isabs, inputs))
-            file = stack.enter_context(ResultFile(output, layout, settings, relative=relative))
+        if file:
+            stack.enter_context(file)
             file.remove_outdated(inputs, expand_inputs(inputs))
             clips = settled((clip for clip in clips if file.mark_if_new(clip.path)), settle)
         quiet = file is None and (not sys.stderr.isatty() or sys.stdout.isatty())

@@ -28,6 +28,8 @@ from auscult.runtime.files import write_atomically
 class ResultFile:
     """Results on disk; a context manager within which rows can be written.
 
+    Nothing is written before it is entered.
+
     Args:
         path: the file, which is created or continued.
         layout: format and fields of its lines.
@@ -41,7 +43,8 @@ class ResultFile:
 
     Raises:
         OptionError: the file exists and was not written by auscult, or with other settings or fields or, if
-            ``relative``, from another folder; or another process is writing it.
+            ``relative``, from another folder. On entering also: it is damaged, or another process is writing
+            it.
     """
 
     def __init__(self, path: str, layout: Layout, settings: ScoreSettings, *, relative: bool) -> None:
@@ -65,12 +68,10 @@ class ResultFile:
         }
         if os.path.exists(path) and not os.path.isfile(path):
             raise OptionError(f"{path} is a pipe or device, not a file; omit --output to print the results")
-        self._file = _open_locked(path)
-        try:
-            self._resume(relative=relative)
-        except BaseException:
-            self._file.close()
-            raise
+        self._relative = relative
+        if self._has_content():
+            self._check_origin()
+            self._check_header()
 
     @property
     def before(self) -> int:
@@ -78,6 +79,12 @@ class ResultFile:
         return len(self._known)
 
     def __enter__(self) -> ResultFile:
+        self._file = _open_locked(self.path)
+        try:
+            self._resume()
+        except BaseException:
+            self._file.close()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -98,11 +105,14 @@ class ResultFile:
             for key, recorded in self._known.items()
             if recorded is None and any(key == root or key.startswith(root + os.sep) for root in roots)
         }
+        in_seconds = self._layout.format == "excel"
         for clip in clips:
             key = self._path_key(clip.path)
             if key in self._known:
                 recorded, current = self._known[key], FileStamp.of(clip.path)
-                if recorded is None or (current is not None and not current.matches(recorded)):
+                if recorded is None or (
+                    current is not None and not current.matches(recorded, in_seconds=in_seconds)
+                ):
                     self._outdated.add(key)
         if self._outdated:
             self._rewrite_without(self._outdated)
@@ -119,10 +129,13 @@ class ResultFile:
         """Append one result in a single write."""
         self._append(_encode(self._layout.line(row)))
 
-    def _resume(self, *, relative: bool) -> None:
+    def _has_content(self) -> bool:
+        return os.path.exists(self.path) and os.path.getsize(self.path) > 0
+
+    def _resume(self) -> None:
         """Read the results in the file, and cut off an incomplete last line."""
-        if os.fstat(self._file.fileno()).st_size:
-            self._check_origin(relative=relative)
+        if self._has_content():
+            self._check_origin()  # again: another process may have made it in the meantime
             end = self._read()
         else:
             origin = {**self._origin, "folder": self._folder}
@@ -144,7 +157,7 @@ class ResultFile:
     def _origin_path(self) -> str:
         return f"{self.path}.made-by.json"
 
-    def _check_origin(self, *, relative: bool) -> None:
+    def _check_origin(self) -> None:
         try:
             with open(self._origin_path, encoding="utf-8") as file:
                 origin = json.load(file)
@@ -168,12 +181,28 @@ class ResultFile:
                 f"{self.path} was written with another {settings}: use the same model and options, "
                 "or choose another file"
             )
-        here, self._folder = self._folder, str(origin.get("folder"))
-        if relative and self._folder != here:
+        here, self._folder = os.getcwd(), str(origin.get("folder"))
+        if self._relative and self._folder != here:
             raise OptionError(
                 f"{self.path} was started in the folder {self._folder}, and its paths are relative to that: "
                 "run the command there, or give absolute paths"
             )
+
+    def _check_header(self) -> bool:
+        """Return whether the header line is complete.
+
+        Raises:
+            OptionError: it is another one.
+        """
+        expected = self._layout.header().encode()
+        with open(self.path, "rb") as file:
+            header = file.read(len(expected))
+        if header != expected[: len(header)]:
+            raise OptionError(
+                f"{self.path} was changed: its header line is not the one auscult wrote; restore it, or "
+                "choose another file"
+            )
+        return len(header) == len(expected)
 
     def _read(self) -> int:
         """Read the results in the file.
@@ -184,21 +213,16 @@ class ResultFile:
         """
         last_path: str | None = None
         tally = Tally()  # without the rows of the last recording
-        first_line = self._layout.header().encode()
+        if not self._check_header():
+            return 0
+        end = start = len(self._layout.header().encode())
         with open(self.path, "rb") as file:
-            if file.read(len(first_line)) != first_line:
-                file.seek(0, os.SEEK_END)
-                if file.tell() > len(first_line):
-                    raise OptionError(
-                        f"{self.path} was changed: its header line is not the one auscult wrote"
-                    )
-                return 0
-            end = start = len(first_line)
+            file.seek(end)
             for number, record in enumerate(_records(file, self._layout.format), start=1):
                 try:
                     row = self._layout.parse(record.decode())
                     stamp = None if "error" in row else FileStamp.from_row(row)
-                except (ValueError, KeyError) as error:
+                except ValueError as error:
                     raise OptionError(
                         f"{self.path} is corrupt: result {number} cannot be read; remove that line, or "
                         "choose another file"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 #: order mark.
 Format = Literal["csv", "excel", "json", "text"]
 
+_VERDICTS = ("normal", "anomaly", "sensor", None)
 _CSV_VERDICTS = {True: "true", False: "false", None: ""}
 _SUFFIXES: dict[str, Format] = {".csv": "csv", ".jsonl": "json", ".json": "json"}
 _BYTE_ORDER_MARK = "\ufeff"
@@ -87,11 +88,11 @@ class Layout:
 
     @property
     def columns(self) -> list[str]:
-        """The fields of a row, in order."""
+        """The fields of a row, in order: those of version 0.1.0 first, so that readers can count columns."""
         parts = [*(["channel"] if self.channels else []), *(["start", "end"] if self.windows else [])]
-        values = ["score", "threshold", "anomalous", "verdict", "p_value", "nearest"]
-        values += ["warnings", "findings", "state"]
-        return ["path", *parts, *values, "time", "size", "error"]
+        first = ["score", "threshold", "anomalous", "nearest", "warnings", "error"]
+        added = ["verdict", "p_value", "nearest_start", "nearest_end", "findings", "state", "time", "size"]
+        return ["path", *parts, *first, *added]
 
     @property
     def rows_per_recording(self) -> bool:
@@ -114,6 +115,7 @@ class Layout:
             cells["warnings"] = "; ".join(row["warnings"])
             cells["anomalous"] = _CSV_VERDICTS[row["anomalous"]]
             cells["findings"] = "; ".join(finding["kind"] for finding in row["findings"])
+            cells["nearest_start"], cells["nearest_end"] = row["nearest_window"] or ("", "")
         if self.format == "excel":
             cells = {name: _spreadsheet_cell(name, value) for name, value in cells.items()}
         return csv_line((cells.get(name, "") for name in self.columns), delimiter=self._delimiter)
@@ -128,12 +130,16 @@ class Layout:
             row = json.loads(line)
             if not isinstance(row, dict) or not isinstance(row.get("path"), str):
                 raise ValueError("no path")
+            if "error" not in row and row.get("verdict", "") not in _VERDICTS:
+                raise ValueError("no verdict")
             return row
         (cells,) = csv.reader(io.StringIO(line, newline=""), delimiter=self._delimiter)
         row = dict(zip(self.columns, cells, strict=True))
         result = {"path": row["path"], "time": row["time"], "size": row["size"]}
         if row["error"]:
             return {**result, "error": row["error"]}
+        if row["verdict"] not in ("", *_VERDICTS):
+            raise ValueError("no verdict")
         return {**result, "verdict": row["verdict"]}
 
     @property

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from auscult.cli import text
 from auscult.corpus import Clip, open_corpus
-from auscult.corpus.files import FolderReport, describe_other_files, walk_audio
+from auscult.corpus.files import LISTING_REMEDY, FolderReport, describe_other_files, walk_audio
 from auscult.errors import CorpusError
+from auscult.model.model_file import is_model_file
 
 
 @dataclass
@@ -67,12 +68,20 @@ def expand_inputs(inputs: Sequence[str], report: FolderReport | None = None) -> 
                 empty = False
                 yield Clip(path=name)
             for folder, reason in here.unlisted:
-                yield CorpusError(folder, f"the folder cannot be listed ({reason}); nothing in it was scored")
+                yield CorpusError(
+                    folder,
+                    f"the folder cannot be listed ({reason}), so nothing in it was scored; {LISTING_REMEDY}",
+                )
             if report is not None:
                 report.unlisted += here.unlisted
                 report.other_files += here.other_files
             if not empty or here.unlisted:
                 continue
+        elif path.lower().endswith(".auscult") and is_model_file(path):
+            yield CorpusError(
+                path, "a model file, not a recording: only one MODEL can be given, as the first"
+            )
+            continue
         elif os.path.isfile(path) and not path.lower().endswith(".csv"):
             yield Clip(path=path)
             continue

@@ -241,6 +241,7 @@ def _row(model: Model, score: Score, stamp: FileStamp | None) -> Row:
         "verdict": score.verdict,
         "p_value": p_value(score.score, calibration) if len(calibration) else None,
         "nearest": score.nearest,
+        "nearest_window": score.nearest_window,
         "warnings": list(score.warnings),
         "findings": [finding.to_json() for finding in score.findings],
         "state": score.state,

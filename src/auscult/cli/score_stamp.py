@@ -41,19 +41,21 @@ class FileStamp(NamedTuple):
         """The stamp in a row of results.
 
         Raises:
-            ValueError, KeyError: the row has none.
+            ValueError: the row has none.
         """
-        time = datetime.fromisoformat(row["time"]).astimezone()
-        return cls(int(row["size"]), (time - _EPOCH) // _MICROSECOND)
+        time, size = row.get("time"), row.get("size")
+        if not isinstance(time, str) or not isinstance(size, int | str):
+            raise ValueError("no time or no size")
+        return cls(int(size), (datetime.fromisoformat(time).astimezone() - _EPOCH) // _MICROSECOND)
 
     @property
     def time(self) -> str:
         """The modification time in local time with its UTC offset, in ISO 8601."""
         return (_EPOCH + self.modified * _MICROSECOND).astimezone().isoformat()
 
-    def matches(self, recorded: FileStamp) -> bool:
-        """Whether a recorded stamp, whose time may be cut to whole seconds, is of this state of the file."""
-        modified = self.modified if recorded.modified % 1_000_000 else self.modified // 1_000_000 * 1_000_000
+    def matches(self, recorded: FileStamp, *, in_seconds: bool) -> bool:
+        """Whether a recorded stamp is of this state of the file; its time may be cut to seconds (``in_seconds``)."""
+        modified = self.modified // 1_000_000 * 1_000_000 if in_seconds else self.modified
         return recorded == (self.size, modified)
 
 

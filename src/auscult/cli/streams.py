@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 
 #: Plain characters for those that an encoding may lack; others become backslash escapes.
@@ -19,9 +20,15 @@ _ASCII = "auscult_ascii"
 
 
 def use_plain_characters() -> None:
-    """Let standard output and standard error replace characters that their encoding lacks by plain ones."""
+    """Let standard output and standard error replace characters that their encoding lacks by plain ones.
+
+    A stream that was closed by the caller discards what is written to it.
+    """
     codecs.register_error(_ERRORS, _replace)
     codecs.register(_search)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - until the end
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             # click takes a stream named "ascii" for misconfigured, and writes UTF-8 to it.

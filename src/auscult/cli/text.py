@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 NONE = "–"
 
 #: Control characters and invisible formatting characters, as they may occur in file names.
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 
 
 def print_json(data: Any) -> None:
@@ -25,8 +27,14 @@ def print_json(data: Any) -> None:
 
 
 def printable(text: str) -> str:
-    """A line of text with control characters, as in file names, as backslash escapes."""
-    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+    """A line of text with control characters and invalid bytes, as in file names, as backslash escapes."""
+    return _UNPRINTABLE.sub(_escaped, text)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    if "\udc80" <= match[0] <= "\udcff":  # a byte of a file name that is not valid UTF-8
+        return f"\\x{ord(match[0]) - 0xDC00:02x}"
+    return match[0].encode("unicode_escape", errors="surrogatepass").decode("ascii")
 
 
 def note(text: str) -> None:

@@ -40,6 +40,8 @@ AUDIO_EXTENSIONS = frozenset(
 SHARED_EXTENSIONS = frozenset((".mat", ".iff", ".sf", ".mpc", ".xi"))
 #: Folders that macOS, Windows and file systems make by themselves.
 _SYSTEM_FOLDERS = frozenset(("__MACOSX", "lost+found", "System Volume Information", "$RECYCLE.BIN"))
+#: What to do if a folder cannot be listed.
+LISTING_REMEDY = "allow reading it, or check the drive that it is on"
 _SHOWN_KINDS = 5  # extensions named in a message
 
 
@@ -143,7 +145,7 @@ def subfolders(folder: str | PathLike[str]) -> list[str]:
     """
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.is_dir() and not _is_hidden(e.name)]
+            names = [e.name for e in entries if _is_folder(e) and not _is_hidden(e.name)]
     except OSError as error:
         raise _cannot_be_listed(os.fspath(folder), _reason(error)) from error
     return sorted(names, key=natural_order)
@@ -159,7 +161,7 @@ def natural_order(text: str) -> tuple[list[str | int], str]:
 def _walk(folder: str, recursive: bool, seen: set[str], report: FolderReport | None) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
-            is_folder = {entry.name: entry.is_dir() for entry in entries}
+            is_folder = {entry.name: _is_folder(entry) for entry in entries}
     except OSError as error:
         if report is None:
             raise _cannot_be_listed(folder, _reason(error)) from error
@@ -181,6 +183,14 @@ def _walk(folder: str, recursive: bool, seen: set[str], report: FolderReport | N
             yield os.path.join(folder, name)
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder; a link to nowhere, or to itself, is a file that cannot be read."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name in _SYSTEM_FOLDERS
 
@@ -192,6 +202,6 @@ def _reason(error: OSError) -> str:
 def _cannot_be_listed(folder: str, reason: str) -> CorpusError:
     return CorpusError(
         folder,
-        f"the folder cannot be listed ({reason}); allow reading it, or name the folders or "
-        "files beside it one by one",
+        f"the folder cannot be listed ({reason}); {LISTING_REMEDY}, or name the folders or files beside it "
+        "one by one",
     )

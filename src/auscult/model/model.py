@@ -188,6 +188,7 @@ class Model:
             warnings = (*warnings, f"{state}: it is unlike every normal recording")
         if threshold.warning:
             warnings = (*warnings, threshold.warning)
+        nearest = self.normals.nearest(recording, self.detector.config.front_end)
         above, profile = threshold.is_anomalous(value), self.profiles.get(name)
         map = evidence.maps[name] if explain else None
         if map is not None and profile is not None:
@@ -199,7 +200,8 @@ class Model:
             anomalous=None if verdict(above, findings) == "sensor" else above,
             warnings=warnings,
             scores=dict(evidence.scores),
-            nearest=self.normals.nearest(recording, self.detector.config.front_end),
+            nearest=nearest.path if nearest else None,
+            nearest_window=nearest.window if nearest else None,
             map=map,
             maps_are_zscores=map is not None and (profile is not None or self.detector.maps_are_zscores),
             map_limits=self.map_limits(name) if explain else None,

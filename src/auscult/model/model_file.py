@@ -64,6 +64,7 @@ def _contents(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         "facts": model.detector.facts,
         "calibration": {"how": model.calibration.method, "domains": list(model.calibration.domains)},
         "normals": list(model.normals.paths),
+        **({"normal_windows": list(model.normals.windows)} if model.normals.windows else {}),
         "channel": model.channel,
         "provenance": model.provenance,
     }
@@ -89,6 +90,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         profiles = _with_prefix(arrays, "profile/")
         bands = detector.config.front_end.n_mels
         normal_paths = tuple(header["normals"])
+        normal_windows = tuple(w and (float(w[0]), float(w[1])) for w in header.get("normal_windows", ()))
         channel, provenance = header["channel"], header["provenance"]
         if provenance.get("preset") in _RENAMED_PRESETS:
             provenance = {**provenance, "preset": _RENAMED_PRESETS[provenance["preset"]]}
@@ -97,12 +99,14 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         raise ModelFileError(path, f"settings are not valid in this version of auscult: {error}") from error
     except KeyError as error:
         raise ModelFileError(path, f"corrupt model file: header field {error} is missing") from error
-    except (TypeError, AttributeError) as error:
+    except (TypeError, ValueError, IndexError, AttributeError) as error:
         raise ModelFileError(path, f"corrupt model file: a header field is invalid ({error})") from error
     shapes = {f"detector/{name}": shape for name, shape in shapes.items()}
     shapes |= {f"calibration/{name}": (len(domains),) for name in calibration.scores}
     shapes |= {f"profile/{name}": (2, bands) for name in profiles}
     shapes["normals/vectors"] = (len(normal_paths), 2 * bands)
+    if normal_windows and len(normal_windows) != len(normal_paths):
+        raise ModelFileError(path, "corrupt model file: not every normal recording has a window")
     if set(shapes) != set(arrays):
         mismatch = f"expected arrays {sorted(shapes)}, found {sorted(arrays)}"
         raise ModelFileError(path, f"corrupt model file: {mismatch}")
@@ -119,7 +123,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
         detector,
         calibration,
         profiles={name: MapProfile.from_arrays(array) for name, array in profiles.items()},
-        normals=NormalIndex(normal_paths, arrays["normals/vectors"]),
+        normals=NormalIndex(normal_paths, arrays["normals/vectors"], normal_windows),
         channel=channel,
         provenance=provenance,
     )
@@ -161,6 +165,15 @@ def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any]
             path, "corrupt model file: digest mismatch; restore a copy or fit the model again"
         )
     return header, arrays
+
+
+def is_model_file(path: str | os.PathLike[str]) -> bool:
+    """Whether the file begins like a model file; whether it is intact is not checked."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(256).startswith(f'{{"__metadata__":{{"{_KEY}":'.encode(), 8)
+    except (OSError, ValueError):
+        return False
 
 
 def _with_prefix(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from auscult.corpus import AudioClip
+from auscult.corpus import AudioClip, Clip
 from auscult.model.normal_range import SpectrumRange
 from auscult.spectrum import FrontEnd
 
@@ -29,22 +29,34 @@ class NormalIndex:
     Attributes:
         paths: N paths, as given by the user.
         vectors: (N, 2 · n_mels) float32: mean and maximum of each band over time, dB.
+        windows: N windows, each start and end in seconds, or ``None`` for a complete file; empty if all are
+            complete files.
     """
 
     paths: tuple[str, ...]
     vectors: np.ndarray
+    windows: tuple[tuple[float, float] | None, ...] = ()
 
     @classmethod
     def from_clips(cls, recordings: Sequence[AudioClip], front_end: FrontEnd) -> NormalIndex:
         """Build the index of some recordings; raises `AudioError` if one of them cannot be read."""
         vectors = [_vector(recording, front_end) for recording in recordings]
         empty = np.empty((0, 2 * front_end.n_mels), np.float32)
-        return cls(tuple(r.clip.path for r in recordings), np.stack(vectors) if vectors else empty)
+        windows = tuple(r.clip.window for r in recordings)
+        return cls(
+            tuple(r.clip.path for r in recordings),
+            np.stack(vectors) if vectors else empty,
+            windows if any(windows) else (),
+        )
 
     def extended(self, recordings: Sequence[AudioClip], front_end: FrontEnd) -> NormalIndex:
         """Return an index that also holds these recordings; front end and errors as of `from_clips`."""
         added = NormalIndex.from_clips(recordings, front_end)
-        return NormalIndex(self.paths + added.paths, np.concatenate([self.vectors, added.vectors]))
+        windows: tuple[tuple[float, float] | None, ...] = ()
+        if self.windows or added.windows:
+            windows = sum((i.windows or (None,) * len(i.paths) for i in (self, added)), ())
+        vectors = np.concatenate([self.vectors, added.vectors])
+        return NormalIndex(self.paths + added.paths, vectors, windows)
 
     @cached_property
     def spectrum_range(self) -> SpectrumRange | None:
@@ -55,8 +67,8 @@ class NormalIndex:
         """Whether the index holds this recording, even under another path; arguments as of `nearest`."""
         return bool(self._same(_vector(recording, front_end)).any())
 
-    def nearest(self, recording: AudioClip, front_end: FrontEnd) -> str | None:
-        """Return the path of the most similar other recording, or ``None`` if there is no other.
+    def nearest(self, recording: AudioClip, front_end: FrontEnd) -> Clip | None:
+        """Return the most similar other recording, or ``None`` if there is no other.
 
         Args:
             recording: the query; the same recording is never its own neighbour, even under another path.
@@ -69,7 +81,8 @@ class NormalIndex:
         scale = np.maximum(self.vectors.std(axis=0), _MIN_STD_DB)  # (2 · n_mels,)
         scaled = (self.vectors - vector) / scale  # (N, 2 · n_mels)
         distances = np.where(different, np.square(scaled).sum(axis=1), np.inf)
-        return self.paths[int(distances.argmin())]
+        index = int(distances.argmin())
+        return Clip(self.paths[index], window=self.windows[index] if self.windows else None)
 
     def relative_spread(self, recordings: Sequence[AudioClip], front_end: FrontEnd) -> float | None:
         """Return how much recordings differ from each other, relative to those of the index.

@@ -24,6 +24,8 @@ class Score:
         scores: every score of the detector, by name.
         nearest: path of the most similar normal recording among those that the model was given; ``None`` if
             the model holds none.
+        nearest_window: start and end in seconds of the window of that file, if the model was fitted on
+            windows.
         map: (T, n_mels) where the score comes from, if requested. With ``maps_are_zscores``, by how many
             standard deviations each time-frequency bin exceeds its mean in normal recordings; otherwise how
             much each bin added to the score.
@@ -42,6 +44,7 @@ class Score:
     warnings: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     nearest: str | None = None
+    nearest_window: tuple[float, float] | None = None
     map: np.ndarray | None = None
     maps_are_zscores: bool = False
     map_limits: MapLimits | None = None
