@@ -136,6 +136,17 @@ def test_lengths_of_w64_that_no_file_can_have(tmp_path: Path, length: int) -> No
     assert isinstance(result, TruncatedAudio)
 
 
+def test_bw64_is_read_like_rf64(tmp_path: Path) -> None:
+    data = b"BW64" + encoded("RF64")[4:]
+    complete = read(tmp_path, data)
+    assert isinstance(complete, Waveform), complete
+    np.testing.assert_array_equal(complete.samples, NOISE.astype(np.float32) / 32768)
+    early = read(tmp_path, data[:28] + struct.pack("<Q", 8000) + data[36:])
+    assert isinstance(early, Waveform), early
+    np.testing.assert_array_equal(early.samples, complete.samples)
+    assert len(early.notes) == 1
+
+
 def test_a_second_chunk_of_samples_is_reported_as_such(tmp_path: Path) -> None:
     data = encoded("WAV")
     result = read(tmp_path, data + data[36:])

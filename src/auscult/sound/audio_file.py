@@ -19,6 +19,7 @@ from auscult.errors import AudioError, EmptyAudio, UnreadableAudio, UnsupportedA
 from auscult.sound.completeness import declared_samples, decoding_plan
 from auscult.sound.decoder_messages import may_be_mpeg, without_decoder_messages
 from auscult.sound.patched_file import PatchedFile
+from auscult.sound.wav import open_bw64
 
 MIN_RATE, MAX_RATE = 500, 384_000  # Hz
 MAX_CHANNELS = 16
@@ -119,6 +120,7 @@ class _ForwardFile(soundfile.SoundFile):
 
 def open_decoder(name: str, source: PatchedFile | None = None) -> soundfile.SoundFile:
     """Open the file ``name``, or ``source`` in its place; errors name the file ``name``."""
+    source = source or open_bw64(name)
     try:
         # As bytes: soundfile fails to encode a name that is not UTF-8.
         with without_decoder_messages() if may_be_mpeg(name) else nullcontext():

@@ -87,11 +87,19 @@ def check_wav(name: str) -> WavSamples | None:
     raise UnreadableAudio(name, "the file has no chunk of samples")
 
 
+def open_bw64(name: str) -> PatchedFile | None:
+    """Open a BW64 file as RF64, whose structure it has, since libsndfile does not know it; else ``None``."""
+    with open(name, "rb") as file:
+        return PatchedFile(name, 4, b"RF64") if file.read(4) == b"BW64" else None
+
+
 def open_with_length(name: str, samples: WavSamples) -> PatchedFile:
     """Open a WAV file with a header of the actual length of its samples; RF64 from 4 GiB on."""
     with open(name, "rb") as file:
         file.seek(samples.start)
         header = bytearray(file.read(samples.offset - samples.start))
+    if header[:4] == b"BW64":
+        header[:4] = b"RF64"
     if samples.ds64 is not None:
         at = samples.ds64 - samples.start
         header[at : at + 8] = struct.pack("<Q", samples.present)
