@@ -38,6 +38,20 @@ def test_the_rate_of_impacts_and_their_resonance_are_detected(hertz):
     assert len(result.frequencies) == len(result.spectrum)
 
 
+@pytest.mark.parametrize("rate", [500, 1000, 3200])
+def test_impacts_are_detected_at_low_sample_rates(rate):
+    ring = np.arange(rate // 10) / rate
+    shape = np.exp(-ring / 0.01) * np.sin(2 * np.pi * 0.3 * rate * ring)
+    sound = np.random.default_rng(0).normal(0, 0.02, 4 * rate)
+    for start in np.arange(0.01, 3.8, 1 / 9.3):
+        first = round(start * rate)
+        sound[first : first + len(shape)] += shape
+    result = repeating_impacts(Waveform(sound.astype(np.float32), rate))
+    assert result.hertz == pytest.approx(9.3, abs=0.05)
+    assert result.low_hz < 0.3 * rate < result.high_hz
+    assert result.band.endswith("Hz")
+
+
 def test_noise_a_single_knock_and_silence_have_no_repetition():
     for seed in range(10):
         assert repeating_impacts(waveform(noise(seed=seed))) is None

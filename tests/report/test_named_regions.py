@@ -44,6 +44,18 @@ def test_a_steady_band_is_one_region_over_all_frames():
     assert "steady band all the time" in str(region)
 
 
+def test_a_large_deviation_is_named_without_faint_traces():
+    map = normal_map()
+    map[:, 4:28] += 6.0  # above the limit
+    map[:, 10:12] += 200.0
+    map[:, 20] += 60.0
+    regions = named_regions(map, FRONT_END, LIMITS)
+    assert [(r.kind, r.low_hz, r.high_hz) for r in regions] == [
+        ("steady band", EDGES[10], EDGES[12]),
+        ("steady band", EDGES[20], EDGES[21]),
+    ]
+
+
 def test_knocks_are_one_region_with_their_times():
     map = normal_map()
     for frame in (20, 70, 120, 170):
@@ -53,6 +65,16 @@ def test_knocks_are_one_region_with_their_times():
     assert region.times == pytest.approx((0.21, 0.71, 1.21, 1.71), abs=0.011)
     assert EDGES[6] <= region.low_hz < region.high_hz <= EDGES[31]
     assert "at 0." in region.moments
+
+
+def test_knocks_that_ring_into_each_other_are_knocks():
+    map = normal_map()
+    map[10:190] += 3.0  # above the limit of bursts, but it is steady
+    map[20:60] += 6.0
+    for frame in (22, 32, 42, 52):
+        map[frame : frame + 3] += 90.0
+    knocks = [region for region in named_regions(map, FRONT_END, LIMITS) if region.kind == "knocks"]
+    assert [region.times for region in knocks] == [pytest.approx((0.23, 0.33, 0.43, 0.53), abs=0.011)]
 
 
 def test_two_bursts_are_two_regions_and_a_local_event_is_an_event():

@@ -102,6 +102,7 @@ def test_every_axis_has_a_unit(tmp_path, drawn):
     labels = [label for axes in drawn[0].axes for label in (axes.get_xlabel(), axes.get_ylabel()) if label]
     assert all("[" in label and "]" in label for label in labels)
     assert {"time [s]", "frequency [Hz]", "level [dB re 1²/Hz]", "deviation [std. dev.]"} <= set(labels)
+    assert "deviation [multiple of the limit]" in labels
     assert "repetitions per second [Hz]" in labels
     draw(tmp_path / "raw.png", explained(np.abs(explained().map), zscores=False))
     labels = {axes.get_ylabel() for axes in drawn[1].axes}
@@ -151,8 +152,9 @@ def test_a_zscore_map_has_a_fixed_colour_scale(tmp_path, drawn):
     map[20:30, 40:60] = 50.0
     draw(tmp_path / "anomalous.png", explained(map))
     normal, anomalous = (panels(figure)["Deviation from normal recordings"] for figure in drawn)
-    assert normal.images[0].get_clim() == anomalous.images[0].get_clim() == (0.0, 2 * LIMITS.spot)
-    assert np.nanmax(normal.images[0].get_array()) < 0.3 * 2 * LIMITS.spot, "a normal recording is dark"
+    assert normal.images[0].get_clim() == anomalous.images[0].get_clim() == (0.25, 16.0)
+    assert np.nanmax(normal.images[0].get_array()) < 0.6, "a normal recording is dark"
+    assert np.nanmax(anomalous.images[0].get_array()) > 2.0
     assert (len(normal.patches), len(anomalous.patches)) == (0, 1)
     texts = [text.get_text() for axes in drawn[0].axes for text in axes.texts]
     assert any("nothing beyond what\nnormal recordings show" in text for text in texts)

@@ -35,6 +35,13 @@ def test_a_tone_is_in_the_right_row(hertz, tolerance):
     assert abs(middles(rate)[np.argmax(levels)] - hertz) <= tolerance
 
 
+def test_a_tone_has_no_traces_at_the_ends_of_a_recording():
+    rate = 8000
+    levels = spectrogram(waveform(np.sin(2 * np.pi * 25 * np.arange(2 * rate) / rate), rate))
+    row = np.argmin(np.abs(middles(rate) - 100.0))
+    assert levels[[0, -1], row].max() < levels[len(levels) // 2, row] + 3
+
+
 def test_two_lines_at_20_and_30_hz_are_separate():
     rate = 25600
     time = np.arange(4 * rate) / rate

@@ -57,8 +57,7 @@ class Explanation:
         """Return the impacts in words, or ``None``."""
         if self.impacts is None:
             return None
-        low, high = self.impacts.low_hz / 1000, self.impacts.high_hz / 1000
-        return f"repeat {self.impacts.hertz:.1f} times a second ({low:.1f}–{high:.1f} kHz)"
+        return f"repeat {self.impacts.hertz:.1f} times a second ({self.impacts.band})"
 
 
 def explanation(

@@ -24,6 +24,8 @@ SPEED = 0.06
 NEIGHBOURS = 15
 #: Three of four harmonics of a repetition have at least this share of the strength of the strongest one.
 FUNDAMENTAL_SHARE = 0.3
+#: The octaves that are searched start here, Hz; lower at sample rates at which this leaves none.
+LOWEST_OCTAVE = 500.0
 #: At least so many impacts.
 MIN_IMPACTS = 6
 _LEAST_POWER = 1e-20
@@ -80,12 +82,20 @@ class Impacts:
     frequencies: np.ndarray
     spectrum: np.ndarray
 
+    @property
+    def band(self) -> str:
+        """The band in words."""
+        if self.high_hz < 1000:
+            return f"{self.low_hz:.0f}–{self.high_hz:.0f} Hz"
+        return f"{self.low_hz / 1000:.1f}–{self.high_hz / 1000:.1f} kHz"
+
 
 def repeating_impacts(waveform: Waveform, other: Waveform | None = None) -> Impacts | None:
     """Find impacts that repeat regularly, as of a damaged bearing; ``None`` if there are none.
 
-    The envelope of each octave above 500 Hz is searched for a line with at least one harmonic, and the octave
-    in which it is strongest is returned (Randall & Antoni, Mech. Syst. Signal Process. 25, 2011).
+    The envelope of each octave above 500 Hz, or of the two highest octaves at low sample rates, is searched
+    for a line with at least one harmonic, and the octave in which it is strongest is returned (Randall &
+    Antoni, Mech. Syst. Signal Process. 25, 2011).
 
     Args:
         waveform: the recording.
@@ -95,7 +105,7 @@ def repeating_impacts(waveform: Waveform, other: Waveform | None = None) -> Impa
         return None
     best: tuple[float, Impacts] | None = None
     top = 0.45 * waveform.sample_rate
-    low = 500.0
+    low = min(LOWEST_OCTAVE, top / 4)
     while low < 0.75 * top:
         high = min(2 * low, top)
         candidate = _repetition(waveform, low, high, other)
@@ -127,7 +137,8 @@ def _repetition(
     strongest = int(np.argmax(new))
     if new[strongest] < IMPACT_FACTOR:
         return None
-    repetitions = float(hertz[strongest] / _order(strength, strongest, int(candidates[0])))
+    order = _order(strength, strongest, int(candidates[0]))
+    repetitions = _line_position(spectrum, strongest) * float(hertz[1]) / order
     shown = hertz <= min(hertz[-1], max(10 * repetitions, 50.0))
     return float(new[strongest]), Impacts(repetitions, low, high, hertz[shown], spectrum[shown])
 
@@ -139,6 +150,13 @@ def _strength(excess: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         if excess[i] == excess[max(0, i - 2) : i + 3].max():
             strength[i] = min(excess[i], 2 * excess[2 * i - 2 : 2 * i + 3].max(initial=0.0))
     return strength
+
+
+def _line_position(spectrum: np.ndarray, peak: int) -> float:
+    """The position of a line between bins, from a parabola through the logarithms around its largest bin."""
+    left, middle, right = np.log(np.maximum(spectrum[peak - 1 : peak + 2], 1e-12))
+    curvature = left - 2 * middle + right
+    return peak + (float(0.5 * (left - right) / curvature) if curvature < 0 else 0.0)
 
 
 def _order(strength: np.ndarray, strongest: int, lowest: int) -> int:

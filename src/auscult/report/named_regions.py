@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: A band reaches as far as the map is above this share of the limit.
 EXTENT = 0.6
+#: A band or a long burst also exceeds this share of its largest value, which cuts off faint traces.
+PEAK_EXTENT = 0.1
 #: Bands that may be missing in the middle of a steady band, and seconds in the middle of a knock.
 BAND_GAP, GAP_SECONDS = 2, 0.1
 #: At least so many bursts up to this length are knocks, seconds.
@@ -142,10 +144,9 @@ def _boxes(
 
     count, frame_seconds = len(parts.bursts), front_end.hop / front_end.sample_rate
     everything = slice(0, count)
-    for start, stop in _runs(parts.steady, limits.steady, EXTENT * limits.steady, BAND_GAP):
+    for start, stop in _steady_bands(parts.steady, limits.steady):
         yield "steady band", [], everything, slice(start, stop)
-    gap = round(GAP_SECONDS / frame_seconds)
-    bursts = list(_runs(parts.bursts, limits.burst, limits.burst, gap))
+    bursts = list(_bursts(parts.bursts, limits.burst, frame_seconds))
     knocks = [run for run in bursts if (run[1] - run[0]) * frame_seconds <= KNOCK_SECONDS]
     if len(knocks) >= MIN_KNOCKS:
         peaks = [start + int(np.argmax(parts.bursts[start:stop])) for start, stop in knocks]
@@ -159,6 +160,31 @@ def _boxes(
         if np.mean(taken[labels == number]) < 0.5:
             steady = frames.stop - frames.start > STEADY_SHARE * count
             yield ("steady band" if steady else "event"), [], everything if steady else frames, bands
+
+
+def _steady_bands(steady: np.ndarray, limit: float) -> Iterator[tuple[int, int]]:
+    """First band, and the band after the last, of each run of bands that has one above the limit."""
+    for run in _runs(steady, limit, EXTENT * limit, BAND_GAP):
+        yield from _without_traces(steady, run, limit, EXTENT * limit, BAND_GAP)
+
+
+def _bursts(bursts: np.ndarray, limit: float, frame_seconds: float) -> Iterator[tuple[int, int]]:
+    """First frame and the one after the last of each burst; knocks that ring into each other are split."""
+    for start, stop in _runs(bursts, limit, limit, round(GAP_SECONDS / frame_seconds)):
+        if (stop - start) * frame_seconds <= KNOCK_SECONDS:
+            yield start, stop
+        else:
+            yield from _without_traces(bursts, (start, stop), limit, limit, gap=1)
+
+
+def _without_traces(
+    values: np.ndarray, run: tuple[int, int], above: float, extent: float, gap: int
+) -> Iterator[tuple[int, int]]:
+    """The parts of a run that also exceed `PEAK_EXTENT` of its largest value."""
+    start, stop = run
+    inside = values[start:stop]
+    extent = max(extent, PEAK_EXTENT * float(inside.max()))
+    yield from ((start + low, start + high) for low, high in _runs(inside, above, extent, gap))
 
 
 def _runs(values: np.ndarray, above: float, extent: float, gap: int) -> Iterator[tuple[int, int]]:

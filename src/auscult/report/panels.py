@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 INK = "#333333"
 TITLE_STYLE: dict[str, Any] = {"loc": "left", "fontsize": 9.5, "color": INK}
-#: A z-score map is drawn from 0 to this multiple of the largest value in normal recordings.
-RANGE_IN_LIMITS = 2.0
+#: A z-score map is drawn between these multiples of what normal recordings show, on a logarithmic scale.
+RANGE_IN_LIMITS = (0.25, 16.0)
 _BLUE = "#31688e"
 _GREY = "#9a9a9a"
 _TICKS_HZ = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000)
@@ -52,16 +52,20 @@ def draw_spectrograms(figure: Figure, axes: Sequence[Axes], explained: Explanati
 def draw_map(figure: Figure, axes: Axes, explained: Explanation) -> bool:
     """Draw the map; return whether its background is light.
 
-    A z-score map has a fixed colour scale, from 0 to `RANGE_IN_LIMITS` times what normal recordings show, so
-    that the map of a normal recording is dark. Only excess is anomalous: negative values are as dark as zero.
+    A z-score map is drawn in multiples of what normal recordings show (`MapLimits.relative`), on a fixed
+    colour scale, so that the map of a normal recording is dark and what is boxed is bright. Only excess is
+    anomalous: negative values are as dark as zero.
     """
+    from matplotlib.colors import LogNorm
+
     score, map = explained.score, explained.map
     colours: dict[str, Any] = {"cmap": "inferno", "vmin": 0.0}
     light = False
+    lowest, highest = RANGE_IN_LIMITS
     if score.maps_are_zscores:
-        limits = score.map_limits or MapLimits()
-        colours["vmax"] = RANGE_IN_LIMITS * max(limits.spot, limits.steady)
-        label, title = "deviation [std. dev.]", "Deviation from normal recordings"
+        map = np.maximum((score.map_limits or MapLimits()).relative(map), lowest)
+        colours = {"cmap": "inferno", "norm": LogNorm(lowest, highest)}
+        label, title = "deviation [multiple of the limit]", "Deviation from normal recordings"
     else:
         largest = float(np.percentile(np.abs(map), 99.7)) or float(np.max(np.abs(map))) or 1.0
         colours["vmax"] = largest
@@ -75,10 +79,16 @@ def draw_map(figure: Figure, axes: Axes, explained: Explanation) -> bool:
     rows = np.full((len(map), len(bands)), np.nan)
     inside = (bands >= 0) & (bands < map.shape[1])
     rows[:, inside] = map[:, bands[inside]]
-    start = explained.start_seconds
-    extent = (start, start + _map_seconds(explained), 0.0, _top(explained))
+    half_hop = explained.front_end.hop / explained.front_end.sample_rate / 2
+    first = explained.start_seconds - half_hop  # frames are centred
+    extent = (first, first + 2 * half_hop * len(map), 0.0, _top(explained))
     image = axes.imshow(rows.T, extent=extent, **_image_options(len(map)), **colours)
-    figure.colorbar(image, ax=axes, label=label, pad=0.01, aspect=18, extend="max")
+    bar = figure.colorbar(image, ax=axes, label=label, pad=0.01, aspect=18, extend="max")
+    if score.maps_are_zscores:
+        bar.set_ticks([0.25, 0.5, 1, 2, 4, 8, 16], labels=["¼", "½", "1", "2", "4", "8", "16"])
+        bar.ax.minorticks_off()
+        bar.ax.axhline(1.0, color="white", linewidth=1.2, linestyle="--")
+        axes.set_facecolor("black")  # a recording can end half a hop after the last frame
     axes.set_title(title, **TITLE_STYLE)
     set_frequency_ticks(axes, explained)
     axes.tick_params(labelbottom=False)
@@ -86,19 +96,25 @@ def draw_map(figure: Figure, axes: Axes, explained: Explanation) -> bool:
 
 
 def draw_boxes(axes: Axes, explained: Explanation, colour: str) -> None:
-    """Draw a numbered box around each region, and a line at each knock."""
-    from matplotlib.patches import Rectangle
+    """Draw a numbered box around each region, and a line at each knock.
 
+    Boxes and numbers are outlined, so that they are visible on dark and on bright colours.
+    """
+    from matplotlib.patches import Rectangle
+    from matplotlib.patheffects import withStroke
+
+    outline = [withStroke(linewidth=2.5, foreground="black" if colour == "white" else "white", alpha=0.6)]
     for number, region in enumerate(explained.regions, start=1):
         low, high = (min(float(height(hz)), _top(explained)) for hz in (region.low_hz, region.high_hz))
         if region.times:
             axes.vlines(region.times, low, high, color=colour, linewidth=0.8, linestyle=":")
         else:
             corner, width = (region.start_seconds, low), region.end_seconds - region.start_seconds
-            axes.add_patch(Rectangle(corner, width, high - low, fill=False, edgecolor=colour, linewidth=1.1))
+            edge: dict[str, Any] = {"edgecolor": colour, "linewidth": 1.1, "path_effects": outline}
+            axes.add_patch(Rectangle(corner, width, high - low, fill=False, **edge))
         axes.annotate(
             str(number), (region.start_seconds, high), xytext=(3, -3), textcoords="offset points",
-            ha="left", va="top", color=colour, fontsize=9, fontweight="bold",
+            ha="left", va="top", color=colour, fontsize=9, fontweight="bold", path_effects=outline,
         )  # fmt: skip
 
 
@@ -135,11 +151,8 @@ def draw_envelope(axes: Axes, impacts: Impacts) -> None:
         axes.axvline(harmonic, color=_GREY, linewidth=0.7, linestyle=":")
     axes.set_xlim(0.0, float(impacts.frequencies[-1]))
     axes.set_ylim(0.0, 1.1 * float(impacts.spectrum[impacts.frequencies > 2.0].max()))
-    low, high = impacts.low_hz / 1000, impacts.high_hz / 1000
-    axes.set_title(
-        f"Spectrum of the envelope, {low:.1f}–{high:.1f} kHz: impacts at {impacts.hertz:.1f} Hz",
-        **TITLE_STYLE,
-    )
+    title = f"Spectrum of the envelope, {impacts.band}: impacts at {impacts.hertz:.1f} Hz"
+    axes.set_title(title, **TITLE_STYLE)
     axes.set_xlabel("repetitions per second [Hz]")
     axes.set_ylabel("amplitude\n[1]")
     axes.spines[["top", "right"]].set_visible(False)
@@ -185,10 +198,6 @@ def _entry(number: str, region: Region) -> str:
 def _top(explained: Explanation) -> float:
     """Height of the highest frequency."""
     return float(height(explained.waveform.sample_rate / 2))
-
-
-def _map_seconds(explained: Explanation) -> float:
-    return float(frame_edges(len(explained.map), explained.front_end)[-1])
 
 
 def _image_options(count: int) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def _densities(
     window = np.hanning(length + 1)[:-1]
     weights = _row_weights(np.fft.rfftfreq(length, 1 / rate), edges)
     scale = 2 / (rate * np.sum(window**2))
-    padded = np.pad(samples, (length // 2, length))
+    padded = np.pad(samples, (0, max(0, length - len(samples))))
     spacing = len(samples) / len(middles)
     offsets = np.arange(max(1, round(spacing / (length / 2)))) * (length / 2)
     offsets -= offsets.mean()
@@ -77,7 +77,7 @@ def _densities(
     for first in range(0, len(middles), 64):  # few at a time, to limit memory
         rows = slice(first, first + 64)
         for offset in offsets:
-            starts = np.clip(middles[rows] + offset, 0, len(samples)).astype(int)
+            starts = np.clip(middles[rows] + offset - length / 2, 0, len(padded) - length).astype(int)
             frames = padded[starts[:, None] + np.arange(length)] * window
             density = scale * np.abs(np.fft.rfft(frames)) ** 2
             power[rows] = np.maximum(power[rows], density @ weights.T)

@@ -15,8 +15,9 @@ import numpy as np
 #: single extreme bin is mostly chance.
 SMOOTHING = (1.0, 1.0)
 #: Lower limit of a band's spread, as a share of the median spread over bands, so that negligible values do
-#: not get large z-scores in bands where normal maps hardly vary.
-MIN_RELATIVE_SPREAD = 0.01
+#: not get large z-scores in bands where normal maps hardly vary, as where a detector attributes the score of
+#: a view to one group of bands.
+MIN_RELATIVE_SPREAD = 0.3
 
 
 @dataclass(frozen=True)
