@@ -70,7 +70,8 @@ def test_text_has_progress_warnings_and_the_next_command(run, machine, tmp_path)
     assert "inspect  5/5" in result.stderr
     assert "Warning: " in result.stderr
     assert "fitted on    5 recordings" in result.stdout
-    assert result.stdout.endswith(f"Next:  auscult score {path} NEW_RECORDINGS...\n")
+    command = f"Next:  auscult score {path} NEW_RECORDINGS..."
+    assert result.stdout.splitlines()[-1].startswith(f"{command}  (scores without a verdict")
 
 
 @pytest.mark.parametrize("options", [[], ["--json"]])
@@ -456,7 +457,10 @@ def test_plain_and_empty_folders_of_machines(run, machine, tmp_path):
     assert f"Error: pump: {plant / 'pump'}: no recordings\n" in result.stderr
     assert "Warning: valve: 6 recordings labelled as anomalies left out: faulty (6)\n" in result.stderr
     assert [line.split()[0] for line in result.stdout.splitlines()[2:4]] == ["fan", "valve"]
-    assert result.stdout.endswith(f"Next:  auscult score '{models}/fan.auscult' NEW_RECORDINGS...\n")
+    command = f"auscult score '{models}/fan.auscult' NEW_RECORDINGS... --false-alarms 15%"
+    assert result.stdout.endswith(f"fit again, or accept more false alarms: {command}\n")
+    verdicts = run("score", models / "fan.auscult", clips[0], "--false-alarms", "15%", "--json")
+    assert json.loads(verdicts.stdout.splitlines()[0])["anomalous"] is not None
     results = json.loads(run("fit", plant, *quick, "--json").stdout)
     assert {r["machine"]: r.get("clips") for r in results} == {"fan": 6, "valve": 6, "pump": None}
     assert run("fit", plant / "pump", *quick).exit_code == 1

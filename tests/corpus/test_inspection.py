@@ -86,7 +86,21 @@ def test_short_recordings_are_excluded() -> None:
     assert only(inspection).kind == "too_short"
     assert "0.16 s" in only(inspection).message
     assert short not in inspection.usable
-    assert exact in inspect([*normals(), exact]).usable
+    assert exact in inspect([exact]).usable
+
+
+def test_recordings_much_shorter_than_the_others_are_left_out() -> None:
+    """The score of one would determine the threshold."""
+    brief = recording(noise(91, seconds=0.3), "brief.wav")
+    shorter = recording(noise(92, seconds=0.5), "shorter.wav")
+    inspection = inspect([*normals(), brief, shorter])
+    left_out = [finding for finding in inspection.findings if finding.kind == "too_short"]
+    assert [finding.paths for finding in left_out] == [("brief.wav",)]
+    assert "0.3 s instead of 1 s" in left_out[0].message
+    assert brief not in inspection.usable
+    assert shorter in inspection.usable
+    many = [recording(noise(i, seconds=0.3), f"{i}.wav") for i in range(10)]
+    assert len(inspect([*normals(), *many]).usable) == 34, "two lengths, of which neither is an exception"
 
 
 @pytest.mark.parametrize("samples", [np.zeros(RATE), np.full(RATE, 0.3)], ids=["zeros", "constant"])

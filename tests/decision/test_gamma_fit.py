@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from auscult.decision import gamma_threshold
 from auscult.decision.gamma_fit import MIN_GAP, MIN_SHAPE, fit_gamma
 
 
@@ -61,3 +62,29 @@ def test_every_solution_is_away_from_the_singularity_and_scales_with_the_scores(
     assert other is not None
     spread = scale * scores.std()
     assert other.quantile(0.9) == pytest.approx(scale * (fitted.quantile(0.9) + shift), abs=0.05 * spread)
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-30, 1e160, 1e300])
+@pytest.mark.filterwarnings("error")
+def test_very_small_and_large_scores_have_a_threshold(scale):
+    scores = np.random.default_rng(2).gamma(3.0, 1.0, 60)
+    expected = scale * gamma_threshold(scores).value
+    assert gamma_threshold(scale * scores).value == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "scores",
+    [
+        np.random.default_rng(0).pareto(1.0, 60),
+        np.random.default_rng(0).standard_cauchy(60),
+        np.concatenate([np.random.default_rng(0).normal(mean, 1.0, 30) for mean in (0.0, 50.0)]),
+        np.array([1.0] * 29 + [2.0]),
+        np.array([-1.7e308, 1.7e308, 0.0, 1.0]),
+    ],
+    ids=["pareto", "cauchy", "two modes", "one outlier", "overflow"],
+)
+def test_scores_that_no_gamma_distribution_describes_have_no_threshold_but_a_reason(scores):
+    threshold = gamma_threshold(scores)
+    assert threshold.value is None
+    assert "use the conformal threshold" in threshold.warning

@@ -9,7 +9,7 @@ from typing import Any
 
 from auscult.corpus import AudioClip, Clip, Corpus, Finding, attribute_groups
 from auscult.corpus.conditions import apply_conditions, learned_unasked, left_out_of_training
-from auscult.corpus.findings import other_files_findings
+from auscult.corpus.findings import channel_findings, other_files_findings
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import inspect_recordings
 from auscult.corpus.long_recording import release
@@ -251,7 +251,12 @@ def inspect_clips(
         raise FitError(f"no usable training recordings: {reasons}")
     if spec.calibrate != "none":
         inspection = keep_cuts_together(inspection, copies_only=not spec.keep_likely_cuts_together)
-    findings = (*findings, *spec.segment_findings, *other_files_findings(spec.other_files))
+    findings = (
+        *findings,
+        *spec.segment_findings,
+        *other_files_findings(spec.other_files),
+        *channel_findings(inspection.channels, spec.channel),
+    )
     return PreparedFit(
         spec.detector,
         spec.config,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auscult.cli import text
-from auscult.cli.fit_summary import summarize
+from auscult.cli.fit_summary import next_step, summarize
 from auscult.cli.options import names_from
 from auscult.errors import CorpusError, OptionError
 
@@ -129,4 +128,6 @@ def _print_table(results: list[dict[str, Any]]) -> None:
     if not rows:
         return
     click.echo(text.table(("machine", "model", "recordings", "threshold", "fit"), rows, names=2))
-    click.echo(f"\nNext:  auscult score {shlex.quote(rows[0][1])} NEW_RECORDINGS...")
+    fitted = [result for result in results if "error" not in result]
+    with_threshold = (result for result in fitted if result["threshold"] is not None)
+    click.echo(f"\n{next_step(next(with_threshold, fitted[0]))}")

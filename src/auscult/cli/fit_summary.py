@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 from collections.abc import Mapping
@@ -69,9 +70,25 @@ def format_summary(result: dict[str, Any], model: Model) -> str:
                 ]
             ),
             "",
-            f"Next:  auscult score {shlex.quote(result['model'])} NEW_RECORDINGS...",
+            next_step(result),
         ]
     )
+
+
+def next_step(result: Mapping[str, Any]) -> str:
+    """What to do with a model; without a threshold at the default rate, what it can still do.
+
+    Args:
+        result: as of `summarize`.
+    """
+    score = f"auscult score {shlex.quote(result['model'])} NEW_RECORDINGS..."
+    if result["threshold"] is not None:
+        return f"Next:  {score}"
+    count = result["calibration"]["count"]
+    if not count:
+        return f"Next:  {score}  (scores without a verdict, since there was no calibration)"
+    lowest = math.ceil(100 / (count + 1))  # percent
+    return f"Next:  record more and fit again, or accept more false alarms: {score} --false-alarms {lowest}%"
 
 
 def _encoder(facts: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ Kind = Literal[
     "unreadable", "too_short", "constant", "sensor", "too_few_clips", "silence", "clipping", "duplicates",
     "mixed_sample_rates", "mixed_channels", "mixed_lengths", "outlier", "known", "cuts", "gaps",
     "dc_offset", "file_notes", "other_files", "left_out",
-    "copies", "remainder", "assumed_normal",
+    "copies", "remainder", "assumed_normal", "channels",
 ]  # fmt: skip
 
 LENGTH_RATIO = 1.5  # longest to shortest recording that still counts as one length
@@ -109,6 +109,22 @@ def note_findings(summaries: Sequence[ClipSummary]) -> Iterable[Finding]:
     for notes in kinds.values():
         affected = [summary for _, summary in notes]
         yield make_finding("file_notes", affected, f"read with a note: {notes[0][0]}")
+
+
+def channel_findings(channels: int, channel: int) -> tuple[Finding, ...]:
+    """Report that one channel of several is learned.
+
+    Args:
+        channels: the largest number of channels of the files.
+        channel: the one that is read, from 0.
+    """
+    if channels == 1:
+        return ()
+    message = (
+        f"recordings have {channels} channels: the model learns channel {channel} only; for others fit one "
+        "model each, with --channel N (channel=N)"
+    )
+    return (Finding("channels", message),)
 
 
 def other_files_findings(other_files: Mapping[str, int]) -> tuple[Finding, ...]:

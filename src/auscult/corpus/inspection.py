@@ -35,6 +35,11 @@ from auscult.spectrum import FrontEnd, log_mel
 UNUSABLE_KINDS = ("unreadable", "too_short", "constant", "sensor")
 
 
+#: Recordings shorter than this fraction of the length that three of four recordings reach are left out: their
+#: scores vary so much more that a single one can determine the threshold.
+MIN_LENGTH_RATIO = 1 / 3
+
+
 @dataclass(frozen=True)
 class Inspection:
     """The result of `inspect_recordings`.
@@ -68,8 +73,8 @@ def inspect_recordings(
 ) -> Inspection:
     """Read each recording once, with few waveforms in memory at a time, and report problems.
 
-    Unreadable and constant recordings and those shorter than one window are excluded; all others are usable,
-    regardless of what is reported about them. No recording raises an error.
+    Unreadable and constant recordings and those shorter than one window, or much shorter than the others, are
+    excluded; all others are usable, regardless of what is reported about them. No recording raises an error.
 
     Args:
         recordings: the recordings to inspect.
@@ -96,6 +101,15 @@ def inspect_recordings(
         window = minimum_samples / short[0].rate
         description = f"shorter than one window of {window:.3g} s and left out: record longer clips"
         findings.append(make_finding("too_short", short, description))
+    usual = _usual_length(summaries)
+    if brief := [summary for summary in summaries if summary.seconds < MIN_LENGTH_RATIO * usual]:
+        description = (
+            f"much shorter than most ({min(s.seconds for s in brief):.3g} s instead of {usual:.3g} s) and "
+            "left out, since scores of short recordings vary more and would raise the threshold: record "
+            "clips of one length"
+        )
+        findings.append(make_finding("too_short", brief, description))
+        summaries = [summary for summary in summaries if summary.seconds >= MIN_LENGTH_RATIO * usual]
     constant = [summary for summary in summaries if summary.measures.constant is not None]
     summaries = [summary for summary in summaries if summary.measures.constant is None]
     if constant:
@@ -125,6 +139,12 @@ def inspect_recordings(
         measures=tuple(summary.measures for summary in summaries),
         prints=tuple(summary.print for summary in summaries),
     )
+
+
+def _usual_length(summaries: Sequence[ClipSummary]) -> float:
+    """The length in seconds that three of four recordings reach."""
+    lengths = sorted(summary.seconds for summary in summaries)
+    return lengths[len(lengths) // 4] if lengths else 0.0
 
 
 def _summarize(recording: AudioClip, front_ends: Sequence[FrontEnd]) -> ClipSummary:

@@ -36,7 +36,7 @@ class Threshold:
     Attributes:
         value: the threshold, in the unit of the score; ``None`` if there are too few calibration scores, or
             none of the method's distributions describes them.
-        method: ``"conformal"``, ``"gamma"``, ``"gamma_scipy"`` or ``"fixed"``.
+        method: ``"conformal"``, ``"gamma"``, ``"gamma_scipy"``, ``"baseline"`` or ``"fixed"``.
         rate: the target false-alarm rate; ``None`` for a fixed threshold.
         calibration_count: number of calibration scores.
         needed: number of additional calibration clips required to have a value; 0 if more would not help.
@@ -118,16 +118,18 @@ def gamma_threshold(scores: ArrayLike, percentile: float = 0.9, *, plain: bool =
             f"{needed} more {'is' if needed == 1 else 'are'} needed"
         )
         return Threshold(None, method, rate, count, needed, warning)
-    if np.ptp(values) == 0:
+    if values.min() == values.max():
         raise FitError(
             f"cannot fit a gamma distribution to {count} calibration scores that all equal {values[0]:g}; "
             "use the conformal threshold"
         )
-    fitted = plain_gamma_fit(values) if plain else fit_gamma(values)
+    # A power of two, by which a division is exact, so that squares of very large or small scores are finite.
+    unit = 1.0 if plain else 2.0 ** (math.frexp(float(np.abs(values).max()))[1] - 1)
+    fitted = plain_gamma_fit(values) if plain else fit_gamma(values / unit)
     problem = (
         fitted.problem if fitted else "no solution with a shape of at least 1 away from the smallest score"
     )
-    value = fitted.quantile(percentile) if fitted else math.nan
+    value = unit * fitted.quantile(percentile) if fitted else math.nan
     if not math.isfinite(value) or (problem and not plain):
         warning = (
             f"no threshold: no gamma distribution fits these {count} calibration scores "
