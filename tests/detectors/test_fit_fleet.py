@@ -46,7 +46,7 @@ def test_the_first_twenty_steps_equal_those_of_a_machine_trained_alone(name):
             kind.prepare(network, frames, [starts[m] for m in machines])
             return network
 
-        network, histories, _ = train_fleet(
+        network, histories, *_ = train_fleet(
             build,
             kind.loss,
             FleetVectors(frames, [starts[m] for m in machines], [np.empty(0, int)] * len(machines), 5),

@@ -65,7 +65,7 @@ def _summary(facts: dict[str, Any]) -> dict[str, Any]:
 
     The facts of the members of an ensemble are summarized in the same way.
     """
-    long = ("history", "warnings", "parameters", "clips", "cut_from")
+    long = ("history", "warnings", "parameters", "clips", "cut_from", "batch_scores")
     short = {k: v for k, v in facts.items() if k not in long}
     if "members" in short:
         short["members"] = {n: {**m, "facts": _summary(m["facts"])} for n, m in short["members"].items()}

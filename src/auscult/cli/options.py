@@ -81,16 +81,17 @@ def threshold_options(command: F) -> F:
     for option in (
         click.option(
             "--threshold-method",
-            type=click.Choice(["conformal", "gamma", "gamma_scipy"]),
+            type=click.Choice(["conformal", "gamma", "gamma_scipy", "baseline"]),
             help="How to compute the threshold from the calibration scores: conformal keeps the false-alarm "
             "rate; gamma fits a gamma distribution, and guarantees no rate; gamma_scipy is the plain fit of "
-            "the DCASE baseline, which can fail unnoticed.  [default: conformal]",
+            "the DCASE baseline, which can fail unnoticed; baseline applies it to the losses of training "
+            "batches instead, exactly as the DCASE baseline does (score mse only).  [default: conformal]",
         ),
         click.option(
             "--false-alarms",
             metavar="RATE",
             help="Accepted false-alarm rate: the fraction of normal recordings that may be reported as "
-            "anomalous, e.g. 5% or 0.05.  [default: 5%; gamma: 10%]",
+            "anomalous, e.g. 5% or 0.05.  [default: 5%; gamma and baseline: 10%]",
         ),
         click.option(
             "--threshold",
@@ -220,17 +221,26 @@ def chosen_threshold(
         OptionError: both ways are combined, or the rate is invalid.
         FitError: no threshold can be computed from the calibration scores.
     """
-    from auscult.decision import fixed_threshold, parse_rate, threshold_by_name
+    from auscult.decision import baseline_threshold, fixed_threshold, parse_rate, threshold_by_name
 
     if threshold is not None:
         if false_alarms is not None or threshold_method is not None:
             raise OptionError("--threshold cannot be combined with --false-alarms or --threshold-method")
         return fixed_threshold(threshold)
-    scores = model.calibration.scores.get(model.detector.decisive_score, ())
+    name = model.detector.decisive_score
+    scores = model.calibration.scores.get(name, ())
     try:
         rate = None if false_alarms is None else parse_rate(false_alarms)
     except OptionError as error:
         raise OptionError(f"--false-alarms: {error}") from error
+    if threshold_method == "baseline":
+        batch_scores = model.detector.facts.get("batch_scores", {})
+        if name not in batch_scores:
+            raise OptionError(
+                f"--threshold-method baseline: the model has no {name} of training batches; autoencoder and "
+                "gamma_vae store their mse (not in version 0.1.0): choose another method, or fit again"
+            )
+        return baseline_threshold(batch_scores[name], *(() if rate is None else (rate,)))
     computed = threshold_by_name(threshold_method or "conformal", scores, rate=rate)
     return replace(computed, label=model.threshold().label)
 

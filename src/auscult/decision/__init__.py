@@ -1,5 +1,6 @@
 """Thresholds and p-values from the scores of normal recordings."""
 
+from auscult.decision.baseline import baseline_threshold
 from auscult.decision.threshold import (
     THRESHOLD_METHODS,
     Threshold,
@@ -14,6 +15,7 @@ from auscult.decision.threshold import (
 __all__ = [
     "THRESHOLD_METHODS",
     "Threshold",
+    "baseline_threshold",
     "conformal_threshold",
     "fixed_threshold",
     "gamma_threshold",

@@ -152,7 +152,7 @@ def test_a_machine_of_a_fleet_equals_the_machine_trained_alone(latent):
             detector.prepare(network, frames, [starts[m] for m in machines])
             return network
 
-        network, histories, _ = train_fleet(
+        network, histories, *_ = train_fleet(
             build,
             lambda network, x, mask, *rest: detector.loss(network, x, mask.double(), *rest),
             FleetVectors(frames, [starts[m] for m in machines], [np.empty(0, int)] * len(machines), CONTEXT),

@@ -52,11 +52,11 @@ def test_every_variant_trains_or_raises_an_error(variant):
     arguments = (detector.build, detector.loss, vectors, [0], plan)
     if variant == ("mean_variance", "softmax", "exact", "weibull"):
         # Shapes m²/v of softmax heads reach 0.01, and a Weibull of that shape overflows float32.
-        _, _, (error,) = train_fleet(*arguments, names=[detector.describe()], progress=lambda *_: None)
+        _, _, (error,), _ = train_fleet(*arguments, names=[detector.describe()], progress=lambda *_: None)
         with pytest.raises(DivergedError, match="latent=mean_variance head=softmax"):
             raise error
         return
-    trained, (history,), _ = train_fleet(*arguments, names=[detector.describe()], progress=lambda *_: None)
+    trained, (history,), *_ = train_fleet(*arguments, names=[detector.describe()], progress=lambda *_: None)
     assert all(np.isfinite(epoch["loss"]) for epoch in history)
     assert len(history[-1]["kl_per_dimension"]) == 4
     assert history[-1]["kl"] == pytest.approx(sum(history[-1]["kl_per_dimension"]), rel=1e-6)

@@ -162,3 +162,25 @@ def test_training_that_has_not_converged_gives_a_warning():
     (warning,) = detector.facts["warnings"]
     assert "fell by 40 %" in warning
     assert "epochs=6" in warning
+
+
+def test_batch_scores_are_the_mean_squared_errors_of_the_last_epoch():
+    """Of about 150 training windows and 16 held-out ones, in batches of 32."""
+    settings = {**SMALL, "batch_size": 32, "validation": 0.1}
+    detector = detector_type("autoencoder")(make_config("autoencoder", settings=settings))
+    detector.fit([recording(1.0, seed) for seed in range(6)])
+    assert set(detector.facts["batch_scores"]) == {"mse"}
+    batches = detector.facts["batch_scores"]["mse"]
+    windows = sum(len(detector._windows(recording(1.0, seed))) for seed in range(6))
+    held_out = round(0.1 * windows)
+    assert len(batches) == -(-(windows - held_out) // 32) + -(-held_out // 32)
+    assert np.mean(batches) == pytest.approx(detector.facts["history"][-1]["loss"], rel=0.1)
+    assert "batch_scores" in detector.adapted([recording(1.0, 9)]).facts
+    assert "batch_scores" not in detector.refitted([recording(1.0, 9)]).facts, "of other recordings"
+
+
+def test_detectors_without_a_squared_error_store_no_batch_scores():
+    name = "gamma_observation"
+    detector = detector_type(name)(make_config(name, settings=SMALL))
+    detector.fit([recording(1.0, seed) for seed in range(3)])
+    assert "batch_scores" not in detector.facts

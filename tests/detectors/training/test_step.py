@@ -33,7 +33,8 @@ def fleet_step(name: str, machines: int, **settings) -> FleetStep:
     frames = 10 * torch.randn(200, BANDS, generator=torch.Generator().manual_seed(99))
     windows = frames.as_strided((200 - CONTEXT + 1, CONTEXT * BANDS), (BANDS, 1))
     network = detector.build(generators).train()
-    return FleetStep(network, detector.loss, windows, generators, batch_size=BATCH, learning_rate=1e-3)
+    sizes = {"batch_size": BATCH, "epoch_steps": 6}
+    return FleetStep(network, detector.loss, windows, generators, **sizes, learning_rate=1e-3)
 
 
 def batches(machines: int, steps: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -66,6 +67,7 @@ def test_a_step_does_not_synchronise_or_move_tensors(name, settings):
     (first, second, third) = batches(2, 3)
     step(*first)
     tensors = [step.index, step.mask, step.epochs, step.weights, step.weights.grad, *step.sums.values()]
+    tensors += [step.batch_errors, step.steps]
     tensors += [*step.network.parameters(), *(p.grad for p in step.network.parameters())]
     tensors += [*step.network.buffers(), *step.optimiser.state[step.weights].values()]
     before, weights = [tensor.data_ptr() for tensor in tensors], step.weights.detach().clone()
@@ -87,6 +89,7 @@ def test_a_captured_graph_is_replayed_on_the_new_batch():
     assert len(replays) == 3
     assert torch.equal(eager.weights, replayed.weights)
     assert eager.pop_means(1, 72) == replayed.pop_means(1, 72)
+    assert eager.pop_batch_errors(1) == replayed.pop_batch_errors(1)
 
 
 def test_figures_are_summed_until_pop_means():
@@ -97,6 +100,23 @@ def test_figures_are_summed_until_pop_means():
     assert first > 0
     assert second > 0
     assert step.pop_means(0, 1)["loss"] == 0.0, "pop_means resets the sums"
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "gamma_vae"])
+def test_batch_errors_are_those_of_each_machine_since_the_last_call(name):
+    step = fleet_step(name, 2)
+    first, second, third = batches(2, 3)
+    step(*first)
+    assert len(step.pop_batch_errors(0)) == 1
+    step(*second)
+    step(*third)
+    of_first, of_second = step.pop_batch_errors(0), step.pop_batch_errors(1)
+    assert (len(of_first), len(of_second)) == (2, 3)
+    assert step.pop_batch_errors(0) == []
+    key = "loss" if name == "autoencoder" else "reconstruction"
+    vectors = [float(mask[1].sum()) for _, mask in (first, second, third)]
+    total = sum(error * count for error, count in zip(of_second, vectors, strict=True))
+    assert step.pop_means(1, 1)[key] == pytest.approx(total, rel=1e-6)
 
 
 @pytest.mark.parametrize(("name", "settings"), KINDS, ids=str)
@@ -115,4 +135,5 @@ def test_keep_machines_does_not_change_the_remaining_machines(name, settings):
     states = (step.network.state_dict() for step in (full, reduced))
     for (key, expected), value in zip(next(states).items(), next(states).values(), strict=True):
         torch.testing.assert_close(value, expected[[0, 2]], rtol=1e-4, atol=1e-5, msg=key)
+    assert reduced.pop_batch_errors(1) == pytest.approx(full.pop_batch_errors(2), rel=1e-4)
     assert reduced.pop_means(1, 60)["loss"] == pytest.approx(full.pop_means(2, 60)["loss"], rel=1e-5)

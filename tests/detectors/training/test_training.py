@@ -24,7 +24,7 @@ def make_detector(name: str, **settings):
 
 
 def train(detector, starts, seeds, *, epochs=3, validation=None, reports=None, frames=FRAMES, **plan):
-    """Train a fleet on windows that start at ``starts``; return weights, histories and errors.
+    """Train a fleet on windows that start at ``starts``; return weights, histories, errors and batch errors.
 
     In float64: the gradient of a bias before a normalisation is zero except for rounding, and Adam turns the
     rounding of float32 into full steps.
@@ -35,7 +35,7 @@ def train(detector, starts, seeds, *, epochs=3, validation=None, reports=None, f
         validation or [np.empty(0, int)] * len(starts),
         CONTEXT,
     )
-    network, histories, errors = train_fleet(
+    network, *results = train_fleet(
         lambda generators: detector.build(generators).double(),
         lambda network, x, mask, *rest: detector.loss(network, x, mask.double(), *rest),
         vectors,
@@ -44,7 +44,7 @@ def train(detector, starts, seeds, *, epochs=3, validation=None, reports=None, f
         names=[f"machine {i}" for i in range(len(starts))],
         progress=lambda epoch, figures: reports.append((epoch, figures)) if reports is not None else None,
     )
-    return network.state_dict(), histories, errors
+    return network.state_dict(), *results
 
 
 def plain_autoencoder(network: nn.ModuleDict) -> nn.Sequential:
@@ -65,21 +65,33 @@ def plain_autoencoder(network: nn.ModuleDict) -> nn.Sequential:
 
 def test_the_loop_matches_plain_pytorch():
     autoencoder, starts, epochs = make_detector("autoencoder"), np.arange(0, 90), 4
-    _, (history,), _ = train(autoencoder, [starts], [5], epochs=epochs)
+    held_out = np.arange(100, 120)  # a batch of 16 and one of 4
+    _, (history,), _, (batch_errors,) = train(
+        autoencoder, [starts], [5], epochs=epochs, validation=[held_out]
+    )
 
     generator = torch.Generator().manual_seed(5)
     plain = plain_autoencoder(autoencoder.build([generator])).double()
     optimiser = torch.optim.Adam(plain.parameters(), lr=1e-3)
     windows = torch.from_numpy(np.stack([FRAMES[s : s + CONTEXT].ravel() for s in starts])).double()
     for epoch in range(epochs):
-        total = 0.0
+        total, in_training = 0.0, []
         for index in torch.randperm(90, generator=generator).split(BATCH):
             loss = nn.functional.mse_loss(plain(windows[index]), windows[index])
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-            total += float(loss.detach()) * len(index)
+            in_training.append(float(loss.detach()))
+            total += in_training[-1] * len(index)
         assert history[epoch]["loss"] == pytest.approx(total / 90, rel=1e-9)
+    held_out_windows = np.stack([FRAMES[s : s + CONTEXT].ravel() for s in held_out])
+    with torch.no_grad():
+        in_validation = [
+            float(nn.functional.mse_loss(plain.eval()(batch), batch))
+            for batch in torch.from_numpy(held_out_windows).double().split(BATCH)
+        ]
+    assert batch_errors == pytest.approx([*in_training, *in_validation], rel=1e-9)
+    assert history[-1]["validation"] == pytest.approx(np.dot(in_validation, [16, 4]) / 20, rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -97,9 +109,9 @@ def test_a_machine_of_a_fleet_equals_the_machine_trained_alone(name, settings):
     detector = make_detector(name, **settings)
     starts = [np.arange(0, 71), np.arange(71, 112), np.arange(112, 150)]  # 5, 3 and 3 steps an epoch
     held_out = [np.arange(150, 160), np.empty(0, int), np.arange(160, 163)]
-    weights, histories, _ = train(detector, starts, [1, 2, 3], epochs=4, validation=held_out)
+    weights, histories, _, batch_errors = train(detector, starts, [1, 2, 3], epochs=4, validation=held_out)
     for machine in range(3):
-        alone, (history,), _ = train(
+        alone, (history,), _, (errors_alone,) = train(
             detector, [starts[machine]], [machine + 1], epochs=4, validation=[held_out[machine]]
         )
         assert len(history) == len(histories[machine]) == 4
@@ -107,6 +119,8 @@ def test_a_machine_of_a_fleet_equals_the_machine_trained_alone(name, settings):
             assert figures.keys() == figures_alone.keys()
             for name, value in figures.items():
                 np.testing.assert_allclose(value, figures_alone[name], rtol=1e-6, err_msg=name)
+        assert batch_errors[machine] == pytest.approx(errors_alone, rel=1e-6)
+        assert len(errors_alone) == len(range(0, len(starts[machine]), BATCH)) + (len(held_out[machine]) > 0)
         for key, value in alone.items():
             torch.testing.assert_close(weights[key][machine], value[0], rtol=1e-5, atol=1e-6)
 
@@ -128,8 +142,8 @@ def test_a_last_batch_of_one_vector_is_skipped():
 def test_the_weights_are_those_of_the_last_epoch():
     """Training for one more epoch from the same start continues the shorter training."""
     detector, starts = make_detector("autoencoder"), [np.arange(40)]
-    short, (history,), _ = train(detector, starts, [9], epochs=2)
-    longer, (more,), _ = train(detector, starts, [9], epochs=3)
+    short, (history,), *_ = train(detector, starts, [9], epochs=2)
+    longer, (more,), *_ = train(detector, starts, [9], epochs=3)
     assert [e["loss"] for e in more[:2]] == [e["loss"] for e in history]
     assert not torch.equal(short["rebuild.weight"], longer["rebuild.weight"])
     unchanged, *_ = train(detector, starts, [9], epochs=2, learning_rate=0.0)
@@ -148,7 +162,7 @@ def test_a_finished_machine_keeps_the_final_weights():
 @pytest.mark.parametrize("name", ["autoencoder", "gamma_vae"])
 def test_equal_seeds_give_equal_results(name):
     detector, starts = make_detector(name), [np.arange(50)]
-    (weights, history, _), (same_weights, same_history, _), (other_weights, *_) = (
+    (weights, history, *_), (same_weights, same_history, *_), (other_weights, *_) = (
         train(detector, starts, [seed]) for seed in (7, 7, 8)
     )
     assert history == same_history
@@ -176,7 +190,7 @@ def test_machines_with_different_seeds_have_different_orders():
 def test_validation_does_not_change_the_training():
     detector, starts = make_detector("gamma_vae"), [np.arange(50)]
     without, *_ = train(detector, starts, [7])
-    validated, (history,), _ = train(detector, starts, [7], validation=[np.arange(100, 120)])
+    validated, (history,), *_ = train(detector, starts, [7], validation=[np.arange(100, 120)])
     assert all(torch.equal(without[key], validated[key]) for key in without)
     assert all(np.isfinite(epoch["validation"]) for epoch in history)
 
@@ -200,7 +214,7 @@ def test_figures_are_means_over_the_vectors_of_an_epoch():
 
     vectors = FleetVectors(FRAMES, [np.arange(2 * BATCH + 3)], [np.empty(0, int)], CONTEXT)
     plan = TrainingPlan(2, BATCH, device="cpu")
-    _, (history,), _ = train_fleet(
+    _, (history,), *_ = train_fleet(
         detector.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None
     )
     assert [epoch["epoch"] for epoch in history] == [1, 2]
@@ -218,13 +232,13 @@ def test_a_diverging_machine_is_named_and_does_not_affect_the_others():
     detector, starts = make_detector("gamma_vae"), [np.arange(30), np.arange(150, 190), np.arange(40, 70)]
     frames = FRAMES.copy()
     frames[149:] *= 1e20
-    weights, histories, errors = train(detector, starts, [1, 2, 3], frames=frames)
+    weights, histories, errors, _ = train(detector, starts, [1, 2, 3], frames=frames)
     assert [bool(error) for error in errors] == [False, True, False]
     assert isinstance(errors[1], DivergedError)
     assert re.match(r"machine 1: training diverged in epoch 1: .*loss", str(errors[1]))
     assert [len(history) for history in histories] == [3, 1, 3]
     for machine in (0, 2):
-        alone, (history,), _ = train(detector, [starts[machine]], [machine + 1])
+        alone, (history,), *_ = train(detector, [starts[machine]], [machine + 1])
         np.testing.assert_allclose(
             [e["loss"] for e in histories[machine]], [e["loss"] for e in history], rtol=1e-6
         )

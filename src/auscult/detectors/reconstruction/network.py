@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from operator import methodcaller
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class WindowConfig(Config):
     batch_size: int = 256  # vectors in one step
     learning_rate: float = 1e-3  # of Adam
     context: int = 5  # frames in one vector
-    validation: float = 0.1  # share of the vectors held out, for logging only; 0 where fit calibrates
+    validation: float = 0.1  # share of the vectors held out, which only show the loss; 0 where fit calibrates
     device: str = "auto"  # auto, cpu, cuda, mps
     precision: str = "float32"  # of the products in training: float32, tf32 (CUDA only), bf16
 
@@ -75,12 +75,17 @@ class WindowDetector(OnnxNetwork, FleetDetector):
     """A detector with a network on context windows of log-mel frames.
 
     Shapes: M machines, B vectors per batch, width = context · bands.
+
+    Class attributes:
+        batch_score: the score that is the reconstruction error of training, if one is; then
+            ``facts["batch_scores"]`` holds its values for the batches of the last epoch.
     """
 
     config: WindowConfig
     config_type = WindowConfig
     extra = "train"
     trains_together = True
+    batch_score: ClassVar[str] = ""
 
     @abstractmethod
     def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
@@ -164,7 +169,7 @@ class WindowDetector(OnnxNetwork, FleetDetector):
             if progress:
                 progress("train", epochs, config.epochs, figures)
 
-        network, histories, errors = train_fleet(
+        network, histories, errors, batch_errors = train_fleet(
             build,
             first.loss,
             FleetVectors(splits.frames, train, [splits.validation[i] for i in fittable], config.context),
@@ -192,6 +197,8 @@ class WindowDetector(OnnxNetwork, FleetDetector):
             detector, history = detectors[fittable[slot]], histories[slot]
             detector.arrays = {name: of_fleet[index] for name, of_fleet in blobs.items()}
             detector.facts = {"parameters": parameters, "history": history, "warnings": []}
+            if first.batch_score:
+                detector.facts["batch_scores"] = {first.batch_score: batch_errors[slot]}
             outcomes[fittable[slot]] = fit_error(
                 partial(detector._fit_statistics, splits, train[slot], training_sets[fittable[slot]])
             )
@@ -208,6 +215,7 @@ class WindowDetector(OnnxNetwork, FleetDetector):
         if splits.errors[0]:
             raise splits.errors[0]
         other.facts["warnings"] = []
+        other.facts.pop("batch_scores", None)  # they belong to the recordings that are forgotten
         other._fit_statistics(splits, splits.train[0], recordings)
         other.facts.setdefault("adaptations", []).append(
             f"covariances and densities fitted to {len(recordings)} new recordings alone; network unchanged"
@@ -348,5 +356,5 @@ class _Splits:
             )
             order = np.random.default_rng([detector.config.seed, 10]).permutation(len(starts))
             held_out = min(round(detector.config.validation * len(starts)), len(starts) - 2)
-            self.validation.append(starts[np.sort(order[:held_out])])
+            self.validation.append(starts[order[:held_out]])  # shuffled, so that batches mix recordings
             self.train.append(starts[np.sort(order[held_out:])])

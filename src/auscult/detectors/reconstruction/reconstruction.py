@@ -62,6 +62,7 @@ class NetworkDetector(ClipDensityDetector):
     config_type = NetworkConfig
     scores: ClassVar[tuple[str, ...]] = ("mse", "mahalanobis", "mahalanobis_frames", "residual_gaussian")
     fits_frame_length = False
+    batch_score = "mse"
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         windows = self._windows(recording)

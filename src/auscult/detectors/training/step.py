@@ -7,7 +7,7 @@ have full length, no step reads a number back from the device, and results are a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -41,6 +41,7 @@ class FleetStep:
         windows: (N, width), from which batches are gathered.
         generators: one per machine, for the random numbers of its loss.
         batch_size: vectors of one machine in a batch.
+        epoch_steps: largest number of steps in the epoch of a machine.
         learning_rate: of Adam.
     """
 
@@ -52,6 +53,7 @@ class FleetStep:
         generators: Sequence[torch.Generator],
         *,
         batch_size: int,
+        epoch_steps: int,
         learning_rate: float,
     ) -> None:
         self.network, self.loss, self.windows = network, loss, windows
@@ -61,6 +63,8 @@ class FleetStep:
         self.mask = torch.ones(machines, batch_size, 1, device=device)
         self.epochs = torch.zeros(machines, dtype=torch.int64, device=device)
         self.sums: dict[str, Tensor] = {}  # loss and figures, summed over vectors since `pop_means`; (M, …)
+        self.batch_errors = torch.zeros(machines, epoch_steps, dtype=windows.dtype, device=device)
+        self.steps = torch.zeros(machines, 1, dtype=torch.int64, device=device)  # since `pop_batch_errors`
         self.weights = _flat(network)
         self.optimiser = self._adam()
         self._reset_graph()
@@ -88,6 +92,8 @@ class FleetStep:
         losses, figures = self.loss(self.network, x, self.mask, self.generators, self.epochs)
         losses.sum().backward()
         self.optimiser.step()
+        self.batch_errors.scatter_(1, self.steps, batch_error(losses, figures).detach()[:, None])
+        self.steps.add_(1)
         counts = self.mask.sum(1)  # (M, 1)
         for name, value in {"loss": losses, **figures}.items():
             if name not in self.sums:
@@ -106,6 +112,16 @@ class FleetStep:
         for sums in self.sums.values():
             sums[slot] = 0.0
         return means
+
+    def pop_batch_errors(self, slot: int) -> list[float]:
+        """Return the error of each batch of one machine since the last call; called once per epoch.
+
+        Args:
+            slot: index of the machine in this step.
+        """
+        errors = self.batch_errors[slot, : int(self.steps[slot])].tolist()
+        self.steps[slot] = 0
+        return errors
 
     def keep_machines(self, slots: Sequence[int]) -> None:
         """Continue with some of the machines only; finished ones would cost as much as before.
@@ -126,6 +142,7 @@ class FleetStep:
         self.generators = [self.generators[i] for i in slots]
         self.index, self.mask, self.epochs = self.index[kept], self.mask[kept], self.epochs[kept]
         self.sums = {name: sums[kept] for name, sums in self.sums.items()}
+        self.batch_errors, self.steps = self.batch_errors[kept], self.steps[kept]
         self.weights = _flat(self.network)
         self.optimiser = self._adam()
         self.optimiser.state[self.weights] = state
@@ -163,6 +180,11 @@ class FleetStep:
                 with torch.cuda.graph(graph, stream=stream):
                     self.step()
                 self.graph = graph
+
+
+def batch_error(losses: Tensor, figures: Mapping[str, Tensor]) -> Tensor:
+    """Return the reconstruction error of a batch, (M,): one of the figures, or else the loss itself."""
+    return figures.get("reconstruction", losses)
 
 
 def _flat(network: nn.ModuleDict) -> nn.Parameter:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from auscult.detectors.training.process import torch_single_thread
 from auscult.detectors.training.products import precision
-from auscult.detectors.training.step import FleetStep, LossFunction
+from auscult.detectors.training.step import FleetStep, LossFunction, batch_error
 from auscult.errors import DivergedError, OptionError
 from auscult.runtime.memory import retain_heap
 
@@ -39,7 +38,7 @@ class FleetVectors:
     Attributes:
         frames: (F, bands) float32, the frames of all recordings one after the other.
         train: for every machine the first frame of each of its training windows.
-        validation: the same for the held-out windows, which are used for logging only; may be empty.
+        validation: the same for the held-out windows, which do not affect the network; may be empty.
         context: frames in one window.
     """
 
@@ -76,7 +75,7 @@ def train_fleet(
     *,
     names: Sequence[str],
     progress: Callable[[int, Mapping[str, float]], None],
-) -> tuple[nn.ModuleDict, list[list[dict]], list[DivergedError | None]]:
+) -> tuple[nn.ModuleDict, list[list[dict]], list[DivergedError | None], list[list[float]]]:
     """Train one network per machine, all in the same steps.
 
     A machine with fewer vectors has shorter epochs and finishes earlier; its final weights are stored at that
@@ -93,8 +92,9 @@ def train_fleet(
             and the losses of that machine.
 
     Returns:
-        The network in evaluation mode on the CPU; for each machine its history, one dict per epoch; and for
-        each machine the error if it diverged, or ``None``.
+        The network in evaluation mode on the CPU; for each machine its history, one dict per epoch; for each
+        machine the error if it diverged, or ``None``; and for each machine the reconstruction errors of the
+        batches in its last epoch, first those of training, then those of the held-out windows.
     """
     device = choose_device(plan.device)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -106,31 +106,35 @@ def train_fleet(
     windows = frames.as_strided(
         (len(frames) - vectors.context + 1, vectors.context * frames.shape[1]), (frames.shape[1], 1)
     )
+    samplers = [
+        _BatchSampler(starts, plan.batch_size, g) for starts, g in zip(vectors.train, generators, strict=True)
+    ]
     step = FleetStep(
         network,
         loss,
         windows,
         loss_generators,
         batch_size=plan.batch_size,
+        epoch_steps=max(len(sampler.counts) for sampler in samplers),
         learning_rate=plan.learning_rate,
     )
-    samplers = [
-        _BatchSampler(starts, plan.batch_size, g) for starts, g in zip(vectors.train, generators, strict=True)
-    ]
     histories = [_LossHistory(name) for name in names]
     active = list(range(len(seeds)))  # machines still in training; `step` holds machine active[slot] at slot
     final_weights: dict[int, dict[str, Tensor]] = {}
+    batch_errors: dict[int, list[float]] = {}
     network.train()
     with precision(plan.precision, device):
         while active:
             _train_to_next_epoch_end(step, [samplers[i] for i in active])
             ended = [slot for slot, i in enumerate(active) if samplers[i].epoch > len(histories[i].epochs)]
             held_out = [vectors.validation[i] if slot in ended else () for slot, i in enumerate(active)]
-            validation_losses = _validate(step, held_out)
+            validations = _validate(step, held_out)
             for slot in ended:
                 i = active[slot]
                 sampler, history = samplers[i], histories[i]
-                history.append(step.pop_means(slot, sampler.vectors), validation_losses.get(slot))
+                validation = validations.get(slot, _Validation())
+                history.append(step.pop_means(slot, sampler.vectors), validation.loss)
+                batch_errors[i] = step.pop_batch_errors(slot) + validation.batch_errors
                 if history.error or sampler.epoch == plan.epochs:
                     final_weights[i] = {k: v[slot].clone() for k, v in network.state_dict().items()}
                 if slot == 0:
@@ -142,7 +146,8 @@ def train_fleet(
                     step.keep_machines(remaining)
     for key, tensor in network.state_dict(keep_vars=True).items():
         tensor.data = torch.stack([final_weights[i][key] for i in range(len(seeds))])
-    return network.cpu().eval(), [h.epochs for h in histories], [h.error for h in histories]
+    errors = [batch_errors[i] for i in range(len(seeds))]
+    return network.cpu().eval(), [h.epochs for h in histories], [h.error for h in histories], errors
 
 
 class _BatchSampler:
@@ -200,30 +205,55 @@ def _mask(counts: Tensor, length: int) -> Tensor:
     return (torch.arange(length) < counts[..., None])[..., None].float()
 
 
+@dataclass
+class _Validation:
+    """The sum of the losses of the held-out vectors of one machine, their number, and each batch's error."""
+
+    total: float = 0.0
+    vectors: int = 0
+    batch_errors: list[float] = field(default_factory=list)
+
+    @property
+    def loss(self) -> float | None:
+        """The mean loss; ``None`` without vectors."""
+        return self.total / self.vectors if self.vectors else None
+
+
 @torch.no_grad()
-def _validate(step: FleetStep, held_out: Sequence[Sequence[int] | np.ndarray]) -> dict[int, float]:
-    """Return the loss of each machine on its held-out vectors, by slot; for logging only.
+def _validate(step: FleetStep, held_out: Sequence[Sequence[int] | np.ndarray]) -> dict[int, _Validation]:
+    """Compute the loss of each machine on its held-out vectors, in evaluation mode; it trains nothing.
 
     Args:
         held_out: first frames of the held-out windows of every machine; machines without any are omitted.
+
+    Returns:
+        The result of each machine by slot.
     """
-    totals = {slot: 0.0 for slot, starts in enumerate(held_out) if len(starts)}
+    results = {slot: _Validation() for slot, starts in enumerate(held_out) if len(starts)}
     generators = []  # copies: validation must not change the random numbers of the training
-    for generator in step.generators if totals else ():
+    for generator in step.generators if results else ():
         generators.append(torch.Generator(generator.device))
         generators[-1].set_state(generator.get_state())
     step.network.eval()
-    device = step.windows.device
-    for first in range(0, max(map(len, held_out)), 4096):
-        parts = [torch.as_tensor(starts[first : first + 4096], dtype=torch.int64) for starts in held_out]
-        counts = torch.tensor([len(part) for part in parts])
-        index = pad_sequence(parts, batch_first=True).to(device)  # (M, B)
-        mask = _mask(counts, index.shape[1]).to(device)
-        losses, _ = step.loss(step.network, step.windows[index], mask, generators, step.epochs)
-        for slot in totals:
-            totals[slot] += float(losses[slot]) * len(parts[slot])
+    device, batch_size = step.windows.device, step.index.shape[1]
+    for first in range(0, max(map(len, held_out)), batch_size):
+        index = torch.zeros(len(held_out), batch_size, dtype=torch.int64)  # of full length, as in training
+        for row, starts in zip(index, held_out, strict=True):
+            part = torch.as_tensor(starts[first : first + batch_size], dtype=torch.int64)
+            row[: len(part)] = part
+        counts = [len(starts[first : first + batch_size]) for starts in held_out]
+        mask = _mask(torch.tensor(counts), batch_size).to(device)
+        losses, figures = step.loss(
+            step.network, step.windows[index.to(device)], mask, generators, step.epochs
+        )
+        errors = batch_error(losses, figures).tolist()
+        for slot, result in results.items():
+            if counts[slot]:
+                result.total += float(losses[slot]) * counts[slot]
+                result.vectors += counts[slot]
+                result.batch_errors.append(errors[slot])
     step.network.train()
-    return {slot: total / len(held_out[slot]) for slot, total in totals.items()}
+    return results
 
 
 class _LossHistory:
