@@ -13,6 +13,7 @@ import soundfile
 from auscult.benchmark import run_bench
 from auscult.benchmark import stage as stage_module
 from auscult.benchmark.machine import MachineData
+from auscult.benchmark.repeated_notes import one_line_each
 from auscult.errors import CorpusError
 from auscult.evaluation import read_submission, write_submission
 
@@ -100,3 +101,27 @@ def test_recordings_of_unclear_condition_are_no_training_recordings(mimii, tmp_p
     (data / "train" / "normal" / "00000000.wav").rename(data / "train" / "klong" / "1.wav")
     with pytest.raises(CorpusError, match="klong: no word for normal or faulty"):
         MachineData("m", str(data))
+
+
+def test_machines_without_a_split_and_other_recordings_are_reported(mimii, tmp_path):
+    data = tmp_path / "data"
+    shutil.copytree(mimii / "id_00", data / "id_00")
+    for part in ("normal", "abnormal"):
+        shutil.copytree(mimii / "id_02" / "test" / part, data / "fan" / "id_02" / part)
+    shutil.copytree(mimii / "id_02" / "test" / "normal", data / "rain")
+    result = run_bench(data, output=tmp_path / "r", **OPTIONS)
+    (failure,) = result.failures
+    assert failure["machine"] == "fan-id_02"
+    assert "put these into train/" in failure["error"]
+    assert f"{data / 'rain'}: recordings without train/ and test/ are not used: 5" in result.notes
+    with pytest.raises(CorpusError, match=r"no machine folders .* put these into train/"):
+        run_bench(data / "fan", output=tmp_path / "r2", **OPTIONS)
+
+
+def test_notes_of_several_fits_are_one_line_each():
+    notes = [(f"fan d seed {seed}", f"gamma fit: distance 0.{seed}") for seed in range(5)]
+    notes += [("pump d seed 0", "no threshold"), ("pump d seed 0", "no threshold")]
+    assert one_line_each(notes) == [
+        "fan d seed 0, fan d seed 1, fan d seed 2 and 2 more: gamma fit: distance 0.0 (numbers of the first)",
+        "pump d seed 0: no threshold",
+    ]

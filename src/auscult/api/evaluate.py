@@ -14,6 +14,7 @@ from auscult.evaluation import Evaluation, evaluate_scores
 from auscult.evaluation.clip_labels import labels_of
 from auscult.evaluation.remarks import fitted_on_remark
 from auscult.model import Model, Score
+from auscult.model.known_recordings import was_fitted_on
 from auscult.model.normal_index import content_id
 
 
@@ -72,8 +73,9 @@ def evaluate(
 ) -> ModelEvaluation:
     """Score labelled clips and compute the metrics of DCASE Task 2.
 
-    Clips that the model was fitted on are left out of the metrics, since their scores are too low. Copies of
-    a clip count once for intervals. Both are recognised by their content, whatever their names.
+    Clips that the model was fitted on, or on windows of which it was, are left out of the metrics, since
+    their scores are too low. Copies of a clip count once for intervals. Both are recognised by their content,
+    whatever their names.
 
     Args:
         model: the model to evaluate.
@@ -130,9 +132,8 @@ def _score(
 
     def score(recording: AudioClip) -> _Scored:
         result = model.score_recording(recording, threshold=threshold)
-        identity = content_id(recording, front_end)
-        known = identity is not None and model.normals.contains(recording, front_end)
-        return _Scored(recording.clip, result, known, identity or recording.clip.path)
+        identity = content_id(recording, front_end) or recording.clip.path
+        return _Scored(recording.clip, result, was_fitted_on(model, recording), identity)
 
     scored: list[_Scored] = []
     errors: list[AudioError] = []

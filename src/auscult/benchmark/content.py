@@ -10,6 +10,7 @@ from auscult.corpus import AudioClip, Clip
 from auscult.evaluation.clip_labels import check_one_condition_each
 from auscult.evaluation.remarks import fitted_on_remark
 from auscult.model import Model
+from auscult.model.known_recordings import was_fitted_on
 from auscult.model.normal_index import content_id
 
 
@@ -42,7 +43,7 @@ class ClipContent:
         for recording in recordings:
             path, content = recording.clip.path, content_id(recording, front_end)
             identities[path] = numbers.setdefault(content or path, len(numbers))
-            if content is not None and model.normals.contains(recording, front_end):
+            if was_fitted_on(model, recording):
                 fitted_on.append(path)
         clips = [recording.clip for recording in recordings]
         check_one_condition_each(clips, [identities[clip.path] for clip in clips])

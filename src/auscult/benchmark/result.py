@@ -50,6 +50,7 @@ class BenchResult:
         costs: the cost of each detector.
         failures: stages that failed, ``{"machine", "detector", "seed", "error"}``; all others are done.
         notes: notes for the reader of the table.
+        repeated_notes: what notes of single fits are about, and their texts; one note is made of each kind.
         simulated: machines that are simulated, known by the ``simulation.json`` in their folders.
         score_files: the files under ``scores/`` that belong to these results.
         scored: system to seed to machine to the scores of its sections.
@@ -66,6 +67,7 @@ class BenchResult:
     costs: list[DetectorCost] = field(default_factory=list)
     failures: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    repeated_notes: list[tuple[str, str]] = field(default_factory=list)
     simulated: list[str] = field(default_factory=list)
     score_files: list[Path] = field(default_factory=list)
     scored: dict[str, dict[int, dict[str, LabelledScores]]] = field(default_factory=dict)

@@ -18,10 +18,12 @@ from auscult.benchmark.differences import differences
 from auscult.benchmark.external_scores import read_external_scores
 from auscult.benchmark.machine import MachineData, Machines, total_seconds
 from auscult.benchmark.ranking import FitCost, costs, ranking
+from auscult.benchmark.repeated_notes import one_line_each
 from auscult.benchmark.result import BASELINE, BenchResult
 from auscult.benchmark.stage import Stage, StageResult, run_stages
 from auscult.corpus import machine_folders
-from auscult.corpus.machine_search import find_machines
+from auscult.corpus.files import audio_files
+from auscult.corpus.machine_search import find_machines, has_conditions
 from auscult.dcase.published import PUBLISHED_MACHINES, published_results
 from auscult.detectors import Config, Progress
 from auscult.errors import AuscultError, CorpusError, EvaluationError, FitError, OptionError
@@ -82,16 +84,11 @@ def run_bench(
     output = Path(os.path.abspath(output))
     settings = dict(settings or {})
     folders = machine_folders(root)
-    empty = find_machines(root).empty if folders and machines is None else {}
     names = _select_machines(root, folders, machines)
     choices, notes = choose_detectors(detectors, settings)
     bench = BenchResult(output, notes=notes)
-    for name, folder in empty.items():
-        if os.path.realpath(folder) == os.path.realpath(output):
-            continue
-        bench.failures.append(
-            {"machine": name, "detector": "", "seed": "", "error": f"{folder}: no recordings"}
-        )
+    if machines is None:
+        _report_other_folders(bench, root, folders)
     output.mkdir(parents=True, exist_ok=True)
     bench.simulated = [
         name for name in names if os.path.isfile(os.path.join(folders[name], "simulation.json"))
@@ -123,6 +120,7 @@ def run_bench(
         except (AuscultError, *_UNEXPECTED) as error:
             failed_stage = {"machine": spec.machine, "detector": spec.choice.name, "seed": spec.seed}
             bench.failures.append({**failed_stage, "error": str(error)})
+    bench.notes += one_line_each(bench.repeated_notes)
     for name in names:
         for system, scores_folder in (score_folders or {}).items():
             _add_external_scores(bench, machine_data[name], system, Path(scores_folder))
@@ -160,11 +158,40 @@ def _select_machines(
 ) -> list[str]:
     """Names of the machines to benchmark; raises `CorpusError` if there are none or one does not exist."""
     if not folders:
-        raise CorpusError(root, "no machine folders (with train/ and test/) in it or below it")
+        plain = find_machines(root).folders if os.path.isdir(root) else {}
+        unsplit = [folder for folder in plain.values() if has_conditions(folder)]
+        hint = f". {_unsplit(unsplit[0])}" if unsplit else ""
+        raise CorpusError(root, f"no machine folders (with train/ and test/) in it or below it{hint}")
     unknown = [name for name in machines or () if name not in folders]
     if unknown:
         raise CorpusError(root, f"no machine {unknown[0]!r}; the machines are {', '.join(folders)}")
     return list(machines or folders)
+
+
+def _unsplit(folder: str) -> str:
+    return (
+        f"{folder} has folders for conditions, but it is not known which normal recordings to learn: "
+        "put these into train/, and the other normal and all anomalous recordings, in their folders, into "
+        "test/; or use auscult fit and auscult evaluate"
+    )
+
+
+def _report_other_folders(bench: BenchResult, root: str, folders: Mapping[str, str]) -> None:
+    """Report machines without recordings or without a split, and other recordings, beside the machines."""
+    search = find_machines(root)
+    errors = {name: f"{folder}: no recordings" for name, folder in search.empty.items()}
+    for name, folder in search.folders.items():
+        if name in folders:
+            continue
+        if has_conditions(folder):
+            errors[name] = _unsplit(folder)
+        else:
+            search.ignored[folder] = len(audio_files(folder))
+    for name, error in errors.items():
+        if os.path.realpath(search.empty.get(name, root)) != os.path.realpath(bench.output):
+            bench.failures.append({"machine": name, "detector": "", "seed": "", "error": error})
+    for folder, number in search.ignored.items():
+        bench.note(f"{folder}: recordings without train/ and test/ are not used: {number:,}")
 
 
 @dataclass(frozen=True)
@@ -301,12 +328,14 @@ def _add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCos
     for note in [*result.notes, *result.content.remarks(result.clips)]:
         bench.note(f"{machine}: {note}")
     for warning in result.warnings:
-        bench.note(f"{machine} {detector} seed {stage.seed}: {warning}")
+        bench.repeated_notes.append((f"{machine} {detector} seed {stage.seed}", warning))
     for score, threshold in result.thresholds.items():
         if threshold.warning:
             system = {"machine": machine, "detector": detector, "score": score, "seed": stage.seed}
             bench.threshold_warnings.append({**system, "warning": threshold.warning})
-            bench.note(f"{machine} {detector}:{score} seed {stage.seed}: {threshold.warning}")
+            bench.repeated_notes.append(
+                (f"{machine} {detector}:{score} seed {stage.seed}", threshold.warning)
+            )
     seconds = (result.fit_seconds, result.score_seconds)
     for score, values in result.scores.items():
         bench.add(

@@ -232,12 +232,10 @@ def _score_and_save(
     thresholds = {name: _threshold(values) for name, values in normal_scores.items()}
     scored = {clip.path for clip in clips}
     content = ClipContent.of([r for r in recordings if r.clip.path in scored], model)
-    inspection = prepared.inspection
-    notes = [
-        *(finding.message for finding in inspection.findings if finding.kind in GROUPING_KINDS),
-        *segment_warnings(inspection.usable),
-    ]
-    warnings = [warning for warning in model.provenance["warnings"] if warning not in notes]
+    findings, of_model = prepared.inspection.findings, model.provenance["warnings"]
+    notes = [finding.message for finding in findings if finding.kind in GROUPING_KINDS]
+    notes += [warning for warning in segment_warnings(prepared.inspection.usable) if warning in of_model]
+    warnings = [warning for warning in of_model if warning not in notes]
     result = StageResult(
         clips, scores, thresholds, fit_seconds, score_seconds, errors, warnings, notes, content
     )

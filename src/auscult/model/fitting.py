@@ -35,6 +35,7 @@ MAX_PROFILE_CLIPS = 100
 MAX_LIMIT_CLIPS = 40
 #: Maps are kept in memory up to this size until their limits are computed; the first of each score always is.
 MAX_MAP_BYTES = 200_000_000
+_MAX_NAMED = 3  # recordings that were left out, in an error
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,8 @@ def fit_models(
         progress: called with the stages ``calibrate`` and those of the detector.
 
     Returns:
-        For each fit, in order, its model, or the error that prevented it.
+        For each fit, in order, its model, or the error that prevented it, preceded by what is wrong with
+        recordings that were left out.
 
     Raises:
         MissingExtraError: fitting needs an optional part that is not installed.
@@ -129,7 +131,18 @@ def fit_models(
             results[index] = _calibrated_model(fits[index], plan, *outcome, share, progress)
         except (FitError, AudioError) as error:
             results[index] = error
-    return [results[index] for index in range(len(fits))]
+    return [_with_left_out(results[index], fit.inspection) for index, fit in enumerate(fits)]
+
+
+def _with_left_out(
+    result: Model | FitError | AudioError, inspection: Inspection
+) -> Model | FitError | AudioError:
+    """The result; an error begins with the recordings that were left out, since they may be its reason."""
+    left_out = [f.message for f in inspection.findings if f.kind in UNUSABLE_KINDS]
+    if type(result) is not FitError or not left_out:
+        return result
+    more = f"; and {len(left_out) - _MAX_NAMED} more" if len(left_out) > _MAX_NAMED else ""
+    return FitError(f"{'; '.join(left_out[:_MAX_NAMED])}{more}. {result}")
 
 
 def _crossfit(

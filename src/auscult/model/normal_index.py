@@ -20,6 +20,10 @@ from auscult.spectrum import FrontEnd
 _MIN_STD_DB = 0.1
 #: Two recordings that differ by less than this in every value, dB, are the same recording.
 _SAME_DB = 1e-3
+#: A copy at another level, or after a conversion such as that to 8 bits, differs by less than this, dB, in
+#: this share of the values, less the difference of level. Different recordings differ by more, since maxima
+#: vary.
+_ALTERED_DB, _ALTERED_SHARE = 0.5, 0.9
 
 
 @dataclass(frozen=True)
@@ -63,9 +67,16 @@ class NormalIndex:
         """The range of the mean spectra of the recordings; ``None`` if there are none."""
         return SpectrumRange.of(self.vectors)
 
-    def contains(self, recording: AudioClip, front_end: FrontEnd) -> bool:
-        """Whether the index holds this recording, even under another path; arguments as of `nearest`."""
-        return bool(self._same(_vector(recording, front_end)).any())
+    def contains(self, recording: AudioClip, front_end: FrontEnd, *, altered: bool = False) -> bool:
+        """Whether the index holds this recording, even under another path.
+
+        Args:
+            recording: the recording.
+            front_end: as of `nearest`.
+            altered: whether it may be a copy at another level or after a lossy conversion.
+        """
+        vector = _vector(recording, front_end)
+        return bool(self._same(vector).any() or (altered and self._altered(vector).any()))
 
     def nearest(self, recording: AudioClip, front_end: FrontEnd) -> Clip | None:
         """Return the most similar other recording, or ``None`` if there is no other.
@@ -106,6 +117,15 @@ class NormalIndex:
     def _same(self, vector: np.ndarray) -> np.ndarray:
         """(N,) mask of the entries that are the recording with this vector (2 · n_mels,)."""
         return np.abs(self.vectors - vector).max(axis=1) < _SAME_DB
+
+    def _altered(self, vector: np.ndarray) -> np.ndarray:
+        """(N,) mask of the entries that may be altered copies of the recording with this vector."""
+        varying = self.vectors.std(axis=0) >= _MIN_STD_DB if len(self.vectors) else np.zeros(0, bool)
+        if not varying.any():
+            return np.zeros(len(self.vectors), bool)
+        differences = (self.vectors - vector)[:, varying]
+        differences -= np.median(differences, axis=1, keepdims=True)
+        return np.quantile(np.abs(differences), _ALTERED_SHARE, axis=1) < _ALTERED_DB
 
 
 def content_id(recording: AudioClip, front_end: FrontEnd) -> bytes | None:
