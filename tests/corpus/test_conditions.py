@@ -155,7 +155,7 @@ def test_unknown_folders_beside_normal_ones_are_asked_about(tmp_path: Path) -> N
     assert unclear_conditions(open_corpus(root, condition="normal")) is None
 
 
-def test_names_that_state_a_class_without_its_meaning_are_asked_about(tmp_path: Path) -> None:
+def test_names_that_state_a_class_without_a_meaning_are_asked_about(tmp_path: Path) -> None:
     for folders in (("class_0", "class_1"), ("positive", "negative"), ("0", "1"), ("m/0", "m/1")):
         root = touch(tmp_path / folders[0] / "rec", *(f"{folder}/1.wav" for folder in folders))
         assert set(conditions(open_corpus(root), root).values()) == {"unclear"}, folders

@@ -158,7 +158,7 @@ def _select_machines(
 ) -> list[str]:
     """Names of the machines to benchmark; raises `CorpusError` if there are none or one does not exist."""
     if not folders:
-        plain = find_machines(root).folders if os.path.isdir(root) else {}
+        plain = find_machines(os.fspath(root)).folders if os.path.isdir(root) else {}
         unsplit = [folder for folder in plain.values() if has_conditions(folder)]
         hint = f". {_unsplit(unsplit[0])}" if unsplit else ""
         raise CorpusError(root, f"no machine folders (with train/ and test/) in it or below it{hint}")
