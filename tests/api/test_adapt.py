@@ -6,7 +6,7 @@ import copy
 import json
 import pickle
 import sys
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -193,6 +193,96 @@ def test_with_few_calibration_scores_the_largest_is_the_threshold(files):
     assert caught.value.judged["false_alarms"] == pytest.approx(1 / 11)
 
 
+def written(folder: Path, name: str, samples: np.ndarray) -> Clip:
+    soundfile.write(folder / name, samples, RATE)
+    return Clip(str(folder / name))
+
+
+@pytest.fixture
+def faulty_sensor(machine_sound, tmp_path) -> dict[str, Clip]:
+    """Recordings of the normal machine by a sensor with a fault, and of noise at the level of the machine."""
+    sound, noise = machine_sound(95, 0.25), np.random.default_rng(0).standard_normal(RATE // 4)
+    gap = np.where(np.arange(RATE // 4) // 400 == 2, 0.0, sound)
+    return {
+        "silence": written(tmp_path, "0.wav", np.round(noise) / 32768 / 2),
+        "gaps": written(tmp_path, "1.wav", gap),
+        "clipping": written(tmp_path, "2.wav", np.clip(sound, -0.02, 0.02)),
+        "state": written(tmp_path, "3.wav", sound.std() * noise),
+    }
+
+
+@pytest.mark.parametrize("options", [{"accept": True}, {"replace": True}])
+def test_what_a_sensor_with_a_fault_recorded_is_left_out(files, faulty_sensor, options):
+    model, clips = fitted(files[:30]), [faulty_sensor["silence"], faulty_sensor["gaps"]]
+    adapted = auscult.adapt(model, [*clips, *files[30:]], **options)
+    (entry,) = adapted.provenance["adaptations"]
+    assert entry["left_out"] == [clip.path for clip in clips]
+    assert set(adapted.normals.paths).isdisjoint(entry["left_out"])
+    about = [w for w in adapted.provenance["warnings"] if any(path in w for path in entry["left_out"])]
+    assert ["silent:" in about[0], "gaps (drop-outs):" in about[1], len(about)] == [True, True, 2]
+    assert adapted.normal_range.held_seconds == 0.0
+    with pytest.raises(FitError, match=r"no usable new recordings.*because of a sensor fault.*because of"):
+        auscult.adapt(model, clips, **options)
+
+
+@pytest.mark.parametrize(("kind", "text"), [("clipping", "clipped"), ("state", "not this machine")])
+def test_doubtful_recordings_below_the_threshold_are_refused(files, faulty_sensor, kind, text):
+    model, clip = fitted(files[:30]), faulty_sensor[kind]
+    model.calibration.scores["distance"][:] = 1e9
+    with pytest.raises(NotNormalError) as caught:
+        auscult.adapt(model, [clip, faulty_sensor["silence"], *files[30:33]])
+    assert caught.value.judged["above"] == 0
+    (doubtful,) = caught.value.judged["doubtful"]
+    assert (doubtful["path"], bool(doubtful["state"])) == (clip.path, kind == "state")
+    lines = str(caught.value).splitlines()
+    assert [line for line in lines if "1 of 4" in line and text in line and clip.path in line]
+    assert [line for line in lines if "left out because of a sensor fault" in line]
+    warnings = accepted(model, [clip]).provenance["warnings"]
+    assert [w for w in warnings if text in w and "normal for the model from now on" in w]
+
+
+def test_the_message_tells_whether_more_are_above_than_expected(files):
+    model = fitted(files[:28])
+    normal = model.calibration.scores["distance"]
+    normal[:] = np.sort([s.score for s in model.score_clips(files[:28])])[-2]  # one or two of 28 are above
+    model = auscult.Model(model.detector, model.calibration, provenance=model.provenance)  # knows none
+    with pytest.raises(NotNormalError, match=r"expected of normal recordings: 1\.4") as caught:
+        auscult.adapt(model, files[:28])
+    assert caught.value.judged["expected"] == pytest.approx(1.4)
+    assert "no more than expected of normal recordings" in str(caught.value)
+    with pytest.raises(NotNormalError) as caught:
+        auscult.adapt(fitted(files[:30]), files[30:])
+    assert "no more than expected" not in str(caught.value)
+
+
+def test_profiles_and_limits_of_maps_cover_the_new_recordings(files):
+    model = fitted(files[:30])
+    adapted = accepted(model, files[30:])
+    old, new = (m.profiles["distance"].centre.sum() for m in (model, adapted))
+    assert new > old, "maps of recordings that are twice as loud deviate more"
+    before, after = (m.map_limits("distance") for m in (model, adapted))
+    assert all(a >= b for a, b in zip(astuple(after), astuple(before), strict=True))
+    alone = accepted(model, files[30:31])
+    np.testing.assert_array_equal(alone.profiles["distance"].centre, model.profiles["distance"].centre)
+    assert alone.map_limits("distance") == before
+
+
+def test_other_lengths_and_more_channels_cause_warnings(files, machine_sound, tmp_path):
+    long = written(tmp_path, "long.wav", np.stack([machine_sound(96, 1.0)] * 2, axis=1))
+    warnings = accepted(fitted(files[:30]), [long, files[39]]).provenance["warnings"]
+    assert any("0.25 to 1 s long, but the model was fitted on recordings of 0.25 s" in w for w in warnings)
+    assert any("up to 2 channels, those of the model 1: only channel 0" in w for w in warnings)
+
+
+def test_the_label_of_the_threshold_is_that_of_most_recordings(files):
+    model = fitted(files[:30])
+    model.provenance["threshold_label"] = "independence unverified"
+    assert accepted(model, files[30:33]).threshold().label == "independence unverified"
+    independent = [replace(c, source_recording=str(i)) for i, c in enumerate(files[30:])]
+    replaced = auscult.adapt(model, independent, replace=True)
+    assert replaced.threshold().label != "independence unverified"
+
+
 def test_accept_and_replace_exclude_each_other(files):
     with pytest.raises(OptionError, match="exclude each other"):
         auscult.adapt(fitted(files[:30]), files[30:], accept=True, replace=True)
@@ -229,7 +319,7 @@ def test_replaced_recordings_are_calibrated_by_detectors_that_were_not_fitted_on
 
 def test_what_replacing_cannot_do_is_refused(files, monkeypatch):
     model = fitted(files[:30])
-    with pytest.raises(FitError, match="1 recordings cannot replace the earlier ones"):
+    with pytest.raises(FitError, match="recordings of a single source cannot replace the earlier ones"):
         auscult.adapt(model, files[30:31], replace=True)
     monkeypatch.setattr(Ledger, "refitted", Detector.refitted)
     with pytest.raises(

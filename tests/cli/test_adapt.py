@@ -185,6 +185,19 @@ def test_unusable_recordings_are_left_out(run, copy, targets, broken_file, tmp_p
     assert run("adapt", "--accept", copy, broken_file, "--force").exit_code == 1
 
 
+def test_recordings_of_a_faulty_sensor_are_left_out_and_the_next_command_is_quoted(
+    run, copy, targets, tmp_path
+):
+    silent = tmp_path / "silent.wav"
+    soundfile.write(silent, np.random.default_rng(0).integers(0, 2, 8000) / 32768, 8000)
+    output = tmp_path / "my fan.auscult"
+    result = run("adapt", "--accept", copy, targets[0], silent, "-o", output, "-q")
+    assert result.exit_code == 4
+    assert f"Error: 1 recording left out: {silent}" in result.stderr
+    assert "because of a sensor fault: silent" in result.stderr
+    assert result.stdout.splitlines()[-1] == f"Next:  auscult score '{output}' NEW_RECORDINGS..."
+
+
 def test_anomalies_are_refused(run, copy, faulty_clip, tmp_path):
     result = run("adapt", copy, faulty_clip)
     assert result.exit_code == 1

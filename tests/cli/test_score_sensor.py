@@ -67,8 +67,15 @@ def test_a_state_is_reported_beside_the_verdict(run, model, machine_sound, tmp_p
     soundfile.write(quiet, 0.003 * machine_sound(7), RATE)
     (row,) = rows(run("score", model, quiet, "--json", "--threshold", "1e9"))
     assert (row["verdict"], row["state"]) == ("normal", "machine off, or not this machine")
-    line = run("score", model, quiet, "--threshold", "1e9").stdout.splitlines()[1]
+    _, line, _, summary = run("score", model, quiet, "--threshold", "1e9").stdout.splitlines()
     assert line.endswith("normal; machine off, or not this machine")
+    assert summary.startswith("1 recording, 0 anomalous, 1 machine off, or not this machine; threshold")
+    for name in ("s.csv", "s.jsonl"):
+        command = ["score", model, quiet, "--threshold", "1e9", "-o", tmp_path / name, "--settle", 0]
+        for _ in range(2):  # the second time from the file
+            assert "1 machine off, or not this machine" in run(*command).stdout
+    (row,) = csv.DictReader(io.StringIO((tmp_path / "s.csv").read_text()))
+    assert (row["verdict"], row["state"]) == ("normal", "machine off, or not this machine")
     assert run("score", model, quiet, "--threshold", "1e9", "--fail-on-anomaly").exit_code == 0
 
 

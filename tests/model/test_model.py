@@ -89,7 +89,8 @@ def test_another_sample_rate_is_resampled_with_a_warning(model, machine_sound):
     t = np.arange(3 * len(sound)) / (3 * RATE)
     faster = np.interp(t, np.arange(len(sound)) / RATE, sound).astype(np.float32)
     score = model.score(faster, 3 * RATE)
-    assert any("resampled from 24000 Hz to 8000 Hz" in warning for warning in score.warnings)
+    assert score.verdict in ("sensor", "anomaly")
+    assert any("sampled at 24000 Hz, but the recordings" in warning for warning in score.warnings)
     assert np.isfinite(score.score)
     assert not model.score(sound, RATE).warnings
 
@@ -226,7 +227,7 @@ def test_scoring_explaining_and_evaluating_work_without_pytorch(model, saved, fo
         samples = auscult.read_audio({path!r})
         score = model.score(samples.samples, samples.sample_rate, explain=True)
         print(score.score, score.anomalous, score.map.shape)
-        evaluation = auscult.evaluate(model, auscult.open_corpus({str(folder / "test")!r}), resamples=20)
+        evaluation = auscult.evaluate(model, auscult.open_corpus({str(folder / "test")!r}))
         print(evaluation.to_json()["auc_source"]["value"])
         """
     )
@@ -261,7 +262,7 @@ def test_real_valves(real_data, tmp_path):
     assert (model.sample_rate, model.detector.parameters) == (16000, 267_928)
     assert any("usable recordings: record at least 20" in warning for warning in model.provenance["warnings"])
     test_clips = corpus.for_evaluation()
-    outcome = auscult.evaluate(model, test_clips, resamples=10)
+    outcome = auscult.evaluate(model, test_clips)
     assert len(outcome.scores) == len(test_clips) > 0
     assert all(np.isfinite(list(score.scores.values())).all() for score in outcome.scores)
     model.save(tmp_path / "valve.auscult")

@@ -41,10 +41,10 @@ def low_passed(samples: np.ndarray, cutoff: float) -> np.ndarray:
     return np.fft.irfft(spectrum, len(samples)).astype(np.float32)
 
 
-def with_gaps(samples: np.ndarray, milliseconds: float, value: float = 0.0) -> np.ndarray:
-    out = samples.copy()
+def with_gaps(samples: np.ndarray, milliseconds: float, values: float | np.ndarray = 0.0) -> np.ndarray:
+    out, length = samples.copy(), round(milliseconds * RATE / 1000)
     for start in (2000, 11000, 25000):
-        out[start : start + round(milliseconds * RATE / 1000)] = value
+        out[start : start + length] = np.broadcast_to(values, len(out))[:length]
     return out
 
 
@@ -80,6 +80,7 @@ def kinds(score: Score) -> list[str]:
 
 
 T = np.arange(2 * RATE) / RATE
+ROUNDING_NOISE = np.random.default_rng(2).integers(-1, 2, 2 * RATE) / 32768
 HUM = 0.05 * np.sin(2 * np.pi * 50 * T) + 0.01 * np.sin(2 * np.pi * 150 * T)
 UNUSABLE = {
     "silence": ("silence", np.zeros(2 * RATE)),
@@ -92,6 +93,8 @@ UNUSABLE = {
     "gaps of zeros": ("gaps", with_gaps(machine(71), 20)),
     "short gaps": ("gaps", with_gaps(machine(71), 2)),
     "gaps of a held value": ("gaps", with_gaps(machine(71), 20, 0.01)),
+    "gaps of rounding noise": ("gaps", with_gaps(machine(71), 20, ROUNDING_NOISE)),
+    "stuck with rounding noise": ("gaps", np.where(T < 0.9, machine(70), ROUNDING_NOISE)),
 }
 
 
@@ -110,12 +113,6 @@ def test_a_lower_sample_rate_cannot_be_judged(judge):
     score = judge(soxr.resample(machine(72), RATE, 8000), ALWAYS, rate=8000)
     assert (score.verdict, kinds(score)) == ("sensor", ["rate"])
     assert "8000 Hz" in score.findings[0].message
-
-
-def test_a_higher_sample_rate_is_judged_and_reported(judge):
-    score = judge(machine(72, rate=48000), rate=48000)
-    assert (score.verdict, kinds(score), score.state) == ("normal", ["rate"], None)
-    assert score.findings[0].effect == "note"
 
 
 DOUBTFUL = {
@@ -234,6 +231,27 @@ def test_adaptation_extends_the_range(fitted, tmp_path):
 def test_shorter_windows_are_not_compared_with_longer_recordings(fitted):
     window = AudioClip.from_waveform(Waveform(machine(91)[: RATE // 2], RATE))
     assert fitted.score_recording(window, threshold=NEVER).state is None
+
+
+def test_a_higher_sample_rate_is_in_doubt_unless_the_normal_recordings_have_it(judge, fitted, tmp_path):
+    fast = machine(72, rate=48000)
+    below, above = judge(fast, rate=48000), judge(fast, ALWAYS, rate=48000)
+    assert (below.verdict, kinds(below), below.state) == ("sensor", ["rate"], None)
+    assert (above.verdict, above.score) == ("anomaly", below.score)
+    assert "48000 Hz" in below.findings[0].message
+    soundfile.write(tmp_path / "fast.wav", machine(74, rate=48000), 48000)
+    adapted = auscult.adapt(fitted, [Clip(str(tmp_path / "fast.wav"))], accept=True)
+    score = adapted.score(fast, 48000, threshold=NEVER)
+    assert (score.verdict, kinds(score)) == ("normal", [])
+
+
+def test_a_fault_that_adds_sound_has_no_state_and_another_machine_has_one(judge):
+    since_impact = T % (1 / 31.0)
+    impacts = 0.3 * np.exp(-since_impact / 0.004) * np.sin(2 * np.pi * 4600 * since_impact)
+    assert judge(machine(75) + impacts).state is None
+    other = low_passed(np.random.default_rng(3).standard_normal(2 * RATE), 1500)
+    other[::400] += 30 * other.std()
+    assert judge(other * machine(0).std() / other.std()).state == OFF_OR_OTHER
 
 
 @pytest.mark.parametrize(

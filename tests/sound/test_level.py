@@ -37,6 +37,15 @@ def test_a_flat_top_at_any_value_is_clipping(top: float, bits: int) -> None:
     assert 0.15 * len(T) < one_sided < 0.6 * clipped
 
 
+@pytest.mark.parametrize("top", [0.3, 1.0, 2.0])
+@pytest.mark.parametrize("bits", [9, 15, 40])
+def test_fast_oscillations_are_clipped_without_runs(top: float, bits: int) -> None:
+    samples = 0.2 * np.clip(NOISE, -top, top)
+    clipped = clipped_samples(waveform(rounded(samples, bits)))
+    assert clipped == pytest.approx(np.mean(np.abs(NOISE) >= top) * len(T), rel=0.1)
+    assert clipped_samples(waveform(rounded(0.2 * NOISE, bits))) == 0
+
+
 @pytest.mark.parametrize("frequency", [0.5, 3.0, 50.0, 400.0])
 @pytest.mark.parametrize("bits", [7, 11, 15])
 def test_rounded_peaks_are_not_clipped(frequency: float, bits: int) -> None:

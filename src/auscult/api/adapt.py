@@ -10,12 +10,15 @@ from typing import Any
 
 import numpy as np
 
-from auscult.api.adapt_review import Review, adaptation_costs, review
+from auscult.api.adapt_costs import adaptation_costs
+from auscult.api.adapt_maps import MAX_MAPS, extended_maps
+from auscult.api.adapt_review import Judged, Review, judge, named, review
 from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.clip import Domain
 from auscult.corpus.findings import Finding
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection, inspect_recordings
+from auscult.corpus.time_blocks import MIN_RECORDINGS
 from auscult.corpus.training_checks import check_no_anomalies, segment_warnings
 from auscult.detectors import Detector, Progress
 from auscult.errors import FitError, OptionError
@@ -41,9 +44,11 @@ def adapt(
     """Return a new model for which these recordings are normal too; the old model is not changed.
 
     The recordings are first scored with the model. If one of them is above the threshold at 5 % false alarms,
-    the model is adapted only with ``accept`` or ``replace``: nothing distinguishes a fault from a new normal
-    condition, except that somebody knows. With too few calibration scores for 5 %, the threshold is that of
-    the lowest possible rate; without any, the recordings cannot be judged, and the model gets a warning.
+    shows signs of a sensor fault, or is unlike every normal recording, the model is adapted only with
+    ``accept`` or ``replace``: nothing distinguishes a fault from a new normal condition, except that somebody
+    knows. Recordings that cannot be judged because of a sensor fault, such as silent ones, are left out in
+    any case. With too few calibration scores for 5 %, the threshold is that of the lowest possible rate;
+    without any, no recording can exceed it, and the model gets a warning.
 
     Banks, statistics and densities are updated, networks are not. For the calibration, the new recordings are
     cross-fitted: each is scored by the old detector adapted to the other folds, or by the old detector itself
@@ -89,21 +94,23 @@ def adapt(
         front_ends=model.detector.front_ends(model.detector.config),
         progress=progress,
     )
-    inspection = keep_cuts_together(inspection)
     if not replace:
         inspection = _without_duplicates(model, inspection)
-    usable = inspection.usable
-    if not usable:
-        reasons = "; ".join(finding.message for finding in inspection.findings)
-        raise FitError(f"no usable new recordings: {reasons}")
-    judged = review(model, usable, progress)
+    inspection, judged = _without_sensor_faults(inspection, judge(model, inspection.usable, progress))
+    left_out = [f.message for f in inspection.findings if f.kind in ("known", *UNUSABLE_KINDS)]
+    if not inspection.usable:
+        raise FitError(f"no usable new recordings: {'; '.join(left_out)}")
+    reviewed = review(model, inspection.usable, judged)
     if not accept and not replace:
-        judged.check()
+        reviewed.check(left_out)
+    # Few sources are no reason for blocks of time: each is scored without itself, a single one by the model.
+    inspection = keep_cuts_together(inspection, minimum=MIN_RECORDINGS if replace else 1)
+    usable = inspection.usable
     folds = folds_of(usable, FOLDS, model.detector.config.seed)
     make_model = _replaced if replace else _extended
     adapted, fold_models = make_model(model, usable, folds, progress)
     costs = adaptation_costs(model, adapted, usable, folds, fold_models, replaced=replace, progress=progress)
-    adapted.provenance = _provenance(model, adapted, inspection, judged, costs, replaced=replace)
+    adapted.provenance = _provenance(model, adapted, inspection, reviewed, costs, replaced=replace)
     return adapted
 
 
@@ -114,17 +121,47 @@ def _without_duplicates(model: Model, inspection: Inspection) -> Inspection:
     in_model = [model.normals.contains(r, front_end) for r in inspection.usable]
     if not any(in_model):
         return inspection
-    new = tuple(r for r, known in zip(inspection.usable, in_model, strict=True) if not known)
     paths = tuple(r.clip.path for r, known in zip(inspection.usable, in_model, strict=True) if known)
     message = (
         f"{len(paths)} of {len(inspection.usable)} recordings are already in the model ({paths[0]}) and are "
         "ignored"
     )
+    return _without(inspection, in_model, [Finding("known", message, paths)])
+
+
+def _without_sensor_faults(
+    inspection: Inspection, judged: Sequence[Judged]
+) -> tuple[Inspection, tuple[Judged, ...]]:
+    """Leave out the recordings that cannot be judged, with a finding for each kind of sensor fault."""
+    faults: dict[str, list[tuple[str, str]]] = {}  # kind to path and message
+    for recording in judged:
+        if recording.unusable:
+            fault = next(finding for finding in recording.findings if finding.effect == "unusable")
+            faults.setdefault(fault.kind, []).append((recording.path, fault.message))
+    findings = []
+    for affected in faults.values():
+        paths, messages = zip(*affected, strict=True)
+        verb = "recording is" if len(paths) == 1 else "recordings are"
+        message = f"{len(paths)} {verb} left out because of a sensor fault: {messages[0]} ({named(paths)})"
+        findings.append(Finding("sensor", message, paths))
+    unusable = [recording.unusable for recording in judged]
+    return _without(inspection, unusable, findings), tuple(j for j in judged if not j.unusable)
+
+
+def _without(inspection: Inspection, left_out: Sequence[bool], findings: Sequence[Finding]) -> Inspection:
+    """Remove usable recordings for which ``left_out`` is true, and what was found in these alone,
+    and add findings that say why."""
+    kept = [index for index, out in enumerate(left_out) if not out]
+    paths = {recording.clip.path for recording, out in zip(inspection.usable, left_out, strict=True) if out}
+    earlier = (
+        f for f in inspection.findings if f.kind in UNUSABLE_KINDS or not f.paths or set(f.paths) - paths
+    )
     return dataclasses.replace(
         inspection,
-        usable=new,
-        findings=(*inspection.findings, Finding("known", message, paths)),
-        measures=tuple(m for m, known in zip(inspection.measures, in_model, strict=True) if not known),
+        usable=tuple(inspection.usable[index] for index in kept),
+        measures=tuple(inspection.measures[index] for index in kept),
+        prints=tuple(inspection.prints[index] for index in kept),
+        findings=(*earlier, *findings),
     )
 
 
@@ -133,7 +170,8 @@ def _extended(
 ) -> tuple[Model, list[Detector]]:
     """A model of the old recordings and the new ones, and for each fold the detector not adapted to it.
 
-    Its calibration has the old scores, and those of the new recordings by the detectors of the folds.
+    Its calibration has the old scores, and those of the new recordings by the detectors of the folds. What
+    its maps are compared with is extended likewise, unless there is a single fold.
     """
     detector = model.detector.adapted(recordings)
     fold_models = [model.detector]
@@ -144,8 +182,15 @@ def _extended(
         )
         fold_models = [model.detector.adapted(training_set) for training_set in training_sets]
     clip_scores = []
-    for recording, fold in zip(recordings, folds, strict=True):
-        clip_scores.append(fold_models[fold].score(recording).scores)
+    maps: dict[str, list[np.ndarray]] = {}
+    step = -(-len(recordings) // MAX_MAPS)
+    for index, (recording, fold) in enumerate(zip(recordings, folds, strict=True)):
+        # In maps by the old detector a new normal condition deviates as a fault does.
+        explain = len(fold_models) > 1 and index % step == 0
+        evidence = fold_models[fold].score(recording, explain=explain)
+        clip_scores.append(evidence.scores)
+        for name, map in evidence.maps.items():
+            maps.setdefault(name, []).append(map)
         if progress:
             progress("calibrate", len(clip_scores), len(recordings), {})
     old = model.calibration
@@ -154,12 +199,14 @@ def _extended(
         for name in model.detector.scores
     }
     method = "crossfit" if old.method == "none" else old.method
+    profiles, limits = extended_maps(model, maps)
     extended = Model(
         detector,
         Calibration(method, scores, [*old.domains, *(r.clip.domain for r in recordings)]),
-        profiles=model.profiles,
+        profiles=profiles,
         normals=model.normals.extended(recordings, detector.config.front_end),
         channel=model.channel,
+        provenance={"map_limits": {name: of_score.to_json() for name, of_score in limits.items()}},
     )
     return extended, fold_models
 
@@ -170,7 +217,7 @@ def _replaced(
     """A model of the new recordings alone, and for each fold the detector not fitted on it."""
     if max(folds) < 1:
         raise FitError(
-            f"{len(recordings)} recordings cannot replace the earlier ones: record at least two that are not "
+            "recordings of a single source cannot replace the earlier ones: record at least two that are not "
             "cut from the same recording"
         )
     detector, fold_models = model.detector.cross_refitted(recordings, folds)
@@ -192,7 +239,7 @@ def _provenance(
     before: Model,
     after: Model,
     inspection: Inspection,
-    judged: Review,
+    reviewed: Review,
     costs: Mapping[str, Any],
     *,
     replaced: bool,
@@ -200,6 +247,7 @@ def _provenance(
     """The provenance of the old model, updated for the new recordings."""
     old, recordings = before.provenance, inspection.usable
     kept: Mapping[str, Any] = {} if replaced else old  # what describes the recordings in the model
+    earlier, label = kept.get("clips", 0), inspection.threshold_label
     domains = Counter(r.clip.domain or "unknown" for r in recordings)
     lengths = [seconds for seconds in (kept.get("seconds"), inspection.duration_range) if seconds]
     entry = {
@@ -209,7 +257,7 @@ def _provenance(
         "replaced": old.get("clips", 0) if replaced else 0,
         "left_out": [path for f in inspection.findings if f.kind in UNUSABLE_KINDS for path in f.paths],
         "changes": _detector_changes(before.detector, after.detector),
-        "judged": judged.to_json(),
+        "judged": reviewed.to_json(),
         "threshold_before": before.threshold().value,
         "threshold_after": after.threshold().value,
         "costs": costs,
@@ -219,12 +267,14 @@ def _provenance(
     return {
         **old,
         **after.provenance,
-        "clips": kept.get("clips", 0) + len(recordings),
+        "clips": earlier + len(recordings),
         "domains": dict(Counter(kept.get("domains", {})) + domains),
         "machines": sorted(machines),
         "seconds": (min(low for low, _ in lengths), max(high for _, high in lengths)),
+        "channels": max(kept.get("channels", 1), inspection.channels),
+        "threshold_label": kept.get("threshold_label") if earlier > len(recordings) else label,  # of most
         "normal_range": _normal_range(before, inspection, replaced=replaced),
-        "warnings": [*kept.get("warnings", ()), *_warnings(old, inspection, judged)],
+        "warnings": [*kept.get("warnings", ()), *_warnings(before, inspection, reviewed)],
         "adaptations": [*old.get("adaptations", ()), entry],
     }
 
@@ -243,18 +293,30 @@ def _detector_changes(before: Detector, after: Detector) -> list[str]:
     return list(after.facts.get("adaptations", ())[len(before.facts.get("adaptations", ())) :])
 
 
-def _warnings(provenance: Mapping[str, Any], inspection: Inspection, judged: Review) -> Iterator[str]:
-    """Warnings about the new recordings, given the provenance of the old model."""
+def _warnings(before: Model, inspection: Inspection, reviewed: Review) -> Iterator[str]:
+    """Warnings about the new recordings, given the model before it is adapted."""
     yield from (finding.message for finding in inspection.findings)
-    if judged.threshold.value is None:
-        yield f"the recordings were {judged.describe()}"
+    if reviewed.threshold.value is None:
+        yield f"the recordings were {reviewed.describe()}"
+    yield from (f"{doubt}; this is normal for the model from now on" for doubt in reviewed.doubts())
     clips = [recording.clip for recording in inspection.usable]
     if tests := [clip.path for clip in clips if clip.split == "test"]:
         yield (
             f"{TEST_CLIPS_WARNING} ({len(tests)} of {len(clips)}, {tests[0]}): the model "
             "is adapted to them and cannot be evaluated on them"
         )
-    fitted_on = provenance.get("machines", ())
+    shortest, longest = inspection.duration_range or (0.0, 0.0)
+    if not (before.has_usual_length(shortest) and before.has_usual_length(longest)):
+        yield (
+            f"the recordings are {shortest:.3g} to {longest:.3g} s long, but the model was fitted on "
+            f"recordings of {before.lengths}: the false-alarm rate holds only for recordings of one length"
+        )
+    if inspection.channels > before.expected_channels:
+        yield (
+            f"the recordings have up to {inspection.channels} channels, those of the model "
+            f"{before.expected_channels}: only channel {before.channel} (counted from 0) was used"
+        )
+    fitted_on = before.provenance.get("machines", ())
     unknown_machines = sorted({clip.machine for clip in clips if clip.machine} - set(fitted_on))
     if unknown_machines and fitted_on:
         yield (

@@ -1,27 +1,22 @@
-"""What a model makes of the recordings it is to be adapted to, and what the adaptation costs it."""
+"""What a model makes of the recordings that it is to be adapted to, before it is adapted."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from auscult.corpus import AudioClip, Clip
+from auscult.corpus import AudioClip
 from auscult.decision import Threshold
-from auscult.detectors import Detector, Progress
-from auscult.detectors.ensemble.trial import Trial
-from auscult.errors import AudioError, NotNormalError
+from auscult.detectors import Progress
+from auscult.errors import NotNormalError
 from auscult.model import Model
+from auscult.model.sensor_check import SensorFinding
 
 #: Recordings that differ from each other at most so many times as much as the normal ones are called alike.
 ALIKE = 2.0
-#: Pseudo-anomalies of each kind; there are eight kinds.
-PSEUDO_ANOMALIES = 6
-#: Recordings of the model that are scored again, at most.
-MAX_OLD_RECORDINGS = 50
 _MAX_NAMED = 3
 
 
@@ -37,58 +32,115 @@ def working_threshold(model: Model) -> Threshold:
 
 
 @dataclass(frozen=True)
-class Review:
-    """The scores of new recordings by the model before it is adapted.
+class Judged:
+    """One recording by the model before it is adapted.
 
     Attributes:
-        paths: the recordings.
-        scores: (N,) their scores.
+        path: the recording.
+        score: its score.
+        findings: signs of a sensor fault that affect the verdict.
+        state: as of `auscult.model.Score`.
+    """
+
+    path: str
+    score: float
+    findings: tuple[SensorFinding, ...] = ()
+    state: str | None = None
+
+    @property
+    def unusable(self) -> bool:
+        """Whether a sensor fault makes it impossible to judge the recording."""
+        return any(finding.effect == "unusable" for finding in self.findings)
+
+    @property
+    def remarks(self) -> list[str]:
+        """The kinds of the findings, and the state."""
+        return [*dict.fromkeys(f.kind for f in self.findings), *([self.state] if self.state else [])]
+
+
+@dataclass(frozen=True)
+class Review:
+    """The recordings by the model before it is adapted.
+
+    Attributes:
+        judged: the recordings.
         threshold: the threshold of the model; its value is ``None`` if it has no calibration scores.
         spread: how much the recordings above the threshold differ from each other, or all recordings if fewer
             than two are above, relative to the normal recordings of the model; ``None`` if unknown.
     """
 
-    paths: tuple[str, ...]
-    scores: np.ndarray
+    judged: tuple[Judged, ...]
     threshold: Threshold
     spread: float | None
 
     @property
     def above(self) -> tuple[str, ...]:
         """The recordings above the threshold; a score that is not a number counts as above."""
-        limit = self.threshold.value
-        if limit is None:
-            return ()
-        return tuple(path for path, score in zip(self.paths, self.scores, strict=True) if not score <= limit)
+        return tuple(j.path for j in self.judged if exceeds(j.score, self.threshold))
 
-    def check(self) -> None:
-        """Raise `NotNormalError` if a recording is above the threshold."""
-        above = self.above
-        if not above:
-            return
-        most = 2 * len(above) > len(self.paths)
-        names = ", ".join(above[:_MAX_NAMED])
-        more = f" and {len(above) - _MAX_NAMED} more" if len(above) > _MAX_NAMED else ""
-        message = (
-            f"{self.describe()}: {names}{more}. The model was not adapted, and nothing was written.\n"
-            "  If this may be a fault, leave it so. Otherwise there are two ways on:\n"
+    @property
+    def doubtful(self) -> tuple[Judged, ...]:
+        """The recordings with signs of a sensor fault, or unlike every normal recording."""
+        return tuple(j for j in self.judged if j.remarks)
+
+    @property
+    def expected(self) -> float | None:
+        """How many of as many normal recordings are above the threshold on average."""
+        return None if self.threshold.rate is None else self.threshold.rate * len(self.judged)
+
+    def check(self, left_out: Sequence[str] = ()) -> None:
+        """Raise `NotNormalError` if a recording is above the threshold, or doubtful.
+
+        Args:
+            left_out: messages about recordings that were left out before, for the error.
+        """
+        if self.above or self.doubtful:
+            raise NotNormalError("\n".join(self._refusal(left_out)), self.to_json())
+
+    def _refusal(self, left_out: Sequence[str]) -> Iterator[str]:
+        above, expected = self.above, self.expected
+        most = 2 * len(above) > len(self.judged)
+        yield self.describe() + (f": {named(above)}" if above else "")
+        if above and expected is not None and len(above) <= math.ceil(expected):
+            yield (
+                "  This is no more than expected of normal recordings, so it is no sign that the machine has "
+                "changed; only somebody who knows the machine can tell"
+            )
+        yield from (f"  {line}" for line in (*self.doubts(), *left_out))
+        yield "  The model was not adapted, and nothing was written."
+        yield (
+            "  If this may be a fault of the machine or of the sensor, leave it so. Otherwise there are two "
+            "ways on:"
+        )
+        yield (
             "  --accept (accept=True)    adds the recordings to the normal ones: the machine is running "
-            "normally in another way\n"
+            "normally in another way"
+        )
+        yield (
             "  --replace (replace=True)  forgets the earlier normal recordings: after a repair or another "
             f"lasting change{' (recommended, because most recordings are above)' if most else ''}"
         )
-        raise NotNormalError(message, self.to_json())
+
+    def doubts(self) -> Iterator[str]:
+        """Yield a line for each kind of sensor finding and state, with the number of recordings."""
+        kinds = Counter(remark for judged in self.doubtful for remark in judged.remarks)
+        for kind, count in kinds.items():
+            paths = [judged.path for judged in self.doubtful if kind in judged.remarks]
+            messages = [f.message for j in self.doubtful for f in j.findings if f.kind == kind]
+            what = f"sign of a sensor fault, {messages[0]}" if messages else kind
+            yield f"{count} of {len(self.judged)}: {what} ({named(paths)})"
 
     def describe(self) -> str:
         """Return in words how many recordings are above the threshold, and how alike they are."""
-        if self.threshold.value is None or self.threshold.rate is None:
+        if self.threshold.value is None or self.threshold.rate is None or self.expected is None:
             return (
                 "not judged: the model has no calibration scores, so that no recording can exceed a threshold"
             )
-        recordings = "recording is" if len(self.paths) == 1 else "recordings are"
+        count = len(self.judged)
         text = (
-            f"{len(self.above)} of {len(self.paths)} {recordings} above the threshold of the model "
-            f"({self.threshold.value:.6g}, {100 * self.threshold.rate:.3g} % false alarms)"
+            f"{len(self.above)} of {count} {'recording is' if count == 1 else 'recordings are'} above the "
+            f"threshold of the model ({self.threshold.value:.6g}, {100 * self.threshold.rate:.3g} % false "
+            f"alarms; expected of normal recordings: {self.expected:.2g})"
         )
         if self.spread is None:
             return text
@@ -99,98 +151,51 @@ class Review:
     def to_json(self) -> dict[str, Any]:
         """Return the review as JSON-serialisable values."""
         return {
-            "recordings": len(self.paths),
+            "recordings": len(self.judged),
             "above": len(self.above),
+            "expected": self.expected,
             "paths_above": list(self.above),
             "threshold": self.threshold.value,
             "false_alarms": self.threshold.rate,
             "spread": self.spread,
+            "doubtful": [
+                {"path": j.path, "findings": [f.to_json() for f in j.findings], "state": j.state}
+                for j in self.doubtful
+            ],
             "text": self.describe(),
         }
 
 
-def review(model: Model, recordings: Sequence[AudioClip], progress: Progress | None = None) -> Review:
-    """Score recordings with a model; each must be usable."""
-    name, scores = model.detector.decisive_score, []
+def exceeds(score: float, threshold: Threshold) -> bool:
+    """Whether a score is above a threshold, or not a number; never without a threshold."""
+    return threshold.value is not None and not score <= threshold.value
+
+
+def judge(
+    model: Model, recordings: Sequence[AudioClip], progress: Progress | None = None
+) -> tuple[Judged, ...]:
+    """Score recordings with a model and look for sensor faults; each must be readable and long enough."""
+    name, judged = model.detector.decisive_score, []
     for recording in recordings:
-        scores.append(model.detector.score(recording).scores[name])
+        findings, state = model.sensor_check(recording)
+        score = model.detector.score(recording).scores[name]
+        serious = tuple(finding for finding in findings if finding.effect != "note")
+        judged.append(Judged(recording.clip.path, score, serious, state))
         if progress:
-            progress("judge", len(scores), len(recordings), {})
+            progress("judge", len(judged), len(recordings), {})
+    return tuple(judged)
+
+
+def review(model: Model, recordings: Sequence[AudioClip], judged: Sequence[Judged]) -> Review:
+    """Compare the scores of recordings with the threshold, and the recordings with each other."""
     threshold = working_threshold(model)
-    limit = np.inf if threshold.value is None else threshold.value
-    above = [r for r, score in zip(recordings, scores, strict=True) if not score <= limit]
+    above = [r for r, j in zip(recordings, judged, strict=True) if exceeds(j.score, threshold)]
     compared = above if len(above) > 1 else recordings
     spread = model.normals.relative_spread(compared, model.detector.config.front_end)
-    return Review(tuple(r.clip.path for r in recordings), np.array(scores), threshold, spread)
+    return Review(tuple(judged), threshold, spread)
 
 
-def adaptation_costs(
-    before: Model,
-    after: Model,
-    recordings: Sequence[AudioClip],
-    folds: Sequence[int],
-    fold_models: Sequence[Detector],
-    *,
-    replaced: bool,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Measure what an adaptation changes, each rate at the threshold of the respective model.
-
-    Nothing is scored by a detector that was fitted on it. Pseudo-anomalies are made of the new recordings.
-    The earlier recordings keep their calibration scores; if they were replaced, up to `MAX_OLD_RECORDINGS` of
-    those whose files are unchanged are scored by the new model.
-
-    Args:
-        before: the model before.
-        after: the model after.
-        recordings: the new recordings.
-        folds: the fold of each.
-        fold_models: for each fold the detector that was not adapted to it.
-        replaced: whether the earlier recordings were forgotten.
-        progress: called with the stage ``try``.
-
-    Returns:
-        ``detection``, ``earlier_false_alarms`` and ``new_false_alarms``, each a rate ``before`` and ``after``
-        (``None`` if unknown) and a ``count``.
-    """
-    name = after.detector.decisive_score
-    limits = [working_threshold(model).value for model in (before, after)]
-    trial = Trial(recordings, folds, PSEUDO_ANOMALIES, before.detector.config.seed)
-    altered = [
-        trial.pseudo_anomaly_scores(models, progress)[name]
-        for models in ([before.detector] * len(fold_models), fold_models)
-    ]
-    new = [before.detector.score(r).scores[name] for r in recordings], after.calibration.scores[name]
-    old_scores = before.calibration.scores.get(name, np.empty(0))
-    old = [old_scores, _scores_of_earlier(before, after, name) if replaced else old_scores]
-    return {
-        "detection": _rates(altered, limits, len(altered[0])),
-        "earlier_false_alarms": _rates(old, limits, len(old[1])),
-        "new_false_alarms": _rates([new[0], new[1][-len(recordings) :]], limits, len(recordings)),
-    }
-
-
-def _scores_of_earlier(before: Model, after: Model, name: str) -> np.ndarray:
-    """Scores by the new model of recordings that only the old one was fitted on, if their files exist."""
-    front_end = before.detector.config.front_end
-    known = set(after.normals.paths)
-    paths = [path for path in before.normals.paths if path not in known and os.path.isfile(path)]
-    step = max(1, -(-len(paths) // MAX_OLD_RECORDINGS))
-    scores = []
-    for path in paths[::step]:
-        recording = after.audio_clip(Clip(path=path))
-        try:
-            if before.normals.contains(recording, front_end):
-                scores.append(after.detector.score(recording).scores[name])
-        except AudioError:
-            continue  # it is not the recording any more that the model was fitted on
-    return np.array(scores)
-
-
-def _rates(scores: Sequence[Any], limits: Sequence[float | None], count: int) -> dict[str, Any]:
-    """The shares of the scores before and after that are above the threshold before and after."""
-    before, after = (
-        None if limit is None or not len(values) else float(np.mean(~(np.asarray(values) <= limit)))
-        for values, limit in zip(scores, limits, strict=True)
-    )
-    return {"before": before, "after": after, "count": count}
+def named(paths: Sequence[str]) -> str:
+    """Return up to three paths, and how many more there are."""
+    more = f" and {len(paths) - _MAX_NAMED} more" if len(paths) > _MAX_NAMED else ""
+    return f"{', '.join(paths[:_MAX_NAMED])}{more}"

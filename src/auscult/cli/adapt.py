@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -203,7 +204,7 @@ def _as_text(result: dict[str, Any]) -> str:
         ("false alarms", _rates(costs["earlier_false_alarms"], "earlier recording", "earlier recordings")),
         ("", _rates(costs["new_false_alarms"], "new recording", "new recordings")),
     ]
-    next_command = f"Next:  auscult score {result['model']} NEW_RECORDINGS..."
+    next_command = f"Next:  auscult score {shlex.quote(result['model'])} NEW_RECORDINGS..."
     return f"{text.facts(lines)}\n\n{next_command}"
 
 

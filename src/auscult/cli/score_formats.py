@@ -46,11 +46,12 @@ def format_from_name(path: str) -> Format:
 
 @dataclass
 class Tally:
-    """Counts of recordings (or windows): scored, anomalous, with a sensor fault, and unreadable."""
+    """Counts of recordings (or windows): scored, anomalous, with a sensor fault, with a state, unreadable."""
 
     judged: int = 0
     anomalies: int = 0
     sensor: int = 0
+    states: int = 0
     failures: int = 0
 
     def add(self, row: dict[str, Any]) -> None:
@@ -60,6 +61,7 @@ class Tally:
         self.judged += not failed
         self.anomalies += not failed and row["verdict"] == "anomaly"
         self.sensor += not failed and row["verdict"] == "sensor"
+        self.states += not failed and bool(row.get("state"))
 
     def summary(self, threshold: Threshold, noun: str) -> str:
         """``3 recordings, 1 anomalous, 1 unreadable; threshold …``, counted in ``noun``."""
@@ -67,6 +69,10 @@ class Tally:
         parts.append("no verdicts" if threshold.value is None else f"{self.anomalies} anomalous")
         if self.sensor:
             parts.append(f"{self.sensor} with a sensor fault")
+        if self.states:
+            from auscult.model.machine_state import OFF_OR_OTHER
+
+            parts.append(f"{self.states} {OFF_OR_OTHER}")
         if self.failures:
             parts.append(f"{self.failures} unreadable")
         return f"{', '.join(parts)}; threshold {text.describe_threshold(threshold)}"
@@ -121,7 +127,7 @@ class Layout:
         return csv_line((cells.get(name, "") for name in self.columns), delimiter=self._delimiter)
 
     def parse(self, line: str) -> dict[str, Any]:
-        """Parse path, verdict, error, time and size from a line that `line` wrote.
+        """Parse path, verdict, state, error, time and size from a line that `line` wrote.
 
         Raises:
             ValueError: the line is not a result.
@@ -140,7 +146,7 @@ class Layout:
             return {**result, "error": row["error"]}
         if row["verdict"] not in ("", *_VERDICTS):
             raise ValueError("no verdict")
-        return {**result, "verdict": row["verdict"]}
+        return {**result, "verdict": row["verdict"], "state": row["state"]}
 
     @property
     def _delimiter(self) -> str:

@@ -17,6 +17,11 @@ OFF_OR_OTHER = "machine off, or not this machine"
 
 #: RMS over the bands of how far the mean spectrum is outside the normal range, dB.
 OUTSIDE_DB = 10.0
+#: The same at the level where it is least, dB: a smaller limit, since a microphone that was moved changes the
+#: level more than the shape of the spectrum. It is another machine if something is missing, too: a fault
+#: only adds to the spectrum. The RMS over the bands of how far the spectrum is below the normal range, dB.
+OUTSIDE_IN_SHAPE_DB, MISSING_DB = 3.5, 1.0
+_LEVELS_DB = np.arange(-30.0, 30.5, 0.5)  # that are tried
 #: Less than this fraction of the least detail or fluctuation of a normal recording is that of noise.
 NOISE_FRACTION = 0.4
 #: Normal recordings with less detail than this, dB, are noise themselves.
@@ -41,8 +46,11 @@ def machine_state(
             length, since detail and fluctuation depend on it.
     """
     spectrum = frames.mean(axis=0)
-    outside = np.maximum(0.0, np.maximum(spectrum - spectra.high, spectra.low - spectrum))
-    if np.sqrt(np.mean(np.square(outside))) > OUTSIDE_DB:
+    if _rms_outside(spectrum, spectra.low, spectra.high) > OUTSIDE_DB:
+        return OFF_OR_OTHER
+    in_shape = _rms_outside(spectrum + _LEVELS_DB[:, None], spectra.low, spectra.high).min()
+    missing = _rms_outside(spectrum, spectra.low, np.inf)
+    if in_shape > OUTSIDE_IN_SHAPE_DB and missing > MISSING_DB:
         return OFF_OR_OTHER
     if normal is None:
         return None
@@ -53,3 +61,9 @@ def machine_state(
         measures.fluctuation < NOISE_FRACTION * normal.fluctuation
     )
     return OFF_OR_OTHER if smooth or steady else None
+
+
+def _rms_outside(spectra: np.ndarray, low: np.ndarray, high: np.ndarray | float) -> np.ndarray:
+    """(…) RMS over the bands of how far (…, n_mels) spectra are outside of a range, dB."""
+    outside = np.maximum(0.0, np.maximum(spectra - high, low - spectra))
+    return np.asarray(np.sqrt(np.mean(np.square(outside), axis=-1)))

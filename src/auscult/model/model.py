@@ -31,6 +31,7 @@ from auscult.model.score import Score
 from auscult.model.sensor_check import SensorFinding, sensor_findings, verdict
 from auscult.sound import Waveform
 from auscult.sound.defects import measure
+from auscult.sound.resampling import resampling_note
 
 #: A recording that is longer or shorter than the training recordings by more than this factor gets a warning.
 LENGTH_TOLERANCE = 1.5
@@ -181,9 +182,12 @@ class Model:
         if not np.isfinite(value):
             reason = f"its {name} score is {value}: the model overflows on this recording"
             raise UnsupportedAudio(recording.clip.path, reason)
-        findings, state = self._sensor_check(recording, waveform)
-        messages = (f.message for f in findings if f.kind != "rate")  # of which the waveform has a note
-        warnings = (*waveform.notes, *messages, *self._input_warnings(waveform))
+        findings, state = self.sensor_check(recording)
+        notes = waveform.notes
+        if any(finding.kind == "rate" for finding in findings):  # it says more than the note
+            note = resampling_note(waveform.file_rate or self.sample_rate, self.sample_rate)
+            notes = tuple(n for n in notes if n != note)
+        warnings = (*notes, *(f.message for f in findings), *self._input_warnings(waveform))
         if state:
             warnings = (*warnings, f"{state}: it is unlike every normal recording")
         if threshold.warning:
@@ -209,11 +213,12 @@ class Model:
             state=state,
         )
 
-    def _sensor_check(
-        self, recording: AudioClip, waveform: Waveform
-    ) -> tuple[tuple[SensorFinding, ...], str | None]:
-        """Signs of a sensor fault, and the state of the machine if the sensor shows it."""
-        front_end = self.detector.config.front_end
+    def sensor_check(self, recording: AudioClip) -> tuple[tuple[SensorFinding, ...], str | None]:
+        """Return the signs of a sensor fault, and the state of the machine if the sensor shows it.
+
+        They are ``findings`` and ``state`` of the recording's `Score`; the recording is at the model's rate.
+        """
+        front_end, waveform = self.detector.config.front_end, recording.waveform()
         frames, measures = recording.log_mel(front_end), measure(waveform)
         normal, spectra = self.normal_range, self.normals.spectrum_range
         findings = sensor_findings(
@@ -221,13 +226,13 @@ class Model:
         )
         if spectra is None or any(f.effect == "unusable" or f.kind == "bandwidth" for f in findings):
             return findings, None
-        comparable = normal if self._has_usual_length(waveform) else None
+        comparable = normal if self.has_usual_length(waveform.seconds) else None
         return findings, machine_state(frames, measures, front_end, spectra, comparable)
 
-    def _has_usual_length(self, waveform: Waveform) -> bool:
-        """Whether a waveform is about as long as the training recordings."""
+    def has_usual_length(self, seconds: float) -> bool:
+        """Return whether a recording of so many seconds is about as long as the training recordings."""
         shortest, longest = self.provenance.get("seconds") or (0.0, math.inf)
-        return bool(shortest / LENGTH_TOLERANCE <= waveform.seconds <= longest * LENGTH_TOLERANCE)
+        return bool(shortest / LENGTH_TOLERANCE <= seconds <= longest * LENGTH_TOLERANCE)
 
     def _input_warnings(self, waveform: Waveform) -> Iterator[str]:
         """Reasons to trust the score of a waveform less."""
@@ -237,13 +242,17 @@ class Model:
                 "the model was fitted on recordings with "
                 f"{self.expected_channels}; auscult score --each-channel scores each on its own"
             )
-        if not self._has_usual_length(waveform):
-            lengths = self.provenance["seconds"]
-            fitted_on = " to ".join(dict.fromkeys(f"{length:.3g}" for length in lengths))
+        if not self.has_usual_length(waveform.seconds):
             yield (
-                f"{waveform.seconds:.3g} s long, but the model was fitted on recordings of {fitted_on} s: "
+                f"{waveform.seconds:.3g} s long, but the model was fitted on recordings of {self.lengths}: "
                 "the false-alarm rate holds only for that length"
             )
+
+    @property
+    def lengths(self) -> str:
+        """The lengths of the training recordings in words: ``10 s``, ``2 to 10 s``."""
+        lengths = self.provenance.get("seconds") or ()
+        return f"{' to '.join(dict.fromkeys(f'{length:.3g}' for length in lengths))} s"
 
     def score_clips(
         self,

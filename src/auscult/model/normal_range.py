@@ -20,6 +20,7 @@ class NormalRange:
 
     Attributes:
         sample_rate: lowest sample rate of the files, Hz.
+        highest_rate: highest sample rate of the files, Hz.
         level: lowest level, dB re 1.
         mean: smallest and largest DC offset.
         few_values: whether a recording has no more than three different values.
@@ -29,9 +30,11 @@ class NormalRange:
         level_without_hum: lowest level of what is not mains hum, dB re 1; ``None`` if unknown.
         detail: least detail of the mean spectrum, see `auscult.spectrum.spectral_detail`.
         fluctuation: least fluctuation of the level, dB, see `Measures`.
+        quietest: lowest level over 2 ms, dB re 1, see `Measures`; ``None`` if unknown.
     """
 
     sample_rate: int
+    highest_rate: int
     level: float
     mean: tuple[float, float]
     few_values: bool
@@ -41,6 +44,7 @@ class NormalRange:
     level_without_hum: float | None
     detail: float
     fluctuation: float
+    quietest: float | None
 
     @classmethod
     def of(
@@ -64,6 +68,7 @@ class NormalRange:
                 ranges.append(
                     cls(
                         sample_rate=measured.sample_rate,
+                        highest_rate=measured.sample_rate,
                         level=measured.level,
                         mean=(measured.mean, measured.mean),
                         few_values=measured.few_values,
@@ -73,6 +78,7 @@ class NormalRange:
                         level_without_hum=measured.level_without_hum,
                         detail=spectral_detail(frames, front_end),
                         fluctuation=measured.fluctuation,
+                        quietest=measured.quietest,
                     )
                 )
         return cls.merged(ranges)
@@ -84,8 +90,10 @@ class NormalRange:
         if not known:
             return None
         without_hum = [r.level_without_hum for r in known if r.level_without_hum is not None]
+        quietest = [r.quietest for r in known if r.quietest is not None]
         return cls(
             sample_rate=min(r.sample_rate for r in known),
+            highest_rate=max(r.highest_rate for r in known),
             level=min(r.level for r in known),
             mean=(min(r.mean[0] for r in known), max(r.mean[1] for r in known)),
             few_values=any(r.few_values for r in known),
@@ -95,6 +103,7 @@ class NormalRange:
             level_without_hum=min(without_hum, default=None),
             detail=min(r.detail for r in known),
             fluctuation=min(r.fluctuation for r in known),
+            quietest=min(quietest, default=None),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -103,11 +112,12 @@ class NormalRange:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> NormalRange | None:
-        """Return the range of a model file; ``None`` if the file holds none, as of version 0.1.0."""
-        if not data:
+        """Return the range of a model file; ``None`` if the file holds none, or other fields, as of 0.1.0."""
+        names = {field.name for field in fields(cls)}
+        if not data or not names <= set(data):
             return None
         low, high = data["mean"]
-        return cls(**{**{f.name: data[f.name] for f in fields(cls)}, "mean": (low, high)})
+        return cls(**{**{name: data[name] for name in names}, "mean": (low, high)})
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,11 @@ SILENT_BELOW_DB = 80.0
 QUIET_MARGIN_DB = 20.0
 #: Mains hum alone: hum is stronger than the rest by this, and the rest weaker than in every normal recording.
 HUM_DB = 20.0
+#: The level of hum does not change by more than this, dB; a step has low frequencies too.
+STEADY_DB = 10.0
+#: A recording with gaps is no more than this below the quietest normal recording, dB: otherwise the machine
+#: may stand still in a quiet room.
+REST_DB = 15.0
 #: A recording that has a defect more than this many times as much as any normal recording differs from them.
 EXCESS = 2.0
 #: A smaller fraction of clipped samples changes no score.
@@ -120,14 +125,13 @@ def signal_findings(
         file_rate: sample rate of the recording, Hz.
         sample_rate: sample rate of the model, Hz.
     """
-    yield from _rate(file_rate, sample_rate if normal is None else min(sample_rate, normal.sample_rate))
+    yield from _rate(file_rate, sample_rate, normal)
     no_signal = _no_signal(measures, normal)
     if no_signal:
         yield no_signal
         return
-    if normal is not None:
-        yield from _hum(measures, normal)
-    yield from _gaps(measures, normal)
+    if fault := _held(measures, normal) or _hum(measures, normal) or _quiet(measures, normal):
+        yield fault
     yield from _clipping(measures, normal)
     yield from _offset(measures, normal)
 
@@ -172,16 +176,21 @@ def _upper_bands(mask: np.ndarray) -> np.ndarray:
     return np.logical_and.accumulate(mask[::-1])[::-1]
 
 
-def _rate(file_rate: int, needed: int) -> Iterator[SensorFinding]:
+def _rate(file_rate: int, sample_rate: int, normal: NormalRange | None) -> Iterator[SensorFinding]:
+    needed = sample_rate if normal is None else min(sample_rate, normal.sample_rate)
+    highest = sample_rate if normal is None else max(sample_rate, normal.highest_rate)
     if file_rate < needed:
         message = (
             f"sampled at {file_rate} Hz, but the model needs {needed} Hz: the recording has nothing above "
             f"{file_rate / 2:g} Hz"
         )
         yield SensorFinding("rate", message, "unusable")
-    elif file_rate > needed:
-        message = f"sampled at {file_rate} Hz instead of {needed} Hz, which loses nothing"
-        yield SensorFinding("rate", message, "note")
+    elif file_rate > highest:
+        message = (
+            f"sampled at {file_rate} Hz, but the recordings of the model at {highest} Hz: another recorder "
+            "or setting, or a wrong rate in the file; if it is right, resample the recording"
+        )
+        yield SensorFinding("rate", message, "note" if normal is None else "doubt")
 
 
 def _no_signal(measures: Measures, normal: NormalRange | None) -> SensorFinding | None:
@@ -189,10 +198,7 @@ def _no_signal(measures: Measures, normal: NormalRange | None) -> SensorFinding 
     if measures.constant:
         message = f"stuck: all samples are {measures.constant:.3g}; check sensor, cable and recorder"
         return SensorFinding("stuck", message, "unusable")
-    limit = SILENCE_DB
-    if normal is not None:
-        limit = max(min(SILENCE_DB, normal.level - QUIET_MARGIN_DB), normal.level - SILENT_BELOW_DB)
-    if measures.level < limit:
+    if measures.level < _silence_limit(None if normal is None else normal.level):
         message = "silent: is the microphone connected?"
         return SensorFinding("silence", message, "unusable")
     if measures.few_values and not (normal is not None and normal.few_values):
@@ -201,30 +207,53 @@ def _no_signal(measures: Measures, normal: NormalRange | None) -> SensorFinding 
     return None
 
 
-def _hum(measures: Measures, normal: NormalRange) -> Iterator[SensorFinding]:
-    rest, normal_rest = measures.level_without_hum, normal.level_without_hum
-    if rest is None or normal_rest is None:
-        return
+def _silence_limit(normal_level: float | None) -> float:
+    """The level in dB re 1 below which there is no signal, given the lowest one of normal recordings."""
+    if normal_level is None:
+        return SILENCE_DB
+    return max(min(SILENCE_DB, normal_level - QUIET_MARGIN_DB), normal_level - SILENT_BELOW_DB)
+
+
+def _hum(measures: Measures, normal: NormalRange | None) -> SensorFinding | None:
+    rest, normal_rest = measures.level_without_hum, normal.level_without_hum if normal else None
+    if rest is None or normal_rest is None or measures.level_change > STEADY_DB:
+        return None
     if rest < measures.level - HUM_DB and rest < normal_rest - HUM_DB:
         message = "mains hum alone: is the sensor connected, and does the machine run?"
-        yield SensorFinding("hum", message, "unusable")
+        return SensorFinding("hum", message, "unusable")
+    return None
 
 
-def _gaps(measures: Measures, normal: NormalRange | None) -> Iterator[SensorFinding]:
-    if not measures.held_seconds:
-        return
-    if normal is not None:
-        longer = measures.held_seconds > EXCESS * normal.held_seconds
-        more = measures.held_share > EXCESS * normal.held_share
-        if not longer and not more:
-            return
-    share = f"{100 * measures.held_share:.2g} % of the samples"
-    if measures.held_share >= STUCK_SHARE:
-        message = f"stuck: {share} do not change; check sensor, cable and recorder"
-        yield SensorFinding("stuck", message, "unusable")
-    else:
+def _held(measures: Measures, normal: NormalRange | None) -> SensorFinding | None:
+    """Samples that do not change for a time that is too long to be chance."""
+    if _held_more_than_normal(measures, normal):
+        share = f"{100 * measures.held_share:.2g} % of the samples"
+        if measures.held_share >= STUCK_SHARE:
+            message = f"stuck: {share} do not change; check sensor, cable and recorder"
+            return SensorFinding("stuck", message, "unusable")
         message = f"gaps (drop-outs): {share} do not change; check cable and recorder"
-        yield SensorFinding("gaps", message, "unusable")
+        return SensorFinding("gaps", message, "unusable")
+    return None
+
+
+def _quiet(measures: Measures, normal: NormalRange | None) -> SensorFinding | None:
+    """A time in which only the last bit changes, in a recording that is not quiet otherwise."""
+    usual, quietest = normal.quietest if normal else None, measures.quietest
+    if normal is None or usual is None or quietest is None:
+        return None
+    if quietest < _silence_limit(usual) and measures.level > normal.level - REST_DB:
+        message = "gaps (drop-outs): silent for at least 2 ms; check cable and recorder"
+        return SensorFinding("gaps", message, "unusable")
+    return None
+
+
+def _held_more_than_normal(measures: Measures, normal: NormalRange | None) -> bool:
+    if not measures.held_seconds or normal is None:
+        return measures.held_seconds > 0
+    return (
+        measures.held_seconds > EXCESS * normal.held_seconds
+        or measures.held_share > EXCESS * normal.held_share
+    )
 
 
 def _clipping(measures: Measures, normal: NormalRange | None) -> Iterator[SensorFinding]:

@@ -23,7 +23,9 @@ _TINY = 1e-6
 #: Mains frequencies, Hz; the range of their harmonics that is looked at, Hz; half the width of a line, Hz.
 MAINS_HZ = (50.0, 60.0)
 _HUM_LOW_HZ, _HUM_HIGH_HZ, _LINE_HZ = 20.0, 2000.0, 3.0
+_LEAST_POWER = 1e-30
 _LEVEL_SECONDS, _LEVEL_MINIMUM = 0.005, 8  # length over which the level is measured; at least, samples
+_QUIET_SECONDS = 0.002
 _HUM_SECONDS = 0.5  # shorter recordings do not separate the lines
 _HUM_SEGMENTS = 30  # seconds that are looked at, spread over the recording
 
@@ -47,6 +49,8 @@ def measure(waveform: Waveform) -> Measures:
         held_share=held_share,
         level_without_hum=level_without_hum(samples, rate),
         fluctuation=level_fluctuation(samples, rate),
+        quietest=quietest_level(samples, rate),
+        level_change=level_change(samples),
     )
 
 
@@ -88,12 +92,40 @@ def level_fluctuation(samples: np.ndarray, sample_rate: int) -> float:
 
     It is the level over 5 ms of the differences of successive samples, in which high frequencies count.
     """
-    length = max(_LEVEL_MINIMUM, round(_LEVEL_SECONDS * sample_rate))
-    blocks = np.diff(samples)[: (len(samples) - 1) // length * length].reshape(-1, length)
+    blocks = _short_blocks(np.diff(samples), sample_rate)
     if len(blocks) < 2:
         return 0.0
-    power = np.square(blocks).mean(axis=1, dtype=np.float64)
-    return float(np.std(10.0 * np.log10(np.maximum(power, 1e-30))))
+    return float(np.std(_level_db(np.square(blocks).mean(axis=1, dtype=np.float64))))
+
+
+def quietest_level(samples: np.ndarray, sample_rate: int) -> float | None:
+    """Return the lowest level of (N,) samples over 2 ms, RMS about the mean of these 2 ms, in dB re 1.
+
+    It shows a gap that a recorder fills with a value and its rounding noise. Values that do not change at all
+    are left to `held_values`, since clipped peaks do not either. It is ``None`` if nothing remains.
+    """
+    blocks = _short_blocks(samples, sample_rate, _QUIET_SECONDS)
+    deviations = blocks - blocks.mean(axis=1, keepdims=True)
+    power = np.square(deviations).mean(axis=1, dtype=np.float64)[np.ptp(blocks, axis=1) > 0]
+    return float(_level_db(power.min())) if len(power) else None
+
+
+def level_change(samples: np.ndarray) -> float:
+    """Return by how much the levels of the quarters of (N,) samples differ, RMS about the mean, in dB."""
+    powers = np.array(
+        [np.var(quarter, dtype=np.float64) for quarter in np.array_split(samples, 4) if len(quarter)]
+    )
+    return float(np.ptp(_level_db(powers)))
+
+
+def _short_blocks(samples: np.ndarray, sample_rate: int, seconds: float = _LEVEL_SECONDS) -> np.ndarray:
+    """(M, length) blocks of so many seconds of (N,) samples, without the rest."""
+    length = max(_LEVEL_MINIMUM, round(seconds * sample_rate))
+    return samples[: len(samples) // length * length].reshape(-1, length)
+
+
+def _level_db(power: np.ndarray) -> np.ndarray:
+    return np.asarray(10.0 * np.log10(np.maximum(power, _LEAST_POWER)))
 
 
 def level_without_hum(samples: np.ndarray, sample_rate: int) -> float | None:
@@ -120,4 +152,4 @@ def level_without_hum(samples: np.ndarray, sample_rate: int) -> float | None:
         distance = np.abs(frequencies - mains * np.maximum(1.0, np.round(frequencies / mains)))
         is_line = (distance <= half_width) & (frequencies <= _HUM_HIGH_HZ)
         rest = min(rest, float(power[(frequencies >= _HUM_LOW_HZ) & ~is_line].sum()))
-    return float(10.0 * np.log10(max(rest, 1e-30)))
+    return float(10.0 * np.log10(max(rest, _LEAST_POWER)))

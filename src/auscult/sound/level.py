@@ -11,6 +11,9 @@ CLIPPED_RUN = 3  # equal samples at the largest or smallest value; a peak that i
 #: A recording with fewer quantisation steps between its extremes is not checked for clipping.
 #: A flat top must be more steps above one of its neighbours than the rounded peak of a slow oscillation.
 _MIN_STEPS, _ROUNDED_STEPS = 64, 2.5
+#: Clipped samples are more than this multiple of the samples at the two values next to the extreme one. Of a
+#: tone the ratio is 1.4 at most, and of at least this number, since a few can be equal by chance.
+_PILE_UP, _PILE_UP_SAMPLES = 2.0, 8
 _BITS = range(5, 24)  # of the fraction of integer samples, such as 7 of 8-bit and 11 of 12-bit samples
 #: A mean that differs from the usual one by more than this multiple of the RMS about the mean is an offset.
 #: From about 1 on it raises scores, since it leaks into the lowest bands.
@@ -27,18 +30,40 @@ def level_db(waveform: Waveform) -> float:
 
 
 def clipped_samples(waveform: Waveform) -> int:
-    """Return the number of samples in flat tops: runs of equal samples at the largest or smallest value.
+    """Return the number of samples in flat tops: at the largest or smallest value, where it is cut off.
 
     Only the shape counts, not the value: a sensor or an amplifier may saturate below the full scale of the
-    file, and files of floating point may contain any unit. The rounded peaks of a slow oscillation are flat
-    for several samples too, but they are a single quantisation step above their neighbours.
+    file, and files of floating point may contain any unit. A slow signal has runs of equal samples there, and
+    a fast one many samples at the extreme value, but few at the values next to it.
     """
     samples = waveform.samples
-    if len(samples) < CLIPPED_RUN:
+    if len(samples) < CLIPPED_RUN or samples.max() == samples.min():
         return 0
-    extremes = [samples == samples.max(), samples == samples.min()]
-    runs = np.concatenate([_runs(at_extreme) for at_extreme in extremes])
-    if not len(runs) or samples.max() == samples.min():
+    return sum(_piled_up(side) or _in_flat_runs(side) for side in (samples, -samples))
+
+
+def _piled_up(samples: np.ndarray) -> int:
+    """Return the number of (N,) samples at the largest value if it is too large for one that is not clipped,
+    else 0."""
+    top = samples == samples.max()
+    count = int(np.count_nonzero(top))
+    if count < _PILE_UP_SAMPLES:
+        return 0
+    below = samples[~top]
+    next_to_it = below == below.max()
+    beyond = below[~next_to_it]
+    neighbours = np.count_nonzero(next_to_it) + (
+        np.count_nonzero(beyond == beyond.max()) if len(beyond) else 0
+    )
+    return count if count > _PILE_UP * neighbours else 0
+
+
+def _in_flat_runs(samples: np.ndarray) -> int:
+    """Return the number of (N,) samples in runs at the largest value that are cut off: the rounded peaks of a
+    slow oscillation are flat for several samples too, but a single quantisation step above their neighbours.
+    """
+    runs = _runs(samples == samples.max())
+    if not len(runs):
         return 0
     step = _quantisation_step(samples)
     if float(samples.max()) - float(samples.min()) < _MIN_STEPS * step:

@@ -23,6 +23,9 @@ class Measures:
             for recordings that are too short to tell.
         fluctuation: standard deviation of the level of the differences of the samples over 5 ms, dB; that of
             noise is small.
+        quietest: lowest level over 2 ms in which the samples vary, RMS about the mean, dB re 1; ``None`` if
+            there is none.
+        level_change: difference between the levels of the loudest and the quietest quarter, dB.
     """
 
     sample_rate: int
@@ -35,3 +38,5 @@ class Measures:
     held_share: float = 0.0
     level_without_hum: float | None = None
     fluctuation: float = 0.0
+    quietest: float | None = None
+    level_change: float = 0.0

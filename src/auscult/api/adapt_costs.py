@@ -1,0 +1,93 @@
+"""What an adaptation costs a model: rates of detection and of false alarms, before and after."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from auscult.api.adapt_review import working_threshold
+from auscult.corpus import AudioClip, Clip
+from auscult.detectors import Detector, Progress
+from auscult.detectors.ensemble.trial import Trial
+from auscult.errors import AudioError
+from auscult.model import Model
+
+#: Pseudo-anomalies of each kind; there are eight kinds.
+PSEUDO_ANOMALIES = 6
+#: Recordings of the model that are scored again, at most.
+MAX_OLD_RECORDINGS = 50
+
+
+def adaptation_costs(
+    before: Model,
+    after: Model,
+    recordings: Sequence[AudioClip],
+    folds: Sequence[int],
+    fold_models: Sequence[Detector],
+    *,
+    replaced: bool,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Measure what an adaptation changes, each rate at the threshold of the respective model.
+
+    Nothing is scored by a detector that was fitted on it. Pseudo-anomalies are made of the new recordings.
+    The earlier recordings keep their calibration scores; if they were replaced, up to `MAX_OLD_RECORDINGS` of
+    those whose files are unchanged are scored by the new model.
+
+    Args:
+        before: the model before.
+        after: the model after.
+        recordings: the new recordings.
+        folds: the fold of each.
+        fold_models: for each fold the detector that was not adapted to it.
+        replaced: whether the earlier recordings were forgotten.
+        progress: called with the stage ``try``.
+
+    Returns:
+        ``detection``, ``earlier_false_alarms`` and ``new_false_alarms``, each a rate ``before`` and ``after``
+        (``None`` if unknown) and a ``count``.
+    """
+    name = after.detector.decisive_score
+    limits = [working_threshold(model).value for model in (before, after)]
+    trial = Trial(recordings, folds, PSEUDO_ANOMALIES, before.detector.config.seed)
+    altered = [
+        trial.pseudo_anomaly_scores(models, progress)[name]
+        for models in ([before.detector] * len(fold_models), fold_models)
+    ]
+    new = [before.detector.score(r).scores[name] for r in recordings], after.calibration.scores[name]
+    old_scores = before.calibration.scores.get(name, np.empty(0))
+    old = [old_scores, _scores_of_earlier(before, after, name) if replaced else old_scores]
+    return {
+        "detection": _rates(altered, limits, len(altered[0])),
+        "earlier_false_alarms": _rates(old, limits, len(old[1])),
+        "new_false_alarms": _rates([new[0], new[1][-len(recordings) :]], limits, len(recordings)),
+    }
+
+
+def _scores_of_earlier(before: Model, after: Model, name: str) -> np.ndarray:
+    """Scores by the new model of recordings that only the old one was fitted on, if their files exist."""
+    front_end = before.detector.config.front_end
+    known = set(after.normals.paths)
+    paths = [path for path in before.normals.paths if path not in known and os.path.isfile(path)]
+    step = max(1, -(-len(paths) // MAX_OLD_RECORDINGS))
+    scores = []
+    for path in paths[::step]:
+        recording = after.audio_clip(Clip(path=path))
+        try:
+            if before.normals.contains(recording, front_end):
+                scores.append(after.detector.score(recording).scores[name])
+        except AudioError:
+            continue  # it is not the recording any more that the model was fitted on
+    return np.array(scores)
+
+
+def _rates(scores: Sequence[Any], limits: Sequence[float | None], count: int) -> dict[str, Any]:
+    """The shares of the scores before and after that are above the threshold before and after."""
+    before, after = (
+        None if limit is None or not len(values) else float(np.mean(~(np.asarray(values) <= limit)))
+        for values, limit in zip(scores, limits, strict=True)
+    )
+    return {"before": before, "after": after, "count": count}
