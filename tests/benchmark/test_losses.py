@@ -91,6 +91,7 @@ def test_machines_that_are_empty_or_unclear_are_failures(mimii, tmp_path):
     assert set(errors) == {"id_02", "id_04"}
     assert errors["id_04"].endswith("id_04: no recordings")
     assert "what 8 recordings are is unclear: no_fault" in errors["id_02"]
+    assert errors["id_02"].endswith("Rename these, or move them out of train/")
     assert "failed: id_04: " in result.text
     assert {row.machine for row in result.results} == {"id_00"}
 

@@ -177,12 +177,21 @@ def test_a_folder_with_more_than_a_word_for_normal_beside_just_normal_is_asked_a
 
 
 def test_files_in_one_folder_are_named_by_patterns_that_match_no_other(tmp_path: Path) -> None:
-    root = touch(tmp_path / "rec", "Normal_0.wav", "B007_0.wav", "B014_1.wav", "N_1.wav")
+    root = touch(
+        tmp_path / "rec",
+        "Normal_0.wav",
+        "B007_0.wav",
+        "B014_1.wav",
+        "N_1.wav",
+        "O_1.wav",
+        "Out_of_order_broken.wav",
+    )
     text = unclear_conditions(open_corpus(root))
     assert text is not None
     assert "B*: no word for normal or faulty, while other recordings are called normal (2)" in text
     assert "N_*.wav: " in text
-    stated = open_corpus(root, conditions={"B*": "anomaly", "N_*.wav": "normal"})
+    assert "O_*.wav: " in text, "O* would also match a recording of a fault"
+    stated = open_corpus(root, conditions={"B*": "anomaly", "N_*.wav": "normal", "O_*.wav": "normal"})
     assert unclear_conditions(stated) is None
     names = touch(tmp_path / "more", "no_fault_1.wav", "no_fault_2.wav", "good [1].wav")
     text = unclear_conditions(open_corpus(names))

@@ -70,7 +70,7 @@ class MachineData:
                 self.folder,
                 f"{len(self.train)} training and {len(self.test)} test clips; a benchmark needs both",
             )
-        if unclear := unclear_conditions(self.train):
+        if unclear := unclear_conditions(self.train, statable=False):
             raise CorpusError(self.folder, unclear)
         if self.group_by:
             self.train = list(attribute_groups(Corpus(self.train), self.group_by))

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -139,7 +139,33 @@ def ask_about_unknown(corpora: Sequence[Corpus]) -> list[Corpus]:
                 clip = replace(clip, unclear=f"{name}: {_NO_MEANING}")
             yield clip
 
-    return [corpus.of(marked(corpus)) for corpus in corpora]
+    return _with_file_patterns([corpus.of(marked(corpus)) for corpus in corpora])
+
+
+def _with_file_patterns(corpora: Sequence[Corpus]) -> list[Corpus]:
+    """Name files that are unclear by patterns for all that differ in digits, or begin with the same letters.
+
+    A pattern that matches any other file is not used, since users may state the condition by it.
+    """
+    others = [os.path.basename(clip.path) for corpus in corpora for clip in corpus if not clip.unclear]
+    patterns: dict[str, bool] = {}  # to whether it can be used
+
+    def pattern(name: str) -> str:
+        stem, extension = os.path.splitext(name)
+        letters = re.match(r"[^\W\d_]*", stem)
+        for choice in (f"{letters.group() if letters else ''}*", re.sub(r"\d+", "*", stem) + extension):
+            if choice not in patterns:
+                patterns[choice] = choice != "*" and not any(fnmatchcase(o, choice) for o in others)
+            if patterns[choice]:
+                return choice
+        return name
+
+    def named(clip: Clip) -> Clip:
+        name, _, reason = (clip.unclear or "").rpartition(": ")
+        same = bool(name) and name == os.path.basename(clip.path)
+        return replace(clip, unclear=f"{pattern(name)}: {reason}") if same else clip
+
+    return [corpus.of(map(named, corpus)) for corpus in corpora]
 
 
 def _folders(clip: Clip, corpus: Corpus) -> list[str]:
@@ -215,40 +241,29 @@ def apply_conditions(
     return result
 
 
-def unclear_conditions(clips: Iterable[Clip]) -> str | None:
-    """Describe the recordings whose condition is unclear, and how to state it; ``None`` if there are none."""
-    clips = list(clips)
-    others = {os.path.basename(clip.path) for clip in clips if not clip.unclear}
-    reasons = Counter(_name_and_reason(clip, others) for clip in clips if clip.unclear)
+def unclear_conditions(clips: Iterable[Clip], *, statable: bool = True) -> str | None:
+    """Describe the recordings whose condition is unclear, and what to do; ``None`` if there are none.
+
+    Args:
+        clips: the clips.
+        statable: whether the user can state conditions; otherwise folders have to be renamed.
+    """
+    reasons = Counter(clip.unclear for clip in clips if clip.unclear)
     if not reasons:
         return None
-    shown = [f"{name}: {reason} ({n:,})" for (name, reason), n in reasons.most_common(_MAX_LISTED)]
+    shown = [f"{reason} ({number:,})" for reason, number in reasons.most_common(_MAX_LISTED)]
     if (more := len(reasons) - _MAX_LISTED) > 0:
         shown.append(f"and {more} more name{'s' * (more > 1)}")
-    pattern = next(iter(reasons))[0]
+    pattern = next(iter(reasons)).rpartition(": ")[0]
     number = sum(reasons.values())
     what = "what 1 recording is, is unclear" if number == 1 else f"what {number:,} recordings are is unclear"
+    if not statable:
+        return f"{what}: {'; '.join(shown)}. Rename these, or move them out of train/"
     return (
         f"{what}: {'; '.join(shown)}. State it with --condition {shlex.quote(f'{pattern}=normal')} or "
         f"--condition {shlex.quote(f'{pattern}=anomaly')} (in Python conditions={{{pattern!r}: 'anomaly'}}), "
         "or in the condition column of a manifest"
     )
-
-
-def _name_and_reason(clip: Clip, others: Set[str]) -> tuple[str, str]:
-    """The name that makes a clip unclear, and why.
-
-    The name of a file is made a pattern for all files that differ from it in digits, or that begin with the
-    same letters, unless it matches one of the other files.
-    """
-    name, _, reason = (clip.unclear or "").rpartition(": ")
-    if name == os.path.basename(clip.path):
-        stem, extension = os.path.splitext(name)
-        letters = re.match(r"[^\W\d_]*", stem)
-        patterns = (f"{letters.group() if letters else ''}*", re.sub(r"\d+", "*", stem) + extension)
-        matching = (p for p in patterns if p != "*" and not any(fnmatchcase(other, p) for other in others))
-        name = next(matching, name)
-    return name, reason
 
 
 def _stem(name: str) -> str:

@@ -44,7 +44,8 @@ _ANOMALY = """
     anomaly anomalies anomalous anomal anomoly anomolies anomolous anamoly anamolies
     abnormal abnormals abnormality
     abnormalities abnomal abormal irregular irregularity
-    fault faults faulty faulted broken bad defect defects defective damage damaged damages
+    fault faults faulty faulted broken bad badly worse worst poor poorly inoperative defect defects
+    defective damage damaged damages
     fail fails failed failing failure failures malfunction malfunctions malfunctioning error errors erroneous
     problem problems trouble unusual degraded degradation deteriorated suspicious suspect
     nok ng unhealthy unsound outlier outliers wrong reject rejected rejects rejection scrap
