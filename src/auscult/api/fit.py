@@ -155,7 +155,8 @@ def check_options(
     if calibrate != "none" and "validation" in settings:
         raise OptionError(
             "validation cannot be combined with calibration: it holds out vectors only to log a validation "
-            "loss, while calibration holds out entire recordings; set calibrate=none to use it"
+            "loss, while calibration holds out entire recordings; use it with --calibrate none "
+            '(calibrate="none")'
         )
     check_nothing_missing(detector, settings)
     preset = preset or DEFAULT_PRESET.get(detector)

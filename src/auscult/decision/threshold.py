@@ -84,7 +84,11 @@ def conformal_threshold(calibration_scores: ArrayLike, rate: float = 0.05) -> Th
         )
         if count >= 1:
             clips = "1 clip" if count == 1 else f"{count} clips"
-            warning += f" (with {clips} the lowest possible rate is {_percent(1 / (count + 1))})"
+            lowest = 1 / (count + 1)
+            warning += (
+                f"; with {clips} the lowest possible rate is {_percent(lowest)} "
+                f"(--false-alarms {math.ceil(100 * lowest)}%)"
+            )
         return Threshold(None, "conformal", rate, count, needed, warning)
     rank = math.ceil((count + 1) * (1 - exact_rate))  # exact fractions: as floats, 20 × 0.95 may exceed 19
     return Threshold(float(scores[rank - 1]), "conformal", rate, count)

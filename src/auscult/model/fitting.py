@@ -171,8 +171,8 @@ def _calibration_plan(fit: PreparedFit) -> _CalibrationPlan:
     folds = folds_of(recordings, FOLDS if method == "crossfit" else 10, config.seed)
     if max(folds) < 1:
         raise FitError(
-            f"calibrate={method} needs at least two recordings that are not cut from the same one; "
-            "add recordings, or set calibrate=none"
+            f"calibration by {method} needs at least two recordings that are not cut from the same one: add "
+            'recordings, or fit without a threshold with --calibrate none (calibrate="none")'
         )
     with_fold = list(zip(folds, recordings, strict=True))
     if method == "crossfit":
