@@ -112,6 +112,17 @@ def test_recordings_without_a_signal_are_left_out(samples: np.ndarray) -> None:
     assert len(inspection.usable) == 24
 
 
+def test_windows_of_one_file_are_counted_and_the_file_is_named_once() -> None:
+    silent = [
+        AudioClip(Clip("s.wav", window=(k, k + 1)), lambda: Waveform(np.zeros(RATE, np.float32), RATE))
+        for k in range(3)
+    ]
+    finding = only(inspect([*normals(), *silent]))
+    assert finding.paths == ("s.wav",)
+    assert finding.message.startswith("3 windows of 1 recording are without a signal")
+    assert finding.message.endswith("(s.wav)")
+
+
 def test_silence() -> None:
     quiet = noise(7, level=1e-5)  # below -90 dB, which a vibration in physical units can be
     inspection = inspect([*normals(), recording(quiet, "quiet.wav"), recording(quiet, "quiet2.wav")])

@@ -42,9 +42,11 @@ def test_the_remainder_is_reported_and_short_recordings_are_not_cut(write):
     clips = [write(f"{i}.wav", seconds) for i, seconds in enumerate((2.3, 0.4, 1.0, 1.0, 1.0))]
     result = cut_into_windows(clips, 1.0)
     assert windows(result) == [(0.0, 1.0), (1.0, 2.0), None, (0.0, 1.0), (0.0, 1.0), (0.0, 1.0)]
-    (finding,) = result.findings
-    assert (finding.kind, finding.paths) == ("remainder", (clips[0].path,))
-    assert "0.3 s at the end of 1 recording" in finding.message
+    rest, uncut = result.findings
+    assert (rest.kind, rest.paths) == ("remainder", (clips[0].path,))
+    assert "0.3 s at the end of 1 recording" in rest.message
+    assert uncut.paths == (clips[1].path,)
+    assert "1 recording not divided" in uncut.message
 
 
 def test_windows_of_a_stated_source_follow_each_other(write):

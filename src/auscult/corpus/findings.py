@@ -231,12 +231,15 @@ def _neighbour_distances(spectra: np.ndarray) -> np.ndarray:
 
 
 def make_finding(kind: Kind, summaries: Sequence[ClipSummary], description: str) -> Finding:
-    """Return a finding that names the number and the first of some recordings."""
-    paths = tuple(summary.path for summary in summaries)
+    """Return a finding that names the number and the first of some recordings, or of windows of these."""
+    paths = tuple(dict.fromkeys(summary.path for summary in summaries))
     names = ", ".join(os.path.basename(path) for path in paths[:_MAX_NAMED])
     more = f" and {len(paths) - _MAX_NAMED} more" if len(paths) > _MAX_NAMED else ""
-    verb = "recording is" if len(paths) == 1 else "recordings are"
-    return Finding(kind, f"{len(paths)} {verb} {description} ({names}{more})", paths)
+    number = f"{len(paths)} recording{'' if len(paths) == 1 else 's'}"
+    if any(summary.recording.clip.window for summary in summaries):
+        number = f"{len(summaries)} window{'' if len(summaries) == 1 else 's'} of {number}"
+    verb = "is" if len(summaries) == 1 else "are"
+    return Finding(kind, f"{number} {verb} {description} ({names}{more})", paths)
 
 
 def _other_values(counts: Counter[int], common: int) -> str:

@@ -12,6 +12,7 @@ from auscult.errors import AudioError
 from auscult.sound import audio_info
 
 _TOLERANCE = 1e-6  # seconds, for rounding
+_MAX_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ def cut_into_windows(clips: Sequence[Clip], seconds: float) -> Windowing:
     """
     windows: dict[str, list[Clip]] = {}
     rests: list[tuple[str, float]] = []
+    uncut: list[str] = []
     for clip in clips:
         source = clip.source_recording or clip.path
         length = _declared_seconds(clip)
@@ -47,6 +49,8 @@ def cut_into_windows(clips: Sequence[Clip], seconds: float) -> Windowing:
             for i in range(count)
         ]
         windows.setdefault(source, []).extend(pieces or [clip])
+        if not pieces:
+            uncut.append(clip.path)
         rest = length - count * seconds if length is not None and count else 0.0
         if rest > _TOLERANCE:
             rests.append((clip.path, rest))
@@ -59,6 +63,14 @@ def cut_into_windows(clips: Sequence[Clip], seconds: float) -> Windowing:
             f"{os.path.basename(longest[0])})"
         )
         findings.append(Finding("remainder", message, tuple(path for path, _ in rests)))
+    if uncut:
+        names = ", ".join(os.path.basename(path) for path in uncut[:_MAX_NAMED])
+        more = f" and {len(uncut) - _MAX_NAMED} more" if len(uncut) > _MAX_NAMED else ""
+        message = (
+            f"{len(uncut)} recording{'' if len(uncut) == 1 else 's'} not divided, since they are shorter than a "
+            f"window of {seconds:g} s or do not declare their length ({names}{more})"
+        )
+        findings.append(Finding("remainder", message, tuple(uncut)))
     return Windowing([clip for pieces in windows.values() for clip in pieces], tuple(findings))
 
 
