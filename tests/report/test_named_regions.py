@@ -77,6 +77,14 @@ def test_knocks_that_ring_into_each_other_are_knocks():
     assert [region.times for region in knocks] == [pytest.approx((0.23, 0.33, 0.43, 0.53), abs=0.011)]
 
 
+def test_a_long_burst_without_peaks_is_one():
+    map = normal_map()
+    map[20:60] += 4.0
+    regions = named_regions(map, FRONT_END, LIMITS)
+    assert [region.kind for region in regions] == ["burst"]
+    assert regions[0].end_seconds - regions[0].start_seconds == pytest.approx(0.4, abs=0.05)
+
+
 def test_two_bursts_are_two_regions_and_a_local_event_is_an_event():
     map = normal_map()
     map[20:24, :] += 9.0

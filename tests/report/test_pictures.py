@@ -152,7 +152,7 @@ def test_a_zscore_map_has_a_fixed_colour_scale(tmp_path, drawn):
     map[20:30, 40:60] = 50.0
     draw(tmp_path / "anomalous.png", explained(map))
     normal, anomalous = (panels(figure)["Deviation from normal recordings"] for figure in drawn)
-    assert normal.images[0].get_clim() == anomalous.images[0].get_clim() == (0.25, 16.0)
+    assert normal.images[0].get_clim() == anomalous.images[0].get_clim() == (0.25, 8.0)
     assert np.nanmax(normal.images[0].get_array()) < 0.6, "a normal recording is dark"
     assert np.nanmax(anomalous.images[0].get_array()) > 2.0
     assert (len(normal.patches), len(anomalous.patches)) == (0, 1)

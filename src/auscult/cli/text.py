@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from auscult.runtime.printable import printable as printable
 
 if TYPE_CHECKING:
     from auscult.decision import Threshold
@@ -15,26 +16,10 @@ if TYPE_CHECKING:
 
 NONE = "–"
 
-#: Control characters and invisible formatting characters, as they may occur in file names.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
-)
-
 
 def print_json(data: Any) -> None:
     """Print a value as JSON on one line of standard output."""
     click.echo(json.dumps(data, allow_nan=False))
-
-
-def printable(text: str) -> str:
-    """A line of text with control characters and invalid bytes, as in file names, as backslash escapes."""
-    return _UNPRINTABLE.sub(_escaped, text)
-
-
-def _escaped(match: re.Match[str]) -> str:
-    if "\udc80" <= match[0] <= "\udcff":  # a byte of a file name that is not valid UTF-8
-        return f"\\x{ord(match[0]) - 0xDC00:02x}"
-    return match[0].encode("unicode_escape", errors="surrogatepass").decode("ascii")
 
 
 def note(text: str) -> None:

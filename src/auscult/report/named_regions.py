@@ -180,11 +180,14 @@ def _bursts(bursts: np.ndarray, limit: float, frame_seconds: float) -> Iterator[
 def _without_traces(
     values: np.ndarray, run: tuple[int, int], above: float, extent: float, gap: int
 ) -> Iterator[tuple[int, int]]:
-    """The parts of a run that also exceed `PEAK_EXTENT` of its largest value."""
+    """The parts of a run that also exceed `PEAK_EXTENT` of its largest value; all of it, if this is lower."""
     start, stop = run
     inside = values[start:stop]
-    extent = max(extent, PEAK_EXTENT * float(inside.max()))
-    yield from ((start + low, start + high) for low, high in _runs(inside, above, extent, gap))
+    level = PEAK_EXTENT * float(inside.max())
+    if level <= extent:
+        yield run
+    else:
+        yield from ((start + low, start + high) for low, high in _runs(inside, above, level, gap))
 
 
 def _runs(values: np.ndarray, above: float, extent: float, gap: int) -> Iterator[tuple[int, int]]:

@@ -5,6 +5,7 @@ The colour maps are perceptually uniform and safe for readers with colour vision
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,12 +24,13 @@ if TYPE_CHECKING:
 INK = "#333333"
 TITLE_STYLE: dict[str, Any] = {"loc": "left", "fontsize": 9.5, "color": INK}
 #: A z-score map is drawn between these multiples of what normal recordings show, on a logarithmic scale.
-RANGE_IN_LIMITS = (0.25, 16.0)
+RANGE_IN_LIMITS = (0.25, 8.0)
 _BLUE = "#31688e"
 _GREY = "#9a9a9a"
 _TICKS_HZ = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000)
 _WIDTH_PIXELS = 600  # of the spectrogram, approximately
 _RANGE_DB = 80.0  # below the loudest bin; without a limit, digital silence would take up the colour range
+_LINE = 32  # characters of a line beside the pictures
 _TICK_SPACING = 0.055  # least distance between labels, as a share of the axis
 
 
@@ -85,7 +87,7 @@ def draw_map(figure: Figure, axes: Axes, explained: Explanation) -> bool:
     image = axes.imshow(rows.T, extent=extent, **_image_options(len(map)), **colours)
     bar = figure.colorbar(image, ax=axes, label=label, pad=0.01, aspect=18, extend="max")
     if score.maps_are_zscores:
-        bar.set_ticks([0.25, 0.5, 1, 2, 4, 8, 16], labels=["¼", "½", "1", "2", "4", "8", "16"])
+        bar.set_ticks([0.25, 0.5, 1, 2, 4, 8], labels=["¼", "½", "1", "2", "4", "8"])
         bar.ax.minorticks_off()
         bar.ax.axhline(1.0, color="white", linewidth=1.2, linestyle="--")
         axes.set_facecolor("black")  # a recording can end half a hop after the last frame
@@ -190,7 +192,7 @@ def set_frequency_ticks(axes: Axes, explained: Explanation) -> None:
 def _entry(number: str, region: Region) -> str:
     """A region in a few short lines."""
     name = "" if region.kind == "region" else f"{region.kind}, "
-    moments = region.moments.replace(" and ", "\n   and ")
+    moments = textwrap.fill(region.moments, _LINE, subsequent_indent="   ")
     level = f"\n   {region.level} re nearest normal" if region.level else ""
     return f"{number}  {name}{100 * region.share:.0f} %\n   {region.frequencies}\n   {moments}{level}"
 

@@ -19,7 +19,7 @@ from auscult.report.panels import (
     draw_spectrograms,
     list_regions,
 )
-from auscult.report.title import fit_title
+from auscult.report.title import fit_title, no_glyph_warnings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -84,7 +84,7 @@ def draw_explanation(
     heading = figure.suptitle(
         f"{title}\n{verdict_text(explained.score)}", parse_math=False, fontsize=11, color=INK
     )
-    fit_title(heading, 0.97 * figure.bbox.width)
+    fit_title(heading, 0.97 * figure.bbox.width, lines_below=1)
     save_figure(figure, path_out, dots_per_inch=dots_per_inch)
 
 
@@ -126,14 +126,16 @@ def save_figure(
     Arguments and errors as of `draw_explanation`.
     """
     if not isinstance(path_out, (str, os.PathLike)):
-        figure.savefig(path_out, format="png", dpi=dots_per_inch)
+        with no_glyph_warnings():
+            figure.savefig(path_out, format="png", dpi=dots_per_inch)
         return
     path = Path(path_out)
     extension = path.suffix.lstrip(".").lower()
     if extension not in figure.canvas.get_supported_filetypes():
         raise OptionError(f"{path}: unsupported image format {extension!r}; use .png, .svg or .pdf")
     try:
-        figure.savefig(path, format=extension, dpi=dots_per_inch)
+        with no_glyph_warnings():
+            figure.savefig(path, format=extension, dpi=dots_per_inch)
     except OSError as error:
         raise OptionError(f"{path}: cannot be written: {error.strerror or error}") from error
 

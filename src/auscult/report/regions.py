@@ -62,9 +62,7 @@ class Region:
             return "all the time"
         if self.times:
             named = ", ".join(f"{time:.2f}" for time in self.times[:_MAX_TIMES])
-            more = (
-                f" s and {len(self.times) - _MAX_TIMES} more times" if len(self.times) > _MAX_TIMES else " s"
-            )
+            more = f" s and {len(self.times) - _MAX_TIMES} more" if len(self.times) > _MAX_TIMES else " s"
             return f"at {named}{more}"
         return f"{self.start_seconds:.2f}–{self.end_seconds:.2f} s"
 
