@@ -67,8 +67,8 @@ def cut_into_windows(clips: Sequence[Clip], seconds: float) -> Windowing:
         names = ", ".join(os.path.basename(path) for path in uncut[:_MAX_NAMED])
         more = f" and {len(uncut) - _MAX_NAMED} more" if len(uncut) > _MAX_NAMED else ""
         message = (
-            f"{len(uncut)} recording{'' if len(uncut) == 1 else 's'} not divided, since they are shorter than a "
-            f"window of {seconds:g} s or do not declare their length ({names}{more})"
+            f"{len(uncut)} recording{'' if len(uncut) == 1 else 's'} not divided, shorter than a window of "
+            f"{seconds:g} s or without a declared length ({names}{more})"
         )
         findings.append(Finding("remainder", message, tuple(uncut)))
     return Windowing([clip for pieces in windows.values() for clip in pieces], tuple(findings))
