@@ -126,3 +126,18 @@ def test_notes_of_several_fits_are_one_line_each():
         "fan d seed 0, fan d seed 1, fan d seed 2 and 2 more: gamma fit: distance 0.0 (numbers of the first)",
         "pump d seed 0: no threshold",
     ]
+
+
+def test_an_auc_far_below_one_half_and_copies_are_noted(mimii, tmp_path):
+    data = tmp_path / "data" / "id_00"
+    shutil.copytree(mimii / "id_00", data)
+    shutil.copy(data / "test" / "normal" / "00000000.wav", data / "test" / "normal" / "copy.wav")
+    names = list(MachineData("id_00", str(data)).test_names.values())
+    write_submission(tmp_path / "other", "id_00", "00", names, ["abnormal" not in name for name in names])
+    result = run_bench(
+        tmp_path / "data", output=tmp_path / "r", score_folders={"other": tmp_path / "other"}, **OPTIONS
+    )
+    (low,) = [note for note in result.notes if "AUC far below 50 %" in note]
+    assert "id_00 other" in low
+    (copies,) = [note for note in result.notes if "1 clip is a copy" in note]
+    assert "id_00 pooled_gaussian" in copies

@@ -149,6 +149,8 @@ class BenchResult:
                 # Without labels, or with labels of one class only, the score files are still written.
                 self.note(f"{machine} section {section}: scores but no metrics: {error}")
                 continue
+            name = f"{machine} {column}{f' seed {seed}' if score else ''}"
+            self.repeated_notes += [(name, warning) for warning in evaluation.warnings]
             by_machine = self.scored.setdefault(column, {}).setdefault(seed, {})
             by_machine[machine] = [
                 *by_machine.get(machine, []),

@@ -120,10 +120,10 @@ def run_bench(
         except (AuscultError, *_UNEXPECTED) as error:
             failed_stage = {"machine": spec.machine, "detector": spec.choice.name, "seed": spec.seed}
             bench.failures.append({**failed_stage, "error": str(error)})
-    bench.notes += one_line_each(bench.repeated_notes)
     for name in names:
         for system, scores_folder in (score_folders or {}).items():
             _add_external_scores(bench, machine_data[name], system, Path(scores_folder))
+    bench.notes += one_line_each(bench.repeated_notes)
     bench.differences = differences(bench.scored, BASELINE)
     decisive = {f"{c.name}:{c.detector_class(c.config(settings)).decisive_score}" for c in choices}
     bench.ranking = ranking(bench.results, bench.differences, decisive | set(score_folders or ()))

@@ -21,9 +21,11 @@ _MIN_STD_DB = 0.1
 #: Two recordings that differ by less than this in every value, dB, are the same recording.
 _SAME_DB = 1e-3
 #: A copy at another level, or after a conversion such as that to 8 bits, differs by less than this, dB, in
-#: this share of the values, less the difference of level. Different recordings differ by more, since maxima
-#: vary.
+#: this share of the values, less the difference of level, …
 _ALTERED_DB, _ALTERED_SHARE = 0.5, 0.9
+#: … and by less than this fraction of the median difference between a recording and the nearest other one.
+_ALTERED_FRACTION = 0.25
+_SAMPLE = 50  # recordings from which that median is estimated
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,22 @@ class NormalIndex:
 
     def _altered(self, vector: np.ndarray) -> np.ndarray:
         """(N,) mask of the entries that may be altered copies of the recording with this vector."""
-        varying = self.vectors.std(axis=0) >= _MIN_STD_DB if len(self.vectors) else np.zeros(0, bool)
-        if not varying.any():
-            return np.zeros(len(self.vectors), bool)
-        differences = (self.vectors - vector)[:, varying]
+        return self._differences(vector) < self._altered_limit
+
+    @cached_property
+    def _altered_limit(self) -> float:
+        """The largest difference of an altered copy, dB."""
+        rows = np.linspace(0, len(self.vectors) - 1, min(_SAMPLE, len(self.vectors))).astype(int)
+        if len(rows) < 2:
+            return 0.0
+        nearest = [np.partition(self._differences(self.vectors[row]), 1)[1] for row in rows]  # 0 is itself
+        return min(_ALTERED_DB, _ALTERED_FRACTION * float(np.median(nearest)))
+
+    def _differences(self, vector: np.ndarray) -> np.ndarray:
+        """(N,) by how much the entries differ from a vector in most values, whatever the level, dB."""
+        differences = self.vectors - vector
         differences -= np.median(differences, axis=1, keepdims=True)
-        return np.quantile(np.abs(differences), _ALTERED_SHARE, axis=1) < _ALTERED_DB
+        return np.quantile(np.abs(differences), _ALTERED_SHARE, axis=1)
 
 
 def content_id(recording: AudioClip, front_end: FrontEnd) -> bytes | None:
