@@ -61,3 +61,22 @@ def test_short_recordings_are_no_copies_by_chance():
     rng = np.random.default_rng(0)
     assert copies(prints(*(rng.standard_normal(300) for _ in range(60)))) == []
     assert len(prints(np.ones(1))[0].phase_codes) == PERIOD // 2 + 1
+
+
+def test_many_recordings_are_compared_at_fewer_frequencies(machine_sound, monkeypatch):
+    monkeypatch.setattr("auscult.corpus.copies.MAX_FINE", 3)
+    sounds = [machine_sound(i, 2.0) for i in range(8)]
+    assert copies(prints(*sounds, 0.5 * sounds[2])) == [(2, 8)]
+
+
+def test_a_second_microphone_of_a_run_is_detected_but_not_equal_strokes(machine_sound):
+    rng = np.random.default_rng(0)
+    run = rng.standard_normal(4 * RATE)
+    far = np.convolve(run, [0.2, 0.9, -0.4, 0.3], mode="same") + 5.0 * rng.standard_normal(len(run))
+    assert copies(prints(machine_sound(1, 4.0), run, machine_sound(2, 4.0), far)) == [(1, 3)]
+    stroke = np.exp(-np.arange(80) / 10.0) * np.sin(np.arange(80))
+    strokes = np.zeros((8, 4 * RATE))
+    for i, clip in enumerate(strokes):
+        clip[np.arange(rng.integers(2000), len(clip) - 80, 2500)] = 40.0 if i < 4 else 80.0
+    pieces = [np.convolve(clip, stroke, mode="same") + rng.standard_normal(len(clip)) for clip in strokes]
+    assert copies(prints(*pieces)) == []

@@ -21,7 +21,7 @@ from auscult.corpus.sound_print import PERIOD, SoundPrint, nearest_spectra
 #: Peaks are above this many standard deviations of the noise, which are 1 / √length …
 DEVIATIONS = 10.0
 #: … and above this, or this many times as high as the rest of the correlation.
-MIN_PEAK = 0.15
+MIN_PEAK = 0.5
 MIN_DOMINANCE = 2.25
 #: Beyond this many recordings, only every fourth frequency is compared, which takes a fourth of the time …
 MAX_FINE = 250
