@@ -78,8 +78,9 @@ def _syntax_tree(name: str) -> ast.Module:
     file = _source_file(name)
     tree = ast.parse(file.read_bytes() if file else b"")
     for node in ast.walk(tree):
-        has_docstring = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
-        if has_docstring and ast.get_docstring(node, clean=False) is not None:
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and (
+            ast.get_docstring(node, clean=False) is not None
+        ):
             del node.body[0]
     return tree
 
