@@ -28,8 +28,9 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
+# Files are distributed over the cores; four processes at most, since each holds PyTorch and the recordings.
 test: lint types
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 clean:
 	rm -rf $(VENV) demo results build dist
