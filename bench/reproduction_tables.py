@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
+
+import numpy as np
 
 from auscult.benchmark.differences import LabelledScores, differences
 from auscult.benchmark.ranking import interval_text
 from auscult.benchmark.stage import StageResult
+from auscult.corpus import Corpus, attribute_groups
 from auscult.evaluation import evaluate_scores, labels_of
 from bench.markdown import table, this_machine, write_section
-from bench.reproduction_variants import VariantFit, variants
+from bench.reproduction_variants import READINGS, VariantFit, variants
 
 Outcome = tuple[VariantFit, "StageResult | str", dict[str, Any]]
 SCORES = ("mse", "mahalanobis")
 
 
-def write_tables(outcomes: Sequence[Outcome]) -> None:
-    """Write the section of each data set that was run."""
+def write_tables(outcomes: Sequence[Outcome], file: Path | None = None) -> None:
+    """Write the section of each data set that was run, into the documentation or a file."""
     for data in dict.fromkeys(fit.data for fit, _, _ in outcomes):
         part = [outcome for outcome in outcomes if outcome[0].data == data]
-        write_section("reproduction.md", f"bench.reproduction {data}", _section(part))
+        write_text(f"bench.reproduction {data}", _section(part), file)
+
+
+def write_text(name: str, text: str, file: Path | None) -> None:
+    """Write a section into docs/reproduction.md, or append it to a file."""
+    if file is None:
+        write_section("reproduction.md", name, text)
+    else:
+        with file.open("a") as appended:
+            appended.write(f"<!-- {name} -->\n\n{text}\n\n")
 
 
 def _section(outcomes: Sequence[Outcome]) -> str:
-    names = list(dict.fromkeys(sorted((t.variant.name for t, _, _ in outcomes), key=_order(outcomes))))
-    scored = _scored(outcomes)
+    names = list(dict.fromkeys(sorted((t.variant.name for t, _, _ in outcomes), key=_order())))
+    scored = scored_systems(outcomes)
     mse = {k: v for k, v in scored.items() if k.endswith(":mse")}
-    by_mse = {d.system: d for d in differences(mse, "autoencoder:mse") if _is_total(d.machine, outcomes)}
+    by_mse = {d.system: d for d in differences(mse, "autoencoder:mse") if is_total(d.machine, outcomes)}
     rows = [
-        [name, *_means(outcomes, name), _difference(by_mse.get(f"{name}:mse")), *_training(outcomes, name)]
+        [
+            name,
+            *_means(outcomes, name),
+            difference_text(by_mse.get(f"{name}:mse")),
+            *_training(outcomes, name),
+        ]
         for name in names
     ]
     header = [
@@ -46,31 +64,36 @@ def _section(outcomes: Sequence[Outcome]) -> str:
     ]
     seeds = len({t.seed for t, _, _ in outcomes})
     machines = ", ".join(dict.fromkeys(t.machine for t, _, _ in outcomes))
-    epochs = outcomes[0][0].epochs
+    counts = next((d.recordings for d in by_mse.values()), {})
+    recordings = ", ".join(f"{count} {condition}" for condition, count in counts.items())
     note = (
-        f"{machines}; {seeds} seeds, {epochs} epochs; in percent, mean ± standard deviation over seeds; "
-        "differences in percentage points with 95 % intervals over clips. Measured on "
-        f"{this_machine()}."
+        f"{machines}; {seeds} {'seed' if seeds == 1 else 'seeds'}, {outcomes[0][0].epochs} epochs; "
+        f"independent test recordings: {recordings or 'not counted'}; in percent, mean ± standard deviation "
+        "over seeds; differences in percentage points with 95 % intervals over recordings and seeds, where "
+        f"there are enough. Measured on {this_machine()}."
     )
-    return "\n\n".join([table(header, rows), note, _claims(scored, outcomes), _failures(outcomes)]).strip()
+    return "\n\n".join([table(header, rows), note, _thresholds(outcomes, names), _failures(outcomes)]).strip()
 
 
-def _order(outcomes: Sequence[Outcome]) -> Any:
+def _order() -> Any:
     position = {variant.name: i for i, variant in enumerate(variants())}
     return lambda name: position[name]
 
 
-def _is_total(machine: str | None, outcomes: Sequence[Outcome]) -> bool:
+def is_total(machine: str | None, outcomes: Sequence[Outcome]) -> bool:
+    """Whether a difference is that of all machines together."""
     return machine is None or len({t.machine for t, _, _ in outcomes}) == 1
 
 
-def _scored(outcomes: Sequence[Outcome]) -> dict[str, dict[int, dict[str, LabelledScores]]]:
+def scored_systems(outcomes: Sequence[Outcome]) -> dict[str, dict[int, dict[str, LabelledScores]]]:
+    """``variant:score`` to seed to machine to the scores."""
     scored: dict[str, dict[int, dict[str, LabelledScores]]] = {}
     for fit, stage, _ in outcomes:
         if isinstance(stage, StageResult):
             for score in SCORES:
                 seeds = scored.setdefault(f"{fit.variant.name}:{score}", {})
-                seeds.setdefault(fit.seed, {})[fit.machine] = [(labels_of(stage.clips), stage.scores[score])]
+                clips = attribute_groups(Corpus(stage.clips), fit.group_by) if fit.group_by else stage.clips
+                seeds.setdefault(fit.seed, {})[fit.machine] = [(labels_of(clips), stage.scores[score])]
     return scored
 
 
@@ -81,7 +104,7 @@ def _means(outcomes: Sequence[Outcome], name: str) -> list[str]:
     cells = []
     for score in SCORES:
         overall = [
-            (t.seed, evaluate_scores(s.clips, s.scores[score], resamples=0).overall) for t, s in stages
+            (t.seed, evaluate_scores(s.clips, s.scores[score], intervals=False).overall) for t, s in stages
         ]
         triple = [
             fmean(100 * metric.value for _, o in overall if (metric := getattr(o, field)))
@@ -96,11 +119,9 @@ def _means(outcomes: Sequence[Outcome], name: str) -> list[str]:
     return cells
 
 
-def _difference(difference: Any) -> str:
-    if difference is None:
-        return "–"
-    d = difference.difference
-    return interval_text(d)
+def difference_text(difference: Any) -> str:
+    """A difference with its interval, or a dash where there is none."""
+    return "–" if difference is None else interval_text(difference.difference)
 
 
 def _training(outcomes: Sequence[Outcome], name: str) -> list[str]:
@@ -117,21 +138,39 @@ def _training(outcomes: Sequence[Outcome], name: str) -> list[str]:
     ]
 
 
-def _claims(scored: dict[str, dict[int, dict[str, LabelledScores]]], outcomes: Sequence[Outcome]) -> str:
-    """The report's main comparison: it claims a higher AUC-target by Mahalanobis than the baseline's."""
-    lines = [
-        "The report's comparison: gamma VAE minus autoencoder, both by selective Mahalanobis distance:",
-        "",
+def _thresholds(outcomes: Sequence[Outcome], names: Sequence[str]) -> str:
+    """Both thresholds for the mean squared error, and the normal test clips above them."""
+    rows = []
+    for name in (n for n in ("autoencoder", *READINGS) if n in names):
+        fits = [(s, f) for t, s, f in outcomes if t.variant.name == name and isinstance(s, StageResult)]
+        values: dict[str, list[tuple[float | None, StageResult]]] = {
+            "baseline": [(f["baseline_threshold"], s) for s, f in fits],
+            "gamma_scipy": [(s.thresholds["mse"].value, s) for s, _ in fits],
+        }
+        cells = []
+        for pairs in values.values():
+            known = [(value, stage) for value, stage in pairs if value is not None]
+            rates = [_normal_above(stage, value) for value, stage in known]
+            cells += [f"{fmean(v for v, _ in known):.1f}", f"{fmean(rates):.0f}"] if known else ["–", "–"]
+        rows.append([name, *cells])
+    header = [
+        "variant",
+        "batches: threshold",
+        "normal clips above, %",
+        "clips: threshold",
+        "normal clips above, %",
     ]
-    compared = ("autoencoder:mahalanobis", "report:mahalanobis", "exact:mahalanobis")
-    few = {system: scored[system] for system in compared if system in scored}
-    for metric in ("auc_source", "auc_target", "pauc", "harmonic_mean"):
-        lines += [
-            f"- `{d.system.partition(':')[0]}`, {metric}: {_difference(d)} points"
-            for d in differences(few, compared[0], metric=metric)
-            if _is_total(d.machine, outcomes)
-        ]
-    return "\n".join(lines)
+    introduction = (
+        "Thresholds for MSE at nominally 10 % false alarms, means over machines and seeds: of the gamma "
+        "distribution of batch losses, as in the baseline (`--threshold-method baseline`), and of that of "
+        "the scores of training clips (`gamma_scipy`); and the share of normal test clips above each:"
+    )
+    return f"{introduction}\n\n{table(header, rows)}"
+
+
+def _normal_above(stage: StageResult, threshold: float) -> float:
+    normal = np.array([clip.condition == "normal" for clip in stage.clips])
+    return float(100 * np.mean(stage.scores["mse"][normal] > threshold))
 
 
 def _failures(outcomes: Sequence[Outcome]) -> str:
