@@ -38,6 +38,7 @@ DETECTOR_ROOMS = [
     {"base"},
     {"__init__"},
     {"options"},
+    {"names"},
     {"pooled", "reconstruction", "discriminative", "embedding"},
     {"ensemble"},
 ]

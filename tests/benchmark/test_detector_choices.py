@@ -4,6 +4,7 @@ import pytest
 
 from auscult.benchmark.detector_choices import DetectorChoice, choose_detectors
 from auscult.detectors import DETECTORS, detector_type
+from auscult.detectors.names import name_of_folder, split_names
 from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.detectors.reconstruction.gamma_vae import GammaVAE
 from auscult.errors import MissingExtraError, OptionError
@@ -97,3 +98,62 @@ def test_auto_needs_other_machines_if_a_member_uses_them():
     assert other_machines not in DetectorChoice("auto").needs({})
     assert other_machines in DetectorChoice("auto").needs({"members": "levels,classes"})
     assert other_machines in DetectorChoice("discriminative").needs({})
+
+
+def test_several_settings_of_one_detector():
+    names_given = [
+        "spectral_memory[k_source=1]",
+        "spectral_memory[k_source=5]",
+        "gamma_vae@report[latents=4]",
+    ]
+    choices, _ = choose_detectors(names_given, {"n_mels": "32", "spectral_memory.k_target": "2"})
+    assert names(choices) == names_given
+    configs = [choice.config({"n_mels": "32", "spectral_memory.k_target": "2"}) for choice in choices]
+    assert [config.front_end.n_mels for config in configs] == [32, 32, 32]
+    assert [config.k_source for config in configs[:2]] == [1, 5]
+    assert [config.k_target for config in configs[:2]] == [2, 2]
+    assert configs[2].latents == 4
+    assert configs[2].latent == GammaVAE.presets["report"].get("latent", GammaVAE.config_type().latent)
+
+
+def test_a_setting_of_one_choice_precedes_those_of_its_detector_and_of_all():
+    settings = {"epochs": "1", "autoencoder.epochs": "2"}
+    assert DetectorChoice("autoencoder").config(settings).epochs == 2
+    assert DetectorChoice.parse("autoencoder[epochs=3]").config(settings).epochs == 3
+    assert DetectorChoice.parse("gamma_vae").config(settings).epochs == 1
+    of_preset = {"gamma_vae.epochs": "4", "gamma_vae@report.epochs": "5"}
+    assert DetectorChoice.parse("gamma_vae@report").config(of_preset).epochs == 5
+    assert DetectorChoice.parse("gamma_vae").config(of_preset).epochs == 4
+
+
+def test_folders_of_choices_need_no_quotes_and_give_the_name_back():
+    choice = DetectorChoice.parse("embedding_memory[encoder=models/a b+1.onnx,metric=cosine]")
+    assert choice.own == (("encoder", "models/a b+1.onnx"), ("metric", "cosine"))
+    assert choice.folder == "embedding_memory+encoder=models%2Fa%20b%2B1.onnx+metric=cosine"
+    assert name_of_folder(choice.folder) == choice.name
+    assert DetectorChoice.parse("pooled_gaussian[views=mean,std]").own == (("views", "mean,std"),)
+    assert DetectorChoice.parse("gamma_vae@report").folder == "gamma_vae@report"
+    with pytest.raises(OptionError, match="too long for the name of a folder"):
+        _ = DetectorChoice.parse(f"embedding_memory[encoder={300 * 'x'}]").folder
+
+
+def test_names_are_split_outside_of_brackets():
+    assert split_names("a[x=1,y=2], b@c ,,d") == ["a[x=1,y=2]", "b@c", "d"]
+
+
+@pytest.mark.parametrize(
+    ("detectors", "settings", "message"),
+    [
+        (["autoencoder[colour=red]"], {}, "autoencoder has no option 'colour'"),
+        (["autoencoder[epochs=many]"], {}, "epochs='many' is not a valid int"),
+        (["autoencoder[epochs]"], {}, "write KEY=VALUE"),
+        (["autoencoder[epochs=1"], {}, "write NAME or NAME"),
+        (["embedding_memory[encoder=C:/x.onnx]"], {}, "a colon or a bracket by --set"),
+        (["autoencoder[seed=1]"], {}, "--seeds"),
+        (["autoencoder"], {"gamma_vae.epochs": "1"}, "gamma_vae is none of these detectors: autoencoder"),
+        (["autoencoder"], {"autoencoder.colour": "red"}, "autoencoder has no option 'colour'"),
+    ],
+)
+def test_wrong_settings_of_one_detector_are_refused(detectors, settings, message):
+    with pytest.raises(OptionError, match=message):
+        choose_detectors(detectors, settings)

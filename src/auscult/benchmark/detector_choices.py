@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from auscult.api.fit import DEFAULT_PRESET
 from auscult.detectors import DETECTORS, Config, Detector, detector_type
+from auscult.detectors.names import DetectorName
 from auscult.detectors.options import check_nothing_missing, make_config, missing_options
 from auscult.errors import MissingExtraError, OptionError
 from auscult.spectrum import FrontEnd
@@ -18,16 +20,45 @@ ALL = "all"
 
 @dataclass(frozen=True)
 class DetectorChoice:
-    """A detector with a preset, such as ``gamma_vae`` or ``gamma_vae@report``."""
+    """A detector with a preset and settings of its own, such as ``gamma_vae@report[latents=4,kl_weight=0]``.
+
+    Attributes:
+        detector: name of the detector.
+        preset: name of its preset; ``None`` for no preset.
+        own: names and values of the settings of this choice alone, as text, in the order given.
+    """
 
     detector: str
     preset: str | None = None
+    own: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def parse(cls, name: str) -> DetectorChoice:
+        """The choice of a name; without ``@preset`` it has the detector's default preset.
+
+        Raises:
+            OptionError: as `DetectorName.parse`, or the seed is among the settings.
+        """
+        parts = DetectorName.parse(name)
+        if "seed" in dict(parts.settings):
+            raise OptionError(f"{name}: the seeds are those of the benchmark (--seeds), not settings")
+        preset = parts.preset or DEFAULT_PRESET.get(parts.detector)
+        return cls(parts.detector, preset, parts.settings)
 
     @property
     def name(self) -> str:
-        """``detector@preset``, or only the detector's name for its default preset."""
-        default = DEFAULT_PRESET.get(self.detector)
-        return self.detector if self.preset in (None, default) else f"{self.detector}@{self.preset}"
+        """``detector@preset[key=value]``, without ``@preset`` for the default preset."""
+        return str(self._name)
+
+    @property
+    def folder(self) -> str:
+        """The name of the choice's folders; raises `OptionError` if it is too long."""
+        return self._name.folder
+
+    @property
+    def _name(self) -> DetectorName:
+        is_default = self.preset == DEFAULT_PRESET.get(self.detector)
+        return DetectorName(self.detector, None if is_default else self.preset, self.own)
 
     @property
     def detector_class(self) -> type[Detector]:
@@ -35,18 +66,43 @@ class DetectorChoice:
         return detector_type(self.detector)
 
     def applicable_settings(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings that this detector has; ``score`` only if the detector has a score of that name."""
+        """The settings of this detector.
+
+        These are the settings that it has (``score`` only if it has a score of that name), then those
+        addressed to it (``detector.key`` or ``detector@preset.key``), then its own; later ones take
+        precedence. An encoder is not stored in every model of a benchmark: the models have its absolute path
+        and its SHA-256, unless ``embed_encoder`` is set.
+        """
         known = {f.name for f in (*fields(self.detector_class.config_type), *fields(FrontEnd))} - {
             "front_end"
         }
-        return {
+        of_all = {
             key: value
             for key, value in settings.items()
             if key in known and (key != "score" or value in self.detector_class.scores)
         }
+        applicable = {**of_all, **self._addressed(settings), **dict(self.own)}
+        if applicable.get("encoder"):
+            path = os.path.abspath(applicable["encoder"])  # workers may have another working directory
+            applicable = {"embed_encoder": False, **applicable, "encoder": path}
+        return applicable
+
+    def _addressed(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        names = (self.detector, f"{self.detector}@{self.preset}")
+        return {
+            key: setting
+            for name in names
+            for address, setting in settings.items()
+            for owner, _, key in [address.rpartition(".")]
+            if owner == name
+        }
 
     def config(self, settings: Mapping[str, Any]) -> Config:
-        """The preset's configuration with the applicable settings; raises `OptionError` for a wrong value."""
+        """The preset's configuration with the applicable settings.
+
+        Raises:
+            OptionError: a wrong value, or an own or addressed setting that the detector does not have.
+        """
         return make_config(self.detector, preset=self.preset, settings=self.applicable_settings(settings))
 
     def uses_other_machines(self, settings: Mapping[str, Any]) -> bool:
@@ -68,12 +124,14 @@ def choose_detectors(
 ) -> tuple[list[DetectorChoice], list[str]]:
     """Resolves the names of detectors to detectors with presets.
 
-    A name such as ``gamma_vae`` selects every preset of the detector, ``gamma_vae@report`` one preset, and
-    ``all`` every detector with its default preset.
+    A name such as ``gamma_vae`` selects every preset of the detector, ``gamma_vae@report`` one preset,
+    ``gamma_vae[latents=4]`` the default preset with settings of its own, and ``all`` every detector with its
+    default preset.
 
     Args:
         detectors: names of detectors.
-        settings: options; each applies to the detectors that have it.
+        settings: options; each applies to the detectors that have it, and one such as ``gamma_vae.latents``
+            to that detector alone.
 
     Returns:
         The choices without duplicates, and a note for each detector that was left out of ``all`` because
@@ -94,16 +152,20 @@ def choose_detectors(
                 else:
                     notes.append(f"{detector} is left out: {reason}.")
             continue
-        detector, _, preset = name.partition("@")
-        check_nothing_missing(detector, settings)
-        choices += [DetectorChoice(detector, preset)] if preset else _all_presets(detector)
+        choice = DetectorChoice.parse(name)
+        check_nothing_missing(choice.detector, choice.applicable_settings(settings))
+        choices += [choice] if "@" in name or choice.own else _all_presets(choice.detector)
     choices = list(dict.fromkeys(choices))
     for choice in choices:
         choice.config(settings)
+        _ = choice.folder
     for key, value in settings.items():
-        if not any(key in choice.applicable_settings(settings) for choice in choices):
+        owner, _, own_key = key.rpartition(".")
+        if not any(own_key in choice.applicable_settings({key: value}) for choice in choices):
             names = ", ".join(dict.fromkeys(choice.detector for choice in choices))
             setting = f"score {value!r}" if key == "score" else f"option {key!r}"
+            if owner:
+                raise OptionError(f"--set {key}=…: {owner} is none of these detectors: {names}")
             raise OptionError(f"none of these detectors has the {setting}: {names}")
     return choices, notes
 
@@ -118,7 +180,8 @@ def _all_presets(detector: str) -> list[DetectorChoice]:
 
 def _reason_to_leave_out(detector: str, settings: Mapping[str, Any]) -> str | None:
     """Why the detector cannot be fitted with these settings, or ``None`` if it can."""
-    if missing := missing_options(detector, settings):
+    choice = DetectorChoice(detector, DEFAULT_PRESET.get(detector))
+    if missing := missing_options(detector, choice.applicable_settings(settings)):
         return f"it requires the option {missing[0]!r} (--set {missing[0]}=…)"
     try:
         detector_type(detector).check_can_fit()

@@ -17,6 +17,7 @@ from auscult.benchmark.differences import Difference, LabelledScores
 from auscult.benchmark.ranking import DetectorCost, RankedSystem, costs_text, ranking_text
 from auscult.corpus import Clip
 from auscult.decision import Threshold
+from auscult.detectors.names import DetectorName
 from auscult.errors import EvaluationError
 from auscult.evaluation import (
     Result,
@@ -129,7 +130,7 @@ class BenchResult:
             if score:
                 limit = threshold.value if threshold else None
                 self.score_files += write_submission(
-                    self.output / "scores" / detector / score / f"seed{seed}",
+                    self.output / "scores" / DetectorName.parse(detector).folder / score / f"seed{seed}",
                     machine,
                     section or free,
                     [names.get(c.path, os.path.basename(c.path)) for c in section_clips],

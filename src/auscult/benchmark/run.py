@@ -61,7 +61,8 @@ def run_bench(
     Args:
         root: a DCASE data root or any folder of machine folders.
         detectors: names of detectors. A name selects all presets of the detector, ``name@preset`` one of
-            them, and ``all`` every detector that can be fitted with these settings, with its default preset.
+            them, ``name[key=value]`` one with settings of its own, and ``all`` every detector that can be
+            fitted with these settings, with its default preset.
         seeds: seeds; one fit each.
         output: folder for ``results.csv``, ``results.json``, ``scores/<detector>/<score>/seed<k>/`` and
             ``stages/<machine>/<detector>/seed<k>/``.
@@ -69,7 +70,7 @@ def run_bench(
         alone: do not fit any detector on other machines. By default, detectors that learn how machines differ
             use the training clips of all other machines in ``root``, including those not in ``machines``.
         score_folders: name of another system to the folder of its score files, to be added to the table.
-        settings: options for all detectors that have them.
+        settings: options for all detectors that have them; ``detector.option`` is for that detector alone.
         channel: channel to read from files with several channels.
         group_by: attributes; training clips with equal values were cut from one recording, and stay in the
             same fold. Empty if all clips are independent. By default, clips are grouped as by `auscult.fit`.
@@ -204,7 +205,7 @@ class _StageSpec:
 
     def stage(self, machines: Machines, output: Path, settings: Mapping[str, Any]) -> Stage:
         """The stage with its folder and its machine's data."""
-        folder = output / "stages" / self.machine / self.choice.name / f"seed{self.seed}"
+        folder = output / "stages" / self.machine / self.choice.folder / f"seed{self.seed}"
         applicable = self.choice.applicable_settings(settings)
         return Stage(folder, machines[self.machine], self.choice, self.seed, applicable)
 

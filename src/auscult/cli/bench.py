@@ -35,8 +35,9 @@ _MAX_SEED_COUNT = 1000  # a larger number is more likely a seed without its comm
     default="auto,autoencoder,gamma_vae",
     show_default=True,
     metavar="NAMES",
-    help="Detectors to run, each with all its presets. NAME@PRESET selects one preset; 'all' runs every "
-    "detector whose requirements are met, with its default settings.",
+    help="Detectors to run, each with all its presets. NAME@PRESET selects one preset, NAME[KEY=VALUE,...] "
+    "the default preset with these settings; 'all' runs every detector whose requirements are met, with its "
+    "default settings.",
 )
 @click.option(
     "--seeds",
@@ -67,6 +68,12 @@ _MAX_SEED_COUNT = 1000  # a larger number is more likely a seed without its comm
     metavar="NAME=DIR",
     help="Add another system to the table from its score files. May be repeated.",
 )
+@click.option(
+    "--baseline",
+    metavar="SYSTEM",
+    help="Compare the others with this system: DETECTOR, DETECTOR:SCORE or a NAME of --scores.  "
+    "[default: autoencoder:mse, or the first detector if autoencoder is not run]",
+)
 @training_options
 @training_channel_option
 @group_by_option
@@ -81,6 +88,7 @@ def command(
     machines: str | None,
     alone: bool,
     score_pairs: tuple[str, ...],
+    baseline: str | None,
     pairs: tuple[str, ...],
     epochs: int | None,
     device: str | None,
@@ -103,12 +111,13 @@ def command(
 
     from auscult.benchmark import run_bench
     from auscult.benchmark.result import describe_failure
+    from auscult.detectors.names import split_names
     from auscult.runtime.parallel import workers
 
     with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
         result = run_bench(
             root,
-            detectors=names_from(detectors) or [],
+            detectors=split_names(detectors),
             seeds=seed_list,
             output=Path(output),
             machines=names_from(machines),
@@ -117,6 +126,7 @@ def command(
             settings=settings,
             channel=channel,
             group_by=[] if groups == ["none"] else groups,
+            baseline=baseline,
             progress=progress,
         )
         page = _report(output, progress) if result.results else None
@@ -126,6 +136,7 @@ def command(
                 "output": output,
                 "report": page,
                 "results": [vars(row) for row in result.results],
+                "baseline": result.baseline,
                 "differences": [difference.to_json() for difference in result.differences],
                 "ranking": [system.to_json() for system in result.ranking],
                 "costs": [cost.to_json() for cost in result.costs],

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from auscult.cli import text
+from auscult.detectors.names import DetectorName
 
 UNKNOWN = "?"
 
@@ -130,7 +131,7 @@ def _model_header(results: Path, entry: str, seed: int) -> Mapping[str, Any]:
     from auscult.errors import ModelFileError
     from auscult.model.model_file import read_header_and_arrays
 
-    for path in sorted(results.glob(f"stages/*/{entry}/seed{seed}/model.auscult")):
+    for path in sorted(results.glob(f"stages/*/{DetectorName.parse(entry).folder}/seed{seed}/model.auscult")):
         try:
             return read_header_and_arrays(path)[0]
         except ModelFileError as error:
@@ -140,7 +141,7 @@ def _model_header(results: Path, entry: str, seed: int) -> Mapping[str, Any]:
 
 def _threshold(results: Path, entry: str, score: str, seed: int) -> Mapping[str, Any] | None:
     """The threshold of the first machine; those of the others differ in their values alone."""
-    for path in sorted(results.glob(f"stages/*/{entry}/seed{seed}/test.json")):
+    for path in sorted(results.glob(f"stages/*/{DetectorName.parse(entry).folder}/seed{seed}/test.json")):
         try:
             return json.loads(path.read_text(encoding="utf-8"))["thresholds"].get(score)
         except (OSError, ValueError, KeyError) as error:

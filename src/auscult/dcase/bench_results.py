@@ -11,6 +11,7 @@ from typing import Any
 
 from auscult.corpus import hidden_names, machine_folders
 from auscult.corpus.dcase_names import parse_name
+from auscult.detectors.names import name_of_folder
 from auscult.errors import EvaluationError
 from auscult.evaluation import read_submission
 from auscult.evaluation.score_files import section_files
@@ -72,7 +73,8 @@ def benchmark_systems(home: Path, facts: Mapping[str, Any]) -> list[BenchmarkSys
     for folder in sorted(home.glob("scores/*/*/seed*")):
         seed = folder.name.removeprefix("seed")
         if seed.isdecimal() and folder.is_dir():
-            score_folders.setdefault(f"{folder.parts[-3]}:{folder.parts[-2]}", {})[int(seed)] = folder
+            system = f"{name_of_folder(folder.parts[-3])}:{folder.parts[-2]}"
+            score_folders.setdefault(system, {})[int(seed)] = folder
     if not score_folders:
         raise EvaluationError(f"{home}: scores/ contains no systems; give the output folder of a benchmark")
     detectors = facts.get("detectors", [name.partition(":")[0] for name in score_folders])

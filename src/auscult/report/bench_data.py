@@ -15,6 +15,7 @@ import numpy as np
 
 from auscult.corpus import Clip
 from auscult.decision import Threshold
+from auscult.detectors.names import name_of_folder
 from auscult.errors import EvaluationError
 from auscult.evaluation import Result, Table, read_results, results_table
 from auscult.model import Model
@@ -169,7 +170,8 @@ def read_bench(folder: str | os.PathLike[str]) -> BenchData:
     machines = list(dict.fromkeys(r.machine for r in results))
     stages = []
     for path in root.glob("stages/*/*/seed*/test.json"):
-        machine, detector, seed = path.parts[-4], path.parts[-3], path.parts[-2].removeprefix("seed")
+        machine, folder, seed = path.parts[-4], path.parts[-3], path.parts[-2].removeprefix("seed")
+        detector = name_of_folder(folder)
         in_run = (detectors is None or detector in detectors) and (not machines or machine in machines)
         if in_run and seed.isdecimal() and int(seed) in seeds:
             stages.append(_read_stage(path, machine, detector, int(seed)))

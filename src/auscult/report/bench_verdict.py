@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from auscult.report.bench_data import BenchData, leading_number, signed_points
 from auscult.report.markup import Markup, join, tag
 
@@ -106,4 +108,4 @@ def _breakable(system: str) -> list[Markup]:
 
 def _detector(system: str) -> str:
     """The name of a system's detector, without preset and score."""
-    return system.partition(":")[0].partition("@")[0]
+    return re.split(r"[:@\[]", system)[0]
