@@ -39,7 +39,7 @@ def harmonic_means(folder: str, output: Path, seed: int) -> dict[str, float]:
     machine = MachineData("BrushlessMotor", folder)
     stage = run_stage(output / f"seed{seed}", machine, DetectorChoice("autoencoder"), seed, {})
     return {
-        name: evaluate_scores(stage.clips, stage.scores[name], resamples=0).overall.harmonic_mean.value
+        name: evaluate_scores(stage.clips, stage.scores[name], intervals=False).overall.harmonic_mean.value
         for name in OFFICIAL
     }
 

@@ -1,4 +1,4 @@
-"""The tables of `bench.few_target`: AUC with intervals over clips."""
+"""The tables of `bench.few_target`: AUC with intervals over recordings and draws."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from auscult.benchmark.machine import MachineData, total_seconds
 from auscult.benchmark.ranking import interval_text
 from auscult.corpus import Clip
 from auscult.evaluation import Estimate, labels_of
-from auscult.evaluation.bootstrap import estimate, mean_replicates
+from auscult.evaluation.estimates import Measured, Run, difference, estimate
+from auscult.evaluation.protocol import TERMS, mean_over
 from bench.markdown import table, this_machine
 
-METRICS = {"auc_target": "AUC-target", "auc_source": "AUC-source", "harmonic_mean": "harmonic mean"}
+#: Metric to the terms of its mean over machines.
+METRICS = {"auc_target": ("auc_target",), "auc_source": ("auc_source",), "harmonic_mean": TERMS}
 METHODS = {"refit": "fitted again", "adapt": "adapted"}
 
 
@@ -31,39 +33,43 @@ class Scores:
 Draws = Mapping[int, Mapping[str, Scores]]
 
 
-def replicates(draws: Draws, metric: str) -> np.ndarray:
-    """A metric and its R bootstrap replicates, (1 + R,): harmonic mean over machines, mean over draws.
+def runs(draws: Draws) -> list[Run]:
+    """The metrics of all machines for each draw.
 
-    Each replicate uses the same clips for all draws. A machine with fewer draws, because the count includes
-    all of its target clips, is used with its last draw instead.
+    A machine with fewer draws, because the count includes all of its target clips, is used with its last draw
+    instead.
     """
     machines = sorted({machine for by_machine in draws.values() for machine in by_machine})
-    parts = []
-    for draw in sorted(draws):
-        sections = []
-        for machine in machines:
-            available = max(d for d in draws if d <= draw and machine in draws[d])
-            scores = draws[available][machine]
-            sections.append((labels_of(scores.clips), scores.scores))
-        parts.append(mean_replicates(sections, metric=metric))
-    return np.mean(parts, axis=0)
+    measured = {
+        (draw, machine): Measured.of(labels_of(scores.clips), scores.scores)
+        for draw, by_machine in draws.items()
+        for machine, scores in by_machine.items()
+    }
+    return [
+        [
+            measured[max(d for d in draws if d <= draw and machine in draws[d]), machine]
+            for machine in machines
+        ]
+        for draw in sorted(draws)
+    ]
 
 
 def section(detector: str, results: Mapping[tuple[str, int], Draws], fleet: Sequence[MachineData]) -> str:
     """A table with one row for each number of target clips and method, and a note."""
-    without = {metric: replicates(results["refit", 0], metric) for metric in METRICS}
+    without = runs(results["refit", 0])
     rows = []
     for method, count in sorted(results, key=lambda key: (key[1], list(METHODS).index(key[0]))):
         draws = results[method, count]
-        values = {metric: replicates(draws, metric) for metric in METRICS}
-        gain = estimate(values["auc_target"] - without["auc_target"])
+        drawn = runs(draws)
+        values = {metric: estimate(drawn, names, mean_over) for metric, names in METRICS.items()}
+        gain = difference(drawn, without, METRICS["auc_target"], mean_over)
         rows.append(
             [
                 str(count),
                 METHODS[method] if count else NONE,
-                _percent(estimate(values["auc_target"])),
+                _percent(values["auc_target"]),
                 interval_text(gain) if count else NONE,
-                *(_percent(estimate(values[metric])) for metric in ("auc_source", "harmonic_mean")),
+                *(_percent(values[metric]) for metric in ("auc_source", "harmonic_mean")),
                 str(len(draws)),
             ]
         )
@@ -82,7 +88,8 @@ def section(detector: str, results: Mapping[tuple[str, int], Draws], fleet: Sequ
     note = (
         f"`{detector}`, default score; {', '.join(machine.name for machine in fleet)}; "
         f"{source_clips} source clips of {seconds:.0f} s. In percent and percentage points, with 95 % "
-        "intervals over clips, for gains paired by clip; harmonic mean over machines, mean over draws. "
+        "intervals over recordings and draws, for gains on the same recordings; harmonic mean over machines, "
+        "mean over draws. "
         f"Measured on {this_machine()}."
     )
     return f"{table(header, rows)}\n\n{note}"

@@ -41,7 +41,8 @@ from auscult.benchmark.stage import run_stage
 from auscult.corpus import Corpus, attribute_groups, machine_folders
 from auscult.errors import AuscultError
 from auscult.evaluation import labels_of
-from auscult.evaluation.bootstrap import estimate, mean_replicates
+from auscult.evaluation.estimates import Measured, Run, difference, estimate
+from auscult.evaluation.protocol import TERMS, mean_over
 from auscult.spectrum import FrontEnd
 from bench.markdown import table, this_machine, write_section
 
@@ -53,8 +54,8 @@ SEEDS = (13711, 1, 2, 3, 4)
 #: The attribute that names the recording that a clip was cut from.
 GROUP_BY = "rec"
 
-#: Detector, then machine, to the (1 + R,) gain and its bootstrap replicates.
-Gains = Mapping[str, Mapping[str, np.ndarray]]
+#: The runs of a detector on a machine, one for each seed, with each of the two front ends.
+Runs = tuple[Sequence[Run], Sequence[Run]]
 
 
 def machines_above_16_khz(root: Path) -> list[MachineData]:
@@ -73,16 +74,15 @@ def frame_lengths(machine: MachineData) -> tuple[int, int]:
     return FrontEnd().n_fft, int(2 ** np.round(np.log2(FRAME_SECONDS * machine.format.sample_rate)))
 
 
-def replicates(machine: MachineData, detector: str, n_fft: int, seed: int, output: Path) -> np.ndarray:
-    """(1 + R,) harmonic means of a detector's default score on a machine, the first for the clips as they
-    are."""
+def run(machine: MachineData, detector: str, n_fft: int, seed: int, output: Path) -> Run:
+    """The metrics of a detector's default score on a machine."""
     settings = {"n_fft": n_fft, "hop": n_fft // 2}
     folder = output / machine.name / detector / f"{n_fft}-{seed}"
     print(f"{machine.name}: {detector}, {n_fft} samples, seed {seed}", file=sys.stderr)
     choice = DetectorChoice(detector)
     stage = run_stage(folder, machine, choice, seed, settings)
     scores = stage.scores[choice.detector_class(choice.config(settings)).decisive_score]
-    return mean_replicates([(labels_of(stage.clips), scores)])
+    return [Measured.of(labels_of(stage.clips), scores)]
 
 
 def chooses_longer_frames(gains: Sequence[float]) -> tuple[list[bool], float, bool]:
@@ -97,47 +97,45 @@ def chooses_longer_frames(gains: Sequence[float]) -> tuple[list[bool], float, bo
     return choices, left_out, all(choices) and left_out > 0
 
 
-def decision_row(name: str, gains: Mapping[str, np.ndarray]) -> list[str]:
-    """The row of one group of detectors in the table of decisions."""
-    choices, left_out, longer = chooses_longer_frames([float(gain[0]) for gain in gains.values()])
-    mean_gain = estimate(np.mean(list(gains.values()), axis=0))
+def decision_row(name: str, gains: Mapping[str, float]) -> list[str]:
+    """The row of one group of detectors, with its gain on each machine, in the table of decisions."""
+    choices, left_out, longer = chooses_longer_frames(list(gains.values()))
     chosen = ", ".join(
         f"{machine}: {'64 ms' if choice else '1024'}" for machine, choice in zip(gains, choices, strict=True)
     )
     decision = "about 64 ms" if longer else "1024 samples"
-    return [name, interval_text(mean_gain), chosen, f"{100 * left_out:+.1f}", decision]
+    return [name, f"{100 * fmean(gains.values()):+.1f}", chosen, f"{100 * left_out:+.1f}", decision]
 
 
-def tables(machines: Sequence[MachineData], values: Mapping[tuple[str, str], np.ndarray], seeds: int) -> str:
+def tables(machines: Sequence[MachineData], values: Mapping[tuple[str, str], Runs], seeds: int) -> str:
     """Both tables: harmonic means, and decisions.
 
     Args:
         machines: the machines.
-        values: (detector, machine) to (2, 1 + R) harmonic means of both front ends, mean over the seeds.
+        values: (detector, machine) to the runs with both front ends.
         seeds: number of seeds.
     """
     detectors = list(dict.fromkeys(detector for detector, _ in values))
     rows = []
+    gains: dict[str, dict[str, float]] = {}
     for machine in machines:
         for detector in detectors:
             short, longer = values[detector, machine.name]
-            gain = interval_text(estimate(longer - short))
+            means = [estimate(runs, TERMS, mean_over).value for runs in (short, longer)]
+            gain = difference(longer, short, TERMS, mean_over)
+            gains.setdefault(detector, {})[machine.name] = gain.value
             length = frame_lengths(machine)[1]
             row = [machine.name, f"{machine.format.sample_rate / 1000:g}", str(length), f"`{detector}`"]
-            rows.append([*row, f"{100 * short[0]:.1f}", f"{100 * longer[0]:.1f}", gain])
+            rows.append([*row, *(f"{100 * mean:.1f}" for mean in means), interval_text(gain)])
     header = ["machine", "kHz", "64 ms in samples", "detector", "1024 samples", "64 ms", "gain"]
-    gains: Gains = {
-        detector: {m.name: values[detector, m.name][1] - values[detector, m.name][0] for m in machines}
-        for detector in detectors
-    }
     decisions = [decision_row(f"`{detectors[0]}`", gains[detectors[0]])]
     if others := detectors[1:]:
-        mean_gains = {m.name: np.mean([gains[d][m.name] for d in others], axis=0) for m in machines}
+        mean_gains = {m.name: fmean(gains[d][m.name] for d in others) for m in machines}
         decisions.append(decision_row("mean of the others", mean_gains))
     decision_header = ["detector", "mean gain", "choice without …", "gain left out", "decision"]
     note = (
         f"Harmonic mean of AUC source, AUC target and pAUC in percent, mean over {seeds} seeds; gains in "
-        "percentage points with 95 % intervals over clips, paired by clip. Training clips are grouped by "
+        "percentage points with 95 % intervals over recordings and seeds. Training clips are grouped by "
         f"original recording. Measured on {this_machine()}."
     )
     return f"{table(header, rows)}\n\n{table(decision_header, decisions)}\n\n{note}"
@@ -161,17 +159,14 @@ def main() -> None:
     output = Path(args.output)
     try:
         machines = machines_above_16_khz(Path(root) / "real")
-        values = {}
+        values: dict[tuple[str, str], Runs] = {}
         for machine in machines:
             for detector in args.detectors.split(","):
-                both = [
-                    np.mean(
-                        [replicates(machine, detector, n_fft, seed, output) for seed in SEEDS[: args.seeds]],
-                        axis=0,
-                    )
+                short, longer = (
+                    [run(machine, detector, n_fft, seed, output) for seed in SEEDS[: args.seeds]]
                     for n_fft in frame_lengths(machine)
-                ]
-                values[detector, machine.name] = np.stack(both)
+                )
+                values[detector, machine.name] = (short, longer)
             machine.clear_cache()
         text = tables(machines, values, args.seeds)
     except AuscultError as error:

@@ -98,7 +98,8 @@ def harmonic_means(
         clips = list(auscult.open_corpus(folder).for_evaluation())
 
         def harmonic_mean(scores: np.ndarray, clips: list = clips) -> float:
-            return 100 * float(evaluate_scores(clips, scores, resamples=0).overall.harmonic_mean.value or 0)
+            overall = evaluate_scores(clips, scores, intervals=False).overall
+            return 100 * overall.harmonic_mean.value
 
         results = {}
         for name in members:

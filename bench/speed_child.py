@@ -192,7 +192,7 @@ def accuracy(folder: str, detector: str, precision: str, seed: int, epochs: int)
     corpus = auscult.open_corpus(folder)
     options: dict[str, Any] = {"precision": precision, "seed": seed, "epochs": epochs, "device": "cpu"}
     model = auscult.fit(corpus.for_training(), detector, calibrate="none", validation=0.0, **options)
-    result = auscult.evaluate(model, corpus.for_evaluation(), resamples=0)
+    result = auscult.evaluate(model, corpus.for_evaluation(), intervals=False)
     return {"percent": 100 * float(result.evaluation.overall.harmonic_mean.value or 0.0)}
 
 

@@ -74,7 +74,7 @@ def score_values(model: Model, clips) -> np.ndarray:
 
 
 def test_metrics_are_computed_from_the_scores_of_the_model(clips):
-    outcome = auscult.evaluate(model(), clips, resamples=50)
+    outcome = auscult.evaluate(model(), clips)
     scores = score_values(model(), clips)
     assert [s.score for s in outcome.scores] == scores.tolist()
     assert [s.path for s in outcome.scores] == [c.path for c in clips]
@@ -92,18 +92,17 @@ def test_metrics_are_computed_from_the_scores_of_the_model(clips):
 
 def test_the_decisive_score_is_evaluated(clips):
     loud, quiet = (
-        auscult.evaluate(model(s), clips, resamples=10).to_json()["auc_source"]["value"]
-        for s in ("rms", "quiet")
+        auscult.evaluate(model(s), clips).to_json()["auc_source"]["value"] for s in ("rms", "quiet")
     )
     assert loud == pytest.approx(1 - quiet)
     assert loud > 0.5
 
 
 def test_decisions_use_the_threshold_of_the_model_or_the_given_one(clips):
-    default = auscult.evaluate(model(), clips, resamples=10)
+    default = auscult.evaluate(model(), clips)
     assert default.threshold == model().threshold(0.05)
     assert default.to_json()["threshold"] == default.threshold.value
-    given = auscult.evaluate(model(), clips, threshold=fixed_threshold(0.1), resamples=10)
+    given = auscult.evaluate(model(), clips, threshold=fixed_threshold(0.1))
     assert given.evaluation.threshold == 0.1
     assert [s.anomalous for s in given.scores] == (score_values(model(), clips) > 0.1).tolist()
 
@@ -112,18 +111,18 @@ def test_unreadable_files_are_left_out_and_reported(clips, tmp_path):
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"nothing")
     with_broken = [*clips[:7], replace(clips[7], path=str(broken)), *clips[7:]]
-    outcome = auscult.evaluate(model(), with_broken, resamples=10)
+    outcome = auscult.evaluate(model(), with_broken)
     assert len(outcome.scores) == 48
     (error,) = outcome.errors
     assert isinstance(error, UnreadableAudio)
     assert outcome.to_json()["errors"] == [{"path": str(broken), "error": error.reason}]
-    without_broken = auscult.evaluate(model(), clips, resamples=10)
+    without_broken = auscult.evaluate(model(), clips)
     assert outcome.evaluation.overall == without_broken.evaluation.overall
 
 
 def test_progress_is_reported_after_each_clip(clips):
     calls = []
-    auscult.evaluate(model(), clips, resamples=10, progress=lambda *call: calls.append(call))
+    auscult.evaluate(model(), clips, progress=lambda *call: calls.append(call))
     assert calls == [("score", i + 1, 48, {}) for i in range(48)]
 
 
@@ -134,7 +133,7 @@ def test_too_few_clips_or_labels_are_an_error(clips, tmp_path):
         auscult.evaluate(model(), [replace(clips[0], path=str(tmp_path / "gone.wav"))])
     for unusable in (clips[::2], [replace(c, condition=None) for c in clips]):
         with pytest.raises(EvaluationError):
-            auscult.evaluate(model(), unusable, resamples=10)
+            auscult.evaluate(model(), unusable)
 
 
 @pytest.fixture(scope="module")
@@ -149,17 +148,17 @@ def knowing(clips) -> Model:
 
 
 def test_clips_that_the_model_was_fitted_on_are_left_out_and_reported(clips, knowing):
-    outcome = auscult.evaluate(knowing, clips, resamples=10)
+    outcome = auscult.evaluate(knowing, clips)
     learned = [*clips[:10:2], clips[1]]
     assert set(outcome.fitted_on) == {clip.path for clip in learned}
     assert len(outcome.scores) == 48
-    new = auscult.evaluate(model(), [c for c in clips if c.path not in outcome.fitted_on], resamples=10)
+    new = auscult.evaluate(model(), [c for c in clips if c.path not in outcome.fitted_on])
     assert outcome.evaluation == new.evaluation
     assert outcome.to_json()["fitted_on"] == list(outcome.fitted_on)
     (warning,) = outcome.warnings
     assert "fitted on 6 of these 48 recordings, 1 of them anomalies" in warning
     assert outcome.to_json()["warnings"] == [warning]
-    assert auscult.evaluate(model(), clips, resamples=10).fitted_on == ()
+    assert auscult.evaluate(model(), clips).fitted_on == ()
 
 
 def test_without_normal_clips_that_are_new_there_is_no_evaluation(clips, knowing):
@@ -177,7 +176,7 @@ def test_copies_in_other_formats_are_known_by_their_content(clips, tmp_path):
     soundfile.write(paths[0], samples, rate, subtype="PCM_16")
     soundfile.write(paths[1], samples, rate, subtype="PCM_24")
     copies = [replace(clips[0], path=path) for path in paths]
-    outcome = auscult.evaluate(model(), [*clips[1:], *copies], resamples=10)
+    outcome = auscult.evaluate(model(), [*clips[1:], *copies])
     assert outcome.to_json()["copies"] == [paths]
     assert outcome.warnings[0].startswith("1 clip is a copy")
     with pytest.raises(
@@ -192,5 +191,5 @@ def test_silent_recordings_are_no_copies(clips, tmp_path):
         path = str(tmp_path / f"{i}.wav")
         soundfile.write(path, np.zeros(2000), RATE)
         silent.append(replace(clips[0], path=path, condition=condition))
-    outcome = auscult.evaluate(model(), [*clips, *silent], resamples=10)
+    outcome = auscult.evaluate(model(), [*clips, *silent])
     assert outcome.evaluation.copies == ()

@@ -52,7 +52,7 @@ def test_default_scores_are_ranked_with_differences_and_by_machine():
     means = {"autoencoder:mse": 0.6, "new:a": 0.8, "new:b": 0.9}
     fleet = BenchResult(Path())
     fleet.results = [result(m, s, v) for m in ("fan", "pump") for s, v in means.items()]
-    gain = Difference(None, "new:a", "autoencoder:mse", Estimate(0.2, 0.1, 0.3))
+    gain = Difference(None, "new:a", "autoencoder:mse", Estimate(0.2, 0.1, 0.3), (1, 1), {})
     fleet.ranking = ranking(fleet.results, [gain], ["autoencoder:mse", "new:a"])
     motor = BenchResult(Path(), results=[result("motor", "new:a", 0.7)])
     motor.ranking = ranking(motor.results, [], ["new:a"])

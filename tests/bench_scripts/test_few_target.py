@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from bench import few_target
 from bench.few_target import TargetDraw
-from bench.few_target_tables import Scores, replicates
+from bench.few_target_tables import METRICS, Scores, runs
 
 from auscult.benchmark import stage
 from auscult.benchmark.machine import MachineData
 from auscult.corpus import Clip, open_corpus
+from auscult.evaluation.estimates import estimate
+from auscult.evaluation.protocol import mean_over
 from auscult.simulation import simulate
 
 TARGETS = [Clip(f"{i}.wav", domain="target") for i in range(10)]
@@ -35,7 +37,7 @@ def test_draws_have_the_given_count_differ_and_are_reproducible():
     assert few_target.drawn_clips(TARGETS, TargetDraw("fan", 10, 0)) == TARGETS
 
 
-def test_replicates_are_means_over_draws():
+def test_values_are_means_over_draws():
     clips = [
         Clip(f"{d}{c}{i}", domain=d, condition=c)
         for d in ("source", "target")
@@ -47,11 +49,12 @@ def test_replicates_are_means_over_draws():
         Scores(clips, sign * np.array([c.condition == "anomaly" for c in clips]) + 1e-3 * rng.random(24))
         for sign in (1, -1)
     )
-    values = replicates({0: {"fan": right}, 1: {"fan": wrong}}, "auc_target")
-    assert values.shape == (1001,)
-    np.testing.assert_allclose(values, 0.5)
-    both = replicates({0: {"fan": right, "pump": right}, 1: {"fan": right}}, "auc_target")
-    np.testing.assert_allclose(both, 1.0)
+
+    def target(draws) -> float:
+        return estimate(runs(draws), METRICS["auc_target"], mean_over).value
+
+    assert target({0: {"fan": right}, 1: {"fan": wrong}}) == 0.5
+    assert target({0: {"fan": right, "pump": right}, 1: {"fan": right}}) == 1.0
 
 
 @pytest.fixture

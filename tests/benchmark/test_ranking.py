@@ -2,7 +2,7 @@
 
 import pytest
 
-from auscult.benchmark.differences import Difference
+from auscult.benchmark.differences import Difference, SystemMean
 from auscult.benchmark.ranking import FitCost, costs, costs_text, interval_text, ranking, ranking_text
 from auscult.evaluation import Estimate, Result, harmonic_mean
 
@@ -17,7 +17,8 @@ def row(machine, system, terms, seed=0):
 
 
 def difference(machine, system, value, low=-0.1, high=0.3):
-    return Difference(machine, system, "base:mse", Estimate(value, low, high))
+    counts = {"normal": 8, "anomaly": 9}
+    return Difference(machine, system, "base:mse", Estimate(value, low, high), (2, 1), counts)
 
 
 RESULTS = [
@@ -77,13 +78,16 @@ def test_ranking_to_json(ranked):
 
 def test_ranking_text_fits_a_terminal():
     results = [*RESULTS, row("fan", LONG, (0.5, 0.5, 0.5)), row("pump", LONG, (0.5, None, 0.5))]
-    text = ranking_text(
-        ranking(results, [*DIFFERENCES, difference(None, LONG, -0.123)], ["new:a"]), "base:mse"
-    )
+    differences = [*DIFFERENCES, difference(None, LONG, -0.123)]
+    means = [SystemMean(None, "new:a", Estimate(0.688, 0.5, 0.9), 2, {"normal": 8, "anomaly": 9})]
+    text = ranking_text(ranking(results, differences, ["new:a"], means), "base:mse", differences)
     lines = text.splitlines()
     assert max(map(len, lines)) <= 100
     (new,) = [line for line in lines if "new:a" in line]
-    assert new.split() == ["1*", "new:a", "68.8", "±", "5.4", "+2.0", "[-10.0,", "+30.0]", "1/1"]
+    assert new.split() == [
+        *("1*", "new:a", "68.8", "±", "5.4", "[50,", "90]", "+2.0", "[-10.0,", "+30.0]", "1/1")
+    ]
+    assert "One seed of the baseline base:mse." in lines
     assert any(line.split() == ["2", "base:mse", "63.6", "baseline"] for line in lines)
     assert any("-12.3" in line for line in lines)
     assert any(line.split() == ["4", "new:b", "–", "–"] for line in lines)
@@ -92,7 +96,7 @@ def test_ranking_text_fits_a_terminal():
 def test_ranking_text_without_the_baseline_has_no_differences():
     without_baseline = [result for result in RESULTS if result.column != "base:mse"]
     text = ranking_text(ranking(without_baseline, [], ["new:a"]), "base:mse")
-    assert "no differences, since base:mse was not run" in text
+    assert "no differences, since base:mse has no results" in text
     assert "from base:mse" not in text
     assert "better" not in text
     (new,) = [line for line in text.splitlines() if "new:a" in line]

@@ -73,7 +73,7 @@ def test_every_system_is_compared_with_the_baseline(bench):
     assert systems == {(m, s) for m in ("fan", "pump", None) for s in expected}
     for d in bench.differences:
         if d.difference.low is None:
-            assert "all resamples" in d.difference.note
+            assert "independent recordings" in d.difference.note
         else:
             assert d.difference.low <= d.difference.value <= d.difference.high
     data = json.loads((bench.output / "results.json").read_text())
@@ -237,7 +237,7 @@ def test_other_data_with_the_same_machine_names_has_no_published_results(tmp_pat
 
 def test_text_explains_columns_and_differences(bench):
     assert "ROC AUC in the source/target domain" in bench.text
-    assert "difference from the baseline on the same clips, in\npercentage points" in bench.text
+    assert "difference from the baseline on the same recordings, in\npercentage points" in bench.text
     assert "Simulated" not in bench.text
 
 

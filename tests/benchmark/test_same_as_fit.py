@@ -47,7 +47,7 @@ def _evaluated(folder: Path, detector: str, group_by=None, **options) -> auscult
     if group_by:
         clips = attribute_groups(clips, group_by)
     model = auscult.fit(clips, detector, seed=0, keep_likely_cuts_together=group_by != [], **options)
-    return auscult.evaluate(model, corpus.for_evaluation(), resamples=0)
+    return auscult.evaluate(model, corpus.for_evaluation(), intervals=False)
 
 
 def _benched(folder: Path, output: Path, detector: str, group_by=None, **settings):

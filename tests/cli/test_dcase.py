@@ -382,7 +382,7 @@ def test_equal_scores_of_a_submission_are_one_line(run, submission, ground_truth
     assert result.exit_code == 0
     assert result.stderr == "Warning: all scores are equal: they do not depend on the recording\n"
     assert "50.00 [" not in result.stdout, "an interval of equal scores would have zero width"
-    assert "note: no interval: all resamples" in result.stdout
+    assert "note: no interval: it is the same without any" in result.stdout
 
 
 def test_missing_rows_are_listed_with_exit_code_4(run, submission, ground_truth, tmp_path):

@@ -69,7 +69,7 @@ class Challenge:
         path.write_text("".join(f"{line}\n" for line in change(path.read_text().splitlines())))
 
     def evaluate(self, **options):
-        return evaluate_submission(self.scores, self.truth, resamples=options.pop("resamples", 20), **options)
+        return evaluate_submission(self.scores, self.truth, **options)
 
 
 @pytest.fixture(params=[False, True], ids=["hidden names", "labelled names"])
@@ -185,7 +185,7 @@ def test_location_of_the_ground_truth(tmp_path, challenge):
     outer = tmp_path / "outer"
     shutil.copytree(challenge.truth, outer / "inner")
     for folder in (outer, outer / "inner", outer / "inner" / "ground_truth_data"):
-        assert evaluate_submission(challenge.scores, folder, resamples=20).to_json() == expected
+        assert evaluate_submission(challenge.scores, folder).to_json() == expected
     shutil.copytree(challenge.truth, outer / "second")
     with pytest.raises(EvaluationError, match=r"several subfolders .*: inner, second"):
         evaluate_submission(challenge.scores, outer)
@@ -226,7 +226,8 @@ def test_inconsistent_ground_truth(tmp_path, kind, change, message):
 def test_rules_of_each_year(tmp_path):
     challenge = Challenge(tmp_path)
     scores = {
-        year: challenge.evaluate(year=year, resamples=0).official_score.value for year in (2020, 2021, 2024)
+        year: challenge.evaluate(year=year, intervals=False).official_score.value
+        for year in (2020, 2021, 2024)
     }
     assert len(set(scores.values())) == 3
     anomaly_values = [
@@ -270,7 +271,7 @@ def test_reference_submission_with_shuffled_rows(reference, tmp_path):
     for path in (reference / "scores").iterdir():
         lines = path.read_text().splitlines()
         (tmp_path / path.name).write_text("\r\n".join(rng.permutation(lines)))
-    report = evaluate_submission(tmp_path, reference, resamples=0)
+    report = evaluate_submission(tmp_path, reference, intervals=False)
     assert report.official_score.value == pytest.approx(0.5988161137636058, abs=1e-12)
 
 
@@ -282,13 +283,13 @@ def test_reference_submission_with_shuffled_rows(reference, tmp_path):
     ],
 )
 def test_scores_that_cannot_be_right_are_one_line(challenge, change, warning):
-    assert challenge.evaluate(resamples=200).warnings == []
+    assert challenge.evaluate().warnings == []
 
     def changed(rows):
         return [f"{name},{change(float(value))}" for name, value in (row.split(",") for row in rows)]
 
     challenge.edit("anomaly_score", changed)
-    (line,) = challenge.evaluate(resamples=200).warnings
+    (line,) = challenge.evaluate().warnings
     assert line.startswith(warning)
     assert "Vacuum" not in line
     assert challenge.evaluate().to_json()["warnings"] == [line]

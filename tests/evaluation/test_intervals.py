@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from auscult.errors import EvaluationError
-from auscult.evaluation import delong_interval, proportion_interval
-from auscult.evaluation.intervals import separation_interval
+from auscult.evaluation import Estimate, proportion_interval
+from auscult.evaluation.intervals import difference_interval, logit_interval, separation_interval
 from auscult.evaluation.metrics import pauc
+from auscult.evaluation.spread import Spread
 
 
 def test_proportion_interval_is_clopper_pearson():
@@ -23,17 +24,58 @@ def test_proportion_interval_is_clopper_pearson():
             proportion_interval(successes, trials)
 
 
-def test_copies_of_trials_do_not_narrow_the_interval():
-    plain, copied = proportion_interval(3, 10), proportion_interval(30, 100, independent=10)
-    assert (copied.value, copied.low, copied.high) == pytest.approx((plain.value, plain.low, plain.high))
-    assert proportion_interval(30, 100).high < plain.high
+def test_clips_of_one_recording_widen_the_interval():
+    independent = proportion_interval(30, 100)
+    alike = proportion_interval(30, 100, spread=Spread(0.3, 0.3 * 0.7 / 20, 1e9), independent=20)
+    exact = proportion_interval(6, 20)
+    assert (alike.low, alike.high) == pytest.approx((exact.low, exact.high))
+    few = proportion_interval(30, 100, spread=Spread(0.3, 0.3 * 0.7 / 20, 4), independent=5)
+    assert few.low < alike.low < independent.low
+    assert few.high > alike.high > independent.high
+    not_alike = proportion_interval(30, 100, spread=Spread(0.3, 1e-6, 1e9), independent=20)
+    assert (not_alike.low, not_alike.high) == (independent.low, independent.high)
+
+
+def test_without_any_success_the_recordings_count():
+    none = proportion_interval(0, 100, spread=Spread(0.0, 0.0, 19), independent=20)
+    exact = binomtest(0, 20).proportion_ci(method="exact")
+    assert (none.low, none.high) == pytest.approx((exact.low, exact.high))
+
+
+def test_the_logit_interval_stays_within_bounds_and_is_narrow_near_one():
+    interval = logit_interval(Spread(0.97, 0.03**2, 5))
+    assert 0 < interval.low < 0.9 < 0.97 < interval.high < 1
+    wide = logit_interval(Spread(0.97, 0.03**2, 2))
+    assert wide.low < interval.low
+    middle = logit_interval(Spread(0.5, 0.001**2, 1e9))
+    assert middle.high - middle.low == pytest.approx(2 * 1.96 * 0.001, rel=1e-3)
+
+
+def test_a_difference_has_the_margins_of_both_values():
+    first, second = Estimate(0.9, 0.8, 0.93), Estimate(0.6, 0.5, 0.72)
+    independent = difference_interval(first, second, 0.0)
+    assert independent.value == pytest.approx(0.3)
+    assert independent.low == pytest.approx(0.3 - np.hypot(0.1, 0.12))
+    assert independent.high == pytest.approx(0.3 + np.hypot(0.03, 0.1))
+    correlated = difference_interval(first, second, 0.8)
+    assert correlated.high - correlated.low < independent.high - independent.low
+    same = difference_interval(first, first, 1.0)
+    assert same.low is not None, "margins of a skewed interval do not cancel"
+    even = Estimate(0.5, 0.4, 0.6)
+    none = difference_interval(even, even, 1.0)
+    assert (none.value, none.low, none.high) == (0.0, None, None), "no interval of zero width"
+    assert "same results" in none.note
+    with pytest.raises(EvaluationError, match="needs those of both"):
+        difference_interval(first, Estimate(0.6), 0.0)
 
 
 @given(st.data())
 def test_an_interval_contains_the_rate_and_has_a_width(data):
     trials = data.draw(st.integers(1, 300))
     successes, independent = data.draw(st.integers(0, trials)), data.draw(st.integers(1, trials))
-    interval = proportion_interval(successes, trials, independent=independent)
+    variance = data.draw(st.floats(0, 0.25))
+    spread = Spread(successes / trials, variance, max(1, independent - 1))
+    interval = proportion_interval(successes, trials, spread=spread, independent=independent)
     assert 0 <= interval.low <= interval.value <= interval.high <= 1
     assert interval.high - interval.low > 0.001
 
@@ -74,12 +116,3 @@ def test_the_bound_covers_the_true_auc_of_overlapping_scores():
             if normal.max() < anomaly.min():
                 missed += separation_interval("auc", 1.0, 6).low > truth
         assert missed / 2000 <= 0.025
-
-
-def test_delong_of_separated_and_of_equal_scores_has_no_zero_width():
-    separated = delong_interval([0, 0, 0, 1, 1, 1], [1, 2, 3, 4, 5, 6])
-    assert (separated.value, separated.high) == (1.0, 1.0)
-    assert separated.low == pytest.approx(0.025 ** (1 / 3))
-    equal = delong_interval([0, 0, 1, 1], [1, 1, 1, 1])
-    assert (equal.value, equal.low, equal.high) == (0.5, None, None)
-    assert "ties" in equal.note

@@ -48,7 +48,7 @@ def test_reversed_scores_are_one_line():
     assert warning.startswith("AUC far below 50 %: ")
     assert "(source)" in warning
     assert "(target)" in warning
-    (warning,) = evaluate_scores(clips[:2] + clips[20:22], [3.0, 4.0, 1.0, 2.0], resamples=0).warnings
+    (warning,) = evaluate_scores(clips[:2] + clips[20:22], [3.0, 4.0, 1.0, 2.0], intervals=False).warnings
     assert warning.startswith("AUC far below 50 %: 0.0 %. Anom")
     many = _clips(sections=[f"{i:02}" for i in range(6)])
     (warning,) = evaluate_scores(many, -3 * _scores(many)).warnings
@@ -71,7 +71,9 @@ def test_copies_are_reported_and_count_once_for_intervals():
     twice = evaluate_scores([*clips, *copies], np.tile(scores, 2), threshold=0.5, identities=identities)
     for name, value in once.overall.decisions.items():
         copied = twice.overall.decisions[name]
-        assert (copied.value, copied.low, copied.high) == pytest.approx((value.value, value.low, value.high))
+        assert copied.value == pytest.approx(value.value)
+        assert copied.low < value.low + 1e-9, "two clips of a recording tell no more than one"
+        assert copied.high > value.high - 1e-9
     assert twice.overall.auc_source == once.overall.auc_source
     assert len(twice.copies) == 20
     assert twice.to_json()["copies"][0] == [clips[0].path, copies[0].path]

@@ -54,11 +54,15 @@ def test_written_results_are_read_unchanged(tmp_path):
     assert read_results(path) == results
     header, first, second, _ = path.read_text().splitlines()
     assert header == (
-        "machine,section,detector,score,seed,auc_source,auc_target,pauc,harmonic_mean,fit_seconds,score_seconds"
+        "machine,section,detector,score,seed,auc_source,auc_target,pauc,harmonic_mean,fit_seconds,"
+        "score_seconds,harmonic_mean_low,harmonic_mean_high,normal_recordings,anomaly_recordings"
     )
     assert first.startswith("fan,00,gamma_vae,mse,0,0.8,0.6,0.5,")
     assert ",0.8,,0.5," in second
     assert os.listdir(tmp_path) == ["results.csv"]
+    old = tmp_path / "old.csv"
+    old.write_text("".join(line.rsplit(",", 4)[0] + "\n" for line in path.read_text().splitlines()))
+    assert [row.machine for row in read_results(old)] == ["fan", "pump", "a,b"], "as of version 0.1.0"
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 2**31))
@@ -75,19 +79,22 @@ def test_written_floats_are_read_exactly(tmp_path_factory, source, pauc, seed):
         ("", "expected the columns machine,section"),
         ("machine,auc\nfan,1\n", "expected the columns"),
         (
-            ",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,high,0.5,1,1\n",
+            ",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,high,0.5,1,1,,,,\n",
             "line 2: pauc must be a number, got 'high'",
         ),
-        (",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,,0.5,1,1\n", "line 2: pauc must be a number, got ''"),
         (
-            ",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,nan,0.5,1,1\n",
+            ",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,,0.5,1,1,,,,\n",
+            "line 2: pauc must be a number, got ''",
+        ),
+        (
+            ",".join(COLUMNS) + "\nfan,00,x,mse,0,0.5,0.5,nan,0.5,1,1,,,,\n",
             "line 2: pauc must be finite, got nan",
         ),
         (
-            ",".join(COLUMNS) + "\nfan,00,x,mse,one,0.5,0.5,0.5,0.5,1,1\n",
+            ",".join(COLUMNS) + "\nfan,00,x,mse,one,0.5,0.5,0.5,0.5,1,1,,,,\n",
             "line 2: seed must be an integer, got 'one'",
         ),
-        (",".join(COLUMNS) + "\n\nfan,00\n", "line 3: expected 11 fields, got 2"),
+        (",".join(COLUMNS) + "\n\nfan,00\n", "line 3: expected 15 fields, got 2"),
     ],
 )
 def test_errors_in_results_name_file_and_line(tmp_path, text, message):

@@ -1,12 +1,10 @@
 import json
-from pathlib import Path
 
 import pytest
 
-from auscult.corpus import Clip
 from auscult.errors import EvaluationError
 from auscult.evaluation import Result, read_results, write_results
-from auscult.report.bench_data import BenchData, StageData, leading_number, read_bench
+from auscult.report.bench_data import BenchData, leading_number, read_bench
 
 
 def row(machine, detector, score, value, seed=0):
@@ -65,17 +63,6 @@ def test_simulated_machines_are_listed_in_the_results():
     results = [row("fan", "a", "x", 0.5), row("pump", "a", "x", 0.5)]
     assert BenchData(None, results, {"simulated": ["pump"]}, []).simulated == ["pump"]
     assert BenchData(None, results, {}, []).simulated == []
-
-
-@pytest.mark.parametrize(("anomalies", "few"), [(9, True), (10, False)])
-def test_the_smallest_group_decides_whether_there_are_few_clips(anomalies, few):
-    clips = [Clip(path="a.wav", domain="source", condition="normal")] * 30
-    clips += [Clip(path="b.wav", domain="source", condition="anomaly")] * anomalies
-    clips += [Clip(path="c.wav")]  # clips without a label do not count
-    stage = StageData("fan", "a", 0, Path(), tuple(clips), {}, {})
-    bench = BenchData(None, [], {}, [stage])
-    assert (bench.fewest_clips, bench.has_few_clips) == (anomalies, few)
-    assert not BenchData(None, [], {}, []).has_few_clips
 
 
 def test_stages_of_other_runs_are_ignored(bench):

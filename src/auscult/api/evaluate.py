@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from auscult.corpus import AudioClip, Clip
+from auscult.corpus.independent import with_independent_recordings
 from auscult.corpus.prefetch import prefetch
 from auscult.decision import Threshold
 from auscult.errors import AudioError, EvaluationError
@@ -68,7 +69,8 @@ def evaluate(
     *,
     threshold: Threshold | None = None,
     year: int | None = None,
-    resamples: int = 1000,
+    keep_likely_cuts_together: bool = True,
+    intervals: bool = True,
     progress: Callable[[str, int, int, dict], None] | None = None,
 ) -> ModelEvaluation:
     """Score labelled clips and compute the metrics of DCASE Task 2.
@@ -82,7 +84,9 @@ def evaluate(
         clips: clips with a condition; domain, section and attributes are used where they are known.
         threshold: default the model's conformal threshold at 5 % false alarms.
         year: the DCASE year whose rules apply; see `auscult.evaluation.evaluate_scores`.
-        resamples: number of bootstrap resamples for the intervals.
+        keep_likely_cuts_together: whether clips that appear to be cut from one recording, by their attributes
+            or by their sound, count as one recording for intervals, as they share a fold in `auscult.fit`.
+        intervals: whether metrics have intervals.
         progress: called with ``("score", done, total, {})`` after each clip.
 
     Raises:
@@ -101,11 +105,11 @@ def evaluate(
     new = [s for s in scored if not s.fitted_on]
     try:
         evaluation = evaluate_scores(
-            [s.clip for s in new],
+            _independent(model, [s.clip for s in new]) if keep_likely_cuts_together else [s.clip for s in new],
             [s.score.score for s in new],
             threshold=threshold.value,
             year=year,
-            resamples=resamples,
+            intervals=intervals,
             identities=[s.identity for s in new],
             sensor=[s.score.verdict == "sensor" for s in new],
         )
@@ -119,6 +123,12 @@ def evaluate(
         tuple(clip.path for clip in fitted_on),
         (*remarks, *evaluation.warnings),
     )
+
+
+def _independent(model: Model, clips: Sequence[Clip]) -> list[Clip]:
+    """The clips with the recordings that they were likely cut from."""
+    recordings = [model.audio_clip(clip) for clip in clips]
+    return with_independent_recordings(recordings, model.detector.config.front_end)
 
 
 def _score(

@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 from textwrap import wrap
 from typing import Any
 
-from auscult.benchmark.differences import Difference
+from auscult.benchmark.differences import Difference, SystemMean
 from auscult.evaluation import Estimate, Result, harmonic_mean
 
 
@@ -22,7 +22,8 @@ class RankedSystem:
         harmonic_mean: harmonic mean over all machines, averaged over seeds, as a fraction; ``None`` if no
             seed has results for all machines.
         deviation: standard deviation of the harmonic mean over seeds; ``None`` for a single seed.
-        difference: paired difference from the baseline over all machines, with its interval over clips;
+        interval: 95 % interval of the harmonic mean; ``None`` if there is none.
+        difference: difference from the baseline over all machines on the same recordings, with its interval;
             ``None`` for the baseline itself and without a baseline.
         better_on: machines where the system's harmonic mean is above that of the baseline.
         worse_on: machines where it is below.
@@ -32,6 +33,7 @@ class RankedSystem:
     decisive: bool
     harmonic_mean: float | None
     deviation: float | None
+    interval: tuple[float, float] | None
     difference: Estimate | None
     better_on: tuple[str, ...]
     worse_on: tuple[str, ...]
@@ -89,6 +91,7 @@ def ranking(
     results: Iterable[Result],
     differences: Sequence[Difference],
     decisive: Iterable[str],
+    means: Sequence[SystemMean] = (),
 ) -> list[RankedSystem]:
     """Ranks the systems: the best first, those without results for all machines last.
 
@@ -97,6 +100,7 @@ def ranking(
         differences: differences of the systems from the baseline, for each machine and, if there are
             several, for all machines together.
         decisive: the systems whose score is the detector's default score.
+        means: means of the systems, likewise, for their intervals.
     """
     terms: dict[str, dict[int, dict[tuple[str, str], list[float]]]] = {}
     for r in results:
@@ -110,17 +114,19 @@ def ranking(
     systems = []
     for system, by_seed in terms.items():
         complete = [by_section for by_section in by_seed.values() if set(by_section) == sections]
-        means = [
+        of_seeds = [
             harmonic_mean([term for section_terms in by_section.values() for term in section_terms])
             for by_section in complete
         ]
         compared = [d for d in differences if d.system == system]
+        of_all = [m.mean for m in means if m.system == system and (m.machine is None) == several_machines]
         systems.append(
             RankedSystem(
                 system,
                 system in decisive_systems,
-                fmean(means) if means else None,
-                stdev(means) if len(means) > 1 else None,
+                fmean(of_seeds) if of_seeds else None,
+                stdev(of_seeds) if len(of_seeds) > 1 else None,
+                next(((m.low, m.high) for m in of_all if m.low is not None and m.high is not None), None),
                 next((d.difference for d in compared if not several_machines or d.machine is None), None),
                 tuple(d.machine for d in compared if d.machine and d.difference.value > 0),
                 tuple(d.machine for d in compared if d.machine and d.difference.value < 0),
@@ -153,38 +159,65 @@ def costs(fits: Mapping[str, Sequence[FitCost]], needs: Mapping[str, Sequence[st
     return detector_costs
 
 
-def ranking_text(ranked: Sequence[RankedSystem], baseline: str) -> str:
-    """The ranking as text for a terminal of 100 columns; without differences if the baseline was not run."""
+def ranking_text(
+    ranked: Sequence[RankedSystem], baseline: str, differences: Sequence[Difference] = ()
+) -> str:
+    """The ranking as text for a terminal of 100 columns; without differences if the baseline has no results.
+
+    Args:
+        ranked: the systems.
+        baseline: the system that differences are from.
+        differences: for what the intervals rest on, and the reasons of missing ones.
+    """
     has_baseline = any(r.system == baseline for r in ranked)
-    header = ("", "system", "mean", *((f"from {baseline}", "better/worse") if has_baseline else ("", "")))
+    header = ("", "system", "mean", "", *((f"from {baseline}", "machines") if has_baseline else ("", "")))
     rows = [header]
     for rank, r in enumerate(ranked, start=1):
         mean = "–" if r.harmonic_mean is None else f"{100 * r.harmonic_mean:.1f}"
         mean += f" ± {100 * r.deviation:.1f}" if r.deviation is not None else ""
+        interval = f"[{100 * r.interval[0]:.0f}, {100 * r.interval[1]:.0f}]" if r.interval else ""
         difference, counts = "–" if has_baseline else "", ""
         if r.system == baseline:
             difference = "baseline"
         elif r.difference is not None:
             difference, counts = interval_text(r.difference), f"{len(r.better_on)}/{len(r.worse_on)}"
-        rows.append((f"{rank}{'*' if r.decisive else ' '}", r.system, mean, difference, counts))
+        rows.append((f"{rank}{'*' if r.decisive else ' '}", r.system, mean, interval, difference, counts))
     width = max(len(system) for _, system, *_ in rows)
     if has_baseline:
         legend = [
-            "Systems by harmonic mean in percent; difference from the baseline on the same clips, in",
-            "percentage points, with its 95 % interval over clips; number of machines better/worse.",
+            "Systems by harmonic mean in percent; difference from the baseline on the same recordings, in",
+            "percentage points; number of machines better/worse. In brackets: 95 % intervals over recordings",
+            "and seeds.",
         ]
     else:
-        legend = [f"Systems by harmonic mean in percent; no differences, since {baseline} was not run."]
+        legend = [
+            f"Systems by harmonic mean in percent; no differences, since {baseline} has no results.",
+            "In brackets: 95 % intervals over recordings and seeds.",
+        ]
     return "\n".join(
         [
             *legend,
             "* the detector's default score.",
             *(
-                f"{rank:>4} {system:<{width}}  {mean:<11} {difference:<24} {counts}".rstrip()
-                for rank, system, mean, difference, counts in rows
+                f"{rank:>4} {system:<{width}}  {mean:<11} {interval:<9} {difference:<21} {counts}".rstrip()
+                for rank, system, mean, interval, difference, counts in rows
             ),
+            *dict.fromkeys(interval_notes(differences)),
         ]
     )
+
+
+def interval_notes(differences: Sequence[Difference]) -> list[str]:
+    """What intervals do not count, and why they are missing, each as a sentence."""
+    notes = []
+    if single := sorted({d.system for d in differences if d.seeds[0] == 1}):
+        notes.append(f"One seed, so that other seeds are not counted: {', '.join(single)}.")
+    if any(d.seeds[1] == 1 for d in differences):
+        notes.append(f"One seed of the baseline {differences[0].baseline}.")
+    for d in differences:
+        if d.difference.note:
+            notes.append(f"{d.machine or 'all machines'}: {d.difference.note}.")
+    return notes
 
 
 def costs_text(detector_costs: Sequence[DetectorCost]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from auscult.benchmark.content import ClipContent
-from auscult.benchmark.differences import Difference, LabelledScores
+from auscult.benchmark.differences import Difference, LabelledScores, SystemMean
 from auscult.benchmark.ranking import DetectorCost, RankedSystem, costs_text, ranking_text
 from auscult.corpus import Clip
 from auscult.decision import Threshold
@@ -46,6 +46,7 @@ class BenchResult:
     Attributes:
         output: the results folder.
         results: a row for each machine, section, system and seed.
+        means: mean of every system with its interval.
         differences: differences of every system from the autoencoder's MSE.
         ranking: the systems, the best first.
         costs: the cost of each detector.
@@ -58,11 +59,13 @@ class BenchResult:
         threshold_warnings: scores whose threshold is missing or doubtful, ``{"machine", "detector", "score",
             "seed", "warning"}``.
         contents: machine to what its test clips are by their content.
+        sources: machine to path to the recording that a test clip was cut from, as far as it is known.
         names: machine to path to name of its test clips in score files; by default the file name.
     """
 
     output: Path
     results: list[Result] = field(default_factory=list)
+    means: list[SystemMean] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     ranking: list[RankedSystem] = field(default_factory=list)
     costs: list[DetectorCost] = field(default_factory=list)
@@ -74,6 +77,7 @@ class BenchResult:
     scored: dict[str, dict[int, dict[str, LabelledScores]]] = field(default_factory=dict)
     threshold_warnings: list[dict[str, Any]] = field(default_factory=list)
     contents: dict[str, ClipContent] = field(default_factory=dict)
+    sources: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     names: dict[str, Mapping[str, str]] = field(default_factory=dict)
 
     @property
@@ -88,7 +92,7 @@ class BenchResult:
             hidden = {r.system for r in self.ranking if not r.decisive and r.system != BASELINE}
             parts = [results_table([r for r in self.results if r.column not in hidden]).to_text()]
         if self.ranking:
-            parts.append(ranking_text(self.ranking, BASELINE) + "\n")
+            parts.append(ranking_text(self.ranking, BASELINE, self.differences) + "\n")
         if self.costs:
             parts.append(costs_text(self.costs) + "\n")
         parts += self.notes
@@ -142,9 +146,13 @@ class BenchResult:
                 [c for c, keep in zip(section_clips, new, strict=True) if keep],
                 values[new],
             )
+            sources = self.sources.get(machine, {})
+            section_clips = [
+                replace(c, source_recording=sources.get(c.path, c.source_recording)) for c in section_clips
+            ]
             identities = [content.identities.get(clip.path, clip.path) for clip in section_clips]
             try:
-                evaluation = evaluate_scores(section_clips, values, resamples=0, identities=identities)
+                evaluation = evaluate_scores(section_clips, values, identities=identities)
                 metrics = evaluation.overall
             except EvaluationError as error:
                 # Without labels, or with labels of one class only, the score files are still written.
@@ -152,10 +160,11 @@ class BenchResult:
                 continue
             name = f"{machine} {column}{f' seed {seed}' if score else ''}"
             self.repeated_notes += [(name, warning) for warning in evaluation.warnings]
+            labels = labels_of(section_clips, identities)
             by_machine = self.scored.setdefault(column, {}).setdefault(seed, {})
             by_machine[machine] = [
                 *by_machine.get(machine, []),
-                (labels_of(section_clips, identities), values),
+                (labels, values),
             ]
             self.results.append(
                 Result(
@@ -170,6 +179,10 @@ class BenchResult:
                     metrics.harmonic_mean.value,
                     fit_seconds,
                     score_seconds,
+                    metrics.harmonic_mean.low,
+                    metrics.harmonic_mean.high,
+                    labels.recordings(~labels.anomaly),
+                    labels.recordings(labels.anomaly),
                 )
             )
 
@@ -196,6 +209,7 @@ class BenchResult:
             **facts,
             "systems": list(dict.fromkeys(result.column for result in self.results)),
             "simulated": self.simulated,
+            "means": [m.to_json() for m in self.means],
             "differences": [d.to_json() for d in self.differences],
             "ranking": [r.to_json() for r in self.ranking],
             "costs": [c.to_json() for c in self.costs],

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from auscult.benchmark.detector_choices import DetectorChoice, choose_detectors
-from auscult.benchmark.differences import differences
+from auscult.benchmark.differences import Comparison
 from auscult.benchmark.external_scores import read_external_scores
+from auscult.benchmark.grouping import sources_of_test_clips
 from auscult.benchmark.machine import MachineData, Machines, total_seconds
 from auscult.benchmark.ranking import FitCost, costs, ranking
 from auscult.benchmark.repeated_notes import one_line_each
@@ -125,9 +126,12 @@ def run_bench(
         for system, scores_folder in (score_folders or {}).items():
             _add_external_scores(bench, machine_data[name], system, Path(scores_folder))
     bench.notes += one_line_each(bench.repeated_notes)
-    bench.differences = differences(bench.scored, BASELINE)
+    comparison = Comparison(bench.scored)
+    bench.means, bench.differences = comparison.means(), comparison.differences(BASELINE)
     decisive = {f"{c.name}:{c.detector_class(c.config(settings)).decisive_score}" for c in choices}
-    bench.ranking = ranking(bench.results, bench.differences, decisive | set(score_folders or ()))
+    bench.ranking = ranking(
+        bench.results, bench.differences, decisive | set(score_folders or ()), bench.means
+    )
     bench.costs = costs(fit_costs, {choice.name: choice.needs(settings) for choice in choices})
     published = set(names) <= set(PUBLISHED_MACHINES) and bool(_DCASE_2024.search(root))
     if published:
@@ -323,6 +327,10 @@ def _add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCos
     """Adds the result of a stage to the benchmark and returns what the stage cost."""
     machine, detector = stage.machine.name, stage.choice.name
     bench.names[machine] = stage.machine.test_names
+    if machine not in bench.sources:
+        front_end = stage.choice.detector_class.front_ends(stage.config())[0]
+        path = bench.output / "recordings" / f"{machine}.json"
+        bench.sources[machine] = sources_of_test_clips(stage.machine, front_end, path)
     for error in result.errors:
         bench.note(f"{machine}: left out {error['path']}: {error['error']}")
     bench.contents.setdefault(machine, result.content)

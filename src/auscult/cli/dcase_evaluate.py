@@ -87,5 +87,6 @@ def _as_text(report: OfficialReport) -> str:
     notes = "".join(f"\nnote: {note}" for note in distinct)
     return (
         f"{text.table(header, rows)}\n\n{score}\n"
-        f"{counts}{caution}\nIn percent, with 95 % bootstrap intervals over clips." + notes
+        f"{counts}{caution}\nIn percent, with 95 % intervals, as if all clips were independent recordings."
+        + notes
     )

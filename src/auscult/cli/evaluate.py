@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
 from auscult.cli import text
 from auscult.cli.options import (
+    apply_group_by,
     channel_option,
     chosen_threshold,
     condition_option,
     conditions_from,
+    group_by_option,
     json_option,
     model_argument,
     open_model,
@@ -39,6 +42,7 @@ SOME_UNREADABLE = 4
     help="Compute the metrics by the rules of this DCASE year.  [default: rules since 2022]",
 )
 @threshold_options
+@group_by_option
 @channel_option
 @condition_option
 @quiet_option
@@ -50,6 +54,7 @@ def command(
     threshold: float | None,
     false_alarms: str | None,
     threshold_method: str | None,
+    group_by: str | None,
     channel: int | None,
     conditions: tuple[str, ...],
     quiet: bool,
@@ -66,7 +71,7 @@ def command(
     decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
-    corpus = _test_clips(folder, year, conditions_from(conditions))
+    corpus = apply_group_by(_test_clips(folder, year, conditions_from(conditions)), group_by)
     if decision_threshold.warning:
         text.warn(decision_threshold.warning)
     for warning in loaded.provenance.get("warnings", ()):
@@ -78,7 +83,14 @@ def command(
         machines = ", ".join(fitted_on)
         text.warn(f"the model was fitted on {machines}, but these are recordings of {unknown_machines[0]}")
     with show_progress(quiet=quiet) as progress:
-        result = evaluate(loaded, corpus, threshold=decision_threshold, year=year, progress=progress)
+        result = evaluate(
+            loaded,
+            corpus,
+            threshold=decision_threshold,
+            year=year,
+            keep_likely_cuts_together=group_by is None,
+            progress=progress,
+        )
     for warning in result.warnings:
         text.warn(warning)
     for error in result.errors:
@@ -113,7 +125,7 @@ def _test_clips(folder: str, year: int | None, conditions: dict[str, str]) -> Co
             "folder of one machine, or evaluate all with auscult bench"
         )
     try:  # with dummy scores: only the labels are checked
-        evaluate_scores(corpus, [0.0] * len(corpus), year=year, resamples=0)
+        evaluate_scores(corpus, [0.0] * len(corpus), year=year, intervals=False)
     except EvaluationError as error:
         raise EvaluationError(f"{folder}: {error}") from error
     return corpus
@@ -149,8 +161,14 @@ def _metrics(evaluation: Evaluation) -> str:
     rows = [(title, text.interval(getattr(overall, name))) for name, title in _columns(evaluation).items()]
     if evaluation.year:
         rows.append((f"official score {evaluation.year}", text.interval(overall.official)))
-    clips = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in overall.clips.items())
-    return f"{text.table(('metric', '%  [95 % interval]'), rows)}\nclips: {clips}"
+    return (
+        f"{text.table(('metric', '%  [95 % interval]'), rows)}\nclips: {_counts(overall.clips)}\n"
+        f"independent recordings: {_counts(overall.recordings)}"
+    )
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in counts.items())
 
 
 def _columns(evaluation: Evaluation) -> dict[str, str]:

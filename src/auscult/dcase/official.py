@@ -23,7 +23,7 @@ from auscult.evaluation.intervals import Estimate
 from auscult.evaluation.protocol import ScoredSection, check_year
 from auscult.evaluation.remarks import score_remarks
 from auscult.evaluation.score_files import Row, Submission, read_submission
-from auscult.evaluation.summary import Summary, replicate_sections, summarise
+from auscult.evaluation.summary import Summary, measure_sections, summarise
 
 
 @dataclass
@@ -97,8 +97,7 @@ def evaluate_submission(
     ground_truth: str | PathLike[str],
     *,
     year: int = 2023,
-    resamples: int = 1000,
-    seed: int = 0,
+    intervals: bool = True,
 ) -> OfficialReport:
     """Evaluate a submission folder.
 
@@ -111,8 +110,7 @@ def evaluate_submission(
         ground_truth: folder with ``ground_truth_data``, ``ground_truth_domain`` and optionally
             ``ground_truth_attributes`` (``ground_truth.py``).
         year: of the rules.
-        resamples: number of bootstrap resamples for the 95 % intervals; 0 for no intervals.
-        seed: of the resampling.
+        intervals: whether metrics have 95 % intervals.
 
     Raises:
         EvaluationError: files cannot be read, nothing matches, or a section lacks clips that a metric
@@ -136,21 +134,21 @@ def evaluate_submission(
             f"{', '.join(mismatches.missing[:3])} …; extra: {', '.join(mismatches.extra[:3])} …"
         )
 
-    replicates = replicate_sections(scored, year=year, resamples=resamples, seed=seed)
+    measured = measure_sections(scored, year=year, intervals=intervals)
     by_machine: dict[str, dict[str, ScoredSection]] = {}
     for machine, section_number in truths:
         name = _name((machine, section_number))
         if name in scored:
             by_machine.setdefault(machine, {})[name] = scored[name]
     sections = {
-        key: summarise({_name(key): scored[_name(key)]}, replicates, year=year)
+        key: summarise({_name(key): scored[_name(key)]}, measured, year=year)
         for key in truths
         if _name(key) in scored
     }
     return OfficialReport(
-        official_score=summarise(scored, replicates, year=year).official,
+        official_score=summarise(scored, measured, year=year).official,
         machines={
-            machine: summarise(sections, replicates, year=year) for machine, sections in by_machine.items()
+            machine: summarise(sections, measured, year=year) for machine, sections in by_machine.items()
         },
         sections=sections,
         mismatches=mismatches,

@@ -2,7 +2,7 @@
 
 from auscult.evaluation.clip_labels import labels_of
 from auscult.evaluation.evaluate import Evaluation, evaluate_scores
-from auscult.evaluation.intervals import Estimate, delong_interval, proportion_interval
+from auscult.evaluation.intervals import Estimate, proportion_interval
 from auscult.evaluation.metrics import auc, harmonic_mean, pauc, precision_recall_f1, roc_curve
 from auscult.evaluation.protocol import Labels
 from auscult.evaluation.results import Result, read_results, write_results
@@ -18,7 +18,6 @@ __all__ = [
     "Summary",
     "Table",
     "auc",
-    "delong_interval",
     "evaluate_scores",
     "harmonic_mean",
     "labels_of",

@@ -1,68 +1,152 @@
-"""Metrics with their intervals: by the bootstrap, or an exact bound where it gives none.
+"""Metrics and differences of systems with their intervals over recordings and seeds.
 
-The bootstrap gives no interval if all resamples agree. If that is because the clips are separated perfectly,
-`separation_interval` does. Means over metrics and sections are bounded by the means of the ends of their
-terms: a mean below that of the lower ends requires that some term is below its own.
+With fewer than `MIN_RECORDINGS` normal or anomalous recordings there is no interval, since it would not hold
+its level (`bench.coverage` measures it); the note gives the numbers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from auscult.evaluation.bootstrap import estimate
-from auscult.evaluation.intervals import Estimate, separation_interval
-from auscult.evaluation.protocol import ScoredSection, compared_groups
+from auscult.evaluation.intervals import (
+    Estimate,
+    difference_interval,
+    logit_interval,
+    separation_interval,
+)
+from auscult.evaluation.jackknife import Influence, LeftOut, Mean, influence, leave_out
+from auscult.evaluation.protocol import Labels, compared_groups
+from auscult.evaluation.spread import spread
 
-#: A metric of one section: its name, the section, and its (1 + R,) replicates.
-Term = tuple[str, ScoredSection, np.ndarray]
+#: Fewer normal or anomalous recordings have no interval.
+MIN_RECORDINGS = 6
+#: Fewer recordings per domain, on average, have none either.
+MIN_PER_DOMAIN = 4
 
 
-def metric_estimate(term: Term, year: int | None = None) -> Estimate:
-    """One metric of one section with its interval, or without one and with the reason.
+@dataclass(frozen=True)
+class Measured:
+    """One section with its metrics, and what these are without each recording.
+
+    Attributes:
+        labels: of the N clips.
+        scores: (N,) their scores.
+        left_out: the metrics.
+        intervals: whether recordings were left out.
+    """
+
+    labels: Labels
+    scores: np.ndarray
+    left_out: LeftOut
+    intervals: bool = True
+
+    @classmethod
+    def of(
+        cls, labels: Labels, scores: np.ndarray, *, year: int | None = None, intervals: bool = True
+    ) -> Measured:
+        """Computes the metrics; arguments and errors as of `leave_out`."""
+        left_out = leave_out(labels, scores, year=year, intervals=intervals)
+        return cls(labels, scores, left_out, intervals)
+
+
+#: The sections of one fit.
+Run = Sequence[Measured]
+
+
+def estimate(runs: Sequence[Run], names: Sequence[str], mean: Mean, *, year: int | None = None) -> Estimate:
+    """The mean of metrics over sections and seeds with its interval, or without one and with the reason.
 
     Args:
-        term: the metric.
-        year: DCASE year whose rules the replicates follow.
+        runs: the sections of each seed, which have the same recordings.
+        names: the metrics.
+        mean: their mean within one seed.
+        year: DCASE year whose rules the metrics follow.
     """
-    metric, section, replicates = term
-    bootstrap = estimate(replicates)
-    groups = compared_groups(section.labels, metric, year)
-    recordings = min(section.labels.recordings(group) for group in groups)
-    if len(replicates) == 1 or (bootstrap.low is not None and recordings > 1):
-        return bootstrap
-    if _separated(section.scores, groups):
-        return separation_interval(metric, bootstrap.value, recordings)
-    if recordings == 1:
-        note = "no interval: it needs at least two normal and two anomalous recordings"
-        return Estimate(bootstrap.value, note=note)
-    return bootstrap
+    overall = spread((1.0, [influence([m.left_out for m in run], names, mean) for run in runs]))
+    if not all(m.intervals for m in runs[0]):
+        return Estimate(overall.value)
+    if reason := _too_few(runs[0], names, year):
+        return Estimate(overall.value, note=reason)
+    if overall.variance > 0 and 0 < overall.value < 1:
+        return logit_interval(overall)
+    return _separated_estimate(overall.value, runs[0], names, mean, year)
 
 
-def mean_estimate(
-    terms: Sequence[Term],
-    mean: Callable[[Sequence[np.ndarray]], np.ndarray],
-    year: int | None = None,
+def difference(
+    system: Sequence[Run], baseline: Sequence[Run], names: Sequence[str], mean: Mean, *, paired: bool = False
 ) -> Estimate:
-    """The mean of several metrics with its interval, or without one and with the reason.
+    """The mean of a system minus that of the baseline on the same recordings, with its interval.
 
     Args:
-        terms: the metrics, of one section or of several.
-        mean: the mean of several arrays, element by element.
-        year: DCASE year whose rules the replicates follow.
+        system: the sections of each seed.
+        baseline: likewise.
+        names: the metrics.
+        mean: their mean within one seed.
+        paired: whether the seeds of both are the same fits, in the same order, as those of two scores of one
+            detector; otherwise they are independent.
     """
-    bootstrap = estimate(mean([replicates for _, _, replicates in terms]))
-    single = [metric_estimate(term, year) for term in terms]
-    groups = [(s.labels, group) for name, s, _ in terms for group in compared_groups(s.labels, name, year)]
-    resampled = all(labels.recordings(group) > 1 for labels, group in groups)
-    if len(terms[0][2]) == 1 or (bootstrap.low is not None and resampled):
-        return bootstrap
-    ends = [(e.low, e.high) for e in single if e.low is not None and e.high is not None]
-    if len(ends) < len(single):
-        return Estimate(bootstrap.value, note=next(e.note for e in single if e.low is None))
-    low, high = (float(mean([np.array([end]) for end in side])[0]) for side in zip(*ends, strict=True))
-    return Estimate(bootstrap.value, low, high, next((e.note for e in single if e.note), None))
+    first, second = estimate(system, names, mean), estimate(baseline, names, mean)
+    if first.low is None or second.low is None:
+        return Estimate(first.value - second.value, note=first.note or second.note)
+    ours, theirs = (
+        [influence([m.left_out for m in run], names, mean) for run in r] for r in (system, baseline)
+    )
+    if paired and len(ours) == len(theirs):
+        both = spread((1.0, [_minus(a, b) for a, b in zip(ours, theirs, strict=True)]))
+    else:
+        both = spread((1.0, ours), (-1.0, theirs))
+    variances = [spread((1.0, one)).variance for one in (ours, theirs)]
+    product = float(np.sqrt(variances[0] * variances[1]))
+    correlation = (sum(variances) - both.variance) / (2 * product) if product > 0 else 0.0
+    return difference_interval(first, second, float(np.clip(correlation, -1.0, 1.0)))
+
+
+def _too_few(run: Run, names: Sequence[str], year: int | None) -> str | None:
+    """Why the recordings that the metrics compare are too few for an interval, or ``None``."""
+    single = False
+    counts, groups = [0, 0], [0, 0]  # by condition: recordings, and domains that they are divided into
+    for measured in run:
+        labels = measured.labels
+        known = [name for name in names if name in measured.left_out.metrics]
+        compared = [compared_groups(labels, name, year) for name in known]
+        for condition in (0, 1):
+            of_condition = np.any([mask for masks in compared for mask in masks[condition::2]], axis=0)
+            in_domains = [labels.recordings(of_condition & mask) for mask in labels.domains.values()]
+            counts[condition] += labels.recordings(of_condition)
+            groups[condition] += sum(number > 0 for number in in_domains)
+            single = single or 1 in in_domains
+    needed = [max(MIN_RECORDINGS, MIN_PER_DOMAIN * number) for number in groups]
+    if counts[0] >= needed[0] and counts[1] >= needed[1]:
+        one = "no interval: a domain has a single normal or a single anomalous recording"
+        return one if single else None
+    return (
+        f"no interval: {counts[0]} normal and {counts[1]} anomalous independent recordings, and at least "
+        f"{needed[0]} and {needed[1]} are needed"
+    )
+
+
+def _separated_estimate(
+    value: float, run: Run, names: Sequence[str], mean: Mean, year: int | None
+) -> Estimate:
+    """The mean of the bounds of all metrics, if all clips are separated perfectly.
+
+    A mean below that of the lower ends requires that some metric is below its own.
+    """
+    ends = []
+    for measured in run:
+        for name in names:
+            if name not in measured.left_out.metrics:
+                continue
+            groups = compared_groups(measured.labels, name, year)
+            if not _separated(measured.scores, groups):
+                return Estimate(value, note="no interval: it is the same without any of the recordings")
+            recordings = min(measured.labels.recordings(group) for group in groups)
+            ends.append(separation_interval(name, float(measured.left_out.metrics[name][0]), recordings))
+    low, high = (float(mean([np.array([getattr(end, side)]) for end in ends])[0]) for side in ("low", "high"))
+    return Estimate(value, low, high, ends[0].note)
 
 
 def _separated(scores: np.ndarray, groups: Sequence[np.ndarray]) -> bool:
@@ -72,3 +156,13 @@ def _separated(scores: np.ndarray, groups: Sequence[np.ndarray]) -> bool:
     ]
     below = all(normal.max() < anomaly.min() for normal, anomaly in pairs)
     return below or all(normal.min() > anomaly.max() for normal, anomaly in pairs)
+
+
+def _minus(first: Influence, second: Influence) -> Influence:
+    """The difference of two values on the same recordings."""
+    return Influence(
+        first.value - second.value,
+        np.concatenate([first.stratum, second.stratum]),
+        np.concatenate([first.recording, second.recording]),
+        np.concatenate([first.share, -second.share]),
+    )

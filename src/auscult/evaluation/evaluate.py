@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from auscult.errors import EvaluationError
-from auscult.evaluation.bootstrap import replicate
 from auscult.evaluation.clip_labels import copies_among, labels_of
-from auscult.evaluation.estimates import metric_estimate
+from auscult.evaluation.estimates import MIN_RECORDINGS, Measured, estimate
 from auscult.evaluation.intervals import Estimate
-from auscult.evaluation.protocol import Labels, ScoredSection, check_year, section_metrics
+from auscult.evaluation.protocol import Labels, ScoredSection, check_year, mean_over, section_metrics
 from auscult.evaluation.remarks import copies_remark, score_remarks
-from auscult.evaluation.summary import Summary, replicate_sections, summarise
+from auscult.evaluation.summary import Summary, measure_sections, summarise
 
 if TYPE_CHECKING:  # at run time only attributes of clips are read
     from auscult.corpus import Clip
@@ -34,20 +33,28 @@ class AttributeResult:
             anomalous clips.
         normals: number of normal clips compared.
         anomalies: number of anomalous clips compared.
+        recordings: number of independent recordings that have the value.
     """
 
     auc: Estimate
     contrast: str
     normals: int
     anomalies: int
+    recordings: int
+
+    @property
+    def is_general(self) -> bool:
+        """Whether the value says something about more than a few recordings, as the name of one does not."""
+        return min(self.normals, self.anomalies, self.recordings) >= MIN_RECORDINGS
 
     def to_json(self) -> dict[str, Any]:
-        """``{"auc": {"value", "low", "high"}, "contrast", "normals", "anomalies", "interval_note"}``."""
+        """The attributes by name; the AUC as ``{"value", "low", "high"}``, and its ``"interval_note"``."""
         return {
             "auc": self.auc.to_json(),
             "contrast": self.contrast,
             "normals": self.normals,
             "anomalies": self.anomalies,
+            "recordings": self.recordings,
             "interval_note": self.auc.note,
         }
 
@@ -98,16 +105,16 @@ def evaluate_scores(
     *,
     threshold: float | None = None,
     year: int | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
+    intervals: bool = True,
     identities: Sequence[Hashable] | None = None,
     sensor: ArrayLike | None = None,
 ) -> Evaluation:
     """Evaluates scores of labelled clips with 95 % intervals.
 
-    Metrics of scores have stratified bootstrap intervals (`bootstrap.py`), or exact bounds if the clips are
-    separated perfectly (`estimates.py`); rates of decisions have Clopper–Pearson intervals. Where there is no
-    interval, the estimate has a note with the reason. Copies of a clip count once for intervals.
+    Intervals are over independent recordings: clips with one ``source_recording`` and copies of a clip vary
+    together (`jackknife.py`, `intervals.py`). If the clips are separated perfectly, they are exact bounds.
+    Where there is no interval, as with fewer than `estimates.MIN_RECORDINGS` recordings, the estimate has a
+    note with the reason.
 
     Sections are evaluated separately, as in the DCASE Challenge, and then combined. Without a year, a section
     without normal or without anomalous clips is left out and named in ``left_out``, unless all sections are
@@ -121,8 +128,7 @@ def evaluate_scores(
             F1 and the false-alarm rate.
         year: DCASE year whose rules define and combine the AUCs. ``None`` uses the rules since 2022, or the
             AUC and partial AUC of all clips if no domains are known.
-        resamples: number of bootstrap resamples; 0 gives no intervals.
-        seed: seed of the resampling.
+        intervals: whether metrics of scores have intervals, which take most of the time.
         identities: a value for each clip that is equal for copies of one recording; ``None`` for the paths.
         sensor: (N,) true for clips that cannot be judged because of a sensor fault. They count for the AUCs,
             but not for the rates of decisions; their own rate is ``sensor_rate_source``, ``…_target``.
@@ -130,7 +136,7 @@ def evaluate_scores(
     Raises:
         EvaluationError: a label is missing; a recording has both labels; a metric lacks normal or anomalous
             clips; the scores do not match the clips or are not finite; the threshold is not finite.
-        OptionError: no DCASE protocol for the year, or a negative number of resamples.
+        OptionError: no DCASE protocol for the year.
     """
     check_year(year)
     values = np.asarray(scores, dtype=np.float64).reshape(-1)
@@ -156,13 +162,13 @@ def evaluate_scores(
                 raise
         else:
             sections[key] = section
-    replicates = replicate_sections(sections, year=year, resamples=resamples, seed=seed)
-    summaries = {key: summarise({key: section}, replicates, year=year) for key, section in sections.items()}
+    measured = measure_sections(sections, year=year, intervals=intervals)
+    summaries = {key: summarise({key: section}, measured, year=year) for key, section in sections.items()}
     copies = copies_among(clips, identities)
     return Evaluation(
-        overall=summarise(sections, replicates, year=year),
+        overall=summarise(sections, measured, year=year),
         sections=summaries,
-        attributes=_by_attribute(clips, labels, values, resamples, seed),
+        attributes=_by_attribute(clips, labels, values, intervals=intervals),
         threshold=threshold,
         year=year,
         left_out=left_out,
@@ -197,14 +203,14 @@ def _by_section(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
 
 
 def _by_attribute(
-    clips: Sequence[Clip], labels: Labels, scores: np.ndarray, resamples: int, seed: int
+    clips: Sequence[Clip], labels: Labels, scores: np.ndarray, *, intervals: bool
 ) -> dict[str, AttributeResult]:
     """AUC by attribute value; ``AttributeResult`` defines which clips are compared."""
     anomaly = labels.anomaly
     without_domains = Labels(anomaly, source_recording=labels.source_recording)
     values = sorted({pair for clip in clips for pair in clip.attributes.items()})
     results = {}
-    for number, (key, value) in enumerate(values):
+    for key, value in values:
         has_value = np.array([clip.attributes.get(key) == value for clip in clips])
         normals, anomalies, contrast = has_value & ~anomaly, has_value & anomaly, "same value"
         if not normals.any():
@@ -214,12 +220,12 @@ def _by_attribute(
         if min(np.sum(normals), np.sum(anomalies)) < 2:
             continue
         mask = normals | anomalies
-        section = ScoredSection(without_domains.select(mask), scores[mask])
-        replicates = replicate(section.labels, section.scores, resamples=resamples, seed=[seed, number])
+        section = Measured.of(without_domains.select(mask), scores[mask], intervals=intervals)
         results[f"{key}={value}"] = AttributeResult(
-            metric_estimate(("auc_source", section, replicates["auc_source"])),
+            estimate([[section]], ("auc_source",), mean_over),
             contrast,
             int(np.sum(normals)),
             int(np.sum(anomalies)),
+            labels.recordings(has_value),
         )
     return results

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from auscult.errors import EvaluationError
-from auscult.evaluation.metrics import MAX_FPR, as_booleans, as_scores, standardised_area
+from auscult.evaluation.metrics import MAX_FPR, standardised_area
+from auscult.evaluation.spread import Spread
 
 LEVEL = 0.95
 
-
 #: The note of an estimate whose interval is that of `separation_interval`.
 SEPARATION_NOTE = (
-    "clips that are separated perfectly have no bootstrap interval; the bound is exact, from the number of "
+    "clips that are separated perfectly have no measured variation; the bound is exact, from the number of "
     "recordings"
 )
 
@@ -42,19 +40,74 @@ class Estimate:
         return {"value": self.value, "low": self.low, "high": self.high}
 
 
-def proportion_interval(
-    successes: int, trials: int, *, independent: int | None = None, level: float = LEVEL
-) -> Estimate:
-    """Clopper–Pearson interval of a proportion; its coverage is at least ``level`` for any true proportion.
-
-    If several trials come from one recording, the interval is that of as many trials as there are recordings,
-    with the same proportion (Korn and Graubard 1998): it assumes that a recording tells as much as one trial.
+def logit_interval(spread: Spread, *, level: float = LEVEL) -> Estimate:
+    """The interval of a value between 0 and 1 by Student's t on the scale log(v / (1 − v)).
 
     Args:
-        successes: number of successes.
-        trials: number of trials.
-        independent: number of independent trials among them; ``None`` for all.
+        spread: the value, strictly between 0 and 1, with its variance.
         level: confidence level.
+    """
+    from scipy.special import expit, logit
+
+    value = spread.value
+    width = t_quantile(spread.freedom, level) * np.sqrt(spread.variance) / (value * (1 - value))
+    return Estimate(value, float(expit(logit(value) - width)), float(expit(logit(value) + width)))
+
+
+def difference_interval(first: Estimate, second: Estimate, correlation: float) -> Estimate:
+    """The interval of a difference of two values from theirs (Zou 2007, for AUCs Kottas, Kuss and Zapf 2014).
+
+    A difference is as uncertain downwards as the first value downwards and the second one upwards, less what
+    they have in common. Unlike a symmetric interval it holds near 1 too, where values vary to one side only.
+
+    Args:
+        first: a value with its interval.
+        second: the value to subtract, with its interval.
+        correlation: of the two values.
+
+    Raises:
+        EvaluationError: a value has no interval.
+    """
+    if first.low is None or first.high is None or second.low is None or second.high is None:
+        raise EvaluationError("the interval of a difference needs those of both values")
+    value = first.value - second.value
+
+    def margin(one: float, other: float) -> float:
+        return float(np.sqrt(max(0.0, one**2 + other**2 - 2 * correlation * one * other)))
+
+    low = value - margin(first.value - first.low, second.high - second.value)
+    high = value + margin(first.high - first.value, second.value - second.low)
+    if high - low < _NO_WIDTH:
+        return Estimate(value, note="no interval: both systems have the same results")
+    return Estimate(value, max(-1.0, low), min(1.0, high))
+
+
+#: Narrower intervals have no width but for rounding.
+_NO_WIDTH = 1e-9
+
+
+def t_quantile(freedom: float, level: float = LEVEL) -> float:
+    """The quantile of Student's t for a two-sided interval."""
+    from scipy.special import stdtrit  # slow to import, and scoring does not need it
+
+    return float(stdtrit(freedom, (1 + level) / 2))
+
+
+def proportion_interval(
+    successes: float, trials: int, *, spread: Spread | None = None, independent: int | None = None
+) -> Estimate:
+    """The 95 % interval of a proportion of clips, where clips of one recording may be alike.
+
+    For independent trials it is that of Clopper and Pearson (1934). Otherwise it is theirs for the effective
+    number of trials, which would give the variance over recordings, reduced by the ratio of the quantiles of
+    the normal and the t distribution (Korn and Graubard 1998). If all trials agree, nothing can be said about
+    how alike clips of one recording are, and the effective number is that of the recordings.
+
+    Args:
+        successes: number of successes; of several decisions on each trial their mean.
+        trials: number of trials.
+        spread: the proportion with its variance over recordings; ``None`` for independent trials.
+        independent: number of recordings; ``None`` for independent trials.
 
     Raises:
         EvaluationError: no trials, or not 0 ≤ successes ≤ trials.
@@ -64,11 +117,15 @@ def proportion_interval(
             "a proportion needs 0 <= successes <= trials and at least one trial, "
             f"got {successes} successes in {trials} trials"
         )
-    from scipy.special import betaincinv  # slow to import, and scoring does not need it
+    from scipy.special import betaincinv
 
-    tail, value = (1 - level) / 2, successes / trials
-    size = trials if independent is None else independent
-    hits = successes if independent is None else value * independent
+    value, size = successes / trials, float(trials)
+    if independent is not None and independent < trials:
+        size = float(independent)
+        if spread is not None and spread.variance > 0 and 0 < successes < trials:
+            quantiles = t_quantile(np.inf) / t_quantile(spread.freedom)
+            size = min(float(trials), value * (1 - value) / spread.variance * quantiles**2)
+    hits, tail = value * size, (1 - LEVEL) / 2
     low = float(betaincinv(hits, size - hits + 1, tail)) if successes else 0.0
     high = float(betaincinv(hits + 1, size - hits, 1 - tail)) if successes < trials else 1.0
     return Estimate(value, low, high)
@@ -97,45 +154,3 @@ def separation_interval(metric: str, value: float, recordings: int, *, level: fl
     if metric.startswith("pauc"):
         low, high = standardised_area(max(0.0, low - (1 - MAX_FPR))), standardised_area(MAX_FPR * high)
     return Estimate(value, float(low), float(high), SEPARATION_NOTE)
-
-
-def delong_interval(labels: ArrayLike, scores: ArrayLike, *, level: float = LEVEL) -> Estimate:
-    """AUC with the interval of DeLong, DeLong and Clarke-Pearson (1988), clipped to [0, 1].
-
-    If all clips are separated, the interval is that of `separation_interval`. Otherwise it is a normal
-    approximation from the variances of the placement values: for each anomalous clip the fraction of
-    normal clips below it, for each normal clip the fraction of anomalous clips above it; ties count one half.
-
-    Args:
-        labels: (N,) true or 1 for anomalous clips.
-        scores: (N,) higher is more anomalous.
-
-    Raises:
-        EvaluationError: fewer than two normal or two anomalous clips, or a score that is not finite.
-    """
-    anomaly, values = as_booleans(labels, "label"), as_scores(scores)
-    if len(anomaly) != len(values):
-        raise EvaluationError(f"{len(anomaly)} labels but {len(values)} scores")
-    normals, anomalies = np.sort(values[~anomaly]), np.sort(values[anomaly])
-    if min(len(normals), len(anomalies)) < 2:
-        raise EvaluationError(
-            f"a DeLong interval needs at least two normal and two anomalous clips; there are {len(normals)} "
-            f"normal and {len(anomalies)} anomalous"
-        )
-    of_anomalies = _fraction_below(normals, anomalies)
-    of_normals = 1 - _fraction_below(anomalies, normals)
-    variance = np.var(of_anomalies, ddof=1) / len(anomalies) + np.var(of_normals, ddof=1) / len(normals)
-    value = float(np.mean(of_anomalies))
-    if variance == 0 and value in (0.0, 1.0):
-        return separation_interval("auc", value, min(len(normals), len(anomalies)), level=level)
-    if variance == 0:
-        return Estimate(value, note="the scores have too many ties for an interval")
-    half_width = NormalDist().inv_cdf((1 + level) / 2) * float(np.sqrt(variance))
-    return Estimate(value, max(0.0, value - half_width), min(1.0, value + half_width))
-
-
-def _fraction_below(reference: np.ndarray, values: np.ndarray) -> np.ndarray:
-    """For each value the fraction of the sorted reference below it; ties count one half."""
-    below = np.searchsorted(reference, values, side="left")
-    not_above = np.searchsorted(reference, values, side="right")
-    return (below + not_above) / (2 * len(reference))

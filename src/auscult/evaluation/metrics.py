@@ -1,9 +1,9 @@
 """Metrics of anomaly detection as functions of labels and scores, exact for tied scores.
 
 All metrics are computed from the cumulative weights of the normal and of the anomalous clips at or above
-each score, from the highest score down. The weights are ones for the metric itself; for bootstrap resamples
-they are the number of times that each clip was drawn, one row per resample, so that a thousand resamples are
-one array operation.
+each score, from the highest score down. The weights are ones for the metric itself; without a recording, its
+clips have the weight zero. There is one row for each recording left out, so that all of them are one array
+operation.
 """
 
 from __future__ import annotations

@@ -66,11 +66,14 @@ class Labels:
             None if self.source_recording is None else self.source_recording[index],
         )
 
+    @property
+    def recording_numbers(self) -> np.ndarray:
+        """(N,) the number of each clip's recording."""
+        return np.arange(len(self)) if self.source_recording is None else self.source_recording
+
     def recordings(self, mask: np.ndarray) -> int:
         """Number of separate recordings that the clips of an (N,) mask come from."""
-        if self.source_recording is None:
-            return int(np.sum(mask))
-        return len(np.unique(self.source_recording[mask]))
+        return len(np.unique(self.recording_numbers[mask]))
 
     @property
     def domains(self) -> dict[str, np.ndarray]:
@@ -83,10 +86,19 @@ class Labels:
     @property
     def counts(self) -> dict[str, int]:
         """Number of clips by condition, and by domain if the domains are known (``"normal_source"``)."""
+        return {name: int(np.sum(mask)) for name, mask in self._groups.items()}
+
+    @property
+    def recording_counts(self) -> dict[str, int]:
+        """Number of separate recordings, likewise."""
+        return {name: self.recordings(mask) for name, mask in self._groups.items()}
+
+    @property
+    def _groups(self) -> dict[str, np.ndarray]:
         if self.target is None:
-            return {"normal": int(np.sum(~self.anomaly)), "anomaly": int(np.sum(self.anomaly))}
+            return {"normal": ~self.anomaly, "anomaly": self.anomaly}
         return {
-            f"{condition}_{domain}": int(np.sum(in_condition & in_domain))
+            f"{condition}_{domain}": in_condition & in_domain
             for domain, in_domain in (("source", ~self.target), ("target", self.target))
             for condition, in_condition in (("normal", ~self.anomaly), ("anomaly", self.anomaly))
         }

@@ -28,6 +28,11 @@ class Result:
         harmonic_mean: harmonic mean of these metrics.
         fit_seconds: time to fit; ``None`` if unknown.
         score_seconds: time to score all test clips; ``None`` if unknown.
+        harmonic_mean_low: lower end of the 95 % interval over recordings of the harmonic mean of this seed;
+            ``None`` if there is none.
+        harmonic_mean_high: upper end.
+        normal_recordings: number of independent normal recordings; ``None`` if unknown.
+        anomaly_recordings: likewise of anomalous ones.
     """
 
     machine: str
@@ -41,6 +46,10 @@ class Result:
     harmonic_mean: float
     fit_seconds: float | None = None
     score_seconds: float | None = None
+    harmonic_mean_low: float | None = None
+    harmonic_mean_high: float | None = None
+    normal_recordings: int | None = None
+    anomaly_recordings: int | None = None
 
     @property
     def column(self) -> str:
@@ -50,7 +59,11 @@ class Result:
 
 COLUMNS = tuple(column.name for column in fields(Result))
 
-_OPTIONAL = ("auc_source", "auc_target", "fit_seconds", "score_seconds")
+#: Columns of version 0.1.0, whose files are read too.
+_OLD_COLUMNS = COLUMNS[: COLUMNS.index("harmonic_mean_low")]
+
+_REQUIRED = ("pauc", "harmonic_mean")
+_COUNTS = ("normal_recordings", "anomaly_recordings")
 
 
 def write_results(path: str | PathLike[str], results: Iterable[Result]) -> None:
@@ -73,25 +86,26 @@ def read_results(path: str | PathLike[str]) -> list[Result]:
     """
     rows = read_rows(path)
     _, header = next(rows, (0, []))
-    if tuple(header) != COLUMNS:
+    columns = next((known for known in (COLUMNS, _OLD_COLUMNS) if known == tuple(header)), None)
+    if columns is None:
         raise EvaluationError(
             f"{os.fspath(path)}: expected the columns {','.join(COLUMNS)}, got {','.join(header)}"
         )
-    return [_result(f"{os.fspath(path)}: line {line}", row) for line, row in rows]
+    return [_result(f"{os.fspath(path)}: line {line}", columns, row) for line, row in rows]
 
 
-def _result(location: str, row: list[str]) -> Result:
+def _result(location: str, columns: tuple[str, ...], row: list[str]) -> Result:
     """Parses a row; ``location`` is its file and line for error messages."""
-    if len(row) != len(COLUMNS):
-        raise EvaluationError(f"{location}: expected {len(COLUMNS)} fields, got {len(row)}")
+    if len(row) != len(columns):
+        raise EvaluationError(f"{location}: expected {len(columns)} fields, got {len(row)}")
     machine, section, detector, score, seed, *number_fields = row
     numbers: dict[str, float | None] = {}
-    for name, text in zip(COLUMNS[5:], number_fields, strict=True):
-        if text == "" and name in _OPTIONAL:
+    for name, text in zip(columns[5:], number_fields, strict=True):
+        if text == "" and name not in _REQUIRED:
             numbers[name] = None
             continue
         try:
-            numbers[name] = float(text)
+            numbers[name] = int(text) if name in _COUNTS else float(text)
         except ValueError:
             raise EvaluationError(f"{location}: {name} must be a number, got {text!r}") from None
         if not math.isfinite(float(text)):

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from auscult.errors import EvaluationError
-from auscult.evaluation.bootstrap import replicate
 from auscult.evaluation.decision_rates import decision_rates
-from auscult.evaluation.estimates import Term, mean_estimate
+from auscult.evaluation.estimates import Measured, estimate
 from auscult.evaluation.intervals import Estimate
 from auscult.evaluation.protocol import ScoredSection, mean_over, official_names
 
@@ -36,6 +32,7 @@ class Summary:
             same for the target domain, as far as they exist. They are computed from the clips of that domain
             alone (unlike the AUC, which uses the anomalous clips of both domains). Empty without decisions.
         clips: number of clips by condition, and by domain if the domains are known (``normal_source``).
+        recordings: likewise the number of independent recordings, from which the intervals follow.
     """
 
     auc_source: Estimate | None
@@ -45,6 +42,7 @@ class Summary:
     official: Estimate
     decisions: Mapping[str, Estimate]
     clips: Mapping[str, int]
+    recordings: Mapping[str, int]
 
     @property
     def interval_notes(self) -> dict[str, str]:
@@ -67,20 +65,15 @@ class Summary:
             "harmonic_mean": self.harmonic_mean.to_json(),
             **{name: value.to_json() for name, value in self.decisions.items()},
             "clips": dict(self.clips),
+            "recordings": dict(self.recordings),
             "interval_notes": self.interval_notes,
         }
 
 
-Replicates = Mapping[str, np.ndarray]
-
-
-def replicate_sections(
-    sections: Mapping[str, ScoredSection], *, year: int | None, resamples: int, seed: int
-) -> dict[str, Replicates]:
-    """Computes the metrics of each section and their bootstrap replicates, by the section's key.
-
-    The resamples of a section depend only on the seed and its key, so its interval does not depend on which
-    other sections are evaluated.
+def measure_sections(
+    sections: Mapping[str, ScoredSection], *, year: int | None, intervals: bool = True
+) -> dict[str, Measured]:
+    """Computes the metrics of each section, and what they are without each recording, by the section's key.
 
     Raises:
         EvaluationError: no sections, or one lacks clips that a metric needs.
@@ -89,46 +82,41 @@ def replicate_sections(
     if not sections:
         raise EvaluationError("there are no labelled clips to evaluate")
     return {
-        key: replicate(
-            section.labels,
-            section.scores,
-            year=year,
-            resamples=resamples,
-            seed=[seed, zlib.crc32(key.encode())],
-        )
+        key: Measured.of(section.labels, section.scores, year=year, intervals=intervals)
         for key, section in sections.items()
     }
 
 
 def summarise(
-    sections: Mapping[str, ScoredSection], replicates: Mapping[str, Replicates], *, year: int | None = None
+    sections: Mapping[str, ScoredSection], measured: Mapping[str, Measured], *, year: int | None = None
 ) -> Summary:
-    """Summarises one section or several sections from their replicates.
+    """Summarises one section or several sections.
 
     Args:
         sections: the sections to combine.
-        replicates: the result of ``replicate_sections`` for at least these sections.
-        year: DCASE year whose rules the replicates follow.
+        measured: the result of ``measure_sections`` for at least these sections.
+        year: DCASE year whose rules the metrics follow.
     """
-
-    def terms(*names: str) -> list[Term]:
-        return [
-            (name, section, replicates[key][name])
-            for key, section in sections.items()
-            for name in names
-            if name in replicates[key]
-        ]
-
+    runs = [[measured[key] for key in sections]]
     mean = partial(mean_over, year=year)
-    source, target, official = terms("auc_source"), terms("auc_target"), terms(*official_names(year))
+
+    def mean_of(name: str) -> Estimate | None:
+        if not any(name in section.left_out.metrics for section in runs[0]):
+            return None
+        return estimate(runs, (name,), mean, year=year)
+
+    names = official_names(year)
+    pauc = mean_of("pauc")
+    assert pauc is not None  # every section has it
     return Summary(
-        auc_source=mean_estimate(source, mean, year) if source else None,
-        auc_target=mean_estimate(target, mean, year) if target else None,
-        pauc=mean_estimate(terms("pauc"), mean, year),
-        harmonic_mean=mean_estimate(official, mean_over, year),
-        official=mean_estimate(official, mean, year),
+        auc_source=mean_of("auc_source"),
+        auc_target=mean_of("auc_target"),
+        pauc=pauc,
+        harmonic_mean=estimate(runs, names, mean_over, year=year),
+        official=estimate(runs, names, mean, year=year),
         decisions=decision_rates(list(sections.values())),
         clips=_sum_counts([section.labels.counts for section in sections.values()]),
+        recordings=_sum_counts([section.labels.recording_counts for section in sections.values()]),
     )
 
 

@@ -143,7 +143,11 @@ def _notes(
     counts = sorted({len(system_seeds) for system_seeds in seeds.values()})
     if counts and counts[-1] > 1:
         notes[0] += f" Mean ± standard deviation over {' or '.join(map(str, counts))} seeds."
+    elif counts:
+        notes[0] += " One seed."
     notes.append(COLUMNS_NOTE)
+    if recordings := _recordings_note(by_key):
+        notes.append(recordings)
     for system, system_seeds in seeds.items():
         for seed in system_seeds:
             missing = [machine for machine in machines if (machine, system, seed) not in by_key]
@@ -153,6 +157,18 @@ def _notes(
                     "the harmonic means."
                 )
     return notes
+
+
+def _recordings_note(by_key: dict[tuple[str, str, int], Result]) -> str | None:
+    """The number of independent test recordings of each machine, where it is known."""
+    counts = {
+        machine: f"{machine} {result.normal_recordings} / {result.anomaly_recordings}"
+        for (machine, _, _), result in by_key.items()
+        if result.normal_recordings is not None
+    }
+    if not counts:
+        return None
+    return f"Independent test recordings, normal / anomalous: {', '.join(counts.values())}."
 
 
 def _aligned(row: tuple[str, ...], widths: list[int]) -> str:

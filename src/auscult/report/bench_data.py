@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,9 +18,6 @@ from auscult.detectors.names import name_of_folder
 from auscult.errors import EvaluationError
 from auscult.evaluation import Result, Table, read_results, results_table
 from auscult.model import Model
-
-#: With fewer clips of a domain and condition than this, bootstrap intervals are unreliable.
-FEW_CLIPS = 10
 
 
 @dataclass(frozen=True)
@@ -126,34 +122,25 @@ class BenchData:
             if name in listed or (name in folders and (folders[name] / "simulation.json").is_file())
         ]
 
-    @cached_property
-    def fewest_clips(self) -> int | None:
-        """Number of test clips in the smallest group of equal section, domain and condition.
-
-        Bootstrap intervals resample the clips within each group.
-        """
-        groups = [
-            Counter((c.section, c.domain, c.condition) for c in s.clips if c.condition) for s in self.stages
-        ]
-        return min((count for group in groups for count in group.values()), default=None)
-
-    @property
-    def has_few_clips(self) -> bool:
-        """Whether there are too few clips for reliable intervals."""
-        return self.fewest_clips is not None and self.fewest_clips < FEW_CLIPS
-
     @property
     def baseline(self) -> str | None:
         """The system that the others are compared with, if there is one."""
         return next((difference["baseline"] for difference in self.facts.get("differences", [])), None)
 
     def difference(self, system: str, machine: str | None = None) -> Mapping[str, Any] | None:
-        """Return the paired difference of a system from the baseline, by default over all machines."""
+        """Return the difference of a system from the baseline, by default over all machines."""
+        return self._entry("differences", system, machine)
+
+    def mean(self, system: str, machine: str | None = None) -> Mapping[str, Any] | None:
+        """Return the mean of a system with its interval, by default over all machines."""
+        return self._entry("means", system, machine)
+
+    def _entry(self, name: str, system: str, machine: str | None) -> Mapping[str, Any] | None:
         if machine is None and len(self.machines) == 1:
             machine = self.machines[0]
-        for difference in self.facts.get("differences", []):
-            if difference["system"] == system and difference["machine"] == machine:
-                return difference
+        for entry in self.facts.get(name, []):
+            if entry["system"] == system and entry["machine"] == machine:
+                return entry
         return None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auscult.evaluation import Result
-from auscult.report.bench_data import FEW_CLIPS, BenchData, leading_number, signed_points
+from auscult.report.bench_data import BenchData, leading_number, signed_points
 from auscult.report.markup import Markup, join, tag
 
 _MAX_NAMES = 3  # machines listed in a cell
@@ -17,7 +17,7 @@ def systems_table(bench: BenchData) -> Markup:
     and on how many machines it is better or worse."""
     titles = bench.table.header[2:]
     from_baseline = f"Difference from {bench.baseline} [points]" if bench.baseline else "Difference [points]"
-    heads = ["System", *titles, from_baseline]
+    heads = ["System", *titles, "95\u00a0% interval", from_baseline]
     if len(bench.machines) > 1:
         heads.append("Machines better / worse")
     best = _best(bench, bench.overall)
@@ -26,7 +26,7 @@ def systems_table(bench: BenchData) -> Markup:
         cells = [
             _cell(cell, is_best=cell == top) for cell, top in zip(bench.overall[system], best, strict=True)
         ]
-        cells.append(_difference(bench, system))
+        cells += [_interval(bench.mean(system)), _difference(bench, system)]
         if len(bench.machines) > 1:
             cells.append(_machines(bench, system))
         is_default = bench.ranking.get(system, {}).get("decisive")
@@ -35,20 +35,19 @@ def systems_table(bench: BenchData) -> Markup:
     head = tag("tr", *(tag("th", tag("button", h, type="button"), scope="col") for h in heads))
     notes = [
         *bench.table.notes,
-        "Difference: difference in harmonic mean, with a 95\u00a0% interval over clips.",
+        "95\u00a0% interval: of the harmonic mean, over independent recordings and, if there are several, "
+        "over seeds. Difference: difference in harmonic mean on the same recordings, with its interval.",
         "Bold: the best value of the systems run here, and differences whose interval excludes zero.",
     ]
     if bench.ranking:
         notes.append("“default”: the default score of the detector.")
-    if bench.has_few_clips:
-        notes.append(
-            f"“few clips”: with fewer than {FEW_CLIPS} test clips per domain and condition, intervals are "
-            "unreliable."
-        )
-    if bench.facts.get("published"):
-        notes.append(
-            "The systems “published …” are from Table 2 of the GammaVAE report; they were not run here."
-        )
+    reasons = (entry.get("note") for system in bench.systems if (entry := bench.mean(system)))
+    notes += [f"{reason[0].upper()}{reason[1:]}." for reason in dict.fromkeys(reasons) if reason]
+    if single := [s for s in bench.systems if (bench.mean(s) or {}).get("seeds") == 1]:
+        notes.append(f"One seed, so that other seeds are not counted: {', '.join(single)}.")
+    if source := bench.facts.get("published"):
+        source = "Table 2 of the GammaVAE report" if source is True else source  # True: of version 0.1.0
+        notes.append(f"The systems “published …” are from {source}; they were not run here.")
     return join(
         _scroll("All systems", tag("table", tag("thead", head), tag("tbody", *body), class_="sortable")),
         *(tag("p", note, class_="note") for note in notes),
@@ -185,8 +184,14 @@ def _difference(bench: BenchData, system: str) -> Markup:
     excludes_zero = low > 0 or high < 0
     content = tag("strong", signed_points(value)) if excludes_zero else signed_points(value)
     interval = tag("span", f" {signed_points(low)} to {signed_points(high)}", class_="spread")
-    few = tag("span", " few clips", class_="spread") if bench.has_few_clips else None
-    return tag("td", content, interval, few, data_order=round(value or 0.0, 4))
+    return tag("td", content, interval, data_order=round(value or 0.0, 4))
+
+
+def _interval(entry: Mapping[str, Any] | None) -> Markup:
+    if entry is None or entry["low"] is None or entry["high"] is None:
+        return tag("td", "–")
+    ends = f"{100 * entry['low']:.1f} to {100 * entry['high']:.1f}"
+    return tag("td", ends, data_order=round(100 * entry["low"], 4))
 
 
 def _machines(bench: BenchData, system: str) -> Markup:

@@ -47,20 +47,25 @@ def _compare_with_baseline(bench: BenchData, complete: list[str]) -> list[str]:
         text = f". It is {{points}} points above the baseline {bench.baseline}"
     if difference is not None and difference["low"] is None:
         points = f"{abs(100 * difference['value']):.1f}"
-        return [text.replace("{points}", points), " (no interval: all resamples of the clips agree)."]
+        return [text.replace("{points}", points), f" ({difference.get('note') or 'no interval'})."]
     if difference is None:
         if best != bench.baseline:
             return [". No baseline was run for comparison."]
         return [text.replace("{points}", f"{bench.percent(best) - bench.percent(other):.1f}") + "."]
     low, high = 100 * difference["low"], 100 * difference["high"]
+    seeds = "and seeds " if max(difference.get("seeds", [1])) > 1 else ""
     meaning = (
-        "The interval excludes zero: the choice of test clips does not explain the difference."
+        f"The interval excludes zero: the choice of recordings {seeds}does not explain the difference."
         if low > 0 or high < 0
-        else "The interval includes zero: these test clips do not show which of the two is better."
+        else f"The interval includes zero: these recordings {seeds}do not show which of the two is better."
     )
-    interval = f"95\u00a0% interval {signed_points(low)} to {signed_points(high)} over the same clips"
-    if bench.has_few_clips:
-        interval += f"; unreliable, since the smallest group has only {bench.fewest_clips} clips"
+    counts = difference.get("recordings")
+    over = (
+        f"{counts['normal']} normal and {counts['anomaly']} anomalous recordings" if counts else "recordings"
+    )
+    interval = f"95\u00a0% interval {signed_points(low)} to {signed_points(high)} over {over}"
+    if seeds:
+        interval += " and seeds"
     points = f"{abs(100 * difference['value']):.1f}"
     return [text.replace("{points}", points), f" ({interval}). {meaning}"]
 
