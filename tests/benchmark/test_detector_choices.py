@@ -116,7 +116,7 @@ def test_several_settings_of_one_detector():
     assert configs[2].latent == GammaVAE.presets["report"].get("latent", GammaVAE.config_type().latent)
 
 
-def test_a_setting_of_one_choice_precedes_those_of_its_detector_and_of_all():
+def test_settings_of_one_choice_come_before_those_of_the_detector_and_of_all():
     settings = {"epochs": "1", "autoencoder.epochs": "2"}
     assert DetectorChoice("autoencoder").config(settings).epochs == 2
     assert DetectorChoice.parse("autoencoder[epochs=3]").config(settings).epochs == 3

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from auscult.benchmark.external_scores import read_external_scores
+from auscult.benchmark.external_scores import folders_by_seed, read_external_scores
 from auscult.corpus import Clip
 from auscult.errors import EvaluationError
 from auscult.evaluation import write_submission
@@ -37,3 +37,33 @@ def test_a_machine_without_a_score_file_is_refused(tmp_path):
     write_submission(tmp_path, "fan", "00", NAMES, np.arange(5))
     with pytest.raises(EvaluationError, match="no anomaly_score file for pump"):
         read_external_scores(tmp_path, "pump", TEST)
+
+
+def folders(root, *names):
+    for name in names:
+        (root / name).mkdir(parents=True)
+    return str(root)
+
+
+@pytest.mark.parametrize(
+    ("names", "pattern", "expected"),
+    [
+        (["seed0", "seed13711", "other"], "seed*", {0: "seed0", 13711: "seed13711"}),
+        (["run2", "run10"], "run*", {2: "run2", 10: "run10"}),
+        (["b_1", "a_1"], "*_1", {0: "a_1", 1: "b_1"}),  # equal numbers are no seeds
+        (["first", "second"], "*", {0: "first", 1: "second"}),
+        (["seed7"], "seed7", {0: "seed7"}),  # one folder is one system without seeds
+        (["x[1]", "x[2]"], "x[1]", {0: "x[1]"}),  # brackets in the name of an existing folder
+        (["1/scores", "2/scores"], "*/scores", {0: "1/scores", 1: "2/scores"}),
+    ],
+)
+def test_each_matching_folder_is_a_seed(tmp_path, names, pattern, expected):
+    root = folders(tmp_path, *names)
+    (tmp_path / "seed9.csv").touch()  # no folder
+    by_seed = folders_by_seed(f"{root}/{pattern}")
+    assert {seed: path.relative_to(root).as_posix() for seed, path in by_seed.items()} == expected
+
+
+def test_a_pattern_without_folders_is_refused(tmp_path):
+    with pytest.raises(EvaluationError, match="no folder matches"):
+        folders_by_seed(tmp_path / "seed*")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import glob
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,11 +21,35 @@ from auscult.evaluation import read_submission
 class ExternalScores:
     """Another system's scores of one machine, in the order of the machine's test clips.
 
-    All systems use this order, so that bootstrap resamples draw the same clips and differences are paired.
+    All systems use this order, so that differences are between scores of the same clips.
     """
 
     clips: list[Clip]
     scores: np.ndarray  # (N,)
+
+
+def folders_by_seed(pattern: str | os.PathLike[str]) -> dict[int, Path]:
+    """The folders of a system's score files, one for each seed.
+
+    Args:
+        pattern: a folder, which is seed 0; or a path with the wildcards ``*``, ``?`` and ``[…]``, of which
+            each matching folder is a seed: the number at the end of its name or, if these are missing or not
+            unique, its number in alphabetical order from 0.
+
+    Raises:
+        EvaluationError: no folder matches.
+    """
+    pattern = os.fspath(pattern)
+    if os.path.isdir(pattern) or not glob.has_magic(pattern):
+        return {0: Path(pattern)}
+    folders = sorted(Path(path) for path in glob.glob(pattern) if os.path.isdir(path))
+    if not folders:
+        raise EvaluationError(f"{pattern}: no folder matches")
+    numbers = [re.search(r"\d+$", folder.name) for folder in folders]
+    seeds = [int(number[0]) for number in numbers if number]
+    if len(set(seeds)) < len(folders):
+        seeds = list(range(len(folders)))
+    return dict(sorted(zip(seeds, folders, strict=True)))
 
 
 def read_external_scores(

@@ -15,6 +15,7 @@ import numpy as np
 from auscult.benchmark.content import ClipContent
 from auscult.benchmark.differences import Difference, LabelledScores, SystemMean
 from auscult.benchmark.ranking import DetectorCost, RankedSystem, costs_text, ranking_text
+from auscult.benchmark.saved_results import SCORES_FILE, SectionScores, write_scores
 from auscult.corpus import Clip
 from auscult.decision import Threshold
 from auscult.detectors.names import DetectorName
@@ -56,6 +57,7 @@ class BenchResult:
         simulated: machines that are simulated, known by the ``simulation.json`` in their folders.
         score_files: the files under ``scores/`` that belong to these results.
         scored: system to seed to machine to the scores of its sections.
+        labelled_scores: the same with the names of the clips, to be saved.
         threshold_warnings: scores whose threshold is missing or doubtful, ``{"machine", "detector", "score",
             "seed", "warning"}``.
         contents: machine to what its test clips are by their content.
@@ -75,6 +77,7 @@ class BenchResult:
     simulated: list[str] = field(default_factory=list)
     score_files: list[Path] = field(default_factory=list)
     scored: dict[str, dict[int, dict[str, LabelledScores]]] = field(default_factory=dict)
+    labelled_scores: list[SectionScores] = field(default_factory=list)
     threshold_warnings: list[dict[str, Any]] = field(default_factory=list)
     contents: dict[str, ClipContent] = field(default_factory=dict)
     sources: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
@@ -161,6 +164,10 @@ class BenchResult:
             name = f"{machine} {column}{f' seed {seed}' if score else ''}"
             self.repeated_notes += [(name, warning) for warning in evaluation.warnings]
             labels = labels_of(section_clips, identities)
+            clip_names = tuple(names.get(c.path, os.path.basename(c.path)) for c in section_clips)
+            self.labelled_scores.append(
+                SectionScores(machine, section or "", column, seed, clip_names, labels, values)
+            )
             by_machine = self.scored.setdefault(column, {}).setdefault(seed, {})
             by_machine[machine] = [
                 *by_machine.get(machine, []),
@@ -192,7 +199,7 @@ class BenchResult:
             self.notes.append(text)
 
     def write(self, facts: Mapping[str, Any]) -> None:
-        """Writes ``results.csv`` and ``results.json``.
+        """Writes ``results.csv``, ``results.json`` and ``labelled_scores.json``.
 
         Also removes score files of earlier runs from the folders with score files of this run, since a
         submission would mix them.
@@ -204,6 +211,7 @@ class BenchResult:
             for path in set(folder.glob("*_test.csv")).difference(self.score_files):
                 path.unlink()
         write_results(self.output / "results.csv", self.results)
+        write_scores(self.output / SCORES_FILE, self.labelled_scores)
         content = {
             "schema": SCHEMA,
             **facts,

@@ -15,7 +15,7 @@ from typing import Any
 
 from auscult.benchmark.detector_choices import DetectorChoice, choose_detectors
 from auscult.benchmark.differences import Comparison
-from auscult.benchmark.external_scores import read_external_scores
+from auscult.benchmark.external_scores import folders_by_seed, read_external_scores
 from auscult.benchmark.grouping import sources_of_test_clips
 from auscult.benchmark.machine import MachineData, Machines, total_seconds
 from auscult.benchmark.ranking import FitCost, costs, ranking
@@ -25,7 +25,7 @@ from auscult.benchmark.stage import Stage, StageResult, run_stages
 from auscult.corpus import machine_folders
 from auscult.corpus.files import audio_files
 from auscult.corpus.machine_search import find_machines, has_conditions
-from auscult.dcase.published import PUBLISHED_MACHINES, published_results
+from auscult.dcase.published import PUBLISHED_MACHINES, describe_source, published_systems
 from auscult.detectors import Config, Progress
 from auscult.errors import AuscultError, CorpusError, EvaluationError, FitError, OptionError
 from auscult.model.batching import batch_key, batches, max_batch
@@ -50,6 +50,7 @@ def run_bench(
     settings: Mapping[str, Any] | None = None,
     channel: int = 0,
     group_by: Sequence[str] | None = None,
+    published: str | None = None,
     progress: Progress | None = None,
 ) -> BenchResult:
     """Fits and scores every detector on every machine with every seed, and compares them.
@@ -70,11 +71,14 @@ def run_bench(
         machines: names of the machines to benchmark; ``None`` means all.
         alone: do not fit any detector on other machines. By default, detectors that learn how machines differ
             use the training clips of all other machines in ``root``, including those not in ``machines``.
-        score_folders: name of another system to the folder of its score files, to be added to the table.
+        score_folders: name of another system to the folder of its score files, or to a pattern of folders of
+            which each is a seed (see `folders_by_seed`), to be added to the table.
         settings: options for all detectors that have them; ``detector.option`` is for that detector alone.
         channel: channel to read from files with several channels.
         group_by: attributes; training clips with equal values were cut from one recording, and stay in the
             same fold. Empty if all clips are independent. By default, clips are grouped as by `auscult.fit`.
+        published: published systems to be added to the table, as `published_systems` takes them. By default
+            those of 2024, if the path of ``root`` shows that it is the data of that year.
         progress: called with the progress; the name of a stage is ``machine detector seed <k>``.
 
     Raises:
@@ -88,6 +92,10 @@ def run_bench(
     folders = machine_folders(root)
     names = _select_machines(root, folders, machines)
     choices, notes = choose_detectors(detectors, settings)
+    if published is None and set(names) <= set(PUBLISHED_MACHINES) and _DCASE_2024.search(root):
+        published = "2024"
+    published_rows = [] if published is None else published_systems(published, names)
+    external = {system: folders_by_seed(pattern) for system, pattern in (score_folders or {}).items()}
     bench = BenchResult(output, notes=notes)
     if machines is None:
         _report_other_folders(bench, root, folders)
@@ -123,8 +131,9 @@ def run_bench(
             failed_stage = {"machine": spec.machine, "detector": spec.choice.name, "seed": spec.seed}
             bench.failures.append({**failed_stage, "error": str(error)})
     for name in names:
-        for system, scores_folder in (score_folders or {}).items():
-            _add_external_scores(bench, machine_data[name], system, Path(scores_folder))
+        for system, by_seed in external.items():
+            for seed, scores_folder in by_seed.items():
+                _add_external_scores(bench, machine_data[name], (system, "", seed), scores_folder)
     bench.notes += one_line_each(bench.repeated_notes)
     comparison = Comparison(bench.scored)
     bench.means, bench.differences = comparison.means(), comparison.differences(BASELINE)
@@ -133,10 +142,10 @@ def run_bench(
         bench.results, bench.differences, decisive | set(score_folders or ()), bench.means
     )
     bench.costs = costs(fit_costs, {choice.name: choice.needs(settings) for choice in choices})
-    published = set(names) <= set(PUBLISHED_MACHINES) and bool(_DCASE_2024.search(root))
-    if published:
-        bench.results += [result for result in published_results() if result.machine in names]
-        bench.note("The systems 'published …' are Table 2 of the GammaVAE report; they were not run here.")
+    if published is not None:
+        bench.results += [row for row in published_rows if row.machine in names]
+        source = describe_source(published)
+        bench.note(f"The systems 'published …' are from {source}; they were not run here.")
     bench.write(
         {
             "root": root,
@@ -152,7 +161,7 @@ def run_bench(
             "settings": {k: str(v) for k, v in settings.items()},
             "alone": alone,
             "group_by": None if group_by is None else list(group_by),
-            "published": published,
+            "published": None if published is None else describe_source(published),
         }
     )
     return bench
@@ -354,11 +363,14 @@ def _add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCos
     return FitCost(*seconds, len(result.clips), total_seconds(result.clips), size)
 
 
-def _add_external_scores(bench: BenchResult, machine: MachineData, system: str, folder: Path) -> None:
-    """Adds another system's score files of one machine to the benchmark."""
+def _add_external_scores(
+    bench: BenchResult, machine: MachineData, system: tuple[str, str, int], folder: Path
+) -> None:
+    """Adds another system's score files of one machine and seed to the benchmark."""
+    name, _, seed = system
     try:
         external = read_external_scores(folder, machine.name, machine.test, machine.test_names)
     except EvaluationError as error:
-        bench.failures.append({"machine": machine.name, "detector": system, "seed": "", "error": str(error)})
+        bench.failures.append({"machine": machine.name, "detector": name, "seed": seed, "error": str(error)})
         return
-    bench.add(machine.name, (system, "", 0), external.clips, external.scores)
+    bench.add(machine.name, system, external.clips, external.scores)

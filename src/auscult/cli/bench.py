@@ -25,11 +25,32 @@ if TYPE_CHECKING:
     from auscult.detectors import Progress
 
 FAILED, SOME_FAILED = 1, 4
+#: Key of the path of the TOML file in the context.
+_EXPERIMENT = "auscult.experiment"
+#: Options that a TOML file does not have, since they do not change the results.
+_OF_OUTPUT = ("as_json", "quiet", "help")
 _MAX_SEED_COUNT = 1000  # a larger number is more likely a seed without its comma
 
 
+def _read_experiment(context: click.Context, parameter: click.Parameter, root: str) -> str:
+    """Take the options of a TOML file as defaults; return the root that it names, or ``root`` itself."""
+    from auscult.benchmark.experiment import is_experiment, read_experiment
+
+    if not is_experiment(root):
+        return root
+    flags = {
+        max(option.opts, key=len).removeprefix("--").replace("-", "_"): option.name or ""
+        for option in context.command.params
+        if isinstance(option, click.Option) and option.name not in _OF_OUTPUT
+    }
+    values = read_experiment(root, flags)
+    context.meta[_EXPERIMENT] = root
+    context.default_map = {flags[key]: value for key, value in values.items() if key != "root"}
+    return values["root"]
+
+
 @click.command("bench", short_help="Compare detectors on many machines in one table.")
-@click.argument("root", metavar="ROOT", type=click.Path())
+@click.argument("root", metavar="ROOT", type=click.Path(), is_eager=True, callback=_read_experiment)
 @click.option(
     "--detectors",
     default="auto,autoencoder,gamma_vae",
@@ -66,13 +87,20 @@ _MAX_SEED_COUNT = 1000  # a larger number is more likely a seed without its comm
     "score_pairs",
     multiple=True,
     metavar="NAME=DIR",
-    help="Add another system to the table from its score files. May be repeated.",
+    help="Add another system to the table from its score files. DIR may be a pattern such as 'theirs/seed*', "
+    "of which each folder is a seed. May be repeated.",
 )
 @click.option(
     "--baseline",
     metavar="SYSTEM",
     help="Compare the others with this system: DETECTOR, DETECTOR:SCORE or a NAME of --scores.  "
     "[default: autoencoder:mse, or the first detector if autoencoder is not run]",
+)
+@click.option(
+    "--published",
+    metavar="2024|FILE",
+    help="Add published systems to the table: Table 2 of the GammaVAE report (2024), or a FILE with the "
+    "columns of results.csv.  [default: 2024 if the path of ROOT shows that it is the data of DCASE 2024]",
 )
 @training_options
 @training_channel_option
@@ -89,6 +117,7 @@ def command(
     alone: bool,
     score_pairs: tuple[str, ...],
     baseline: str | None,
+    published: str | None,
     pairs: tuple[str, ...],
     epochs: int | None,
     device: str | None,
@@ -101,7 +130,8 @@ def command(
 ) -> int:
     """Fit and evaluate detectors on every machine in ROOT, and compare them in one table.
 
-    ROOT is a DCASE data folder, or any folder of machine folders with train/ and test/. The table shows the
+    ROOT is a DCASE data folder, any folder of machine folders with train/ and test/, or a TOML file with the
+    options of this command, of which those given here take precedence. The table shows the
     default score of each detector; the ranking below it lists all scores. Detector settings apply to those
     detectors that have them.
     """
@@ -114,6 +144,7 @@ def command(
     from auscult.detectors.names import split_names
     from auscult.runtime.parallel import workers
 
+    _copy_experiment(Path(output))
     with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
         result = run_bench(
             root,
@@ -127,6 +158,7 @@ def command(
             channel=channel,
             group_by=[] if groups == ["none"] else groups,
             baseline=baseline,
+            published=published,
             progress=progress,
         )
         page = _report(output, progress) if result.results else None
@@ -154,6 +186,24 @@ def command(
     if result.failures:
         return SOME_FAILED if result.results else FAILED
     return 0
+
+
+def _copy_experiment(output: Path) -> None:
+    """Write the TOML file, if the options are from one, into the results folder."""
+    from click.core import ParameterSource
+
+    from auscult.benchmark.experiment import write_copy
+
+    context = click.get_current_context()
+    if (path := context.meta.get(_EXPERIMENT)) is not None:
+        changed = [
+            option.opts[0]
+            for option in context.command.params
+            if isinstance(option, click.Option)
+            and option.name not in _OF_OUTPUT
+            and context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE
+        ]
+        write_copy(path, output, changed)
 
 
 def _report(output: str, progress: Progress | None) -> str | None:

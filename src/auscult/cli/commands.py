@@ -96,6 +96,7 @@ def _report_error(error: Exception, code: int) -> int:
         "evaluate": ("auscult.cli.evaluate", "Measure a model on labelled recordings."),
         "simulate": ("auscult.cli.simulate", "Generate recordings of simulated machines with faults."),
         "bench": ("auscult.cli.bench", "Compare detectors on many machines in one table."),
+        "table": ("auscult.cli.table", "Print the results of benchmarks as a table for a report."),
         "dcase": ("auscult.cli.dcase", "Work with the DCASE Challenge: download, submit, evaluate."),
         "doctor": ("auscult.cli.doctor", "Check the installation and report what is missing."),
     },

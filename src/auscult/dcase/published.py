@@ -7,8 +7,13 @@ are those of the baseline.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
+from dataclasses import replace
+
+from auscult.errors import OptionError
 from auscult.evaluation.metrics import harmonic_mean
-from auscult.evaluation.results import Result
+from auscult.evaluation.results import Result, read_results
 
 _GAMMA_VAE = {
     "ToyCar": (58.70, 41.08, 50.57),
@@ -31,6 +36,50 @@ _AUTOENCODER = {
 
 #: The machines, in the order of the table.
 PUBLISHED_MACHINES = tuple(_GAMMA_VAE)
+
+
+#: Years whose published results are known.
+PUBLISHED_YEARS = ("2024",)
+
+
+def describe_source(source: str) -> str:
+    """Return where the systems of `published_systems` are from, as text."""
+    return "Table 2 of the GammaVAE report" if source in PUBLISHED_YEARS else source
+
+
+def published_systems(source: str, machines: Collection[str]) -> list[Result]:
+    """Return results that were published, of some machines.
+
+    Args:
+        source: a year of `PUBLISHED_YEARS`, or the path of a CSV file with the columns of ``results.csv``.
+            Names of systems are preceded by ``published``.
+        machines: names of the machines.
+
+    Raises:
+        OptionError: no such year or file, or no results for any of the machines.
+        EvaluationError: the file cannot be read.
+    """
+    if source in PUBLISHED_YEARS:
+        results = published_results()
+    elif os.path.exists(source):
+        results = [
+            row
+            if row.detector.startswith("published ")
+            else replace(row, detector=f"published {row.detector}")
+            for row in read_results(source)
+        ]
+    else:
+        raise OptionError(
+            f"published {source!r}: neither {' nor '.join(PUBLISHED_YEARS)} nor a file with the columns of "
+            "results.csv"
+        )
+    known = [row for row in results if row.machine in machines]
+    if not known:
+        raise OptionError(
+            f"published {source}: no results for {', '.join(machines)}, only for "
+            f"{', '.join(dict.fromkeys(row.machine for row in results))}"
+        )
+    return known
 
 
 def published_results() -> list[Result]:

@@ -1,0 +1,82 @@
+"""``bench`` of a TOML file, with score files of several seeds and published systems."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from auscult.evaluation import write_submission
+
+EXPERIMENT = """
+root = "data"
+seeds = [0]
+
+[detectors]
+spectral_memory = [{ k_source = 1 }, { k_source = 3 }]
+
+[set]
+n_mels = 16
+spectral_memory.k_target = 2
+
+[scores]
+theirs = "theirs/seed*"
+"""
+
+
+@pytest.fixture(scope="module")
+def experiment(run, machine, tmp_path_factory):
+    """A folder with the data, a TOML file and score files of two seeds, its results, and the JSON output."""
+    folder = tmp_path_factory.mktemp("experiment")
+    (folder / "data").mkdir()
+    shutil.copytree(machine, folder / "data" / "fan")
+    (folder / "experiment.toml").write_text(EXPERIMENT)
+    names = sorted(path.name for path in (machine / "test").iterdir())
+    for seed in (5, 6):
+        scores = np.random.default_rng(seed).normal(size=len(names)) + ["anomaly" in name for name in names]
+        write_submission(folder / "theirs" / f"seed{seed}", "fan", "00", names, scores)
+    published = folder / "published.csv"
+    columns = "machine,section,detector,score,seed,auc_source,auc_target,pauc,harmonic_mean,fit_seconds,"
+    published.write_text(f"{columns}score_seconds\nfan,00,paper,mse,0,0.7,0.6,0.5,0.59,,\n")
+    options = ("--published", published, "--set", "n_mels=24", "--json", "-q")
+    result = run("bench", folder / "experiment.toml", "-o", folder / "results", *options)
+    assert result.exit_code == 0, result.output
+    return folder, json.loads(result.stdout)
+
+
+def test_the_file_gives_detectors_settings_and_scores(experiment):
+    folder, result = experiment
+    systems = {(row["detector"], row["seed"]) for row in result["results"]}
+    own = {("spectral_memory[k_source=1]", 0), ("spectral_memory[k_source=3]", 0)}
+    assert systems == own | {("theirs", 5), ("theirs", 6), ("published paper", 0)}
+    facts = json.loads((folder / "results" / "results.json").read_text())
+    assert facts["root"] == str(folder / "data")
+    assert any(str(folder / "published.csv") in note for note in facts["notes"])
+
+
+def test_options_of_the_command_line_take_precedence(experiment):
+    folder, _ = experiment
+    facts = json.loads((folder / "results" / "results.json").read_text())
+    assert facts["settings"] == {"n_mels": "24"}, "a repeated option replaces the table of the file"
+    copy = (folder / "results" / "experiment.toml").read_text()
+    assert copy.endswith(EXPERIMENT)
+    assert "# Changed on the command line: --output, --published, --set" in copy
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('root = "data"\nmachine = ["fan"]', "did you mean 'machines'"),
+        ('root = "data"\njson = true', "unknown key 'json'"),
+        ('root = "data"\nepochs = "many"', "'many' is not a valid integer"),
+        ('root = "data"\npublished = 1999', "neither 2024 nor a file"),
+        ('root = "data"\npublished = "2024"\ndetectors = ["autoencoder[epochs=x]"]', "not a valid int"),
+    ],
+)
+def test_wrong_files_exit_with_2(run, experiment, tmp_path, content, message):
+    path = tmp_path / "experiment.toml"
+    path.write_text(content.replace('"data"', json.dumps(str(experiment[0] / "data"))))
+    result = run("bench", path, "-o", tmp_path / "results", "--set", "n_mels=16", "-q")
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not (tmp_path / "results" / "stages").exists(), "refused before any model is fitted"

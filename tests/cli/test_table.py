@@ -1,0 +1,196 @@
+"""``table``: results folders merged into one table for a report."""
+
+import csv
+import io
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from auscult.benchmark.saved_results import SavedResults, SectionScores, write_scores
+from auscult.errors import EvaluationError
+from auscult.evaluation import Labels, Result, write_results
+from auscult.evaluation.protocol import section_metrics
+
+N = 40
+ANOMALY, TARGET = np.arange(N) % 2 == 1, np.arange(N) % 4 >= 2
+NAMES = tuple(f"{i:03d}.wav" for i in range(N))
+
+
+def section(machine, system, seed, strength, *, names=NAMES, salt=0):
+    """Scores of which a larger ``strength`` separates the classes better."""
+    rng = np.random.default_rng([seed, salt, sum(map(ord, machine + system))])
+    index = [int(name[:3]) for name in names]
+    values = (strength * ANOMALY + rng.normal(size=N))[index]
+    labels = Labels(ANOMALY[index], TARGET[index])
+    return SectionScores(machine, "00", system, seed, tuple(names), labels, values)
+
+
+def write_folder(folder, sections, *, default=(), baseline=None):
+    folder.mkdir(exist_ok=True)
+    results = []
+    for one in sections:
+        metrics = {k: float(v[0]) for k, v in section_metrics(one.labels, one.scores).items()}
+        values = [metrics[name] for name in ("auc_source", "auc_target", "pauc")]
+        detector, _, score = one.system.partition(":")
+        mean = 3 / sum(1 / value for value in values)
+        results.append(Result(one.machine, "00", detector, score, one.seed, *values, mean))
+    write_results(folder / "results.csv", results)
+    write_scores(folder / "labelled_scores.json", sections)
+    systems = dict.fromkeys(one.system for one in sections)
+    ranking = [{"system": system, "decisive": system in default} for system in systems]
+    (folder / "results.json").write_text(json.dumps({"ranking": ranking, "baseline": baseline}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Two folders: the baseline with two scores, and two settings of a detector, on two machines."""
+    home = tmp_path_factory.mktemp("table")
+    base = [
+        section(machine, system, seed, strength)
+        for machine in ("fan", "valve")
+        for system, strength in (("autoencoder:mse", 1.0), ("autoencoder:mahalanobis", 1.2))
+        for seed in (0, 1)
+    ]
+    ours = [
+        section(machine, f"spectral_memory[k_source={k}]:domain", seed, k)
+        for machine in ("fan", "valve")
+        for k in (1, 3)
+        for seed in (0, 1)
+    ]
+    default = ("autoencoder:mse", *(one.system for one in ours))
+    return (
+        write_folder(home / "base", base, default=default, baseline="autoencoder:mse"),
+        write_folder(home / "ours", ours, default=default, baseline="spectral_memory[k_source=1]:domain"),
+    )
+
+
+def cells(result):
+    assert result.exit_code == 0, result.output
+    return {(r["machine"], r["metric"], r["system"]): r for r in csv.DictReader(io.StringIO(result.stdout))}
+
+
+def test_folders_are_merged_and_compared_with_the_baseline_of_the_first(run, folders):
+    table = cells(run("table", *folders, "--format", "csv"))
+    assert {system for _, _, system in table} == {
+        "autoencoder:mse",
+        "spectral_memory[k_source=1]:domain",
+        "spectral_memory[k_source=3]:domain",
+    }
+    best = table["all machines", "harmonic mean", "spectral_memory[k_source=3]:domain"]
+    base = table["all machines", "harmonic mean", "autoencoder:mse"]
+    assert best["seeds"] == "2"
+    assert float(best["difference"]) == pytest.approx(float(best["mean"]) - float(base["mean"]), abs=1e-9)
+    assert float(best["difference_low"]) < float(best["difference"]) < float(best["difference_high"])
+    assert base["difference"] == ""
+
+
+def test_latex_by_the_extension_of_the_file(run, folders, tmp_path):
+    result = run("table", *folders, "-o", tmp_path / "table.tex")
+    assert result.exit_code == 0
+    assert result.stdout == ""
+    latex = (tmp_path / "table.tex").read_text()
+    assert "\\toprule" in latex
+    assert "spectral\\_memory[k\\_source=1]:domain" in latex
+    assert "minus that of autoencoder:mse" in latex
+
+
+def test_systems_score_and_baseline_can_be_chosen(run, folders):
+    options = ("--format", "csv", "--systems", "spectral_memory[k_source=3],autoencoder:mse")
+    table = cells(run("table", *folders, *options, "--baseline", "autoencoder:mahalanobis"))
+    systems = list(dict.fromkeys(system for _, _, system in table))
+    assert systems == ["autoencoder:mahalanobis", "spectral_memory[k_source=3]:domain", "autoencoder:mse"]
+    assert table["fan", "harmonic mean", "autoencoder:mse"]["difference"]
+    by_score = cells(run("table", folders[0], "--score", "mahalanobis", "--format", "csv"))
+    assert {system for _, _, system in by_score} == {"autoencoder:mahalanobis"}
+
+
+def test_published_systems_are_columns_without_a_difference(run, folders):
+    table = cells(run("table", folders[0], "--published", "2024", "--format", "csv"))
+    published = table["fan", "AUC-s", "published autoencoder:mahalanobis"]
+    assert float(published["mean"]) == pytest.approx(79.46)
+    assert published["difference"] == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--systems", "autoencoder:loud"), "--systems autoencoder:loud: no such system"),
+        (("--systems", "pump"), "no such system; the results have autoencoder:mse"),
+        (("--baseline", "pump"), "--baseline pump: no such system"),
+        (("--score", "loud"), "--score loud: no system has this score"),
+        (("--published", "1999"), "neither 2024 nor a file"),
+    ],
+)
+def test_wrong_names_exit_with_2(run, folders, options, message):
+    result = run("table", *folders, *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_equal_results_count_once_and_different_ones_are_refused(run, folders, tmp_path):
+    shutil.copytree(folders[0], tmp_path / "copy")
+    both = run("table", folders[0], tmp_path / "copy")
+    assert both.stdout == run("table", folders[0]).stdout
+    other = write_folder(tmp_path / "other", [section("fan", "autoencoder:mse", 1, 1.0, salt=1)])
+    result = run("table", folders[0], other)
+    assert result.exit_code == 1
+    assert (
+        f"{folders[0]} and {other} have different scores of autoencoder:mse, seed 1, on fan 00"
+        in result.stderr
+    )
+
+
+def test_differences_are_over_the_clips_that_all_systems_scored(tmp_path):
+    first, fewer = section("fan", "a:mse", 0, 1.0), section("fan", "b:mse", 0, 1.0, names=NAMES[::-1][:36])
+    saved = SavedResults.merged([write_folder(tmp_path / "results", [first, fewer])])
+    scored = saved.scored(["a:mse", "b:mse"])
+    ((labels, a),), ((_, b),) = scored["a:mse"][0]["fan"], scored["b:mse"][0]["fan"]
+    assert saved.notes == [
+        "fan 00: 4 clips were not scored by all systems; the differences are over the 36 others."
+    ]
+    np.testing.assert_array_equal(a, first.scores[4:])
+    np.testing.assert_array_equal(b, fewer.scores[::-1])
+    np.testing.assert_array_equal(labels.anomaly, ANOMALY[4:])
+
+
+def test_systems_with_different_labels_are_not_compared(tmp_path):
+    one, two = section("fan", "a:mse", 0, 1.0), section("fan", "b:mse", 0, 1.0)
+    two.labels.anomaly[:2] ^= True
+    saved = SavedResults.merged([write_folder(tmp_path / "results", [one, two])])
+    with pytest.raises(EvaluationError, match="a:mse and b:mse were evaluated with different labels"):
+        saved.scored(["a:mse", "b:mse"])
+
+
+def test_folders_without_scores_have_no_differences(run, folders, tmp_path):
+    shutil.copytree(folders[0], tmp_path / "old")
+    (tmp_path / "old" / "labelled_scores.json").unlink()
+    result = run("table", tmp_path / "old")
+    assert result.exit_code == 0
+    assert "harmonic mean" in result.stdout
+    assert "has no labelled_scores.json, so no differences" in " ".join(result.stdout.split())
+    result = run("table", tmp_path)
+    assert result.exit_code == 1
+    assert "no results.csv; give the output folder of auscult bench" in result.stderr
+
+
+def test_saved_scores_are_those_of_the_bench(experiment_results):
+    saved = SavedResults.read(experiment_results)
+    by_key = {(row.machine, row.section, row.column, row.seed): row for row in saved.results}
+    assert {one.key for one in saved.scores} == by_key.keys()
+    for one in saved.scores:
+        metrics = section_metrics(one.labels, one.scores)
+        assert float(metrics["auc_source"][0]) == pytest.approx(by_key[one.key].auc_source, abs=1e-12)
+        assert all(name.endswith(".wav") for name in one.names)
+
+
+@pytest.fixture(scope="module")
+def experiment_results(run, machine, tmp_path_factory):
+    """The results folder of a real benchmark."""
+    folder = tmp_path_factory.mktemp("bench") / "results"
+    options = ("--detectors", "spectral_memory", "--seeds", "0,", "--set", "n_mels=16", "-q")
+    result = run("bench", machine.parent, "-o", folder, *options)
+    assert result.exit_code == 0, result.output
+    return folder
