@@ -107,7 +107,7 @@ def test_doctor_reports_the_cache(run, monkeypatch, tmp_path):
     report = json.loads(run("doctor", "--json").stdout)["cache"]
     folder = str(tmp_path / "log_mels")
     assert report == {"folder": folder, "entries": 1, "bytes": 16 + 5120, "most_bytes": 5000000}
-    assert f"1 spectrogram, 0.00 of 0.005 GB, in {folder}" in run("doctor").stdout
+    assert f"1 entry, 0.00 of 0.005 GB, in {folder}" in run("doctor").stdout
     monkeypatch.setenv("AUSCULT_CACHE_BYTES", "much")
     result = run("doctor")
     assert result.exit_code == 0

@@ -18,7 +18,8 @@ def encoder_file(tmp_path_factory) -> Callable[..., str]:
     Args:
         kind: ``waveform``: a frame every 160 samples, each of 400 samples; ``log_mel``: a frame for each
             log-mel frame.
-        shape: of the input, default ``(1, "N")`` or ``(1, "T", 16)``.
+        shape: of the input, default ``(1, "N")`` or ``(1, "T", 16)``; with a name as its first dimension it
+            takes batches.
         clip_level: the output is the mean over the frames instead, (1, D).
     """
     folder, written = tmp_path_factory.mktemp("encoders"), {}
@@ -46,11 +47,11 @@ def _write(path: Path, kind: str, shape: tuple, clip_level: bool) -> None:
         tones = np.cos(2 * np.pi * hertz * np.arange(400) / 16000 + phase)  # (D, 400)
         window = np.pad(np.hanning(64), 168)  # short, so that the passbands leave no gap between the tones
         weights["filters"] = (tones * window / 4)[:, None].astype(np.float32)  # (D, 1, 400)
-        weights["layout"] = np.array([1, 1, -1])
+        weights["layout"] = np.array([1 if len(shape) == 1 else 0, 1, -1])  # 0: as in the input
         nodes += [
-            helper.make_node("Reshape", ["x", "layout"], ["samples"]),  # (1, 1, N)
-            helper.make_node("Conv", ["samples", "filters"], ["filtered"], strides=[160]),  # (1, D, F)
-            helper.make_node("Transpose", ["filtered"], ["steps"], perm=[0, 2, 1]),  # (1, F, D)
+            helper.make_node("Reshape", ["x", "layout"], ["samples"]),  # (B, 1, N)
+            helper.make_node("Conv", ["samples", "filters"], ["filtered"], strides=[160]),  # (B, D, F)
+            helper.make_node("Transpose", ["filtered"], ["steps"], perm=[0, 2, 1]),  # (B, F, D)
         ]
     else:
         weights["filters"] = rng.standard_normal((shape[-1], FEATURES)).astype(np.float32) / 10
@@ -59,7 +60,8 @@ def _write(path: Path, kind: str, shape: tuple, clip_level: bool) -> None:
     if clip_level:
         weights["axis"] = np.array([1])
         nodes.append(helper.make_node("ReduceMean", ["frames", "axis"], ["y"], keepdims=0))  # (1, D)
-    out = (1, FEATURES) if clip_level else (1, "F", FEATURES)
+    batch = 1 if len(shape) == 1 else shape[0]
+    out = (batch, FEATURES) if clip_level else (batch, "F", FEATURES)
     graph = helper.make_graph(
         nodes,
         "encoder",

@@ -197,6 +197,7 @@ def _extended(
     scores = {
         name: np.concatenate([old.scores.get(name, np.empty(0)), [s[name] for s in clip_scores]])
         for name in model.detector.scores
+        if name in old.scores or not old.domains  # a score that the version of the model did not have
     }
     method = "crossfit" if old.method == "none" else old.method
     profiles, limits = extended_maps(model, maps)

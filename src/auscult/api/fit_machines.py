@@ -19,7 +19,7 @@ from auscult.api.fit import (
 )
 from auscult.corpus import Clip, Finding, attribute_groups, open_corpus
 from auscult.corpus.conditions import apply_conditions
-from auscult.corpus.fingerprints import content_key, fingerprints
+from auscult.corpus.fingerprints import content_key, file_digests, fingerprints
 from auscult.corpus.long_recording import release
 from auscult.detectors import Config, Progress, detector_type
 from auscult.detectors.options import config_to_json
@@ -248,6 +248,7 @@ def _model_key(spec: FitSpec, folder: str) -> str:
     detector_class = detector_type(spec.detector)
     content = [SCHEMA, list(code_state(detector_class)), spec.detector, spec.preset, settings]
     content += [spec.calibrate, spec.channel, fingerprints(spec.clips, folder), labels]
+    content += [file_digests(detector_class.files(spec.config))]
     if detector_class.uses_other_machines(spec.config):
         content.append(fingerprints(spec.other_machines, folder))
     return content_key(content)

@@ -21,7 +21,7 @@ from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.benchmark.grouping import GROUPING_KINDS, group_training_clips
 from auscult.benchmark.machine import MachineData
 from auscult.corpus import AudioClip, Clip, folds_of
-from auscult.corpus.fingerprints import content_key
+from auscult.corpus.fingerprints import content_key, file_digests
 from auscult.corpus.inspection import UNUSABLE_KINDS
 from auscult.corpus.training_checks import segment_warnings
 from auscult.decision import Threshold, gamma_threshold
@@ -109,6 +109,7 @@ class Stage:
         group_by = None if machine.group_by is None else list(machine.group_by)
         code = list(code_state(detector_class))
         content = [SCHEMA, code, self.choice.name, settings, machine.channel, group_by, files]
+        content += [file_digests(detector_class.files(config))]
         if detector_class.uses_other_machines(config):
             content.append([[other.name, other.fingerprints["train"]] for other in machine.other_machines])
         return content_key(content)
@@ -255,6 +256,7 @@ def _score_all(
 ) -> tuple[list[Clip], dict[str, np.ndarray], list[dict[str, str]]]:
     """The N scored clips, score name to their (N,) scores, and the clips that could not be scored."""
     clips, rows, errors = [], [], []
+    detector.prepare_scoring(recordings)
     for done, recording in enumerate(recordings, start=1):
         try:
             rows.append(detector.score(recording).scores)

@@ -98,6 +98,7 @@ def _report_error(error: Exception, code: int) -> int:
         "bench": ("auscult.cli.bench", "Compare detectors on many machines in one table."),
         "table": ("auscult.cli.table", "Print the results of benchmarks as a table for a report."),
         "dcase": ("auscult.cli.dcase", "Work with the DCASE Challenge: download, submit, evaluate."),
+        "encoders": ("auscult.cli.encoders", "List public audio encoders and how to export them."),
         "doctor": ("auscult.cli.doctor", "Check the installation and report what is missing."),
     },
 )

@@ -162,7 +162,7 @@ def _sound_devices() -> list[str]:
 
 
 def _cache() -> dict[str, Any] | None:
-    """Folder and size of the cache of log-mel spectrograms; ``None`` if it is disabled."""
+    """Folder and size of the feature cache; ``None`` if it is disabled."""
     try:
         cache = import_module("auscult.corpus.feature_cache").feature_cache()
     except (ImportError, OSError):  # the missing package is reported already
@@ -212,6 +212,7 @@ def _cache_as_text(cache: dict[str, Any] | None) -> str:
         return "off (unset AUSCULT_CACHE, or set it to a folder, to enable it)"
     used, limit = cache["bytes"] / 1e9, cache["most_bytes"] / 1e9
     return (
-        f"{text.count(cache['entries'], 'spectrogram')}, {used:.2f} of {limit:.3g} GB, in {cache['folder']} "
+        f"{cache['entries']} {'entry' if cache['entries'] == 1 else 'entries'}, "
+        f"{used:.2f} of {limit:.3g} GB, in {cache['folder']} "
         "(delete the folder to clear it; disable with AUSCULT_CACHE=off)"
     )

@@ -12,7 +12,7 @@ from weakref import ReferenceType, ref
 import numpy as np
 
 from auscult.corpus.clip import Clip
-from auscult.corpus.feature_cache import CachedSound
+from auscult.corpus.feature_cache import CachedSound, CacheEntry
 from auscult.corpus.long_recording import read_window
 from auscult.sound import Waveform, read_audio, resample
 from auscult.spectrum import FrontEnd, log_mel
@@ -28,8 +28,8 @@ class AudioClip:
     Args:
         clip: the path and the metadata.
         load: reads the waveform.
-        cached: the file's entries in the cache on disk, where log-mels are looked up before they are
-            computed; ``None`` for audio that is used only once.
+        cached: the file's entries in the cache on disk, where log-mels and frames of encoders are looked up
+            before they are computed; ``None`` for audio that is used only once.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class AudioClip:
             clip: the path and the metadata.
             channel: which channel of a multichannel file.
             sample_rate: resample to this rate, Hz; ``None`` keeps the file's own.
-            cached: keep the log-mels on disk for later runs on the same file (see `feature_cache`); those of
-                windows are never kept.
+            cached: keep the log-mels and the frames of encoders on disk for later runs on the same file (see
+                `feature_cache`); those of windows are never kept.
 
         Raises (when the audio is requested):
             AudioError: the file cannot be used.
@@ -97,6 +97,17 @@ class AudioClip:
                 else self._compute_log_mel(front_end)
             )
         return self._log_mels[front_end]
+
+    def cache_entry(self, settings: tuple[Any, ...]) -> CacheEntry | None:
+        """Return the place of other features of this clip in the cache on disk.
+
+        Args:
+            settings: everything that the features depend on besides the clip's audio.
+
+        Returns:
+            The entry, or ``None`` if this audio is not cached or the cache is off.
+        """
+        return self._cached.entry(settings) if self._cached else None
 
     def _compute_log_mel(self, front_end: FrontEnd) -> np.ndarray:
         frames = log_mel(self.waveform().samples, front_end)

@@ -1,7 +1,8 @@
-"""Cache of log-mels on disk, shared by all detectors, runs and processes.
+"""Cache of features on disk, log-mels and frames of encoders, shared by all detectors, runs and processes.
 
 Each entry is one file, named by a digest of everything that the values depend on: the bytes of the audio
-file (not its time or name), channel, sample rate, front end, library versions and type of processor.
+file (not its time or name), channel, sample rate, front end (or encoder and how it is run), library versions
+and type of processor.
 Therefore an entry never becomes stale and no lock is needed: entries are written under a temporary name and
 renamed, two processes that write the same entry write the same bytes, and a damaged entry is treated as
 missing and written again. If there is no room, the least recently used entries are removed.
@@ -25,11 +26,11 @@ import time
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import astuple
+from dataclasses import astuple, dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from weakref import WeakSet
 
 import numpy as np
@@ -51,7 +52,7 @@ _maps: WeakSet[mmap.mmap] = WeakSet()  # the mapped entries
 
 
 class FeatureCache:
-    """Log-mels in one folder of limited size.
+    """Features in one folder of limited size; log-mels and frames of encoders share it.
 
     The size can exceed the limit by 1/16 for each process that writes at the same time.
 
@@ -68,7 +69,7 @@ class FeatureCache:
         self._lock = threading.Lock()
 
     def get(self, key: str) -> np.ndarray | None:
-        """Return the (T, n_mels) float32 log-mel of this key, read-only; ``None`` if missing or damaged."""
+        """Return the (T, columns) float32 features of this key, read-only; ``None`` if missing or damaged."""
         path = self._path(key)
         try:
             with open(path, "rb") as file:
@@ -85,7 +86,7 @@ class FeatureCache:
         return np.frombuffer(entry, np.float32, offset=_HEADER.size).reshape(frames, bands)
 
     def put(self, key: str, frames: np.ndarray) -> None:
-        """Store a (T, n_mels) float32 log-mel, unless it is larger than the cache.
+        """Store (T, columns) float32 features, unless they are larger than the cache.
 
         If writing fails (full disk, read-only folder), a warning is logged once and writing is not tried
         again.
@@ -158,7 +159,7 @@ class FeatureCache:
 
 
 class CachedSound:
-    """The log-mels of one channel of a file, read from the cache if available.
+    """The features of one channel of a file, read from the cache if available.
 
     Args:
         path: the audio file.
@@ -190,19 +191,37 @@ class CachedSound:
             Any exception of ``compute``.
             OptionError: as `feature_cache`.
         """
-        cache = feature_cache()
-        before = _state(self._path) if cache else None
-        key = self._key(front_end, before) if before else None
-        if cache is None or key is None:
-            return compute(front_end)
-        frames = cache.get(key)
+        entry = self.entry(astuple(front_end))
+        frames = entry.read() if entry else None
         if frames is None:
             frames = compute(front_end)
-            if self._decoded_state == before == _state(self._path):  # the key belongs to the decoded bytes
-                cache.put(key, frames)
+            if entry:
+                entry.write(frames)
         return frames
 
-    def _key(self, front_end: FrontEnd, state: tuple[int, ...]) -> str | None:
+    def entry(self, settings: tuple[Any, ...]) -> CacheEntry | None:
+        """Return the entry of the features that were computed with these settings.
+
+        Args:
+            settings: everything that the features depend on besides the file; its ``repr`` is in the key.
+
+        Returns:
+            The entry, which may not have been written yet, or ``None`` if the cache is off or the file
+            cannot be read.
+
+        Raises:
+            OptionError: as `feature_cache`.
+        """
+        cache = feature_cache()
+        state = _state(self._path) if cache else None
+        key = self._key(settings, state) if state else None
+        return CacheEntry(self, cache, key, state) if cache and key and state else None
+
+    def is_state(self, state: tuple[int, ...]) -> bool:
+        """Return whether the file has this state now and had it when it was last decoded."""
+        return self._decoded_state == state == _state(self._path)
+
+    def _key(self, settings: tuple[Any, ...], state: tuple[int, ...]) -> str | None:
         """Return the key of the entry, or ``None`` if the file cannot be read."""
         if self._digest is None or self._digest[0] != state:
             try:
@@ -211,8 +230,34 @@ class CachedSound:
             except OSError:
                 return None
         digest, environment = self._digest[1], computation_environment()
-        inputs = [digest, self._channel, self._sample_rate, astuple(front_end), environment]
+        inputs = [digest, self._channel, self._sample_rate, settings, environment]
         return hashlib.sha256(repr(inputs).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class CacheEntry:
+    """The place of the features of one file in the cache.
+
+    Attributes:
+        sound: the file and channel.
+        cache: where the entry is.
+        key: of the entry.
+        state: of the file whose bytes are in the key.
+    """
+
+    sound: CachedSound
+    cache: FeatureCache
+    key: str
+    state: tuple[int, ...]
+
+    def read(self) -> np.ndarray | None:
+        """Return the (T, columns) float32 features, read-only, or ``None`` if they are not in the cache."""
+        return self.cache.get(self.key)
+
+    def write(self, features: np.ndarray) -> None:
+        """Store (T, columns) float32 features, unless the decoded file was another one."""
+        if self.sound.is_state(self.state):  # the key belongs to the decoded bytes
+            self.cache.put(self.key, features)
 
 
 def feature_cache() -> FeatureCache | None:
@@ -244,7 +289,7 @@ def _cache(location: str, size: str) -> FeatureCache | None:
         )
     except RuntimeError:  # no home folder
         return None
-    return FeatureCache(folder / "log_mels", max_bytes)
+    return FeatureCache(folder / "log_mels", max_bytes)  # the name that existing caches have
 
 
 def user_cache_folder(system: str, environment: Mapping[str, str]) -> Path:

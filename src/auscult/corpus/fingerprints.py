@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from auscult.corpus.clip import Clip
@@ -27,6 +28,25 @@ def fingerprints(clips: Sequence[Clip], folder: str) -> list[list[str | int]]:
     return result
 
 
+def file_digests(paths: Sequence[str]) -> list[str]:
+    """Return the SHA-256 of each file in hexadecimal; empty text for one that cannot be read."""
+    digests = []
+    for path in paths:
+        try:
+            state = os.stat(path)
+            digests.append(_file_digest(path, (state.st_size, state.st_mtime_ns, state.st_ino)))
+        except OSError:  # reported when the detector reads it
+            digests.append("")
+    return digests
+
+
 def content_key(data: Sequence[Any]) -> str:
     """Return the SHA-256 of JSON-compatible data in hexadecimal: equal for equal data, else different."""
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+@lru_cache(maxsize=16)
+def _file_digest(path: str, state: tuple[int, ...]) -> str:
+    """Return the SHA-256 of a file; ``state`` changes when it changes, so that it is read again."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -121,6 +121,11 @@ class Detector(ABC):
         return (config.front_end,)
 
     @classmethod
+    def files(cls, config: Config) -> tuple[str, ...]:
+        """Return the paths of files besides recordings that `fit` with this configuration reads."""
+        return ()
+
+    @classmethod
     def without_validation_split(cls, config: Config) -> Config:
         """Return the configuration with which `fit` trains on all recordings it is given.
 
@@ -167,6 +172,13 @@ class Detector(ABC):
         Raises:
             FitError: there are too few recordings, or training failed.
             AudioError: a recording cannot be used.
+        """
+
+    def prepare_scoring(self, recordings: Sequence[AudioClip]) -> None:  # noqa: B027 - nothing by default
+        """Compute what `score` needs of several recordings at once and cache it, where that is faster.
+
+        Scores are the same without it, to rounding. Recordings that cannot be used, or that are not cached,
+        are left to `score`.
         """
 
     @abstractmethod

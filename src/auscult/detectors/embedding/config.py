@@ -27,6 +27,9 @@ class EmbeddingMemoryConfig(Config):
     embed_encoder: bool = True  # true: the model file contains the encoder; false: only its path and SHA-256
     window_seconds: float = 10.0  # maximum length per run; longer clips are split into windows
     threads: int = 1  # of the encoder; 0: one per core
+    # Of the encoder: cpu, cuda, auto, or names of execution providers of ONNX Runtime joined by +.
+    device: str = "cpu"
+    encoder_batch: int = 1  # windows of equal length encoded at once; more need an encoder that takes several
     rdp_gamma: float = 9.0  # emphasis of frames far from the clip's mean; 0: equal weights
     gem_power: float = 3.0  # of the generalised mean over the frames; 1: the plain mean, which keeps signs
     metric: str = "cosine"  # cosine, euclidean
@@ -43,5 +46,7 @@ class EmbeddingMemoryConfig(Config):
             )
         if self.window_seconds < MIN_SECONDS or self.neighbours < 1:
             raise OptionError(f"neighbours must be positive, window_seconds at least {MIN_SECONDS:g}")
+        if self.encoder_batch < 1 or not self.device:
+            raise OptionError("encoder_batch must be at least 1, and device must not be empty")
         if self.threads < 0 or self.rdp_gamma < 0 or self.gem_power < 1:
             raise OptionError("threads and rdp_gamma must not be negative, gem_power must be at least 1")

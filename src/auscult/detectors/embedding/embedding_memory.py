@@ -4,7 +4,9 @@ Nothing is trained: an encoder provided by the user (`encoder`) turns a clip int
 into one vector (`pooling`), and the distance to the nearest normal vector is normalised by the local density
 of the normal vectors (`statistics.neighbours`). After Wilkinghoff, Yadav & Tan, arXiv:2603.04605 (2026), with
 their defaults: relative deviation pooling with γ = 9 and the generalised mean with p = 3, which they choose
-for an unknown encoder; density from one neighbour; the default score is ``variance``.
+for an unknown encoder; density from one neighbour; the default score is ``variance``. The score
+``mahalanobis`` is the distance from the nearer mean of the two domains with one shrunk covariance
+(`statistics.low_rank_gaussian`); with ``metric=cosine`` of vectors scaled to length 1.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ import numpy as np
 
 from auscult.corpus import AudioClip, is_target
 from auscult.detectors.base import Evidence, FleetDetector, Progress
-from auscult.detectors.embedding.clip_embedding import ClipEmbedding, embed_clip
+from auscult.detectors.embedding.clip_embedding import ClipEmbedding
+from auscult.detectors.embedding.clip_encoder import ClipEncoder, EncodedClip
 from auscult.detectors.embedding.config import MIN_SECONDS, EmbeddingMemoryConfig
 from auscult.detectors.embedding.embedding_maps import NormalStatistics
 from auscult.detectors.embedding.encoder import Encoder, digest, read_encoder
 from auscult.detectors.embedding.encoder_report import ClipOutput, encoder_facts, encoder_warnings
+from auscult.detectors.statistics.low_rank_gaussian import LowRankGaussian
 from auscult.detectors.statistics.neighbours import Neighbours
 from auscult.errors import FitError, OptionError
 
@@ -35,13 +39,18 @@ class EmbeddingMemory(FleetDetector):
     name = "embedding_memory"
     config: EmbeddingMemoryConfig
     config_type = EmbeddingMemoryConfig
-    scores = ("variance", "density", "nearest", "domain")
+    scores = ("variance", "density", "nearest", "domain", "mahalanobis")
     export_needs = (
         "your encoder in the exported file, its bank of embeddings and the nearest-neighbour search"
     )
     required_options: ClassVar[tuple[str, ...]] = ("encoder",)
     fits_frame_length = False  # the frames are part of the input that a log-mel encoder was trained on
     docs_page = "docs/encoders.md"
+
+    @classmethod
+    def files(cls, config: EmbeddingMemoryConfig) -> tuple[str, ...]:  # type: ignore[override]
+        """As in `Detector`: the encoder."""
+        return (config.encoder,) if config.encoder else ()
 
     @classmethod
     def fit_fleet(  # type: ignore[override]
@@ -58,8 +67,8 @@ class EmbeddingMemory(FleetDetector):
         unique = list({id(r): r for recordings in training_sets for r in recordings}.values())
         summaries: dict[int, tuple[np.ndarray, NormalStatistics]] = {}
         outputs: dict[int, ClipOutput] = {}
-        for recording in unique:
-            embedding = first._embed(recording)
+        for recording, clip in zip(unique, first._clip_encoder().encode(unique), strict=True):
+            embedding = first._embedding(recording, clip)
             summaries[id(recording)] = first._summary(recording, embedding)
             outputs[id(recording)] = ClipOutput.of(embedding.frames)
             first.facts["encoder"]["features"] = embedding.frames.shape[1]
@@ -124,7 +133,8 @@ class EmbeddingMemory(FleetDetector):
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         embedding = self._embed(recording)
-        values = self._bank().scores(embedding.pooled)
+        distance = self._density().distance(self._scaled(embedding.pooled))
+        values = {**self._bank().scores(embedding.pooled), "mahalanobis": distance}
         scores = {name: values[name] for name in self.scores}
         if not explain:
             return Evidence(scores)
@@ -137,6 +147,11 @@ class EmbeddingMemory(FleetDetector):
         # "variance" is a logarithm, which is not additive: its map distributes the ratio under the logarithm.
         amounts = {**scores, "variance": np.exp(min(scores["variance"], _MAX_EXPONENT))}
         return Evidence(scores, {name: (amounts[name] * shares).astype(np.float32) for name in self.scores})
+
+    def prepare_scoring(self, recordings: Sequence[AudioClip]) -> None:
+        """As in `Detector`: encode them in batches, if ``encoder_batch`` is more than 1."""
+        if self.config.encoder_batch > 1:
+            self._clip_encoder().prepare(recordings)
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         shapes: dict[str, tuple[int | None, ...]] = {
@@ -164,13 +179,36 @@ class EmbeddingMemory(FleetDetector):
         groups = self.arrays["groups"]
         bank = Neighbours.fit(vectors, target, groups=groups, metric=metric, k_source=k, k_target=k)
         self.arrays |= bank.to_arrays() | statistics.to_arrays()
+        self._gaussian: LowRankGaussian | None = None
 
     def _bank(self) -> Neighbours:
         return Neighbours.from_arrays(self.arrays, self.config.metric)
 
+    def _density(self) -> LowRankGaussian:
+        """The density of the bank. It is not in the model file, which has the bank that it follows from."""
+        density: LowRankGaussian | None = getattr(self, "_gaussian", None)
+        if density is None:
+            vectors = self._scaled(self.arrays["vectors"].astype(np.float64))
+            self._gaussian = density = LowRankGaussian.fit(vectors, self.arrays["target"])
+        return density
+
+    def _scaled(self, vectors: np.ndarray) -> np.ndarray:
+        """Vectors (..., D) scaled to length 1 if the metric is the cosine, which ignores their lengths."""
+        if self.config.metric != "cosine":
+            return vectors
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-12)
+
     def _embed(self, recording: AudioClip) -> ClipEmbedding:
-        """Encode and pool a recording; the number of features must be that of the other recordings."""
-        embedding, c = embed_clip(recording, self._encoder(), self.config), self.config
+        """Encode and pool a recording."""
+        (clip,) = self._clip_encoder().encode([recording])
+        return self._embedding(recording, clip)
+
+    def _clip_encoder(self) -> ClipEncoder:
+        return ClipEncoder(self._encoder(), self.facts["encoder"]["sha256"], self.config)
+
+    def _embedding(self, recording: AudioClip, clip: EncodedClip) -> ClipEmbedding:
+        """Pool an encoded recording; the number of features must be that of the other recordings."""
+        embedding, c = ClipEmbedding.of(clip, self.config), self.config
         expected, features = self.facts["encoder"].get("features"), embedding.frames.shape[1]
         if expected not in (None, features):
             raise OptionError(
@@ -209,13 +247,20 @@ class EmbeddingMemory(FleetDetector):
                         f"encoder={self.config.encoder!r}: not the file that this model was fitted with (its "
                         "SHA-256 differs): restore that file or fit again"
                     )
-            self._opened = encoder = self._open(blob)
+            self._opened = encoder = self._open(blob, fallback=True)
         return encoder
 
-    def _open(self, blob: np.ndarray) -> Encoder:
+    def _open(self, blob: np.ndarray, *, fallback: bool = False) -> Encoder:
+        """Open the encoder; with ``fallback`` on the CPU if the device of the fit is not available here."""
         c = self.config
         encoder = Encoder.open(
-            blob, c.encoder, kind=c.encoder_input, output=c.encoder_output, threads=c.threads
+            blob,
+            c.encoder,
+            kind=c.encoder_input,
+            output=c.encoder_output,
+            threads=c.threads,
+            device=c.device,
+            fallback=fallback,
         )
         if encoder.bands not in (None, c.front_end.n_mels):
             raise OptionError(

@@ -8,12 +8,14 @@ that the window before covers completely are left out.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from auscult.detectors.embedding.device import open_session, providers
 from auscult.detectors.embedding.other_formats import conversion_hint
 from auscult.errors import OptionError
 
@@ -56,6 +58,8 @@ class Encoder:
         bands: mel bands of its input if the file fixes them, else ``None``.
         output: name of the output that is used.
         sample_rate: of its input, as the file's metadata give it, Hz; ``None`` if they do not.
+        batches: whether it takes several inputs of equal length at once.
+        providers: execution providers of ONNX Runtime that it runs on, in the order of preference.
     """
 
     path: str
@@ -66,10 +70,20 @@ class Encoder:
     bands: int | None
     output: str
     sample_rate: str | None
+    batches: bool
+    providers: Sequence[str]
 
     @classmethod
     def open(
-        cls, blob: np.ndarray, path: str, *, kind: str = "auto", output: str = "", threads: int = 1
+        cls,
+        blob: np.ndarray,
+        path: str,
+        *,
+        kind: str = "auto",
+        output: str = "",
+        threads: int = 1,
+        device: str = "cpu",
+        fallback: bool = False,
     ) -> Encoder:
         """Open and check the bytes of an ONNX file.
 
@@ -80,11 +94,14 @@ class Encoder:
                 dimension is fixed at 1, and any other input as a waveform.
             output: name of the output to use; required if there are several.
             threads: per run; 0: one per core.
+            device: as for `auscult.detectors.embedding.device.providers`.
+            fallback: use the CPU, with a warning, if the device is not available.
 
         Raises:
-            OptionError: not an ONNX model, or its inputs and outputs do not meet `docs/encoders.md`.
+            OptionError: not an ONNX model, its inputs and outputs do not meet `docs/encoders.md`, or the
+                device is not available.
         """
-        session = _session(blob, path, threads)
+        session = _session(blob, path, threads, providers(device, fallback=fallback), fallback)
         inputs, chosen = session.get_inputs(), _chosen_output(session, path, output)
         if len(inputs) != 1:
             raise _error(path, f"it must have one input, got {[i.name for i in inputs]}")
@@ -106,7 +123,9 @@ class Encoder:
             raise _error(path, f"its input must take one clip at a time, got shape {shape}")
         length, bands = (fixed[-1], None) if kind == "waveform" else (fixed[-2], fixed[-1])
         sample_rate = session.get_modelmeta().custom_metadata_map.get("sample_rate")
-        return cls(path, session, kind, rank, length, bands, chosen.name, sample_rate)
+        batches = len(leading) > 0 and fixed[0] is None and len(chosen.shape) == 3 and chosen.shape[0] != 1
+        used = session.get_providers()
+        return cls(path, session, kind, rank, length, bands, chosen.name, sample_rate, batches, used)
 
     def encode(self, signal: np.ndarray, window: int, minimum: int) -> tuple[np.ndarray, np.ndarray]:
         """The frames of an entire clip; every sample of it is in one of them.
@@ -122,49 +141,105 @@ class Encoder:
         Raises:
             OptionError: the encoder cannot run on this input, or its output is not frames × features.
         """
-        length = len(signal)
+        return self.encode_all([signal], window, minimum)[0]
+
+    def encode_all(
+        self, signals: Sequence[np.ndarray], window: int, minimum: int, *, batch: int = 1
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """The frames and positions of several entire clips, each as from `encode`.
+
+        Args:
+            signals: as for `encode`.
+            window: as for `encode`.
+            minimum: as for `encode`.
+            batch: number of windows of equal length per run. Results of different batches agree to rounding.
+
+        Raises:
+            OptionError: as for `encode`, or the encoder takes only one input at a time.
+        """
+        if batch > 1 and not self.batches:
+            raise _error(
+                self.path,
+                f"encoder_batch={batch}, but it takes one clip at a time: set encoder_batch=1, or export it "
+                "with a first dimension of any size in input and output",
+            )
         window = self.length or window
         minimum = self.length or min(minimum, window)
-        if length < minimum:
-            signal = np.resize(signal, (minimum, *signal.shape[1:]))
-        starts = list(range(0, max(1, len(signal) - window + 1), window))
-        if starts[-1] + window < len(signal):
-            starts.append(len(signal) - window)
-        frames, positions, covered = [], [], 0
-        for start in starts:
-            part = signal[start : start + window]
-            out = self._run(part)  # (F, D)
-            size = len(part) / len(out)  # samples or log-mel frames in each of the F frames
-            begins = start + np.arange(len(out)) * size
-            margin = _ROUNDING * size
-            new = (begins + size > covered + margin) & (begins < length - margin)
-            frames.append(out[new])
-            positions.append(begins[new] + size / 2)
-            covered = start + len(part)
-        return np.concatenate(frames), np.concatenate(positions)
+        repeated = [
+            np.resize(signal, (minimum, *signal.shape[1:])) if len(signal) < minimum else signal
+            for signal in signals
+        ]
+        parts = [
+            (clip, start, signal[start : start + window])
+            for clip, signal in enumerate(repeated)
+            for start in _window_starts(len(signal), window)
+        ]
+        outputs: dict[tuple[int, int], np.ndarray] = {}  # clip and start to (F, D)
+        for length in sorted({len(part) for _, _, part in parts}):
+            equal = [p for p in parts if len(p[2]) == length]
+            for first in range(0, len(equal), batch):
+                chunk = equal[first : first + batch]
+                frames = self._run(np.stack([part for _, _, part in chunk]))
+                outputs |= {(clip, start): out for (clip, start, _), out in zip(chunk, frames, strict=True)}
+        joined = []
+        for clip, signal in enumerate(signals):
+            of_clip = [(start, len(part), outputs[i, start]) for i, start, part in parts if i == clip]
+            joined.append(_joined(of_clip, len(signal)))
+        return joined
 
-    def _run(self, part: np.ndarray) -> np.ndarray:
-        """(F, D) float32 of one window."""
-        x = part.reshape((1,) * (self.rank - part.ndim) + part.shape)
+    def _run(self, parts: np.ndarray) -> np.ndarray:
+        """(B, F, D) float32 of B windows, (B, N) samples or (B, T, bands) log-mel frames."""
+        count, dimensions = len(parts), self.rank - parts[0].ndim
+        leading = (count, *(1,) * (dimensions - 1)) if dimensions else ()
+        x = parts.reshape(*leading, *parts.shape[1:])
         name = self.session.get_inputs()[0].name
         try:
             (out,) = self.session.run([self.output], {name: np.ascontiguousarray(x, np.float32)})
         except Exception as error:  # the exceptions of ONNX Runtime have no base class of their own
             raise _error(self.path, f"cannot run on a {self.kind} of shape {x.shape}: {error}") from error
-        if out.ndim not in (2, 3) or (out.ndim == 3 and len(out) != 1) or not out.size:
-            expected = "(1, frames, features) or (frames, features)"
-            raise _error(self.path, f"its output for one clip must have shape {expected}, got {out.shape}")
-        return out.reshape(-1, out.shape[-1])
+        if out.ndim not in (2, 3) or (out.ndim == 3 and len(out) != count) or not out.size:
+            expected = f"({count}, frames, features)" + (" or (frames, features)" if count == 1 else "")
+            raise _error(self.path, f"its output must have shape {expected}, got {out.shape}")
+        return out.reshape(count, -1, out.shape[-1])
 
 
-def _session(blob: np.ndarray, path: str, threads: int) -> Any:
+def _window_starts(length: int, window: int) -> list[int]:
+    """The starts of the windows of a signal; the last one ends with the signal."""
+    starts = list(range(0, max(1, length - window + 1), window))
+    if starts[-1] + window < length:
+        starts.append(length - window)
+    return starts
+
+
+def _joined(windows: Sequence[tuple[int, int, np.ndarray]], length: int) -> tuple[np.ndarray, np.ndarray]:
+    """The frames (F, D) and positions (F,) of a signal of this length.
+
+    Args:
+        windows: start, length and frames of each window.
+        length: of the signal before it was repeated.
+    """
+    frames, positions, covered = [], [], 0
+    for start, window, out in windows:
+        size = window / len(out)  # samples or log-mel frames in each of the F frames
+        begins = start + np.arange(len(out)) * size
+        margin = _ROUNDING * size
+        new = (begins + size > covered + margin) & (begins < length - margin)
+        frames.append(out[new])
+        positions.append(begins[new] + size / 2)
+        covered = start + window
+    return np.concatenate(frames), np.concatenate(positions)
+
+
+def _session(blob: np.ndarray, path: str, threads: int, chosen: list[str], fallback: bool) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = threads
     try:
-        return onnxruntime.InferenceSession(blob.tobytes(), options, providers=["CPUExecutionProvider"])
+        return open_session(blob.tobytes(), chosen, options, fallback=fallback)
+    except OptionError:
+        raise
     except Exception as error:  # the exceptions of ONNX Runtime have no base class of their own
         external = "external" in str(error).lower() or Path(f"{path}.data").exists()
         if other := conversion_hint(path, blob.tobytes()):

@@ -105,6 +105,11 @@ class Auto(Detector):
         )
 
     @classmethod
+    def files(cls, config: AutoConfig) -> tuple[str, ...]:  # type: ignore[override]
+        """As in `Detector`: the encoder, if there is one."""
+        return (config.encoder,) if config.encoder else ()
+
+    @classmethod
     def front_ends(cls, config: AutoConfig) -> tuple[FrontEnd, ...]:  # type: ignore[override]
         """As in `Detector`: the front ends of the ensemble and of its members."""
         members = config.candidates().values()
