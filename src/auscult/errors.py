@@ -99,7 +99,7 @@ class NotNormalError(FitError):
     """Some of the recordings that a model is to be adapted to are anomalous by that model.
 
     Args:
-        message: for the user, with the two ways on; several lines.
+        message: for the user, what the recordings are like; several lines.
         judged: the figures, JSON-serialisable: ``recordings`` (number scored), ``above`` (number above the
             threshold), ``paths_above``, ``threshold``, ``false_alarms`` (its rate), ``spread`` (by how much
             those above differ from each other, relative to the model's normal recordings) and ``text``.
@@ -110,11 +110,33 @@ class NotNormalError(FitError):
         self.message, self.judged = message, judged
 
     def __str__(self) -> str:
-        return self.message
+        return self.describe("accept=True", "replace=True")
+
+    def describe(self, accept: str, replace: str) -> str:
+        """Return the message and the ways on, named as where the user can choose them.
+
+        Args:
+            accept: how the recordings are added all the same, e.g. ``--accept``.
+            replace: how the earlier normal recordings are forgotten.
+        """
+        width = max(len(accept), len(replace))
+        recommended = " (recommended then, because most recordings are above the threshold)"
+        return (
+            f"{self.message}\n"
+            "  If these may be faults of the machine or of the sensor, do not adapt. Otherwise there are two "
+            "ways on:\n"
+            f"  {accept:<{width}}  only if the machine is running normally in another way: adds the "
+            "recordings to the normal ones\n"
+            f"  {replace:<{width}}  only if the machine was repaired or changed for good: forgets the "
+            f"earlier normal recordings{recommended if self.recommended == 'replace' else ''}"
+        )
 
     @property
     def recommended(self) -> str:
-        """``"replace"`` if most of the recordings are above the threshold, otherwise ``"accept"``."""
+        """``"replace"`` if most of the recordings are above the threshold, otherwise ``"accept"``.
+
+        It applies only if the recordings are normal, which nothing but knowledge of the machine can decide.
+        """
         return "replace" if 2 * self.judged["above"] > self.judged["recordings"] else "accept"
 
 

@@ -115,6 +115,24 @@ def test_wrong_usage_is_exit_code_2(run, arguments):
 
 
 @pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        (["scroe"], "Did you mean score?"),
+        (["train"], "Did you mean fit"),
+        (["Fit"], "Did you mean fit?"),
+        (["dcase", "submitt"], "Did you mean submit?"),
+        (["quux"], None),
+    ],
+)
+def test_unknown_commands_have_a_suggestion(run, name, meant):
+    result = run(*name)
+    assert result.exit_code == 2
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: No such command '{name[-1]}'.")
+    assert meant in last if meant else last.endswith("'quux'.")
+
+
+@pytest.mark.parametrize(
     ("raised", "code"),
     [
         (FitError("too little"), 1),

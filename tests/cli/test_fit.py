@@ -66,9 +66,8 @@ def test_text_has_progress_warnings_and_the_next_command(run, machine, tmp_path)
     path = tmp_path / "fan.auscult"
     result = run("fit", plain, "-o", path, *QUICK)
     assert result.exit_code == 0, result.output
-    assert "train  1/1  loss" in result.stderr
-    assert "inspect  5/5" in result.stderr
-    assert "Warning: " in result.stderr
+    assert all(line.startswith("Warning: ") for line in result.stderr.splitlines()), "no short stages"
+    assert result.stderr
     assert "fitted on    5 recordings" in result.stdout
     command = f"Next:  auscult score {path} NEW_RECORDINGS..."
     assert result.stdout.splitlines()[-1].startswith(f"{command}  (scores without a verdict")
@@ -173,8 +172,6 @@ def test_the_members_of_an_ensemble_are_shown(run, ensemble):
             (line,) = [line for line in output.splitlines() if auc in line]
             assert member["name"] in line
             assert f"{member['detector']}, {member['score']}" in line
-    assert "levels:features  24/24" in result.stderr.splitlines()
-    assert "features  24/24" not in result.stderr.splitlines()  # without the member it would be ambiguous
     rows = {line.split()[0]: line for line in shown.splitlines()}
     assert "detector=pooled_gaussian" in rows["levels"]
     assert "n_fft" not in rows["levels"]  # the same as for the ensemble
@@ -198,8 +195,9 @@ def test_members_left_out_are_listed_last():
     member = {"detector": "gamma_vae", "score": "mse", "seconds": 1.0}
     poor = {**member, "name": "poor", "kept": False, "auc": 0.5, "interval": [0.4, 0.6]}
     lines = text.members([poor, {**member, "name": "fine", "kept": True, "auc": 0.9, "interval": [0.8, 1.0]}])
-    assert [name for name, _ in lines] == ["members", "", ""]
-    assert [line.split()[0] for _, line in lines] == ["name", "fine", "poor"]
+    assert [name for name, _ in lines] == ["members", "", "", ""]
+    assert [line.split()[0] for _, line in lines[:3]] == ["name", "fine", "poor"]
+    assert "no estimate for real faults" in lines[3][1]
     assert lines[1][1].endswith("90.0 [80.0, 100.0]")
     assert lines[2][1].endswith("50.0 [40.0, 60.0], left out")
     not_measured = text.members([{**member, "name": "fine", "kept": True}])
@@ -320,6 +318,16 @@ def test_folders_of_test_clips_are_refused(run, unfitted, machine, tmp_path):
     result = run("fit", machine / "test", "-o", tmp_path / "m.auscult")
     assert result.exit_code == 1
     assert "none of its 32 recordings can be used for training" in result.stderr
+    assert "give a folder of normal recordings that are no test clips, such as train/" in result.stderr
+
+
+def test_a_model_file_or_a_text_file_is_refused_with_a_remedy(run, unfitted, tmp_path):
+    for name, remedy in (("old.auscult", "give recordings or their folder"), ("a.txt", "convert it to WAV")):
+        (tmp_path / name).write_text("no audio")
+        result = run("fit", tmp_path / name, "-o", tmp_path / "m.auscult")
+        assert result.exit_code == 1
+        assert remedy in result.stderr
+        assert len(result.stderr) < len(str(tmp_path)) + 200
 
 
 def test_labelled_anomalies_are_left_out_with_a_warning(run, machine, tmp_path):
@@ -382,6 +390,8 @@ def test_an_output_folder_gets_one_model_per_machine(run, plant, tmp_path):
     assert result.exit_code == 4
     assert "Error: broken: no usable training recordings" in result.stderr
     assert [line.split()[0] for line in result.stdout.splitlines()[2:4]] == ["fan", "valve"]
+    command = f"auscult score {tmp_path}/models/MACHINE.auscult NEW_RECORDINGS..."
+    assert result.stdout.splitlines()[-1] == f"Next:  {command}  (MACHINE is one of fan, valve)"
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["fan.auscult", "valve.auscult"]
     results = json.loads(run("fit", plant, "-o", models, *quick, "--json").stdout)
     assert [(result["machine"], result.get("there_already")) for result in results] == [
@@ -457,8 +467,10 @@ def test_plain_and_empty_folders_of_machines(run, machine, tmp_path):
     assert f"Error: pump: {plant / 'pump'}: no recordings\n" in result.stderr
     assert "Warning: valve: 6 recordings labelled as anomalies left out: faulty (6)\n" in result.stderr
     assert [line.split()[0] for line in result.stdout.splitlines()[2:4]] == ["fan", "valve"]
-    command = f"auscult score '{models}/fan.auscult' NEW_RECORDINGS... --false-alarms 15%"
-    assert result.stdout.endswith(f"fit again, or accept more false alarms: {command}\n")
+    command = f"auscult score '{models}/MACHINE.auscult' NEW_RECORDINGS... --false-alarms 15%"
+    assert (
+        f"fit again, or accept more false alarms: {command}  (MACHINE is one of fan, valve)" in result.stdout
+    )
     verdicts = run("score", models / "fan.auscult", clips[0], "--false-alarms", "15%", "--json")
     assert json.loads(verdicts.stdout.splitlines()[0])["anomalous"] is not None
     results = json.loads(run("fit", plant, *quick, "--json").stdout)

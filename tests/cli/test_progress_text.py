@@ -14,17 +14,20 @@ def test_plain_lines_become_rarer(capsys, monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     with show_progress(name="fan.auscult") as report:
+        report("inspect", 5, 5, {})
         for epoch in range(1, 101):
             clock[0] += 1.0
             report("train", epoch, 100, {"loss": 1 / epoch, "active_units": 8.0})
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
     assert captured.out == ""
-    assert [line.split()[2].split("/")[0] for line in lines] == ["10", "20", "30", "45", "68", "100"]
+    assert [line.split()[2].split("/")[0] for line in lines] == ["10", "20", "30", "45", "68"]
     assert lines[0] == "fan.auscult: train  10/100  loss 0.1  active units 8"
 
 
-def test_each_job_and_each_finished_stage_has_a_line(capsys):
+def test_each_job_has_a_line_and_short_stages_have_none(capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
     with show_progress() as report:
         report("fan autoencoder seed 0", 0, 2, {})
         for done in range(1, 4):
@@ -32,9 +35,14 @@ def test_each_job_and_each_finished_stage_has_a_line(capsys):
         report("fan autoencoder seed 1", 1, 2, {})
     assert capsys.readouterr().err.splitlines() == [
         "fan autoencoder seed 0  (1 of 2)",
-        "score  3/3",
         "fan autoencoder seed 1  (2 of 2)",
     ]
+    with show_progress(name="fan.auscult") as report:
+        for member in range(40):  # each takes a second
+            for done in range(1, 6):
+                clock[0] += 0.2
+                report(f"member{member}:try", done, 5, {})
+    assert len(capsys.readouterr().err.splitlines()) <= 4
 
 
 def test_quiet_prints_nothing(capsys):

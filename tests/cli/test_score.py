@@ -29,11 +29,20 @@ def test_json_has_exactly_the_documented_keys_in_order(run, model, normal_clip, 
     for row in scored:
         assert list(row) == [
             *("path", "score", "threshold", "anomalous", "verdict", "p_value", "nearest", "nearest_window"),
-            *("warnings", "findings", "state", "time", "size"),
+            *("warnings", "findings", "state", "seconds", "time", "size"),
         ]
         assert row["anomalous"] is (row["score"] > row["threshold"])
         assert row["warnings"] == []
+        assert row["seconds"] == 1.0
     assert [row["anomalous"] for row in scored] == [True, False]
+
+
+def test_scores_in_csv_read_back_equal(run, model, normal_clip, faulty_clip):
+    scored = rows(run("score", model, faulty_clip, normal_clip, "--json"))
+    cells = csv.DictReader(io.StringIO(run("score", model, faulty_clip, normal_clip, "--csv").stdout))
+    for row, line in zip(scored, cells, strict=True):
+        for name in ("score", "threshold", "p_value"):
+            assert float(line[name]) == row[name]
 
 
 def test_scores_equal_those_of_the_python_api(run, model, normal_clip):
@@ -218,7 +227,7 @@ def test_each_window_has_a_row(run, model, machine_sound, tmp_path):
     assert [list(row) for row in scored] == [
         [
             *("path", "start", "end", "score", "threshold", "anomalous", "verdict", "p_value", "nearest"),
-            *("nearest_window", "warnings", "findings", "state", "time", "size"),
+            *("nearest_window", "warnings", "findings", "state", "seconds", "time", "size"),
         ]
     ] * 5
     assert [(row["start"], row["end"]) for row in scored] == [(0, 1), (1, 2), (2, 3), (3, 4), (4, 4.6)]

@@ -15,6 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from auscult.cli.repeated import RepeatedErrors, RepeatedWarnings
+
 RATE = 8000
 
 
@@ -151,8 +153,45 @@ def test_repeated_warnings_are_one_line_with_a_count_and_names(run, model, machi
     result = run("score", model, tmp_path, "--json")
     (warning,) = result.stderr.splitlines()
     names = ", ".join(str(tmp_path / f"{i}.wav") for i in range(3))
-    assert warning.startswith("Warning: 2 s long, but")
-    assert warning.endswith(f"(5 of 5: {names}, …; the numbers are those of the first)")
+    assert warning.startswith("Warning: 2 to 2.4 s long, but the model was fitted on recordings of 1 s: ")
+    assert warning.endswith(f"score its parts with auscult score --window 1 (5 of 5: {names}, …)")
+    assert run("score", model, tmp_path, "--window", 1).stderr == ""
+
+
+def test_recordings_of_another_length_are_not_taken_for_another_machine(run, model, machine_sound, tmp_path):
+    for i in range(3):
+        soundfile.write(tmp_path / f"{i}.wav", machine_sound(i, 3.0), RATE)
+    result = run("score", model, tmp_path, "--threshold", "-1e9")
+    assert "3 anomalous" in result.stdout
+    assert "--window 1" in result.stderr
+    assert "are they of the machine" not in result.stderr
+    cut = run("score", model, tmp_path, "--threshold", "-1e9", "--window", 1)
+    assert "all 3 recordings are anomalous" in cut.stderr
+
+
+@pytest.mark.parametrize(("seconds", "words"), [(0.3, "too short to be judged"), (0.6, "does not hold")])
+def test_short_recordings_are_reported_with_a_remedy(run, model, machine_sound, tmp_path, seconds, words):
+    soundfile.write(tmp_path / "a.wav", machine_sound(0, seconds), RATE)
+    (warning,) = (line for line in run("score", model, tmp_path).stderr.splitlines() if "long, but" in line)
+    assert words in warning
+    assert "record at least 1 s" in warning
+
+
+def test_numbers_that_differ_are_a_range_and_signs_count(capsys):
+    warnings = RepeatedWarnings()
+    for name, offset, rate in (("a", "-0.3", 8000), ("b", "2e-05", 44100), ("c", "0.12", 8000)):
+        warnings.add(f"DC offset of {offset} at {rate} Hz in 1,200 of 16-bit samples", name)
+    warnings.add("silent", "d")
+    warnings.print(4)
+    assert capsys.readouterr().err.splitlines() == [
+        "Warning: DC offset of -0.3 to 0.12 at 8000 to 44100 Hz in 1,200 of 16-bit samples (3 of 4: a, b, c)",
+        "Warning: silent (1 of 4: d)",
+    ]
+    errors = RepeatedErrors()
+    for size in (5, 3, 4, 8):
+        errors.add("x.wav", f"{size} bytes")
+    errors.print()
+    assert capsys.readouterr().err.splitlines()[3] == "Error: 1 more with the same reason: 3 to 8 bytes"
 
 
 def test_if_all_recordings_are_anomalous_one_line_asks_for_the_machine(run, model, machine):

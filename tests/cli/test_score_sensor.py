@@ -63,20 +63,38 @@ def test_the_table_names_the_finding(run, model, normal_clip, faulty_clip, silen
 
 
 def test_a_state_is_reported_beside_the_verdict(run, model, machine_sound, tmp_path):
-    quiet = tmp_path / "quiet.wav"
-    soundfile.write(quiet, 0.003 * machine_sound(7), RATE)
-    (row,) = rows(run("score", model, quiet, "--json", "--threshold", "1e9"))
+    noisy = tmp_path / "noise.wav"
+    noise = np.random.default_rng(0).standard_normal(RATE) * machine_sound(7).std()
+    soundfile.write(noisy, noise, RATE)
+    (row,) = rows(run("score", model, noisy, "--json", "--threshold", "1e9"))
     assert (row["verdict"], row["state"]) == ("normal", "machine off, or not this machine")
-    _, line, _, summary = run("score", model, quiet, "--threshold", "1e9").stdout.splitlines()
+    _, line, _, summary = run("score", model, noisy, "--threshold", "1e9").stdout.splitlines()
     assert line.endswith("normal; machine off, or not this machine")
-    assert summary.startswith("1 recording, 0 anomalous, 1 machine off, or not this machine; threshold")
+    assert summary.startswith("1 recording, 0 anomalous, 1 unlike every normal recording; threshold")
     for name in ("s.csv", "s.jsonl"):
-        command = ["score", model, quiet, "--threshold", "1e9", "-o", tmp_path / name, "--settle", 0]
+        command = ["score", model, noisy, "--threshold", "1e9", "-o", tmp_path / name, "--settle", 0]
         for _ in range(2):  # the second time from the file
-            assert "1 machine off, or not this machine" in run(*command).stdout
+            assert "1 unlike every normal recording" in run(*command).stdout
     (row,) = csv.DictReader(io.StringIO((tmp_path / "s.csv").read_text()))
     assert (row["verdict"], row["state"]) == ("normal", "machine off, or not this machine")
-    assert run("score", model, quiet, "--threshold", "1e9", "--fail-on-anomaly").exit_code == 0
+    assert run("score", model, noisy, "--threshold", "1e9", "--fail-on-anomaly").exit_code == 0
+    severe = run("score", model, noisy, "--threshold", "-1e9")
+    words = "very unlike normal running: a severe fault, the machine off, or another machine"
+    assert severe.stdout.splitlines()[1].endswith(f"ANOMALY; {words}")
+    assert "machine off, or not this machine" not in severe.output
+
+
+def test_an_anomaly_is_named_with_findings_that_do_not_affect_the_verdict(
+    run, model, machine_sound, tmp_path
+):
+    path = tmp_path / "offset.wav"
+    soundfile.write(path, machine_sound(7) + 0.3, RATE)
+    anomaly, below = (
+        run("score", model, path, "--threshold", threshold).stdout.splitlines()[1]
+        for threshold in ("-1e9", "1e9")
+    )
+    assert anomaly.partition("ANOMALY")[2].startswith(" (offset)")
+    assert "offset)" not in below
 
 
 @pytest.mark.parametrize("suffix", ["csv", "jsonl"])

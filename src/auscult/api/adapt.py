@@ -27,6 +27,7 @@ from auscult.model import Calibration, Model
 from auscult.model.fitting import FOLDS, scores_and_profiles
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
+from auscult.runtime.number_ranges import with_ranges
 from auscult.runtime.parallel import blas_single_thread
 from auscult.runtime.versions import package_versions
 
@@ -83,7 +84,7 @@ def adapt(
             ``replace`` are given.
     """
     if accept and replace:
-        raise OptionError("--accept and --replace (accept=, replace=) exclude each other: choose one")
+        raise OptionError("accept and replace exclude each other: choose one")
     clips = [dataclasses.replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
     check_no_anomalies(clips)
     recordings = [model.audio_clip(clip) for clip in clips]
@@ -142,7 +143,8 @@ def _without_sensor_faults(
     for affected in faults.values():
         paths, messages = zip(*affected, strict=True)
         verb = "recording is" if len(paths) == 1 else "recordings are"
-        message = f"{len(paths)} {verb} left out because of a sensor fault: {messages[0]} ({named(paths)})"
+        reasons = "; ".join(with_ranges(messages))
+        message = f"{len(paths)} {verb} left out because of a sensor fault: {reasons} ({named(paths)})"
         findings.append(Finding("sensor", message, paths))
     unusable = [recording.unusable for recording in judged]
     return _without(inspection, unusable, findings), tuple(j for j in judged if not j.unusable)

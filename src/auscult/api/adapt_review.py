@@ -14,6 +14,7 @@ from auscult.detectors import Progress
 from auscult.errors import NotNormalError
 from auscult.model import Model
 from auscult.model.sensor_check import SensorFinding
+from auscult.runtime.number_ranges import with_ranges
 
 #: Recordings that differ from each other at most so many times as much as the normal ones are called alike.
 ALIKE = 2.0
@@ -99,7 +100,6 @@ class Review:
 
     def _refusal(self, left_out: Sequence[str]) -> Iterator[str]:
         above, expected = self.above, self.expected
-        most = 2 * len(above) > len(self.judged)
         yield self.describe() + (f": {named(above)}" if above else "")
         if above and expected is not None and len(above) <= math.ceil(expected):
             yield (
@@ -108,26 +108,14 @@ class Review:
             )
         yield from (f"  {line}" for line in (*self.doubts(), *left_out))
         yield "  The model was not adapted, and nothing was written."
-        yield (
-            "  If this may be a fault of the machine or of the sensor, leave it so. Otherwise there are two "
-            "ways on:"
-        )
-        yield (
-            "  --accept (accept=True)    adds the recordings to the normal ones: the machine is running "
-            "normally in another way"
-        )
-        yield (
-            "  --replace (replace=True)  forgets the earlier normal recordings: after a repair or another "
-            f"lasting change{' (recommended, because most recordings are above)' if most else ''}"
-        )
 
     def doubts(self) -> Iterator[str]:
         """Yield a line for each kind of sensor finding and state, with the number of recordings."""
         kinds = Counter(remark for judged in self.doubtful for remark in judged.remarks)
         for kind, count in kinds.items():
             paths = [judged.path for judged in self.doubtful if kind in judged.remarks]
-            messages = [f.message for j in self.doubtful for f in j.findings if f.kind == kind]
-            what = f"sign of a sensor fault, {messages[0]}" if messages else kind
+            messages = with_ranges(f.message for j in self.doubtful for f in j.findings if f.kind == kind)
+            what = f"sign of a sensor fault, {'; '.join(messages)}" if messages else kind
             yield f"{count} of {len(self.judged)}: {what} ({named(paths)})"
 
     def describe(self) -> str:
@@ -175,10 +163,10 @@ def judge(
     model: Model, recordings: Sequence[AudioClip], progress: Progress | None = None
 ) -> tuple[Judged, ...]:
     """Score recordings with a model and look for sensor faults; each must be readable and long enough."""
-    name, judged = model.detector.decisive_score, []
+    name, limit, judged = model.detector.decisive_score, working_threshold(model), []
     for recording in recordings:
-        findings, state = model.sensor_check(recording)
         score = model.detector.score(recording).scores[name]
+        findings, state = model.sensor_check(recording, above=exceeds(score, limit))
         serious = tuple(finding for finding in findings if finding.effect != "note")
         judged.append(Judged(recording.clip.path, score, serious, state))
         if progress:

@@ -91,7 +91,7 @@ def command(
 
     from auscult.api.adapt import adapt
 
-    with show_progress(quiet=quiet) as progress:
+    with show_progress(quiet=quiet, name=os.path.basename(output)) as progress:
         try:
             after = adapt(
                 before,
@@ -105,8 +105,8 @@ def command(
             if as_json:
                 refusal = {"model": None, "adapted_from": model, "judged": error.judged}
                 text.print_json({**refusal, "recommended": error.recommended})
-            for line in f"Error: {error}".split("\n"):
-                text.note(line)
+            for line in error.describe("--accept", "--replace").split("\n"):
+                text.note(line if line.startswith(" ") else f"Error: {line}")
             return FAILED
     after.save(output)
     result = _summary(model, before, output, after)

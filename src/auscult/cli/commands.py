@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -22,6 +23,16 @@ from auscult.cli.streams import use_plain_characters
 from auscult.errors import AuscultError, OptionError
 
 FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
+#: Commands of other programs, and the command that does the same here.
+_OTHER_NAMES = {
+    "train": "fit",
+    "learn": "fit",
+    "predict": "score",
+    "detect": "score",
+    "test": "evaluate",
+    "update": "adapt",
+    "show": "inspect",
+}
 
 
 class LazyGroup(click.Group):
@@ -42,6 +53,19 @@ class LazyGroup(click.Group):
         if cmd_name not in self.subcommands:
             return None
         return import_module(self.subcommands[cmd_name][0]).command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in self.subcommands and not name.startswith("-"):
+            similar = get_close_matches(name.lower(), self.subcommands, n=2)
+            meant = _OTHER_NAMES.get(name.lower(), "")
+            if meant in self.subcommands and meant not in similar:
+                similar.insert(0, meant)
+            question = f" Did you mean {' or '.join(similar)}?" if similar else ""
+            ctx.fail(f"No such command '{name}'.{question}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -166,7 +166,7 @@ def command(
 
     from auscult.api.fit import fit
 
-    with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
+    with show_progress(quiet=quiet, name=os.path.basename(output)) as progress, workers(jobs, cluster):
         model = fit(
             corpus,
             detector,
@@ -218,8 +218,11 @@ def training_clips(
         if not clips:
             reasons = "; ".join(left_out) or "they are test clips or supplemental clips"
             recordings = text.count(len(corpus), "recording")
-            raise FitError(f"{folder}: none of its {recordings} can be used for training: {reasons}")
-        for reason in (*left_out, *learned_unasked(corpus)):
+            raise FitError(
+                f"{folder}: none of its {recordings} can be used for training: {reasons}; give a folder of "
+                "normal recordings that are no test clips, such as train/"
+            )
+        for reason in left_out:
             text.warn(f"{folder}: {reason}")
     other_files = sum((Counter(corpus.other_files) for corpus in corpora), Counter())
     joined = (clip for corpus in training for clip in corpus)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auscult.cli import text
-from auscult.cli.fit_summary import next_step, summarize
+from auscult.cli.fit_summary import next_step, next_step_of_several, summarize
 from auscult.cli.options import names_from
 from auscult.errors import CorpusError, OptionError
 
@@ -129,5 +129,4 @@ def _print_table(results: list[dict[str, Any]]) -> None:
         return
     click.echo(text.table(("machine", "model", "recordings", "threshold", "fit"), rows, names=2))
     fitted = [result for result in results if "error" not in result]
-    with_threshold = (result for result in fitted if result["threshold"] is not None)
-    click.echo(f"\n{next_step(next(with_threshold, fitted[0]))}")
+    click.echo(f"\n{next_step_of_several(fitted) if len(fitted) > 1 else next_step(fitted[0])}")

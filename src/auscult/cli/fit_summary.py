@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auscult.cli import text
@@ -89,6 +89,15 @@ def next_step(result: Mapping[str, Any]) -> str:
         return f"Next:  {score}  (scores without a verdict, since there was no calibration)"
     lowest = math.ceil(100 / (count + 1))  # percent
     return f"Next:  record more and fit again, or accept more false alarms: {score} --false-alarms {lowest}%"
+
+
+def next_step_of_several(results: Sequence[Mapping[str, Any]]) -> str:
+    """What to do with models in one folder: as `next_step` for those with a threshold, if there are any."""
+    usable = [result for result in results if result["threshold"] is not None] or results
+    pattern = os.path.join(os.path.dirname(usable[0]["model"]), "MACHINE.auscult")
+    fewest = min(usable, key=lambda result: result["calibration"]["count"])
+    machines = ", ".join(os.path.basename(result["model"]).removesuffix(".auscult") for result in usable)
+    return f"{next_step({**fewest, 'model': pattern})}  (MACHINE is one of {machines})"
 
 
 def _encoder(facts: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from auscult.cli.text import note
 if TYPE_CHECKING:
     from auscult.detectors import Progress
 
-#: Minimum seconds between two plain lines of one stage; later at least half of the time before.
+#: Minimum seconds between two plain lines of stages; later at least half of the time before.
 PLAIN_EVERY = 10.0
 #: Columns of a live line that are not available to its name, the digits of its count and the figures: the
 #: bar of 20, a slash, a time of 7 and four gaps.
@@ -49,7 +49,10 @@ def _is_job(stage: str) -> bool:
 
 
 class _Plain:
-    """Prints a line when a job starts and when a stage ends, and ever more rarely within a long stage."""
+    """Prints a line when a job starts, and ever more rarely after that; short stages have none.
+
+    The end of a stage has one only if its steps are bytes, since it is a file then.
+    """
 
     def __init__(self, in_bytes: bool, name: str) -> None:
         self._in_bytes = in_bytes
@@ -61,12 +64,17 @@ class _Plain:
         if _is_job(stage):
             note(f"{self._prefix}{stage}  ({done + 1} of {total})")
             self._started = now
-        elif done < total and now - self._last < max(PLAIN_EVERY, (self._last - self._started) / 2):
+        elif self._in_bytes and done == total:
+            self._note(stage, done, total, figures)
+        elif now - self._last < max(PLAIN_EVERY, (self._last - self._started) / 2):
             return
         else:
-            steps = f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if self._in_bytes else f"{done}/{total}"
-            note(self._prefix + "  ".join(part for part in (stage, steps, _figures(figures)) if part))
+            self._note(stage, done, total, figures)
         self._last = now
+
+    def _note(self, stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
+        steps = f"{done / 1e6:.1f}/{total / 1e6:.1f} MB" if self._in_bytes else f"{done}/{total}"
+        note(self._prefix + "  ".join(part for part in (stage, steps, _figures(figures)) if part))
 
 
 @contextmanager

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 from auscult.cli import text
+from auscult.runtime.number_ranges import NumberRanges, without_numbers
 
 #: Names that are printed of each kind of message.
 SHOWN = 3
-_NUMBER = re.compile(r"\d[\d.,]*")
 
 
 @dataclass
 class _Kind:
     """Messages that differ only in numbers."""
 
-    message: str  # the first
+    message: NumberRanges
     count: int = 0
-    names: list[str] = field(default_factory=list)
-    same: bool = True  # whether all are equal
+    names: list[str] = field(default_factory=list)  # one more than are shown
+
+
+class _Kinds(dict[str, _Kind]):
+    """Kinds of messages by their text without numbers."""
+
+    def add(self, message: str) -> _Kind:
+        """Count a message, and return its kind."""
+        kind = self.setdefault(without_numbers(message), _Kind(NumberRanges(message)))
+        kind.message.add(message)
+        kind.count += 1
+        return kind
 
 
 class RepeatedWarnings:
     """Warnings about recordings, printed at the end."""
 
     def __init__(self) -> None:
-        self._kinds: dict[str, _Kind] = {}
+        self._kinds = _Kinds()
 
     def add(self, message: str, name: str) -> None:
         """Add a warning about a recording; it counts once for each of its windows."""
-        kind = self._kinds.setdefault(_NUMBER.sub("#", message), _Kind(message))
-        kind.count += 1
-        kind.same = kind.same and message == kind.message
+        kind = self._kinds.add(message)
         if name not in kind.names and len(kind.names) <= SHOWN:
             kind.names.append(name)
 
@@ -44,21 +51,18 @@ class RepeatedWarnings:
         """
         for kind in self._kinds.values():
             names = ", ".join([*kind.names[:SHOWN], *(["…"] if len(kind.names) > SHOWN else [])])
-            source = "" if kind.same else "; the numbers are those of the first"
-            text.warn(f"{kind.message} ({kind.count:,} of {total:,}: {names}{source})")
+            text.warn(f"{kind.message} ({kind.count:,} of {total:,}: {names})")
 
 
 class RepeatedErrors:
     """Errors of recordings: three with the same reason are printed at once, the others as a number."""
 
     def __init__(self) -> None:
-        self._kinds: dict[str, _Kind] = {}
+        self._kinds = _Kinds()
 
     def add(self, path: str, reason: str) -> None:
         """Report an error."""
-        kind = self._kinds.setdefault(_NUMBER.sub("#", reason), _Kind(reason))
-        kind.count += 1
-        if kind.count <= SHOWN:
+        if self._kinds.add(reason).count <= SHOWN:
             text.note(f"Error: {path}: {reason}")
 
     def print(self) -> None:

@@ -185,7 +185,7 @@ def command(
         progress = stack.enter_context(show_progress(quiet=quiet, name=os.path.basename(model)))
         write = file.write if file else row_printer(layout, scan.width)
         tally, done = (file.tally, file.before) if file else (Tally(), 0)
-        this_run, recordings = Tally(), 0
+        this_run, recordings, other_length = Tally(), 0, 0
         last_path = None
         for row in rows(loaded, settings, clips, scan.count):
             write(row)
@@ -198,6 +198,7 @@ def command(
             if "error" in row:
                 errors.add(row["path"], row["error"])
             else:
+                other_length += not loaded.has_usual_length(row["seconds"])
                 for warning in row["warnings"]:
                     if warning != decision_threshold.warning:
                         warnings.add(warning, row["path"])
@@ -212,7 +213,7 @@ def command(
     if others := scan.other_files():
         text.note(f"Note: {others}")
     readable = recordings - this_run.failures
-    if readable > 1 and this_run.judged == this_run.anomalies:
+    if readable > 1 and this_run.judged == this_run.anomalies and 2 * other_length < this_run.judged:
         text.warn(_all_anomalous(loaded, readable))
     summary = tally.summary(decision_threshold, _unit(layout))
     if file and as_json:

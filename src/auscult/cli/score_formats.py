@@ -70,9 +70,7 @@ class Tally:
         if self.sensor:
             parts.append(f"{self.sensor} with a sensor fault")
         if self.states:
-            from auscult.model.machine_state import OFF_OR_OTHER
-
-            parts.append(f"{self.states} {OFF_OR_OTHER}")
+            parts.append(f"{self.states} unlike every normal recording")
         if self.failures:
             parts.append(f"{self.failures} unreadable")
         return f"{', '.join(parts)}; threshold {text.describe_threshold(threshold)}"

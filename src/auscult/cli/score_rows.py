@@ -245,6 +245,7 @@ def _row(model: Model, score: Score, stamp: FileStamp | None) -> Row:
         "warnings": list(score.warnings),
         "findings": [finding.to_json() for finding in score.findings],
         "state": score.state,
+        "seconds": round(score.seconds, 6),
         **_stamp_fields(stamp),
     }
 

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 NONE = "–"
 
+#: What messages name for Python beside the option: ``--channel N (in Python channel=N)``.
+_PYTHON_NAMES = re.compile(r" \(in Python (?:[^()]|\([^()]*\))*\)")
+AUC_REMARK = (
+    "(55 to 80 is usual, since most pseudo-anomalies are hardly audible; no estimate for real faults)"
+)
 
 def print_json(data: Any) -> None:
     """Print a value as JSON on one line of standard output."""
@@ -52,9 +57,12 @@ def facts(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def verdict(verdict: str | None, findings: Sequence[Mapping[str, str]], state: str | None) -> str:
-    """``SENSOR (silence)``: the verdict on a recording, the findings that it rests on, and the state."""
+    """``SENSOR (silence)``: the verdict on a recording, the findings to know with it, and the state.
+
+    Findings without influence on a verdict are named with an anomaly, since they may have raised the score.
+    """
     word = {"anomaly": "ANOMALY", "sensor": "SENSOR", None: "no verdict"}.get(verdict, verdict or "")
-    kinds = dict.fromkeys(f["kind"] for f in findings if f["effect"] != "note")
+    kinds = dict.fromkeys(f["kind"] for f in findings if verdict == "anomaly" or f["effect"] != "note")
     reason = f" ({', '.join(kinds)})" if kinds else ""
     return f"{word}{reason}; {state}" if state else f"{word}{reason}"
 
@@ -104,7 +112,7 @@ def members(tried: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     """The members of an ensemble as pairs for `facts`, those in use first.
 
     A line has the member's name, detector and score, and its AUC on pseudo-anomalies if it was measured:
-    ``levels  pooled_gaussian, joint  90.4 [87.0, 93.5]``.
+    ``levels  pooled_gaussian, joint  90.4 [87.0, 93.5]``. The last line says what such a value means.
 
     Args:
         tried: the entries of ``facts["tried"]`` of a fitted `auto`.
@@ -122,3 +130,5 @@ def members(tried: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     widths = [max(len(row[i]) for row in rows) for i in range(2)] if rows else []
     lines = [f"{name:<{widths[0]}}  {score:<{widths[1]}}  {auc}" for name, score, auc in rows]
     return list(zip(["members", *[""] * len(lines)], lines, strict=False))
+    if any("auc" in member for member in tried):
+        lines.append(AUC_REMARK)

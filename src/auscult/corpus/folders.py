@@ -147,10 +147,12 @@ def _open_file(path: str, *, check_columns: bool) -> Corpus:
     if path.lower().endswith(".csv"):
         return read_manifest(path, check_columns=check_columns)
     if not is_audio_file(path):
+        if path.lower().endswith(".auscult"):
+            raise CorpusError(path, "a model file, not a recording: give recordings or their folder here")
         raise CorpusError(
             path,
-            "neither a CSV manifest nor a file with an audio extension "
-            f"({', '.join(sorted(AUDIO_EXTENSIONS))})",
+            f"neither a CSV manifest nor a file with an audio extension (.wav, .flac, .mp3, .ogg or one of "
+            f"{len(AUDIO_EXTENSIONS) - 4} others): convert it to WAV, or rename it if it is audio",
         )
     return Corpus([condition_by_name(clip_at(path), folders_below(path, path))], root=path)
 

@@ -14,6 +14,8 @@ from auscult.sound.measures import Measures
 from auscult.spectrum import FrontEnd, spectral_detail
 
 OFF_OR_OTHER = "machine off, or not this machine"
+#: Of a recording above the threshold, since a severe fault can change the whole spectrum, too.
+VERY_UNLIKE = "very unlike normal running: a severe fault, the machine off, or another machine"
 
 #: RMS over the bands of how far the mean spectrum is outside the normal range, dB.
 OUTSIDE_DB = 10.0
@@ -34,8 +36,10 @@ def machine_state(
     front_end: FrontEnd,
     spectra: SpectrumRange,
     normal: NormalRange | None,
+    *,
+    above: bool | None,
 ) -> str | None:
-    """Return `OFF_OR_OTHER` if the recording is unlike every normal recording, else ``None``.
+    """Return `VERY_UNLIKE` or `OFF_OR_OTHER` if a recording is unlike every normal recording, else ``None``.
 
     Args:
         frames: (T, n_mels) log-mel spectrogram of the recording, dB.
@@ -44,23 +48,36 @@ def machine_state(
         spectra: the range of the mean spectra of the normal recordings.
         normal: the range of the normal recordings; ``None`` if it is unknown, or if the recording has another
             length, since detail and fluctuation depend on it.
+        above: whether the score is above the threshold, which gives `VERY_UNLIKE`; ``None`` without one.
     """
+    if _is_unlike(frames, measures, front_end, spectra, normal):
+        return VERY_UNLIKE if above else OFF_OR_OTHER
+    return None
+
+
+def _is_unlike(
+    frames: np.ndarray,
+    measures: Measures,
+    front_end: FrontEnd,
+    spectra: SpectrumRange,
+    normal: NormalRange | None,
+) -> bool:
     spectrum = frames.mean(axis=0)
     if _rms_outside(spectrum, spectra.low, spectra.high) > OUTSIDE_DB:
-        return OFF_OR_OTHER
+        return True
     in_shape = _rms_outside(spectrum + _LEVELS_DB[:, None], spectra.low, spectra.high).min()
     missing = _rms_outside(spectrum, spectra.low, np.inf)
     if in_shape > OUTSIDE_IN_SHAPE_DB and missing > MISSING_DB:
-        return OFF_OR_OTHER
+        return True
     if normal is None:
-        return None
+        return False
     smooth = normal.detail >= LEAST_DETAIL_DB and (
         spectral_detail(frames, front_end) < NOISE_FRACTION * normal.detail
     )
     steady = measures.sample_rate == normal.sample_rate and (
         measures.fluctuation < NOISE_FRACTION * normal.fluctuation
     )
-    return OFF_OR_OTHER if smooth or steady else None
+    return smooth or steady
 
 
 def _rms_outside(spectra: np.ndarray, low: np.ndarray, high: np.ndarray | float) -> np.ndarray:

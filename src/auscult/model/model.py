@@ -35,6 +35,9 @@ from auscult.sound.resampling import resampling_note
 
 #: A recording that is longer or shorter than the training recordings by more than this factor gets a warning.
 LENGTH_TOLERANCE = 1.5
+#: With fewer frames, a recording that is shorter than the training recordings cannot be judged: its means
+#: over time are those of single frames.
+MIN_FRAMES = 8
 
 
 @dataclass(frozen=True)
@@ -182,18 +185,19 @@ class Model:
         if not np.isfinite(value):
             reason = f"its {name} score is {value}: the model overflows on this recording"
             raise UnsupportedAudio(recording.clip.path, reason)
-        findings, state = self.sensor_check(recording)
+        above = threshold.is_anomalous(value)
+        findings, state = self.sensor_check(recording, above=above)
         notes = waveform.notes
         if any(finding.kind == "rate" for finding in findings):  # it says more than the note
             note = resampling_note(waveform.file_rate or self.sample_rate, self.sample_rate)
             notes = tuple(n for n in notes if n != note)
         warnings = (*notes, *(f.message for f in findings), *self._input_warnings(waveform))
         if state:
-            warnings = (*warnings, f"{state}: it is unlike every normal recording")
+            warnings = (*warnings, state if above else f"{state}: it is unlike every normal recording")
         if threshold.warning:
             warnings = (*warnings, threshold.warning)
         nearest = self.normals.nearest(recording, self.detector.config.front_end)
-        above, profile = threshold.is_anomalous(value), self.profiles.get(name)
+        profile = self.profiles.get(name)
         map = evidence.maps[name] if explain else None
         if map is not None and profile is not None:
             map = profile.smoothed_zscore(map)
@@ -211,12 +215,19 @@ class Model:
             map_limits=self.map_limits(name) if explain else None,
             findings=findings,
             state=state,
+            seconds=waveform.seconds,
         )
 
-    def sensor_check(self, recording: AudioClip) -> tuple[tuple[SensorFinding, ...], str | None]:
+    def sensor_check(
+        self, recording: AudioClip, *, above: bool | None = None
+    ) -> tuple[tuple[SensorFinding, ...], str | None]:
         """Return the signs of a sensor fault, and the state of the machine if the sensor shows it.
 
-        They are ``findings`` and ``state`` of the recording's `Score`; the recording is at the model's rate.
+        They are ``findings`` and ``state`` of the recording's `Score`.
+
+        Args:
+            recording: at the model's rate.
+            above: whether its score is above the threshold; ``None`` without one.
         """
         front_end, waveform = self.detector.config.front_end, recording.waveform()
         frames, measures = recording.log_mel(front_end), measure(waveform)
@@ -227,7 +238,7 @@ class Model:
         if spectra is None or any(f.effect == "unusable" or f.kind == "bandwidth" for f in findings):
             return findings, None
         comparable = normal if self.has_usual_length(waveform.seconds) else None
-        return findings, machine_state(frames, measures, front_end, spectra, comparable)
+        return findings, machine_state(frames, measures, front_end, spectra, comparable, above=above)
 
     def has_usual_length(self, seconds: float) -> bool:
         """Return whether a recording of so many seconds is about as long as the training recordings."""
@@ -243,10 +254,24 @@ class Model:
                 f"{self.expected_channels}; auscult score --each-channel scores each on its own"
             )
         if not self.has_usual_length(waveform.seconds):
-            yield (
-                f"{waveform.seconds:.3g} s long, but the model was fitted on recordings of {self.lengths}: "
-                "the false-alarm rate holds only for that length"
+            yield self._length_warning(waveform)
+
+    def _length_warning(self, waveform: Waveform) -> str:
+        """What it means that a recording is much longer or shorter than those of training, and the remedy."""
+        shortest, longest = self.provenance["seconds"]
+        frames = self.detector.config.front_end.frames_in(len(waveform.samples))
+        difference = (
+            f"{waveform.seconds:.3g} s long, but the model was fitted on recordings of {self.lengths}"
+        )
+        if waveform.seconds > longest:
+            return (
+                f"{difference}: a score of the entire recording can be wrong, and the false-alarm rate does "
+                f"not hold; score its parts with auscult score --window {longest:.3g}"
             )
+        remedy = f"record at least {shortest:.3g} s (with --window: --window {shortest:.3g})"
+        if frames < MIN_FRAMES:
+            return f"{difference}: too short to be judged, with fewer than {MIN_FRAMES} frames; {remedy}"
+        return f"{difference}: the false-alarm rate does not hold; {remedy}"
 
     @property
     def lengths(self) -> str:

@@ -22,12 +22,14 @@ class NormalRange:
         sample_rate: lowest sample rate of the files, Hz.
         highest_rate: highest sample rate of the files, Hz.
         level: lowest level, dB re 1.
+        highest_level: highest level, dB re 1.
         mean: smallest and largest DC offset.
         few_values: whether a recording has no more than three different values.
         clipped_share: largest fraction of clipped samples.
         held_seconds: longest time that a value is held.
         held_share: largest fraction of samples that are held.
         level_without_hum: lowest level of what is not mains hum, dB re 1; ``None`` if unknown.
+        hum: by how much multiples of the mains frequency raise the level at most, dB; ``None`` if unknown.
         detail: least detail of the mean spectrum, see `auscult.spectrum.spectral_detail`.
         fluctuation: least fluctuation of the level, dB, see `Measures`.
         quietest: lowest level over 2 ms, dB re 1, see `Measures`; ``None`` if unknown.
@@ -36,12 +38,14 @@ class NormalRange:
     sample_rate: int
     highest_rate: int
     level: float
+    highest_level: float
     mean: tuple[float, float]
     few_values: bool
     clipped_share: float
     held_seconds: float
     held_share: float
     level_without_hum: float | None
+    hum: float | None
     detail: float
     fluctuation: float
     quietest: float | None
@@ -70,12 +74,14 @@ class NormalRange:
                         sample_rate=measured.sample_rate,
                         highest_rate=measured.sample_rate,
                         level=measured.level,
+                        highest_level=measured.level,
                         mean=(measured.mean, measured.mean),
                         few_values=measured.few_values,
                         clipped_share=measured.clipped_share,
                         held_seconds=measured.held_seconds,
                         held_share=measured.held_share,
                         level_without_hum=measured.level_without_hum,
+                        hum=measured.hum,
                         detail=spectral_detail(frames, front_end),
                         fluctuation=measured.fluctuation,
                         quietest=measured.quietest,
@@ -90,17 +96,20 @@ class NormalRange:
         if not known:
             return None
         without_hum = [r.level_without_hum for r in known if r.level_without_hum is not None]
+        hum = [r.hum for r in known if r.hum is not None]
         quietest = [r.quietest for r in known if r.quietest is not None]
         return cls(
             sample_rate=min(r.sample_rate for r in known),
             highest_rate=max(r.highest_rate for r in known),
             level=min(r.level for r in known),
+            highest_level=max(r.highest_level for r in known),
             mean=(min(r.mean[0] for r in known), max(r.mean[1] for r in known)),
             few_values=any(r.few_values for r in known),
             clipped_share=max(r.clipped_share for r in known),
             held_seconds=max(r.held_seconds for r in known),
             held_share=max(r.held_share for r in known),
             level_without_hum=min(without_hum, default=None),
+            hum=max(hum, default=None),
             detail=min(r.detail for r in known),
             fluctuation=min(r.fluctuation for r in known),
             quietest=min(quietest, default=None),

@@ -33,8 +33,9 @@ class Score:
             with profiles or a detector that computes such maps.
         map_limits: what the maps of normal recordings show, in standard deviations; ``None`` without ``map``.
         findings: signs of a sensor fault.
-        state: "machine off, or not this machine" if the recording is unlike every normal recording, whatever
-            the verdict; otherwise ``None``.
+        state: in words, if the recording is unlike every normal recording, whatever the verdict: the machine
+            is off or another one or, above the threshold, has a severe fault; otherwise ``None``.
+        seconds: length of the recording.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Score:
     map_limits: MapLimits | None = None
     findings: tuple[SensorFinding, ...] = ()
     state: str | None = None
+    seconds: float = 0.0
 
     @property
     def verdict(self) -> Verdict | None:

@@ -21,7 +21,7 @@ from auscult.spectrum import FrontEnd, band_centres
 #: machine is normal. ``note``: no influence on the verdict.
 Effect = Literal["unusable", "doubt", "note"]
 Verdict = Literal["normal", "anomaly", "sensor"]
-Kind = Literal["silence", "stuck", "dead", "hum", "gaps", "rate", "clipping", "bandwidth", "offset"]
+Kind = Literal["silence", "stuck", "dead", "hum", "gaps", "rate", "clipping", "bandwidth", "offset", "level"]
 
 #: A recording this far below the quietest normal recording, dB, is silent, even if it is above `SILENCE_DB`.
 SILENT_BELOW_DB = 80.0
@@ -30,6 +30,8 @@ SILENT_BELOW_DB = 80.0
 QUIET_MARGIN_DB = 20.0
 #: Mains hum alone: hum is stronger than the rest by this, and the rest weaker than in every normal recording.
 HUM_DB = 20.0
+#: Hum over the machine: it raises the level by this more than in any normal recording.
+HUM_OVER_DB = 12.0
 #: The level of hum does not change by more than this, dB; a step has low frequencies too.
 STEADY_DB = 10.0
 #: A recording with gaps is no more than this below the quietest normal recording, dB: otherwise the machine
@@ -41,12 +43,17 @@ EXCESS = 2.0
 CLIPPED_SHARE = 0.0005
 #: From this fraction of held samples on the channel is stuck; below it has gaps.
 STUCK_SHARE = 0.5
-#: Bands at the upper end that are lower than in every normal recording by this, dB, are cut off …
-CUT_DB = 20.0
+#: A level outside the range of the normal recordings by more than this, dB. Normal recordings of the real
+#: machines on other days than those of training are outside by up to 6.2 dB.
+LEVEL_DB = 8.0
+#: Bands at the upper end are cut off if this fraction of them, since a filter may have side lobes, is lower
+#: than in every normal recording by this, dB, …
+CUT_SHARE, CUT_DB = 0.9, 20.0
 #: … if they are at least this fraction of the bands; and if no more than this, since otherwise all is quiet.
 CUT_MINIMUM, CUT_MAXIMUM = 0.08, 0.9
-#: The bands that are not cut off are lower than in the normal recordings by no more than this, dB.
-KEPT_DB = 10.0
+#: The lower half of the other bands is lower than in the normal recordings by no more than this, dB, and by
+#: less than the bands that are cut off, with this margin: otherwise all is quiet.
+KEPT_DB, KEPT_MARGIN_DB = 15.0, 10.0
 #: Bands are empty in the normal recordings if they are this far below their median band, dB.
 EMPTY_DB = 50.0
 
@@ -134,6 +141,10 @@ def signal_findings(
         yield fault
     yield from _clipping(measures, normal)
     yield from _offset(measures, normal)
+    if fault or normal is None:
+        return
+    if finding := _hum_over_machine(measures, normal) or _level(measures, normal):
+        yield finding
 
 
 def bandwidth_findings(
@@ -147,17 +158,18 @@ def bandwidth_findings(
         front_end: the front end of all spectra.
     """
     centres, enough = band_centres(front_end), int(np.ceil(CUT_MINIMUM * len(spectrum)))
-    cut = _upper_bands(spectrum < normal.low - CUT_DB)
-    kept = np.flatnonzero(~cut)
-    if enough <= cut.sum() <= CUT_MAXIMUM * len(cut) and (
-        np.median(spectrum[kept] - normal.low[kept]) > -KEPT_DB
-    ):
-        message = (
-            f"nothing above about {_rounded(centres[kept[-1]])} Hz, unlike the recordings of the model: a "
-            "filter, a lower sample rate before, another microphone or a loose sensor"
-        )
-        yield SensorFinding("bandwidth", message, "doubt")
-    empty = np.flatnonzero(_upper_bands(normal.high < np.median(normal.high) - EMPTY_DB))
+    excess = spectrum - normal.low
+    first = _first_of_upper_bands(excess < -CUT_DB, CUT_SHARE)
+    if enough <= len(excess) - first <= CUT_MAXIMUM * len(excess):
+        kept, cut = np.median(excess[: max(1, first // 2)]), np.median(excess[first:])
+        if kept > max(-KEPT_DB, cut + KEPT_MARGIN_DB):
+            message = (
+                f"nearly nothing above about {_rounded(centres[first - 1])} Hz, unlike the recordings of "
+                "the model: a covered or another microphone, a loose sensor, a filter, or a lower sample "
+                "rate before"
+            )
+            yield SensorFinding("bandwidth", message, "doubt")
+    empty = np.arange(_first_of_upper_bands(normal.high < np.median(normal.high) - EMPTY_DB), len(excess))
     lowest = empty[:enough]
     if len(empty) >= enough and np.all(spectrum[lowest] > normal.high[lowest] + CUT_DB):
         message = (
@@ -171,9 +183,11 @@ def _rounded(frequency: float) -> str:
     return f"{float(f'{frequency:.2g}'):g}"
 
 
-def _upper_bands(mask: np.ndarray) -> np.ndarray:
-    """Mask of the bands at the upper end for which an (n,) mask is true without exception."""
-    return np.logical_and.accumulate(mask[::-1])[::-1]
+def _first_of_upper_bands(mask: np.ndarray, share: float = 1.0) -> int:
+    """The band from which on an (n,) mask is true for at least this fraction of the bands; n without any."""
+    from_the_top = np.cumsum(mask[::-1]) / np.arange(1, len(mask) + 1)
+    enough = np.flatnonzero(from_the_top >= share)
+    return len(mask) - (int(enough[-1]) + 1 if len(enough) else 0)
 
 
 def _rate(file_rate: int, sample_rate: int, normal: NormalRange | None) -> Iterator[SensorFinding]:
@@ -222,6 +236,35 @@ def _hum(measures: Measures, normal: NormalRange | None) -> SensorFinding | None
         message = "mains hum alone: is the sensor connected, and does the machine run?"
         return SensorFinding("hum", message, "unusable")
     return None
+
+
+def _hum_over_machine(measures: Measures, normal: NormalRange) -> SensorFinding | None:
+    """Hum that is much louder than the machine, whose sound is still there."""
+    hum, usual = measures.hum, normal.hum
+    if hum is None or usual is None or hum <= usual + HUM_OVER_DB or measures.level_change > STEADY_DB:
+        return None
+    message = (
+        f"mains hum and its multiples raise the level by {hum:.0f} dB, but in the recordings of the model by "
+        f"{usual:.0f} dB at most: check cable, shield and ground; or an electrical fault of the machine"
+    )
+    return SensorFinding("hum", message, "doubt")
+
+
+def _level(measures: Measures, normal: NormalRange) -> SensorFinding | None:
+    above, below = measures.level - normal.highest_level, normal.level - measures.level
+    if max(above, below) <= LEVEL_DB:
+        return None
+    if above > 0:
+        message = (
+            f"{above:.0f} dB louder than the loudest recording of the model: another gain, a microphone that "
+            "was moved, or a loud fault"
+        )
+    else:
+        message = (
+            f"{below:.0f} dB quieter than the quietest recording of the model: another gain, a microphone "
+            "that was moved or covered, or a machine that is off"
+        )
+    return SensorFinding("level", message, "doubt")
 
 
 def _held(measures: Measures, normal: NormalRange | None) -> SensorFinding | None:

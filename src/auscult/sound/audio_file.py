@@ -148,7 +148,7 @@ def _require_regular_file(name: str) -> None:
     try:
         status = os.stat(name)
         if stat.S_ISDIR(status.st_mode):
-            raise UnreadableAudio(name, "is a folder, not an audio file")
+            raise UnreadableAudio(name, "is a folder, not an audio file: name one of the recordings in it")
         if not stat.S_ISREG(status.st_mode):
             raise UnreadableAudio(name, "is a pipe or device, not an audio file")
         if not status.st_size:

@@ -40,3 +40,8 @@ class Measures:
     fluctuation: float = 0.0
     quietest: float | None = None
     level_change: float = 0.0
+
+    @property
+    def hum(self) -> float | None:
+        """By how much multiples of the mains frequency raise the level, dB; ``None`` if unknown."""
+        return None if self.level_without_hum is None else self.level - self.level_without_hum
