@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -59,6 +58,8 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in self.subcommands and not name.startswith("-"):
+            from difflib import get_close_matches
+
             similar = get_close_matches(name.lower(), self.subcommands, n=2)
             meant = _OTHER_NAMES.get(name.lower(), "")
             if meant in self.subcommands and meant not in similar:
