@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+import auscult
 from auscult.benchmark import run_bench
 from auscult.corpus.fingerprints import file_digests
 from auscult.model.model_file import load_model
@@ -73,3 +74,14 @@ def test_digests_follow_the_content_of_files(tmp_path):
     shutil.copy(path, tmp_path / "copy")
     assert file_digests([str(tmp_path / "copy")]) == second
     assert file_digests([str(tmp_path / "missing")]) == [""]
+
+
+def test_a_model_without_calibration_of_a_later_score_can_be_adapted(root, tmp_path, encoder_file):
+    clips = list(auscult.open_corpus(str(root / "fan")).for_training())
+    model = auscult.fit(clips[:5], detector="embedding_memory", encoder=encoder_file(), n_mels=16)
+    del model.calibration.scores["mahalanobis"]  # as in a model of version 0.1.0
+    adapted = auscult.adapt(model, clips[5:], accept=True)
+    adapted.save(tmp_path / "adapted.auscult")
+    loaded = load_model(tmp_path / "adapted.auscult")
+    assert set(loaded.calibration.scores) == set(loaded.detector.scores) - {"mahalanobis"}
+    assert len(loaded.calibration.scores["variance"]) == 6
