@@ -20,9 +20,9 @@ from typing import Any
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in a fit by a user
 
 from auscult.benchmark import BenchResult, run_bench
+from auscult.benchmark.baseline import BASELINE
 from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.benchmark.ranking import RankedSystem, interval_text, ranking
-from auscult.benchmark.result import BASELINE
 from auscult.detectors.options import parse_settings
 from auscult.errors import AuscultError
 from auscult.runtime.files import write_atomically

@@ -193,3 +193,38 @@ def test_silent_recordings_are_no_copies(clips, tmp_path):
         silent.append(replace(clips[0], path=path, condition=condition))
     outcome = auscult.evaluate(model(), [*clips, *silent])
     assert outcome.evaluation.copies == ()
+
+
+def test_a_threshold_that_finds_few_separable_faults_is_reported_with_what_to_do(tmp_path):
+    rng, clips = np.random.default_rng(0), []
+    for i in range(24):
+        path = str(tmp_path / f"{i}.wav")
+        level = 0.15 if i % 2 else 0.05
+        soundfile.write(path, level * rng.standard_normal(2000), RATE, subtype="FLOAT")
+        clips.append(Clip(path, condition="anomaly" if i % 2 else "normal"))
+    calibration = Calibration(
+        "crossfit", {"rms": np.r_[np.linspace(0.04, 0.06, 35), np.full(5, 0.3)]}, [None] * 40
+    )
+    provenance = {"threshold_set_by": "5 recordings in the target domain (a.wav)"}
+    fitted = Model(model().detector, calibration, provenance=provenance)
+    (warning,) = auscult.evaluate(fitted, clips, intervals=False).warnings
+    assert "the threshold finds only 0 % of the faults (AUC 100.0 %)" in warning
+    assert "--false-alarms 20%" in warning
+    assert "which finds 100 % of all faults" in warning
+    assert "record more like the 5 recordings in the target domain" in warning
+    assert not auscult.evaluate(fitted, clips, threshold=fixed_threshold(0.1), intervals=False).warnings
+
+
+def test_scores_in_the_wrong_order_are_no_sign_of_exchanged_labels_for_another_machine(clips):
+    own = model("quiet")
+    assert [w for w in auscult.evaluate(own, clips).warnings if w.startswith("AUC far below")]
+    other = Model(own.detector, own.calibration, provenance={"machines": ["pump"]})
+    assert auscult.evaluate(other, clips, intervals=False).warnings == (
+        "the model was fitted on pump, but these are recordings of fan",
+    )
+
+
+def test_recordings_without_a_condition_are_refused_with_what_to_do(clips):
+    unlabelled = [*clips[:40], replace(clips[40], condition=None)]
+    with pytest.raises(EvaluationError, match=r"1 of 41 recordings have no condition .* --condition PATTERN="):
+        auscult.evaluate(model(), unlabelled)

@@ -307,8 +307,8 @@ def test_likely_segments_of_one_recording_stay_in_one_fold_with_a_warning(files)
     with_speed = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
     model = fit(with_speed)
     (warning,) = [w for w in model.provenance["warnings"] if "--group-by" in w]
-    assert "40 clips share 10 sets of attributes (spd)" in warning
-    assert "treating clips with equal attributes as cut from the same recording" in warning
+    assert "40 clips have only 10 combinations of spd in their names" in warning
+    assert "those with the same are taken as parts of one recording" in warning
     speed = {clip.path: (clip.attributes["spd"], clip.domain) for clip in with_speed}
     assert len(scored) == len(with_speed)
     assert all(speed[path] not in {speed[p] for p in model.facts["fitted_on"]} for path, model in scored)
@@ -322,7 +322,7 @@ def test_a_few_operating_conditions_are_not_treated_as_segments(files):
     """With only four of them, each fold would hold out a quarter of the normal conditions."""
     with_speed = [replace(clip, attributes={"spd": str(i % 4)}) for i, clip in enumerate(files)]
     (hint,) = [w for w in fit(with_speed).provenance["warnings"] if "--group-by" in w]
-    assert "40 clips share 4 sets of attributes: if they were cut" in hint
+    assert "40 clips have only 4 combinations of spd in their names: if they were cut" in hint
     assert "--group-by spd" in hint
 
 

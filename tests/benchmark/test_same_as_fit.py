@@ -96,7 +96,7 @@ def test_bench_trains_networks_without_calibration(machine, tmp_path):
 
 def test_grouping_is_reported_and_part_of_the_key(machine, tmp_path):
     by_default = _benched(machine, tmp_path, "spectral_memory")
-    (note,) = [note for note in by_default.notes if "24 clips share 6 sets of attributes" in note]
+    (note,) = [note for note in by_default.notes if "24 clips have only 6 combinations of" in note]
     assert note.startswith("motor: ")
     grouped, independent = (
         MachineData("m", str(machine), group_by=["run"]),

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from auscult import __version__
-from auscult.cli import commands
+from auscult.cli import commands, text
 from auscult.cli.commands import LazyGroup
 from auscult.errors import FitError, OptionError
 
@@ -256,3 +256,10 @@ def test_scoring_explaining_and_evaluating_need_no_torch(model, machine, normal_
         code += f"commands.main({arguments!r})"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+def test_messages_name_options_and_not_python_parameters(capsys):
+    text.warn(
+        "pass --channel N (in Python channel=N), or --false-alarms 10% (in Python model.threshold(0.1))"
+    )
+    assert capsys.readouterr().err == "Warning: pass --channel N, or --false-alarms 10%\n"

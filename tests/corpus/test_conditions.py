@@ -11,7 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auscult.corpus import Corpus, open_corpus, vocabulary
-from auscult.corpus.conditions import learned_unasked, left_out_of_training, unclear_conditions
+from auscult.corpus.conditions import (
+    learned_unasked,
+    left_out_of_training,
+    unclear_conditions,
+    unknown_conditions,
+)
 from auscult.corpus.folders import open_corpora
 from auscult.corpus.training_checks import check_training_clips
 from auscult.errors import FitError, OptionError
@@ -214,7 +219,11 @@ def test_a_link_does_not_change_what_a_recording_is(tmp_path: Path) -> None:
 def test_what_is_learned_without_being_asked_for(tmp_path: Path) -> None:
     root = touch(tmp_path / "rec", "K001/1.wav", "KA01/1.wav", "KA01/2.wav")
     (text,) = learned_unasked(open_corpus(root))
-    assert text == "no name says what 3 recordings are, all are taken as normal: KA01 (2), K001 (1)"
+    assert text.startswith(
+        "used as normal: KA01 (2), K001 (1): their names do not say what they are. If some"
+    )
+    (text,) = learned_unasked(open_corpus(touch(tmp_path / "inv", "1.wav", "2.wav", "rusty/3.wav")))
+    assert text.startswith("used as normal: inv (2), rusty (1): ")
     assert not learned_unasked(open_corpus(root, conditions={"*": "normal"}))
     for files in (("2024-05-01/1.wav", "2024-05-02/1.wav"), ("monday/1.wav",), ("1.wav", "2.wav")):
         assert not learned_unasked(open_corpus(touch(tmp_path / files[0][:4], *files))), files
@@ -224,6 +233,16 @@ def test_what_is_learned_without_being_asked_for(tmp_path: Path) -> None:
         "1 recording taken for training although a folder seems to be a test split: test_cut"
     )
     assert not learned_unasked(open_corpus(touch(tmp_path / "x", "test_rig/good/1.wav")))
+
+
+def test_recordings_without_a_condition_cannot_be_evaluated(tmp_path: Path) -> None:
+    root = touch(tmp_path / "rec", "before/1.wav", "before/2.wav", "after/1.wav", "faulty/1.wav")
+    text = unknown_conditions(open_corpus(root), str(root))
+    assert text is not None
+    assert text.startswith("3 of 4 recordings have no condition (normal or anomaly): before (2), after (1).")
+    assert "--condition PATTERN=normal" in text
+    stated = open_corpus(root, conditions={"before": "normal", "after": "anomaly"})
+    assert unknown_conditions(stated, str(root)) is None
 
 
 def test_unknown_recordings_in_another_split_or_machine_are_no_question(tmp_path: Path) -> None:

@@ -188,8 +188,8 @@ def test_windows_of_few_files_are_blocks_of_time_with_a_window_left_out_between_
     assert inspection.threshold_label == WITHIN
     (finding,) = [finding for finding in inspection.findings if finding.kind == "cuts"]
     assert (
-        "1 recording divided into windows: folds are blocks of time, with 4 windows left out"
-        in finding.message
+        "1 recording divided into windows, which are learned and judged in separate blocks of time with "
+        "4 windows left out" in finding.message
     )
     two = [*windows(machine_sound(1, 8.0), "a.wav"), *windows(machine_sound(2, 12.0), "b.wav")]
     assert grouped(two, copies_only=True).threshold_label == WITHIN

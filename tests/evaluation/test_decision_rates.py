@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from auscult.evaluation.decision_rates import decision_rates
+from auscult.evaluation.decision_rates import compare_with_accepted, decision_rates
+from auscult.evaluation.intervals import Estimate, proportion_interval
 from auscult.evaluation.protocol import Labels, ScoredSection
 
 ANOMALY = np.array([0, 0, 0, 0, 1, 1, 1, 1], bool)
@@ -43,3 +44,10 @@ def test_domains_have_their_own_rate():
     assert result["sensor_rate_target"] == 1.0
     assert not any(name.endswith("_target") for name in result if name != "sensor_rate_target")
     assert "sensor_rate_source" not in result
+
+
+def test_a_rate_of_few_recordings_is_not_consistent_with_anything():
+    assert compare_with_accepted(Estimate(0.438, 0.007, 0.979), 0.05) is None
+    assert compare_with_accepted(Estimate(0.0), 0.05) is None
+    assert compare_with_accepted(proportion_interval(1, 50), 0.05) == "consistent with"
+    assert compare_with_accepted(proportion_interval(20, 50), 0.05) == "above"

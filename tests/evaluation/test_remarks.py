@@ -8,6 +8,7 @@ import pytest
 from auscult.corpus import Clip
 from auscult.errors import EvaluationError
 from auscult.evaluation import evaluate_scores, labels_of
+from auscult.evaluation.remarks import missed_by_threshold
 
 
 def _clips(size=20, *, sections=(None,), domains=(None,)):
@@ -110,3 +111,27 @@ def test_a_recording_with_both_labels_is_an_error_that_names_both():
     twice = replace(clips[0], condition="anomaly")
     with pytest.raises(EvaluationError, match="the same recording has two labels"):
         evaluate_scores([*clips, twice], np.arange(9.0))
+
+
+def test_a_threshold_that_finds_few_of_many_separable_faults_is_described():
+    clips = _clips(domains=("source", "target"))
+    scores = np.array([3.0 * (c.condition == "anomaly") + i / 1000 for i, c in enumerate(clips)])
+    text = missed_by_threshold(evaluate_scores(clips, scores, threshold=3.05, intervals=False).overall)
+    assert text == (
+        "the scores separate faults well, but the threshold finds only 0 % of the faults in the source "
+        "domain (AUC 100.0 %)"
+    )
+    assert missed_by_threshold(evaluate_scores(clips, scores, threshold=1.0).overall) is None
+    assert missed_by_threshold(evaluate_scores(clips, scores, intervals=False).overall) is None
+    assert missed_by_threshold(evaluate_scores(clips, -scores, threshold=1.0).overall) is None
+
+
+def test_attribute_values_of_single_recordings_are_not_general():
+    clips = [
+        replace(c, attributes={"rec": str(i // 2), "mic": str(i % 2)}, source_recording=str(i // 2))
+        for i, c in enumerate(_clips())
+    ]
+    attributes = evaluate_scores(clips, _scores(clips), intervals=False).attributes
+    assert {name for name, part in attributes.items() if part.is_general} == {"mic=0", "mic=1"}
+    assert attributes["mic=0"].recordings == 20
+    assert attributes["rec=3"].recordings == 1

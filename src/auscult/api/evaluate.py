@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from auscult.corpus import AudioClip, Clip
+import numpy as np
+
+from auscult.corpus import AudioClip, Clip, Corpus
+from auscult.corpus.conditions import unclear_conditions, unknown_conditions
 from auscult.corpus.independent import with_independent_recordings
 from auscult.corpus.prefetch import prefetch
 from auscult.decision import Threshold
 from auscult.errors import AudioError, EvaluationError
 from auscult.evaluation import Evaluation, evaluate_scores
 from auscult.evaluation.clip_labels import labels_of
-from auscult.evaluation.remarks import fitted_on_remark
+from auscult.evaluation.remarks import LOW_AUC_WARNING, MIN_RECALL, fitted_on_remark, missed_by_threshold
 from auscult.model import Model, Score
 from auscult.model.known_recordings import was_fitted_on
 from auscult.model.normal_index import content_id
+
+#: False-alarm rates to try where a threshold finds few faults, and the share of faults that is worth it.
+_HIGHER_RATES = (0.1, 0.2, 0.3)
+_WORTHWHILE = 0.8
 
 
 @dataclass(frozen=True)
@@ -93,7 +100,10 @@ def evaluate(
         EvaluationError: there are no labels, not all the labels that a metric needs, a recording with both
             labels, no clip that can be scored, or too few clips that the model was not fitted on.
     """
+    root = clips.root if isinstance(clips, Corpus) else None
     clips = list(clips)
+    if problem := unclear_conditions(clips) or unknown_conditions(clips, root):
+        raise EvaluationError(problem)
     threshold = threshold or model.threshold()
     scored, errors = _score(model, clips, threshold, progress)
     if not scored:
@@ -105,7 +115,9 @@ def evaluate(
     new = [s for s in scored if not s.fitted_on]
     try:
         evaluation = evaluate_scores(
-            _independent(model, [s.clip for s in new]) if keep_likely_cuts_together else [s.clip for s in new],
+            _independent(model, [s.clip for s in new])
+            if keep_likely_cuts_together
+            else [s.clip for s in new],
             [s.score.score for s in new],
             threshold=threshold.value,
             year=year,
@@ -115,14 +127,50 @@ def evaluate(
         )
     except EvaluationError as error:
         raise EvaluationError("; ".join([*remarks, str(error)])) from error
+    other_machine = tuple(_other_machine_remark(model, clips))
+    # Of another machine, scores in the wrong order are no sign of exchanged labels.
+    warnings = [w for w in evaluation.warnings if not (other_machine and w.startswith(LOW_AUC_WARNING))]
+    if missed := missed_by_threshold(evaluation.overall):
+        warnings.append(f"{missed}. {_remedy(model, threshold, new)}")
     return ModelEvaluation(
         evaluation,
         threshold,
         tuple(s.score for s in scored),
         tuple(errors),
         tuple(clip.path for clip in fitted_on),
-        (*remarks, *evaluation.warnings),
+        (*other_machine, *remarks, *warnings),
     )
+
+
+def _other_machine_remark(model: Model, clips: Sequence[Clip]) -> Iterator[str]:
+    """A warning that the clips are of a machine that the model was not fitted on, by the machines' names."""
+    learned = model.provenance.get("machines") or []
+    others = dict.fromkeys(c.machine for c in clips if c.machine is not None and c.machine not in learned)
+    if learned and others:
+        yield f"the model was fitted on {', '.join(learned)}, but these are recordings of {', '.join(others)}"
+
+
+def _remedy(model: Model, threshold: Threshold, scored: Sequence[_Scored]) -> str:
+    """What to do about a threshold that finds few faults: accept more false alarms, or record more."""
+    ways = []
+    faults = np.array([s.score.score for s in scored if s.clip.condition == "anomaly"])
+    for rate in _HIGHER_RATES:
+        lower = model.threshold(rate).value
+        if lower is None or (threshold.value is not None and lower >= threshold.value):
+            continue
+        detected = float(np.mean(faults > lower))
+        if detected >= (_WORTHWHILE if rate < _HIGHER_RATES[-1] else MIN_RECALL):
+            ways.append(
+                f"accept more false alarms with --false-alarms {100 * rate:.0f}% (in Python "
+                f"threshold=model.threshold({rate:g})), which finds {100 * detected:.3g} % of all faults here"
+            )
+            break
+    origin = model.provenance.get("threshold_set_by")
+    if origin is not None and threshold.value == model.threshold().value:
+        ways.append(f"record more like the {origin}, which alone set the threshold")
+    else:
+        ways.append("record more normal running of every condition, and fit again")
+    return f"Either {ways[0]}; or {ways[1]}" if len(ways) > 1 else f"{ways[0].capitalize()}"
 
 
 def _independent(model: Model, clips: Sequence[Clip]) -> list[Clip]:

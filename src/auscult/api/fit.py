@@ -10,7 +10,7 @@ from typing import Any
 from auscult.corpus import AudioClip, Clip, Corpus, Finding, attribute_groups
 from auscult.corpus.conditions import apply_conditions, learned_unasked, left_out_of_training
 from auscult.corpus.findings import channel_findings, other_files_findings
-from auscult.corpus.grouping import keep_cuts_together
+from auscult.corpus.grouping import IF_INDEPENDENT, keep_cuts_together
 from auscult.corpus.inspection import inspect_recordings
 from auscult.corpus.long_recording import release
 from auscult.corpus.time_blocks import MIN_RECORDINGS
@@ -80,10 +80,11 @@ def fit(
         OptionError: an unknown detector, preset, option or value, or a required option is missing.
     """
     corpus = clips if isinstance(clips, Corpus) else Corpus(clips)
-    findings: tuple[Finding, ...] = ()
     if conditions:
         (corpus,) = apply_conditions([corpus], conditions)
         corpus, findings = without_anomalies(corpus)
+    else:
+        findings = assumed_normal(corpus)
     spec = plan_fit(
         corpus,
         detector,
@@ -156,7 +157,7 @@ def check_options(
         raise OptionError(
             "validation cannot be combined with calibration: it holds out vectors only to log a validation "
             "loss, while calibration holds out entire recordings; use it with --calibrate none "
-            '(calibrate="none")'
+            '(in Python calibrate="none")'
         )
     check_nothing_missing(detector, settings)
     preset = preset or DEFAULT_PRESET.get(detector)
@@ -214,8 +215,12 @@ def without_anomalies(corpus: Corpus) -> tuple[Corpus, tuple[Finding, ...]]:
     """The clips to fit on, and findings about those that are left out or learned without being asked for."""
     paths = tuple(clip.path for clip in corpus if clip.condition == "anomaly")
     left_out = [Finding("left_out", message, paths) for message in left_out_of_training(corpus)]
-    learned = [Finding("assumed_normal", message) for message in learned_unasked(corpus)]
-    return corpus.for_training(), (*left_out, *learned)
+    return corpus.for_training(), (*left_out, *assumed_normal(corpus))
+
+
+def assumed_normal(corpus: Corpus) -> tuple[Finding, ...]:
+    """Findings about clips that are learned as normal without being called so."""
+    return tuple(Finding("assumed_normal", message) for message in learned_unasked(corpus))
 
 
 def inspect_clips(
@@ -276,8 +281,8 @@ def group_likely_segments(clips: list[Clip]) -> tuple[list[Clip], tuple[Finding,
     if not names or recordings < MIN_RECORDINGS or not all(clip.attributes for clip in clips):
         return clips, ()
     message = (
-        f"{len(clips)} clips share {recordings} sets of attributes ({', '.join(names)}): treating clips with "
-        "equal attributes as cut from the same recording and keeping them in one fold; if all clips were "
-        "recorded independently, --group-by none (keep_likely_cuts_together=False) gives a sharper threshold"
+        f"{len(clips)} clips have only {recordings} combinations of {', '.join(names)} in their names: those "
+        "with the same are taken as parts of one recording, so that none is judged by a model that learned "
+        f"another. {IF_INDEPENDENT}"
     )
     return list(attribute_groups(Corpus(clips), names)), (Finding("cuts", message),)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from auscult.benchmark.baseline import BASELINE
 from auscult.benchmark.content import ClipContent
 from auscult.benchmark.differences import Difference, LabelledScores, SystemMean
 from auscult.benchmark.ranking import DetectorCost, RankedSystem, costs_text, ranking_text
@@ -30,7 +31,6 @@ from auscult.evaluation import (
 )
 from auscult.runtime.files import write_atomically
 
-BASELINE = "autoencoder:mse"
 SCHEMA = 1
 
 
@@ -48,7 +48,7 @@ class BenchResult:
         output: the results folder.
         results: a row for each machine, section, system and seed.
         means: mean of every system with its interval.
-        differences: differences of every system from the autoencoder's MSE.
+        differences: differences of every system from the baseline.
         ranking: the systems, the best first.
         costs: the cost of each detector.
         failures: stages that failed, ``{"machine", "detector", "seed", "error"}``; all others are done.
@@ -63,6 +63,7 @@ class BenchResult:
         contents: machine to what its test clips are by their content.
         sources: machine to path to the recording that a test clip was cut from, as far as it is known.
         names: machine to path to name of its test clips in score files; by default the file name.
+        baseline: the system that the others are compared with.
     """
 
     output: Path
@@ -82,6 +83,7 @@ class BenchResult:
     contents: dict[str, ClipContent] = field(default_factory=dict)
     sources: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     names: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    baseline: str = BASELINE
 
     @property
     def text(self) -> str:
@@ -92,10 +94,10 @@ class BenchResult:
         """
         parts = ["no results\n"]
         if self.results:
-            hidden = {r.system for r in self.ranking if not r.decisive and r.system != BASELINE}
+            hidden = {r.system for r in self.ranking if not r.decisive and r.system != self.baseline}
             parts = [results_table([r for r in self.results if r.column not in hidden]).to_text()]
         if self.ranking:
-            parts.append(ranking_text(self.ranking, BASELINE, self.differences) + "\n")
+            parts.append(ranking_text(self.ranking, self.baseline, self.differences) + "\n")
         if self.costs:
             parts.append(costs_text(self.costs) + "\n")
         parts += self.notes
@@ -217,6 +219,7 @@ class BenchResult:
             **facts,
             "systems": list(dict.fromkeys(result.column for result in self.results)),
             "simulated": self.simulated,
+            "baseline": self.baseline,
             "means": [m.to_json() for m in self.means],
             "differences": [d.to_json() for d in self.differences],
             "ranking": [r.to_json() for r in self.ranking],

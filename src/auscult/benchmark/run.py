@@ -13,6 +13,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from auscult.benchmark.baseline import choose_baseline
 from auscult.benchmark.detector_choices import DetectorChoice, choose_detectors
 from auscult.benchmark.differences import Comparison
 from auscult.benchmark.external_scores import folders_by_seed, read_external_scores
@@ -20,7 +21,7 @@ from auscult.benchmark.grouping import sources_of_test_clips
 from auscult.benchmark.machine import MachineData, Machines, total_seconds
 from auscult.benchmark.ranking import FitCost, costs, ranking
 from auscult.benchmark.repeated_notes import one_line_each
-from auscult.benchmark.result import BASELINE, BenchResult
+from auscult.benchmark.result import BenchResult
 from auscult.benchmark.stage import Stage, StageResult, run_stages
 from auscult.corpus import machine_folders
 from auscult.corpus.files import audio_files
@@ -32,6 +33,11 @@ from auscult.model.batching import batch_key, batches, max_batch
 from auscult.runtime.parallel import parallel_map, worker_count
 from auscult.runtime.versions import package_versions
 
+#: What a warning about a threshold concerns, and what to do.
+_ONLY_DECISIONS = (
+    "Only decision_result_*.csv depend on this, not the metrics: for decisions at an accepted false-alarm "
+    "rate, use auscult fit and auscult score"
+)
 #: Errors of libraries that stop one machine; the others are finished.
 _UNEXPECTED = (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError)
 #: Matches paths of DCASE 2024 data. Names of machines do not suffice: those of 2023 and 2025 are the same.
@@ -50,6 +56,7 @@ def run_bench(
     settings: Mapping[str, Any] | None = None,
     channel: int = 0,
     group_by: Sequence[str] | None = None,
+    baseline: str | None = None,
     published: str | None = None,
     progress: Progress | None = None,
 ) -> BenchResult:
@@ -77,14 +84,15 @@ def run_bench(
         channel: channel to read from files with several channels.
         group_by: attributes; training clips with equal values were cut from one recording, and stay in the
             same fold. Empty if all clips are independent. By default, clips are grouped as by `auscult.fit`.
+        baseline: the system that the others are compared with, as `choose_baseline` takes it.
         published: published systems to be added to the table, as `published_systems` takes them. By default
             those of 2024, if the path of ``root`` shows that it is the data of that year.
         progress: called with the progress; the name of a stage is ``machine detector seed <k>``.
 
     Raises:
         CorpusError: no machines, or a named machine does not exist.
-        OptionError: an unknown detector, a setting that no detector has, or a missing option that a named
-            detector requires.
+        OptionError: an unknown detector, a setting that no detector has, a missing option that a named
+            detector requires, or a baseline that is not run.
     """
     root = os.path.abspath(root)  # workers may have another working directory
     output = Path(os.path.abspath(output))
@@ -96,7 +104,8 @@ def run_bench(
         published = "2024"
     published_rows = [] if published is None else published_systems(published, names)
     external = {system: folders_by_seed(pattern) for system, pattern in (score_folders or {}).items()}
-    bench = BenchResult(output, notes=notes)
+    compared_with = choose_baseline(baseline, choices, settings, list(score_folders or ()))
+    bench = BenchResult(output, notes=notes, baseline=compared_with)
     if machines is None:
         _report_other_folders(bench, root, folders)
     output.mkdir(parents=True, exist_ok=True)
@@ -136,7 +145,7 @@ def run_bench(
                 _add_external_scores(bench, machine_data[name], (system, "", seed), scores_folder)
     bench.notes += one_line_each(bench.repeated_notes)
     comparison = Comparison(bench.scored)
-    bench.means, bench.differences = comparison.means(), comparison.differences(BASELINE)
+    bench.means, bench.differences = comparison.means(), comparison.differences(bench.baseline)
     decisive = {f"{c.name}:{c.detector_class(c.config(settings)).decisive_score}" for c in choices}
     bench.ranking = ranking(
         bench.results, bench.differences, decisive | set(score_folders or ()), bench.means
@@ -352,7 +361,7 @@ def _add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCos
             system = {"machine": machine, "detector": detector, "score": score, "seed": stage.seed}
             bench.threshold_warnings.append({**system, "warning": threshold.warning})
             bench.repeated_notes.append(
-                (f"{machine} {detector}:{score} seed {stage.seed}", threshold.warning)
+                (f"{machine} {detector}:{score} seed {stage.seed}", f"{threshold.warning}. {_ONLY_DECISIONS}")
             )
     seconds = (result.fit_seconds, result.score_seconds)
     for score, values in result.scores.items():

@@ -77,11 +77,6 @@ def command(
     for warning in loaded.provenance.get("warnings", ()):
         if warning.startswith(TEST_CLIPS_WARNING):
             text.warn(warning)
-    fitted_on = loaded.provenance.get("machines") or []
-    unknown_machines = [m for m in corpus.machines if m is not None and fitted_on and m not in fitted_on]
-    if unknown_machines:
-        machines = ", ".join(fitted_on)
-        text.warn(f"the model was fitted on {machines}, but these are recordings of {unknown_machines[0]}")
     with show_progress(quiet=quiet) as progress:
         result = evaluate(
             loaded,
@@ -111,13 +106,13 @@ def _test_clips(folder: str, year: int | None, conditions: dict[str, str]) -> Co
         CorpusError, EvaluationError: no recordings, too few labels for a metric, or several machines.
     """
     from auscult.corpus import open_corpus
-    from auscult.corpus.conditions import unclear_conditions
+    from auscult.corpus.conditions import unclear_conditions, unknown_conditions
     from auscult.errors import EvaluationError
     from auscult.evaluation import evaluate_scores
 
     corpus = open_corpus(folder, conditions=conditions).for_evaluation()
-    if unclear := unclear_conditions(corpus):
-        raise EvaluationError(f"{folder}: {unclear}")
+    if problem := unclear_conditions(corpus) or unknown_conditions(corpus, corpus.root):
+        raise EvaluationError(f"{folder}: {problem}")
     machines = [machine for machine in corpus.machines if machine is not None]
     if len(machines) > 1:
         raise EvaluationError(
@@ -140,19 +135,30 @@ def _as_text(result: ModelEvaluation) -> str:
         parts.append(_sections(evaluation))
     parts += [f"left out: {reason}" for reason in evaluation.left_out.values()]
     if evaluation.attributes:
-        rows = [
-            (name, text.interval(part.auc), part.contrast, str(part.normals), str(part.anomalies))
-            for name, part in evaluation.attributes.items()
-        ]
-        parts.append(text.table(("attribute", "AUC, %", "against", "normals", "anomalies"), rows))
+        parts.append(_attributes(evaluation))
     if notes := _interval_notes(evaluation):
         parts.append("\n".join(f"note: {note}" for note in notes))
     return "\n\n".join(parts)
 
 
+def _attributes(evaluation: Evaluation) -> str:
+    """The AUCs of attribute values that several recordings have, and the number of the others."""
+    shown = {name: part for name, part in evaluation.attributes.items() if part.is_general}
+    rows = [
+        (name, text.interval(part.auc), part.contrast, str(part.normals), str(part.anomalies))
+        for name, part in shown.items()
+    ]
+    table = text.table(("attribute", "AUC, %", "against", "normals", "anomalies"), rows) if shown else ""
+    if not (left := len(evaluation.attributes) - len(shown)):
+        return table
+    values = text.count(left, f"{'other ' if shown else ''}attribute value")
+    return f"{table}\n{values} with few recordings: see --json".strip()
+
+
 def _interval_notes(evaluation: Evaluation) -> list[str]:
     """Why estimates have no interval, or another one than the others; each reason once."""
-    of_attributes = [part.auc.note for part in evaluation.attributes.values() if part.auc.note]
+    shown = (part for part in evaluation.attributes.values() if part.is_general)
+    of_attributes = [part.auc.note for part in shown if part.auc.note]
     return list(dict.fromkeys([*evaluation.overall.interval_notes.values(), *of_attributes]))
 
 
@@ -185,6 +191,8 @@ def _columns(evaluation: Evaluation) -> dict[str, str]:
 
 def _decisions(result: ModelEvaluation) -> str:
     """Precision, recall, F1 and false-alarm rate by domain, and a comparison with the accepted rate."""
+    from auscult.evaluation.decision_rates import compare_with_accepted
+
     decisions, clips = result.evaluation.overall.decisions, result.evaluation.overall.clips
     has_domains = "normal_source" in clips
     sensor_faults = any(name.startswith("sensor_rate") for name in decisions)
@@ -206,13 +214,15 @@ def _decisions(result: ModelEvaluation) -> str:
     if result.threshold.method == "conformal" and result.threshold.rate is not None:
         for domain in domains:
             rate = decisions.get(f"false_alarm_rate_{domain}")
-            if rate is None or rate.low is None:
+            if rate is None:
                 continue
             accepted = result.threshold.rate
-            verdict = "above" if rate.low > accepted else "consistent with"
+            comparison = compare_with_accepted(rate, accepted) or (
+                "too few independent recordings to compare with"
+            )
             where = f" in the {domain} domain" if has_domains else ""
             lines.append(
-                f"false alarms{where}: {text.percent(rate.value)}, {verdict} the accepted "
+                f"false alarms{where}: {text.percent(rate.value)}, {comparison} the accepted "
                 f"{text.percent(accepted)}"
             )
     return "\n".join(lines)

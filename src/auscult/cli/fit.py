@@ -33,7 +33,7 @@ from auscult.errors import FitError, OptionError
 from auscult.runtime.parallel import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from auscult.corpus import Clip, Corpus
 
@@ -165,6 +165,7 @@ def command(
     )
 
     from auscult.api.fit import fit
+    from auscult.corpus.conditions import learned_unasked
 
     with show_progress(quiet=quiet, name=os.path.basename(output)) as progress, workers(jobs, cluster):
         model = fit(
@@ -184,8 +185,10 @@ def command(
     if as_json:
         text.print_json(result)
     else:
+        printed_before = learned_unasked(corpus)
         for warning in result["warnings"]:
-            text.warn(warning)
+            if warning not in printed_before:
+                text.warn(warning)
         click.echo(format_summary(result, model))
     if left_out := result["left_out"]:
         text.note(f"Error: {text.count(len(left_out), 'recording')} left out: {', '.join(left_out)}")
@@ -226,7 +229,9 @@ def training_clips(
             text.warn(f"{folder}: {reason}")
     other_files = sum((Counter(corpus.other_files) for corpus in corpora), Counter())
     joined = (clip for corpus in training for clip in corpus)
-    clips = Corpus(joined, conditions=conditions, other_files=other_files)
+    clips = Corpus(joined, root=_common_root(folders), conditions=conditions, other_files=other_files)
+    for reason in learned_unasked(clips):
+        text.warn(reason)
     machines = [machine for machine in clips.machines if machine is not None]
     if single_machine and len(machines) > 1:
         raise FitError(
@@ -234,6 +239,14 @@ def training_clips(
             "one machine, or an output folder for one model per machine, e.g. -o models/"
         )
     return clips
+
+
+def _common_root(folders: Sequence[str]) -> str | None:
+    """The folder that all lie in; ``None`` if they are on different drives."""
+    try:
+        return os.path.commonpath([os.path.abspath(folder) for folder in folders])
+    except ValueError:
+        return None
 
 
 def _is_folder(output: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,12 @@ if TYPE_CHECKING:
     from auscult.evaluation import Estimate
 
 NONE = "–"
-
 #: What messages name for Python beside the option: ``--channel N (in Python channel=N)``.
 _PYTHON_NAMES = re.compile(r" \(in Python (?:[^()]|\([^()]*\))*\)")
 AUC_REMARK = (
     "(55 to 80 is usual, since most pseudo-anomalies are hardly audible; no estimate for real faults)"
 )
+
 
 def print_json(data: Any) -> None:
     """Print a value as JSON on one line of standard output."""
@@ -28,8 +29,8 @@ def print_json(data: Any) -> None:
 
 
 def note(text: str) -> None:
-    """Print a line for the user on standard error."""
-    click.echo(printable(text), err=True)
+    """Print a line for the user on standard error, without the parentheses ``(in Python …)`` of messages."""
+    click.echo(printable(_PYTHON_NAMES.sub("", text)), err=True)
 
 
 def warn(text: str) -> None:
@@ -129,6 +130,6 @@ def members(tried: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
         rows.append((member["name"], f"{member['detector']}, {member['score']}", auc + left_out))
     widths = [max(len(row[i]) for row in rows) for i in range(2)] if rows else []
     lines = [f"{name:<{widths[0]}}  {score:<{widths[1]}}  {auc}" for name, score, auc in rows]
-    return list(zip(["members", *[""] * len(lines)], lines, strict=False))
     if any("auc" in member for member in tried):
         lines.append(AUC_REMARK)
+    return list(zip(["members", *[""] * len(lines)], lines, strict=False))

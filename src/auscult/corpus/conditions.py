@@ -266,6 +266,28 @@ def unclear_conditions(clips: Iterable[Clip], *, statable: bool = True) -> str |
     )
 
 
+def unknown_conditions(clips: Sequence[Clip], root: str | None = None) -> str | None:
+    """Describe the recordings that would have to be labelled for an evaluation, and how to do it.
+
+    Args:
+        clips: the clips.
+        root: the path that was opened, if it was one.
+
+    Returns:
+        The description; ``None`` if all recordings are labelled.
+    """
+    unknown = [clip for clip in clips if clip.condition is None]
+    if not unknown:
+        return None
+    of_all = f"{len(unknown):,} of {len(clips):,} recordings"
+    return (
+        f"{of_all} have no condition (normal or anomaly): {_by_folder(unknown, root)}. State it with "
+        "--condition PATTERN=normal and --condition PATTERN=anomaly, where PATTERN is a folder or a file, * "
+        "for any characters (in Python conditions={'PATTERN': 'anomaly'}, an argument of open_corpus), or in "
+        "the condition column of a manifest"
+    )
+
+
 def _stem(name: str) -> str:
     return os.path.splitext(name)[0] if is_audio_name(name) else name
 
@@ -299,18 +321,19 @@ def left_out_of_training(corpus: Corpus) -> list[str]:
 def learned_unasked(corpus: Corpus) -> list[str]:
     """Describe which of the clips for training users may not expect to be learned as normal.
 
-    These are clips in several folders whose names say nothing, if no clip is called normal, and clips in
-    folders such as ``test_cut`` beside ``train_cut``, which are no splits.
+    These are clips in several folders whose names say nothing, if no clip is called normal and not all names
+    are dates or numbers, and clips in folders such as ``test_cut`` beside ``train_cut``, which are no splits.
     """
     clips = [clip for clip in corpus.for_training() if parse_name(clip.path) is None]
     unknown = [clip for clip in clips if clip.condition is None and clip.unclear is None]
     folders = {_folder_pattern(clip, corpus.root) for clip in unknown}
     named = {folder for folder in folders if re.search(r"[^\W\d_]", folder) and not split_folder_key(folder)}
     messages = []
-    if len(named) > 1 and not any(clip.condition == "normal" for clip in corpus):
-        listed = _by_folder(unknown, corpus.root)
+    if named and len(folders) > 1 and not any(clip.condition == "normal" for clip in corpus):
         messages.append(
-            f"no name says what {len(unknown):,} recordings are, all are taken as normal: {listed}"
+            f"used as normal: {_by_folder(unknown, corpus.root)}: their names do not say what they are. If "
+            "some are faults, leave them out with --condition FOLDER=anomaly (in Python "
+            "conditions={'FOLDER': 'anomaly'})"
         )
     paths = {clip.path: _folders(clip, corpus) for clip in clips}
     training = {tuple(folders[:i]) for folders in paths.values() for i in _positions(folders, "train")}

@@ -122,7 +122,7 @@ def channel_findings(channels: int, channel: int) -> tuple[Finding, ...]:
         return ()
     message = (
         f"recordings have {channels} channels: the model learns channel {channel} only; for others fit one "
-        "model each, with --channel N (channel=N)"
+        "model each, with --channel N (in Python channel=N)"
     )
     return (Finding("channels", message),)
 

@@ -18,6 +18,11 @@ from auscult.corpus.time_blocks import MIN_RECORDINGS, boundary_windows, time_bl
 #: Labels of a threshold whose false-alarm rate is promised with a limitation.
 UNVERIFIED = "independence unverified"
 WITHIN = "within these recordings"
+#: What to do about clips that are taken as parts of one recording and are not.
+IF_INDEPENDENT = (
+    "If all were recorded independently, state it with --group-by none (in Python "
+    "keep_likely_cuts_together=False): the threshold may then be lower"
+)
 _MAX_NAMED = 3
 
 
@@ -170,17 +175,15 @@ def _cut_findings(
     )
     if groups.cut:
         cut_groups = {groups.groups[i] for i in groups.cut}
-        together = (
-            "each is kept in one fold; if all clips were recorded independently, --group-by none "
-            "(keep_likely_cuts_together=False) gives a sharper threshold"
-        )
+        together = f"none is judged by a model that learned another part of its recording. {IF_INDEPENDENT}"
+        blocks = f"their parts are learned and judged in separate blocks of time, {only}"
         cut = list(dict.fromkeys(clips[i].path for i in groups.cut))
         number = f"{len(cut_groups)} longer recording{'' if len(cut_groups) == 1 else 's'}"
         what = "files" if windows else "clips"
         yield Finding(
             "cuts",
             f"{len(cut)} {what} sound as if cut from {number} ({_names(cut)}): "
-            f"{f'folds are blocks of time, {only}' if label == WITHIN else together}",
+            f"{blocks if label == WITHIN else together}",
             tuple(cut),
         )
     if windows and label == WITHIN:
@@ -188,7 +191,9 @@ def _cut_findings(
         number = f"{count} recording{'' if count == 1 else 's'}"
         between = f"{left_out} window{'' if left_out == 1 else 's'} left out between them"
         yield Finding(
-            "cuts", f"{number} divided into windows: folds are blocks of time, with {between}, {only}"
+            "cuts",
+            f"{number} divided into windows, which are learned and judged in separate blocks of time with "
+            f"{between}, {only}",
         )
 
 

@@ -41,9 +41,10 @@ def segment_warnings(recordings: Sequence[AudioClip]) -> Iterator[str]:
     if attributes:
         names = ",".join(attributes)
         yield (
-            f"{len(clips)} clips share {n_groups} sets of attributes: if they were cut from {n_groups} "
-            f"longer recordings, give --group-by {names}. Otherwise calibration scores come from models "
-            "fitted on clips of the same recordings, and the false-alarm rate will be higher than the one set"
+            f"{len(clips)} clips have only {n_groups} combinations of {names} in their names: if they were "
+            f"cut from {n_groups} longer recordings, give --group-by {names} (in Python "
+            "auscult.corpus.attribute_groups). Otherwise parts of one recording are both learned and used to "
+            "set the threshold, and there will be more false alarms than accepted"
         )
 
 

@@ -17,8 +17,13 @@ if TYPE_CHECKING:  # at run time only attributes of clips are read
 #: The start of a warning of a model that was adapted to test clips. It is repeated whenever the model is
 #: evaluated. Model files hold it, so it must not change.
 TEST_CLIPS_WARNING = "test clips among the recordings taken in"
+#: The start of a warning of scores that are in the wrong order.
+LOW_AUC_WARNING = "AUC far below 50 %"
 #: An AUC below this, or with an interval that ends below ½, is far below one half.
 LOW_AUC = 0.4
+#: From this AUC on, scores separate well, and a threshold should find at least `MIN_RECALL` of the anomalies.
+HIGH_AUC = 0.9
+MIN_RECALL = 0.5
 _MAX_NAMED = 3  # sections named in a message
 
 
@@ -42,10 +47,32 @@ def score_remarks(sections: Mapping[str, ScoredSection], summaries: Mapping[str,
         remarks.append(f"all scores{where} are equal: they do not depend on the recording")
     if low:
         remarks.append(
-            f"AUC far below 50 %: {_listed(low)}. Anomalous recordings have lower scores than normal ones: "
+            f"{LOW_AUC_WARNING}: {_listed(low)}. Anomalous recordings have lower scores than normal ones: "
             "check whether the labels, or the sign of the score, are exchanged"
         )
     return remarks
+
+
+def missed_by_threshold(summary: Summary) -> str | None:
+    """Describe a threshold that finds few anomalies of a domain, although the scores separate them well.
+
+    Args:
+        summary: the metrics, with the rates of decisions.
+
+    Returns:
+        The description, or ``None`` if there is no such domain.
+    """
+    missed = []
+    aucs = {"source": summary.auc_source, "target": summary.auc_target}
+    for domain, auc in aucs.items():
+        recall = summary.decisions.get(f"recall_{domain}")
+        if auc is not None and recall is not None and auc.value >= HIGH_AUC and recall.value < MIN_RECALL:
+            where = f" in the {domain} domain" if summary.auc_target else ""
+            auc_text = f"AUC {100 * auc.value:.1f} %"
+            missed.append(f"only {100 * recall.value:.3g} % of the faults{where} ({auc_text})")
+    if not missed:
+        return None
+    return f"the scores separate faults well, but the threshold finds {' and '.join(missed)}"
 
 
 def fitted_on_remark(clips: Sequence[Clip], count: int) -> Iterator[str]:

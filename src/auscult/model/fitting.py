@@ -21,6 +21,7 @@ from auscult.errors import AudioError, FitError
 from auscult.model.model import Calibration, Model
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
+from auscult.model.threshold_origin import threshold_origin
 from auscult.runtime.parallel import blas_single_thread
 from auscult.runtime.versions import package_versions
 from auscult.spectrum import empty_band_warnings
@@ -172,7 +173,7 @@ def _calibration_plan(fit: PreparedFit) -> _CalibrationPlan:
     if max(folds) < 1:
         raise FitError(
             f"calibration by {method} needs at least two recordings that are not cut from the same one: add "
-            'recordings, or fit without a threshold with --calibrate none (calibrate="none")'
+            'recordings, or fit without a threshold with --calibrate none (in Python calibrate="none")'
         )
     with_fold = list(zip(folds, recordings, strict=True))
     if method == "crossfit":
@@ -208,6 +209,8 @@ def _calibrated_model(
     if plan.method != "none":
         scores = {name: np.array([s[name] for s in clip_scores]) for name in final.scores}
         calibration = Calibration(plan.method, scores, [r.clip.domain for _, r in to_score])
+    decisive = calibration.scores.get(final.decisive_score, ())
+    origin = threshold_origin(decisive, [r.clip for _, r in to_score])
     normal_range = NormalRange.of(recordings, fit.inspection.measures, fit.config.front_end)
     provenance = {
         "clips": len(recordings),
@@ -224,8 +227,10 @@ def _calibrated_model(
             *(segment_warnings(recordings) if plan.method == "crossfit" else ()),
             *empty_band_warnings(type(final).front_ends(final.config)),
             *final.facts.get("warnings", []),
+            *([origin.warning] if origin else []),
         ],
         "threshold_label": fit.inspection.threshold_label if plan.method != "none" else None,
+        "threshold_set_by": origin.group if origin else None,
         "fit_seconds": round(fit_seconds + time.perf_counter() - started, 3),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": package_versions(),

@@ -36,7 +36,8 @@ def read_audio(path: str | os.PathLike[str], *, channel: int = 0, max_seconds: f
             if remaining < 0:
                 raise TooLongAudio(
                     name,
-                    f"longer than the limit of {max_seconds:g} s; cut it into windows with --window",
+                    f"longer than the limit of {max_seconds:g} s; cut it into windows with --window T (in "
+                    "Python window=T)",
                 )
             blocks.append(block)
     return Waveform(
