@@ -34,6 +34,7 @@ class ModelEvaluation:
         evaluation: the metrics, over all clips but those in ``fitted_on``.
         threshold: the decision threshold.
         scores: one for every clip that could be scored, in the order of the clips.
+        clips: the clips of these scores.
         errors: one for every clip that could not be scored.
         fitted_on: the paths of the clips that the model was fitted on, known by their content.
         warnings: about these clips, and those of the evaluation.
@@ -42,6 +43,7 @@ class ModelEvaluation:
     evaluation: Evaluation
     threshold: Threshold
     scores: tuple[Score, ...]
+    clips: tuple[Clip, ...]
     errors: tuple[AudioError, ...]
     fitted_on: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -136,6 +138,7 @@ def evaluate(
         evaluation,
         threshold,
         tuple(s.score for s in scored),
+        tuple(s.clip for s in scored),
         tuple(errors),
         tuple(clip.path for clip in fitted_on),
         (*other_machine, *remarks, *warnings),

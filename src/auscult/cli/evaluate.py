@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
+import numpy as np
 
 from auscult.cli import text
 from auscult.cli.options import (
     apply_group_by,
     channel_option,
+    check_writable,
     chosen_threshold,
     condition_option,
     conditions_from,
@@ -43,6 +45,12 @@ SOME_UNREADABLE = 4
 )
 @threshold_options
 @group_by_option
+@click.option(
+    "--roc", metavar="FILE", type=click.Path(), help="Write the points of the ROC curves to a CSV file."
+)
+@click.option(
+    "--histogram", metavar="FILE", type=click.Path(), help="Write histograms of the scores to a CSV file."
+)
 @channel_option
 @condition_option
 @quiet_option
@@ -55,6 +63,8 @@ def command(
     false_alarms: str | None,
     threshold_method: str | None,
     group_by: str | None,
+    roc: str | None,
+    histogram: str | None,
     channel: int | None,
     conditions: tuple[str, ...],
     quiet: bool,
@@ -64,6 +74,10 @@ def command(
     DIR is a DCASE machine folder (its test/ is used), a folder with normal/ and anomaly/, or a CSV
     manifest. Prints metrics in percent (in JSON: fractions) with 95 % confidence intervals.
     """
+    for path in (roc, histogram):
+        if path is not None:
+            check_writable(path, model=model)
+
     from auscult.api.evaluate import evaluate
     from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 
@@ -86,6 +100,7 @@ def command(
             keep_likely_cuts_together=group_by is None,
             progress=progress,
         )
+    _write_curves(result, year, roc, histogram)
     for warning in result.warnings:
         text.warn(warning)
     for error in result.errors:
@@ -97,6 +112,29 @@ def command(
         click.echo(f"{loaded.detector.name}, score {loaded.detector.decisive_score}, on {folder}\n")
         click.echo(_as_text(result))
     return SOME_UNREADABLE if result.errors else 0
+
+
+def _write_curves(
+    result: ModelEvaluation, year: int | None, roc: str | None, histogram: str | None
+) -> None:
+    """Write the ROC curves and histograms of the clips that the metrics are from to CSV files."""
+    from auscult.evaluation import labels_of
+    from auscult.evaluation.score_curves import HISTOGRAM_COLUMNS, ROC_COLUMNS, histogram_rows, roc_rows
+    from auscult.evaluation.textfile import write_rows
+
+    pairs = [
+        (clip, score.score)
+        for clip, score in zip(result.clips, result.scores, strict=True)
+        if clip.path not in result.fitted_on
+    ]
+    sections = {}
+    for section in dict.fromkeys(clip.section for clip, _ in pairs):
+        clips, scores = zip(*((c, score) for c, score in pairs if c.section == section), strict=True)
+        sections[section or ""] = labels_of(clips), np.array(scores)
+    if roc is not None:
+        write_rows(roc, [ROC_COLUMNS, *roc_rows(sections, year=year)])
+    if histogram is not None:
+        write_rows(histogram, [HISTOGRAM_COLUMNS, *histogram_rows(sections)])
 
 
 def _test_clips(folder: str, year: int | None, conditions: dict[str, str]) -> Corpus:

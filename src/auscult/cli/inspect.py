@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auscult.cli import text
-from auscult.cli.options import json_option, model_argument
+from auscult.cli.options import check_writable, json_option, model_argument
+from auscult.errors import OptionError
 
 if TYPE_CHECKING:
     from auscult.model import Model
@@ -19,14 +21,26 @@ _TITLES = {"seconds": "min, max seconds"}
 
 @click.command("inspect", short_help="Show the contents of a model file.")
 @model_argument
+@click.option(
+    "--curves",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write the training curves to a CSV file, a row for each epoch.",
+)
 @json_option
-def command(model: str, as_json: bool) -> None:
+def command(model: str, curves: str | None, as_json: bool) -> None:
     """Show the contents of a model file."""
+    if curves is not None:
+        check_writable(curves, model=model)
+
     from auscult.model.model_file import load_model
 
-    contents = _contents(load_model(model))
+    loaded = load_model(model)
+    contents, histories = _contents(loaded), _histories(loaded.detector.name, loaded.detector.facts)
+    if curves is not None:
+        _write_curves(curves, model, histories)
     if as_json:
-        text.print_json(contents)
+        text.print_json({**contents, "history": histories})
     else:
         click.echo(_as_text(contents))
 
@@ -58,6 +72,39 @@ def _contents(model: Model) -> dict[str, Any]:
         "provenance": provenance,
         "warnings": warnings,
     }
+
+
+def _histories(name: str, facts: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Name of a network to the figures of its epochs: the detector's, or those of an ensemble's members."""
+    if history := facts.get("history"):
+        return {name: history}
+    members = facts.get("members", {}).items()
+    return {n: h for name, member in members for n, h in _histories(name, member["facts"]).items()}
+
+
+def _write_curves(path: str, model: str, histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Write a CSV file with the network's name and the figures of an epoch in each row.
+
+    Raises:
+        OptionError: the model has no trained network.
+    """
+    from auscult.evaluation.textfile import write_rows
+
+    if not histories:
+        raise OptionError(f"--curves: {model} has no training curves, since it trains no network")
+    rows = [(name, _columns(epoch)) for name, history in histories.items() for epoch in history]
+    header = list(dict.fromkeys(column for _, epoch in rows for column in epoch))
+    lines = ([name, *(epoch.get(column, "") for column in header)] for name, epoch in rows)
+    write_rows(path, [["network", *header], *lines])
+
+
+def _columns(epoch: Mapping[str, Any]) -> dict[str, Any]:
+    """The figures of an epoch; those in a list have numbered names from 1, such as ``kl_per_dimension_1``."""
+    columns: dict[str, Any] = {}
+    for name, value in epoch.items():
+        several = isinstance(value, list)
+        columns |= {f"{name}_{i}": v for i, v in enumerate(value, start=1)} if several else {name: value}
+    return columns
 
 
 def _summary(facts: dict[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,23 @@ class Evidence:
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Representation:
+    """What a detector computes of one recording before the score, by name.
+
+    Attributes:
+        recording: arrays of the recording, each of the same shape for every recording.
+        windows: (V, …) arrays of its V windows or frames.
+        seconds: (V,) times of the middles of the windows.
+        axes: names of the entries along an axis, such as the views of ``views``.
+    """
+
+    recording: Mapping[str, np.ndarray]
+    windows: Mapping[str, np.ndarray] = field(default_factory=dict)
+    seconds: np.ndarray = field(default_factory=lambda: np.empty(0))
+    axes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
 @dataclass
 class Config:
     """Options common to all detectors; each detector adds its own in a subclass."""
@@ -142,6 +159,26 @@ class Detector(ABC):
             AudioError: as in `score`.
         """
         raise OptionError(f"{self.name} has no latent space, so no codes for {recording.clip.path}")
+
+    def represent(self, recording: AudioClip) -> Representation:
+        """Return the codes, embeddings or pooled views of a recording.
+
+        Names and shapes, where D is the length of an embedding and K that of a code:
+
+        - ``codes`` (V, K) of the windows and ``mean_code`` (K,) of the recording: `autoencoder`, `gamma_vae`
+          and `gamma_observation` (see their `codes`);
+        - ``frames`` (F, D) as encoded and ``embedding`` (D,) pooled over them: `embedding_memory`;
+        - ``embedding`` (D,): `discriminative`;
+        - ``views`` (V, B) of B bands, named by ``view_names``: `spectral_memory` and `pooled_gaussian`.
+
+        Raises:
+            OptionError: the detector has none of these.
+            AudioError: as in `score`.
+        """
+        raise OptionError(
+            f"{self.name} has no codes, embeddings or pooled views of its own: use a model of another "
+            "detector, such as autoencoder, gamma_vae, embedding_memory or spectral_memory"
+        )
 
     @classmethod
     def check_can_fit(cls) -> None:

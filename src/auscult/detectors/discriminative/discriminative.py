@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from auscult.corpus import AudioClip, is_target
-from auscult.detectors.base import Config, Evidence, FleetDetector, Progress, fit_error
+from auscult.detectors.base import Config, Evidence, FleetDetector, Progress, Representation, fit_error
 from auscult.detectors.discriminative.dual_views import DualViews, dual_views, edge_frames
 from auscult.detectors.discriminative.occlusion import Occluder
 from auscult.detectors.onnx_export.runtime import OnnxNetwork
@@ -274,6 +274,9 @@ class Discriminative(OnnxNetwork, FleetDetector):
         views, bank = self._views(recording), self._bank()
         scores = bank.scores(self._embed(views))
         return Evidence(scores, self._maps(recording, views, bank, scores) if explain else {})
+
+    def represent(self, recording: AudioClip) -> Representation:
+        return Representation({"embedding": self._embed(self._views(recording))})
 
     def _maps(
         self, recording: AudioClip, views: DualViews, bank: Neighbours, scores: Mapping[str, float]

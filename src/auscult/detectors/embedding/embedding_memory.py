@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from auscult.corpus import AudioClip, is_target
-from auscult.detectors.base import Evidence, FleetDetector, Progress
+from auscult.detectors.base import Evidence, FleetDetector, Progress, Representation
 from auscult.detectors.embedding.clip_embedding import ClipEmbedding
 from auscult.detectors.embedding.clip_encoder import ClipEncoder, EncodedClip
 from auscult.detectors.embedding.config import MIN_SECONDS, EmbeddingMemoryConfig
@@ -152,6 +152,11 @@ class EmbeddingMemory(FleetDetector):
         """As in `Detector`: encode them in batches, if ``encoder_batch`` is more than 1."""
         if self.config.encoder_batch > 1:
             self._clip_encoder().prepare(recordings)
+
+    def represent(self, recording: AudioClip) -> Representation:
+        embedding = self._embed(recording)
+        pooled, frames = {"embedding": embedding.pooled}, {"frames": embedding.frames}
+        return Representation(pooled, frames, embedding.seconds)
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
         shapes: dict[str, tuple[int | None, ...]] = {

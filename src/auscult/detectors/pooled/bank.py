@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 
 from auscult.corpus import AudioClip, Clip
-from auscult.detectors.base import Config, Detector, Progress
+from auscult.detectors.base import Config, Detector, Progress, Representation
 from auscult.detectors.statistics.pooled_views import FAMILIES, VIEWS, distribute_over_frames, pooled_views
 from auscult.errors import FitError, OptionError
 
@@ -144,6 +144,10 @@ class BankDetector(Detector):
     def view(self, recording: AudioClip) -> np.ndarray:
         """Return the (V, B) float64 pooled views of a recording."""
         return pooled_views(recording.log_mel(self.config.front_end), self.config.view_names)
+
+    def represent(self, recording: AudioClip) -> Representation:
+        axes = {"view_names": self.config.view_names}
+        return Representation({"views": self.view(recording)}, axes=axes)
 
     def map_of(self, frames: np.ndarray, shares: np.ndarray, references: np.ndarray) -> np.ndarray:
         """Distribute the contributions of all views and bands to a score over the frames.

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auscult.corpus import AudioClip
+from auscult.detectors.base import Representation
 from auscult.detectors.reconstruction.reconstruction import NetworkConfig, NetworkDetector
 from auscult.errors import OptionError
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     import torch
 
     from auscult.detectors.training.step import Loss
+
+
+#: The layer with the codes, counted from 0: it follows the four hidden layers of the encoder.
+_BOTTLENECK_LAYER = 4
 
 
 @dataclass
@@ -53,6 +59,15 @@ class Autoencoder(NetworkDetector):
                 "rebuild": Linear(generators, c.hidden, width),
             }
         )
+
+    def represent(self, recording: AudioClip) -> Representation:
+        """Return the outputs of the bottleneck, which the stored network does not return when scoring."""
+        from auscult.detectors.onnx_export.intermediate import IntermediateNetwork
+
+        network, opened = self.arrays["network"], self.__dict__.get("_bottleneck")
+        if opened is None or opened.network is not network:
+            opened = self._bottleneck = IntermediateNetwork(network, "Relu", _BOTTLENECK_LAYER)
+        return self.representation_by(opened.run({"x": self._windows(recording)}))
 
     def loss(
         self,

@@ -17,7 +17,7 @@ import numpy as np
 
 from auscult.corpus import AudioClip
 from auscult.corpus.prefetch import prefetch
-from auscult.detectors.base import Config, FleetDetector, Progress, fit_error
+from auscult.detectors.base import Config, FleetDetector, Progress, Representation, fit_error
 from auscult.detectors.onnx_export.runtime import OnnxNetwork
 from auscult.errors import AudioError, FitError, OptionError, TooShortAudio
 from auscult.spectrum import context_windows
@@ -291,6 +291,18 @@ class WindowDetector(OnnxNetwork, FleetDetector):
     @property
     def parameters(self) -> int:
         return int(self.facts["parameters"])
+
+    def represent(self, recording: AudioClip) -> Representation:
+        if not self.has_codes:
+            return super().represent(recording)
+        return self.representation_by(self.codes(recording))
+
+    def representation_by(self, codes: np.ndarray) -> Representation:
+        """Return codes (V, K) of the windows of a recording with their mean."""
+        front_end = self.config.front_end
+        middles = np.arange(len(codes)) + (self.config.context - 1) / 2  # in frames
+        seconds = middles * front_end.hop / front_end.sample_rate
+        return Representation({"mean_code": codes.mean(axis=0)}, {"codes": codes}, seconds)
 
     def _windows(self, recording: AudioClip) -> np.ndarray:
         """Return the (V, width) context windows of a recording.
