@@ -6,7 +6,7 @@ import os
 import platform
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
@@ -16,6 +16,7 @@ from typing import Any
 from auscult.benchmark.baseline import choose_baseline
 from auscult.benchmark.detector_choices import DetectorChoice, choose_detectors
 from auscult.benchmark.differences import Comparison
+from auscult.benchmark.expected_time import PlannedFit, expected_seconds
 from auscult.benchmark.external_scores import folders_by_seed, read_external_scores
 from auscult.benchmark.grouping import sources_of_test_clips
 from auscult.benchmark.machine import MachineData, Machines, total_seconds
@@ -40,6 +41,8 @@ _ONLY_DECISIONS = (
 )
 #: Errors of libraries that stop one machine; the others are finished.
 _UNEXPECTED = (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError)
+#: Number of training clips, over all fits, from which the time is estimated.
+_WORTH_ESTIMATING = 1000
 #: Matches paths of DCASE 2024 data. Names of machines do not suffice: those of 2023 and 2025 are the same.
 _DCASE_2024 = re.compile(r"dcase[^/\\]*2024", re.IGNORECASE)
 
@@ -59,6 +62,7 @@ def run_bench(
     baseline: str | None = None,
     published: str | None = None,
     progress: Progress | None = None,
+    announce: Callable[[float, int], None] | None = None,
 ) -> BenchResult:
     """Fits and scores every detector on every machine with every seed, and compares them.
 
@@ -88,6 +92,8 @@ def run_bench(
         published: published systems to be added to the table, as `published_systems` takes them. By default
             those of 2024, if the path of ``root`` shows that it is the data of that year.
         progress: called with the progress; the name of a stage is ``machine detector seed <k>``.
+        announce: called before the first fit with the expected time in seconds and the number of fits, unless
+            the benchmark is so small that measuring would take a notable part of it.
 
     Raises:
         CorpusError: no machines, or a named machine does not exist.
@@ -125,7 +131,7 @@ def run_bench(
     )
     names = [name for name in names if name in machine_data.folders]
     specs = [_StageSpec(machine, choice, seed) for machine in names for choice in choices for seed in seeds]
-    errors = _run_unfinished(machine_data, output, settings, specs, progress)
+    errors = _run_unfinished(machine_data, output, settings, specs, progress, announce)
     fit_costs: dict[str, list[FitCost]] = {}
     for spec in specs:
         try:
@@ -263,6 +269,7 @@ def _run_unfinished(
     settings: Mapping[str, Any],
     specs: Sequence[_StageSpec],
     progress: Progress | None,
+    announce: Callable[[float, int], None] | None,
 ) -> dict[_StageSpec, AuscultError | None]:
     """Runs every stage that is not finished.
 
@@ -282,6 +289,9 @@ def _run_unfinished(
                 configs[spec] = stage.config()
         except AuscultError as error:
             errors[spec] = error
+    fits = [PlannedFit(machines[s.machine], s.choice.detector, config) for s, config in configs.items()]
+    if announce is not None and sum(len(fit.machine.train) for fit in fits) >= _WORTH_ESTIMATING:
+        announce(expected_seconds(fits), len(fits))
     stage_batches = batches(
         list(configs),
         key=lambda spec: (spec.choice, batch_key(configs[spec])),

@@ -140,9 +140,17 @@ def command(
     settings = settings_from(pairs, epochs=epochs, device=device)
 
     from auscult.benchmark import run_bench
+    from auscult.benchmark.expected_time import duration_text
     from auscult.benchmark.result import describe_failure
     from auscult.detectors.names import split_names
     from auscult.runtime.parallel import workers
+
+    expected: list[float] = []
+
+    def announce(seconds: float, fits: int) -> None:
+        expected.append(seconds)
+        if not quiet:
+            text.note(f"{text.count(fits, 'fit')}: about {duration_text(seconds)}")
 
     _copy_experiment(Path(output))
     with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
@@ -160,12 +168,14 @@ def command(
             baseline=baseline,
             published=published,
             progress=progress,
+            announce=announce,
         )
         page = _report(output, progress) if result.results else None
     if as_json:
         text.print_json(
             {
                 "output": output,
+                "expected_seconds": expected[0] if expected else None,
                 "report": page,
                 "results": [vars(row) for row in result.results],
                 "baseline": result.baseline,

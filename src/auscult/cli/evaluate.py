@@ -114,9 +114,7 @@ def command(
     return SOME_UNREADABLE if result.errors else 0
 
 
-def _write_curves(
-    result: ModelEvaluation, year: int | None, roc: str | None, histogram: str | None
-) -> None:
+def _write_curves(result: ModelEvaluation, year: int | None, roc: str | None, histogram: str | None) -> None:
     """Write the ROC curves and histograms of the clips that the metrics are from to CSV files."""
     from auscult.evaluation import labels_of
     from auscult.evaluation.score_curves import HISTOGRAM_COLUMNS, ROC_COLUMNS, histogram_rows, roc_rows

@@ -67,7 +67,8 @@ class Autoencoder(NetworkDetector):
         network, opened = self.arrays["network"], self.__dict__.get("_bottleneck")
         if opened is None or opened.network is not network:
             opened = self._bottleneck = IntermediateNetwork(network, "Relu", _BOTTLENECK_LAYER)
-        return self.representation_by(opened.run({"x": self._windows(recording)}))
+        (codes,) = opened.run({"x": self._windows(recording)})  # inside, the network has a machine axis
+        return self.representation_by(codes)
 
     def loss(
         self,
