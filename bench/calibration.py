@@ -19,14 +19,17 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the fits run in parallel, one core each
 
 import joblib
+import numpy as np
 
 import auscult
 from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.corpus import attribute_groups
-from auscult.evaluation import proportion_interval
+from auscult.evaluation.clip_labels import labels_of
+from auscult.evaluation.decision_rates import clustered_rate
 from auscult.model import Score
 from auscult.simulation import simulate
 from bench.markdown import table, this_machine, write_section
+from bench.recordings import with_recordings
 
 RATES = (0.05, 0.10, 0.20)
 SEEDS = (0, 1, 2)
@@ -52,12 +55,12 @@ class CalibrationFit:
 
 @dataclass(frozen=True)
 class Count:
-    """Number of normal test clips of one domain, and of false alarms at each nominal rate."""
+    """The recordings of the normal test clips of one domain, and the false alarms at each nominal rate."""
 
     fit: CalibrationFit
     domain: str
-    clips: int
-    alarms: dict[float, int | None]  # by rate; None: too few calibration clips
+    recordings: np.ndarray  # (N,) the number of each clip's recording
+    alarms: dict[float, np.ndarray | None]  # by rate, (N,) bool; None: too few calibration clips
 
 
 def run_fit(fit: CalibrationFit, output: Path) -> list[Count]:
@@ -77,13 +80,14 @@ def run_fit(fit: CalibrationFit, output: Path) -> list[Count]:
     counts = []
     for domain in ("source", "target"):
         normals = corpus.where(split="test", condition="normal", domain=domain)
-        scores = [s.score for s in model.score_clips(normals) if isinstance(s, Score)]
+        scored = {s.path: s.score for s in model.score_clips(normals) if isinstance(s, Score)}
+        judged = with_recordings([clip for clip in normals if clip.path in scored])
+        scores = np.array([scored[clip.path] for clip in judged])
         thresholds = {rate: model.threshold(rate).value for rate in RATES}
         alarms = {
-            rate: None if threshold is None else sum(score > threshold for score in scores)
-            for rate, threshold in thresholds.items()
+            rate: None if threshold is None else scores > threshold for rate, threshold in thresholds.items()
         }
-        counts.append(Count(fit, domain, len(scores), alarms))
+        counts.append(Count(fit, domain, labels_of(judged).recording_numbers, alarms))
     return counts
 
 
@@ -126,16 +130,16 @@ def rows_of(counts: list[Count]) -> list[list[str]]:
         cells = []
         for rate in RATES:
             alarms = [count.alarms[rate] for count in seeds]
-            if any(number is None for number in alarms):
+            known = [flagged for flagged in alarms if flagged is not None]
+            if len(known) < len(alarms):
                 cells.append("no verdict")
                 continue
             # All seeds score the same clips, so the interval counts each clip once, at the mean rate.
-            clips = seeds[0].clips
-            mean = sum(number or 0 for number in alarms) / len(alarms)
-            interval = proportion_interval(round(mean), clips)
-            low, high = 100 * (interval.low or 0.0), 100 * (interval.high or 0.0)
-            cells.append(f"{100 * mean / clips:.0f} [{low:.0f}, {high:.0f}]")
-        rows.append([*key, str(seeds[0].clips), *cells])
+            value = clustered_rate(np.mean(known, axis=0), seeds[0].recordings)
+            ends = "" if value.low is None else f" [{100 * value.low:.0f}, {100 * (value.high or 0):.0f}]"
+            cells.append(f"{100 * value.value:.0f}{ends}")
+        recordings = seeds[0].recordings
+        rows.append([*key, f"{len(recordings)} of {len(np.unique(recordings))}", *cells])
     return rows
 
 
@@ -164,7 +168,7 @@ def main() -> None:
         "detector",
         "calibration",
         "domain",
-        "normal clips",
+        "normal clips of recordings",
         *(f"nominal {100 * r:.0f} %" for r in RATES),
     ]
     text = table(header, rows_of(counts))

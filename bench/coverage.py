@@ -1,6 +1,6 @@
 """How often 95 % intervals contain the true value: simulated scores of clips that are cut from recordings.
 
-    python -m bench.coverage [--trials 1000] [--jobs 2]
+    python -m bench.coverage [--trials 400] [--jobs 2]
 
 Scores are normally distributed. Half of their variance is that of recordings, so that the five clips of a
 recording are alike. Three tenths of both parts change with the seed, and anomalies stand out by another
@@ -185,7 +185,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--trials", type=int, default=1000, help="simulated data sets of each cell")
+    parser.add_argument("--trials", type=int, default=400, help="simulated data sets of each cell")
     parser.add_argument("--jobs", type=int, default=2, help="number of processes")
     parser.add_argument("--print", dest="only_print", action="store_true", help="do not write to docs/")
     args = parser.parse_args()

@@ -15,6 +15,7 @@ from auscult.evaluation import Estimate, labels_of
 from auscult.evaluation.estimates import Measured, Run, difference, estimate
 from auscult.evaluation.protocol import TERMS, mean_over
 from bench.markdown import table, this_machine
+from bench.recordings import with_recordings
 
 #: Metric to the terms of its mean over machines.
 METRICS = {"auc_target": ("auc_target",), "auc_source": ("auc_source",), "harmonic_mean": TERMS}
@@ -41,7 +42,7 @@ def runs(draws: Draws) -> list[Run]:
     """
     machines = sorted({machine for by_machine in draws.values() for machine in by_machine})
     measured = {
-        (draw, machine): Measured.of(labels_of(scores.clips), scores.scores)
+        (draw, machine): Measured.of(labels_of(with_recordings(scores.clips)), scores.scores)
         for draw, by_machine in draws.items()
         for machine, scores in by_machine.items()
     }

@@ -45,6 +45,7 @@ from auscult.evaluation.estimates import Measured, Run, difference, estimate
 from auscult.evaluation.protocol import TERMS, mean_over
 from auscult.spectrum import FrontEnd
 from bench.markdown import table, this_machine, write_section
+from bench.recordings import with_recordings
 
 #: The length of the baseline's frames at 16 kHz, seconds.
 FRAME_SECONDS = 0.064
@@ -82,7 +83,7 @@ def run(machine: MachineData, detector: str, n_fft: int, seed: int, output: Path
     choice = DetectorChoice(detector)
     stage = run_stage(folder, machine, choice, seed, settings)
     scores = stage.scores[choice.detector_class(choice.config(settings)).decisive_score]
-    return [Measured.of(labels_of(stage.clips), scores)]
+    return [Measured.of(labels_of(with_recordings(stage.clips)), scores)]
 
 
 def chooses_longer_frames(gains: Sequence[float]) -> tuple[list[bool], float, bool]:

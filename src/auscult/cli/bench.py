@@ -179,6 +179,7 @@ def command(
                 "report": page,
                 "results": [vars(row) for row in result.results],
                 "baseline": result.baseline,
+                "means": [mean.to_json() for mean in result.means],
                 "differences": [difference.to_json() for difference in result.differences],
                 "ranking": [system.to_json() for system in result.ranking],
                 "costs": [cost.to_json() for cost in result.costs],

@@ -16,7 +16,6 @@ from auscult.cli.options import (
     chosen_threshold,
     condition_option,
     conditions_from,
-    group_by_option,
     json_option,
     model_argument,
     open_model,
@@ -44,7 +43,12 @@ SOME_UNREADABLE = 4
     help="Compute the metrics by the rules of this DCASE year.  [default: rules since 2022]",
 )
 @threshold_options
-@group_by_option
+@click.option(
+    "--group-by",
+    metavar="NAMES",
+    help="Attributes that identify the source recording, e.g. motor,spd. Clips with equal values count as "
+    "one recording for intervals. Use 'none' to treat all clips as independent.",
+)
 @click.option(
     "--roc", metavar="FILE", type=click.Path(), help="Write the points of the ROC curves to a CSV file."
 )
