@@ -38,6 +38,39 @@ def test_the_rate_of_impacts_and_their_resonance_are_detected(hertz):
     assert len(result.frequencies) == len(result.spectrum)
 
 
+@pytest.mark.parametrize("hertz", [24.4, 75.0, 99.3])
+@pytest.mark.parametrize("seed", range(8))
+def test_a_lower_rate_is_not_reported_from_noise_at_the_fundamental(hertz, seed):
+    alternating = 0.1 * impacts(hertz) - 0.015 * impacts(hertz / 2)  # every second one is weaker by 15 %
+    for sound in (0.1 * impacts(hertz), alternating):
+        result = repeating_impacts(waveform(noise(seed=seed) + sound))
+        assert result.hertz == pytest.approx(hertz, abs=0.5)
+
+
+def test_impacts_that_are_strong_and_weak_in_turn_repeat_at_half_the_rate():
+    result = repeating_impacts(waveform(noise() + 0.3 * impacts(80.0) - 0.2 * impacts(40.0)))
+    assert result.hertz == pytest.approx(40.0, abs=0.3)
+
+
+@pytest.mark.parametrize("hertz", [20.0, 37.5, 75.0])
+def test_a_fundamental_below_the_noise_is_inferred_from_harmonics_that_only_it_explains(hertz):
+    time = np.arange(2 * RATE) / RATE
+    envelope = 1 + sum(0.15 * np.cos(2 * np.pi * k * hertz * time + k) for k in (2, 3, 4, 5))
+    assert repeating_impacts(waveform(envelope * noise())).hertz == pytest.approx(hertz, abs=0.3)
+    only_even = 1 + sum(0.15 * np.cos(2 * np.pi * k * hertz * time + k) for k in (2, 4, 6))
+    assert repeating_impacts(waveform(only_even * noise())).hertz == pytest.approx(2 * hertz, abs=0.3)
+
+
+@pytest.mark.parametrize("hertz", [25.0, 51.0, 75.0])
+def test_mains_hum_does_not_change_the_rate(hertz):
+    time = np.arange(2 * RATE) / RATE
+    hum = sum(0.5 / k * np.sin(2 * np.pi * 50 * k * time) for k in range(1, 7))
+    assert repeating_impacts(waveform(hum + noise())) is None
+    assert repeating_impacts(waveform(hum + noise() + 0.1 * impacts(hertz))).hertz == pytest.approx(
+        hertz, abs=0.3
+    )
+
+
 @pytest.mark.parametrize("rate", [500, 1000, 3200])
 def test_impacts_are_detected_at_low_sample_rates(rate):
     ring = np.arange(rate // 10) / rate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,14 @@ NEW_IMPACT_FACTOR = 2.0
 SPEED = 0.06
 #: The median is of so many frequencies on either side.
 NEIGHBOURS = 15
-#: Three of four harmonics of a repetition have at least this share of the strength of the strongest one.
+#: The fundamental of a repetition stands out by this factor at least (noise does in 0.2 % of bins) …
+LINE_FACTOR = 3.0
+#: … and by this share of what the strongest harmonic does …
 FUNDAMENTAL_SHARE = 0.3
+#: … and so does this share of the harmonics between the two.
+HARMONICS_SHARE = 0.75
+#: A fundamental below the noise is accepted if all harmonics that only it explains do, at least so many.
+BURIED_HARMONICS = 2
 #: The octaves that are searched start here, Hz; lower at sample rates at which this leaves none.
 LOWEST_OCTAVE = 500.0
 #: At least so many impacts.
@@ -124,8 +131,8 @@ def _repetition(
     candidates = np.flatnonzero((hertz >= least) & (hertz <= min(IMPACT_HERTZ[1], (high - low) / 2)))
     if len(candidates) < 8:
         return None
-    strength = _strength(_excess(spectrum), candidates)
-    new = strength
+    excess = _excess(spectrum)
+    new = strength = _strength(excess, candidates)
     if other is not None and other.sample_rate == waveform.sample_rate:
         other_hertz, other_spectrum = envelope_spectrum(other, low, high)
         other_excess = _excess(other_spectrum)
@@ -137,8 +144,8 @@ def _repetition(
     strongest = int(np.argmax(new))
     if new[strongest] < IMPACT_FACTOR:
         return None
-    order = _order(strength, strongest, int(candidates[0]))
-    repetitions = _line_position(spectrum, strongest) * float(hertz[1]) / order
+    position = _line_position(spectrum, strongest)
+    repetitions = position * float(hertz[1]) / _order(excess, position, int(candidates[0]))
     shown = hertz <= min(hertz[-1], max(10 * repetitions, 50.0))
     return float(new[strongest]), Impacts(repetitions, low, high, hertz[shown], spectrum[shown])
 
@@ -159,12 +166,27 @@ def _line_position(spectrum: np.ndarray, peak: int) -> float:
     return peak + (float(0.5 * (left - right) / curvature) if curvature < 0 else 0.0)
 
 
-def _order(strength: np.ndarray, strongest: int, lowest: int) -> int:
-    """Which harmonic the strongest line is: of the lowest line whose harmonics are mostly there."""
-    for order in range(strongest // lowest, 1, -1):
-        lines = np.round(np.arange(1, order + 1) * strongest / order).astype(int)
-        around = np.max([strength[lines - 1], strength[lines], strength[lines + 1]], axis=0)
-        if np.quantile(around, 0.25) >= FUNDAMENTAL_SHARE * strength[strongest]:
+def _order(excess: np.ndarray, strongest: float, lowest: int) -> int:
+    """Which harmonic of the repetition the strongest line is.
+
+    A rate of 1/n of the strongest line is accepted on the evidence of its own multiples only: those that
+    have no divisor in common with n, since all others are multiples of a higher rate too.
+
+    Args:
+        excess: of `_excess`.
+        strongest: position of the strongest line, in bins.
+        lowest: the lowest bin that a repetition may have.
+    """
+    least = max(LINE_FACTOR, FUNDAMENTAL_SHARE * excess[round(strongest)])
+    for order in range(int(strongest / lowest), 1, -1):
+        multiples = np.array([m for m in range(1, max(order, 6) + 1) if math.gcd(m, order) == 1])
+        positions = np.round(multiples * strongest / order).astype(int)
+        multiples, positions = multiples[positions < len(excess) - 1], positions[positions < len(excess) - 1]
+        lines = np.max([excess[positions - 1], excess[positions], excess[positions + 1]], axis=0) >= least
+        fundamental, below = lines[0], lines[1:][multiples[1:] < order]
+        if fundamental and (not len(below) or np.mean(below) >= HARMONICS_SHARE):
+            return order
+        if not fundamental and len(lines) > BURIED_HARMONICS and lines[1:].all():
             return order
     return 1
 
