@@ -21,14 +21,14 @@ def test_explain_finds_the_band_of_the_fault(run, model, machine, faulty_clip):
     output = json.loads(result.stdout)
     assert list(output) == [
         "path", "start", "seconds", "score", "threshold", "anomalous", "verdict", "p_value", "nearest",
-        "nearest_window", "warnings", "findings", "state", "regions", "impacts", "picture", "fragment",
-        "nearest_fragment",
+        "nearest_window", "warnings", "findings", "state", "sections", "regions", "impacts", "picture",
+        "fragment", "nearest_fragment",
     ]  # fmt: skip
     assert output["nearest"] in {str(path) for path in (machine / "train").glob("*.wav")}
     assert output["anomalous"] is True
     assert output["picture"] is None
     regions = output["regions"]
-    keys = {"kind", "start", "end", "low_hz", "high_hz", "share", "times", "hertz", "level_db"}
+    keys = {"kind", "start", "end", "low_hz", "high_hz", "share", "times", "hertz", "level_db", "multiple"}
     assert [set(r) for r in regions] == [keys] * len(regions)
     assert 1 <= len(regions) <= 4
     assert regions[0]["low_hz"] < 2600 < regions[0]["high_hz"]  # where the fault rings
@@ -77,34 +77,60 @@ def test_explain_never_overwrites_the_recording(run, model, faulty_clip, tmp_pat
     assert (tmp_path / "clip.wav").read_bytes() == before
 
 
-def test_explain_of_a_section_of_a_long_file(run, model, machine_sound, tmp_path):
-    """Eleven minutes, longer than what is read into memory, with a fault from 620 to 630 s."""
-    path = tmp_path / "long.wav"
+@pytest.fixture(scope="session")
+def long_recording(tmp_path_factory, machine_sound):
+    """Eleven minutes, longer than what is read into memory, with a fault from 620 to 623 s."""
+    path = tmp_path_factory.mktemp("long") / "long.wav"
     with soundfile.SoundFile(path, "w", 8000, 1) as file:
-        for i in range(66):
-            file.write(np.concatenate([machine_sound(1000 + 10 * i + k, broken=i == 62) for k in range(10)]))
-    result = run("explain", model, path)
-    assert result.exit_code == 1
-    assert "choose a section with --start and --seconds" in result.stderr
-    verdicts = {}
-    for start in ("600", "10.35m"):
-        options = ("--start", start, "--seconds", 5)
-        verdicts[start] = json.loads(run("explain", model, path, *options, "--json").stdout)
-    normal, faulty = verdicts["600"], verdicts["10.35m"]
-    assert (normal["anomalous"], normal["regions"]) == (False, [])
-    assert (faulty["anomalous"], faulty["start"], faulty["seconds"]) == (True, 621.0, 5.0)
-    assert all(621.0 <= region["start"] < region["end"] <= 626.05 for region in faulty["regions"])
-    assert faulty["impacts"]["hertz"] == pytest.approx(31.0, abs=0.5)
-    samples, rate = soundfile.read(path, start=621 * 8000, frames=5 * 8000, dtype="float32")
-    assert load(model).score(samples, rate).score == pytest.approx(faulty["score"], rel=1e-5)
-    result = run("explain", model, path, "--start", 655, "-o", tmp_path / "end.png")
+        for second in range(660):
+            file.write(machine_sound(1000 + second, broken=620 <= second < 623))
+    return path
+
+
+def test_explain_of_a_long_recording_is_section_by_section(run, model, long_recording):
+    """The training recordings have 1 s."""
+    result = run("explain", model, long_recording, "--json")
+    assert result.exit_code == 0, result.stderr
+    output = json.loads(result.stdout)
+    sections = output["sections"]
+    assert (sections["seconds"], sections["count"]) == (1.0, 660)
+    assert output["start"] in (620.0, 621.0, 622.0)
+    assert output["seconds"] == 1.0
+    assert output["score"] == max(event["score"] for event in sections["events"])
+    assert any(event["start"] <= 620 and event["end"] >= 623 for event in sections["events"])
+    assert 3 <= sections["anomalous"] < 0.15 * 660
+    assert all(620 <= region["start"] < region["end"] <= 623.05 for region in output["regions"])
+    samples, rate = soundfile.read(
+        long_recording, start=round(8000 * output["start"]), frames=8000, dtype="float32"
+    )
+    assert load(model).score(samples, rate).score == pytest.approx(output["score"], rel=1e-5)
+
+
+def test_explain_of_a_section_of_a_long_recording(run, model, long_recording, tmp_path):
+    outputs = {}
+    for start in ("600", "10.3m"):
+        options = ("--start", start, "--seconds", 6)
+        outputs[start] = json.loads(run("explain", model, long_recording, *options, "--json").stdout)
+    assert [output["sections"]["count"] for output in outputs.values()] == [6, 6]
+    assert outputs["600"]["anomalous"] is False
+    assert outputs["10.3m"]["anomalous"] is True
+    assert outputs["10.3m"]["start"] in (620.0, 621.0, 622.0)
+    assert outputs["10.3m"]["impacts"]["hertz"] == pytest.approx(31.0, abs=0.5)
+    picture = tmp_path / "why.png"
+    result = run("explain", model, long_recording, "--start", 621, "-o", picture)
     assert result.exit_code == 0, result.output
+    assert "section     621–622 s" in result.stdout
+    assert soundfile.info(tmp_path / "why.fragment.wav").duration == 1.0
+    samples, rate = soundfile.read(long_recording, start=621 * 8000, frames=8000, dtype="float32")
+    score = load(model).score(samples, rate).score
+    assert f"score       {score:.6g} " in result.stdout
+    result = run("explain", model, long_recording, "--start", 655, "--seconds", 10, "-o", picture)
     assert "Warning: the file ends 5.0 s before the end of the section" in result.stderr
-    assert "section     655–660 s" in result.stdout
-    assert soundfile.info(tmp_path / "end.fragment.wav").duration == 5.0
-    assert run("explain", model, path, "--start", 700).exit_code == 2
-    assert run("explain", model, path, "--seconds", 5).exit_code == 2
-    assert run("explain", model, path, "--start", 0, "--seconds", 601).exit_code == 1
+    assert "sections    5 sections of 1 s, the length of the training recordings: " in result.stdout
+    assert "; others: --start T" in result.stdout
+    assert run("explain", model, long_recording, "--start", 700).exit_code == 2
+    assert run("explain", model, long_recording, "--seconds", 5).exit_code == 2
+    assert run("explain", model, long_recording, "--start", 0, "--seconds", 601).exit_code == 1
 
 
 def test_explain_names_the_nearest_normal_recording_and_reports_if_it_is_missing(

@@ -100,13 +100,42 @@ def test_two_bursts_are_two_regions_and_a_local_event_is_an_event():
 
 def test_shares_do_not_count_a_bin_twice_and_the_largest_comes_first():
     map = normal_map()
-    map[:, 10:14] += 8.0
+    map[:, 10:14] += 16.0
     for frame in (20, 70, 120, 170):
         map[frame : frame + 3] += 9.0
     regions = named_regions(map, FRONT_END, LIMITS)
     assert [region.kind for region in regions] == ["steady band", "knocks"]
-    assert sum(region.share for region in regions) <= 1
+    assert sum(region.share for region in regions) == pytest.approx(1.0)
     assert regions[0].share > regions[1].share
+    assert [region.multiple for region in regions] == pytest.approx([4.0, 4.6], abs=0.4)
+
+
+@pytest.mark.parametrize("level", [3.0, 5.0])
+def test_what_is_between_knocks_is_not_part_of_them(level):
+    """A band just below the limit is not named, and one above it is named beside the knocks."""
+    map = normal_map(1)
+    map[:, 10:14] += level
+    for frame in (20, 70, 120, 170):
+        map[frame : frame + 3] += 9.0
+    above = np.maximum(LIMITS.relative(map) - 1.0, 0.0)
+    named = {region.kind: region for region in named_regions(map, FRONT_END, LIMITS)}
+    assert sum(region.share for region in named.values()) == pytest.approx(1.0)
+    assert ("steady band" in named) == (level > LIMITS.steady)
+    if "steady band" in named:
+        assert (named["steady band"].low_hz, named["steady band"].high_hz) == (EDGES[10], EDGES[14])
+        quiet = np.delete(above, np.r_[20:23, 70:73, 120:123, 170:173], axis=0)
+        assert named["steady band"].share >= quiet.sum() / above.sum()
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 1000), st.lists(st.tuples(st.integers(0, 31), st.floats(3, 12)), max_size=3))
+def test_all_that_exceeds_the_limit_in_the_picture_is_in_a_region(seed, bands):
+    map = normal_map(seed)
+    for band, level in bands:
+        map[:, band : band + 2] += level
+    map[50:53, 5:20] += 20.0
+    regions = named_regions(map, FRONT_END, LIMITS, count=100)
+    assert sum(region.share for region in regions) == pytest.approx(1.0, abs=0.03)
 
 
 def test_the_number_of_regions_is_limited():
@@ -135,6 +164,7 @@ def test_the_strongest_part_is_named_below_the_limits():
     assert score_regions(score, FRONT_END) == []
     (region,) = strongest_part(score, FRONT_END)
     assert (region.kind, region.low_hz) == ("steady band", EDGES[10])
+    assert 0.8 < region.multiple < 1.0
 
 
 def test_levels_are_relative_to_the_nearest_normal_recording_and_a_narrow_band_is_a_tone():

@@ -17,6 +17,7 @@ from auscult.model import Score
 from auscult.report import pictures
 from auscult.report.explanation import Explanation, explanation
 from auscult.report.pictures import compact_png, draw_explanation, verdict_text
+from auscult.report.timeline import Timeline
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
@@ -42,6 +43,7 @@ def explained(
     zscores: bool = True,
     front_end: FrontEnd = FRONT_END,
     start_seconds: float = 0.0,
+    name: str = "train/7.wav",
     **changes,
 ) -> Explanation:
     sound = sound or waveform()
@@ -54,7 +56,7 @@ def explained(
         12.34,
         10.0,
         True,
-        nearest="train/7.wav",
+        nearest=name,
         map=map,
         maps_are_zscores=zscores,
         map_limits=LIMITS,
@@ -101,13 +103,12 @@ def test_every_axis_has_a_unit(tmp_path, drawn):
     draw(tmp_path / "why.png", explained(sound=impacts, nearest=waveform()))
     labels = [label for axes in drawn[0].axes for label in (axes.get_xlabel(), axes.get_ylabel()) if label]
     assert all("[" in label and "]" in label for label in labels)
-    assert {"time [s]", "frequency [Hz]", "level [dB re 1²/Hz]", "deviation [std. dev.]"} <= set(labels)
-    assert "deviation [multiple of the limit]" in labels
+    assert {"time [s]", "frequency [Hz]", "level [dB]", "deviation [× normal limit]"} <= set(labels)
     assert "repetitions per second [Hz]" in labels
     draw(tmp_path / "raw.png", explained(np.abs(explained().map), zscores=False))
     labels = {axes.get_ylabel() for axes in drawn[1].axes}
-    assert "added to the score [unit of the score]" in labels
-    assert "deviation [std. dev.]" not in labels
+    assert "added to the score [score]" in labels
+    assert "deviation [× normal limit]" not in labels
 
 
 def test_the_frequency_axis_reaches_down_to_10_hz(tmp_path, drawn):
@@ -146,6 +147,46 @@ def test_both_spectrograms_have_one_colour_scale(tmp_path, drawn):
     assert "Nearest normal: train/7.wav" in {axes.get_title(loc="left") for axes in drawn[0].axes}
 
 
+def test_a_nearest_recording_of_another_length_has_another_time_axis(tmp_path, drawn):
+    draw(tmp_path / "why.png", explained(nearest=waveform(NOISE[:8000]), nearest_window=(10.0, 10.5)))
+    by_title = panels(drawn[0])
+    assert by_title["Spectrogram"].get_xlim() == (0.0, 2.0)
+    assert by_title["Nearest normal"].get_xlim() == (10.0, 10.5)
+    assert by_title["Nearest normal"].get_title(loc="left") == "Nearest normal: train/7.wav (10–10.5 s)"
+
+
+@pytest.mark.parametrize("length", [50, 90, 300])
+def test_the_title_of_the_nearest_recording_is_not_wider_than_the_panel(tmp_path, drawn, length):
+    impacts = waveform(NOISE + 3 * np.tile(np.r_[np.hanning(16), np.zeros(384)], 80))
+    draw(tmp_path / "why.png", explained(sound=impacts, nearest=waveform(), name="m" * length + ".wav"))
+    axes = panels(drawn[0])["Nearest normal"]
+    title = next(t for t in axes.get_children() if getattr(t, "get_text", str)().startswith("Nearest"))
+    assert title.get_window_extent(drawn[0].canvas.get_renderer()).x1 <= axes.bbox.x1 + 1
+    assert title.get_text().endswith(".wav")
+
+
+def test_another_condition_of_the_nearest_recording_is_stated(tmp_path, drawn):
+    name = "section_00_source_{}_0001_rec_{}_motor_M1_spd_{}{}.wav"
+    path = name.format("test_anomaly", 7, 1400, "_fault_propeller")
+    draw(tmp_path / "why.png", explained(nearest=waveform(), path=path))
+    other = explained(nearest=waveform(), path=path, name=name.format("train_normal", 2, 1650, ""))
+    assert other.nearest_differs == "spd 1650, not 1400"
+    draw(tmp_path / "other.png", other)
+    (title,) = [a.get_title(loc="left") for a in drawn[1].axes if "Nearest" in a.get_title(loc="left")]
+    assert title.endswith("\nin another condition: spd 1650, not 1400")
+    assert not any("another condition" in a.get_title(loc="left") for a in drawn[0].axes)
+
+
+def test_the_scores_of_all_sections_are_above_the_picture_of_one(tmp_path, drawn):
+    timeline = Timeline([(0, 2, 1.0), (2, 4, 12.34), (4, 6, 2.0)], 10.0, [(2, 4)], (2, 4))
+    draw(tmp_path / "why.png", replace(explained(start_seconds=2.0), timeline=timeline))
+    by_title = panels(drawn[0])
+    axes = by_title["Score of each section; boxed"]
+    assert axes.get_xlim() == (0.0, 6.0)
+    assert axes.get_position().y0 > by_title["Spectrogram"].get_position().y1
+    assert by_title["Spectrogram"].get_xlim() == (2.0, 4.0)
+
+
 def test_a_zscore_map_has_a_fixed_colour_scale(tmp_path, drawn):
     map = np.random.default_rng(1).normal(0, 0.4, (frames_in(32000), 128))
     draw(tmp_path / "normal.png", explained(map, anomalous=False, score=1.0))
@@ -153,6 +194,8 @@ def test_a_zscore_map_has_a_fixed_colour_scale(tmp_path, drawn):
     draw(tmp_path / "anomalous.png", explained(map))
     normal, anomalous = (panels(figure)["Deviation from normal recordings"] for figure in drawn)
     assert normal.images[0].get_clim() == anomalous.images[0].get_clim() == (0.25, 8.0)
+    red, green, blue, _ = anomalous.images[0].to_rgba(np.array([[0.3, 0.99, 1.01, 6.0]])).T
+    assert list((red == green) & (green == blue)) == [[True], [True], [False], [False]], "grey up to 1"
     assert np.nanmax(normal.images[0].get_array()) < 0.6, "a normal recording is dark"
     assert np.nanmax(anomalous.images[0].get_array()) > 2.0
     assert (len(normal.patches), len(anomalous.patches)) == (0, 1)
@@ -162,7 +205,7 @@ def test_a_zscore_map_has_a_fixed_colour_scale(tmp_path, drawn):
 
 def test_regions_are_listed_with_their_names(tmp_path, drawn):
     map = np.random.default_rng(1).normal(0, 0.4, (frames_in(32000), 128))
-    map[:, 40:60] += 9.0
+    map[:, 40:60] += 18.0
     for frame in (10, 25, 40):
         map[frame] += 20.0
     draw(tmp_path / "why.png", explained(map, start_seconds=840.0))

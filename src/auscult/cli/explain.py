@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from auscult.report.impacts import Impacts
     from auscult.report.regions import Region
 
-#: Length of a section, seconds.
-DEFAULT_SECONDS = 10.0
-
 
 @click.command("explain", short_help="Show where in time and frequency a score comes from.")
 @model_argument
@@ -52,7 +49,7 @@ DEFAULT_SECONDS = 10.0
     "--seconds",
     type=Seconds(min=0, min_open=True),
     metavar="T",
-    help="Length of the section.  [default: 10]",
+    help="Length of the section.  [default: that of the training recordings]",
 )
 @threshold_options
 @channel_option
@@ -71,14 +68,16 @@ def command(
 ) -> None:
     """Show where in time and frequency the score of a recording comes from.
 
-    Also names the most similar normal recording of the training set, to compare the two by ear.
+    Also names the most similar normal recording of the training set, to compare the two by ear. A recording
+    that is much longer than those of the training set is scored section by section, and the section with the
+    highest score is explained.
     """
     if output is not None:
         check_writable(output)
     if seconds is not None and start is None:
         raise OptionError("--seconds needs --start: where in FILE does the section begin?")
 
-    from auscult.corpus import Clip
+    from auscult.cli.explain_sections import DEFAULT_SECONDS, scored_sections, usual_seconds
     from auscult.decision import p_value
     from auscult.report.explanation import explanation
 
@@ -86,7 +85,12 @@ def command(
     decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
-    audio = _opened(loaded, recording, start, seconds)
+    length = seconds or usual_seconds(loaded) or DEFAULT_SECONDS
+    sections = scored_sections(loaded, recording, start, length, decision_threshold)
+    if sections is None:
+        audio = _opened(loaded, recording, start, length)
+    else:
+        audio, start = sections.audio, sections.start
     score = loaded.score_recording(audio, threshold=decision_threshold, explain=True)
     nearest_missing = score.nearest is not None and not os.path.exists(score.nearest)
     explained = explanation(
@@ -95,6 +99,7 @@ def command(
         audio,
         None if nearest_missing else _nearest(loaded, score),
         start_seconds=start or 0.0,
+        timeline=sections.timeline() if sections else None,
     )
     written = None
     if output is not None:
@@ -121,6 +126,7 @@ def command(
         "warnings": list(score.warnings),
         "findings": findings,
         "state": score.state,
+        "sections": sections.to_json() if sections else None,
         "regions": [_region_to_json(region) for region in explained.regions],
         "impacts": _impacts_to_json(explained.impacts),
         "picture": output,
@@ -133,7 +139,9 @@ def command(
     for warning in score.warnings:
         text.warn(warning)
     lines = [("recording", recording)]
-    if start is not None:
+    if sections is not None:
+        lines += sections.in_words()
+    elif start is not None:
         lines.append(("section", f"{start:g}–{start + explained.waveform.seconds:.4g} s"))
     lines += [
         ("score", f"{text.figure(score.score)} ({loaded.detector.name}, {loaded.detector.decisive_score})"),
@@ -144,8 +152,10 @@ def command(
     if impacts := explained.impacts_text():
         lines.append(("impacts", impacts))
     if score.nearest is not None:
-        nearest = Clip(score.nearest, window=score.nearest_window).name
-        lines.append(("nearest", f"{nearest}{' (file no longer exists)' if nearest_missing else ''}"))
+        missing = " (file no longer exists)" if nearest_missing else ""
+        lines.append(("nearest", f"{explained.nearest_name}{missing}"))
+        if explained.nearest_differs:
+            lines.append(("", f"in another condition: {explained.nearest_differs}"))
     if output is not None and written is not None:
         lines += [("picture", output), ("sound", f"{written.recording} (gain {written.gain_db:+.0f} dB)")]
         if written.nearest:
@@ -153,7 +163,7 @@ def command(
     click.echo(text.facts(lines))
 
 
-def _opened(model: Model, path: str, start: float | None, seconds: float | None) -> AudioClip:
+def _opened(model: Model, path: str, start: float | None, seconds: float) -> AudioClip:
     """The file, or the section of it that is to be explained, read once.
 
     Raises:
@@ -171,7 +181,7 @@ def _opened(model: Model, path: str, start: float | None, seconds: float | None)
             waveform = read_section(
                 path,
                 start,
-                DEFAULT_SECONDS if seconds is None else seconds,
+                seconds,
                 channel=model.channel,
                 sample_rate=model.sample_rate,
             )
@@ -207,6 +217,7 @@ def _region_to_json(region: Region) -> dict[str, Any]:
         "times": list(region.times),
         "hertz": region.hertz,
         "level_db": region.level_db,
+        "multiple": region.multiple,
     }
 
 

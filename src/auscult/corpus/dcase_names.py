@@ -28,6 +28,8 @@ SPLIT_FOLDERS: Mapping[str, tuple[Split, Domain | None]] = {
     "test_rename": ("test", None),
     "supplemental": ("supplemental", None),
 }
+#: Attributes that name the recording that a clip was cut from.
+SOURCE_ATTRIBUTES = ("recording", "rec")
 _OTHER_NAMES = {"training": "train", "testing": "test"}
 LABELLED_TEST_FOLDER = "test_rename"
 #: Folders with the originals of the clips in `LABELLED_TEST_FOLDER`.
@@ -186,7 +188,7 @@ def clip_at(
 
 def source_recording_from(attributes: Mapping[str, str]) -> str | None:
     """Return the recording that a clip was cut from, if an attribute ``recording`` or ``rec`` names it."""
-    return attributes.get("recording") or attributes.get("rec")
+    return next((attributes[key] for key in SOURCE_ATTRIBUTES if attributes.get(key)), None)
 
 
 def split_folder_key(name: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,6 @@ from auscult.errors import OptionError
 from auscult.report.impacts import tone
 from auscult.report.regions import (
     MIN_SHARE,
-    ZSCORE_FLOOR,
     Region,
     band_edges,
     check_map,
@@ -31,7 +30,7 @@ EXTENT = 0.6
 #: A band or a long burst also exceeds this share of its largest value, which cuts off faint traces.
 PEAK_EXTENT = 0.1
 #: Bands that may be missing in the middle of a steady band, and seconds in the middle of a knock.
-BAND_GAP, GAP_SECONDS = 2, 0.1
+BAND_GAP, GAP_SECONDS = 2, 0.05
 #: At least so many bursts up to this length are knocks, seconds.
 MIN_KNOCKS, KNOCK_SECONDS = 3, 0.3
 #: The frequency range of knocks holds this share of their deviation, in the middle.
@@ -52,25 +51,33 @@ def named_regions(map: np.ndarray, front_end: FrontEnd, limits: MapLimits, *, co
         count: the maximum number of regions.
 
     Returns:
-        Regions that hold at least 1 % of the deviation, the one with the largest share first. A steady band
-        is one region, and so are all knocks together.
+        Regions that hold at least 1 % of what exceeds the limits, the one with the largest share first. A
+        steady band is one region, and so are all knocks together. What a steady band exceeds the limit by is
+        its own at all times; knocks, bursts and events have only what they add to it.
 
     Raises:
         OptionError: the map does not match the front end, or has values that are not finite.
     """
     check_map(map, front_end)
     values, parts = np.asarray(map, np.float64), MapParts.of(map)
-    positive = np.maximum(values - ZSCORE_FLOOR, 0.0)
-    total = positive.sum()
+    multiples = limits.relative(values)
+    above = np.maximum(multiples - 1.0, 0.0)
+    total = above.sum()
     if not total > 0:
         return []
-    taken = np.zeros(values.shape, bool)  # bins that are in a region
+    steady = np.maximum(parts.steady / limits.steady - 1.0, 0.0)  # (B,) the share of `above` of steady bands
+    rest = above - steady
+    taken = np.zeros(values.shape, bool)  # bins of ``rest`` that are in a region
     regions = []
-    for kind, times, frames, bands in _boxes(parts, limits, front_end, taken):
-        share = float(positive[frames, bands][~taken[frames, bands]].sum() / total)
-        if share >= MIN_SHARE:
-            regions.append(_region(kind, times, frames, bands, len(values), front_end, share))
-        taken[frames, bands] = True
+    for part in _parts(parts, limits, front_end, taken):
+        own = part.bins & ~taken
+        mass, peak = float(rest[own].sum()), multiples[part.bins].max(initial=0.0)
+        if part.over_all_time:
+            mass += float(steady[part.bands].sum() * len(values))
+            peak = max(float(parts.steady[part.bands].max() / limits.steady), 1.0)
+        taken |= part.bins
+        if mass >= MIN_SHARE * total:
+            regions.append(_region(part, front_end, mass / total, float(peak)))
     return sorted(regions, key=lambda region: -region.share)[:count]
 
 
@@ -100,7 +107,8 @@ def strongest_part(score: Score, front_end: FrontEnd) -> list[Region]:
     if not share > 0:
         return []
     lowered = MapLimits(*(min(limit, share * limit) for limit in astuple(limits)))
-    return named_regions(score.map, front_end, lowered, count=1)
+    regions = named_regions(score.map, front_end, lowered, count=1)
+    return [replace(region, multiple=float(share)) for region in regions]
 
 
 def with_comparison(
@@ -136,30 +144,62 @@ def with_comparison(
     return compared
 
 
-def _boxes(
-    parts: MapParts, limits: MapLimits, front_end: FrontEnd, taken: np.ndarray
-) -> Iterator[tuple[str, list[int], slice, slice]]:
-    """Kind, frames of the peaks, frames and bands of each region; ``taken`` marks bins of those before."""
+@dataclass(frozen=True)
+class _Part:
+    """A region in frames and bands.
+
+    Attributes:
+        kind: as of `Region`.
+        frames, bands: the box.
+        bins: (T, B) mask of the bins that count.
+        peaks: frames of the knocks.
+        over_all_time: whether it is a steady band whose median exceeds the limit.
+    """
+
+    kind: str
+    frames: slice
+    bands: slice
+    bins: np.ndarray
+    peaks: tuple[int, ...] = ()
+    over_all_time: bool = False
+
+
+def _parts(parts: MapParts, limits: MapLimits, front_end: FrontEnd, taken: np.ndarray) -> Iterator[_Part]:
+    """What exceeds the limits; ``taken`` marks the bins of the parts before."""
     from scipy import ndimage
 
-    count, frame_seconds = len(parts.bursts), front_end.hop / front_end.sample_rate
+    shape = parts.spots.shape
+    count, frame_seconds = shape[0], front_end.hop / front_end.sample_rate
     everything = slice(0, count)
     for start, stop in _steady_bands(parts.steady, limits.steady):
-        yield "steady band", [], everything, slice(start, stop)
+        bands = slice(start, stop)
+        yield _Part("steady band", everything, bands, np.zeros(shape, bool), over_all_time=True)
     bursts = list(_bursts(parts.bursts, limits.burst, frame_seconds))
     knocks = [run for run in bursts if (run[1] - run[0]) * frame_seconds <= KNOCK_SECONDS]
     if len(knocks) >= MIN_KNOCKS:
-        peaks = [start + int(np.argmax(parts.bursts[start:stop])) for start, stop in knocks]
-        yield "knocks", peaks, slice(knocks[0][0], knocks[-1][1]), _range_of(parts.spots, knocks)
-    for start, stop in bursts:
-        if len(knocks) < MIN_KNOCKS or (start, stop) not in knocks:
-            yield "burst", [], slice(start, stop), _range_of(parts.spots, [(start, stop)])
+        peaks = tuple(start + int(np.argmax(parts.bursts[start:stop])) for start, stop in knocks)
+        frames = slice(knocks[0][0], knocks[-1][1])
+        bins = _bins_in(shape, knocks)
+        yield _Part("knocks", frames, _range_of(parts.spots, knocks), bins, peaks)
+    for run in bursts:
+        if len(knocks) < MIN_KNOCKS or run not in knocks:
+            yield _Part("burst", slice(*run), _range_of(parts.spots, [run]), _bins_in(shape, [run]))
     labels, label_count = ndimage.label(parts.spots > limits.spot, structure=np.ones((3, 3)))
     for number, box in enumerate(ndimage.find_objects(labels, label_count), start=1):
         frames, bands = box
-        if np.mean(taken[labels == number]) < 0.5:
+        bins = labels == number
+        if np.mean(taken[bins]) < 0.5:
             steady = frames.stop - frames.start > STEADY_SHARE * count
-            yield ("steady band" if steady else "event"), [], everything if steady else frames, bands
+            kind = "steady band" if steady else "event"
+            yield _Part(kind, everything if steady else frames, bands, bins)
+
+
+def _bins_in(shape: tuple[int, ...], runs: Sequence[tuple[int, int]]) -> np.ndarray:
+    """A (T, B) mask of all bands in some runs of frames."""
+    bins = np.zeros(shape, bool)
+    for start, stop in runs:
+        bins[start:stop] = True
+    return bins
 
 
 def _steady_bands(steady: np.ndarray, limit: float) -> Iterator[tuple[int, int]]:
@@ -214,25 +254,17 @@ def _range_of(spots: np.ndarray, runs: Sequence[tuple[int, int]]) -> slice:
     return slice(int(low), int(min(high, len(mass) - 1)) + 1)
 
 
-def _region(
-    kind: str,
-    peaks: Sequence[int],
-    frames: slice,
-    bands: slice,
-    count: int,
-    front_end: FrontEnd,
-    share: float,
-) -> Region:
-    seconds, hertz = frame_edges(count, front_end), band_edges(front_end)
-    times = tuple(float(peak * front_end.hop / front_end.sample_rate) for peak in peaks)
+def _region(part: _Part, front_end: FrontEnd, share: float, multiple: float) -> Region:
+    seconds, hertz = frame_edges(len(part.bins), front_end), band_edges(front_end)
     return Region(
-        float(seconds[frames.start]),
-        float(seconds[frames.stop]),
-        float(hertz[bands.start]),
-        float(hertz[bands.stop]),
+        float(seconds[part.frames.start]),
+        float(seconds[part.frames.stop]),
+        float(hertz[part.bands.start]),
+        float(hertz[part.bands.stop]),
         share,
-        kind,
-        times,
+        part.kind,
+        tuple(float(peak * front_end.hop / front_end.sample_rate) for peak in part.peaks),
+        multiple=multiple,
     )
 
 

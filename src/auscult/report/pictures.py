@@ -19,12 +19,17 @@ from auscult.report.panels import (
     draw_spectrograms,
     list_regions,
 )
+from auscult.report.timeline import draw_timeline
 from auscult.report.title import fit_title, no_glyph_warnings
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from auscult.model import Score
+
+#: Width of the title of a panel, as a share of the panel: text is a little wider at other resolutions.
+_TITLE_WIDTH = 0.97
 
 
 def draw_explanation(
@@ -37,9 +42,9 @@ def draw_explanation(
     """Draw the spectrogram of a recording, that of the nearest normal one, and the map of the deviation.
 
     Both spectrograms have one colour scale. The regions are boxed and numbered in the first and in the map,
-    and named at the side. The means of the map over time and over the bands are drawn next to it, with the
-    largest values of normal recordings as dashed lines. If impacts repeat, the spectrum of the envelope is
-    drawn below.
+    and named at the side. The median of the map over time and its mean over the bands are drawn next to it,
+    with the limits of normal recordings as dashed lines. If impacts repeat, the spectrum of the envelope is
+    drawn below. If the recording is a section of a longer one, the scores of all sections are above.
 
     Args:
         path_out: a file, whose extension sets the format (png, svg, pdf), or a binary stream for a PNG.
@@ -51,27 +56,29 @@ def draw_explanation(
         MissingExtraError: matplotlib is not installed.
         OptionError: the format is not supported, or the file cannot be written.
     """
-    heights = [3.0, *([3.0] if explained.nearest is not None else []), 3.0, 1.0]
+    row = 1 if explained.timeline else 0
+    heights = [1.3] * row + [3.0, *([3.0] if explained.nearest is not None else []), 3.0, 1.0]
     heights += [1.3] if explained.impacts else []
     figure = new_figure(11.0, 0.95 * sum(heights))
     grid = figure.add_gridspec(len(heights), 2, width_ratios=[4.2, 1.1], height_ratios=heights)
-    upper = figure.add_subplot(grid[0, 0])
-    row = 1
+    if explained.timeline is not None:
+        above = figure.add_subplot(grid[0, 0])
+        draw_timeline(above, explained.timeline)
+        above.set_title("Score of each section; boxed: the one below", **TITLE_STYLE)
+    upper = figure.add_subplot(grid[row, 0])
+    legend_rows = slice(row, row + 1 + (explained.nearest is not None))
+    row += 1
     spectrograms = [upper]
     if explained.nearest is not None:
-        spectrograms.append(figure.add_subplot(grid[row, 0], sharex=upper, sharey=upper))
+        spectrograms.append(figure.add_subplot(grid[row, 0], sharey=upper))
         row += 1
     lower = figure.add_subplot(grid[row, 0], sharex=upper, sharey=upper)
     by_band = figure.add_subplot(grid[row, 1], sharey=upper)
     by_time = figure.add_subplot(grid[row + 1, 0], sharex=upper)
-    legend = figure.add_subplot(grid[:row, 1])
+    legend = figure.add_subplot(grid[legend_rows, 1])
 
     draw_spectrograms(figure, spectrograms, explained)
     upper.set_title("Spectrogram", **TITLE_STYLE)
-    if explained.nearest is not None:
-        text = f"Nearest normal: {explained.score.nearest}"
-        name = spectrograms[1].set_title(text, parse_math=False, **TITLE_STYLE)
-        fit_title(name, 0.62 * figure.bbox.width)
     light = draw_map(figure, lower, explained)
     for axes, colour in ((upper, "white"), (lower, INK if light else "white")):
         draw_boxes(axes, explained, colour)
@@ -79,13 +86,25 @@ def draw_explanation(
     list_regions(legend, explained)
     if explained.impacts is not None:
         draw_envelope(figure.add_subplot(grid[row + 2, 0]), explained.impacts)
-    start = explained.start_seconds
-    upper.set_xlim(start, start + explained.waveform.seconds)
     heading = figure.suptitle(
         f"{title}\n{verdict_text(explained.score)}", parse_math=False, fontsize=11, color=INK
     )
     fit_title(heading, 0.97 * figure.bbox.width, lines_below=1)
+    if explained.nearest is not None:
+        _name_nearest(figure, spectrograms[1], explained)
     save_figure(figure, path_out, dots_per_inch=dots_per_inch)
+
+
+def _name_nearest(figure: Figure, axes: Axes, explained: Explanation) -> None:
+    """Write the path of the nearest normal recording above its spectrogram, as much as its width holds."""
+    differs = f"\nin another condition: {explained.nearest_differs}" if explained.nearest_differs else ""
+    name = axes.set_title("Nearest normal", parse_math=False, **TITLE_STYLE)
+    engine = figure.get_layout_engine()
+    assert engine is not None  # of `new_figure`
+    engine.execute(figure)  # only now the width is known
+    name.set_text(f"{explained.nearest_name}{differs}")
+    width, lines_below = _TITLE_WIDTH * axes.bbox.width, 1 if differs else 0
+    fit_title(name, width, label="Nearest normal: ", lines_below=lines_below)
 
 
 def verdict_text(score: Score) -> str:

@@ -9,8 +9,6 @@ import numpy as np
 from auscult.errors import OptionError
 from auscult.spectrum import FrontEnd, band_centres
 
-#: In a z-score map, only values above this count as deviation, in standard deviations.
-ZSCORE_FLOOR = 2.0
 #: Regions are made of the strongest bins, which together hold this share of the deviation.
 STRONGEST_SHARE = 1 / 3
 #: Regions with a smaller share of the deviation are dropped.
@@ -28,12 +26,15 @@ class Region:
         end_seconds: right edge.
         low_hz: lower edge.
         high_hz: upper edge.
-        share: the share of the map's deviation in the box, or of connected bins that do not fill it.
+        share: the share of all that exceeds normal in the map: by how much its bins exceed the limit of
+            normal recordings, relative to the sum over all bins; for a ``region``, the share of the sum of
+            the map.
         kind: ``steady band`` (all the time), ``tone``, ``knocks``, ``burst`` (a moment at many frequencies),
             ``event`` (anything else), or ``region`` if the map is not in standard deviations.
         times: of the knocks, seconds.
         hertz: frequency of the tone.
         level_db: level relative to the nearest normal recording, dB; ``None`` if unknown.
+        multiple: the largest multiple of the limit in it; ``None`` if the map is not in standard deviations.
     """
 
     start_seconds: float
@@ -45,6 +46,7 @@ class Region:
     times: tuple[float, ...] = ()
     hertz: float | None = None
     level_db: float | None = None
+    multiple: float | None = None
 
     @property
     def frequencies(self) -> str:
@@ -80,10 +82,16 @@ class Region:
             times=tuple(time + seconds for time in self.times),
         )
 
-    def __str__(self) -> str:
+    @property
+    def what(self) -> str:
+        """What it is, when, and at which frequencies, without the share."""
         name = "" if self.kind == "region" else f"{self.kind} "
         level = f", {self.level} re nearest normal" if self.level else ""
-        return f"{name}{self.moments}, {self.frequencies}{level}: {100 * self.share:.0f} % of the deviation"
+        return f"{name}{self.moments}, {self.frequencies}{level}"
+
+    def __str__(self) -> str:
+        total = "what adds to the score" if self.kind == "region" else "all that exceeds normal"
+        return f"{self.what}: {100 * self.share:.0f} % of {total}"
 
 
 def strongest_regions(

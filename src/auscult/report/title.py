@@ -13,8 +13,10 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 
-def fit_title(title: Text, width: float, *, lines_below: int = 0) -> None:
-    """Shorten a title in the middle until it is at most ``width`` pixels wide; the last lines can be kept.
+def fit_title(title: Text, width: float, *, label: str = "", lines_below: int = 0) -> None:
+    """Shorten a title in the middle until it is at most ``width`` pixels wide.
+
+    A label that is put before it, and a number of last lines, are kept.
 
     The start keeps a sixth of the characters and the end the rest, since paths differ at their end. Control
     characters and invalid bytes are shown as escapes: fonts cannot draw them.
@@ -25,11 +27,11 @@ def fit_title(title: Text, width: float, *, lines_below: int = 0) -> None:
     with no_glyph_warnings():
         while low < high:
             count = (low + high + 1) // 2
-            if _width(title, shortened(line, count)) <= width:
+            if _width(title, label + shortened(line, count)) <= width:
                 low = count
             else:
                 high = count - 1
-    title.set_text("\n".join([shortened(line, low), *below]))
+    title.set_text("\n".join([label + shortened(line, low), *below]))
 
 
 @contextmanager
