@@ -33,10 +33,9 @@ FAILED = 1
     help="Development data, evaluation data, or both.",
 )
 @click.option(
-    "--labels/--no-labels",
-    default=True,
-    show_default=True,
-    help="Also fetch the ground truth of evaluation data, where the organisers have published it.",
+    "--no-labels",
+    is_flag=True,
+    help="Do not fetch the ground truth of evaluation data, which the organisers have published.",
 )
 @click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 @click.option(
@@ -60,7 +59,7 @@ def command(
     to: str,
     machines: str | None,
     part: Literal["dev", "eval", "all"],
-    labels: bool,
+    no_labels: bool,
     yes: bool,
     base_url: str,
     labels_url: str,
@@ -83,7 +82,7 @@ def command(
         machines=names_from(machines),
         part=part,
         base_url=base_url,
-        labels=labels,
+        labels=not no_labels,
         labels_url=labels_url,
     )
     text.note(str(plan))
