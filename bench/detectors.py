@@ -198,7 +198,8 @@ def section(benches: Mapping[str, BenchResult], peaks: Mapping[str, float | None
     parts = [
         table(accuracy_header(benches), accuracy_rows(benches)),
         "Harmonic mean of AUC-source, AUC-target and pAUC of the default score, in percent, mean ± standard "
-        "deviation over seeds; differences in percentage points with 95 % intervals over recordings and seeds. "
+        "deviation over seeds; differences in percentage points with 95 % intervals over recordings and "
+        "seeds. "
         f"{settings}",
         table(COST_HEADER, cost_rows(last, peaks)),
         "Means over the machines of the last data set. Times include reading the files, computing log-mels, "

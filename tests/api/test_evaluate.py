@@ -226,5 +226,6 @@ def test_scores_in_the_wrong_order_are_no_sign_of_exchanged_labels_for_another_m
 
 def test_recordings_without_a_condition_are_refused_with_what_to_do(clips):
     unlabelled = [*clips[:40], replace(clips[40], condition=None)]
-    with pytest.raises(EvaluationError, match=r"1 of 41 recordings have no condition .* --condition PATTERN="):
+    message = r"1 of 41 recordings have no condition .* --condition PATTERN="
+    with pytest.raises(EvaluationError, match=message):
         auscult.evaluate(model(), unlabelled)

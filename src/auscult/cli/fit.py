@@ -58,8 +58,8 @@ SOME_LEFT_OUT = 4
 @click.option(
     "--preset",
     metavar="NAME",
-    help="Named set of detector options: gamma_vae has exact, report and public_code, gamma_observation gaussian and "
-    "gamma, discriminative published.  [default: gamma_vae: exact]",
+    help="Named set of detector options: gamma_vae has exact, report and public_code, gamma_observation "
+    "gaussian and gamma, discriminative published.  [default: gamma_vae: exact]",
 )
 @click.option(
     "--time",

@@ -3,8 +3,8 @@
 All clips of a recording are left out together, since clips cut from one recording are alike and tell less
 than as many independent recordings. For an AUC this is close to the variance of DeLong, DeLong and
 Clarke-Pearson (1988), with clips of one recording as by Obuchowski (1997); it also exists for a partial AUC
-and for means. A recording with clips of several groups (domain and condition), as of a machine that wears out, is
-left out of one group at a time, and its contributions are summed before they are squared.
+and for means. A recording with clips of several groups (domain and condition), as of a machine that wears
+out, is left out of one group at a time, and its contributions are summed before they are squared.
 """
 
 from __future__ import annotations
