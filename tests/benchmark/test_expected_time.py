@@ -23,7 +23,7 @@ def planned(root):
 def fixed_rates(monkeypatch):
     """Replaces the measurements by 1 s for each fit of the measured recordings, and 0.5 s for a recording."""
     monkeypatch.setattr(expected_time, "_fit_seconds", lambda fit, recordings: 1.0)
-    monkeypatch.setattr(expected_time, "_feature_seconds", lambda recordings, front_end: 0.5)
+    monkeypatch.setattr(expected_time, "_reading_seconds", lambda recordings, front_end: 0.5)
 
 
 def test_fits_are_added_and_features_counted_once(planned, fixed_rates):
@@ -56,7 +56,7 @@ def test_what_cannot_be_measured_counts_as_nothing(planned, monkeypatch):
         raise RuntimeError("out of memory")
 
     monkeypatch.setattr(expected_time, "_fit_seconds", fail)
-    monkeypatch.setattr(expected_time, "_feature_seconds", lambda recordings, front_end: 0.0)
+    monkeypatch.setattr(expected_time, "_reading_seconds", lambda recordings, front_end: 0.0)
     assert expected_seconds([planned("autoencoder")]) == 0
 
 

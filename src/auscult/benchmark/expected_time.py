@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from auscult.benchmark.machine import MachineData
-from auscult.corpus import AudioClip
+from auscult.corpus import AudioClip, inspect_recordings
 from auscult.detectors import Config, detector_type
 from auscult.errors import AuscultError
 from auscult.model.batching import batch_key
 from auscult.runtime.parallel import worker_count
-from auscult.spectrum import FrontEnd, log_mel
+from auscult.spectrum import FrontEnd
 
 #: Recordings that are measured.
 _RECORDINGS = 8
@@ -56,10 +56,11 @@ class _Measured(Exception):
 def expected_seconds(fits: Sequence[PlannedFit]) -> float:
     """The time that the fits will take, with the features of all recordings.
 
-    The log-mels of a few recordings and the training of a few epochs on them are measured once for each
+    The reading of a few recordings and the training of a few epochs on them are measured once for each
     configuration; the results are multiplied by the number and length of the recordings and by the number of
     epochs. With several workers, they are taken to share the work evenly. A configuration that cannot be
-    measured counts as nothing.
+    measured counts as nothing, and so do costs of a fit that do not grow with the recordings, such as the
+    export of a network: short fits take longer than expected.
 
     Args:
         fits: the fits that are not finished.
@@ -78,7 +79,7 @@ def expected_seconds(fits: Sequence[PlannedFit]) -> float:
             for front_end in detector_type(fit.detector).front_ends(fit.config):
                 if (fit.machine.name, front_end) not in features:
                     clips = len(fit.machine.train) + len(fit.machine.test)
-                    seconds = _feature_seconds(recordings, front_end) * clips
+                    seconds = _reading_seconds(recordings, front_end) * clips
                     features[fit.machine.name, front_end] = seconds
     return (total + sum(features.values())) / min(worker_count(), max(1, len(fits)))
 
@@ -102,11 +103,10 @@ def _recordings(fit: PlannedFit) -> list[AudioClip]:
     return [AudioClip.from_file(clip, channel=fit.machine.channel, sample_rate=rate) for clip in clips]
 
 
-def _feature_seconds(recordings: Sequence[AudioClip], front_end: FrontEnd) -> float:
-    """Seconds to read a recording and compute its log-mel."""
+def _reading_seconds(recordings: Sequence[AudioClip], front_end: FrontEnd) -> float:
+    """Seconds to read a recording, inspect it and compute its log-mel."""
     started = time.perf_counter()
-    for recording in recordings:
-        log_mel(recording.waveform().samples, front_end)
+    inspect_recordings(recordings, minimum_samples=1, front_ends=[front_end])
     return (time.perf_counter() - started) / len(recordings)
 
 
