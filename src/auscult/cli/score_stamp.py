@@ -54,7 +54,7 @@ class FileStamp(NamedTuple):
         return (_EPOCH + self.modified * _MICROSECOND).astimezone().isoformat()
 
     def matches(self, recorded: FileStamp, *, in_seconds: bool) -> bool:
-        """Whether a recorded stamp is of this state of the file; with ``in_seconds``, its time is rounded down."""
+        """Whether a recorded stamp is of this state of the file; with ``in_seconds``, by whole seconds."""
         modified = self.modified // 1_000_000 * 1_000_000 if in_seconds else self.modified
         return recorded == (self.size, modified)
 
