@@ -277,3 +277,9 @@ def test_unknown_names_are_refused(root, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(CorpusError, match="no machine folders"):
         run_bench(tmp_path / "empty", detectors=["autoencoder"], seeds=[0], output=tmp_path / "r")
+
+
+def test_a_results_folder_that_cannot_be_made_is_refused_before_fitting(root, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OptionError, match="results folder cannot be created"):
+        run_bench(root, detectors=["spectral_memory"], seeds=[0], output=tmp_path / "file" / "results")

@@ -114,7 +114,7 @@ def run_bench(
     bench = BenchResult(output, notes=notes, baseline=compared_with)
     if machines is None:
         _report_other_folders(bench, root, folders)
-    output.mkdir(parents=True, exist_ok=True)
+    _make_folder(output)
     bench.simulated = [
         name for name in names if os.path.isfile(os.path.join(folders[name], "simulation.json"))
     ]
@@ -180,6 +180,16 @@ def run_bench(
         }
     )
     return bench
+
+
+def _make_folder(output: Path) -> None:
+    """Create the results folder; that it cannot be written to is known before anything is fitted."""
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"{output}: the results folder cannot be created: {error.strerror}") from error
+    if not os.access(output, os.W_OK):
+        raise OptionError(f"{output}: the results folder is not writable; choose another one")
 
 
 def _select_machines(
