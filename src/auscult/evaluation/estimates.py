@@ -90,7 +90,8 @@ def difference(
     """
     first, second = estimate(system, names, mean), estimate(baseline, names, mean)
     if first.low is None or second.low is None:
-        return Estimate(first.value - second.value, note=first.note or second.note)
+        without = first if first.low is None else second
+        return Estimate(first.value - second.value, note=without.note)
     ours, theirs = (
         [influence([m.left_out for m in run], names, mean) for run in r] for r in (system, baseline)
     )

@@ -75,8 +75,8 @@ def _page(bench: BenchData, machine_sections: list[Markup]) -> Markup:
             verdict_sentence(bench),
             tag(
                 "p",
-                "Intervals are computed over test clips, for the models as fitted. They include neither the "
-                "variation between seeds nor the effect of picking the best of several systems.",
+                "Intervals are about other recordings of these machines and, where there are several, other "
+                "seeds. They do not include the effect of picking the best of several systems.",
                 class_="note",
             ),
             tag(
