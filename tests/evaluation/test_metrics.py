@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as reference
 
@@ -44,6 +44,7 @@ def test_pauc_if_a_step_of_the_curve_ends_at_or_near_max_fpr(normals):
         )
 
 
+@settings(deadline=None)
 @given(st.one_of(TIED_SCORES, FLOAT_SCORES), st.integers(0, 2**32 - 1))
 def test_weights_are_equivalent_to_copies(pairs, seed):
     labels, scores = _split(pairs)
