@@ -14,6 +14,7 @@ from auscult.benchmark import run_bench
 from auscult.benchmark import stage as stage_module
 from auscult.benchmark.machine import MachineData
 from auscult.benchmark.repeated_notes import one_line_each
+from auscult.detectors import DETECTORS
 from auscult.errors import CorpusError
 from auscult.evaluation import read_submission, write_submission
 
@@ -61,7 +62,7 @@ def test_unique_file_names_stay_as_they_are(root):
 
 
 @pytest.mark.parametrize(
-    "error", [OSError("disk"), MemoryError("too large"), np.linalg.LinAlgError("singular")]
+    "error", [OSError("disk"), MemoryError("too large"), NameError("name"), np.linalg.LinAlgError("singular")]
 )
 def test_an_unexpected_error_of_one_machine_is_reported_and_the_others_are_finished(
     mimii, tmp_path, monkeypatch, error
@@ -78,8 +79,43 @@ def test_an_unexpected_error_of_one_machine_is_reported_and_the_others_are_finis
     assert {row.machine for row in result.results} == {"id_02"}
     (failure,) = result.failures
     assert failure["machine"] == "id_00"
-    assert failure["error"] == f"{type(error).__name__}: {error}"
+    assert failure["error"].startswith(f"{type(error).__name__}: {error} (at ")
     assert json.loads((tmp_path / "r" / "results.json").read_text())["failures"] == [failure]
+
+
+#: A detector with a misspelled name in `score`.
+FAULTY_DETECTOR = """
+from auscult.detectors.base import Config, Detector
+
+class Faulty(Detector):
+    name, scores, config_type = "faulty", ("level",), Config
+
+    def fit(self, recordings, *, other_machines=(), progress=None):
+        self.arrays = {"level": recordings[0].waveform().samples.mean(keepdims=True)}
+        return self
+
+    def score(self, recording, *, explain=False):
+        return self.arrays["levels"]
+
+    def expected_shapes(self):
+        return {"level": (1,)}
+"""
+
+
+def test_a_programming_error_in_a_detector_is_located_and_the_other_detectors_are_finished(
+    mimii, tmp_path, monkeypatch
+):
+    (tmp_path / "faulty_detector.py").write_text(FAULTY_DETECTOR)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(DETECTORS, "faulty", ("faulty_detector", "Faulty"))
+    options = {**OPTIONS, "detectors": ["faulty", *OPTIONS["detectors"]]}
+    result = run_bench(mimii, output=tmp_path / "r", machines=["id_00"], **options)
+    assert {row.detector for row in result.results} == set(OPTIONS["detectors"])
+    (failure,) = result.failures
+    line = FAULTY_DETECTOR.splitlines().index('        return self.arrays["levels"]') + 1
+    place = f"{tmp_path / 'faulty_detector.py'}:{line} in score"
+    assert failure["detector"] == "faulty"
+    assert failure["error"] == f"KeyError: 'levels' (at {place})"
 
 
 def test_machines_that_are_empty_or_unclear_are_failures(mimii, tmp_path):

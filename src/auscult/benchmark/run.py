@@ -24,6 +24,7 @@ from auscult.benchmark.ranking import FitCost, costs, ranking
 from auscult.benchmark.repeated_notes import one_line_each
 from auscult.benchmark.result import BenchResult
 from auscult.benchmark.stage import Stage, StageResult, run_stages
+from auscult.benchmark.unexpected import describe_unexpected
 from auscult.corpus import machine_folders
 from auscult.corpus.files import audio_files
 from auscult.corpus.machine_search import find_machines, has_conditions
@@ -39,8 +40,6 @@ _ONLY_DECISIONS = (
     "Only decision_result_*.csv depend on this, not the metrics: for decisions at an accepted false-alarm "
     "rate, use auscult fit and auscult score"
 )
-#: Errors of libraries that stop one machine; the others are finished.
-_UNEXPECTED = (ArithmeticError, MemoryError, OSError, RuntimeError, ValueError)
 #: Number of training clips, over all fits, from which the time is estimated.
 _WORTH_ESTIMATING = 1000
 #: Matches paths of DCASE 2024 data. Names of machines do not suffice: those of 2023 and 2025 are the same.
@@ -142,9 +141,9 @@ def run_bench(
             if not isinstance(outcome, StageResult):
                 raise outcome or FitError(f"{stage.folder}: the results were removed")
             fit_costs.setdefault(spec.choice.name, []).append(_add_result(bench, stage, outcome))
-        except (AuscultError, *_UNEXPECTED) as error:
+        except Exception as error:  # also a programming error in a detector; the others are finished
             failed_stage = {"machine": spec.machine, "detector": spec.choice.name, "seed": spec.seed}
-            bench.failures.append({**failed_stage, "error": str(error)})
+            bench.failures.append({**failed_stage, "error": spec.describe(error)})
     for name in names:
         for system, by_seed in external.items():
             for seed, scores_folder in by_seed.items():
@@ -246,6 +245,12 @@ class _StageSpec:
         folder = output / "stages" / self.machine / self.choice.folder / f"seed{self.seed}"
         applicable = self.choice.applicable_settings(settings)
         return Stage(folder, machines[self.machine], self.choice, self.seed, applicable)
+
+    def describe(self, error: Exception) -> str:
+        """Why the stage failed; for an error that auscult does not raise itself also where."""
+        if isinstance(error, AuscultError):
+            return str(error)
+        return describe_unexpected(error, self.choice.detector_class.__module__.partition(".")[0])
 
 
 def _open_machines(
@@ -353,11 +358,13 @@ def _run_batch(
         progress(name, finished_before, total, {})
     try:
         outcomes = run_stages([spec.stage(machines, output, settings) for spec in specs], progress)
-    except _UNEXPECTED as error:
+    except AuscultError:  # not about one stage, since those are among the outcomes
+        raise
+    except Exception as error:  # of a library, or a programming error in a detector
         if len(specs) > 1:  # the other machines of the batch may succeed
             jobs = (((spec,), finished_before + i) for i, spec in enumerate(specs))
             return [_run_batch(machines, output, settings, progress, total, job)[0] for job in jobs]
-        outcomes = [FitError(f"{type(error).__name__}: {error}")]
+        outcomes = [FitError(first.describe(error))]
     return [None if isinstance(outcome, StageResult) else outcome for outcome in outcomes]
 
 
