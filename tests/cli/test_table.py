@@ -1,6 +1,7 @@
 """``table``: results folders merged into one table for a report."""
 
 import csv
+import hashlib
 import io
 import json
 import shutil
@@ -8,7 +9,8 @@ import shutil
 import numpy as np
 import pytest
 
-from auscult.benchmark.saved_results import SavedResults, SectionScores, write_scores
+from auscult.benchmark.saved_results import SavedResults
+from auscult.benchmark.section_scores import SectionScores, write_scores
 from auscult.errors import EvaluationError
 from auscult.evaluation import Labels, Result, write_results
 from auscult.evaluation.protocol import section_metrics
@@ -18,13 +20,14 @@ ANOMALY, TARGET = np.arange(N) % 2 == 1, np.arange(N) % 4 >= 2
 NAMES = tuple(f"{i:03d}.wav" for i in range(N))
 
 
-def section(machine, system, seed, strength, *, names=NAMES, salt=0):
-    """Scores of which a larger ``strength`` separates the classes better."""
+def section(machine, system, seed, strength, *, names=NAMES, salt=0, recordings=""):
+    """Scores of which a larger ``strength`` separates the classes; digests depend on ``recordings``."""
     rng = np.random.default_rng([seed, salt, sum(map(ord, machine + system))])
     index = [int(name[:3]) for name in names]
     values = (strength * ANOMALY + rng.normal(size=N))[index]
     labels = Labels(ANOMALY[index], TARGET[index])
-    return SectionScores(machine, "00", system, seed, tuple(names), labels, values)
+    digests = tuple(f"{machine}/{recordings}/{name}" for name in names)
+    return SectionScores(machine, "00", system, seed, tuple(names), digests, labels, values)
 
 
 def write_folder(folder, sections, *, default=(), baseline=None):
@@ -120,6 +123,7 @@ def test_published_systems_are_columns_without_a_difference(run, folders):
         (("--systems", "autoencoder:loud"), "--systems autoencoder:loud: no such system"),
         (("--systems", "pump"), "no such system; the results have autoencoder:mse"),
         (("--baseline", "pump"), "--baseline pump: no such system"),
+        (("--systems", ""), "--systems contains no name"),
         (("--score", "loud"), "--score loud: no system has this score"),
         (("--published", "1999"), "neither 2024 nor a file"),
     ],
@@ -143,13 +147,74 @@ def test_equal_results_count_once_and_different_ones_are_refused(run, folders, t
     )
 
 
+def test_other_recordings_with_the_same_names_are_refused(run, folders, tmp_path):
+    other = write_folder(tmp_path / "other", [section("fan", "ours:mse", 0, 1.0, recordings="later")])
+    result = run("table", folders[0], other)
+    assert result.exit_code == 1
+    assert (
+        f"fan: 000.wav is one recording for autoencoder:mse in {folders[0]} and another for ours:mse in "
+        f"{other}, although the names agree" in result.stderr
+    )
+
+
+def test_files_without_digests_are_compared_by_name_with_a_note(run, folders, tmp_path):
+    old = write_folder(tmp_path / "old", [section("fan", "ours:mse", 0, 1.0)], default=["ours:mse"])
+    path = old / "labelled_scores.json"
+    content = json.loads(path.read_text())
+    del content["clips"][0]["digests"]
+    path.write_text(json.dumps(content))
+    result = run("table", folders[0], old)
+    assert result.exit_code == 0, result.output
+    assert f"{old} was written by an earlier version" in " ".join(result.stdout.split())
+    assert "earlier version" not in run("table", old).stdout
+
+
+def test_metrics_and_differences_are_over_the_same_clips(run, tmp_path):
+    first = write_folder(tmp_path / "first", [section("fan", "a:mse", 0, 1.0)], default=["a:mse"])
+    fewer = section("fan", "b:mse", 0, 1.0, names=NAMES[8:])
+    second = write_folder(tmp_path / "second", [fewer], default=["b:mse"])
+    table = cells(run("table", first, second, "--baseline", "a:mse", "--format", "csv"))
+    alone = cells(run("table", first, "--format", "csv"))
+    a, b = (table["fan", "harmonic mean", system] for system in ("a:mse", "b:mse"))
+    assert float(b["difference"]) == pytest.approx(float(b["mean"]) - float(a["mean"]), abs=1e-9)
+    assert a["mean"] != alone["fan", "harmonic mean", "a:mse"]["mean"]
+    expected = section_metrics(Labels(ANOMALY[8:], TARGET[8:]), section("fan", "a:mse", 0, 1.0).scores[8:])
+    assert float(table["fan", "pAUC", "a:mse"]["mean"]) == pytest.approx(100 * expected["pauc"][0])
+
+
+def test_systems_that_share_no_clips_are_refused(run, tmp_path):
+    first = write_folder(
+        tmp_path / "a", [section("fan", "a:mse", 0, 1.0, names=NAMES[:20])], default=["a:mse"]
+    )
+    second = write_folder(
+        tmp_path / "b", [section("fan", "b:mse", 0, 1.0, names=NAMES[20:])], default=["b:mse"]
+    )
+    result = run("table", first, second)
+    assert result.exit_code == 1
+    assert f"fan: no clip was scored by all systems: a:mse ({first}), b:mse ({second})" in result.stderr
+    assert run("table", first, second, "--systems", "a:mse").exit_code == 0
+    normal = [name for name in NAMES if not ANOMALY[int(name[:3])]]
+    third = write_folder(
+        tmp_path / "c", [section("fan", "c:mse", 0, 1.0, names=NAMES[:8])], default=["c:mse"]
+    )
+    fourth = write_folder(
+        tmp_path / "d",
+        [section("fan", "d:mse", 0, 1.0, names=sorted({*normal, *NAMES[8:]}))],
+        default=["d:mse"],
+    )
+    result = run("table", third, fourth)
+    assert result.exit_code == 1
+    assert "fan: of the clips that all systems have scored: " in result.stderr
+
+
 def test_differences_are_over_the_clips_that_all_systems_scored(tmp_path):
     first, fewer = section("fan", "a:mse", 0, 1.0), section("fan", "b:mse", 0, 1.0, names=NAMES[::-1][:36])
     saved = SavedResults.merged([write_folder(tmp_path / "results", [first, fewer])])
-    scored = saved.scored(["a:mse", "b:mse"])
+    common = saved.of_common_clips(["a:mse", "b:mse"])
+    scored = common.scored()
     ((labels, a),), ((_, b),) = scored["a:mse"][0]["fan"], scored["b:mse"][0]["fan"]
-    assert saved.notes == [
-        "fan 00: 4 clips were not scored by all systems; the differences are over the 36 others."
+    assert common.notes == [
+        "fan: 4 clips were not scored by all systems; metrics and differences are over the 36 others."
     ]
     np.testing.assert_array_equal(a, first.scores[4:])
     np.testing.assert_array_equal(b, fewer.scores[::-1])
@@ -161,7 +226,7 @@ def test_systems_with_different_labels_are_not_compared(tmp_path):
     two.labels.anomaly[:2] ^= True
     saved = SavedResults.merged([write_folder(tmp_path / "results", [one, two])])
     with pytest.raises(EvaluationError, match="a:mse and b:mse were evaluated with different labels"):
-        saved.scored(["a:mse", "b:mse"])
+        saved.of_common_clips(["a:mse", "b:mse"])
 
 
 def test_folders_without_scores_have_no_differences(run, folders, tmp_path):
@@ -174,9 +239,12 @@ def test_folders_without_scores_have_no_differences(run, folders, tmp_path):
     result = run("table", tmp_path)
     assert result.exit_code == 1
     assert "no results.csv; give the output folder of auscult bench" in result.stderr
+    result = run("table", write_folder(tmp_path / "failed", []))
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'failed'}: results.csv has no results" in result.stderr
 
 
-def test_saved_scores_are_those_of_the_bench(experiment_results):
+def test_saved_scores_are_those_of_the_bench(experiment_results, machine):
     saved = SavedResults.read(experiment_results)
     by_key = {(row.machine, row.section, row.column, row.seed): row for row in saved.results}
     assert {one.key for one in saved.scores} == by_key.keys()
@@ -184,6 +252,8 @@ def test_saved_scores_are_those_of_the_bench(experiment_results):
         metrics = section_metrics(one.labels, one.scores)
         assert float(metrics["auc_source"][0]) == pytest.approx(by_key[one.key].auc_source, abs=1e-12)
         assert all(name.endswith(".wav") for name in one.names)
+        files = [machine / "test" / name for name in one.names]
+        assert list(one.digests) == [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from auscult.corpus import (
     open_corpus,
 )
 from auscult.corpus.conditions import unclear_conditions
-from auscult.corpus.fingerprints import fingerprints
+from auscult.corpus.fingerprints import file_digests, fingerprints
 from auscult.corpus.prefetch import prefetch
 from auscult.corpus.training_checks import CommonFormat, common_format
 from auscult.detectors import Progress
@@ -82,6 +82,12 @@ class MachineData:
         if len(set(names.values())) == len(names):
             return names
         return {path: os.path.relpath(path, self.folder).replace(os.sep, "/") for path in names}
+
+    @cached_property
+    def test_digests(self) -> Mapping[str, str]:
+        """Path to SHA-256 of the file of the test clips; empty text for one that cannot be read."""
+        paths = list(dict.fromkeys(clip.path for clip in self.test))
+        return dict(zip(paths, file_digests(paths), strict=True))
 
     @cached_property
     def format(self) -> CommonFormat:

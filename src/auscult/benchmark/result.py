@@ -16,7 +16,7 @@ from auscult.benchmark.baseline import BASELINE
 from auscult.benchmark.content import ClipContent
 from auscult.benchmark.differences import Difference, LabelledScores, SystemMean
 from auscult.benchmark.ranking import DetectorCost, RankedSystem, costs_text, ranking_text
-from auscult.benchmark.saved_results import SCORES_FILE, SectionScores, write_scores
+from auscult.benchmark.section_scores import SCORES_FILE, SectionScores, write_scores
 from auscult.corpus import Clip
 from auscult.decision import Threshold
 from auscult.detectors.names import DetectorName
@@ -63,6 +63,7 @@ class BenchResult:
         contents: machine to what its test clips are by their content.
         sources: machine to path to the recording that a test clip was cut from, as far as it is known.
         names: machine to path to name of its test clips in score files; by default the file name.
+        digests: machine to path to SHA-256 of the files of its test clips.
         baseline: the system that the others are compared with.
     """
 
@@ -83,6 +84,7 @@ class BenchResult:
     contents: dict[str, ClipContent] = field(default_factory=dict)
     sources: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     names: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    digests: dict[str, Mapping[str, str]] = field(default_factory=dict)
     baseline: str = BASELINE
 
     @property
@@ -167,8 +169,9 @@ class BenchResult:
             self.repeated_notes += [(name, warning) for warning in evaluation.warnings]
             labels = labels_of(section_clips, identities)
             clip_names = tuple(names.get(c.path, os.path.basename(c.path)) for c in section_clips)
+            digests = tuple(self.digests.get(machine, {}).get(c.path, "") for c in section_clips)
             self.labelled_scores.append(
-                SectionScores(machine, section or "", column, seed, clip_names, labels, values)
+                SectionScores(machine, section or "", column, seed, clip_names, digests, labels, values)
             )
             by_machine = self.scored.setdefault(column, {}).setdefault(seed, {})
             by_machine[machine] = [

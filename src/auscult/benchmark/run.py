@@ -371,7 +371,7 @@ def _run_batch(
 def _add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCost:
     """Adds the result of a stage to the benchmark and returns what the stage cost."""
     machine, detector = stage.machine.name, stage.choice.name
-    bench.names[machine] = stage.machine.test_names
+    bench.names[machine], bench.digests[machine] = stage.machine.test_names, stage.machine.test_digests
     if machine not in bench.sources:
         front_end = stage.choice.detector_class.front_ends(stage.config())[0]
         path = bench.output / "recordings" / f"{machine}.json"
@@ -409,4 +409,5 @@ def _add_external_scores(
     except EvaluationError as error:
         bench.failures.append({"machine": machine.name, "detector": name, "seed": seed, "error": str(error)})
         return
+    bench.names[machine.name], bench.digests[machine.name] = machine.test_names, machine.test_digests
     bench.add(machine.name, system, external.clips, external.scores)

@@ -1,54 +1,19 @@
-"""The results of finished benchmarks, read from their folders and merged.
-
-``labelled_scores.json`` in a results folder holds the scores of every system, those from outside too, with
-the labels of the clips, so that systems can be compared later without the recordings.
-"""
+"""The results of finished benchmarks, read from their folders, merged, and restricted to common clips."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from auscult.benchmark.differences import LabelledScores
+from auscult.benchmark.section_scores import SCORES_FILE, SectionScores, read_json, read_scores
 from auscult.errors import EvaluationError
 from auscult.evaluation import Labels, Result, read_results
-from auscult.runtime.files import write_atomically
-
-SCORES_FILE = "labelled_scores.json"
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class SectionScores:
-    """The scores of one system and seed on one section, with the labels.
-
-    Attributes:
-        machine: name of the machine.
-        section: name of the section; empty if there are none.
-        system: ``detector:score``.
-        seed: seed of the fit.
-        names: names of the N clips.
-        labels: their labels.
-        scores: (N,) their scores.
-    """
-
-    machine: str
-    section: str
-    system: str
-    seed: int
-    names: tuple[str, ...]
-    labels: Labels
-    scores: np.ndarray
-
-    @property
-    def key(self) -> tuple[str, str, str, int]:
-        """Machine, section, system and seed."""
-        return self.machine, self.section, self.system, self.seed
+from auscult.evaluation.metrics import harmonic_mean
+from auscult.evaluation.protocol import TERMS, section_metrics
 
 
 @dataclass
@@ -61,6 +26,7 @@ class SavedResults:
         default_systems: the systems whose score is their detector's default score.
         baseline: the system that the others were compared with; ``None`` if unknown.
         notes: what a reader of a table should know.
+        folders: machine, section, system and seed of each entry of ``scores`` to the folder it is from.
     """
 
     results: list[Result] = field(default_factory=list)
@@ -68,6 +34,7 @@ class SavedResults:
     default_systems: set[str] = field(default_factory=set)
     baseline: str | None = None
     notes: list[str] = field(default_factory=list)
+    folders: dict[tuple[str, str, str, int], Path] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> SavedResults:
@@ -79,16 +46,20 @@ class SavedResults:
         if not (folder / "results.csv").is_file():
             raise EvaluationError(f"{folder}: no results.csv; give the output folder of auscult bench")
         results = read_results(folder / "results.csv")
-        facts = _read_json(folder / "results.json")
+        if not results:
+            raise EvaluationError(f"{folder}: results.csv has no results: all fits of auscult bench failed")
+        facts = read_json(folder / "results.json")
         ranking = facts.get("ranking", [])
         ranked = {entry["system"] for entry in ranking}
         default = {entry["system"] for entry in ranking if entry["decisive"]}
         default |= {row.column for row in results} - ranked  # published ones, and all without a ranking
-        saved = cls(results, _read_scores(folder / SCORES_FILE), default, facts.get("baseline"))
-        if not saved.scores:
+        scores = read_scores(folder / SCORES_FILE)
+        saved = cls(results, scores, default, facts.get("baseline"))
+        saved.folders = {one.key: folder for one in scores}
+        if not scores:
             saved.notes.append(
-                f"{folder} has no {SCORES_FILE}, so no differences; auscult bench writes it, without "
-                "repeating finished stages."
+                f"{folder} has no {SCORES_FILE}, so no differences, and whether its recordings are those of "
+                "the others is not known; auscult bench writes it, without repeating finished stages."
             )
         return saved
 
@@ -100,10 +71,11 @@ class SavedResults:
 
         Raises:
             EvaluationError: as `read`; or two folders have different results for the same machine, system
-                and seed.
+                and seed, or different recordings with the same names.
         """
         rows: dict[tuple[Any, ...], tuple[Result, Path]] = {}
         scores: dict[tuple[Any, ...], tuple[SectionScores, Path]] = {}
+        recordings: dict[tuple[str, str, str], tuple[str, SectionScores, Path]] = {}
         merged = cls()
         for folder in folders:
             saved = cls.read(folder)
@@ -113,6 +85,10 @@ class SavedResults:
                 if _metrics(known) != _metrics(row):
                     raise _conflict(key, other, folder)
             for one in saved.scores:
+                for name, digest in zip(one.names, one.digests, strict=True):
+                    clip = (one.machine, one.section, name)
+                    if digest and recordings.setdefault(clip, (digest, one, folder))[0] != digest:
+                        raise _other_recording(name, recordings[clip][1:], (one, folder))
                 first, other = scores.setdefault(one.key, (one, folder))
                 if first.names != one.names or not np.array_equal(first.scores, one.scores):
                     raise _conflict(one.key, other, folder)
@@ -121,102 +97,94 @@ class SavedResults:
             merged.baseline = merged.baseline or saved.baseline
         merged.results = [row for row, _ in rows.values()]
         merged.scores = [one for one, _ in scores.values()]
+        merged.folders = {key: folder for key, (_, folder) in scores.items()}
+        if len(set(merged.folders.values())) > 1:
+            merged.notes += [
+                f"{folder} was written by an earlier version of auscult bench: only the names of its clips "
+                "are compared with those of the other folders; run auscult bench again to compare the files."
+                for folder in dict.fromkeys(merged.folders.values())
+                if any(from_folder == folder and not all(one.digests) for one, from_folder in scores.values())
+            ]
         return merged
 
-    def scored(self, systems: Sequence[str]) -> dict[str, dict[int, dict[str, LabelledScores]]]:
-        """The scores of some systems by system, seed and machine, all of the same clips.
+    def of_common_clips(self, systems: Sequence[str]) -> SavedResults:
+        """The results and scores of some systems, all over the same clips of each machine.
 
-        Clips that one of the systems did not score are left out; a note is added for each section with such
-        clips.
+        Where a system did not score some of the clips, these are left out for all, the metrics are computed
+        again, and a note is added. Results without saved scores stay as they are.
 
         Raises:
-            EvaluationError: two systems were evaluated with different labels.
+            EvaluationError: two systems were evaluated with different labels, or the clips that all have
+                scored do not suffice for the metrics.
         """
         chosen = [one for one in self.scores if one.system in systems]
-        by_section: dict[tuple[str, str], list[SectionScores]] = {}
-        for one in chosen:
-            by_section.setdefault((one.machine, one.section), []).append(one)
-        scored: dict[str, dict[int, dict[str, LabelledScores]]] = {}
-        for (machine, section), group in sorted(by_section.items()):
-            first, common = group[0], set.intersection(*(set(one.names) for one in group))
-            names = [name for name in first.names if name in common]
-            if fewer := len(set.union(*(set(one.names) for one in group))) - len(names):
-                self.notes.append(
-                    f"{' '.join(filter(None, (machine, section)))}: {fewer} clips were not scored by all "
-                    f"systems; the differences are over the {len(names)} others."
-                )
-            labels = _of_names(first, names)[0]
-            for one in group:
-                own_labels, values = _of_names(one, names)
-                if not _equal(labels, own_labels):
-                    raise EvaluationError(
-                        f"{machine}: {first.system} and {one.system} were evaluated with different labels; "
-                        "run auscult bench on the same recordings"
-                    )
-                by_machine = scored.setdefault(one.system, {}).setdefault(one.seed, {})
-                by_machine[machine] = [*by_machine.get(machine, []), (labels, values)]
-        return {system: scored[system] for system in systems if system in scored}
-
-
-def write_scores(path: Path, scores: Iterable[SectionScores]) -> None:
-    """Write the file of scores; clips with their labels are written once for all systems."""
-    clips: dict[str, int] = {}
-    rows = []
-    for one in scores:
-        target, recording = one.labels.target, one.labels.source_recording
-        described = json.dumps(
-            {
-                "machine": one.machine,
-                "section": one.section,
-                "names": list(one.names),
-                "anomaly": one.labels.anomaly.tolist(),
-                "target": None if target is None else target.tolist(),
-                "source_recording": None if recording is None else recording.tolist(),
-            }
+        common = SavedResults(
+            [row for row in self.results if row.column in systems],
+            default_systems=self.default_systems,
+            baseline=self.baseline,
+            notes=list(self.notes),
+            folders=self.folders,
         )
-        index = clips.setdefault(described, len(clips))
-        rows.append({"system": one.system, "seed": one.seed, "clips": index, "scores": one.scores.tolist()})
-    content = f'{{"schema": {SCHEMA}, "clips": [{", ".join(clips)}], "scores": {json.dumps(rows)}}}'
-    write_atomically(path, content.encode())
+        for machine in sorted({one.machine for one in chosen}):
+            group = [one for one in chosen if one.machine == machine]
+            runs: dict[tuple[str, int], set[tuple[str, str]]] = {}
+            for one in group:
+                runs.setdefault((one.system, one.seed), set()).update(one.clips)
+            shared = set.intersection(*runs.values())
+            common.scores += self._selected(group, shared)
+            if fewer := len(set.union(*runs.values())) - len(shared):
+                common.notes.append(
+                    f"{machine}: {fewer} clips were not scored by all systems; metrics and differences are "
+                    f"over the {len(shared)} others."
+                )
+                common._measure_again(group)
+        return common
 
+    def scored(self) -> dict[str, dict[int, dict[str, list[tuple[Labels, np.ndarray]]]]]:
+        """The scores by system, seed and machine, for `Comparison`."""
+        scored: dict[str, dict[int, dict[str, list[tuple[Labels, np.ndarray]]]]] = {}
+        for one in self.scores:
+            by_machine = scored.setdefault(one.system, {}).setdefault(one.seed, {})
+            by_machine.setdefault(one.machine, []).append((one.labels, one.scores))
+        return scored
 
-def _read_scores(path: Path) -> list[SectionScores]:
-    content = _read_json(path)
-    try:
-        clips = [
-            (clip["machine"], clip["section"], tuple(clip["names"]), _labels(clip))
-            for clip in content.get("clips", ())
-        ]
-        scores = []
-        for row in content.get("scores", ()):
-            machine, section, names, labels = clips[row["clips"]]
-            values = np.array(row["scores"], dtype=float)
-            scores.append(SectionScores(machine, section, row["system"], row["seed"], names, labels, values))
-    except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise EvaluationError(f"{path}: not written by auscult bench: {error!r}") from error
-    return scores
+    def _selected(
+        self, group: Sequence[SectionScores], shared: Collection[tuple[str, str]]
+    ) -> list[SectionScores]:
+        """The scores of these clips of a machine, in the same order for all systems."""
+        first_of_section: dict[str, SectionScores] = {}
+        selected = []
+        for one in sorted(group, key=lambda one: one.section):
+            names = first_of_section[one.section].names if one.section in first_of_section else one.names
+            own = one.select([name for name in names if (one.section, name) in shared])
+            first = first_of_section.setdefault(one.section, own)
+            if not _equal(first.labels, own.labels):
+                raise EvaluationError(
+                    f"{one.machine}: {first.system} and {one.system} were evaluated with different labels; "
+                    "run auscult bench on the same recordings"
+                )
+            if own.names:
+                selected.append(own)
+        if not selected:
+            systems = {one.system: self.folders[one.key] for one in group}
+            listed = ", ".join(f"{system} ({folder})" for system, folder in systems.items())
+            raise EvaluationError(
+                f"{group[0].machine}: no clip was scored by all systems: {listed}; choose systems that were "
+                "run on the same recordings by --systems, or leave a folder out"
+            )
+        return selected
 
-
-def _labels(clip: Mapping[str, Any]) -> Labels:
-    target, recording = clip["target"], clip["source_recording"]
-    return Labels(
-        np.array(clip["anomaly"], dtype=bool),
-        None if target is None else np.array(target, dtype=bool),
-        source_recording=None if recording is None else np.array(recording),
-    )
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """The content of a file, empty if it does not exist."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise EvaluationError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise EvaluationError(f"{path}: not written by auscult bench")
-    return content
+    def _measure_again(self, group: Sequence[SectionScores]) -> None:
+        """Compute the metrics of the sections of one machine again, from the selected clips."""
+        selected = {one.key: one for one in self.scores}
+        measured, results = {one.key for one in group}, []
+        for row in self.results:
+            key = (row.machine, row.section, row.column, row.seed)
+            if key not in measured:
+                results.append(row)
+            elif key in selected:
+                results.append(_measured(row, selected[key]))
+        self.results = results
 
 
 def _metrics(row: Result) -> tuple[float | None, ...]:
@@ -232,11 +200,37 @@ def _conflict(key: tuple[Any, ...], first: Path, second: Path) -> EvaluationErro
     )
 
 
-def _of_names(one: SectionScores, names: Sequence[str]) -> tuple[Labels, np.ndarray]:
-    """The labels and scores of the clips with these names, in their order."""
-    position = {name: index for index, name in enumerate(one.names)}
-    index = np.array([position[name] for name in names], dtype=int)
-    return one.labels.select(index), one.scores[index]
+def _other_recording(
+    name: str, first: tuple[SectionScores, Path], second: tuple[SectionScores, Path]
+) -> EvaluationError:
+    (one, folder), (other, other_folder) = first, second
+    return EvaluationError(
+        f"{one.machine}: {name} is one recording for {one.system} in {folder} and another for {other.system} "
+        f"in {other_folder}, although the names agree: leave one of the folders out, or run auscult bench on "
+        "the same recordings"
+    )
+
+
+def _measured(row: Result, one: SectionScores) -> Result:
+    """A row with the metrics of these clips; it has no interval."""
+    try:
+        metrics = {name: float(value[0]) for name, value in section_metrics(one.labels, one.scores).items()}
+    except EvaluationError as error:
+        raise EvaluationError(
+            f"{one.machine}: of the clips that all systems have scored: {error}; choose systems that were "
+            "run on the same recordings by --systems"
+        ) from error
+    return replace(
+        row,
+        auc_source=metrics.get("auc_source"),
+        auc_target=metrics.get("auc_target"),
+        pauc=metrics["pauc"],
+        harmonic_mean=harmonic_mean([metrics[name] for name in TERMS if name in metrics]),
+        harmonic_mean_low=None,
+        harmonic_mean_high=None,
+        normal_recordings=one.labels.recordings(~one.labels.anomaly),
+        anomaly_recordings=one.labels.recordings(one.labels.anomaly),
+    )
 
 
 def _equal(first: Labels, second: Labels) -> bool:

@@ -75,6 +75,8 @@ def command(
         added = list(dict.fromkeys(row.column for row in rows))
         saved.notes.append(f"The systems “published …” are from {describe_source(published)}.")
     names = None if systems is None else split_names(systems)
+    if names == []:
+        raise OptionError("--systems contains no name: separate the names of systems by commas")
     compared_with = _baseline(saved, baseline, score)
     shown = _choose(saved, names, score)
     if baseline is not None and compared_with not in shown:
@@ -99,9 +101,10 @@ def _table(saved: SavedResults, systems: Sequence[str], baseline: str | None, fo
     from auscult.benchmark.ranking import interval_notes
     from auscult.evaluation.report_table import cells_csv, report_cells, report_table
 
-    compared = Comparison(saved.scored(systems)).differences(baseline) if baseline else []
+    saved = saved.of_common_clips(systems)
+    compared = Comparison(saved.scored()).differences(baseline) if baseline else []
     order = {system: index for index, system in enumerate(systems)}
-    rows = sorted((r for r in saved.results if r.column in order), key=lambda r: order[r.column])
+    rows = sorted(saved.results, key=lambda r: order[r.column])
     cells = report_cells(rows, {(d.machine, d.system): d.difference for d in compared})
     if form == "csv":
         return cells_csv(cells)
