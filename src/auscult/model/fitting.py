@@ -37,6 +37,10 @@ MAX_LIMIT_CLIPS = 40
 #: Maps are kept in memory up to this size until their limits are computed; the first of each score always is.
 MAX_MAP_BYTES = 200_000_000
 _MAX_NAMED = 3  # recordings that were left out, in an error
+_EQUAL_SCORES = (
+    "the scores of all normal recordings are equal: the detector does not distinguish recordings with these "
+    "settings, so that its verdicts mean nothing"
+)
 
 
 @dataclass(frozen=True)
@@ -173,7 +177,8 @@ def _calibration_plan(fit: PreparedFit) -> _CalibrationPlan:
     if max(folds) < 1:
         raise FitError(
             f"calibration by {method} needs at least two recordings that are not cut from the same one: add "
-            'recordings, or fit without a threshold with --calibrate none (in Python calibrate="none")'
+            "recordings, cut a long one into windows with --window S (in Python window=S), or fit without a "
+            'threshold with --calibrate none (in Python calibrate="none")'
         )
     with_fold = list(zip(folds, recordings, strict=True))
     if method == "crossfit":
@@ -228,6 +233,7 @@ def _calibrated_model(
             *empty_band_warnings(type(final).front_ends(final.config)),
             *final.facts.get("warnings", []),
             *([origin.warning] if origin else []),
+            *([_EQUAL_SCORES] if len(decisive) > 1 and np.ptp(decisive) == 0 else []),
         ],
         "threshold_label": fit.inspection.threshold_label if plan.method != "none" else None,
         "threshold_set_by": origin.group if origin else None,

@@ -7,11 +7,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from auscult.corpus import AudioClip, Clip
+from auscult.corpus import AudioClip, Clip, inspect_recordings
 from auscult.detectors.embedding.embedding_memory import EmbeddingMemory
 from auscult.detectors.embedding.encoder_report import probability_reason
 from auscult.detectors.options import make_config
 from auscult.errors import OptionError
+from auscult.model.fitting import PreparedFit, fit_models
 from auscult.sound import Waveform
 
 RATE = 8000
@@ -139,3 +140,29 @@ def test_class_probabilities_are_warned_of(encoder_file, tmp_path, clips):
     onnx.save(model, tmp_path / "tagger.onnx")
     (warning,) = fitted(str(tmp_path / "tagger.onnx"), clips).facts["warnings"]
     assert "527 columns" in warning
+
+
+def test_features_that_are_never_positive_are_warned_of(encoder_file, tmp_path, clips):
+    model = onnx.load(encoder_file())
+    model.graph.node[-1].output[0] = "features"
+    model.graph.node.append(helper.make_node("Softplus", ["features"], ["positive"]))
+    model.graph.node.append(helper.make_node("Neg", ["positive"], ["y"]))
+    onnx.save(model, tmp_path / "negative.onnx")
+    path = str(tmp_path / "negative.onnx")
+    (warning,) = fitted(path, clips).facts["warnings"]
+    assert "at most 0 % of the features of negative.onnx are positive" in warning
+    assert "gem_power=1" in warning
+    assert not fitted(path, clips, gem_power=1).facts["warnings"]
+
+
+def test_equal_scores_of_all_normal_recordings_are_warned_of(encoder_file, tmp_path, clips):
+    model = onnx.load(encoder_file())
+    model.graph.node[-1].output[0] = "features"
+    model.graph.node.append(helper.make_node("Neg", ["features"], ["negative"]))
+    model.graph.node.append(helper.make_node("Mul", ["features", "negative"], ["y"]))
+    onnx.save(model, tmp_path / "equal.onnx")
+    config = make_config("embedding_memory", settings={**SMALL, "encoder": str(tmp_path / "equal.onnx")})
+    inspection = inspect_recordings(clips, minimum_samples=1, front_ends=[config.front_end])
+    (fitted_model,) = fit_models([PreparedFit("embedding_memory", config, inspection, "crossfit")])
+    warnings = fitted_model.provenance["warnings"]
+    assert any("scores of all normal recordings are equal" in warning for warning in warnings)

@@ -20,6 +20,8 @@ DEFAULT_RATE = 16_000
 AUDIOSET_CLASSES = (521, 527)
 #: Largest difference from 1 of the sum of probabilities, which may have been quantised.
 _SUM_TOLERANCE = 0.02
+#: Below this share of positive features the generalised mean with a power above 1 removes most information.
+_FEW_POSITIVE = 0.1
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,19 @@ class ClipOutput:
         frames: number of frames.
         features: number of features.
         probabilities: why they look like class probabilities, or ``None`` if they do not.
+        positive: share of the features that are positive in at least one frame.
     """
 
     frames: int
     features: int
     probabilities: str | None
+    positive: float
 
     @classmethod
     def of(cls, frames: np.ndarray) -> ClipOutput:
         """Summarise the frames (F, D) of a clip."""
         count, features = frames.shape
-        return cls(count, features, probability_reason(frames))
+        return cls(count, features, probability_reason(frames), float((frames > 0).any(axis=0).mean()))
 
 
 def encoder_rate(encoder: Encoder, config: EmbeddingMemoryConfig) -> tuple[int, str]:
@@ -100,6 +104,13 @@ def encoder_warnings(
             f"({outputs[0].probabilities}), which say little about machines: use the features before the "
             "classifier, by encoder_output=NAME if the file has them, else by another export; see "
             "docs/encoders.md"
+        )
+    if config.gem_power != 1 and all(output.positive < _FEW_POSITIVE for output in outputs):
+        share = 100 * max(output.positive for output in outputs)
+        warnings.append(
+            f"at most {share:.0f} % of the features of {name} are positive in any recording; pooling with "
+            f"gem_power={config.gem_power:g} sets negative values to 0, so that recordings can hardly be "
+            "distinguished: set gem_power=1"
         )
     return warnings
 
