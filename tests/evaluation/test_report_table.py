@@ -45,7 +45,7 @@ def test_rows_are_machines_and_metrics_and_columns_are_systems(cells):
         ("fan", name) for name in ("AUC-s", "AUC-t", "pAUC", "harmonic mean", "difference")
     ]
     assert rows["fan", "AUC-s"] == ("85.00 ± 7.07", "60.00")
-    assert rows["fan", "difference"] == ("+23.4 [10.0, 30.0]", "–")
+    assert rows["fan", "difference"] == ("+23.4 [+10.0, +30.0]", "–")
     assert rows["all machines", "difference"] == ("-5.0", "–")
     assert ("pump", "difference") not in rows
     by_seed = [harmonic_mean([0.9, 0.8, 0.7, 0.7, 0.6, 0.5]), harmonic_mean([0.8, 0.8, 0.6, 0.6, 0.6, 0.5])]
@@ -65,6 +65,8 @@ def test_latex_has_booktabs_rules_and_escaped_names(cells):
     assert text.count(r"\midrule") == 3  # two machines, and all machines
     assert r"base\_1:mse" in text
     assert r"85.00 $\pm$ 7.07" in text
+    assert "$-$5.0" in text
+    assert "auto-1" in report_table(report_cells([result("fan", "auto-1", 0, 0.9, 0.8, 0.7)])).to_latex()
     body = re.sub(r"(?m)^%.*\n", "", text)
     assert body.startswith(r"\begin{tabular}{llrr}")
     assert all(line.count(" & ") == 3 for line in body.splitlines() if line.endswith(r"\\"))

@@ -151,4 +151,4 @@ def _difference_text(difference: Estimate | None) -> str:
     value = f"{100 * difference.value:+.1f}"
     if difference.low is None or difference.high is None:
         return value
-    return f"{value} [{100 * difference.low:.1f}, {100 * difference.high:.1f}]"
+    return f"{value} [{100 * difference.low:+.1f}, {100 * difference.high:+.1f}]"

@@ -5,6 +5,7 @@ Systems are rows, so that any number of them fits.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -197,11 +198,13 @@ _LATEX = {
 }
 
 
+#: A minus before a number, which LaTeX sets as a hyphen outside mathematics; hyphens within names stay.
+_MINUS = re.compile(r"(?<![\w-])-(?=\d)")
+
+
 def _latex_row(cells: Sequence[str]) -> str:
-    return (
-        " & ".join("".join(_LATEX.get(character, character) for character in cell) for cell in cells)
-        + " \\\\"
-    )
+    with_minus = (_MINUS.sub("−", cell) for cell in cells)
+    return " & ".join("".join(_LATEX.get(c, c) for c in cell) for cell in with_minus) + " \\\\"
 
 
 def _escaped(cell: str) -> str:
