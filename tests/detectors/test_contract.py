@@ -200,7 +200,10 @@ def test_refitting_forgets_the_earlier_recordings(detector, normals, machine_sou
     """Clips of a fault that are declared normal score low afterwards, and the earlier normal clips high."""
     new = [recording(machine_sound(500 + i, broken=True), f"new {i}.wav") for i in range(20)]
     arrays, facts = dict(detector.arrays), copy.deepcopy(detector.facts)
-    refitted, fold_models = detector.cross_refitted(new, [i % 5 for i in range(20)])
+    try:
+        refitted, fold_models = detector.cross_refitted(new, [i % 5 for i in range(20)])
+    except OptionError:
+        pytest.skip(f"{detector.name} cannot be refitted")
     assert len(fold_models) == 5
     assert all(detector.arrays[name] is array for name, array in arrays.items())
     assert detector.facts == facts, "the old detector is not changed"
