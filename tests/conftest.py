@@ -41,6 +41,21 @@ def reference() -> Path:
     return _folder_from_environment("AUSCULT_REFERENCE")
 
 
+@pytest.fixture
+def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """``lock(folder)``: the folder can no longer be listed, not even by root."""
+    locked: set[Path] = set()
+    scandir = os.scandir
+
+    def refuse(path: str | os.PathLike[str] = ".") -> object:
+        if Path(path) in locked:
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    return locked.add
+
+
 @pytest.fixture(scope="session")
 def machine_sound() -> Callable[..., np.ndarray]:
     """``machine_sound(seed, seconds=1.0, broken=False)``: float32 samples of a synthetic fan at 8 kHz."""

@@ -151,6 +151,26 @@ def test_a_failed_stage_is_listed_and_the_others_go_on(root, tmp_path):
     assert "failed: pump" in result.text
 
 
+def test_machines_with_a_folder_that_cannot_be_listed_fail_and_the_others_are_run(root, tmp_path, lock):
+    data = tmp_path / "root"
+    shutil.copytree(root, data)
+    for folder in ("pump/train/a", "valve/train"):
+        (data / folder).mkdir(parents=True)
+        lock(data / folder if folder.startswith("pump") else data / "valve")
+    result = run_bench(
+        data,
+        detectors=["pooled_gaussian"],
+        seeds=[0],
+        output=tmp_path / "results",
+        settings={"n_mels": "16"},
+    )
+    errors = {failure["machine"]: failure["error"] for failure in result.failures}
+    assert set(errors) == {"pump", "valve"}
+    assert errors["pump"].startswith(f"{data / 'pump' / 'train' / 'a'}: the folder cannot be listed")
+    assert errors["valve"].startswith(f"{data / 'valve'}: the folder cannot be listed")
+    assert {r.machine for r in result.results} == {"fan"}
+
+
 def test_unusable_training_clips_are_noted_and_the_others_are_used(root, tmp_path):
     data = tmp_path / "root"
     shutil.copytree(root / "fan", data / "fan")

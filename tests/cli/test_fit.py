@@ -478,6 +478,22 @@ def test_plain_and_empty_folders_of_machines(run, machine, tmp_path):
     assert run("fit", plant / "pump", *quick).exit_code == 1
 
 
+def test_a_machine_with_a_folder_that_cannot_be_listed_fails_and_the_others_are_fitted(
+    run, machine, tmp_path, lock
+):
+    plant = tmp_path / "plant"
+    for folder in ("fan", "pump/a", "valve"):
+        shutil.copytree(machine / "train", plant / folder)
+    lock(plant / "pump" / "a")
+    lock(plant / "valve")
+    quick = ("--detector", "pooled_gaussian", "--set", "n_mels=16", "-q")
+    result = run("fit", plant, "-o", f"{tmp_path / 'models'}/", *quick)
+    assert result.exit_code == 4, result.output
+    for name, folder in (("pump", plant / "pump" / "a"), ("valve", plant / "valve")):
+        assert f"Error: {name}: {folder}: the folder cannot be listed" in result.stderr
+    assert [path.name for path in (tmp_path / "models").iterdir()] == ["fan.auscult"]
+
+
 def test_one_long_recording_is_fitted_in_windows(run, machine_sound, tmp_path):
     samples = np.concatenate([machine_sound(seed, 10.0) for seed in range(4)])
     soundfile.write(tmp_path / "long.wav", samples, 8000)

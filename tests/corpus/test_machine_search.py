@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from auscult.corpus import machine_folders, open_corpus
+from auscult.corpus.files import FolderReport
 from auscult.corpus.machine_search import MachineSearch, find_machines
+from auscult.errors import CorpusError
 
 
 def touch(root: Path, *files: str) -> str:
@@ -79,3 +83,43 @@ def test_a_single_machine(tmp_path: Path, files: tuple[str, ...]) -> None:
 def test_a_split_folder_is_no_machine(tmp_path: Path) -> None:
     root = touch(tmp_path / "train", "1.wav")
     assert find_machines(root) == MachineSearch()
+
+
+@pytest.mark.parametrize(
+    ("locked", "folders"),
+    [
+        ("pump", {"fan": "fan", "pump": "pump"}),
+        ("pump/train", {"fan": "fan", "pump": "pump"}),
+        ("pump/test/a", {"fan": "fan", "pump": "pump"}),
+        ("mimii/id_02", {"fan": "fan", "mimii-id_00": "mimii/id_00", "mimii-id_02": "mimii/id_02"}),
+    ],
+)
+def test_a_folder_that_cannot_be_listed_makes_only_that_machine_fail(
+    tmp_path: Path, locked: str, folders: dict[str, str], lock: Callable[[Path], None]
+) -> None:
+    root = touch(tmp_path, "fan/train/1.wav", f"{locked}/2.wav")
+    if locked.startswith("mimii"):
+        touch(tmp_path, "mimii/id_00/normal/1.wav")
+    lock(tmp_path / locked)
+    search = find_machines(root)
+    assert below(search, root) == (folders, {}, {})
+    assert [clip.machine for clip in open_corpus(search.folders["fan"])] == ["fan"]
+    with pytest.raises(CorpusError, match="cannot be listed") as caught:
+        open_corpus(os.path.join(root, folders[locked.replace("/id", "-id").split("/")[0]]))
+    assert caught.value.path == str(tmp_path / locked)
+    with pytest.raises(CorpusError, match="cannot be listed"):
+        open_corpus(root)
+    report = FolderReport()
+    assert machine_folders(root, report=report)["fan"] == str(tmp_path / "fan")
+    assert {folder for folder, _ in report.unlisted} == {str(tmp_path / locked)}
+
+
+def test_a_folder_outside_the_machines_that_cannot_be_listed(
+    tmp_path: Path, lock: Callable[[Path], None]
+) -> None:
+    root = touch(tmp_path, "dcase/dev_data/raw/fan/train/1.wav", "noise/1.wav", "noise/fan/2.wav")
+    lock(tmp_path / "noise" / "fan")
+    search = find_machines(root)
+    assert below(search, root) == ({"fan": "dcase/dev_data/raw/fan"}, {}, {"noise": 1})
+    assert list(search.unlisted) == [str(tmp_path / "noise")]
+    assert "cannot be listed" in str(search.unlisted[str(tmp_path / "noise")])

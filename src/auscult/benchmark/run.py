@@ -26,7 +26,7 @@ from auscult.benchmark.result import BenchResult
 from auscult.benchmark.stage import Stage, StageResult, run_stages
 from auscult.benchmark.unexpected import describe_unexpected
 from auscult.corpus import machine_folders
-from auscult.corpus.files import audio_files
+from auscult.corpus.files import FolderReport, audio_files
 from auscult.corpus.machine_search import find_machines, has_conditions
 from auscult.dcase.published import PUBLISHED_MACHINES, describe_source, published_systems
 from auscult.detectors import Config, Progress
@@ -102,7 +102,10 @@ def run_bench(
     root = os.path.abspath(root)  # workers may have another working directory
     output = Path(os.path.abspath(output))
     settings = dict(settings or {})
-    folders = machine_folders(root)
+    unlisted = FolderReport()
+    folders = machine_folders(root, report=unlisted)
+    if not folders:
+        unlisted.check_listed()
     names = _select_machines(root, folders, machines)
     choices, notes = choose_detectors(detectors, settings)
     if published is None and set(names) <= set(PUBLISHED_MACHINES) and _DCASE_2024.search(root):
@@ -218,13 +221,18 @@ def _report_other_folders(bench: BenchResult, root: str, folders: Mapping[str, s
     """Report machines without recordings or without a split, and other recordings, beside the machines."""
     search = find_machines(root)
     errors = {name: f"{folder}: no recordings" for name, folder in search.empty.items()}
+    errors |= {os.path.basename(folder): str(error) for folder, error in search.unlisted.items()}
     for name, folder in search.folders.items():
         if name in folders:
             continue
-        if has_conditions(folder):
+        report = FolderReport()
+        number = len(audio_files(folder, report=report))
+        if report.unlisted:
+            errors[name] = str(report.errors()[0])
+        elif has_conditions(folder):
             errors[name] = _unsplit(folder)
         else:
-            search.ignored[folder] = len(audio_files(folder))
+            search.ignored[folder] = number
     for name, error in errors.items():
         if os.path.realpath(search.empty.get(name, root)) != os.path.realpath(bench.output):
             bench.failures.append({"machine": name, "detector": "", "seed": "", "error": error})

@@ -46,7 +46,7 @@ def fit_each_machine(
 
     groups = names_from(group_by) or []
     independent = groups == ["none"]
-    folders, empty = _machines(roots, output)
+    folders, not_fitted = _machines(roots, output)
     outcomes = fit_machines(
         folders,
         output,
@@ -63,8 +63,7 @@ def fit_each_machine(
         path = os.path.join(output, os.path.basename(outcome.path))
         summary = summarize(load_model(outcome.path), path)
         results.append({"machine": outcome.machine, "there_already": outcome.already_fitted, **summary})
-    for name, folder in empty.items():
-        results.append({"machine": name, "error": f"{folder}: no recordings"})
+    results += [{"machine": name, "error": error} for name, error in not_fitted]
     if as_json:
         text.print_json(results)
     else:
@@ -80,15 +79,15 @@ def fit_each_machine(
     return SOME_FAILED if any("error" in result or result["left_out"] for result in results) else 0
 
 
-def _machines(roots: tuple[str, ...], output: str) -> tuple[dict[str, str], dict[str, str]]:
-    """Name to folder of all machines in or below the roots, and of machines without recordings.
+def _machines(roots: tuple[str, ...], output: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Name to folder of all machines in or below the roots; name and error of those that cannot be fitted.
 
     Warns of folders with recordings that belong to no machine.
     """
     from auscult.corpus.machine_search import find_machines
 
     folders: dict[str, str] = {}
-    empty: dict[str, str] = {}
+    not_fitted: list[tuple[str, str]] = []
     for root in roots:
         if not os.path.isdir(root):
             raise CorpusError(
@@ -103,7 +102,10 @@ def _machines(roots: tuple[str, ...], output: str) -> tuple[dict[str, str], dict
             name = duplicates[0]
             raise OptionError(f"two machines are named {name}: {folders[name]} and {machines.folders[name]}")
         folders |= machines.folders
-        empty |= {n: f for n, f in machines.empty.items() if os.path.realpath(f) != os.path.realpath(output)}
+        for name, folder in machines.empty.items():
+            if os.path.realpath(folder) != os.path.realpath(output):
+                not_fitted.append((name, f"{folder}: no recordings"))
+        not_fitted += [(os.path.basename(f), str(error)) for f, error in machines.unlisted.items()]
         for folder, names in machines.groups.items():
             text.note(
                 f"{folder}: {text.count(len(names), 'machine')} with a model each ({', '.join(names)}); for "
@@ -111,7 +113,7 @@ def _machines(roots: tuple[str, ...], output: str) -> tuple[dict[str, str], dict
             )
         for folder, number in machines.ignored.items():
             text.warn(f"{folder}: {text.count(number, 'recording')} not used: not in the folder of a machine")
-    return folders, empty
+    return folders, not_fitted
 
 
 def _print_table(results: list[dict[str, Any]]) -> None:

@@ -60,8 +60,12 @@ class FolderReport:
 
     def check_listed(self) -> None:
         """Raise `CorpusError` if a folder could not be listed."""
-        for folder, reason in self.unlisted:
-            raise _cannot_be_listed(folder, reason)
+        for error in self.errors():
+            raise error
+
+    def errors(self) -> list[CorpusError]:
+        """The error for each folder that could not be listed."""
+        return [_cannot_be_listed(folder, reason) for folder, reason in self.unlisted]
 
 
 def is_audio_name(name: str) -> bool:
@@ -128,26 +132,46 @@ def walk_audio(
     return _walk(folder, recursive, {os.path.realpath(folder)}, report)
 
 
-def holds_audio(folder: str | PathLike[str], *, recursive: bool = True) -> bool:
+def holds_audio(
+    folder: str | PathLike[str], *, recursive: bool = True, report: FolderReport | None = None
+) -> bool:
     """Whether a folder contains any audio file; stops at the first.
 
+    Args:
+        folder: the folder to search.
+        recursive: whether to search its subfolders too.
+        report: folders that cannot be listed are added to it; they may contain audio files, so the answer is
+            yes.
+
     Raises:
-        CorpusError: a folder cannot be listed.
+        CorpusError: a folder cannot be listed, and there is no ``report``.
     """
-    return any(True for _ in islice(walk_audio(folder, recursive=recursive), 1))
+    here = None if report is None else FolderReport()
+    contains_audio = any(True for _ in islice(walk_audio(folder, recursive=recursive, report=here), 1))
+    if report is None or here is None:
+        return contains_audio
+    report.unlisted += here.unlisted
+    return contains_audio or bool(here.unlisted)
 
 
-def subfolders(folder: str | PathLike[str]) -> list[str]:
+def subfolders(folder: str | PathLike[str], *, report: FolderReport | None = None) -> list[str]:
     """Return the sorted names of the subfolders that are not hidden.
 
+    Args:
+        folder: the folder to list.
+        report: if the folder cannot be listed, it is added to the report, and has no subfolders.
+
     Raises:
-        CorpusError: the folder cannot be listed.
+        CorpusError: the folder cannot be listed, and there is no ``report``.
     """
     try:
         with os.scandir(folder) as entries:
             names = [e.name for e in entries if _is_folder(e) and not _is_hidden(e.name)]
     except OSError as error:
-        raise _cannot_be_listed(os.fspath(folder), _reason(error)) from error
+        if report is None:
+            raise _cannot_be_listed(os.fspath(folder), _reason(error)) from error
+        report.unlisted.append((os.fspath(folder), _reason(error)))
+        return []
     return sorted(names, key=natural_order)
 
 

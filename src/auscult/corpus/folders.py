@@ -90,7 +90,7 @@ def open_corpora(paths: Sequence[str], *, conditions: Mapping[str, str] | None =
     return ask_about_unknown(apply_conditions(corpora, conditions or {}))
 
 
-def machine_folders(root: str | PathLike[str]) -> dict[str, str]:
+def machine_folders(root: str | PathLike[str], *, report: FolderReport | None = None) -> dict[str, str]:
     """Return the machine folders at or below a data root, by name, in natural order.
 
     They are found at most four levels down, as in ``data/dcase2024t2/dev_data/raw/fan``. If a name occurs
@@ -98,13 +98,22 @@ def machine_folders(root: str | PathLike[str]) -> dict[str, str]:
     names of these machines include the folders above, except ``raw``: ``dev_data-fan`` and
     ``eval_data-fan``.
 
+    Args:
+        root: the data root.
+        report: folders below the root that cannot be listed are added to it. A machine folder is found even
+            if its split folders are among them; opening it is then an error.
+
     Returns:
         Machine name to path; empty if there are none.
+
+    Raises:
+        CorpusError: the root or, without ``report``, a folder below it cannot be listed.
     """
     root = os.fspath(root)
-    if is_machine_folder(root):
+    subfolders(root)  # raises if the root itself cannot be listed
+    if is_machine_folder(root, report=report):
         return {os.path.basename(os.path.abspath(root)): root}
-    paths = list(_machine_folders_below(root, ()))
+    paths = list(_machine_folders_below(root, (), report))
     last_names = [parts[-1] for parts in paths]
     names = (
         parts[-1] if last_names.count(parts[-1]) == 1 else "-".join(p for p in parts if p != _UNINFORMATIVE)
@@ -160,7 +169,7 @@ def _open_file(path: str, *, check_columns: bool) -> Corpus:
 def _open_folder(path: str) -> Corpus:
     clips: list[Clip] = []
     report = FolderReport()
-    if machines := machine_folders(path) if not holds_audio(path, recursive=False) else {}:
+    if machines := machine_folders(path, report=report) if not holds_audio(path, recursive=False) else {}:
         for name, folder in machines.items():
             clips += machine_corpus(folder, machine=name, report=report)
     else:
@@ -172,17 +181,19 @@ def _open_folder(path: str) -> Corpus:
     return Corpus(clips, root=path, other_files=report.other_files)
 
 
-def _machine_folders_below(root: str, parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+def _machine_folders_below(
+    root: str, parts: tuple[str, ...], report: FolderReport | None
+) -> Iterator[tuple[str, ...]]:
     """Iterate over machine folders below the root, each as the sequence of folder names leading to it."""
-    names = subfolders(os.path.join(root, *parts))
+    names = subfolders(os.path.join(root, *parts), report=report)
     if {"normal", "anomaly"} <= set(map(condition_if_nothing_else, names)):
         return  # normal/train/ and faulty/test/ are of one machine
     for name in names:
         path = (*parts, name)
-        if is_machine_folder(os.path.join(root, *path)):
+        if is_machine_folder(os.path.join(root, *path), report=report):
             yield path
         elif len(path) < _DEPTH:
-            yield from _machine_folders_below(root, path)
+            yield from _machine_folders_below(root, path, report)
 
 
 def _with_split(clip: Clip, root: str) -> Clip:

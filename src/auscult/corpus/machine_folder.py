@@ -23,11 +23,20 @@ from auscult.corpus.files import FolderReport, audio_files, holds_audio, subfold
 from auscult.errors import CorpusError
 
 
-def is_machine_folder(folder: str | PathLike[str]) -> bool:
-    """Whether this folder has audio files in at least one split folder and none directly in it."""
+def is_machine_folder(folder: str | PathLike[str], *, report: FolderReport | None = None) -> bool:
+    """Whether this folder has audio files in at least one split folder and none directly in it.
+
+    Folders that cannot be listed are added to the report; without one, they are an error. Split folders that
+    cannot be listed count as if they had audio files.
+    """
     folder = os.fspath(folder)
-    splits = [os.path.join(folder, name) for name in subfolders(folder) if split_folder_key(name)]
-    return bool(splits) and not holds_audio(folder, recursive=False) and any(map(holds_audio, splits))
+    names = subfolders(folder, report=report)
+    splits = [os.path.join(folder, name) for name in names if split_folder_key(name)]
+    return (
+        bool(splits)
+        and not holds_audio(folder, recursive=False, report=report)
+        and any(holds_audio(split, report=report) for split in splits)
+    )
 
 
 def machine_corpus(
@@ -46,8 +55,8 @@ def machine_corpus(
         report: what is left out of the split folders is added to it.
 
     Raises:
-        CorpusError: there are no clips, a folder cannot be listed (without ``report``), or an attribute table
-            cannot be read.
+        CorpusError: there are no clips, a folder cannot be listed (without ``report``, or if there are no
+            clips elsewhere), or an attribute table cannot be read.
     """
     folder = os.fspath(folder)
     machine = machine or os.path.basename(os.path.abspath(folder))
@@ -62,5 +71,7 @@ def machine_corpus(
         for path in paths
     ]
     if not clips:
+        if report is not None:
+            report.check_listed()
         raise CorpusError(folder, f"no audio files in any of {', '.join(SPLIT_FOLDERS)}")
     return Corpus(add_attributes(clips, folder), root=folder)

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from auscult.corpus.dcase_names import split_folder_key
-from auscult.corpus.files import audio_files, holds_audio, subfolders
+from auscult.corpus.files import FolderReport, audio_files, holds_audio, subfolders
 from auscult.corpus.folders import machine_folders
 from auscult.corpus.vocabulary import condition_if_nothing_else, is_unexplained_class
+from auscult.errors import CorpusError
 
 _DOMAINS = frozenset({"source", "target"})
 
@@ -23,12 +24,14 @@ class MachineSearch:
         empty: name to folder of machines without any recording.
         ignored: folders with recordings that belong to no machine, with their number.
         groups: folders that contain several machines instead of being one, with the names of these.
+        unlisted: folders that belong to no machine and contain one that cannot be listed, with the error.
     """
 
     folders: dict[str, str] = field(default_factory=dict)
     empty: dict[str, str] = field(default_factory=dict)
     ignored: dict[str, int] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    unlisted: dict[str, CorpusError] = field(default_factory=dict)
 
 
 def find_machines(root: str) -> MachineSearch:
@@ -41,10 +44,16 @@ def find_machines(root: str) -> MachineSearch:
     ``fan-id_00``. Folders that are named after domains (``source``, ``target``) are no machines.
 
     A folder without recordings is an empty machine if it has no files at all or contains a split folder.
+
+    A folder below the root that cannot be listed does not stop the search: it may contain recordings, so it
+    is taken for a machine, or a part of one, and opening that machine is an error.
+
+    Raises:
+        CorpusError: the root cannot be listed.
     """
     root = os.path.normpath(os.fspath(root))
     own_name = os.path.basename(os.path.abspath(root))
-    search = MachineSearch(machine_folders(root))
+    search = MachineSearch(machine_folders(root, report=FolderReport()))
     if search.folders == {own_name: root} or split_folder_key(own_name):
         return search
     if not search.folders and _is_one_machine(root):
@@ -56,7 +65,7 @@ def find_machines(root: str) -> MachineSearch:
             folder = os.path.join(parent, name)
             if any((machine + os.sep).startswith(folder + os.sep) for machine in machines):
                 continue
-            if not holds_audio(folder):
+            if not _may_hold_audio(folder):
                 if _is_empty_machine(folder):
                     search.empty[name] = folder
             elif parent in beside_machines and name not in search.folders:
@@ -69,19 +78,33 @@ def find_machines(root: str) -> MachineSearch:
                 else:
                     search.folders[name] = folder
             else:
-                search.ignored[folder] = len(audio_files(folder))
+                report = FolderReport()
+                if number := len(audio_files(folder, report=report)):
+                    search.ignored[folder] = number
+                if errors := report.errors():
+                    search.unlisted[folder] = errors[0]
     return search
 
 
 def has_conditions(folder: str) -> bool:
     """Whether recordings lie in subfolders that are named after conditions or classes."""
-    names = [name for name in subfolders(folder) if holds_audio(os.path.join(folder, name))]
+    names = _subfolders_with_audio(folder)
     return any(condition_if_nothing_else(name) or is_unexplained_class(name) for name in names)
 
 
 def _is_one_machine(folder: str) -> bool:
     """Whether recordings lie in the folder itself, or in folders that are named after conditions."""
-    return holds_audio(folder, recursive=False) or has_conditions(folder)
+    return _may_hold_audio(folder, recursive=False) or has_conditions(folder)
+
+
+def _subfolders_with_audio(folder: str) -> list[str]:
+    names = subfolders(folder, report=FolderReport())
+    return [name for name in names if _may_hold_audio(os.path.join(folder, name))]
+
+
+def _may_hold_audio(folder: str, *, recursive: bool = True) -> bool:
+    """Whether a folder contains recordings, or a folder that cannot be listed."""
+    return holds_audio(folder, recursive=recursive, report=FolderReport())
 
 
 def _members(folder: str) -> list[tuple[str, ...]]:
@@ -90,7 +113,7 @@ def _members(folder: str) -> list[tuple[str, ...]]:
     There are none, since the folder itself is the machine, unless it only contains folders of which some have
     folders that are named after conditions.
     """
-    names = [name for name in subfolders(folder) if holds_audio(os.path.join(folder, name))]
+    names = _subfolders_with_audio(folder)
     if _is_one_machine(folder) or _DOMAINS.issuperset(name.lower() for name in names):
         return []
     below = {name: _members(os.path.join(folder, name)) for name in names}
