@@ -17,6 +17,14 @@ def test_the_threshold_is_that_of_the_batches(run, model, normal_clip):
         )
 
 
+def test_evaluate_names_the_batches_and_compares_the_false_alarms(run, model, machine):
+    batches = len(load(model).detector.facts["batch_scores"]["mse"])
+    result = run("evaluate", model, machine, "--threshold-method", "baseline", "--quiet")
+    assert f"(baseline, 10 % false alarms, from {batches} training batches)" in result.stdout
+    assert "false alarms in the source domain: " in result.stdout
+    assert "the accepted 10 %" in result.stdout
+
+
 def test_a_score_without_batches_is_refused(run, model, normal_clip, tmp_path):
     other = load(model)
     other.detector.config.score = "mahalanobis"

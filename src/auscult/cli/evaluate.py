@@ -251,7 +251,7 @@ def _decisions(result: ModelEvaluation) -> str:
         f"at the threshold {text.describe_threshold(result.threshold)}",
         text.table(("decision, %", *(domains if has_domains else ["all"])), rows),
     ]
-    if result.threshold.method == "conformal" and result.threshold.rate is not None:
+    if result.threshold.rate is not None:  # not a given threshold
         for domain in domains:
             rate = decisions.get(f"false_alarm_rate_{domain}")
             if rate is None:

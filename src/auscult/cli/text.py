@@ -88,20 +88,25 @@ def interval(estimate: Estimate | None) -> str:
 
 
 def describe_threshold(threshold: Threshold) -> str:
-    """Describe a threshold: ``10.52 (conformal, 5 % false alarms, from 55 recordings)``."""
+    """Describe a threshold: ``10.52 (conformal, 5 % false alarms, from 55 recordings)``.
+
+    The threshold of the DCASE baseline is from batches of windows instead.
+    """
     if threshold.rate is None:
         return f"{figure(threshold.value)} (given)"
     label = f"; {threshold.label}" if threshold.label else ""
+    unit = "training batch" if threshold.method == "baseline" else "recording"
     return (
         f"{'none' if threshold.value is None else figure(threshold.value)} ({threshold.method}, "
         f"{percent(threshold.rate)} false alarms, "
-        f"from {count(threshold.calibration_count, 'recording')}{label})"
+        f"from {count(threshold.calibration_count, unit)}{label})"
     )
 
 
 def count(number: int, noun: str) -> str:
-    """Format a count with its noun: ``1 recording``, ``1,200 recordings``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+    """Format a count with its noun: ``1 recording``, ``1,200 recordings``, ``6 batches``."""
+    plural = "es" if noun.endswith("ch") else "s"
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
 
 
 def size(number: int) -> str:
