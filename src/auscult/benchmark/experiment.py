@@ -8,7 +8,7 @@
 
     [detectors]
     autoencoder = {}
-    spectral_memory = [{ k_source = 1 }, { k_source = 5 }]
+    spectral_memory = [{ groups = 1 }, { groups = 8 }]
 
     [set]
     n_mels = 64                                      # for every detector that has it
