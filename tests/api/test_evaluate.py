@@ -90,6 +90,11 @@ def test_metrics_are_computed_from_the_scores_of_the_model(clips):
     assert {"load=1", "load=2"} <= outcome.evaluation.attributes.keys()
 
 
+def test_files_of_other_kinds_are_reported(clips):
+    outcome = auscult.evaluate(model(), auscult.Corpus(clips, other_files={".m4a": 2}), intervals=False)
+    assert outcome.warnings[-1] == "2 files of other kinds were not read: 2 .m4a"
+
+
 def test_the_decisive_score_is_evaluated(clips):
     loud, quiet = (
         auscult.evaluate(model(s), clips).to_json()["auc_source"]["value"] for s in ("rms", "quiet")

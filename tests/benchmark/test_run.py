@@ -151,12 +151,15 @@ def test_a_failed_stage_is_listed_and_the_others_go_on(root, tmp_path):
     assert "failed: pump" in result.text
 
 
-def test_machines_with_a_folder_that_cannot_be_listed_fail_and_the_others_are_run(root, tmp_path, lock):
+def test_what_cannot_be_read_fails_only_that_machine_and_other_files_are_noted(root, tmp_path, lock):
     data = tmp_path / "root"
     shutil.copytree(root, data)
     for folder in ("pump/train/a", "valve/train"):
         (data / folder).mkdir(parents=True)
         lock(data / folder if folder.startswith("pump") else data / "valve")
+    (data / "spare").mkdir()
+    for folder in ("fan/test", "spare"):
+        (data / folder / "phone.m4a").touch()
     result = run_bench(
         data,
         detectors=["pooled_gaussian"],
@@ -169,6 +172,8 @@ def test_machines_with_a_folder_that_cannot_be_listed_fail_and_the_others_are_ru
     assert errors["pump"].startswith(f"{data / 'pump' / 'train' / 'a'}: the folder cannot be listed")
     assert errors["valve"].startswith(f"{data / 'valve'}: the folder cannot be listed")
     assert {r.machine for r in result.results} == {"fan"}
+    others = "1 file of another kind was not read: 1 .m4a"
+    assert {f"fan: {others}", f"{data / 'spare'}: no recordings; {others}"} <= set(result.notes)
 
 
 def test_unusable_training_clips_are_noted_and_the_others_are_used(root, tmp_path):

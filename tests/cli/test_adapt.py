@@ -161,10 +161,12 @@ def test_of_a_folder_only_new_training_clips_are_added(run, copy, machine, targe
     grown = shutil.copytree(machine, tmp_path / "later" / "fan")
     for clip in targets:
         shutil.copy(clip, grown / "train" / clip.name.replace("_test_", "_train_").replace("_00", "_90"))
+    (grown / "train" / "phone.m4a").touch()
     result = run("adapt", "--accept", copy, grown)
     assert result.exit_code == 0, result.output
     assert auscult.load(tmp_path / "fan.adapted.auscult").provenance["clips"] == 24 + 4
     assert "Warning: 24 of 28 recordings are already in the model" in result.stderr
+    assert "Warning: 1 file of another kind was not read: 1 .m4a\n" in result.stderr
     result = run("adapt", "--accept", copy, machine / "test", "--force")
     assert result.exit_code == 1
     assert "test clips" in result.stderr

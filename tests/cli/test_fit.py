@@ -478,12 +478,15 @@ def test_plain_and_empty_folders_of_machines(run, machine, tmp_path):
     assert run("fit", plant / "pump", *quick).exit_code == 1
 
 
-def test_a_machine_with_a_folder_that_cannot_be_listed_fails_and_the_others_are_fitted(
+def test_what_cannot_be_read_fails_only_that_machine_and_other_files_are_reported(
     run, machine, tmp_path, lock
 ):
     plant = tmp_path / "plant"
     for folder in ("fan", "pump/a", "valve"):
         shutil.copytree(machine / "train", plant / folder)
+    (plant / "spare").mkdir()
+    for folder in ("fan", "spare"):
+        (plant / folder / "phone.m4a").touch()
     lock(plant / "pump" / "a")
     lock(plant / "valve")
     quick = ("--detector", "pooled_gaussian", "--set", "n_mels=16", "-q")
@@ -491,6 +494,9 @@ def test_a_machine_with_a_folder_that_cannot_be_listed_fails_and_the_others_are_
     assert result.exit_code == 4, result.output
     for name, folder in (("pump", plant / "pump" / "a"), ("valve", plant / "valve")):
         assert f"Error: {name}: {folder}: the folder cannot be listed" in result.stderr
+    others = "1 file of another kind was not read: 1 .m4a"
+    assert f"Warning: fan: {others}\n" in result.stderr
+    assert f"Note: {plant / 'spare'}: no recordings; {others}\n" in result.stderr
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["fan.auscult"]
 
 

@@ -39,10 +39,15 @@ def test_plain_and_empty_folders_beside_machine_folders(tmp_path: Path) -> None:
     root = touch(tmp_path, "fan/train/1.wav", "pump/2.wav", "models/fan.auscult", "notes.txt")
     (tmp_path / "valve" / "train").mkdir(parents=True)
     (tmp_path / "slider").mkdir()
-    folders, empty, ignored = below(find_machines(root), root)
+    search = find_machines(root)
+    folders, empty, ignored = below(search, root)
     assert folders == {"fan": "fan", "pump": "pump"}
     assert empty == {"valve": "valve", "slider": "slider"}
     assert ignored == {}
+    assert search.other_files == {str(tmp_path / "models"): {".auscult": 1}}
+    (message,) = search.describe_other_files(str(tmp_path / "results"))
+    assert message == f"{tmp_path / 'models'}: no recordings; 1 file of another kind was not read: 1 .auscult"
+    assert search.describe_other_files(str(tmp_path / "models" / "new")) == []
 
 
 def test_recordings_outside_the_machines_of_a_deeper_layout_are_ignored_and_reported(tmp_path: Path) -> None:

@@ -13,9 +13,9 @@ import numpy as np
 from auscult.api.adapt_costs import adaptation_costs
 from auscult.api.adapt_maps import MAX_MAPS, extended_maps
 from auscult.api.adapt_review import Judged, Review, judge, named, review
-from auscult.corpus import AudioClip, Clip, folds_of
+from auscult.corpus import AudioClip, Clip, Corpus, folds_of
 from auscult.corpus.clip import Domain
-from auscult.corpus.findings import Finding
+from auscult.corpus.findings import Finding, other_files_findings
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection, inspect_recordings
 from auscult.corpus.time_blocks import MIN_RECORDINGS
@@ -85,6 +85,7 @@ def adapt(
     """
     if accept and replace:
         raise OptionError("accept and replace exclude each other: choose one")
+    other_files = clips.other_files if isinstance(clips, Corpus) else {}
     clips = [dataclasses.replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
     check_no_anomalies(clips)
     recordings = [model.audio_clip(clip) for clip in clips]
@@ -95,6 +96,8 @@ def adapt(
         front_ends=model.detector.front_ends(model.detector.config),
         progress=progress,
     )
+    findings = (*inspection.findings, *other_files_findings(other_files))
+    inspection = dataclasses.replace(inspection, findings=findings)
     if not replace:
         inspection = _without_duplicates(model, inspection)
     inspection, judged = _without_sensor_faults(inspection, judge(model, inspection.usable, progress))

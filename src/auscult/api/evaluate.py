@@ -10,6 +10,7 @@ import numpy as np
 
 from auscult.corpus import AudioClip, Clip, Corpus
 from auscult.corpus.conditions import unclear_conditions, unknown_conditions
+from auscult.corpus.files import describe_other_files
 from auscult.corpus.independent import with_independent_recordings
 from auscult.corpus.prefetch import prefetch
 from auscult.decision import Threshold
@@ -102,7 +103,7 @@ def evaluate(
         EvaluationError: there are no labels, not all the labels that a metric needs, a recording with both
             labels, no clip that can be scored, or too few clips that the model was not fitted on.
     """
-    root = clips.root if isinstance(clips, Corpus) else None
+    root, other_files = (clips.root, clips.other_files) if isinstance(clips, Corpus) else (None, {})
     clips = list(clips)
     if problem := unclear_conditions(clips) or unknown_conditions(clips, root):
         raise EvaluationError(problem)
@@ -134,6 +135,8 @@ def evaluate(
     warnings = [w for w in evaluation.warnings if not (other_machine and w.startswith(LOW_AUC_WARNING))]
     if missed := missed_by_threshold(evaluation.overall):
         warnings.append(f"{missed}. {_remedy(model, threshold, new)}")
+    if others := describe_other_files(other_files, "read"):
+        warnings.append(others)
     return ModelEvaluation(
         evaluation,
         threshold,

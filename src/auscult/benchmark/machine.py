@@ -45,6 +45,7 @@ class MachineData:
             are independent; ``None`` if it is not known.
         train: the training clips.
         test: the test clips.
+        other_files: number of files of other kinds in the folder, by extension.
 
     Raises:
         CorpusError: there are no training or no test clips, or it is unclear what the training clips are.
@@ -57,12 +58,14 @@ class MachineData:
     group_by: Sequence[str] | None = None
     train: list[Clip] = field(init=False)
     test: list[Clip] = field(init=False)
+    other_files: Mapping[str, int] = field(init=False)
     _audio: dict[tuple[str, int], list[AudioClip]] = field(init=False, default_factory=dict)
     _inspections: dict[tuple[int, int], Inspection] = field(init=False, default_factory=dict)
     _feature_seconds: dict[tuple[str, FrontEnd], float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         corpus = open_corpus(self.folder)
+        self.other_files = corpus.other_files
         self.train = list(corpus.where(split="train").for_training())
         self.test = list(corpus.where(split="test"))
         if not self.train or not self.test:

@@ -26,7 +26,7 @@ from auscult.benchmark.result import BenchResult
 from auscult.benchmark.stage import Stage, StageResult, run_stages
 from auscult.benchmark.unexpected import describe_unexpected
 from auscult.corpus import machine_folders
-from auscult.corpus.files import FolderReport, audio_files
+from auscult.corpus.files import FolderReport, audio_files, describe_other_files
 from auscult.corpus.machine_search import find_machines, has_conditions
 from auscult.dcase.published import PUBLISHED_MACHINES, describe_source, published_systems
 from auscult.detectors import Config, Progress
@@ -238,6 +238,8 @@ def _report_other_folders(bench: BenchResult, root: str, folders: Mapping[str, s
             bench.failures.append({"machine": name, "detector": "", "seed": "", "error": error})
     for folder, number in search.ignored.items():
         bench.note(f"{folder}: recordings without train/ and test/ are not used: {number:,}")
+    for message in search.describe_other_files(os.fspath(bench.output)):
+        bench.note(message)
 
 
 @dataclass(frozen=True)
@@ -276,8 +278,10 @@ def _open_machines(
     usable: dict[str, str] = {}
     for name in sorted(folders, key=lambda name: names.index(name) if name in names else len(names)):
         try:
-            MachineData(name, folders[name], channel, group_by=group_by)
+            opened = MachineData(name, folders[name], channel, group_by=group_by)
             usable[name] = folders[name]
+            if name in names and (others := describe_other_files(opened.other_files, "read")):
+                bench.note(f"{name}: {others}")
         except (CorpusError, OptionError) as error:  # an attribute for grouping is missing
             if name in names:
                 bench.failures.append({"machine": name, "detector": "", "seed": "", "error": str(error)})

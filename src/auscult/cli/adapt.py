@@ -137,9 +137,9 @@ def _clips(inputs: tuple[str, ...], conditions: dict[str, str]) -> Corpus:
     folders = tuple(path for path in inputs if not os.path.isfile(path) or path.lower().endswith(".csv"))
     files = tuple(path for path in inputs if path not in folders)
     stated = conditions if folders else {}
-    of_folders = training_clips(folders, conditions=stated) if folders else ()
+    of_folders = training_clips(folders, conditions=stated) if folders else Corpus([])
     of_files = open_corpora(files, conditions={} if folders else conditions)
-    return Corpus([*of_folders, *(clip for corpus in of_files for clip in corpus)])
+    return of_folders.of([*of_folders, *(clip for corpus in of_files for clip in corpus)])
 
 
 def _summary(model: str, before: Model, output: str, after: Model) -> dict[str, Any]:

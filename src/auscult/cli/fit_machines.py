@@ -82,7 +82,7 @@ def fit_each_machine(
 def _machines(roots: tuple[str, ...], output: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Name to folder of all machines in or below the roots; name and error of those that cannot be fitted.
 
-    Warns of folders with recordings that belong to no machine.
+    Warns of folders with recordings that belong to no machine, and notes those with other files only.
     """
     from auscult.corpus.machine_search import find_machines
 
@@ -113,6 +113,8 @@ def _machines(roots: tuple[str, ...], output: str) -> tuple[dict[str, str], list
             )
         for folder, number in machines.ignored.items():
             text.warn(f"{folder}: {text.count(number, 'recording')} not used: not in the folder of a machine")
+        for message in machines.describe_other_files(output):
+            text.note(f"Note: {message}")
     return folders, not_fitted
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from auscult.corpus.dcase_names import split_folder_key
-from auscult.corpus.files import FolderReport, audio_files, holds_audio, subfolders
+from auscult.corpus.files import FolderReport, audio_files, describe_other_files, holds_audio, subfolders
 from auscult.corpus.folders import machine_folders
 from auscult.corpus.vocabulary import condition_if_nothing_else, is_unexplained_class
 from auscult.errors import CorpusError
@@ -25,6 +25,7 @@ class MachineSearch:
         ignored: folders with recordings that belong to no machine, with their number.
         groups: folders that contain several machines instead of being one, with the names of these.
         unlisted: folders that belong to no machine and contain one that cannot be listed, with the error.
+        other_files: folders without recordings but with files of other kinds, with their number by extension.
     """
 
     folders: dict[str, str] = field(default_factory=dict)
@@ -32,6 +33,16 @@ class MachineSearch:
     ignored: dict[str, int] = field(default_factory=dict)
     groups: dict[str, list[str]] = field(default_factory=dict)
     unlisted: dict[str, CorpusError] = field(default_factory=dict)
+    other_files: dict[str, Mapping[str, int]] = field(default_factory=dict)
+
+    def describe_other_files(self, output: str) -> list[str]:
+        """A line for each folder that has only files of other kinds, except the one that ``output`` is in."""
+        output = os.path.join(os.path.realpath(output), "")
+        return [
+            f"{folder}: no recordings; {describe_other_files(kinds, 'read')}"
+            for folder, kinds in self.other_files.items()
+            if not output.startswith(os.path.join(os.path.realpath(folder), ""))
+        ]
 
 
 def find_machines(root: str) -> MachineSearch:
@@ -68,6 +79,11 @@ def find_machines(root: str) -> MachineSearch:
             if not _may_hold_audio(folder):
                 if _is_empty_machine(folder):
                     search.empty[name] = folder
+                else:
+                    report = FolderReport()
+                    audio_files(folder, report=report)
+                    if report.other_files:
+                        search.other_files[folder] = report.other_files
             elif parent in beside_machines and name not in search.folders:
                 if members := _members(folder):
                     search.groups[folder] = ["-".join((name, *parts)) for parts in members]
