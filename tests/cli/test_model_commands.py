@@ -167,7 +167,7 @@ def test_inspect_json(run, model):
     loaded = load(model)
     assert list(output) == [
         "schema", "detector", "score", "parameters", "config", "front_end", "channel", "calibration", "facts",
-        "provenance", "warnings",
+        "provenance", "warnings", "history",
     ]  # fmt: skip
     assert (output["schema"], output["detector"], output["score"]) == (2, "autoencoder", "mse")
     assert output["parameters"] == loaded.detector.parameters
@@ -182,6 +182,26 @@ def test_inspect_json(run, model):
     assert output["provenance"]["clips"] == 24
     assert output["facts"]["last_epoch"]["epoch"] == 40
     assert "history" not in output["facts"]
+
+
+def test_inspect_states_that_the_code_of_the_detector_has_changed(run, model, tmp_path):
+    def warns(**changed) -> bool:
+        other = load(model)
+        other.provenance |= changed
+        if changed.get("code", "") is None:
+            del other.provenance["code"]
+        other.save(tmp_path / "other.auscult")
+        text = run("inspect", tmp_path / "other.auscult").stdout
+        in_json = json.loads(run("inspect", tmp_path / "other.auscult", "--json").stdout)["warnings"]
+        stated = "the code of the detector or of its features has changed" in text
+        assert stated == any("code of the detector" in warning for warning in in_json)
+        return stated
+
+    versions = load(model).provenance["versions"]
+    assert not warns()
+    assert warns(code="0" * 64)
+    assert not warns(code=None), "a model of an earlier version"
+    assert not warns(code="0" * 64, versions={**versions, "python": "3.2.1"})
 
 
 def test_inspect_text(run, model):

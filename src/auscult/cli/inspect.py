@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 #: Titles of facts whose name alone is not clear.
 _TITLES = {"seconds": "min, max seconds"}
+_OTHER_CODE = (
+    "the code of the detector or of its features has changed since the model was fitted: new scores may not "
+    "agree with its calibration, and fitting again may give another model"
+)
 
 
 @click.command("inspect", short_help="Show the contents of a model file.")
@@ -47,6 +51,7 @@ def command(model: str, curves: str | None, as_json: bool) -> None:
 
 def _contents(model: Model) -> dict[str, Any]:
     from auscult.detectors.options import config_to_json
+    from auscult.model.code_state import fitted_with_other_code
     from auscult.model.model_file import SCHEMA
 
     config = config_to_json(model.detector.config)
@@ -54,6 +59,8 @@ def _contents(model: Model) -> dict[str, Any]:
     threshold = model.threshold()
     provenance = dict(model.provenance)
     warnings = [*provenance.pop("warnings", []), *([threshold.warning] if threshold.warning else [])]
+    if fitted_with_other_code(type(model.detector), provenance):
+        warnings.append(_OTHER_CODE)
     return {
         "schema": SCHEMA,
         "detector": model.detector.name,
@@ -152,7 +159,7 @@ def _as_text(contents: dict[str, Any]) -> str:
     lines += [
         (_TITLES.get(name, name.replace("_", " ")), _value(value))
         for name, value in {**provenance, **facts}.items()
-        if name != "adaptations"
+        if name not in ("adaptations", "code")
     ]
     lines += [("adapted", _adaptation(entry)) for entry in provenance.get("adaptations", ())]
     lines += [("warning", warning) for warning in contents["warnings"]]

@@ -1,12 +1,15 @@
 """What a fitted model depends on besides recordings and settings: the code and the versions of packages.
 
-A benchmark and `auscult.fit_machines` continue earlier work only if this has not changed.
+A benchmark and `auscult.fit_machines` continue earlier work only if this has not changed. A model file stores
+the digest of its detector's code, so that `auscult inspect` can state that the code has changed since.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from importlib.metadata import packages_distributions, version
+from typing import Any
 
 from auscult.detectors import Detector
 from auscult.runtime.code_digest import code_digest
@@ -41,3 +44,24 @@ def code_state(detector_class: type[Detector]) -> tuple[str, ...]:
         *(f"{name} {version(name)}" for name in sorted(set(distributions))),
         *(f"{name} {installed}" for name, installed in package_versions().items() if name != "auscult"),
     )
+
+
+def fitted_with_other_code(detector_class: type[Detector], provenance: Mapping[str, Any]) -> bool:
+    """Return whether the code of a detector has changed since a model was fitted, as far as known.
+
+    It is unknown for models of earlier versions, which have no digest, and for those fitted with another
+    version of Python, which has other syntax trees: the result is then ``False``.
+
+    Args:
+        detector_class: the class of the model's detector.
+        provenance: the provenance of the model.
+    """
+    fitted_python = str(provenance.get("versions", {}).get("python", ""))
+    if "code" not in provenance or _minor(fitted_python) != _minor(package_versions()["python"]):
+        return False
+    return bool(provenance["code"] != code_state(detector_class)[0])
+
+
+def _minor(python: str) -> list[str]:
+    """The parts of a version of Python that determine its syntax: 3 and 11 of 3.11.7."""
+    return python.split(".")[:2]
