@@ -17,6 +17,7 @@ from auscult.benchmark.content import ClipContent
 from auscult.benchmark.differences import Difference, LabelledScores, SystemMean
 from auscult.benchmark.ranking import DetectorCost, RankedSystem, costs_text, ranking_text
 from auscult.benchmark.section_scores import SCORES_FILE, SectionScores, write_scores
+from auscult.benchmark.sensor_faults import SensorFaults
 from auscult.corpus import Clip
 from auscult.decision import Threshold
 from auscult.detectors.names import DetectorName
@@ -61,6 +62,7 @@ class BenchResult:
         threshold_warnings: scores whose threshold is missing or doubtful, ``{"machine", "detector", "score",
             "seed", "warning"}``.
         contents: machine to what its test clips are by their content.
+        sensor: machine to its test clips with signs of a sensor fault.
         sources: machine to path to the recording that a test clip was cut from, as far as it is known.
         names: machine to path to name of its test clips in score files; by default the file name.
         digests: machine to path to SHA-256 of the files of its test clips.
@@ -82,6 +84,7 @@ class BenchResult:
     labelled_scores: list[SectionScores] = field(default_factory=list)
     threshold_warnings: list[dict[str, Any]] = field(default_factory=list)
     contents: dict[str, ClipContent] = field(default_factory=dict)
+    sensor: dict[str, SensorFaults] = field(default_factory=dict)
     sources: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     names: dict[str, Mapping[str, str]] = field(default_factory=dict)
     digests: dict[str, Mapping[str, str]] = field(default_factory=dict)
@@ -229,6 +232,7 @@ class BenchResult:
             "costs": [c.to_json() for c in self.costs],
             "failures": self.failures,
             "threshold_warnings": self.threshold_warnings,
+            "sensor": {machine: faults.counts() for machine, faults in self.sensor.items()},
             "notes": self.notes,
         }
         write_atomically(self.output / "results.json", json.dumps(content, indent=1).encode())

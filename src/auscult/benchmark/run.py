@@ -391,7 +391,8 @@ def _add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCos
     for error in result.errors:
         bench.note(f"{machine}: left out {error['path']}: {error['error']}")
     bench.contents.setdefault(machine, result.content)
-    for note in [*result.notes, *result.content.remarks(result.clips)]:
+    sensor = bench.sensor.setdefault(machine, result.sensor)
+    for note in [*result.notes, *result.content.remarks(result.clips), *sensor.remarks()]:
         bench.note(f"{machine}: {note}")
     for warning in result.warnings:
         bench.repeated_notes.append((f"{machine} {detector} seed {stage.seed}", warning))

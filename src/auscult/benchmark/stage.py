@@ -20,6 +20,7 @@ from auscult.benchmark.content import ClipContent
 from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.benchmark.grouping import GROUPING_KINDS, group_training_clips
 from auscult.benchmark.machine import MachineData
+from auscult.benchmark.sensor_faults import SensorFaults
 from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.fingerprints import content_key, file_digests
 from auscult.corpus.inspection import UNUSABLE_KINDS
@@ -29,13 +30,14 @@ from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_for_recordings, config_to_json
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
 from auscult.model import Model
+from auscult.model.batching import naming_machines
 from auscult.model.code_state import code_state
 from auscult.model.fitting import PreparedFit, fit_models
 from auscult.runtime.files import write_atomically
 
 #: Part of every key, as is the code of the detector. Increase it when a change of other code, such as that of
 #: `auscult.model.fitting`, changes results: old stages are then run again.
-SCHEMA = 3
+SCHEMA = 4
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class StageResult:
         warnings: warnings of the fit.
         notes: notes about the machine's recordings, which do not depend on the detector.
         content: which test clips are copies, or were fitted on.
+        sensor: which test clips have signs of a sensor fault.
     """
 
     clips: list[Clip]
@@ -66,6 +69,7 @@ class StageResult:
     warnings: list[str]
     notes: list[str]
     content: ClipContent
+    sensor: SensorFaults
 
 
 @dataclass(frozen=True)
@@ -161,21 +165,24 @@ def run_stages(stages: Sequence[Stage], progress: Progress | None = None) -> lis
         try:
             saved = stage.saved_outcome()
             if saved is None:
-                prepared[index] = _prepare(stage, progress)
+                prepared[index] = _prepare(stage, naming_machines(progress, [stage.machine.name]))
             else:
                 outcomes[index] = saved
         except AuscultError as error:
             outcomes[index] = error
-    models: Sequence[Model | AuscultError]
+    models: Sequence[Model | AuscultError] = []
     try:
-        models = fit_models(list(prepared.values()), progress) if prepared else []
+        if prepared:
+            of_batch = naming_machines(progress, (stages[index].machine.name for index in prepared))
+            models = fit_models(list(prepared.values()), of_batch)
     except MissingExtraError as error:
         models = [error] * len(prepared)
     for index, model in zip(prepared, models, strict=True):
         try:
             if not isinstance(model, Model):
                 raise model
-            outcomes[index] = _score_and_save(stages[index], prepared[index], model, progress)
+            of_machine = naming_machines(progress, [stages[index].machine.name])
+            outcomes[index] = _score_and_save(stages[index], prepared[index], model, of_machine)
         except DivergedError as error:
             _write_json(stages[index].folder / "failed.json", stages[index], {"error": str(error)})
             outcomes[index] = error
@@ -232,13 +239,14 @@ def _score_and_save(
     )
     thresholds = {name: _threshold(values) for name, values in normal_scores.items()}
     scored = {clip.path for clip in clips}
-    content = ClipContent.of([r for r in recordings if r.clip.path in scored], model)
+    scored_recordings = [r for r in recordings if r.clip.path in scored]
+    content, sensor = ClipContent.of(scored_recordings, model), SensorFaults.of(scored_recordings, model)
     findings, of_model = prepared.inspection.findings, model.provenance["warnings"]
     notes = [finding.message for finding in findings if finding.kind in GROUPING_KINDS]
     notes += [warning for warning in segment_warnings(prepared.inspection.usable) if warning in of_model]
     warnings = [warning for warning in of_model if warning not in notes]
     result = StageResult(
-        clips, scores, thresholds, fit_seconds, score_seconds, errors, warnings, notes, content
+        clips, scores, thresholds, fit_seconds, score_seconds, errors, warnings, notes, content, sensor
     )
     stage.folder.mkdir(parents=True, exist_ok=True)
     model.save(str(stage.folder / "model.auscult"))
@@ -295,6 +303,7 @@ def _to_json(result: StageResult) -> dict[str, Any]:
         "warnings": result.warnings,
         "notes": result.notes,
         "content": result.content.to_json(),
+        "sensor": result.sensor.to_json(),
     }
 
 
@@ -322,4 +331,5 @@ def _read_result(path: Path, key: str) -> StageResult | None:
         warnings=data["warnings"],
         notes=data["notes"],
         content=ClipContent.from_json(data["content"]),
+        sensor=SensorFaults.from_json(data["sensor"]),
     )
