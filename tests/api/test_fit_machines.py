@@ -71,7 +71,12 @@ def batch_sizes(monkeypatch) -> list[int]:
 
 
 def test_machines_of_different_size_train_together_as_they_do_alone(plant, tmp_path, batch_sizes):
-    fitted = fit_machines(machine_folders(plant), tmp_path, **QUICK)
+    stages: dict[str, None] = {}  # in order of their first call
+    fitted = fit_machines(
+        machine_folders(plant), tmp_path, **QUICK, progress=lambda stage, *_: stages.setdefault(stage)
+    )
+    assert list(stages)[:4] == ["machines", "fan: inspect", "pump: inspect", "valve: inspect"]
+    assert "fan and 2 more: train" in stages
     assert [(result.machine, result.error, result.already_fitted) for result in fitted] == [
         (name, None, False) for name in ("fan", "pump", "valve")
     ]

@@ -160,13 +160,17 @@ def test_what_cannot_be_read_fails_only_that_machine_and_other_files_are_noted(r
     (data / "spare").mkdir()
     for folder in ("fan/test", "spare"):
         (data / folder / "phone.m4a").touch()
+    stages: list[str] = []
     result = run_bench(
         data,
         detectors=["pooled_gaussian"],
         seeds=[0],
         output=tmp_path / "results",
         settings={"n_mels": "16"},
+        progress=lambda stage, *_: stages.append(stage),
     )
+    assert stages[:2] == ["fan pooled_gaussian seed 0", "fan: inspect"]
+    assert stages[-1] == "fan: score"
     errors = {failure["machine"]: failure["error"] for failure in result.failures}
     assert set(errors) == {"pump", "valve"}
     assert errors["pump"].startswith(f"{data / 'pump' / 'train' / 'a'}: the folder cannot be listed")

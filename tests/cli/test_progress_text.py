@@ -8,6 +8,7 @@ from auscult.cli import progress, text
 from auscult.cli.progress import show_progress
 from auscult.decision import Threshold
 from auscult.evaluation import Estimate
+from auscult.model.batching import naming_machines
 
 
 def test_plain_lines_become_rarer(capsys, monkeypatch):
@@ -45,6 +46,18 @@ def test_each_job_has_a_line_and_short_stages_have_none(capsys, monkeypatch):
     assert len(capsys.readouterr().err.splitlines()) <= 4
 
 
+def test_lines_name_the_machines_that_a_stage_is_about(capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    with show_progress() as report:
+        for machines, stage in ((["M1"], "features"), (["M1", "M2", "M2", "M3"], "train")):
+            clock[0] += 20.0
+            naming_machines(report, machines)(stage, 1, 12, {"loss": 0.5})
+    lines = ["M1: features  1/12  loss 0.5", "M1 and 2 more: train  1/12  loss 0.5"]
+    assert capsys.readouterr().err.splitlines() == lines
+    assert naming_machines(None, ["M1"]) is None
+
+
 def test_quiet_prints_nothing(capsys):
     with show_progress(quiet=True) as report:
         assert report is None
@@ -62,6 +75,17 @@ def test_live_bars_in_a_terminal(capsys, monkeypatch):
     assert captured.out == ""
     assert "fan autoencoder seed 1" in captured.err
     assert "loss 0.25" in captured.err
+
+
+def test_live_bars_are_shared_by_machines(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "100")
+    with show_progress() as report:
+        for machine, total in (("M1", 12), ("M2", 7)):
+            naming_machines(report, [machine])("inspect", total, total, {})
+            report("machines", 1, 2, {})
+    last_frame = capsys.readouterr().err.rpartition("\x1b[1A\x1b[2K")[2]
+    assert [text in last_frame for text in ("M2: inspect", "7/7", "1/2", "M1")] == [True, True, True, False]
 
 
 @pytest.mark.parametrize(("columns", "shown"), [(200, ["loss", "units"]), (56, ["loss"]), (46, [])])

@@ -25,7 +25,7 @@ from auscult.detectors import Config, Progress, detector_type
 from auscult.detectors.options import config_to_json
 from auscult.errors import AuscultError, CorpusError, FitError, ModelFileError
 from auscult.model import Model
-from auscult.model.batching import batch_key, batches, max_batch
+from auscult.model.batching import batch_key, batches, max_batch, naming_machines
 from auscult.model.code_state import code_state
 from auscult.model.fitting import PreparedFit, fit_models
 from auscult.model.model_file import load_model
@@ -86,7 +86,8 @@ def fit_machines(
         other_machines: recordings of other machines, for detectors that are trained to tell machines apart;
             those that belong to the machine itself are ignored.
         conditions: what recordings are whose names do not say it, by pattern; as for `auscult.open_corpus`.
-        progress: also called with the stage ``machines`` and the number of machines done.
+        progress: called with the stages of `auscult.fit`, preceded by the machine (``fan: inspect``) or the
+            machines (``fan and 2 more: train``), and with ``machines`` and the number of machines done.
         detector, preset, calibrate, keep_likely_cuts_together, window, channel, settings: as in
             `auscult.fit`.
 
@@ -263,10 +264,15 @@ def _fit_batch(
     for index, pending in enumerate(batch):
         try:
             spec, findings = _fit_spec(options, pending.machine)
-            prepared[index] = inspect_clips(spec, progress, findings)
+            of_machine = naming_machines(progress, [pending.machine.name])
+            prepared[index] = inspect_clips(spec, of_machine, findings)
         except AuscultError as error:
             results.append(_failed(options, pending, error))
-    models = fit_models(list(prepared.values()), progress) if prepared else []
+    if prepared:
+        of_batch = naming_machines(progress, (batch[index].machine.name for index in prepared))
+        models = fit_models(list(prepared.values()), of_batch)
+    else:
+        models = []
     release()
     for index, model in zip(prepared, models, strict=True):
         pending = batch[index]

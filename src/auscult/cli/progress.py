@@ -44,8 +44,15 @@ def show_progress(
 
 
 def _is_job(stage: str) -> bool:
-    """Whether this is a job of several stages, e.g. "fan autoencoder seed 0"; stage names are one word."""
-    return " " in stage
+    """Whether this is a job of several stages, e.g. "fan autoencoder seed 0".
+
+    Stages are single words. If several machines are fitted, these precede it: "fan and 2 more: train".
+    """
+    return " " in _without_machines(stage)
+
+
+def _without_machines(stage: str) -> str:
+    return stage.rpartition(": ")[2]
 
 
 class _Plain:
@@ -112,11 +119,13 @@ def _live(in_bytes: bool) -> Iterator[Progress]:
                     job = bars.add_task(stage, total=total, figures="")
                 bars.update(job, description=stage, completed=done, total=total)
                 return
-            if stage not in stages:
-                stages[stage] = bars.add_task(stage, total=total, figures="")
+            name = _without_machines(stage)  # of several machines, one bar after the other
+            if name not in stages:
+                stages[name] = bars.add_task(stage, total=total, figures="")
+            bars.update(stages[name], description=stage, total=total)
             name_width = max(len(task.description) for task in bars.tasks)
             room = bars.console.width - name_width - _FIXED_COLUMNS - 2 * len(str(total))
-            bars.update(stages[stage], completed=done, total=total, figures=_figures(figures, room))
+            bars.update(stages[name], completed=done, figures=_figures(figures, room))
 
         yield update
 

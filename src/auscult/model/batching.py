@@ -1,14 +1,14 @@
-"""Groups the machines that are fitted together into batches."""
+"""Groups the machines that are fitted together into batches, and names them in the progress."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from auscult.detectors import Config, detector_type
+from auscult.detectors import Config, Progress, detector_type
 from auscult.runtime.parallel import parallel_map, worker_count
 
 T = TypeVar("T")
@@ -76,3 +76,22 @@ def batches(
         if len(batch) >= sizes[item_key]:
             full.append(open_batches.pop(item_key))
     return [*full, *open_batches.values()]
+
+
+def naming_machines(progress: Progress | None, machines: Iterable[str]) -> Progress | None:
+    """The progress with the machines before the name of the stage: ``fan: score``, ``fan and 2 more: train``.
+
+    Args:
+        progress: the callback to wrap.
+        machines: the machines that the stage is about; a repeated name counts once.
+    """
+    if progress is None:
+        return None
+    report = progress
+    first, *others = dict.fromkeys(machines)
+    prefix = f"{first} and {len(others)} more" if others else first
+
+    def report_with_machines(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
+        report(f"{prefix}: {stage}", done, total, figures)
+
+    return report_with_machines
