@@ -31,7 +31,7 @@ ONE_MACHINE = [row("fan", "base:mse", 0.7), row("fan", "new:mse", 0.8)]
 def test_a_significant_difference_has_an_interval_without_zero():
     text = visible_text(verdict_sentence(bench(ONE_MACHINE, ("fan", "new:mse", 0.1, 0.05, 0.15))))
     assert text.startswith("new:mse has the highest harmonic mean on fan, 80.0 %. It is 10.0 points above")
-    assert "(95 % interval +5.0 to +15.0 over the same clips)" in text
+    assert "(95 % interval +5.0 to +15.0 over recordings)" in text
     assert "excludes zero" in text
 
 
@@ -44,7 +44,7 @@ def test_the_name_of_the_best_system_breaks_only_between_detector_and_score():
 def test_a_difference_that_is_not_significant():
     text = visible_text(verdict_sentence(bench(ONE_MACHINE, ("fan", "new:mse", 0.1, -0.05, 0.25))))
     assert "−5.0 to +25.0" in text
-    assert "The interval includes zero: these test clips do not show which of the two is better" in text
+    assert "The interval includes zero: these recordings do not show which of the two is better" in text
 
 
 def test_if_the_baseline_is_best_it_is_compared_with_the_second_best():
