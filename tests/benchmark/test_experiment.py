@@ -81,6 +81,8 @@ def test_lists_and_numbers_are_those_of_the_command_line(write, tmp_path):
             read_experiment(write(f'root = "/data"\npublished = {given}'), OPTIONS)["published"] == expected
         )
     assert read_experiment(write('root = "/data"\nseeds = [7]'), OPTIONS)["seeds"] == "7,"
+    scores = write('root = "/data"\nscores = { a = ["/x/seed0", "/x/seed1"] }')
+    assert read_experiment(scores, OPTIONS)["scores"] == ["a=/x/seed0", "a=/x/seed1"]
 
 
 @pytest.mark.parametrize(
@@ -95,6 +97,10 @@ def test_lists_and_numbers_are_those_of_the_command_line(write, tmp_path):
         ('root = "data"\nscores = { a = 1 }', "scores.a must be a path"),
         ('root = "data"\nepochs = 2020-01-01', "epochs must be a text, a number"),
         ('root = "data"\n[detectors]\nauto = 1', "detectors.auto must be a table of settings"),
+        ('root = "data"\n[detectors]', "detectors has no entries: name at least one detector"),
+        ('root = "data"\ndetectors = []', "detectors has no entries"),
+        ('root = "data"\n[detectors]\nauto = []', "detectors.auto is an empty list: write auto = {}"),
+        ('root = "data"\nscores = { a = [] }', "scores.a must be a path"),
         ('root = "data"\nmachines = [{}]', "machines must be a text, a number"),
     ],
 )

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from auscult.benchmark.external_scores import folders_by_seed, read_external_scores
+from auscult.benchmark.external_scores import check_system_names, folders_by_seed, read_external_scores
 from auscult.corpus import Clip
-from auscult.errors import EvaluationError
+from auscult.errors import EvaluationError, OptionError
 from auscult.evaluation import write_submission
 
 NAMES = [f"section_00_source_test_normal_{i:04d}.wav" for i in range(5)]
@@ -62,6 +62,35 @@ def test_each_matching_folder_is_a_seed(tmp_path, names, pattern, expected):
     (tmp_path / "seed9.csv").touch()  # no folder
     by_seed = folders_by_seed(f"{root}/{pattern}")
     assert {seed: path.relative_to(root).as_posix() for seed, path in by_seed.items()} == expected
+
+
+def test_several_folders_are_seeds_of_one_system(tmp_path):
+    root = folders(tmp_path, "seed4", "seed7", "other")
+    by_seed = folders_by_seed([f"{root}/seed7", f"{root}/seed4"])
+    assert by_seed == {4: tmp_path / "seed4", 7: tmp_path / "seed7"}
+    assert folders_by_seed([f"{root}/other", f"{root}/seed*"]) == {
+        0: tmp_path / "other",
+        1: tmp_path / "seed4",
+        2: tmp_path / "seed7",
+    }
+    with pytest.raises(OptionError, match="seed4: this folder of score files is given twice"):
+        folders_by_seed([f"{root}/seed*", f"{root}/seed4/"])
+
+
+@pytest.mark.parametrize("name", ["autoencoder", "auto:largest", "gamma_vae@report", "auto[time_limit=1]"])
+def test_a_system_must_not_have_the_name_of_a_detector(name):
+    check_system_names(["theirs", "autoencoder of others"])
+    with pytest.raises(OptionError, match="the name is taken by a detector"):
+        check_system_names(["theirs", name])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("published x", "names of published systems"), ("the\x1birs", "has control characters")],
+)
+def test_other_names_that_a_table_cannot_show_are_refused(name, message):
+    with pytest.raises(OptionError, match=message):
+        check_system_names([name])
 
 
 def test_a_pattern_without_folders_is_refused(tmp_path):

@@ -79,4 +79,35 @@ def test_wrong_files_exit_with_2(run, experiment, tmp_path, content, message):
     result = run("bench", path, "-o", tmp_path / "results", "--set", "n_mels=16", "-q")
     assert result.exit_code == 2
     assert message in result.stderr
-    assert not (tmp_path / "results" / "stages").exists(), "refused before any model is fitted"
+    assert not (tmp_path / "results").exists(), "refused before anything is written"
+
+
+def test_wrong_options_exit_with_2_before_anything_is_written(run, machine, tmp_path):
+    for options, message in (
+        (("--detectors", ""), "no detectors: name at least one"),
+        (("--detectors", "spectral_memory", "--scores", "spectral_memory=x"), "the name is taken"),
+        (("--detectors", "spectral_memory", "--set", "views=a\x1b"), "control character"),
+    ):
+        result = run("bench", machine.parent, "-o", tmp_path / "results", *options)
+        assert result.exit_code == 2
+        assert message in result.stderr
+        assert not (tmp_path / "results").exists()
+
+
+def test_repeated_names_of_scores_are_seeds(run, experiment):
+    folder, _ = experiment
+    given = [part for seed in (5, 6) for part in ("--scores", f"theirs={folder / 'theirs' / f'seed{seed}'}")]
+    options = (
+        "--detectors",
+        "spectral_memory[k_source=1]",
+        "--seeds",
+        "0,",
+        "--set",
+        "n_mels=24",
+        "--json",
+        "-q",
+    )
+    result = run("bench", folder / "data", "-o", folder / "again", *options, *given)
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.stdout)["results"]
+    assert {row["seed"] for row in rows if row["detector"] == "theirs"} == {5, 6}

@@ -23,7 +23,7 @@ def choose_baseline(
     Args:
         named: a system, or a detector for its default score. ``None`` selects `BASELINE` if its detector is
             run, otherwise the default score of the first detector.
-        choices: the detectors of the benchmark.
+        choices: the detectors of the benchmark, at least one.
         settings: their settings.
         others: names of systems that are read from score files.
 
@@ -33,7 +33,7 @@ def choose_baseline(
     systems = [f"{choice.name}:{score}" for choice in choices for score in choice.detector_class.scores]
     defaults = {c.name: f"{c.name}:{c.detector_class(c.config(settings)).decisive_score}" for c in choices}
     if named is None:
-        return BASELINE if BASELINE in systems or not choices else defaults[choices[0].name]
+        return BASELINE if BASELINE in systems else defaults[choices[0].name]
     if named in systems or named in others:
         return named
     if named in defaults:

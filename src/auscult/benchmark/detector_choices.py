@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import combinations
 from typing import Any
 
 from auscult.api.fit import DEFAULT_PRESET
@@ -138,8 +139,9 @@ def choose_detectors(
         something that the user must provide is missing.
 
     Raises:
-        OptionError: an unknown detector or preset, a setting that none of the detectors has, or a named
-            detector without an option that it requires. Raised here, before any model is fitted.
+        OptionError: no detectors, an unknown detector or preset, a setting that none of the detectors has, a
+            named detector without an option that it requires, or two names for the same settings. Raised
+            here, before any model is fitted.
     """
     choices: list[DetectorChoice] = []
     notes: list[str] = []
@@ -155,10 +157,16 @@ def choose_detectors(
         choice = DetectorChoice.parse(name)
         check_nothing_missing(choice.detector, choice.applicable_settings(settings))
         choices += [choice] if "@" in name or choice.own else _all_presets(choice.detector)
+    if not choices:
+        raise OptionError("no detectors: name at least one, for instance auto, or 'all' for every detector")
     choices = list(dict.fromkeys(choices))
+    configs = {choice: choice.config(settings) for choice in choices}
     for choice in choices:
-        choice.config(settings)
         _ = choice.folder
+    for first, second in combinations(choices, 2):
+        same_detector = first.detector == second.detector and (first.own or second.own)
+        if same_detector and configs[first] == configs[second]:
+            raise OptionError(f"{first.name} and {second.name} have the same settings: leave one of them out")
     for key, value in settings.items():
         owner, _, own_key = key.rpartition(".")
         if not any(own_key in choice.applicable_settings({key: value}) for choice in choices):

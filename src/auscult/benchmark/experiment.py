@@ -110,10 +110,16 @@ class _Reader:
             return self._resolved(key, value)
         if key == "scores":
             self._check(key, value, dict, "a table of NAME = DIR")
-            return [f"{name}={self._resolved(f'scores.{name}', folder)}" for name, folder in value.items()]
+            return [
+                f"{name}={self._resolved(f'scores.{name}', folder)}"
+                for name, folders in value.items()
+                for folder in (folders if folders and isinstance(folders, list) else [folders])
+            ]
         if key == "set":
             self._check(key, value, dict, "a table of options")
             return [f"{name}={self._text(f'set.{name}', v)}" for name, v in _flat(value)]
+        if key == "detectors" and value in ({}, [], ""):
+            raise OptionError(f"{self._path}: detectors has no entries: name at least one detector")
         if key == "detectors" and isinstance(value, dict):
             return ",".join(name for detector, item in value.items() for name in self._names(detector, item))
         if key == "seeds" and isinstance(value, list):
@@ -126,6 +132,10 @@ class _Reader:
     def _names(self, detector: str, item: Any) -> list[str]:
         """The names of one entry of the table of detectors: a table of settings, or a list of such tables."""
         key = f"detectors.{detector}"
+        if item == []:
+            raise OptionError(
+                f"{self._path}: {key} is an empty list: write {detector} = {{}} for its defaults"
+            )
         names = []
         for settings in item if isinstance(item, list) else [item]:
             self._check(key, settings, dict, "a table of settings, or a list of such tables")

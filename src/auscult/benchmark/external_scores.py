@@ -6,14 +6,15 @@ import glob
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from auscult.corpus import Clip
-from auscult.errors import EvaluationError
+from auscult.detectors import DETECTORS
+from auscult.errors import EvaluationError, OptionError
 from auscult.evaluation import read_submission
 
 
@@ -28,28 +29,66 @@ class ExternalScores:
     scores: np.ndarray  # (N,)
 
 
-def folders_by_seed(pattern: str | os.PathLike[str]) -> dict[int, Path]:
+#: One folder or pattern of folders, or several.
+ScoreFolders = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def check_system_names(names: Iterable[str]) -> None:
+    """Check the names of other systems.
+
+    Raises:
+        OptionError: a name is that of a detector, even if it is not run, since results are merged later; or
+            it begins with ``published``, or has control characters.
+    """
+    for name in names:
+        if re.split(r"[@\[:]", name)[0].strip() in DETECTORS:
+            raise OptionError(f"--scores {name}=…: the name is taken by a detector; choose another one")
+        if name.startswith("published "):
+            raise OptionError(f"--scores {name}=…: names of published systems begin so; choose another one")
+        if not name.isprintable():
+            raise OptionError(f"--scores {name!r}: the name has control characters")
+
+
+def folders_by_seed(folders: ScoreFolders) -> dict[int, Path]:
     """The folders of a system's score files, one for each seed.
 
     Args:
-        pattern: a folder, which is seed 0; or a path with the wildcards ``*``, ``?`` and ``[…]``, of which
+        folders: a folder, which is seed 0; or a path with the wildcards ``*``, ``?`` and ``[…]``, of which
             each matching folder is a seed: the number at the end of its name or, if these are missing or not
-            unique, its number in alphabetical order from 0.
+            unique, its number from 0, those of a pattern in alphabetical order. Each of several folders is a
+            seed likewise.
 
     Raises:
         EvaluationError: no folder matches.
+        OptionError: a folder is given twice.
     """
-    pattern = os.fspath(pattern)
-    if os.path.isdir(pattern) or not glob.has_magic(pattern):
-        return {0: Path(pattern)}
+    patterns = [os.fspath(f) for f in ([folders] if isinstance(folders, str | os.PathLike) else folders)]
+    if len(patterns) == 1 and not _is_pattern(patterns[0]):
+        return {0: Path(patterns[0])}
+    matching = [folder for pattern in patterns for folder in _matching(pattern)]
+    repeated = [path for path, count in Counter(map(os.path.realpath, matching)).items() if count > 1]
+    if repeated:
+        raise OptionError(f"{repeated[0]}: this folder of score files is given twice for one system")
+    numbers = [re.search(r"\d+$", folder.name) for folder in matching]
+    seeds = [int(number[0]) for number in numbers if number]
+    if len(set(seeds)) < len(matching):
+        seeds = list(range(len(matching)))
+    return dict(sorted(zip(seeds, matching, strict=True)))
+
+
+def _is_pattern(path: str) -> bool:
+    """Whether a path has wildcards and is not the name of a folder."""
+    return glob.has_magic(path) and not os.path.isdir(path)
+
+
+def _matching(pattern: str) -> list[Path]:
+    """The folders that match a pattern, by name; a path without wildcards is that folder."""
+    if not _is_pattern(pattern):
+        return [Path(pattern)]
     folders = sorted(Path(path) for path in glob.glob(pattern) if os.path.isdir(path))
     if not folders:
         raise EvaluationError(f"{pattern}: no folder matches")
-    numbers = [re.search(r"\d+$", folder.name) for folder in folders]
-    seeds = [int(number[0]) for number in numbers if number]
-    if len(set(seeds)) < len(folders):
-        seeds = list(range(len(folders)))
-    return dict(sorted(zip(seeds, folders, strict=True)))
+    return folders
 
 
 def read_external_scores(

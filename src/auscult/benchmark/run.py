@@ -17,7 +17,12 @@ from auscult.benchmark.baseline import choose_baseline
 from auscult.benchmark.detector_choices import DetectorChoice, choose_detectors
 from auscult.benchmark.differences import Comparison
 from auscult.benchmark.expected_time import PlannedFit, expected_seconds
-from auscult.benchmark.external_scores import folders_by_seed, read_external_scores
+from auscult.benchmark.external_scores import (
+    ScoreFolders,
+    check_system_names,
+    folders_by_seed,
+    read_external_scores,
+)
 from auscult.benchmark.grouping import sources_of_test_clips
 from auscult.benchmark.machine import MachineData, Machines, total_seconds
 from auscult.benchmark.ranking import FitCost, costs, ranking
@@ -54,7 +59,7 @@ def run_bench(
     output: str | os.PathLike[str],
     machines: Sequence[str] | None = None,
     alone: bool = False,
-    score_folders: Mapping[str, str | os.PathLike[str]] | None = None,
+    score_folders: Mapping[str, ScoreFolders] | None = None,
     settings: Mapping[str, Any] | None = None,
     channel: int = 0,
     group_by: Sequence[str] | None = None,
@@ -62,6 +67,7 @@ def run_bench(
     published: str | None = None,
     progress: Progress | None = None,
     announce: Callable[[float, int], None] | None = None,
+    started: Callable[[], None] | None = None,
 ) -> BenchResult:
     """Fits and scores every detector on every machine with every seed, and compares them.
 
@@ -81,8 +87,8 @@ def run_bench(
         machines: names of the machines to benchmark; ``None`` means all.
         alone: do not fit any detector on other machines. By default, detectors that learn how machines differ
             use the training clips of all other machines in ``root``, including those not in ``machines``.
-        score_folders: name of another system to the folder of its score files, or to a pattern of folders of
-            which each is a seed (see `folders_by_seed`), to be added to the table.
+        score_folders: name of another system to the folder of its score files, or to several folders or a
+            pattern of which each folder is a seed (see `folders_by_seed`), to be added to the table.
         settings: options for all detectors that have them; ``detector.option`` is for that detector alone.
         channel: channel to read from files with several channels.
         group_by: attributes; training clips with equal values were cut from one recording, and stay in the
@@ -93,11 +99,12 @@ def run_bench(
         progress: called with the progress; the name of a stage is ``machine detector seed <k>``.
         announce: called before the first fit with the expected time in seconds and the number of fits, unless
             the benchmark is so small that measuring would take a notable part of it.
+        started: called when the arguments are checked and ``output`` exists, before the first fit.
 
     Raises:
         CorpusError: no machines, or a named machine does not exist.
-        OptionError: an unknown detector, a setting that no detector has, a missing option that a named
-            detector requires, or a baseline that is not run.
+        OptionError: no or an unknown detector, a setting that no detector has, a missing option that a named
+            detector requires, a baseline that is not run, or another system with the name of a detector.
     """
     root = os.path.abspath(root)  # workers may have another working directory
     output = Path(os.path.abspath(output))
@@ -111,12 +118,15 @@ def run_bench(
     if published is None and set(names) <= set(PUBLISHED_MACHINES) and _DCASE_2024.search(root):
         published = "2024"
     published_rows = [] if published is None else published_systems(published, names)
-    external = {system: folders_by_seed(pattern) for system, pattern in (score_folders or {}).items()}
+    check_system_names(score_folders or ())
+    external = {system: folders_by_seed(given) for system, given in (score_folders or {}).items()}
     compared_with = choose_baseline(baseline, choices, settings, list(score_folders or ()))
     bench = BenchResult(output, notes=notes, baseline=compared_with)
     if machines is None:
         _report_other_folders(bench, root, folders)
     _make_folder(output)
+    if started is not None:
+        started()
     bench.simulated = [
         name for name in names if os.path.isfile(os.path.join(folders[name], "simulation.json"))
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,7 +89,7 @@ def _read_experiment(context: click.Context, parameter: click.Parameter, root: s
     multiple=True,
     metavar="NAME=DIR",
     help="Add another system to the table from its score files. DIR may be a pattern such as 'theirs/seed*', "
-    "of which each folder is a seed. May be repeated.",
+    "of which each folder is a seed. May be repeated; folders with the same NAME are seeds of one system.",
 )
 @click.option(
     "--baseline",
@@ -152,7 +153,6 @@ def command(
         if not quiet:
             text.note(f"{text.count(fits, 'fit')}: about {duration_text(seconds)}")
 
-    _copy_experiment(Path(output))
     with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
         result = run_bench(
             root,
@@ -169,6 +169,7 @@ def command(
             published=published,
             progress=progress,
             announce=announce,
+            started=partial(_copy_experiment, Path(output)),
         )
         page = _report(output, progress) if result.results else None
     if as_json:
@@ -244,11 +245,12 @@ def _parse_seeds(value: str) -> list[int]:
     return list(dict.fromkeys(seeds))
 
 
-def _parse_score_folders(pairs: tuple[str, ...]) -> dict[str, str]:
-    folders = {}
+def _parse_score_folders(pairs: tuple[str, ...]) -> dict[str, list[str]]:
+    """Parse pairs ``NAME=DIR`` into name to folders."""
+    folders: dict[str, list[str]] = {}
     for pair in pairs:
         name, equals, folder = pair.partition("=")
         if not equals or not name or not folder:
             raise OptionError(f"--scores {pair}: write NAME=DIR, e.g. baseline=downloads/baseline_scores")
-        folders[name] = folder
+        folders.setdefault(name, []).append(folder)
     return folders

@@ -37,7 +37,7 @@ class DetectorName:
         A value may contain commas: only a comma before ``key=`` ends it.
 
         Raises:
-            OptionError: the brackets do not match, or contain something else.
+            OptionError: the brackets do not match, contain something else, or a setting twice.
         """
         match = re.fullmatch(r"([^\[\]]*)(?:\[([^\[\]:]*)\])?", name.strip())
         if match is None:
@@ -47,7 +47,12 @@ class DetectorName:
             )
         detector, _, preset = match[1].strip().partition("@")
         pairs = re.split(r",(?=\s*\w+\s*=)", match[2]) if match[2] else []
-        return cls(detector, preset or None, tuple(parse_settings(pairs).items()))
+        settings = parse_settings(pairs)
+        if len(settings) < len(pairs):
+            raise OptionError(
+                f"{name.strip()}: a setting is given twice in the brackets; leave one of them out"
+            )
+        return cls(detector, preset or None, tuple(settings.items()))
 
     def __str__(self) -> str:
         settings = ",".join(f"{key}={value}" for key, value in self.settings)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any, get_args, get_type_hints
@@ -22,13 +23,15 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, str]:
     """Parse ``["epochs=30", "score=mahalanobis"]`` into a dict; values stay text.
 
     Raises:
-        OptionError: a setting has no ``=`` or no key.
+        OptionError: a setting has no ``=``, no key, or a control character.
     """
     settings = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise OptionError(f"invalid setting {pair!r}: write KEY=VALUE, for instance epochs=30")
+        if any(unicodedata.category(character) == "Cc" for character in key.strip() + value.strip()):
+            raise OptionError(f"invalid setting {pair!r}: it has a control character")
         settings[key.strip()] = value.strip()
     return settings
 
