@@ -181,7 +181,7 @@ def test_importing_the_package_imports_nothing_else():
 
 
 def test_importing_the_package_is_quick():
-    timed = "import time; t = time.perf_counter(); import auscult; print(time.perf_counter() - t)"
+    timed = "import time; t = time.process_time(); import auscult; print(time.process_time() - t)"
     assert min(float(run(timed)) for _ in range(5)) < 0.2
 
 
