@@ -30,6 +30,7 @@ from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_for_recordings, config_to_json
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
 from auscult.model import Model
+from auscult.model.batching import naming_machines
 from auscult.model.code_state import code_state
 from auscult.model.fitting import PreparedFit, fit_models
 from auscult.runtime.files import write_atomically
@@ -164,21 +165,24 @@ def run_stages(stages: Sequence[Stage], progress: Progress | None = None) -> lis
         try:
             saved = stage.saved_outcome()
             if saved is None:
-                prepared[index] = _prepare(stage, progress)
+                prepared[index] = _prepare(stage, naming_machines(progress, [stage.machine.name]))
             else:
                 outcomes[index] = saved
         except AuscultError as error:
             outcomes[index] = error
-    models: Sequence[Model | AuscultError]
+    models: Sequence[Model | AuscultError] = []
     try:
-        models = fit_models(list(prepared.values()), progress) if prepared else []
+        if prepared:
+            of_batch = naming_machines(progress, (stages[index].machine.name for index in prepared))
+            models = fit_models(list(prepared.values()), of_batch)
     except MissingExtraError as error:
         models = [error] * len(prepared)
     for index, model in zip(prepared, models, strict=True):
         try:
             if not isinstance(model, Model):
                 raise model
-            outcomes[index] = _score_and_save(stages[index], prepared[index], model, progress)
+            of_machine = naming_machines(progress, [stages[index].machine.name])
+            outcomes[index] = _score_and_save(stages[index], prepared[index], model, of_machine)
         except DivergedError as error:
             _write_json(stages[index].folder / "failed.json", stages[index], {"error": str(error)})
             outcomes[index] = error
