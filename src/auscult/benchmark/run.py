@@ -290,7 +290,8 @@ def _open_machines(
         try:
             opened = MachineData(name, folders[name], channel, group_by=group_by)
             usable[name] = folders[name]
-            if name in names and (others := describe_other_files(opened.other_files, "read")):
+            of_user = name in names and name not in bench.simulated  # the simulation writes fault masks
+            if of_user and (others := describe_other_files(opened.other_files, "read")):
                 bench.note(f"{name}: {others}")
         except (CorpusError, OptionError) as error:  # an attribute for grouping is missing
             if name in names:
