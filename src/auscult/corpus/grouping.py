@@ -157,8 +157,9 @@ def _copy_findings(
         names = _names([clip.name for clip in copied])
         yield Finding(
             "copies",
-            f"{len(copied)} recordings are copies of others or overlap with them, also at another level or "
-            f"sample rate ({names}): they are kept in one fold; remove copies, they add nothing",
+            f"{len(copied)} recordings contain the same moments as others: copies at another level or "
+            f"sample rate, overlapping cuts, or recordings by another microphone ({names}): they are kept "
+            "together when the threshold is computed, and count as one recording",
             tuple(clip.path for clip in copied),
         )
 
