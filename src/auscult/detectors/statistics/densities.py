@@ -18,6 +18,21 @@ _FLOOR = 1e-6
 PRIOR_CLIPS = 0.5
 
 
+def domain_means(vectors: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (2, D) means of the source and of the target domain, and the (2,) numbers of their vectors.
+
+    The means are shrunk slightly towards the common one.
+
+    Args:
+        vectors: (N, D) float64.
+        target: (N,) bool, true for vectors of the target domain.
+    """
+    common = vectors.mean(axis=0)
+    counts = np.array([np.sum(~target), np.sum(target)], np.float64)
+    sums = np.stack([vectors[~target].sum(axis=0), vectors[target].sum(axis=0)])
+    return (sums + PRIOR_CLIPS * common) / (counts + PRIOR_CLIPS)[:, None], counts
+
+
 @dataclass(frozen=True)
 class Gaussian:
     """A Gaussian with one mean for each domain and a common precision.
@@ -36,10 +51,7 @@ class Gaussian:
     def fit(cls, vectors: np.ndarray, target: np.ndarray) -> Gaussian:
         """Fit to (N, D) vectors, N ≥ 2; those marked in ``target``, (N,) bool, are of the target domain."""
         vectors, target = vectors.astype(np.float64), np.asarray(target, bool)
-        common = vectors.mean(axis=0)
-        counts = np.array([np.sum(~target), np.sum(target)], np.float64)
-        sums = np.stack([vectors[~target].sum(axis=0), vectors[target].sum(axis=0)])
-        means = (sums + PRIOR_CLIPS * common) / (counts + PRIOR_CLIPS)[:, None]
+        means, counts = domain_means(vectors, target)
         within = shrunk_covariance(vectors - means[target.astype(int)])
         return cls(means, _inverse(within + _between_domains(means, counts)), counts)
 

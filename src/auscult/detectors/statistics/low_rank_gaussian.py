@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from auscult.detectors.statistics.densities import PRIOR_CLIPS
+from auscult.detectors.statistics.densities import domain_means
 
 #: Share of the mean variance that is added to every variance, so that constant features stay invertible.
 _FLOOR = 1e-6
@@ -40,10 +40,7 @@ class LowRankGaussian:
     def fit(cls, vectors: np.ndarray, target: np.ndarray) -> LowRankGaussian:
         """Fit to (N, D) vectors, N ≥ 2; those marked in ``target``, (N,) bool, are of the target domain."""
         vectors, target = vectors.astype(np.float64), np.asarray(target, bool)
-        common = vectors.mean(axis=0)
-        counts = np.array([np.sum(~target), np.sum(target)], np.float64)
-        sums = np.stack([vectors[~target].sum(axis=0), vectors[target].sum(axis=0)])
-        means = (sums + PRIOR_CLIPS * common) / (counts + PRIOR_CLIPS)[:, None]
+        means, counts = domain_means(vectors, target)
         centred = vectors - means[target.astype(int)]
         shrinkage, mean_variance = ledoit_wolf_shrinkage(centred)
         floor = (shrinkage + _FLOOR) * mean_variance or 1.0  # 1 if all vectors are equal
