@@ -85,8 +85,8 @@ def evaluate(
 ) -> ModelEvaluation:
     """Score labelled clips and compute the metrics of DCASE Task 2.
 
-    Clips that the model was fitted on, or on windows of which it was, are left out of the metrics, since
-    their scores are too low. Copies of a clip count once for intervals. Both are recognised by their content,
+    Clips that the model was fitted on, entirely or in windows, are left out of the metrics, since their
+    scores are too low. Copies of a clip count once for intervals. Both are recognised by their content,
     whatever their names.
 
     Args:

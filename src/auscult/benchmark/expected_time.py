@@ -47,7 +47,7 @@ class PlannedFit:
 
 
 class _Measured(Exception):
-    """Ends a fit of which enough has been measured."""
+    """Raised to stop a fit once enough steps have been measured."""
 
 
 def expected_seconds(fits: Sequence[PlannedFit]) -> float:

@@ -53,10 +53,10 @@ def folders_by_seed(folders: ScoreFolders) -> dict[int, Path]:
     """The folders of a system's score files, one for each seed.
 
     Args:
-        folders: a folder, which is seed 0; or a path with the wildcards ``*``, ``?`` and ``[…]``, of which
-            each matching folder is a seed: the number at the end of its name or, if these are missing or not
-            unique, its number from 0, those of a pattern in alphabetical order. Each of several folders is a
-            seed likewise.
+        folders: a folder, which is seed 0; or a path with the wildcards ``*``, ``?`` and ``[…]``, or several
+            folders, one for each seed. The seed is the number at the end of the folder's name. If a number
+            is missing or occurs twice, the folders are counted from 0, those of a pattern in alphabetical
+            order.
 
     Raises:
         EvaluationError: no folder matches.

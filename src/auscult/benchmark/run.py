@@ -87,8 +87,8 @@ def run_bench(
         machines: names of the machines to benchmark; ``None`` means all.
         alone: do not fit any detector on other machines. By default, detectors that learn how machines differ
             use the training clips of all other machines in ``root``, including those not in ``machines``.
-        score_folders: name of another system to the folder of its score files, or to several folders or a
-            pattern of which each folder is a seed (see `folders_by_seed`), to be added to the table.
+        score_folders: other systems to add to the table: name to the folder of its score files, or to
+            several folders or a pattern that matches several, one for each seed (see `folders_by_seed`).
         settings: options for all detectors that have them; ``detector.option`` is for that detector alone.
         channel: channel to read from files with several channels.
         group_by: attributes; training clips with equal values were cut from one recording, and stay in the
@@ -228,7 +228,7 @@ def _unsplit(folder: str) -> str:
 
 
 def _report_other_folders(bench: BenchResult, root: str, folders: Mapping[str, str]) -> None:
-    """Report machines without recordings or without a split, and other recordings, beside the machines."""
+    """Report machines without recordings or a split, and recordings that belong to no machine."""
     search = find_machines(root)
     errors = {name: f"{folder}: no recordings" for name, folder in search.empty.items()}
     errors |= {os.path.basename(folder): str(error) for folder, error in search.unlisted.items()}
