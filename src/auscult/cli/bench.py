@@ -89,7 +89,8 @@ def _read_experiment(context: click.Context, parameter: click.Parameter, root: s
     multiple=True,
     metavar="NAME=DIR",
     help="Add another system to the table from its score files. DIR may be a pattern such as 'theirs/seed*' "
-    "that matches one folder for each seed. May be repeated; folders with the same NAME are seeds of one system.",
+    "that matches one folder for each seed. May be repeated; folders with the same NAME are seeds of one "
+    "system.",
 )
 @click.option(
     "--baseline",
