@@ -1,0 +1,99 @@
+"""The decision rule of `bench.fusion`, and its fusions and criteria on scores whose order is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from bench.fusion_candidates import CANDIDATES, VERSION_0_1_0, Candidate, choose, decide
+from bench.fusion_rules import CHOICES, FUSIONS, Evidence, agreement, chosen, stability
+
+MACHINES = ("a", "b", "c", "d")
+SIMPLE = Candidate("one of each family", "mean of z")
+LARGER = Candidate("density, residuals", "arsinh of z")
+WITH_CHOICE = Candidate("one of each family", "mean of z", "agreement")
+
+
+def results(**special: dict[Candidate, float]) -> tuple[dict, dict]:
+    """Measures of 70 on every real machine and of 80 on a simulated one, except for the given ones."""
+    real = {c: dict.fromkeys(MACHINES, 70.0) for c in CANDIDATES}
+    simulated = {c: {"simulated": 80.0} for c in CANDIDATES}
+    for machine, values in special.items():
+        for candidate, value in values.items():
+            (simulated if machine == "simulated" else real)[candidate][machine] = value
+    return real, simulated
+
+
+def test_the_simplest_of_nearly_equal_candidates_is_chosen():
+    assert choose(*results(), MACHINES, ["none"]) == SIMPLE
+    better = {LARGER: 74.0, SIMPLE: 73.0}
+    assert choose(*results(a=better), MACHINES, ["none"]) == SIMPLE, "0.25 points on average"
+    much_better = {LARGER: 78.0, SIMPLE: 73.0}
+    assert choose(*results(a=much_better), MACHINES, ["none"]) == LARGER
+
+
+def test_a_candidate_must_keep_to_the_limits():
+    better = {LARGER: 90.0}
+    assert choose(*results(a=better, b={LARGER: 68.9}), MACHINES, ["none"]) == SIMPLE
+    assert choose(*results(a=better, simulated={LARGER: 77.9}), MACHINES, ["none"]) == SIMPLE
+    at_limits = results(a=better, b={LARGER: 69.0}, simulated={LARGER: 78.0})
+    assert choose(*at_limits, MACHINES, ["none"]) == LARGER
+
+
+def test_a_machine_has_no_influence_on_what_it_is_judged_by():
+    decision = decide(*results(a={LARGER: 90.0}, b={LARGER: 69.5}))
+    assert decision.left_out["a"] == SIMPLE
+    assert decision.left_out["b"] == decision.candidate == LARGER
+    assert decision.mean == pytest.approx((70 + 69.5 + 70 + 70) / 4)
+    assert not decision.accepted
+
+
+def test_members_are_chosen_only_if_that_is_better_by_half_a_point():
+    few = {m: {WITH_CHOICE: 70.4} for m in MACHINES}
+    assert decide(*results(**few)).candidate == SIMPLE
+    more = {m: {WITH_CHOICE: 71.0} for m in MACHINES}
+    decision = decide(*results(**more))
+    assert decision.candidate == WITH_CHOICE
+    assert decision.accepted
+    assert decision.mean == pytest.approx(71)
+    assert VERSION_0_1_0 in CANDIDATES
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_a_fusion_increases_with_every_member(name):
+    rng = np.random.default_rng(0)
+    normal, test = rng.gamma(2, 1, (40, 5)), rng.gamma(2, 2, (30, 5))
+    low = FUSIONS[name](normal, test)
+    assert low.shape == (30,)
+    assert np.all(np.isfinite(FUSIONS[name](normal, test * 1e3)))
+    assert np.all(FUSIONS[name](normal, test + 0.5) >= low)
+    scaled = FUSIONS[name](normal * 7 - 3, test * 7 - 3)
+    np.testing.assert_allclose(scaled, low, atol=1e-9, err_msg="the unit of a score does not matter")
+
+
+def test_tails_are_those_of_the_distributions_that_were_drawn_from():
+    rng = np.random.default_rng(1)
+    exponential = rng.exponential(1.0, (100_000, 1))
+    x = np.array([[3.0], [8.0]])
+    for name in ("−log p, exponential tail", "−log p, Pareto tail", "−log p, gamma"):
+        np.testing.assert_allclose(FUSIONS[name](exponential, x), x[:, 0], rtol=0.05)
+    pareto = rng.pareto(4.0, (100_000, 1))  # p = (1 + x) ** -4
+    minus_log_p = 4 * np.log1p(x[:, 0])
+    np.testing.assert_allclose(FUSIONS["−log p, Pareto tail"](pareto, x), minus_log_p, rtol=0.05)
+    gaussian = rng.normal(size=(100_000, 1))
+    np.testing.assert_allclose(FUSIONS["−log p, Gaussian"](gaussian, x[:1]), -np.log(0.00135), rtol=0.02)
+
+
+def test_criteria_recognise_a_member_that_is_noise_or_depends_on_the_fold():
+    rng = np.random.default_rng(2)
+    common, folds = rng.normal(size=60), np.arange(60) % 5
+    normal = np.stack([common + 0.1 * rng.normal(size=60) for _ in range(3)] + [rng.normal(size=60)], axis=1)
+    evidence = Evidence(normal, folds, rng.normal(size=(80, 4)))
+    assert agreement(evidence).argmin() == 3
+    assert chosen("agreement", evidence).tolist() == [True, True, True, False]
+    normal[:, 3] += 5 * folds
+    assert stability(evidence).argmin() == 3
+    pseudo = np.stack([rng.normal(3, 1, 80)] * 3 + [rng.normal(10, 8, 80)], axis=1)
+    kept = chosen("pseudo-anomalies", Evidence(normal, folds, pseudo))
+    assert kept.tolist() == [True, True, True, False]
+    assert chosen("none", evidence).all()
+    assert set(CHOICES) == {"none", "agreement", "stability", "pseudo-anomalies"}
