@@ -187,7 +187,7 @@ def test_inspect_json(run, model):
 def test_inspect_states_that_the_code_of_the_detector_has_changed(run, model, tmp_path):
     def warns(**changed) -> bool:
         other = load(model)
-        other.provenance |= changed
+        other.provenance |= {"source": "of other files", **changed}
         if changed.get("code", "") is None:
             del other.provenance["code"]
         other.save(tmp_path / "other.auscult")
@@ -202,6 +202,21 @@ def test_inspect_states_that_the_code_of_the_detector_has_changed(run, model, tm
     assert warns(code="0" * 64)
     assert not warns(code=None), "a model of an earlier version"
     assert not warns(code="0" * 64, versions={**versions, "python": "3.2.1"})
+
+
+def test_using_a_model_whose_code_has_changed_warns_once(run, model, machine, tmp_path):
+    clip = sorted((machine / "test").iterdir())[0]
+    changed = load(model)
+    changed.provenance |= {"code": "0" * 64, "source": "0" * 64}
+    changed.save(tmp_path / "changed.auscult")
+    for command, target in (("score", machine / "test"), ("explain", clip), ("evaluate", machine)):
+        lines = [line for line in run(command, model, target).stderr.splitlines() if "the code of" in line]
+        assert lines == [], command
+        lines = run(command, tmp_path / "changed.auscult", target).stderr.splitlines()
+        assert sum("the code of the detector or of its features has changed" in line for line in lines) == 1
+        output = run(command, tmp_path / "changed.auscult", target, "--json").stdout
+        for line in output.splitlines():
+            assert any("the code of" in warning for warning in json.loads(line)["warnings"]), command
 
 
 def test_inspect_text(run, model):

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from auscult.detectors import DETECTORS, Detector, detector_type
-from auscult.model.code_state import code_state
+from auscult.model import code_state as code_state_module
+from auscult.model.code_state import code_provenance, code_state, code_warning
+from auscult.runtime import code_digest as code_digest_module
+from auscult.runtime.versions import package_versions
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -38,3 +43,70 @@ def test_code_of_a_detector_of_another_package_counts(tmp_path, monkeypatch):
         monkeypatch.delitem(sys.modules, module.__name__)
     assert states[0][0] != states[1][0]
     assert states[0][1:] == states[1][1:]
+
+
+@pytest.fixture
+def outside(tmp_path, monkeypatch):
+    """``outside(source)``: a detector of another package whose code was replaced since it was imported."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("AUSCULT_CACHE", str(tmp_path / "cache"))
+    file = tmp_path / "outside_changed" / "detector.py"
+    file.parent.mkdir()
+    (file.parent / "__init__.py").write_text("")
+
+    def write(source: str) -> type[Detector]:
+        file.write_text(source)
+        importlib.invalidate_caches()
+        for module in (code_digest_module, code_state_module):  # each file is read once in a process
+            for value in vars(module).values():
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+        return type("Outside", (Detector,), {"__module__": "outside_changed.detector"})
+
+    return write
+
+
+def _fitted(detector: type[Detector]) -> dict[str, object]:
+    return {**code_provenance(detector), "versions": package_versions()}
+
+
+def test_there_is_a_warning_if_the_code_has_changed_since_the_fit(outside):
+    provenance = _fitted(outside("SIGN = 1\n"))
+    assert code_warning(outside("SIGN = 1\n"), provenance) is None
+    assert code_warning(outside("SIGN = 1  # a comment\n"), provenance) is None
+    for _ in range(2):  # computed, and from the cache folder
+        warning = code_warning(outside("SIGN = -1\n"), provenance)
+        assert warning is not None
+        assert "has changed since the model was fitted" in warning
+
+
+def test_unchanged_source_files_are_not_parsed(outside, monkeypatch):
+    detector = outside("SIGN = 1\n")
+    provenance = _fitted(detector)
+    outside("SIGN = 1\n")
+    monkeypatch.setattr(code_state_module, "code_digest", None)
+    assert code_warning(detector, provenance) is None
+
+
+def test_changed_source_files_are_parsed_once(outside, monkeypatch, tmp_path):
+    provenance = _fitted(outside("SIGN = 1\n"))
+    changed = "SIGN = 1  # a comment\n"
+    assert code_warning(outside(changed), provenance) is None
+    detector = outside(changed)
+    with monkeypatch.context() as patch:
+        patch.setattr(code_state_module, "code_digest", None)
+        assert code_warning(detector, provenance) is None
+    (stored,) = (tmp_path / "cache" / "code").iterdir()
+    stored.write_text(json.dumps({"source": "of other files", "code": "0"}))
+    assert code_warning(detector, provenance) is None, "computed again"
+    stored.write_text("damaged")
+    assert code_warning(detector, provenance) is None
+
+
+def test_without_source_files_it_is_unknown_whether_the_code_has_changed(outside, tmp_path):
+    provenance = _fitted(outside("SIGN = 1\n"))
+    detector = outside("SIGN = 1\n")
+    for file in Path(tmp_path, "outside_changed").iterdir():
+        if file.is_file():
+            file.unlink()
+    assert code_warning(detector, provenance) is None

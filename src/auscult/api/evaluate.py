@@ -19,6 +19,7 @@ from auscult.evaluation import Evaluation, evaluate_scores
 from auscult.evaluation.clip_labels import labels_of
 from auscult.evaluation.remarks import LOW_AUC_WARNING, MIN_RECALL, fitted_on_remark, missed_by_threshold
 from auscult.model import Model, Score
+from auscult.model.code_state import code_warning
 from auscult.model.known_recordings import was_fitted_on
 from auscult.model.normal_index import content_id
 
@@ -38,7 +39,7 @@ class ModelEvaluation:
         clips: the clips of these scores.
         errors: one for every clip that could not be scored.
         fitted_on: the paths of the clips that the model was fitted on, known by their content.
-        warnings: about these clips, and those of the evaluation.
+        warnings: about the model, these clips, and those of the evaluation.
     """
 
     evaluation: Evaluation
@@ -137,6 +138,8 @@ def evaluate(
         warnings.append(f"{missed}. {_remedy(model, threshold, new)}")
     if others := describe_other_files(other_files, "read"):
         warnings.append(others)
+    if of_code := code_warning(type(model.detector), model.provenance):
+        warnings.append(of_code)
     return ModelEvaluation(
         evaluation,
         threshold,

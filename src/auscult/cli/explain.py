@@ -79,6 +79,7 @@ def command(
 
     from auscult.cli.explain_sections import DEFAULT_SECONDS, scored_sections, usual_seconds
     from auscult.decision import p_value
+    from auscult.model.code_state import code_warning
     from auscult.report.explanation import explanation
 
     loaded = open_model(model, recording, channel=channel)
@@ -92,6 +93,8 @@ def command(
     else:
         audio, start = sections.audio, sections.start
     score = loaded.score_recording(audio, threshold=decision_threshold, explain=True)
+    of_code = code_warning(type(loaded.detector), loaded.provenance)
+    warnings = [*score.warnings, *([of_code] if of_code else [])]
     nearest_missing = score.nearest is not None and not os.path.exists(score.nearest)
     explained = explanation(
         score,
@@ -123,7 +126,7 @@ def command(
         "p_value": p_value(score.score, calibration) if len(calibration) else None,
         "nearest": score.nearest,
         "nearest_window": score.nearest_window,
-        "warnings": list(score.warnings),
+        "warnings": warnings,
         "findings": findings,
         "state": score.state,
         "sections": sections.to_json() if sections else None,
@@ -136,7 +139,7 @@ def command(
     if as_json:
         text.print_json(result)
         return
-    for warning in score.warnings:
+    for warning in warnings:
         text.warn(warning)
     lines = [("recording", recording)]
     if sections is not None:

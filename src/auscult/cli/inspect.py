@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 #: Titles of facts whose name alone is not clear.
 _TITLES = {"seconds": "min, max seconds"}
-_OTHER_CODE = (
-    "the code of the detector or of its features has changed since the model was fitted: new scores may not "
-    "agree with its calibration, and fitting again may give another model"
-)
 
 
 @click.command("inspect", short_help="Show the contents of a model file.")
@@ -51,7 +47,7 @@ def command(model: str, curves: str | None, as_json: bool) -> None:
 
 def _contents(model: Model) -> dict[str, Any]:
     from auscult.detectors.options import config_to_json
-    from auscult.model.code_state import fitted_with_other_code
+    from auscult.model.code_state import code_warning
     from auscult.model.model_file import SCHEMA
 
     config = config_to_json(model.detector.config)
@@ -59,8 +55,8 @@ def _contents(model: Model) -> dict[str, Any]:
     threshold = model.threshold()
     provenance = dict(model.provenance)
     warnings = [*provenance.pop("warnings", []), *([threshold.warning] if threshold.warning else [])]
-    if fitted_with_other_code(type(model.detector), provenance):
-        warnings.append(_OTHER_CODE)
+    if of_code := code_warning(type(model.detector), provenance):
+        warnings.append(of_code)
     return {
         "schema": SCHEMA,
         "detector": model.detector.name,

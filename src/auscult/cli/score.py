@@ -139,14 +139,18 @@ def command(
         channels=each_channel,
     )
 
+    from auscult.model.code_state import code_warning
+
     loaded = open_model(model, *inputs, channel=channel)
     decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
     if fail_on_anomaly and decision_threshold.value is None:
         raise EvaluationError(f"--fail-on-anomaly: {decision_threshold.warning}")
-    if decision_threshold.warning:
-        text.warn(decision_threshold.warning)
+    of_code = code_warning(type(loaded.detector), loaded.provenance)
+    of_model = tuple(warning for warning in (decision_threshold.warning, of_code) if warning)
+    for warning in of_model:
+        text.warn(warning)
     if window is not None:
         _check_window(loaded, window)
 
@@ -162,7 +166,15 @@ def command(
     loaded.expected_channels = expected_channels
     digest = read_header_and_arrays(model)[0]["digest"]
     settings = ScoreSettings(
-        model, digest, loaded.channel, expected_channels, decision_threshold, window, hop, each_channel
+        model,
+        digest,
+        loaded.channel,
+        expected_channels,
+        decision_threshold,
+        window=window,
+        hop=hop,
+        each_channel=each_channel,
+        warnings=(of_code,) if of_code else (),
     )
     relative = not all(map(os.path.isabs, inputs))
     file = ResultFile(output, layout, settings, relative=relative) if output else None
@@ -200,7 +212,7 @@ def command(
             else:
                 other_length += not loaded.has_usual_length(row["seconds"])
                 for warning in row["warnings"]:
-                    if warning != decision_threshold.warning:
+                    if warning not in of_model:
                         warnings.add(warning, row["path"])
             if row["path"] != last_path:
                 recordings += 1

@@ -43,6 +43,7 @@ class ScoreSettings:
         expected_channels: files with more channels get a warning.
         each_channel: score every channel, instead of ``channel``.
         threshold: the threshold that scores are compared with.
+        warnings: reasons to trust all scores of the model less.
         window, hop: length and hop of the windows, in seconds; ``None``: each file is scored as one clip.
     """
 
@@ -51,6 +52,7 @@ class ScoreSettings:
     channel: int
     expected_channels: int
     threshold: Threshold
+    warnings: tuple[str, ...] = ()
     window: float | None = None
     hop: float | None = None
     each_channel: bool = False
@@ -165,7 +167,7 @@ def _file_rows(
         stamp = FileStamp.of(recording.clip.path)
         scored = model.score_recording(recording, threshold=settings.threshold)
         _check_unchanged(recording.clip.path, stamp)
-        return _row(model, scored, stamp)
+        return _row(model, settings, scored, stamp)
 
     for _, outcome in prefetch(recordings(), score, threads=threads):
         part = parts.popleft()
@@ -207,7 +209,7 @@ def _window_rows(
             return
         end = start + window.waveform().seconds
         times = {"start": round(start, 6), "end": round(end, 6)}
-        yield _with_part(_row(model, outcome, stamp), {**part, **times})
+        yield _with_part(_row(model, settings, outcome, stamp), {**part, **times})
     yield from (_error_row(error, part) for error in errors)
 
 
@@ -231,7 +233,7 @@ def _error_row(error: AudioError | CorpusError, part: Row | None = None) -> Row:
     }
 
 
-def _row(model: Model, score: Score, stamp: FileStamp | None) -> Row:
+def _row(model: Model, settings: ScoreSettings, score: Score, stamp: FileStamp | None) -> Row:
     calibration = model.calibration.scores.get(model.detector.decisive_score, ())
     return {
         "path": score.path,
@@ -242,7 +244,7 @@ def _row(model: Model, score: Score, stamp: FileStamp | None) -> Row:
         "p_value": p_value(score.score, calibration) if len(calibration) else None,
         "nearest": score.nearest,
         "nearest_window": score.nearest_window,
-        "warnings": list(score.warnings),
+        "warnings": [*score.warnings, *settings.warnings],
         "findings": [finding.to_json() for finding in score.findings],
         "state": score.state,
         "seconds": round(score.seconds, 6),

@@ -279,17 +279,25 @@ def _cache(location: str, size: str) -> FeatureCache | None:
         raise OptionError(
             f"AUSCULT_CACHE_BYTES must be a number of bytes such as {DEFAULT_BYTES}, got {size!r}"
         )
+    folder = cache_folder(location)
+    return FeatureCache(folder / "log_mels", max_bytes) if folder else None  # the name in existing caches
+
+
+def cache_folder(location: str | None = None) -> Path | None:
+    """Return the folder of all that is cached, or ``None`` if the cache is off or there is no home folder.
+
+    Args:
+        location: as the environment variable ``AUSCULT_CACHE``, which is the default.
+    """
+    location = os.environ.get("AUSCULT_CACHE", "") if location is None else location
     if location.lower() == "off":
         return None
     try:
-        folder = (
-            Path(location).expanduser().absolute()
-            if location
-            else user_cache_folder(sys.platform, os.environ)
-        )
+        if location:
+            return Path(location).expanduser().absolute()
+        return user_cache_folder(sys.platform, os.environ)
     except RuntimeError:  # no home folder
         return None
-    return FeatureCache(folder / "log_mels", max_bytes)  # the name that existing caches have
 
 
 def user_cache_folder(system: str, environment: Mapping[str, str]) -> Path:

@@ -18,7 +18,7 @@ from auscult.detectors.crossfit import FitJob
 from auscult.detectors.maps.map_limits import MapLimits
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.errors import AudioError, FitError
-from auscult.model.code_state import code_state
+from auscult.model.code_state import code_provenance
 from auscult.model.model import Calibration, Model
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
@@ -241,7 +241,7 @@ def _calibrated_model(
         "fit_seconds": round(fit_seconds + time.perf_counter() - started, 3),
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": package_versions(),
-        "code": code_state(type(final))[0],
+        **code_provenance(type(final)),
     }
     return Model(
         final,

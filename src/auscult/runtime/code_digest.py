@@ -43,7 +43,34 @@ def code_digest(module: str, packages: tuple[str, ...]) -> str:
         if name not in digests and _is_within(name, packages):
             digests[name] = _tree_digest(name)
             pending += _imported_modules(name, packages)
-    return hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()
+    return _sha256(repr(sorted(digests.items())).encode())
+
+
+@lru_cache(maxsize=16)
+def source_digest(packages: tuple[str, ...]) -> str | None:
+    """Return the SHA-256, in hexadecimal, of all source files of packages, comments and layout included.
+
+    If it is equal, `code_digest` is equal too. It takes a hundredth of the time, since nothing is parsed.
+
+    Args:
+        packages: full names of packages or modules.
+
+    Returns:
+        The digest; ``None`` if one of the packages has no source file, as in frozen programs.
+    """
+    digests = []
+    for package in packages:
+        file = _source_file(package)
+        if file is None:
+            return None
+        is_package = file.name == "__init__.py"
+        for path in sorted(file.parent.rglob("*.py")) if is_package else [file]:
+            digests.append((package, path.relative_to(file.parent).as_posix(), _sha256(path.read_bytes())))
+    return _sha256(repr([digests, _sha256(Path(__file__).read_bytes())]).encode())
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _is_within(name: str, packages: tuple[str, ...]) -> bool:
@@ -88,7 +115,7 @@ def _syntax_tree(name: str) -> ast.Module:
 @lru_cache(maxsize=1024)
 def _tree_digest(name: str) -> str:
     """Of the syntax tree without line numbers, so that layout does not matter."""
-    return hashlib.sha256(ast.dump(_syntax_tree(name)).encode()).hexdigest()
+    return _sha256(ast.dump(_syntax_tree(name)).encode())
 
 
 @lru_cache(maxsize=1024)
