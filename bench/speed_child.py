@@ -60,7 +60,6 @@ def train(
     epochs: int,
     *,
     seconds: float,
-    device: str = "cpu",
     machines: int = 0,
     settings: dict[str, Any] | None = None,
 ) -> Record:
@@ -81,7 +80,7 @@ def train(
     detector_class = detector_type(detector)
     recordings = [[AudioClip.from_file(clip) for clip in open_corpus(folder)] for folder in folders]
     training_sets = [recordings[i % len(recordings)] for i in range(machines or len(folders))]
-    options = {"epochs": epochs, "validation": 0.0, "device": device, **(settings or {})}
+    options = {"epochs": epochs, "validation": 0.0, "device": "cpu", **(settings or {})}
     detectors = [
         detector_class(make_config(detector, settings={**options, "seed": i}))
         for i in range(len(training_sets))
@@ -99,24 +98,24 @@ def train(
     first, last = min(epoch_ends), max(epoch_ends)
     steps = (last - first) * steps_per_epoch(len(training_sets[0]), seconds)
     step = (epoch_ends[last] - epoch_ends[first]) / steps / len(training_sets)
-    return {"milliseconds": 1e3 * step, "steps": steps, "megabytes": peak_of_this_process(), **_gpu(device)}
+    return {"milliseconds": 1e3 * step, "steps": steps, "megabytes": peak_of_this_process()}
 
 
-def plain_train(network: str, folder: str, epochs: int, *, seconds: float, device: str = "cpu") -> Record:
+def plain_train(network: str, folder: str, epochs: int, *, seconds: float) -> Record:
     """Time the epochs of the plain reference after the first one."""
     import torch
 
     from bench import plain
 
     paths = _files(folder)
-    vectors = torch.from_numpy(plain.vectors_of(paths)).to(device)
+    vectors = torch.from_numpy(plain.vectors_of(paths))
     steps = (epochs - 1) * steps_per_epoch(len(paths), seconds)
     torch.manual_seed(0)
     epoch_ends = []
     for _ in plain.train(plain.NETWORKS[network](), vectors, epochs):
         epoch_ends.append(time.perf_counter())
     step = (epoch_ends[-1] - epoch_ends[0]) / steps
-    return {"milliseconds": 1e3 * step, "steps": steps, "megabytes": peak_of_this_process(), **_gpu(device)}
+    return {"milliseconds": 1e3 * step, "steps": steps, "megabytes": peak_of_this_process()}
 
 
 def first_epoch(folder: str, detector: str) -> Record:
@@ -253,24 +252,6 @@ def peak(on: int, seconds: float) -> Record:
     return measured(on, seconds)
 
 
-def gpu_peak() -> Record:
-    """TFLOP/s of a large matrix product on the GPU, in float32 and with TF32."""
-    import torch
-
-    a = torch.randn(8192, 8192, device="cuda")
-    rates = {}
-    for name, allowed in (("float32", False), ("tf32", True)):
-        torch.backends.cuda.matmul.allow_tf32 = allowed
-        torch.mm(a, a)
-        torch.cuda.synchronize()
-        started = time.perf_counter()
-        for _ in range(10):
-            torch.mm(a, a)
-        torch.cuda.synchronize()
-        rates[name] = 10 * 2 * 8192**3 / (time.perf_counter() - started) / 1e12
-    return rates
-
-
 def steps_per_epoch(clips: int, seconds: float) -> int:
     """Number of batches of 256 in one epoch over all context windows of clips at 16 kHz."""
     windows = clips * (1 + round(seconds * RATE) // HOP - (CONTEXT - 1))
@@ -295,19 +276,11 @@ def _limit_cores(cores: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 
 
-def _gpu(device: str) -> Record:
-    if device != "cuda":
-        return {}
-    import torch
-
-    return {"gpu_megabytes": torch.cuda.max_memory_allocated() / 1e6}
-
-
 TASKS: dict[str, Callable[..., Record]] = {
     task.__name__: task
     for task in (
         features, plain_features, train, plain_train, first_epoch, plain_first_epoch, fit, plain_fit,
-        accuracy, score, plain_score, peak, gpu_peak,
+        accuracy, score, plain_score, peak,
     )
 }  # fmt: skip
 

@@ -256,31 +256,11 @@ def lengths(groups: Groups, about: About) -> str:
     return table(["clip, s", "side", "× real time, folder, all cores", "× plain"], rows)
 
 
-def gpu(groups: Groups, about: About) -> str:
-    """Time of a training step on a GPU."""
-    steps = steps_per_epoch(1000, 10.0)
-    rows = []
-    for device, runs in groups.items():
-        limit = spread(runs["peak"], "float32").median
-        for side, records in runs.items():
-            if side == "peak":
-                continue
-            step = spread(records, "milliseconds")
-            share = 100 * operations("autoencoder") / step.median / 1e9 / limit
-            row = [device, side, figure(step, 3), times(runs, side, "milliseconds"), f"{share:.1f} %"]
-            memory = figure(spread(records, "gpu_megabytes"), 0)
-            rows.append([*row, f"{steps * step.median / 1e3:.2f}", memory])
-    if not rows:
-        rows = [["none", "not measured (no GPU available)", *[NONE] * 5]]
-    header = ["device", "side", "ms per step and machine", "× plain", "share of float32 peak"]
-    return table([*header, "epoch of 1000 clips, s, extrapolated", "GPU memory, MB"], rows)
-
-
 TABLES: Mapping[str, Callable[[Groups, About], str]] = {
     part.__name__: part
     for part in (
         peak, features, training, precision, epoch, fitting, scoring, startup, many_machines,
-        lengths, gpu,
+        lengths,
     )
 }  # fmt: skip
 

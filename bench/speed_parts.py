@@ -290,29 +290,9 @@ def lengths(clips: Clips, size: SpeedSize) -> Groups:
     return groups
 
 
-def gpu(clips: Clips, size: SpeedSize) -> Groups:
-    """Training steps on the GPU, if there is one."""
-    import torch
-
-    if not torch.cuda.is_available():
-        return {}
-    homes = clips.fleet(min(max(size.many_machines), 7), size.trained)
-    folders = [str(folder) for folder in homes]
-    timed = {"epochs": size.epochs, "seconds": clips.seconds, "device": "cuda"}
-    sides = {
-        f"ours, {count} machines": child_side(
-            "train", detector="autoencoder", folders=folders, machines=count, **timed
-        )
-        for count in size.many_machines
-    }
-    sides[PLAIN] = child_side("plain_train", network="autoencoder", folder=folders[0], **timed)
-    sides["peak"] = child_side("gpu_peak")
-    return {torch.cuda.get_device_name(): interleaved(sides, size.repeats)}
-
-
 PARTS: dict[str, Callable[[Clips, SpeedSize], Groups]] = {
     part.__name__: part
     for part in (
-        peak, features, training, precision, epoch, fitting, scoring, startup, many_machines, lengths, gpu,
+        peak, features, training, precision, epoch, fitting, scoring, startup, many_machines, lengths,
     )
 }  # fmt: skip

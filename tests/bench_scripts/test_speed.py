@@ -156,11 +156,6 @@ def test_factors_compare_medians_and_shares_refer_to_the_peak_with_equal_threads
     assert "| 4.0 | 28 |" in text, "120,800 steps of 2 ms in minutes, and seven times that"
 
 
-def test_the_table_says_if_there_is_no_gpu():
-    text = speed_page.sections({"gpu": {}}, {}, 10.0)["gpu"]
-    assert "not measured (no GPU available)" in text
-
-
 def test_missing_values_of_plain_are_extrapolated_from_the_last_two():
     def record(seconds: float, megabytes: float) -> list[dict]:
         return [{"process_seconds": seconds, "megabytes": megabytes, "loss": 1.0}]
@@ -187,15 +182,15 @@ def test_the_page_has_a_section_for_every_part():
 
 def test_stored_parts_are_reused_unless_asked_or_the_size_differs(tmp_path, monkeypatch, clips):
     calls = []
-    monkeypatch.setitem(PARTS, "gpu", lambda clips, size: calls.append(size) or {})
+    monkeypatch.setitem(PARTS, "peak", lambda clips, size: calls.append(size) or {})
     output = tmp_path / "speed.json"
-    first = speed.measure(["gpu"], QUICK, clips, output)
-    assert speed.measure(["gpu"], QUICK, clips, output) == first
+    first = speed.measure(["peak"], QUICK, clips, output)
+    assert speed.measure(["peak"], QUICK, clips, output) == first
     assert len(calls) == 1
-    speed.measure(["gpu"], QUICK, clips, output, again=True)
+    speed.measure(["peak"], QUICK, clips, output, again=True)
     assert len(calls) == 2
     assert speed.measure([], SpeedSize(), clips, output) == {}, "values of another size are not comparable"
-    speed.measure(["gpu"], SpeedSize(), clips, output)
+    speed.measure(["peak"], SpeedSize(), clips, output)
     assert calls == [QUICK, QUICK, SpeedSize()]
 
 

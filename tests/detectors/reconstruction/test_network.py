@@ -144,13 +144,6 @@ def test_an_unavailable_device():
         detector.fit([recording(1.0)])
 
 
-def test_a_precision_that_the_device_does_not_support():
-    settings = {**SMALL, "device": "cpu", "precision": "tf32"}
-    detector = detector_type("autoencoder")(make_config("autoencoder", settings=settings))
-    with pytest.raises(OptionError, match="precision=tf32 requires CUDA"):
-        detector.fit([recording(1.0)])
-
-
 def test_training_that_has_not_converged_gives_a_warning():
     detector = detector_type("autoencoder")()
     falling = [{"loss": 100.0}, {"loss": 60.0}]

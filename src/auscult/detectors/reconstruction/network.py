@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Training has not converged if the loss falls by a larger share than this over the last tenth of the epochs.
 MAX_CONVERGED_FALL = 0.2
 #: Precisions of matrix products in training; scoring always uses float32.
-PRECISIONS = ("float32", "tf32", "bf16")
+PRECISIONS = ("float32", "bf16")
 
 
 @dataclass
@@ -44,7 +44,7 @@ class WindowConfig(Config):
     context: int = 5  # frames in one vector
     validation: float = 0.1  # share of the vectors held out, which only show the loss; 0 where fit calibrates
     device: str = "auto"  # auto, cpu, cuda, mps
-    precision: str = "float32"  # of the products in training: float32, tf32 (CUDA only), bf16
+    precision: str = "float32"  # of the products in training: float32, bf16
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -13,8 +13,6 @@ from contextvars import ContextVar
 import torch
 from torch import Tensor
 
-from auscult.errors import OptionError
-
 #: (M, B, in) and (M, in, out) to (M, B, out).
 Product = Callable[[Tensor, Tensor], Tensor]
 
@@ -60,35 +58,16 @@ _product: ContextVar[Product] = ContextVar("product", default=float32_product)
 
 
 @contextlib.contextmanager
-def precision(name: str, device: torch.device) -> Iterator[None]:
+def precision(name: str) -> Iterator[None]:
     """Set the precision of `affine` inside the block.
 
-    float32; tf32: float32 with factors rounded to 10 bits, on NVIDIA's matrix units; bf16: factors and
-    results rounded to 8 bits. Weights are always float32.
-
-    Raises:
-        OptionError: tf32 on a device other than CUDA.
+    float32, or bf16: factors and results rounded to 8 bits. Weights are always float32.
     """
-    if name == "tf32" and device.type != "cuda":
-        raise OptionError(
-            f"precision=tf32 requires CUDA, and the device is {device.type}: use bf16 or float32"
-        )
     token = _product.set(bf16_product if name == "bf16" else float32_product)
-    with _tf32() if name == "tf32" else contextlib.nullcontext():
-        try:
-            yield
-        finally:
-            _product.reset(token)
-
-
-@contextlib.contextmanager
-def _tf32() -> Iterator[None]:
-    allowed = torch.backends.cuda.matmul.allow_tf32
-    torch.backends.cuda.matmul.allow_tf32 = True
     try:
         yield
     finally:
-        torch.backends.cuda.matmul.allow_tf32 = allowed
+        _product.reset(token)
 
 
 def product_in_use() -> Product:

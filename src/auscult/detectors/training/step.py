@@ -162,10 +162,7 @@ class FleetStep:
         self._warm_up_steps = 0
 
     def _warm_up_or_capture(self) -> None:
-        """Run a step on a side stream; after the last warm-up step, capture the graph as well.
-
-        This has not been run on CUDA yet.
-        """
+        """Run a step on a side stream; after the last warm-up step, capture the graph as well."""
         with torch.cuda.device(self.index.device):  # a graph captures only work on the current device
             stream = torch.cuda.Stream()
             stream.wait_stream(torch.cuda.current_stream())

@@ -28,7 +28,7 @@ class TrainingPlan:
     batch_size: int = 256
     learning_rate: float = 1e-3
     device: str = "auto"  # auto, cpu, cuda, mps
-    precision: str = "float32"  # of matrix products: float32, tf32 (CUDA only), bf16
+    precision: str = "float32"  # of matrix products: float32, bf16
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def train_fleet(
     final_weights: dict[int, dict[str, Tensor]] = {}
     batch_errors: dict[int, list[float]] = {}
     network.train()
-    with precision(plan.precision, device):
+    with precision(plan.precision):
         while active:
             _train_to_next_epoch_end(step, [samplers[i] for i in active])
             ended = [slot for slot, i in enumerate(active) if samplers[i].epoch > len(histories[i].epochs)]
