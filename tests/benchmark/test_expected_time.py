@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from auscult.benchmark import expected_time, run, run_bench
+from auscult.benchmark import expected_time, run_bench, stage_batches
 from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.benchmark.expected_time import PlannedFit, duration_text, expected_seconds
 from auscult.benchmark.machine import MachineData
@@ -72,7 +72,7 @@ def test_a_large_benchmark_announces_the_time_before_the_first_fit(root, tmp_pat
     }
     run_bench(root, output=tmp_path / "small", **options)
     assert (True, 2) not in events, "not worth it"
-    monkeypatch.setattr(run, "_WORTH_ESTIMATING", 16)
+    monkeypatch.setattr(stage_batches, "_WORTH_ESTIMATING", 16)
     events.clear()
     run_bench(root, output=tmp_path / "large", **options)
     assert events[0] == (True, 2)
