@@ -37,7 +37,7 @@ DETECTOR_ROOMS = [
     {"crossfit", "onnx_export", "statistics", "maps", "training"},
     {"base"},
     {"__init__"},
-    {"options"},
+    {"options", "additive"},
     {"names"},
     {"pooled", "reconstruction", "discriminative", "embedding"},
     {"ensemble"},
@@ -61,6 +61,11 @@ SLOW = {
     "scipy.stats",
     "joblib",
     "distributed",
+    "scipy.io",
+    "h5py",
+    "pyarrow",
+    "nptdms",
+    "pyuff",
 }
 
 

@@ -10,6 +10,7 @@
     │   ├── NonFiniteAudio     NaN or infinity among the samples
     │   ├── UnsupportedAudio   sample rate or channel count out of range, or no such channel
     │   ├── TooLongAudio       longer than the limit for reading into memory
+    │   ├── TableError         a table that is no signal, or is damaged; names line and column
     │   └── TooShortAudio      shorter than one window of the detector
     ├── CorpusError            invalid folder, file name or manifest: .path, .reason
     │   └── DownloadError      no network, wrong checksum, no disk space, or unsafe archive
@@ -77,6 +78,28 @@ class TooLongAudio(AudioError):
 
 class TooShortAudio(AudioError):
     """The recording is shorter than one window of the detector."""
+
+
+class TableError(AudioError):
+    """The table cannot be read as a signal.
+
+    Args:
+        path: the file.
+        reason: what is wrong, and what to do.
+        line: line of a text file, or row of another table, from 1, if it is about one.
+        column: name or number of the column, if it is about one.
+    """
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        reason: str,
+        line: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        super().__init__(path, reason)
+        self.args = (path, reason, line, column)  # unchanged arguments, so that the error can be pickled
+        self.line, self.column = line, column
 
 
 class CorpusError(_FileError):

@@ -160,7 +160,7 @@ def command(
     from auscult.cli.score_stamp import settled
     from auscult.model.model_file import read_header_and_arrays
     from auscult.runtime.parallel import workers
-    from auscult.sound.audio_file import MAX_CHANNELS
+    from auscult.sound.limits import MAX_CHANNELS
 
     expected_channels = MAX_CHANNELS if each_channel or channel is not None else loaded.expected_channels
     loaded.expected_channels = expected_channels

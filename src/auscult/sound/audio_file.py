@@ -18,11 +18,11 @@ import soundfile
 from auscult.errors import AudioError, EmptyAudio, UnreadableAudio, UnsupportedAudio
 from auscult.sound.completeness import declared_samples, decoding_plan
 from auscult.sound.decoder_messages import may_be_mpeg, without_decoder_messages
+from auscult.sound.limits import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from auscult.sound.patched_file import PatchedFile
+from auscult.sound.tables import Signal, TableSettings, open_signal
 from auscult.sound.wav import open_bw64
 
-MIN_RATE, MAX_RATE = 500, 384_000  # Hz
-MAX_CHANNELS = 16
 _HEADER_ERRORS = {  # error numbers of sf_open for header fields that libsndfile refuses
     24: "its header declares an invalid sample rate, or not exactly one chunk of samples",
     32: "its header declares no channels",
@@ -39,8 +39,9 @@ class AudioInfo:
         channels: number of channels.
         seconds: declared length in seconds, or ``None`` if the file does not declare it. What follows the
             declared length of a WAV, and all streams of a chained OGG, are included.
-        format: container as libsndfile names it ("WAV", "FLAC", …).
-        subtype: encoding of the samples ("PCM_16", "VORBIS", …).
+        format: container as libsndfile names it ("WAV", "FLAC", …), or format of a table ("CSV", "MAT", …).
+        subtype: encoding of the samples ("PCM_16", "VORBIS", …); empty for a table.
+        channel_names: names of the channels of a table; empty if they have none, and for audio.
     """
 
     sample_rate: int
@@ -48,17 +49,33 @@ class AudioInfo:
     seconds: float | None
     format: str
     subtype: str
+    channel_names: tuple[str, ...] = ()
 
 
-def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
+def audio_info(path: str | os.PathLike[str], *, table: TableSettings | None = None) -> AudioInfo:
     """Read a file's header without decoding the file.
+
+    Args:
+        path: the file.
+        table: how it is read if it is a table; by default as the ``auscult.toml`` of its folder says.
 
     Raises:
         UnreadableAudio: the file is missing, not a regular file, or not in a supported audio format.
         EmptyAudio: the file has a size of 0 bytes.
         UnsupportedAudio: a sample rate outside 0.5–384 kHz, or more than 16 channels.
+        TableError: a table that is no signal, or whose sample rate is not known.
+        MissingExtraError: the package that reads this kind of table is not installed.
     """
-    with open_audio(path) as file:
+    with open_audio(path, table=table) as file:
+        if isinstance(file, Signal):
+            return AudioInfo(
+                sample_rate=file.sample_rate,
+                channels=file.channels,
+                seconds=file.samples / file.sample_rate,
+                format=file.format,
+                subtype="",
+                channel_names=file.names,
+            )
         samples = _samples_present(os.fspath(path), file)
         return AudioInfo(
             sample_rate=file.samplerate,
@@ -70,14 +87,21 @@ def audio_info(path: str | os.PathLike[str]) -> AudioInfo:
 
 
 @contextmanager
-def open_audio(path: str | os.PathLike[str], *, channel: int = 0) -> Iterator[soundfile.SoundFile]:
-    """Open an audio file and check its format, sample rate, channel count and requested channel.
+def open_audio(
+    path: str | os.PathLike[str], *, channel: int = 0, table: TableSettings | None = None
+) -> Iterator[soundfile.SoundFile | Signal]:
+    """Open an audio file or a table; check its format, sample rate, channel count and requested channel.
 
     Raises:
         As `audio_info`; UnsupportedAudio also if the file has no channel ``channel``.
     """
     name = os.fspath(path)
     _require_regular_file(name)
+    with open_signal(name, table) as signal:
+        if signal is not None:
+            _require_channel(name, channel, signal.channels)
+            yield signal
+            return
     with open_decoder(name) as file:
         if not MIN_RATE <= file.samplerate <= MAX_RATE:
             raise UnsupportedAudio(
@@ -87,10 +111,15 @@ def open_audio(path: str | os.PathLike[str], *, channel: int = 0) -> Iterator[so
             raise UnsupportedAudio(
                 name, f"at most {MAX_CHANNELS} channels are supported, got {file.channels}"
             )
-        if not 0 <= channel < file.channels:
-            channels = "1 channel" if file.channels == 1 else f"{file.channels} channels"
-            raise UnsupportedAudio(name, f"no channel {channel}: the file has {channels}, numbered from 0")
+        _require_channel(name, channel, file.channels)
         yield file
+
+
+def _require_channel(name: str, channel: int, present: int) -> None:
+    """Raise an error if a file has no such channel."""
+    if not 0 <= channel < present:
+        channels = "1 channel" if present == 1 else f"{present} channels"
+        raise UnsupportedAudio(name, f"no channel {channel}: the file has {channels}, numbered from 0")
 
 
 def _samples_present(name: str, file: soundfile.SoundFile) -> int | None:

@@ -21,6 +21,7 @@ from auscult.sound.completeness import (
 )
 from auscult.sound.decoder_messages import without_decoder_messages
 from auscult.sound.flac import another_stream_follows
+from auscult.sound.tables import Signal, TableSettings
 
 _BLOCK = 32_768  # samples per channel that are decoded at a time
 
@@ -34,20 +35,29 @@ class DecodedChannel:
         channels: number of channels of the file.
         notes: what the user should know about the file.
         blocks: (B,) float32 blocks of samples, decoded while they are consumed.
+        names: names of the channels; empty if they have none.
     """
 
     sample_rate: int
     channels: int
     notes: tuple[str, ...]
     blocks: Iterator[np.ndarray]
+    names: tuple[str, ...] = ()
 
 
 @contextmanager
-def decode_channel(path: str | os.PathLike[str], *, channel: int = 0) -> Iterator[DecodedChannel]:
+def decode_channel(
+    path: str | os.PathLike[str], *, channel: int = 0, table: TableSettings | None = None
+) -> Iterator[DecodedChannel]:
     """Decode one channel of a file completely.
 
     That the file is complete is checked by its headers before the first block, or by the number of decoded
     samples after the last (see ``completeness``).
+
+    Args:
+        path: the file.
+        channel: index of the channel, starting at 0.
+        table: how it is read if it is a table; by default as the ``auscult.toml`` of its folder says.
 
     Raises:
         As `open_audio`; and at once or while iterating over the blocks:
@@ -58,7 +68,11 @@ def decode_channel(path: str | os.PathLike[str], *, channel: int = 0) -> Iterato
     """
     name = os.fspath(path)
     with ExitStack() as stack:
-        file = stack.enter_context(open_audio(path, channel=channel))
+        file = stack.enter_context(open_audio(path, channel=channel, table=table))
+        if isinstance(file, Signal):
+            samples = _finite(name, file.sample_rate, file.blocks(channel))
+            yield DecodedChannel(file.sample_rate, file.channels, file.notes, samples, file.names)
+            return
         plan = decoding_plan(name, file)
         for part in plan.parts:
             stack.enter_context(part)
@@ -81,13 +95,9 @@ def _decode_parts(
                     "split it into a file for each",
                 )
             expected = plan.expected if len(plan.parts) < 2 else declared_samples(source)
+            decoded = _decode_blocks(name, source, expected, plan.only_expected)
             try:
-                for block in _decode_blocks(name, source, expected, plan.only_expected):
-                    samples = block[:, channel].copy()
-                    finite = np.isfinite(samples)
-                    if not finite.all():
-                        seconds = (position + int(np.argmin(finite))) / rate
-                        raise NonFiniteAudio(name, f"contains a NaN or infinite sample at {seconds:.3f} s")
+                for samples in _finite(name, rate, (block[:, channel].copy() for block in decoded), position):
                     position += len(samples)
                     yield samples
             except soundfile.LibsndfileError as error:
@@ -95,6 +105,24 @@ def _decode_parts(
                 raise UnreadableAudio(name, reason) from error
     if not position:
         raise EmptyAudio(name, "contains no samples")
+
+
+def _finite(name: str, rate: int, blocks: Iterator[np.ndarray], position: int = 0) -> Iterator[np.ndarray]:
+    """Pass on (B,) blocks of samples; raise `NonFiniteAudio` for one with NaN or infinity.
+
+    Args:
+        name: path of the file, for errors.
+        rate: sample rate in Hz.
+        blocks: the blocks.
+        position: index of the first sample in the recording.
+    """
+    for samples in blocks:
+        finite = np.isfinite(samples)
+        if not finite.all():
+            seconds = (position + int(np.argmin(finite))) / rate
+            raise NonFiniteAudio(name, f"contains a NaN or infinite sample at {seconds:.3f} s")
+        position += len(samples)
+        yield samples
 
 
 def _decode_blocks(

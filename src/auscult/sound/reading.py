@@ -8,16 +8,24 @@ import numpy as np
 
 from auscult.errors import TooLongAudio
 from auscult.sound.decoding import decode_channel
+from auscult.sound.tables import TableSettings
 from auscult.sound.waveform import Waveform
 
 
-def read_audio(path: str | os.PathLike[str], *, channel: int = 0, max_seconds: float = 600.0) -> Waveform:
-    """Read one channel of an audio file, in any format of libsndfile, at the file's sample rate.
+def read_audio(
+    path: str | os.PathLike[str],
+    *,
+    channel: int = 0,
+    max_seconds: float = 600.0,
+    table: TableSettings | None = None,
+) -> Waveform:
+    """Read one channel of an audio file, in any format of libsndfile, or of a table, at its sample rate.
 
     Args:
-        path: the audio file.
+        path: the file.
         channel: index of the channel, starting at 0.
         max_seconds: maximum length of a recording that is read into memory.
+        table: how the file is read if it is a table; by default as the ``auscult.toml`` of its folder says.
 
     Raises:
         UnreadableAudio: the file is missing, not an audio file, or damaged beyond decoding.
@@ -26,10 +34,12 @@ def read_audio(path: str | os.PathLike[str], *, channel: int = 0, max_seconds: f
         NonFiniteAudio: the samples of the channel contain NaN or infinity.
         TruncatedAudio: the file is incomplete, as far as its format allows to detect it.
         EmptyAudio: the file has no samples.
+        TableError: a table that is damaged or no signal, or whose sample rate is not known.
+        MissingExtraError: the package that reads this kind of table is not installed.
     """
     name = os.fspath(path)
     blocks: list[np.ndarray] = []
-    with decode_channel(name, channel=channel) as decoded:
+    with decode_channel(name, channel=channel, table=table) as decoded:
         remaining = int(max_seconds * decoded.sample_rate)
         for block in decoded.blocks:
             remaining -= len(block)
@@ -41,5 +51,10 @@ def read_audio(path: str | os.PathLike[str], *, channel: int = 0, max_seconds: f
                 )
             blocks.append(block)
     return Waveform(
-        np.concatenate(blocks), decoded.sample_rate, path=name, notes=decoded.notes, channels=decoded.channels
+        np.concatenate(blocks),
+        decoded.sample_rate,
+        path=name,
+        notes=decoded.notes,
+        channels=decoded.channels,
+        channel_names=decoded.names,
     )

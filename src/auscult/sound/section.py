@@ -10,6 +10,7 @@ import numpy as np
 from auscult.errors import OptionError, TooLongAudio
 from auscult.sound.decoding import decode_channel
 from auscult.sound.resampling import resample
+from auscult.sound.tables import TableSettings
 from auscult.sound.waveform import Waveform
 
 #: Longest section, seconds.
@@ -25,6 +26,7 @@ def read_section(
     *,
     channel: int = 0,
     sample_rate: int | None = None,
+    table: TableSettings | None = None,
 ) -> Waveform:
     """Read a section of one channel. The file is decoded up to the end of the section.
 
@@ -36,6 +38,7 @@ def read_section(
         seconds: its length, at most `MAX_SECONDS`.
         channel: index of the channel, starting at 0.
         sample_rate: resample to this rate in Hz; ``None`` keeps the rate of the file.
+        table: how the file is read if it is a table; by default as the ``auscult.toml`` of its folder says.
 
     Raises:
         OptionError: the start is negative or after the end of the file, or the length is not positive.
@@ -50,7 +53,7 @@ def read_section(
         )
     if seconds > MAX_SECONDS:
         raise TooLongAudio(name, f"a section of {seconds:g} s is longer than the limit of {MAX_SECONDS:g} s")
-    with decode_channel(name, channel=channel) as decoded:
+    with decode_channel(name, channel=channel, table=table) as decoded:
         rate = decoded.sample_rate
         margin = round(_MARGIN_SECONDS * rate) if sample_rate not in (None, rate) else 0
         start, stop = round(start_seconds * rate), round((start_seconds + seconds) * rate)
@@ -70,7 +73,14 @@ def read_section(
     if position < stop:
         notes = (*notes, f"the file ends {(stop - position) / rate:.1f} s before the end of the section")
     samples = np.concatenate(parts)
-    section = Waveform(samples, rate, path=name, notes=notes, channels=decoded.channels)
+    section = Waveform(
+        samples,
+        rate,
+        path=name,
+        notes=notes,
+        channels=decoded.channels,
+        channel_names=decoded.names,
+    )
     waveform = resample(section, sample_rate)
     scale = waveform.sample_rate / rate
     begin = round((start - first) * scale)

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from auscult.errors import OptionError
-from auscult.sound.audio_file import MAX_RATE
 from auscult.sound.decoding import decode_channel
+from auscult.sound.limits import MAX_RATE
 from auscult.sound.resampling import resampled_blocks, resampling_note
+from auscult.sound.tables import TableSettings
 from auscult.sound.waveform import Waveform
 
 
@@ -30,6 +31,7 @@ def stream_audio(
     hop_seconds: float | None = None,
     channel: int = 0,
     sample_rate: int | None = None,
+    table: TableSettings | None = None,
 ) -> Iterator[Window]:
     """Yield windows of one channel of a file, reading the file as they are consumed.
 
@@ -43,6 +45,7 @@ def stream_audio(
         channel: index of the channel, starting at 0.
         sample_rate: resample to this rate in Hz, without discontinuities between windows; ``None`` keeps the
             rate of the file.
+        table: how the file is read if it is a table; by default as the ``auscult.toml`` of its folder says.
 
     Raises:
         OptionError: a length or the rate is not positive.
@@ -57,13 +60,18 @@ def stream_audio(
         )
     if sample_rate is not None and sample_rate <= 0:
         raise OptionError(f"sample_rate must be positive, got {sample_rate}")
-    return _windows(os.fspath(path), seconds, hop_seconds, channel, sample_rate)
+    return _windows(os.fspath(path), seconds, hop_seconds, channel, sample_rate, table)
 
 
 def _windows(
-    name: str, seconds: float, hop_seconds: float, channel: int, sample_rate: int | None
+    name: str,
+    seconds: float,
+    hop_seconds: float,
+    channel: int,
+    sample_rate: int | None,
+    table: TableSettings | None,
 ) -> Iterator[Window]:
-    with decode_channel(name, channel=channel) as decoded:
+    with decode_channel(name, channel=channel, table=table) as decoded:
         rate, blocks, notes = decoded.sample_rate, decoded.blocks, decoded.notes
         if sample_rate is not None and sample_rate != rate:
             blocks = resampled_blocks(blocks, rate, sample_rate)
@@ -79,6 +87,7 @@ def _windows(
                 notes=notes,
                 channels=decoded.channels,
                 file_rate=None if rate == decoded.sample_rate else decoded.sample_rate,
+                channel_names=decoded.names,
             )
             return Window(start / rate, waveform)
 

@@ -23,6 +23,7 @@ class Waveform:
         measures: what was measured before the samples were resampled; ``None`` if they were not, or if
             they are a window of a longer recording.
         file_rate: sample rate of the file in Hz, if the samples were resampled.
+        channel_names: names of the channels of a table; empty if they have none, and for audio.
     """
 
     samples: np.ndarray
@@ -32,6 +33,7 @@ class Waveform:
     channels: int = 1
     measures: Measures | None = None
     file_rate: int | None = None
+    channel_names: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:

@@ -8,7 +8,7 @@ from auscult.detectors.base import Config
 from auscult.detectors.embedding.encoder import INPUTS
 from auscult.detectors.statistics.neighbours import METRICS
 from auscult.errors import OptionError
-from auscult.sound.audio_file import MAX_RATE, MIN_RATE
+from auscult.sound.limits import MAX_RATE, MIN_RATE
 
 #: Minimum length of a clip, seconds; a shorter one is an error.
 MIN_SECONDS = 0.1

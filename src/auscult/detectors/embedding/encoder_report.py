@@ -12,7 +12,7 @@ import numpy as np
 from auscult.detectors.embedding.config import EmbeddingMemoryConfig
 from auscult.detectors.embedding.encoder import Encoder
 from auscult.errors import OptionError
-from auscult.sound.audio_file import MAX_RATE, MIN_RATE
+from auscult.sound.limits import MAX_RATE, MIN_RATE
 
 #: Sample rate of encoders whose file does not give one, Hz.
 DEFAULT_RATE = 16_000

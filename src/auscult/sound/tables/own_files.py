@@ -1,0 +1,67 @@
+"""Files that auscult writes, which are never read as signals: results, lists, embeddings and masks."""
+
+from __future__ import annotations
+
+import os
+import zipfile
+
+from auscult.errors import TableError
+from auscult.sound.tables.kinds import table_kind
+from auscult.sound.tables.text_table import read_head
+
+#: The first cell of the header of a CSV file that auscult writes, and another cell of it.
+_HEADERS = (
+    ("path", "score"),  # score
+    ("machine", "pauc"),  # results of bench
+    ("machine", "metric"),  # table
+    ("section", "curve"),  # ROC curves of evaluate
+    ("section", "low"),  # histograms of evaluate
+    ("network", "epoch"),  # training curves of inspect
+    ("file_name", "d1p"),  # attributes of simulate and of DCASE data
+)
+#: Arrays of a file that ``auscult embed`` writes.
+_OF_EMBEDDINGS = {"paths.npy", "conditions.npy", "domains.npy", "detector.npy"}
+#: Folder of the masks of simulated faults, and the file beside it.
+_MASKS, _METADATA = "masks", "metadata.json"
+_RECORDINGS = (".wav", ".flac", ".mp3", ".ogg")
+
+
+def is_written_by_auscult(path: str) -> bool:
+    """Whether a table is a file that auscult wrote, or a list of recordings."""
+    try:
+        match table_kind(path):
+            case "text":
+                return _is_list(path)
+            case "npz":
+                with zipfile.ZipFile(path) as archive:
+                    return set(archive.namelist()) >= _OF_EMBEDDINGS
+            case "npy":
+                folder = os.path.dirname(os.path.abspath(path))
+                beside = os.path.join(os.path.dirname(folder), _METADATA)
+                return os.path.basename(folder) == _MASKS and os.path.isfile(beside)
+    except (OSError, zipfile.BadZipFile):
+        pass
+    return False
+
+
+def is_manifest(path: str) -> bool:
+    """Whether a text file has a column ``path`` in its first line: it lists recordings."""
+    return "path" in _first_cells(path)
+
+
+def _is_list(path: str) -> bool:
+    cells = _first_cells(path)
+    if any(cells[:1] == [first] and second in cells for first, second in _HEADERS) or "path" in cells:
+        return True
+    return len(cells) == 2 and cells[0].endswith(_RECORDINGS)  # scores or decisions as in DCASE
+
+
+def _first_cells(path: str) -> list[str]:
+    """The cells of the first line, in lower case."""
+    try:
+        lines = read_head(path)
+    except (TableError, OSError):
+        return []
+    line = lines[0] if lines else ""
+    separator = max(",;\t", key=line.count)
+    return [cell.strip().strip('"').lower() for cell in line.split(separator)]
