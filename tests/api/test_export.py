@@ -49,6 +49,12 @@ MODELS = {
     "pooled levels": ("pooled_gaussian", None, SMALL),
     "pooled modulation": ("pooled_gaussian", None, {**SMALL, "views": "modulation", "components": 3}),
     "pooled single": ("pooled_gaussian", None, {**SMALL, "views": "std,max,modulation_0.25", "n_mels": 50}),
+    "subspaces": ("subspace_residual", None, SMALL),
+    "subspaces of few bands": (
+        "subspace_residual",
+        None,
+        {**SMALL, "n_mels": 9, "context": 1, "ranks": "0,64"},
+    ),
 }
 CASES = [(name, score) for name, (kind, *_) in MODELS.items() for score in detector_type(kind).scores]
 NOT_EXPORTABLE = sorted(name for name in DETECTORS if detector_type(name).export is Detector.export)

@@ -17,6 +17,7 @@ DETECTORS = {
     "embedding_memory": ("auscult.detectors.embedding.embedding_memory", "EmbeddingMemory"),
     "pooled_gaussian": ("auscult.detectors.pooled.pooled_gaussian", "PooledGaussian"),
     "spectral_memory": ("auscult.detectors.pooled.spectral_memory", "SpectralMemory"),
+    "subspace_residual": ("auscult.detectors.reconstruction.subspace_residual", "SubspaceResidual"),
 }
 
 

@@ -1,0 +1,121 @@
+"""Base class of detectors that are fitted to statistics which add up over recordings.
+
+Sums over recordings are such statistics: those of two sets of recordings add up to those of both, and those
+of a fold subtracted from those of all recordings leave those of the other folds. So cross-fitting goes over
+the recordings once, with any number of folds, and adapting a detector adds the statistics of new recordings.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import numpy as np
+
+from auscult.corpus import AudioClip
+from auscult.detectors.base import Config, Detector, Progress
+from auscult.errors import FitError
+from auscult.runtime.parallel import blas_single_thread
+
+
+class Additive(Protocol):
+    """Statistics that add up over recordings."""
+
+    def __add__(self, other: Any, /) -> Self: ...
+
+    def __sub__(self, other: Any, /) -> Self: ...
+
+
+S = TypeVar("S", bound=Additive)
+
+
+class AdditiveDetector(Detector, Generic[S]):
+    """A detector whose arrays are all computed from statistics that add up over recordings.
+
+    A subclass defines `statistics`, `fit_statistics` and `stored_statistics`. A detector is the same, to
+    rounding, whether its statistics were computed at once, added up or subtracted.
+    """
+
+    @abstractmethod
+    def statistics(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> S:
+        """Compute the statistics of recordings; those of no recordings are zero.
+
+        Raises:
+            AudioError: a recording cannot be used.
+        """
+
+    @abstractmethod
+    def fit_statistics(self, statistics: S) -> Mapping[str, np.ndarray]:
+        """Compute all arrays, among them those of the statistics.
+
+        Raises:
+            FitError: there are too few recordings.
+        """
+
+    @abstractmethod
+    def stored_statistics(self) -> S:
+        """Return the statistics that the detector is fitted to, from its arrays."""
+
+    def fit(
+        self,
+        recordings: Sequence[AudioClip],
+        *,
+        other_machines: Sequence[AudioClip] = (),
+        progress: Progress | None = None,
+    ) -> Self:
+        return self._fit_to(self.statistics(recordings, progress))
+
+    @classmethod
+    def crossfit(
+        cls,
+        config: Config,
+        recordings: Sequence[AudioClip],
+        folds: Sequence[int],
+        *,
+        other_machines: Sequence[AudioClip] = (),
+        progress: Progress | None = None,
+    ) -> tuple[Self, list[Self]]:
+        """As in `Detector`; the statistics of each fold are subtracted from those of all recordings."""
+        count = max(folds, default=-1) + 1
+        total, of_folds = cls(config).statistics([]), []
+        with blas_single_thread():
+            for fold in range(count):
+                in_fold = [r for r, r_fold in zip(recordings, folds, strict=True) if r_fold == fold]
+                of_folds.append(cls(config).statistics(in_fold))
+                total = total + of_folds[-1]
+                if progress:
+                    progress("features", fold + 1, count, {})
+            final = cls(config)._fit_to(total)
+            return final, [cls(config)._fit_to(total - of_fold) for of_fold in of_folds]
+
+    def adapted(self, recordings: Sequence[AudioClip]) -> Self:
+        """As in `Detector`; equal to a detector fitted on the old recordings and the new ones."""
+        if not recordings:
+            raise FitError(f"{self.name}: there are no recordings to adapt to")
+        statistics = self.stored_statistics() + self.statistics(recordings)
+        count = f"{len(recordings)} recording{'' if len(recordings) == 1 else 's'}"
+        return self._successor(type(self)(self.config)._fit_to(statistics), f"statistics of {count} added")
+
+    def refitted(self, recordings: Sequence[AudioClip]) -> Self:
+        """As in `Detector`; equal to a detector fitted on these recordings."""
+        return self._replaced(type(self)(self.config).fit(recordings), recordings)
+
+    def cross_refitted(
+        self, recordings: Sequence[AudioClip], folds: Sequence[int]
+    ) -> tuple[Self, list[Self]]:
+        """As in `Detector`; equal to `crossfit` on these recordings."""
+        final, fold_models = self.crossfit(self.config, recordings, folds)
+        return self._replaced(final, recordings), [self._replaced(m, recordings) for m in fold_models]
+
+    def _fit_to(self, statistics: S) -> Self:
+        self.arrays, self.facts = dict(self.fit_statistics(statistics)), {"warnings": []}
+        return self
+
+    def _replaced(self, other: Self, recordings: Sequence[AudioClip]) -> Self:
+        return self._successor(other, f"statistics replaced by those of {len(recordings)} recordings")
+
+    def _successor(self, other: Self, line: str) -> Self:
+        """Return another detector, with this one's adaptations and a further one."""
+        other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
+        return other

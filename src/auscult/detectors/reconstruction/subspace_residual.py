@@ -1,0 +1,165 @@
+"""Reconstruction by principal subspaces: what an autoencoder learns, in closed form and without a network.
+
+The context windows of the networks, five log-mel frames of 128 bands, are reconstructed by the principal
+subspaces of normal windows (see `subspaces`). A linear autoencoder trained to convergence spans the same
+subspace (Baldi & Hornik, Neural Networks 2, 1989). No single rank suits all machines, so one fit has several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from operator import methodcaller
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from auscult.corpus import AudioClip
+from auscult.corpus.prefetch import prefetch
+from auscult.detectors.additive import AdditiveDetector
+from auscult.detectors.base import Config, Evidence, Progress
+from auscult.detectors.reconstruction.subspaces import RANKS, Subspaces, subspace_maps, subspace_scores
+from auscult.detectors.statistics.window_moments import WindowMoments
+from auscult.errors import AudioError, FitError, OptionError, TooShortAudio
+from auscult.spectrum import context_windows
+
+if TYPE_CHECKING:
+    from auscult.detectors.onnx_export.graph import GraphEvidence, Value
+
+_MIN_WINDOWS = 2
+
+
+@dataclass
+class SubspaceResidualConfig(Config):
+    """Options of `SubspaceResidual`."""
+
+    ranks: str = "4,8,16"  # comma-separated; some of subspaces.RANKS: those that the first two scores average
+    context: int = 5  # frames in one window
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.context < 1:
+            raise OptionError(f"context must be at least 1, got {self.context}")
+        known = ",".join(map(str, RANKS))
+        names = [name.strip() for name in self.ranks.split(",")]
+        if not set(names) <= set(known.split(",")) or len(set(names)) < len(names):
+            raise OptionError(f"ranks={self.ranks!r} is not valid: use some of {known}, each at most once")
+
+    @property
+    def rank_values(self) -> tuple[int, ...]:
+        """The ranks as numbers."""
+        return tuple(map(int, self.ranks.split(",")))
+
+    @property
+    def width(self) -> int:
+        """Number of elements of one window."""
+        return self.context * self.front_end.n_mels
+
+
+class SubspaceResidual(AdditiveDetector[WindowMoments]):
+    """Residual of context windows after reconstruction by principal subspaces of several ranks.
+
+    For the mean squared residual r_R of a clip, and r_Rb in band b, and the same of normal windows, ε_R and
+    ψ_Rb, the scores are:
+
+    - ``weighted``: the mean over ranks and bands of 10 log₁₀(r_Rb / ψ_Rb), in dB. Each band is measured
+      relative to its own noise, and by the logarithm no single band decides. It is the difference in entropy,
+      up to a factor, between Gaussian residuals of the two noises, and 0 for the noise of normal windows.
+    - ``residual``: the mean over ranks of r_R / ε_R, 1 for normal windows.
+    - ``residual_R``: r_R in dB², the mean square of an autoencoder with a bottleneck of R.
+
+    The means over ranks are weighted by ν_R (see `subspaces`). ε, ψ and ν follow from the covariance of the
+    windows. No scores of held-out recordings are needed, and everything that is fitted adds up over
+    recordings.
+    """
+
+    name = "subspace_residual"
+    config: SubspaceResidualConfig
+    config_type = SubspaceResidualConfig
+    scores = ("weighted", "residual", *(f"residual_{rank}" for rank in RANKS))
+
+    def statistics(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> WindowMoments:
+        config, compute_log_mel = self.config, methodcaller("log_mel", self.config.front_end)
+
+        def clips() -> Iterator[tuple[np.ndarray, bool]]:
+            for done, (recording, frames) in enumerate(prefetch(recordings, compute_log_mel), start=1):
+                if isinstance(frames, AudioError):
+                    raise frames
+                yield frames, recording.clip.domain == "target"
+                if progress:
+                    progress("features", done, len(recordings), {})
+
+        return WindowMoments.of(clips(), config.context, config.front_end.n_mels)
+
+    def fit_statistics(self, statistics: WindowMoments) -> Mapping[str, np.ndarray]:
+        windows = round(statistics.counts.sum())
+        if windows < _MIN_WINDOWS:
+            raise FitError(
+                f"{self.name}: the recordings hold {windows} windows of {self.config.context} frames; at "
+                f"least {_MIN_WINDOWS} are needed"
+            )
+        subspaces = Subspaces.fit(*statistics.mean_and_covariance(), windows)
+        return {**vars(statistics), **vars(subspaces)}
+
+    def stored_statistics(self) -> WindowMoments:
+        return WindowMoments(*(self.arrays[name] for name in ("counts", "sums", "products")))
+
+    @property
+    def subspaces(self) -> Subspaces:
+        """The fitted subspaces."""
+        return Subspaces(*(self.arrays[name] for name in ("mean", "axes", "noise", "dimensions")))
+
+    def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
+        """As in `Detector`; the mean of a map over time, summed over bands, is the score, except at the ends
+        of the clip."""
+        windows, subspaces, config = self._windows(recording), self.subspaces, self.config
+        scores = subspace_scores(
+            subspaces.mean_squares(windows),
+            subspaces.noise,
+            subspaces.dimensions,
+            config.rank_values,
+            config.context,
+        )
+        by_rank = {f"residual_{rank}": float(r) for rank, r in zip(RANKS, scores.by_rank, strict=True)}
+        values = {"weighted": scores.weighted, "residual": scores.residual, **by_rank}
+        if not explain:
+            return Evidence(values)
+        return Evidence(values, subspace_maps(scores, subspaces.residuals(windows), config.context))
+
+    def export(self, samples: Value) -> GraphEvidence:
+        from auscult.detectors.onnx_export.front_end import log_mel
+        from auscult.detectors.onnx_export.windows import context_windows
+        from auscult.detectors.reconstruction.subspaces_onnx import subspace_evidence
+
+        windows = context_windows(log_mel(samples, self.config.front_end), self.config.context)
+        return subspace_evidence(windows, self.subspaces, self.config.rank_values, self.config.context)
+
+    def minimum_samples(self) -> int:
+        return (self.config.context - 1) * self.config.front_end.hop or 1
+
+    def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        width, ranks = self.config.width, len(RANKS)
+        return {
+            "counts": (2,),
+            "sums": (2, width),
+            "products": (width * (width + 1) // 2,),
+            "mean": (width,),
+            "axes": (None, width),
+            "noise": (ranks, width),
+            "dimensions": (ranks,),
+        }
+
+    def _windows(self, recording: AudioClip) -> np.ndarray:
+        """Return the (V, width) float64 context windows of a recording.
+
+        Raises:
+            TooShortAudio: the recording is shorter than one window.
+        """
+        frames = recording.log_mel(self.config.front_end)
+        windows = context_windows(frames.astype(np.float64), self.config.context)
+        if not len(windows):
+            seconds = self.minimum_samples() / self.config.front_end.sample_rate
+            raise TooShortAudio(
+                recording.clip.path, f"shorter than the {seconds:.3f} s that {self.name} needs"
+            )
+        return windows

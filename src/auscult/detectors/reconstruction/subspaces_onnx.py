@@ -1,0 +1,71 @@
+"""Scores and maps of principal subspaces in an ONNX graph; the counterpart of ``subspaces.py``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from auscult.detectors.onnx_export.graph import GraphEvidence, Value
+from auscult.detectors.onnx_export.windows import spread_over_frames
+from auscult.detectors.reconstruction.subspaces import RANKS, SQUARE_FLOOR, Subspaces
+
+
+def subspace_evidence(
+    windows: Value, subspaces: Subspaces, ranks: Sequence[int], context: int
+) -> GraphEvidence:
+    """Return every score and map of `SubspaceResidual`.
+
+    Args:
+        windows: (V, context · bands) float32.
+        subspaces: the fitted subspaces.
+        ranks: those that the scores ``weighted`` and ``residual`` average.
+        context: frames in one window.
+    """
+    graph, axes = windows.graph, subspaces.axes
+    bands = axes.shape[1] // context
+    centred = windows.double() - subspaces.mean  # (V, D)
+    components = centred @ axes.T  # (V, K)
+    count = windows.count().double()
+    squares = centred.square().mean(0)  # (D,)
+    cross = components.transposed() @ centred / count  # (K, D)
+    gram = components.transposed() @ components / count
+
+    weights = np.where(np.isin(RANKS, ranks), subspaces.dimensions, 0.0)
+    weights /= weights.sum()
+    normal = subspaces.noise.reshape(len(RANKS), context, bands).mean(axis=1) + SQUARE_FLOOR
+    scores: dict[str, Value] = {}
+    maps: dict[str, Value] = {}
+    weighted, residual, weighted_shares, residual_shares = [], [], [], []
+    for index, rank in enumerate(RANKS):
+        left, of_windows = squares, centred
+        if used := min(rank, len(axes)):
+            part = axes[:used]
+            explained = gram.slice(0, used).slice(0, used, axis=1) @ part - cross.slice(0, used) * 2.0
+            left = graph.Max(squares + (explained * part).sum(0), np.float64(0))
+            of_windows = centred - components.slice(0, used, axis=1) @ part
+        by_band = left.reshape(context, bands).mean(0)
+        bins = of_windows.square().reshape(-1, bands)
+        scores[f"residual_{rank}"] = by_band.mean()
+        maps[f"residual_{rank}"] = bins / float(bands)
+        if not weights[index]:
+            continue
+        floored, bins = by_band + SQUARE_FLOOR, bins + SQUARE_FLOOR
+        decibels = graph.Log(floored / normal[index]) * (10 / math.log(10) * weights[index] / bands)
+        factor = weights[index] / normal[index].mean()
+        weighted.append(decibels.sum())
+        weighted_shares.append(bins * (decibels / floored))
+        residual.append(floored.mean() * factor)
+        residual_shares.append(bins * (factor / bands))
+    return GraphEvidence(
+        scores={"weighted": graph.Sum(*weighted), "residual": graph.Sum(*residual), **scores},
+        maps={
+            name: spread_over_frames(share.reshape(-1, context * bands), context, bands).float()
+            for name, share in {
+                "weighted": graph.Sum(*weighted_shares),
+                "residual": graph.Sum(*residual_shares),
+                **maps,
+            }.items()
+        },
+    )
