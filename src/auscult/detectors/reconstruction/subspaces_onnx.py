@@ -23,10 +23,11 @@ def subspace_evidence(
         ranks: those that the scores ``weighted`` and ``residual`` average.
         context: frames in one window.
     """
-    graph, axes = windows.graph, subspaces.axes
-    bands = axes.shape[1] // context
+    graph, (largest, size) = windows.graph, subspaces.axes.shape
+    bands = size // context
+    axes = graph.Identity(subspaces.axes)  # (K, D), stored once for all ranks
     centred = windows.double() - subspaces.mean  # (V, D)
-    components = centred @ axes.T  # (V, K)
+    components = centred @ axes.transposed()  # (V, K)
     count = windows.count().double()
     squares = centred.square().mean(0)  # (D,)
     cross = components.transposed() @ centred / count  # (K, D)
@@ -40,8 +41,8 @@ def subspace_evidence(
     weighted, residual, weighted_shares, residual_shares = [], [], [], []
     for index, rank in enumerate(RANKS):
         left, of_windows = squares, centred
-        if used := min(rank, len(axes)):
-            part = axes[:used]
+        if used := min(rank, largest):
+            part = axes.slice(0, used)
             explained = gram.slice(0, used).slice(0, used, axis=1) @ part - cross.slice(0, used) * 2.0
             left = graph.Max(squares + (explained * part).sum(0), np.float64(0))
             of_windows = centred - components.slice(0, used, axis=1) @ part
