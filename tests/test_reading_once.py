@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 
 import auscult
+from auscult.benchmark import run_bench
 from auscult.corpus import Clip
 from auscult.sound import read_audio
 
@@ -60,3 +62,40 @@ def test_the_cache_changes_no_number(clips, tmp_path, monkeypatch):
             np.testing.assert_array_equal(model.detector.arrays[name], array)
         for name, scores in uncached.calibration.scores.items():
             np.testing.assert_array_equal(model.calibration.scores[name], scores)
+
+
+@pytest.fixture
+def machine(tmp_path, machine_sound):
+    """The test files of a machine with training and test recordings."""
+    for part, seeds in (("train", range(12)), ("test", range(12, 20))):
+        (tmp_path / "root" / "fan" / part).mkdir(parents=True)
+        for seed in seeds:
+            condition = "anomaly" if part == "test" and seed % 2 else "normal"
+            name = f"section_00_source_{part}_{condition}_{seed:04d}_spd_1.wav"
+            soundfile.write(tmp_path / "root" / "fan" / part / name, machine_sound(seed), 8000)
+    return sorted(str(path) for path in (tmp_path / "root" / "fan" / "test").iterdir())
+
+
+def test_bench_decodes_a_test_file_once_for_all_detectors_and_seeds(machine, decoded, tmp_path, monkeypatch):
+    monkeypatch.setattr("auscult.benchmark.machine._estimate_feature_seconds", lambda *_: 0.0)
+    monkeypatch.setenv("AUSCULT_CACHE", str(tmp_path / "cache"))
+    detectors, settings = ["pooled_gaussian", "spectral_memory"], {"n_mels": 16}
+    options = {"detectors": detectors, "settings": settings, "group_by": []}
+    result = run_bench(tmp_path / "root", seeds=[0, 1], output=tmp_path / "results", **options)
+    assert result.failures == []
+    assert {path: decoded[path] for path in machine} == dict.fromkeys(machine, 1)
+
+
+def test_bench_reads_a_test_file_once_for_a_digest(machine, tmp_path, monkeypatch):
+    digested = Counter()
+
+    def counting_digest(file, algorithm):
+        digested[file.name] += 1
+        return file_digest(file, algorithm)
+
+    file_digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", counting_digest)
+    monkeypatch.setenv("AUSCULT_CACHE", str(tmp_path / "cache"))
+    options = {"detectors": ["pooled_gaussian", "spectral_memory"], "settings": {"n_mels": 16}}
+    run_bench(tmp_path / "root", seeds=[0, 1], output=tmp_path / "results", **options)
+    assert {path: digested[path] for path in machine} == dict.fromkeys(machine, 1)

@@ -7,8 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cached_property
-from operator import methodcaller
+from functools import cached_property, partial
 
 from auscult.corpus import (
     AudioClip,
@@ -26,6 +25,8 @@ from auscult.corpus.training_checks import CommonFormat, common_format
 from auscult.detectors import Progress
 from auscult.errors import AudioError, CorpusError
 from auscult.sound import audio_info
+from auscult.sound.defects import measure
+from auscult.sound.measures import Measures
 from auscult.spectrum import FrontEnd, log_mel
 
 #: Number of recordings from which the time to decode all recordings of a machine is estimated.
@@ -62,6 +63,8 @@ class MachineData:
     _audio: dict[tuple[str, int], list[AudioClip]] = field(init=False, default_factory=dict)
     _inspections: dict[tuple[int, int], Inspection] = field(init=False, default_factory=dict)
     _feature_seconds: dict[tuple[str, FrontEnd], float] = field(init=False, default_factory=dict)
+    _measures: dict[str, Measures] = field(init=False, default_factory=dict)
+    _digests: dict[str, str | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         corpus = open_corpus(self.folder)
@@ -89,8 +92,8 @@ class MachineData:
     @cached_property
     def test_digests(self) -> Mapping[str, str]:
         """Path to SHA-256 of the file of the test clips; empty text for one that cannot be read."""
-        paths = list(dict.fromkeys(clip.path for clip in self.test))
-        return dict(zip(paths, file_digests(paths), strict=True))
+        paths = dict.fromkeys(clip.path for clip in self.test)
+        return {path: self._digests.get(path) or file_digests([path])[0] for path in paths}
 
     @cached_property
     def format(self) -> CommonFormat:
@@ -150,10 +153,32 @@ class MachineData:
             recordings = self._audio_clips(part, front_end.sample_rate)
             self._feature_seconds[part, front_end] = _estimate_feature_seconds(recordings, front_end)
             # Recordings that cannot be read are reported where they are used.
-            for done, _ in enumerate(prefetch(recordings, methodcaller("log_mel", front_end)), start=1):
+            compute = partial(self._compute_features, part, front_end)
+            for done, _ in enumerate(prefetch(recordings, compute), start=1):
                 if progress:
                     progress("features", done, len(recordings), {})
         return sum(self._feature_seconds[part, front_end] for front_end in front_ends)
+
+    def measures(self, recording: AudioClip) -> Measures:
+        """Returns what shows a sensor fault in a test recording; it is decoded once for all detectors.
+
+        Raises:
+            AudioError: it cannot be read.
+        """
+        path = recording.clip.path
+        if path not in self._measures:
+            self._measures[path] = measure(recording.waveform())
+        return self._measures[path]
+
+    def _compute_features(self, part: str, front_end: FrontEnd, recording: AudioClip) -> None:
+        """Computes a log-mel and, of a test recording, what is needed once for all detectors and seeds."""
+        path = recording.clip.path
+        if part == "test" and path not in self._measures:
+            waveform = recording.waveform()  # held, so that it is decoded once
+            self._measures[path] = measure(waveform)
+        recording.log_mel(front_end)
+        if part == "test" and path not in self._digests:
+            self._digests[path] = recording.file_digest()  # the cache has read the file for it
 
     def clear_cache(self) -> None:
         """Frees log-mels and inspections: those of several machines may not fit into memory together."""

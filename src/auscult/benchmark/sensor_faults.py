@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from auscult.benchmark.machine import MachineData
 from auscult.corpus import AudioClip
 from auscult.model import Model
 from auscult.model.sensor_check import Effect, SensorFinding
@@ -24,11 +25,12 @@ class SensorFaults:
     findings: dict[str, tuple[SensorFinding, ...]]
 
     @classmethod
-    def of(cls, recordings: Sequence[AudioClip], model: Model) -> SensorFaults:
-        """Compares recordings with those that a model was fitted on; each is decoded again.
+    def of(cls, recordings: Sequence[AudioClip], machine: MachineData, model: Model) -> SensorFaults:
+        """Compares recordings with those that a model was fitted on.
 
         Args:
-            recordings: the scored test recordings, at the model's rate.
+            recordings: the scored test recordings of the machine, at the model's rate.
+            machine: the machine, which measures each recording once for all models.
             model: the model.
 
         Raises:
@@ -36,7 +38,9 @@ class SensorFaults:
         """
         findings = {}
         for recording in recordings:
-            signs = tuple(f for f in model.sensor_check(recording)[0] if f.effect != "note")
+            measures = machine.measures(recording)
+            of_recording = model.sensor_findings(recording, measures, file_rate=measures.sample_rate)
+            signs = tuple(f for f in of_recording if f.effect != "note")
             if signs:
                 findings[recording.clip.path] = signs
         return cls(findings)

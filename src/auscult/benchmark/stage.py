@@ -240,7 +240,8 @@ def _score_and_save(
     thresholds = {name: _threshold(values) for name, values in normal_scores.items()}
     scored = {clip.path for clip in clips}
     scored_recordings = [r for r in recordings if r.clip.path in scored]
-    content, sensor = ClipContent.of(scored_recordings, model), SensorFaults.of(scored_recordings, model)
+    content = ClipContent.of(scored_recordings, model)
+    sensor = SensorFaults.of(scored_recordings, machine, model)
     findings, of_model = prepared.inspection.findings, model.provenance["warnings"]
     notes = [finding.message for finding in findings if finding.kind in GROUPING_KINDS]
     notes += [warning for warning in segment_warnings(prepared.inspection.usable) if warning in of_model]

@@ -109,6 +109,14 @@ class AudioClip:
         """
         return self._cached.entry(settings) if self._cached else None
 
+    def file_digest(self) -> str | None:
+        """Return the SHA-256 of the file in hexadecimal, by which the cache on disk knows it.
+
+        Returns:
+            The digest, or ``None`` if this audio has no entries there or the file cannot be read.
+        """
+        return self._cached.file_digest() if self._cached else None
+
     def _compute_log_mel(self, front_end: FrontEnd) -> np.ndarray:
         frames = log_mel(self.waveform().samples, front_end)
         frames.flags.writeable = False  # as are those from the cache

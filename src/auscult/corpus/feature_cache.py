@@ -221,16 +221,30 @@ class CachedSound:
         """Return whether the file has this state now and had it when it was last decoded."""
         return self._decoded_state == state == _state(self._path)
 
-    def _key(self, settings: tuple[Any, ...], state: tuple[int, ...]) -> str | None:
-        """Return the key of the entry, or ``None`` if the file cannot be read."""
+    def file_digest(self) -> str | None:
+        """Return the SHA-256 of the file in hexadecimal; ``None`` if it cannot be read.
+
+        It is computed again only if the file has changed.
+        """
+        state = _state(self._path)
+        return self._digest_in(state) if state else None
+
+    def _digest_in(self, state: tuple[int, ...]) -> str | None:
+        """Return the SHA-256 of the file in this state, or ``None`` if it cannot be read."""
         if self._digest is None or self._digest[0] != state:
             try:
                 with open(self._path, "rb") as file:
                     self._digest = state, hashlib.file_digest(file, "sha256").hexdigest()
             except OSError:
                 return None
-        digest, environment = self._digest[1], computation_environment()
-        inputs = [digest, self._channel, self._sample_rate, settings, environment]
+        return self._digest[1]
+
+    def _key(self, settings: tuple[Any, ...], state: tuple[int, ...]) -> str | None:
+        """Return the key of the entry, or ``None`` if the file cannot be read."""
+        digest = self._digest_in(state)
+        if digest is None:
+            return None
+        inputs = [digest, self._channel, self._sample_rate, settings, computation_environment()]
         return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
 

@@ -31,6 +31,7 @@ from auscult.model.score import Score
 from auscult.model.sensor_check import SensorFinding, sensor_findings, verdict
 from auscult.sound import Waveform
 from auscult.sound.defects import measure
+from auscult.sound.measures import Measures
 from auscult.sound.resampling import resampling_note
 
 #: A recording that is longer or shorter than the training recordings by more than this factor gets a warning.
@@ -232,13 +233,25 @@ class Model:
         front_end, waveform = self.detector.config.front_end, recording.waveform()
         frames, measures = recording.log_mel(front_end), measure(waveform)
         normal, spectra = self.normal_range, self.normals.spectrum_range
-        findings = sensor_findings(
-            frames.mean(axis=0), measures, front_end, spectra, normal, file_rate=waveform.file_rate
-        )
+        findings = self.sensor_findings(recording, measures, file_rate=waveform.file_rate)
         if spectra is None or any(f.effect == "unusable" or f.kind == "bandwidth" for f in findings):
             return findings, None
         comparable = normal if self.has_usual_length(waveform.seconds) else None
         return findings, machine_state(frames, measures, front_end, spectra, comparable, above=above)
+
+    def sensor_findings(
+        self, recording: AudioClip, measures: Measures, *, file_rate: int | None
+    ) -> tuple[SensorFinding, ...]:
+        """Return the signs of a sensor fault in a recording that has been measured; it is not decoded again.
+
+        Args:
+            recording: at the model's rate, with its log-mel.
+            measures: of its samples.
+            file_rate: sample rate of the file, Hz, if the recording was resampled.
+        """
+        front_end = self.detector.config.front_end
+        spectrum, spectra = recording.log_mel(front_end).mean(axis=0), self.normals.spectrum_range
+        return sensor_findings(spectrum, measures, front_end, spectra, self.normal_range, file_rate=file_rate)
 
     def has_usual_length(self, seconds: float) -> bool:
         """Return whether a recording of so many seconds is about as long as the training recordings."""
