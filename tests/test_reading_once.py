@@ -20,9 +20,9 @@ def decoded(monkeypatch):
     """Counts how often each path is decoded."""
     counts = Counter()
 
-    def counting_read_audio(path, *, channel=0):
+    def counting_read_audio(path, *, channel=0, **options):
         counts[path] += 1
-        return read_audio(path, channel=channel)
+        return read_audio(path, channel=channel, **options)
 
     monkeypatch.setattr("auscult.corpus.audio_clip.read_audio", counting_read_audio)
     return counts

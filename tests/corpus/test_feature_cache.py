@@ -48,9 +48,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that were decoded, in order, with repetitions."""
     names: list[str] = []
 
-    def counted(path: str, *, channel: int = 0):
+    def counted(path: str, *, channel: int = 0, **options: object):
         names.append(os.path.basename(path))
-        return read_audio(path, channel=channel)
+        return read_audio(path, channel=channel, **options)
 
     monkeypatch.setattr("auscult.corpus.audio_clip.read_audio", counted)
     return names
@@ -265,9 +265,9 @@ class TestAudioClips:
     def test_a_file_that_changes_while_it_is_read_is_not_cached(
         self, folder: Path, sound: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def changed(path: str, *, channel: int = 0):
+        def changed(path: str, *, channel: int = 0, **options: object):
             write_noise(Path(path), 3, count=9000)
-            return read_audio(path, channel=channel)
+            return read_audio(path, channel=channel, **options)
 
         monkeypatch.setattr("auscult.corpus.audio_clip.read_audio", changed)
         recording(sound).log_mel(FRONT)

@@ -68,7 +68,7 @@ def test_raw_samples_and_other_data_under_a_shared_extension_are_not_audio(tmp_p
     assert report.other_files == Counter([*SHARED_EXTENSIONS, ".raw", ".pcm"])
     assert not AUDIO_EXTENSIONS & SHARED_EXTENSIONS
     with pytest.raises(CorpusError, match="neither a CSV manifest nor"):
-        open_corpus(tmp_path / "data.mat")
+        open_corpus(tmp_path / "a.raw")
 
 
 def test_files_of_other_kinds_are_counted(tmp_path: Path) -> None:

@@ -309,9 +309,9 @@ def test_requested_features_are_computed_while_reading_once(tmp_path, monkeypatc
         soundfile.write(tmp_path / f"{seed}.wav", noise(seed, level=0.2 if seed == 3 else 0.01), RATE)
     decoded = []
 
-    def counted(path, *, channel=0):
+    def counted(path, *, channel=0, **options):
         decoded.append(path)
-        return read_audio(path, channel=channel)
+        return read_audio(path, channel=channel, **options)
 
     monkeypatch.setattr("auscult.corpus.audio_clip.read_audio", counted)
     paths = sorted(str(path) for path in tmp_path.iterdir())

@@ -247,7 +247,7 @@ def total_seconds(clips: Sequence[Clip]) -> float:
     total = 0.0
     for clip in clips:
         with suppress(AudioError):
-            total += audio_info(clip.path).seconds or 0.0
+            total += audio_info(clip.path, table=clip.table).seconds or 0.0
     return total
 
 

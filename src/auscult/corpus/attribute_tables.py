@@ -23,7 +23,7 @@ from auscult.corpus.dcase_names import (
     source_recording_from,
     split_folder_key,
 )
-from auscult.corpus.files import AUDIO_EXTENSIONS, is_audio_name, natural_order
+from auscult.corpus.files import is_audio_name, natural_order, without_extension
 from auscult.errors import CorpusError
 
 #: (split, file name without extension) to the values of a clip; the split is ``None`` if the table does not
@@ -123,10 +123,8 @@ def _is_clip_name(cell: str) -> bool:
 
 
 def _stem(path: str) -> str:
-    """The file name without folder and audio extension."""
-    name = re.split(r"[/\\]", path)[-1]
-    stem, extension = os.path.splitext(name)  # ".5" of "…_vel_0.5" is no extension
-    return stem if extension.lower() in AUDIO_EXTENSIONS else name
+    """The file name without folder and extension."""
+    return without_extension(re.split(r"[/\\]", path)[-1])
 
 
 @lru_cache(maxsize=256)  # once for each table, although folders are opened several times

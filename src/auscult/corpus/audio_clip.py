@@ -13,8 +13,10 @@ import numpy as np
 
 from auscult.corpus.clip import Clip
 from auscult.corpus.feature_cache import CachedSound, CacheEntry
+from auscult.corpus.files import with_table
 from auscult.corpus.long_recording import read_window
 from auscult.sound import Waveform, read_audio, resample
+from auscult.sound.tables import TableSettings
 from auscult.spectrum import FrontEnd, log_mel
 
 
@@ -57,10 +59,11 @@ class AudioClip:
         Raises (when the audio is requested):
             AudioError: the file cannot be used.
         """
+        clip = with_table(clip)
         if clip.window is not None:
-            return cls(clip, partial(read_window, clip.path, channel, sample_rate, *clip.window))
-        sound = CachedSound(clip.path, channel, sample_rate) if cached else None
-        return cls(clip, partial(_read, clip.path, channel, sample_rate), cached=sound)
+            return cls(clip, partial(read_window, clip.path, channel, sample_rate, *clip.window, clip.table))
+        sound = CachedSound(clip.path, channel, sample_rate, clip.table) if cached else None
+        return cls(clip, partial(_read, clip.path, channel, sample_rate, clip.table), cached=sound)
 
     @classmethod
     def from_waveform(cls, waveform: Waveform, *, sample_rate: int | None = None) -> AudioClip:
@@ -123,8 +126,8 @@ class AudioClip:
         return frames
 
 
-def _read(path: str, channel: int, sample_rate: int | None) -> Waveform:
-    return resample(read_audio(path, channel=channel), sample_rate)
+def _read(path: str, channel: int, sample_rate: int | None, table: TableSettings | None) -> Waveform:
+    return resample(read_audio(path, channel=channel, table=table), sample_rate)
 
 
 def is_target(recordings: Sequence[AudioClip]) -> np.ndarray:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
+from auscult.sound.tables import TableSettings
+
 Split = Literal["train", "test", "supplemental"]
 Domain = Literal["source", "target"]
 Condition = Literal["normal", "anomaly"]
@@ -28,6 +30,7 @@ class Clip:
             same value always stay in the same fold.
         window: start and end in seconds, if the clip is a part of the file.
         unclear: why the condition is unknown although names say something about it, as ``"NAME: reason"``.
+        table: how the file is read if it is a table; ``None`` for audio.
     """
 
     path: str
@@ -41,6 +44,7 @@ class Clip:
     source_recording: str | None = None
     unclear: str | None = None
     window: tuple[float, float] | None = None
+    table: TableSettings | None = None
 
     @property
     def name(self) -> str:
@@ -52,14 +56,20 @@ class Clip:
         data = {**vars(self), "attributes": dict(self.attributes)}
         if self.window is None:
             del data["window"]
+        if data.pop("table") is not None:
+            data["table"] = self.table.to_json() if self.table else {}
         return {**data, "recording": data.pop("source_recording")}  # the name in manifests and result files
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Clip:
         """Create a clip from the output of `to_json`."""
         fields = {"source_recording" if key == "recording" else key: data[key] for key in data}
-        window = fields.pop("window", None)
-        return cls(**fields, window=None if window is None else (float(window[0]), float(window[1])))
+        window, table = fields.pop("window", None), fields.pop("table", None)
+        return cls(
+            **fields,
+            window=None if window is None else (float(window[0]), float(window[1])),
+            table=None if table is None else TableSettings.from_json(table),
+        )
 
 
 class Corpus(Sequence[Clip]):

@@ -17,7 +17,7 @@ from os import PathLike
 from typing import cast
 
 from auscult.corpus.clip import Clip, Condition, Domain, Split
-from auscult.corpus.files import AUDIO_EXTENSIONS
+from auscult.corpus.files import without_extension
 
 #: Folders that make their parent a machine folder, with the split and domain of their clips.
 SPLIT_FOLDERS: Mapping[str, tuple[Split, Domain | None]] = {
@@ -95,8 +95,7 @@ def parse_name(file_name: str) -> NameFields | None:
         The fields, or ``None`` if the name follows no DCASE grammar. Never raises.
     """
     stem = re.split(r"[/\\]", file_name)[-1]
-    if os.path.splitext(stem)[1].lower() in AUDIO_EXTENSIONS:  # ".5" of "…_vel_0.5" is no extension
-        stem = os.path.splitext(stem)[0]
+    stem = without_extension(stem)
     for grammar in (_SECTION_NAME, _NAME_OF_2020, _SUPPLEMENTAL_NAME):
         if match := grammar.fullmatch(stem):
             break

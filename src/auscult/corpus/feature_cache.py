@@ -37,6 +37,7 @@ import numpy as np
 
 from auscult.errors import OptionError
 from auscult.runtime.files import PART, write_atomically
+from auscult.sound.tables import TableSettings
 from auscult.spectrum import FrontEnd
 
 DEFAULT_BYTES = 2_000_000_000
@@ -165,10 +166,14 @@ class CachedSound:
         path: the audio file.
         channel: the channel that is read.
         sample_rate: sample rate after resampling in Hz; ``None`` for that of the file.
+        table: how the file is read if it is a table.
     """
 
-    def __init__(self, path: str, channel: int, sample_rate: int | None) -> None:
+    def __init__(
+        self, path: str, channel: int, sample_rate: int | None, table: TableSettings | None = None
+    ) -> None:
         self._path, self._channel, self._sample_rate = path, channel, sample_rate
+        self._table = table
         self._digest: tuple[tuple[int, ...], str] | None = None  # state of the file, and digest of its bytes
         self._decoded_state: tuple[int, ...] | None = None  # state of the file when it was last decoded
 
@@ -244,7 +249,8 @@ class CachedSound:
         digest = self._digest_in(state)
         if digest is None:
             return None
-        inputs = [digest, self._channel, self._sample_rate, settings, computation_environment()]
+        table = [] if self._table is None else [self._table]
+        inputs = [digest, self._channel, self._sample_rate, settings, computation_environment(), *table]
         return hashlib.sha256(repr(inputs).encode()).hexdigest()
 
 

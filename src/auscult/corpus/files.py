@@ -1,4 +1,7 @@
-"""Searching folders for audio files, in an order that does not depend on the file system."""
+"""Searching folders for recordings, in an order that does not depend on the file system.
+
+Tables are among them only if the user states something about tables, or a sidecar in the folder does.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,19 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from os import PathLike
 
 import soundfile
 
+from auscult.corpus.clip import Clip
 from auscult.errors import CorpusError
+from auscult.sound.tables import TableSettings, is_table, settings_for
+from auscult.sound.tables.kinds import EXTENSIONS as TABLE_EXTENSIONS
+from auscult.sound.tables.own_files import is_written_by_auscult
+from auscult.sound.tables.sidecar import NAME as SIDECAR
+from auscult.sound.tables.sidecar import find_sidecar
 
 #: Extensions of audio files, in lower case; letter case is ignored. All formats of libsndfile are among them,
 #: except raw samples without a header.
@@ -73,11 +82,58 @@ def is_audio_name(name: str) -> bool:
     return not _is_hidden(name) and os.path.splitext(name)[1].lower() in AUDIO_EXTENSIONS
 
 
+def without_extension(name: str) -> str:
+    """Return a file name without the extension of a recording, that of a compressed one included.
+
+    What else is behind a point, as ``.5`` in ``…_vel_0.5``, is no extension.
+    """
+    root, extension = os.path.splitext(name)
+    if extension.lower() == ".gz":
+        root, extension = os.path.splitext(root)
+    return root if extension.lower() in AUDIO_EXTENSIONS or extension.lower() in TABLE_EXTENSIONS else name
+
+
+def with_table(clip: Clip, given: TableSettings | None = None) -> Clip:
+    """Return a clip that says how its file is read if that is a table; others are returned as they are.
+
+    Args:
+        clip: the clip; if it says so already, it is returned as it is.
+        given: what the user states about tables, which comes before what the sidecar of the file says.
+
+    Raises:
+        OptionError: the sidecar is not valid.
+    """
+    if clip.table is not None or is_audio_name(os.path.basename(clip.path)) or not is_table(clip.path):
+        return clip
+    return replace(clip, table=settings_for(clip.path, given))
+
+
+def is_recording(path: str, tables: TableSettings | None) -> bool:
+    """Whether a file in a folder is a recording: audio, or a table if something is stated about tables.
+
+    Args:
+        path: the file.
+        tables: what the user states about tables. A sidecar of the folder states something, too.
+
+    Raises:
+        OptionError: the sidecar is not valid.
+    """
+    if is_audio_file(path):
+        return True
+    sidecar = find_sidecar(os.path.dirname(path))
+    if not tables and sidecar is None:
+        return False
+    selected = sidecar is None or sidecar.selects(path)
+    return selected and is_table(path) and not is_written_by_auscult(path)
+
+
 def is_audio_file(path: str) -> bool:
     """Whether a file is taken for audio, by its extension or, if that is shared by others, by its content."""
     extension = os.path.splitext(path)[1].lower()
     if extension not in SHARED_EXTENSIONS:
         return extension in AUDIO_EXTENSIONS
+    if is_table(path):
+        return False
     try:
         with soundfile.SoundFile(os.fsencode(path)):
             return True
@@ -86,13 +142,19 @@ def is_audio_file(path: str) -> bool:
 
 
 def audio_files(
-    folder: str | PathLike[str], *, recursive: bool = True, report: FolderReport | None = None
+    folder: str | PathLike[str],
+    *,
+    recursive: bool = True,
+    report: FolderReport | None = None,
+    tables: TableSettings | None = None,
 ) -> list[str]:
-    """Return the paths of all audio files in a folder in natural order (``clip2`` before ``clip10``).
+    """Return the paths of all recordings in a folder in natural order (``clip2`` before ``clip10``).
 
     A folder that does not exist has none; otherwise as `walk_audio`.
     """
-    return list(walk_audio(folder, recursive=recursive, report=report)) if os.path.isdir(folder) else []
+    if not os.path.isdir(folder):
+        return []
+    return list(walk_audio(folder, recursive=recursive, report=report, tables=tables))
 
 
 def describe_other_files(other_files: Mapping[str, int], done: str) -> str | None:
@@ -114,7 +176,11 @@ def describe_other_files(other_files: Mapping[str, int], done: str) -> str | Non
 
 
 def walk_audio(
-    folder: str | PathLike[str], *, recursive: bool = True, report: FolderReport | None = None
+    folder: str | PathLike[str],
+    *,
+    recursive: bool = True,
+    report: FolderReport | None = None,
+    tables: TableSettings | None = None,
 ) -> Iterator[str]:
     """Iterate over `audio_files`, with the names of one folder in memory at a time.
 
@@ -124,30 +190,39 @@ def walk_audio(
         folder: the folder to search.
         recursive: whether to search its subfolders too.
         report: what is left out is added to it.
+        tables: what the user states about tables; see `is_recording`.
 
     Raises (while iterating):
         CorpusError: a folder cannot be listed, and there is no ``report``.
+        OptionError: a sidecar is not valid.
     """
     folder = os.fspath(folder)
-    return _walk(folder, recursive, {os.path.realpath(folder)}, report)
+    return _walk(folder, recursive, {os.path.realpath(folder)}, report, tables)
 
 
 def holds_audio(
-    folder: str | PathLike[str], *, recursive: bool = True, report: FolderReport | None = None
+    folder: str | PathLike[str],
+    *,
+    recursive: bool = True,
+    report: FolderReport | None = None,
+    tables: TableSettings | None = None,
 ) -> bool:
-    """Whether a folder contains any audio file; stops at the first.
+    """Whether a folder contains any recording; stops at the first.
 
     Args:
         folder: the folder to search.
         recursive: whether to search its subfolders too.
         report: folders that cannot be listed are added to it; they may contain audio files, so the answer is
             yes.
+        tables: what the user states about tables; see `is_recording`.
 
     Raises:
         CorpusError: a folder cannot be listed, and there is no ``report``.
+        OptionError: a sidecar is not valid.
     """
     here = None if report is None else FolderReport()
-    contains_audio = any(True for _ in islice(walk_audio(folder, recursive=recursive, report=here), 1))
+    walk = walk_audio(folder, recursive=recursive, report=here, tables=tables)
+    contains_audio = any(True for _ in islice(walk, 1))
     if report is None or here is None:
         return contains_audio
     report.unlisted += here.unlisted
@@ -182,7 +257,13 @@ def natural_order(text: str) -> tuple[list[str | int], str]:
     return pieces, text
 
 
-def _walk(folder: str, recursive: bool, seen: set[str], report: FolderReport | None) -> Iterator[str]:
+def _walk(
+    folder: str,
+    recursive: bool,
+    seen: set[str],
+    report: FolderReport | None,
+    tables: TableSettings | None,
+) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             is_folder = {entry.name: _is_folder(entry) for entry in entries}
@@ -191,8 +272,8 @@ def _walk(folder: str, recursive: bool, seen: set[str], report: FolderReport | N
             raise _cannot_be_listed(folder, _reason(error)) from error
         report.unlisted.append((folder, _reason(error)))
         return
-    files = [name for name in is_folder if not is_folder[name] and not _is_hidden(name)]
-    names = {name for name in files if is_audio_file(os.path.join(folder, name))}
+    files = [name for name in is_folder if not is_folder[name] and not _is_hidden(name) and name != SIDECAR]
+    names = {name for name in files if is_recording(os.path.join(folder, name), tables)}
     if report is not None:
         report.other_files.update(os.path.splitext(name)[1].lower() for name in files if name not in names)
     for name in sorted(name for name in is_folder if is_folder[name] and recursive):
@@ -202,7 +283,7 @@ def _walk(folder: str, recursive: bool, seen: set[str], report: FolderReport | N
             names.add(name + os.sep)
     for name in sorted(names, key=natural_order):  # with the separator, folders sort like their paths
         if name.endswith(os.sep):
-            yield from _walk(os.path.join(folder, name[: -len(os.sep)]), recursive, seen, report)
+            yield from _walk(os.path.join(folder, name[: -len(os.sep)]), recursive, seen, report, tables)
         else:
             yield os.path.join(folder, name)
 

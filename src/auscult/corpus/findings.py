@@ -63,6 +63,7 @@ class ClipSummary:
     print: SoundPrint = field(repr=False)
     rate: int = 0  # sample rate of the waveform, Hz
     notes: tuple[str, ...] = ()  # of reading the file
+    channel_names: tuple[str, ...] = ()  # of a table
 
 
 def level_findings(summaries: Sequence[ClipSummary]) -> Iterable[Finding]:

@@ -15,7 +15,7 @@ from auscult.corpus.clip import Clip
 def fingerprints(clips: Sequence[Clip], folder: str) -> list[list[str | int]]:
     """Return the path relative to ``folder``, the size and the modification time (ns) of each file.
 
-    A change of the fingerprint shows that a file has changed.
+    A change of the fingerprint shows that a file has changed, or that it is read in another way as a table.
     """
     result: list[list[str | int]] = []
     for clip in clips:
@@ -24,6 +24,8 @@ def fingerprints(clips: Sequence[Clip], folder: str) -> list[list[str | int]]:
             state: list[str | int] = [stat.st_size, stat.st_mtime_ns]
         except OSError:  # a dangling link; it is reported as unreadable when it is read
             state = []
+        if clip.table is not None:
+            state.append(json.dumps(clip.table.to_json()))
         result.append([os.path.relpath(clip.path, folder), *state])
     return result
 

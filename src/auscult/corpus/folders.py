@@ -26,11 +26,16 @@ from auscult.corpus.files import (
     holds_audio,
     is_audio_file,
     subfolders,
+    walk_audio,
+    with_table,
 )
 from auscult.corpus.machine_folder import is_machine_folder, machine_corpus
 from auscult.corpus.manifest import read_manifest
 from auscult.corpus.vocabulary import condition_if_nothing_else
 from auscult.errors import CorpusError, OptionError
+from auscult.sound.tables import TableSettings, is_table
+from auscult.sound.tables.own_files import is_manifest
+from auscult.sound.tables.text_table import holds_table
 
 _DEPTH = 4  # of machine folders below the data root: data/dcase2024t2/dev_data/raw/fan
 _UNINFORMATIVE = "raw"  # a folder of that layout that is left out of machine names
@@ -42,12 +47,14 @@ def open_corpus(
     condition: Condition | None = None,
     conditions: Mapping[str, str] | None = None,
     labels: bool = True,
+    tables: TableSettings | None = None,
 ) -> Corpus:
     """Open the clips of one path, in an order that does not depend on the file system.
 
     Recognised, in this order:
 
-    - an audio file, or a CSV manifest (:func:`~auscult.corpus.manifest.read_manifest`);
+    - a recording, or a CSV manifest (:func:`~auscult.corpus.manifest.read_manifest`), whose first line has a
+      column ``path``;
     - a DCASE machine folder, or a folder of these (see :func:`machine_folders`);
     - any other folder with recordings, at any depth. A folder in it that is named ``train`` or ``test`` sets
       the split.
@@ -65,13 +72,16 @@ def open_corpus(
             `auscult.corpus.conditions.apply_conditions`.
         labels: whether conditions matter. If not, as for scoring, a manifest may have a column that looks
             like ``condition`` under another name.
+        tables: how tables are read. Those in a folder are recordings only if this states something, or an
+            ``auscult.toml`` in the folder does; see `auscult.sound.tables`.
 
     Raises:
-        OptionError: a pattern of ``conditions`` that no recording matches.
+        OptionError: a pattern of ``conditions`` that no recording matches, or an ``auscult.toml`` that is not
+            valid.
         CorpusError: the path does not exist or contains no recordings; the message lists what was searched
             for and what is there.
     """
-    corpus = _open(os.fspath(path), check_columns=labels and not conditions)
+    corpus = _open(os.fspath(path), tables, check_columns=labels and not conditions)
     if conditions:
         (corpus,) = apply_conditions([corpus], conditions)
     if condition is not None:
@@ -80,17 +90,24 @@ def open_corpus(
     return corpus
 
 
-def open_corpora(paths: Sequence[str], *, conditions: Mapping[str, str] | None = None) -> list[Corpus]:
+def open_corpora(
+    paths: Sequence[str],
+    *,
+    conditions: Mapping[str, str] | None = None,
+    tables: TableSettings | None = None,
+) -> list[Corpus]:
     """Open several paths for one fit, each as `open_corpus` does.
 
     A pattern of ``conditions`` has to match in one of them. If a path is called normal, others in the same
     folder must not be of unknown condition.
     """
-    corpora = [_open(path, check_columns=not conditions) for path in paths]
+    corpora = [_open(path, tables, check_columns=not conditions) for path in paths]
     return ask_about_unknown(apply_conditions(corpora, conditions or {}))
 
 
-def machine_folders(root: str | PathLike[str], *, report: FolderReport | None = None) -> dict[str, str]:
+def machine_folders(
+    root: str | PathLike[str], *, report: FolderReport | None = None, tables: TableSettings | None = None
+) -> dict[str, str]:
     """Return the machine folders at or below a data root, by name, in natural order.
 
     They are found at most four levels down, as in ``data/dcase2024t2/dev_data/raw/fan``. If a name occurs
@@ -102,6 +119,7 @@ def machine_folders(root: str | PathLike[str], *, report: FolderReport | None = 
         root: the data root.
         report: folders below the root that cannot be listed are added to it. A machine folder is found even
             if its split folders are among them; opening it is then an error.
+        tables: what the user states about tables.
 
     Returns:
         Machine name to path; empty if there are none.
@@ -111,9 +129,9 @@ def machine_folders(root: str | PathLike[str], *, report: FolderReport | None = 
     """
     root = os.fspath(root)
     subfolders(root)  # raises if the root itself cannot be listed
-    if is_machine_folder(root, report=report):
+    if is_machine_folder(root, report=report, tables=tables):
         return {os.path.basename(os.path.abspath(root)): root}
-    paths = list(_machine_folders_below(root, (), report))
+    paths = list(_machine_folders_below(root, (), report, tables))
     last_names = [parts[-1] for parts in paths]
     names = (
         parts[-1] if last_names.count(parts[-1]) == 1 else "-".join(p for p in parts if p != _UNINFORMATIVE)
@@ -144,36 +162,41 @@ def attribute_groups(corpus: Corpus, names: Sequence[str]) -> Corpus:
     return corpus.of(replace(clip, source_recording=group(clip)) for clip in corpus)
 
 
-def _open(path: str, *, check_columns: bool) -> Corpus:
+def _open(path: str, tables: TableSettings | None, *, check_columns: bool) -> Corpus:
     if os.path.isfile(path):
-        return _open_file(path, check_columns=check_columns)
+        return _open_file(path, tables, check_columns=check_columns)
     if os.path.isdir(path):
-        return _open_folder(path)
+        return _open_folder(path, tables)
     raise CorpusError(path, "no such file or folder")
 
 
-def _open_file(path: str, *, check_columns: bool) -> Corpus:
-    if path.lower().endswith(".csv"):
-        return read_manifest(path, check_columns=check_columns)
-    if not is_audio_file(path):
+def _open_file(path: str, tables: TableSettings | None, *, check_columns: bool) -> Corpus:
+    if path.lower().endswith(".csv") and (is_manifest(path) or not holds_table(path)):
+        manifest = read_manifest(path, check_columns=check_columns)
+        return manifest.of(with_table(clip, tables) for clip in manifest)
+    if not is_audio_file(path) and not is_table(path):
         if path.lower().endswith(".auscult"):
             raise CorpusError(path, "a model file, not a recording: give recordings or their folder here")
         raise CorpusError(
             path,
             f"neither a CSV manifest nor a file with an audio extension (.wav, .flac, .mp3, .ogg or one of "
-            f"{len(AUDIO_EXTENSIONS) - 4} others): convert it to WAV, or rename it if it is audio",
+            f"{len(AUDIO_EXTENSIONS) - 4} others), nor a table of numbers: convert it to WAV, or rename it "
+            "if it is audio",
         )
-    return Corpus([condition_by_name(clip_at(path), folders_below(path, path))], root=path)
+    clip = condition_by_name(clip_at(path), folders_below(path, path))
+    return Corpus([with_table(clip, tables)], root=path)
 
 
-def _open_folder(path: str) -> Corpus:
+def _open_folder(path: str, tables: TableSettings | None) -> Corpus:
     clips: list[Clip] = []
     report = FolderReport()
-    if machines := machine_folders(path, report=report) if not holds_audio(path, recursive=False) else {}:
+    has_own = holds_audio(path, recursive=False, tables=tables)
+    if machines := {} if has_own else machine_folders(path, report=report, tables=tables):
         for name, folder in machines.items():
-            clips += machine_corpus(folder, machine=name, report=report)
+            clips += machine_corpus(folder, machine=name, report=report, tables=tables)
     else:
-        clips += (_with_split(clip_at(file), path) for file in audio_files(path, report=report))
+        for file in audio_files(path, report=report, tables=tables):
+            clips.append(with_table(_with_split(clip_at(file), path), tables))
     report.check_listed()
     if not clips:
         raise CorpusError(path, _no_recordings_message(path))
@@ -182,7 +205,7 @@ def _open_folder(path: str) -> Corpus:
 
 
 def _machine_folders_below(
-    root: str, parts: tuple[str, ...], report: FolderReport | None
+    root: str, parts: tuple[str, ...], report: FolderReport | None, tables: TableSettings | None
 ) -> Iterator[tuple[str, ...]]:
     """Iterate over machine folders below the root, each as the sequence of folder names leading to it."""
     names = subfolders(os.path.join(root, *parts), report=report)
@@ -190,10 +213,10 @@ def _machine_folders_below(
         return  # normal/train/ and faulty/test/ are of one machine
     for name in names:
         path = (*parts, name)
-        if is_machine_folder(os.path.join(root, *path), report=report):
+        if is_machine_folder(os.path.join(root, *path), report=report, tables=tables):
             yield path
         elif len(path) < _DEPTH:
-            yield from _machine_folders_below(root, path, report)
+            yield from _machine_folders_below(root, path, report, tables)
 
 
 def _with_split(clip: Clip, root: str) -> Clip:
@@ -217,5 +240,15 @@ def _no_recordings_message(path: str) -> str:
     return (
         f"no recordings found. Searched for DCASE machine folders ({', '.join(SPLIT_FOLDERS)} with audio "
         f"files) and for audio files ({', '.join(sorted(AUDIO_EXTENSIONS))}) at any depth; the folder "
-        f"contains {content}"
+        f"contains {content}{_tables_in(path)}"
+    )
+
+
+def _tables_in(path: str) -> str:
+    """What to do if there are tables in a folder that has no recordings; empty without any."""
+    if not any(True for _ in walk_audio(path, report=FolderReport(), tables=TableSettings(rate=1.0))):
+        return ""
+    return (
+        ". For tables of vibration signals state the sample rate with --rate HZ, or the column with "
+        "--column NAME (in Python tables=TableSettings(…)), or write both to an auscult.toml in the folder"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +24,7 @@ from auscult.corpus.findings import (
 from auscult.corpus.prefetch import decode_with_features, prefetch
 from auscult.corpus.sound_print import SoundPrint, sound_print
 from auscult.errors import AudioError
-from auscult.sound import Waveform, audio_info
+from auscult.sound import Waveform
 from auscult.sound.defects import measure
 from auscult.sound.measures import Measures
 from auscult.sound.resampling import resampling_note
@@ -49,6 +48,7 @@ class Inspection:
         findings: all problems.
         duration_range: of the shortest and the longest usable recording, seconds; ``None`` if there are none.
         channels: largest number of channels of the files of the usable recordings.
+        channel_names: names of the channels, if they are the same in all tables; empty for audio.
         measures: of each usable recording, what shows a sensor fault.
         prints: of each usable recording, its sound print, until `grouping.keep_cuts_together` has used them.
         threshold_label: limitation of the false-alarm rate that can be promised, or ``None``.
@@ -58,6 +58,7 @@ class Inspection:
     findings: tuple[Finding, ...]
     duration_range: tuple[float, float] | None = None
     channels: int = 1
+    channel_names: tuple[str, ...] = ()
     measures: tuple[Measures, ...] = ()
     prints: tuple[SoundPrint, ...] = ()
     threshold_label: str | None = None
@@ -130,12 +131,14 @@ def inspect_recordings(
         *outlier_findings(summaries),
     ]
     durations = [summary.seconds for summary in summaries]
+    names = {summary.channel_names for summary in summaries}
     duration_range = (min(durations), max(durations)) if durations else None
     return Inspection(
         usable=tuple(summary.recording for summary in summaries),
         findings=tuple(findings),
         duration_range=duration_range,
         channels=max((summary.channels for summary in summaries), default=1),
+        channel_names=names.pop() if len(names) == 1 else (),
         measures=tuple(summary.measures for summary in summaries),
         prints=tuple(summary.print for summary in summaries),
     )
@@ -151,10 +154,7 @@ def _summarize(recording: AudioClip, front_ends: Sequence[FrontEnd]) -> ClipSumm
     """Summarize a recording."""
     waveform = decode_with_features(recording, front_ends)
     path = recording.clip.path
-    file_rate, channels = waveform.sample_rate, 1
-    if os.path.isfile(path):
-        info = audio_info(path)
-        file_rate, channels = info.sample_rate, info.channels
+    file_rate = waveform.file_rate or waveform.sample_rate
     frames = _frames(recording, waveform, front_ends)
     return ClipSummary(
         recording=recording,
@@ -162,7 +162,8 @@ def _summarize(recording: AudioClip, front_ends: Sequence[FrontEnd]) -> ClipSumm
         samples=len(waveform.samples),
         seconds=waveform.seconds,
         file_rate=file_rate,
-        channels=channels,
+        channels=waveform.channels,
+        channel_names=waveform.channel_names,
         measures=measure(waveform),
         digest=hashlib.blake2b(waveform.samples.tobytes()).digest(),
         spectrum=frames.mean(axis=0),

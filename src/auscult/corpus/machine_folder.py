@@ -19,28 +19,35 @@ from auscult.corpus.dcase_names import (
     clip_at,
     split_folder_key,
 )
-from auscult.corpus.files import FolderReport, audio_files, holds_audio, subfolders
+from auscult.corpus.files import FolderReport, audio_files, holds_audio, subfolders, with_table
 from auscult.errors import CorpusError
+from auscult.sound.tables import TableSettings
 
 
-def is_machine_folder(folder: str | PathLike[str], *, report: FolderReport | None = None) -> bool:
-    """Whether this folder has audio files in at least one split folder and none directly in it.
+def is_machine_folder(
+    folder: str | PathLike[str], *, report: FolderReport | None = None, tables: TableSettings | None = None
+) -> bool:
+    """Whether this folder has recordings in at least one split folder and none directly in it.
 
     Folders that cannot be listed are added to the report; without one, they are an error. Split folders that
-    cannot be listed count as if they had audio files.
+    cannot be listed count as if they had recordings. ``tables`` is what the user states about tables.
     """
     folder = os.fspath(folder)
     names = subfolders(folder, report=report)
     splits = [os.path.join(folder, name) for name in names if split_folder_key(name)]
     return (
         bool(splits)
-        and not holds_audio(folder, recursive=False, report=report)
-        and any(holds_audio(split, report=report) for split in splits)
+        and not holds_audio(folder, recursive=False, report=report, tables=tables)
+        and any(holds_audio(split, report=report, tables=tables) for split in splits)
     )
 
 
 def machine_corpus(
-    folder: str | PathLike[str], *, machine: str | None = None, report: FolderReport | None = None
+    folder: str | PathLike[str],
+    *,
+    machine: str | None = None,
+    report: FolderReport | None = None,
+    tables: TableSettings | None = None,
 ) -> Corpus:
     """Return all clips of one machine folder: training, then test, then supplemental clips, then others.
 
@@ -53,6 +60,7 @@ def machine_corpus(
         folder: the machine folder.
         machine: the machine's name; by default the folder's name.
         report: what is left out of the split folders is added to it.
+        tables: what the user states about tables.
 
     Raises:
         CorpusError: there are no clips, a folder cannot be listed (without ``report``, or if there are no
@@ -62,10 +70,11 @@ def machine_corpus(
     machine = machine or os.path.basename(os.path.abspath(folder))
     present: dict[str | None, list[str]] = {key: [] for key in (*SPLIT_FOLDERS, None)}
     for name in subfolders(folder):
-        present[split_folder_key(name)] += audio_files(os.path.join(folder, name), report=report)
+        files = audio_files(os.path.join(folder, name), report=report, tables=tables)
+        present[split_folder_key(name)] += files
     ignored = UNLABELLED_TEST_FOLDERS if present[LABELLED_TEST_FOLDER] else ()
     clips = [
-        clip_at(path, machine=machine, split_folder=key)
+        with_table(clip_at(path, machine=machine, split_folder=key), tables)
         for key, paths in present.items()
         if key not in ignored
         for path in paths

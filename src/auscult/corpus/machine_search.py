@@ -11,6 +11,7 @@ from auscult.corpus.files import FolderReport, audio_files, describe_other_files
 from auscult.corpus.folders import machine_folders
 from auscult.corpus.vocabulary import condition_if_nothing_else, is_unexplained_class
 from auscult.errors import CorpusError
+from auscult.sound.tables import TableSettings
 
 _DOMAINS = frozenset({"source", "target"})
 
@@ -45,7 +46,7 @@ class MachineSearch:
         ]
 
 
-def find_machines(root: str) -> MachineSearch:
+def find_machines(root: str, tables: TableSettings | None = None) -> MachineSearch:
     """Find the machines at or below a folder.
 
     They are the machine folders of `machine_folders`. Other folders next to these are machines too; without
@@ -59,15 +60,19 @@ def find_machines(root: str) -> MachineSearch:
     A folder below the root that cannot be listed does not stop the search: it may contain recordings, so it
     is taken for a machine, or a part of one, and opening that machine is an error.
 
+    Args:
+        root: the folder.
+        tables: what the user states about tables.
+
     Raises:
         CorpusError: the root cannot be listed.
     """
     root = os.path.normpath(os.fspath(root))
     own_name = os.path.basename(os.path.abspath(root))
-    search = MachineSearch(machine_folders(root, report=FolderReport()))
+    search = MachineSearch(machine_folders(root, report=FolderReport(), tables=tables))
     if search.folders == {own_name: root} or split_folder_key(own_name):
         return search
-    if not search.folders and _is_one_machine(root):
+    if not search.folders and _is_one_machine(root, tables):
         return MachineSearch({own_name: root})
     machines = [os.path.normpath(folder) for folder in search.folders.values()]
     beside_machines = {os.path.dirname(folder) for folder in machines} or {root}
@@ -76,16 +81,16 @@ def find_machines(root: str) -> MachineSearch:
             folder = os.path.join(parent, name)
             if any((machine + os.sep).startswith(folder + os.sep) for machine in machines):
                 continue
-            if not _may_hold_audio(folder):
+            if not _may_hold_audio(folder, tables):
                 if _is_empty_machine(folder):
                     search.empty[name] = folder
                 else:
                     report = FolderReport()
-                    audio_files(folder, report=report)
+                    audio_files(folder, report=report, tables=tables)
                     if report.other_files:
                         search.other_files[folder] = report.other_files
             elif parent in beside_machines and name not in search.folders:
-                if members := _members(folder):
+                if members := _members(folder, tables):
                     search.groups[folder] = ["-".join((name, *parts)) for parts in members]
                     search.folders |= {
                         member: os.path.join(folder, *parts)
@@ -95,45 +100,47 @@ def find_machines(root: str) -> MachineSearch:
                     search.folders[name] = folder
             else:
                 report = FolderReport()
-                if number := len(audio_files(folder, report=report)):
+                if number := len(audio_files(folder, report=report, tables=tables)):
                     search.ignored[folder] = number
                 if errors := report.errors():
                     search.unlisted[folder] = errors[0]
     return search
 
 
-def has_conditions(folder: str) -> bool:
+def has_conditions(folder: str, tables: TableSettings | None = None) -> bool:
     """Whether recordings lie in subfolders that are named after conditions or classes."""
-    names = _subfolders_with_audio(folder)
+    names = _subfolders_with_audio(folder, tables)
     return any(condition_if_nothing_else(name) or is_unexplained_class(name) for name in names)
 
 
-def _is_one_machine(folder: str) -> bool:
+def _is_one_machine(folder: str, tables: TableSettings | None) -> bool:
     """Whether recordings lie in the folder itself, or in folders that are named after conditions."""
-    return _may_hold_audio(folder, recursive=False) or has_conditions(folder)
+    return _may_hold_audio(folder, tables, recursive=False) or has_conditions(folder, tables)
 
 
-def _subfolders_with_audio(folder: str) -> list[str]:
+def _subfolders_with_audio(folder: str, tables: TableSettings | None) -> list[str]:
     names = subfolders(folder, report=FolderReport())
-    return [name for name in names if _may_hold_audio(os.path.join(folder, name))]
+    return [name for name in names if _may_hold_audio(os.path.join(folder, name), tables)]
 
 
-def _may_hold_audio(folder: str, *, recursive: bool = True) -> bool:
+def _may_hold_audio(folder: str, tables: TableSettings | None, *, recursive: bool = True) -> bool:
     """Whether a folder contains recordings, or a folder that cannot be listed."""
-    return holds_audio(folder, recursive=recursive, report=FolderReport())
+    return holds_audio(folder, recursive=recursive, report=FolderReport(), tables=tables)
 
 
-def _members(folder: str) -> list[tuple[str, ...]]:
+def _members(folder: str, tables: TableSettings | None) -> list[tuple[str, ...]]:
     """The machines in a plain folder, each as the names of the folders that lead to it.
 
     There are none, since the folder itself is the machine, unless it only contains folders of which some have
     folders that are named after conditions.
     """
-    names = _subfolders_with_audio(folder)
-    if _is_one_machine(folder) or _DOMAINS.issuperset(name.lower() for name in names):
+    names = _subfolders_with_audio(folder, tables)
+    if _is_one_machine(folder, tables) or _DOMAINS.issuperset(name.lower() for name in names):
         return []
-    below = {name: _members(os.path.join(folder, name)) for name in names}
-    if not any(below.values()) and not any(has_conditions(os.path.join(folder, name)) for name in names):
+    below = {name: _members(os.path.join(folder, name), tables) for name in names}
+    if not any(below.values()) and not any(
+        has_conditions(os.path.join(folder, name), tables) for name in names
+    ):
         return []
     return [(name, *parts) for name in names for parts in below[name] or [()]]
 

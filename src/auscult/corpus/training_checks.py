@@ -98,7 +98,7 @@ def common_format(clips: Sequence[Clip]) -> CommonFormat:
     errors: list[AudioError] = []
     for clip in clips:
         try:
-            info = audio_info(clip.path)
+            info = audio_info(clip.path, table=clip.table)
         except AudioError as error:
             errors.append(error)
             continue

@@ -78,6 +78,6 @@ def _declared_seconds(clip: Clip) -> float | None:
     """Length by the header; ``None`` if it is not declared or the file cannot be read, which inspection
     reports."""
     try:
-        return audio_info(clip.path).seconds
+        return audio_info(clip.path, table=clip.table).seconds
     except AudioError:
         return None

@@ -245,8 +245,8 @@ def test_scale_is_applied_in_double_precision(folder: Path) -> None:
 
 def test_a_stated_rate_comes_before_that_of_the_file(folder: Path) -> None:
     assert audio_info(folder / "a.tdms", table=TableSettings(rate=12_000)).sample_rate == 12_000
-    assert audio_info(folder / "a.tdms", table=TableSettings(assumed_rate=12_000)).sample_rate == RATE
-    assert audio_info(folder / "no_times.csv", table=TableSettings(assumed_rate=12_000)).sample_rate == 12_000
+    assert audio_info(folder / "a.tdms", table=TableSettings(default=TableSettings(12_000))).sample_rate == RATE
+    assert audio_info(folder / "no_times.csv", table=TableSettings(default=TableSettings(12_000))).sample_rate == 12_000
 
 
 def test_integers_keep_their_values(tmp_path: Path) -> None:

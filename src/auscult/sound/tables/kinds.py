@@ -8,9 +8,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Literal
 
-from auscult.errors import TableError
-from auscult.sound.tables.text_dialect import find_dialect
-from auscult.sound.tables.text_table import read_head
+from auscult.sound.tables.text_table import holds_table
 
 Kind = Literal["text", "npy", "npz", "mat", "hdf5", "parquet", "feather", "tdms", "uff"]
 
@@ -87,7 +85,8 @@ def table_kind(path: str) -> Kind | None:
         case "mat":  # of version 4: libsndfile opens those of others too, and takes any number for a rate
             return None if _OF_LIBSNDFILE_4 in head[:64] else "mat"
         case "text" | None if by_extension or _is_unknown(path):
-            return "text" if _is_text(head) and _holds_numbers(path) else None
+            is_numbers = extension_of(path) in _ALWAYS_TABLES or holds_table(path)
+            return "text" if _is_text(head) and is_numbers else None
     return by_extension
 
 
@@ -106,15 +105,6 @@ def _head(path: str) -> bytes:
 
 def _is_text(head: bytes) -> bool:
     return b"\0" not in head or head.startswith((b"\xff\xfe", b"\xfe\xff"))
-
-
-def _holds_numbers(path: str) -> bool:
-    if extension_of(path) in _ALWAYS_TABLES:
-        return True
-    try:
-        return find_dialect(read_head(path)) is not None
-    except (TableError, OSError):
-        return False
 
 
 def _is_unknown(path: str) -> bool:

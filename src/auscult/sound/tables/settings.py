@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from auscult.errors import OptionError
@@ -19,7 +19,8 @@ class TableSettings:
         columns: the columns that are the channels: names, numbers from 0, patterns such as ``*_DE_time``, or
             paths such as ``bearing.gs``. Empty: all columns but times.
         scale: factor by which the values are multiplied; ``None`` is 1.
-        assumed_rate: sample rate in Hz of files that state none if ``rate`` is ``None``: that of the
+        names: names of the channels that a file must have if its channels are not chosen by name; empty: any.
+        default: settings that hold where neither these nor the file state anything, such as those of the
             recordings that a model was fitted on.
 
     Raises:
@@ -29,12 +30,12 @@ class TableSettings:
     rate: float | None = None
     columns: tuple[str, ...] = ()
     scale: float | None = None
-    assumed_rate: float | None = None
+    names: tuple[str, ...] = ()
+    default: TableSettings | None = None
 
     def __post_init__(self) -> None:
-        for rate in (self.rate, self.assumed_rate):
-            if rate is not None and not 0 < rate < math.inf:
-                raise OptionError(f"the rate of a table must be a positive number of Hz, got {rate}")
+        if self.rate is not None and not 0 < self.rate < math.inf:
+            raise OptionError(f"the rate of a table must be a positive number of Hz, got {self.rate}")
         if self.scale is not None and (not math.isfinite(self.scale) or self.scale == 0):
             raise OptionError(f"the scale of a table must be a number other than 0, got {self.scale}")
         if any(not column.strip() for column in self.columns):
@@ -52,22 +53,29 @@ class TableSettings:
             self.rate if self.rate is not None else other.rate,
             self.columns or other.columns,
             self.scale if self.scale is not None else other.scale,
-            self.assumed_rate if self.assumed_rate is not None else other.assumed_rate,
+            self.names or other.names,
+            self.default or other.default,
         )
 
-    def as_default(self) -> TableSettings:
-        """Return the settings for later files: what a file states about its rate comes first."""
-        return replace(self, rate=None, assumed_rate=self.rate or self.assumed_rate)
+    def agreeing(self, others: Iterable[TableSettings]) -> TableSettings:
+        """Return what these and other settings state alike, without a default."""
+        others = list(others)
+        names = ("rate", "columns", "scale", "names")
+        same = [n for n in names if all(getattr(other, n) == getattr(self, n) for other in others)]
+        return TableSettings(**{name: getattr(self, name) for name in same})
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is stated, as JSON-compatible data; `from_json` is the inverse."""
-        return {
-            key: list(v) if isinstance(v, tuple) else v
-            for key, v in asdict(self).items()
-            if v not in (None, ())
+        """Return what is stated as JSON-compatible data, without a default; `from_json` is the inverse."""
+        stated = {
+            "rate": self.rate,
+            "columns": list(self.columns),
+            "scale": self.scale,
+            "names": list(self.names),
         }
+        return {name: value for name, value in stated.items() if value not in (None, [])}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> TableSettings:
         """Create settings from the output of `to_json`."""
-        return cls(**{**data, "columns": tuple(data.get("columns", ()))})
+        columns, names = (tuple(map(str, data.get(key, ()))) for key in ("columns", "names"))
+        return cls(data.get("rate"), columns, data.get("scale"), names)

@@ -106,35 +106,55 @@ def open_signal(path: str, settings: TableSettings | None = None) -> Iterator[Si
     if is_written_by_auscult(path):
         raise TableError(path, "is a list or a result of auscult, no recording")
     settings = settings_for(path) if settings is None else settings
+    default = settings.default or TableSettings()
     table = _OPENERS[kind](path)
     try:
-        columns, times = choose_channels(table, settings.columns, MAX_CHANNELS)
+        columns, times = choose_channels(table, settings.columns or default.columns, MAX_CHANNELS)
         if not columns[0].length:
             raise EmptyAudio(path, "contains no samples")
-        rate, used_times = _rate(table, columns, times, settings)
-        named = all(column.parts for column in columns)
+        rate, used_times = _rate(table, columns, times, settings.rate, default.rate)
+        names = tuple(column.name for column in columns) if all(column.parts for column in columns) else ()
+        if not settings.columns:
+            _check_names(path, names, default)
+        scale = default.scale if settings.scale is None else settings.scale
         yield Signal(
             path,
             table.format,
             rate,
             columns[0].length,
             len(columns),
-            tuple(column.name for column in columns) if named else (),
+            names,
             tuple(dict.fromkeys(column.note for column in columns if column.note)),
             table,
             columns,
             used_times,
-            1.0 if settings.scale is None else settings.scale,
+            1.0 if scale is None else scale,
         )
     finally:
         table.close()
 
 
+def _check_names(path: str, names: tuple[str, ...], default: TableSettings) -> None:
+    """Raise an error if channels that are chosen by number have other names than those of a model."""
+    by_name = any(not column.isdecimal() for column in default.columns)
+    if by_name or not names or not default.names or names == default.names:
+        return
+    raise UnsupportedAudio(
+        path,
+        f"its columns are {', '.join(names)}, but those of the model {', '.join(default.names)}: state which "
+        "are meant with --column NAME (in Python TableSettings.columns)",
+    )
+
+
 def _rate(
-    table: Table, columns: tuple[Column, ...], times: list[TimeAxis], settings: TableSettings
+    table: Table,
+    columns: tuple[Column, ...],
+    times: list[TimeAxis],
+    stated: float | None,
+    default: float | None,
 ) -> tuple[int, tuple[TimeAxis, float] | None]:
     """The sample rate in Hz; if it is by times, these with the rate before it is rounded."""
-    stated = settings.rate or next((c.rate for c in columns if c.rate), None) or table.rate
+    stated = stated or next((c.rate for c in columns if c.rate), None) or table.rate
     if stated is not None:
         return _checked(table.path, stated), None
     reasons = []
@@ -147,8 +167,8 @@ def _rate(
             reasons.append(
                 f"its column {axis.name} gives {by_times}, in seconds unless the header has another unit"
             )
-    if settings.assumed_rate is not None:
-        return _checked(table.path, settings.assumed_rate), None
+    if default is not None:
+        return _checked(table.path, default), None
     reason = "; ".join(reasons) or "it has no column of times and states none"
     raise TableError(
         table.path,

@@ -228,3 +228,11 @@ def _extent(path: str, dialect: Dialect) -> _Extent:
         tail.append(rest)
     rows = last_text - dialect.first + 1
     return _Extent(rows, tuple(tail)[-rows:])
+
+
+def holds_table(path: str) -> bool:
+    """Whether a text file begins like a table of numbers."""
+    try:
+        return find_dialect(read_head(path)) is not None
+    except (TableError, OSError):
+        return False
