@@ -13,7 +13,7 @@ of their variances.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,11 +88,12 @@ class Subspaces:
         ]
         return np.maximum(left, 0.0)
 
-    def residuals(self, windows: np.ndarray) -> np.ndarray:
-        """Return the (len(RANKS), V, D) residuals of windows (V, D)."""
+    def residuals(self, windows: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield the (V, D) residual of windows (V, D) for each of `RANKS`."""
         centred = windows - self.mean
         components = centred @ self.axes.T
-        return np.stack([centred - components[:, :rank] @ self.axes[:rank] for rank in RANKS])
+        for rank in RANKS:
+            yield centred - components[:, :rank] @ self.axes[:rank]
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,9 @@ def subspace_scores(
     )
 
 
-def subspace_maps(scores: SubspaceScores, residuals: np.ndarray, context: int) -> dict[str, np.ndarray]:
+def subspace_maps(
+    scores: SubspaceScores, residuals: Iterable[np.ndarray], context: int
+) -> dict[str, np.ndarray]:
     """Return a (T, bands) float32 map of each score.
 
     A map averages over all bins to score / bands, except at the ends of the clip, as the value of a frame is
@@ -152,18 +155,23 @@ def subspace_maps(scores: SubspaceScores, residuals: np.ndarray, context: int) -
 
     Args:
         scores: of the clip.
-        residuals: (len(RANKS), V, D).
+        residuals: (V, D) for each of `RANKS`.
         context: frames in one window.
     """
-    count = residuals.shape[1]
-    squares = residuals.reshape(len(RANKS), count * context, -1) ** 2
-    bands = squares.shape[-1]
-    shares = {
-        "weighted": ((squares + SQUARE_FLOOR) * scores.weighted_factors[:, None]).sum(axis=0) / bands,
-        "residual": np.tensordot(scores.residual_factors, squares + SQUARE_FLOOR, 1) / bands,
-        **{f"residual_{rank}": square / bands for rank, square in zip(RANKS, squares, strict=True)},
-    }
-    return {
-        name: spread_over_frames(share.reshape(count, -1), context).astype(np.float32)
-        for name, share in shares.items()
-    }
+    by_rank, weighted, residual_ratio = {}, np.zeros(()), np.zeros(())
+    factors = zip(RANKS, residuals, scores.weighted_factors, scores.residual_factors, strict=True)
+    for rank, residual, weighted_factor, residual_factor in factors:
+        bands = len(weighted_factor)
+        shares = residual.reshape(len(residual), context, bands) ** 2 / bands
+        by_rank[f"residual_{rank}"] = _map_of(shares, context)
+        if residual_factor:  # the rank is one of those that the scores average
+            shares += SQUARE_FLOOR / bands
+            weighted = weighted + shares * weighted_factor
+            residual_ratio = residual_ratio + shares * residual_factor
+    combined = {"weighted": _map_of(weighted, context), "residual": _map_of(residual_ratio, context)}
+    return combined | by_rank
+
+
+def _map_of(shares: np.ndarray, context: int) -> np.ndarray:
+    """Return the (T, bands) float32 map of shares (V, context, bands)."""
+    return spread_over_frames(shares.reshape(len(shares), -1), context).astype(np.float32)
