@@ -63,7 +63,7 @@ def test_the_true_values_are_those_of_many_clips(monkeypatch):
     monkeypatch.setattr(Measured, "of", lambda labels, scores: measured(labels, scores, intervals=False))
     labels = coverage.simulated_labels(20000, domains=True)
     for case in (CASES[5], CASES[6]):
-        ((run,),) = coverage.simulated_runs(np.random.default_rng(0), labels, case.systems, 1)
+        ((run,),) = coverage.simulated_runs(np.random.default_rng(0), labels, case, 1)
         value = estimate([run], case.metrics, mean_over).value
         assert coverage.true_value(case.systems[0], case.metrics, True, 1) == pytest.approx(value, abs=0.01)
 
@@ -75,3 +75,11 @@ def test_the_script_prints_a_row_for_each_case(monkeypatch, capsys):
     coverage.main()
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
     assert len(rows) == 2 + 3 + 4
+
+
+def test_the_interval_of_the_difference_of_similar_systems_is_narrow():
+    """The intervals of both values are wide, but what they have in common cancels."""
+    (similar,) = [case for case in CASES if case.name.startswith("difference 0 of AUC")]
+    covered, width = coverage.coverage(similar, 10, 1, TRIALS)
+    assert covered >= LOWEST
+    assert width < 0.1

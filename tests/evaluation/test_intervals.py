@@ -53,20 +53,19 @@ def test_the_logit_interval_stays_within_bounds_and_is_narrow_near_one():
 
 def test_a_difference_has_the_margins_of_both_values():
     first, second = Estimate(0.9, 0.8, 0.93), Estimate(0.6, 0.5, 0.72)
-    independent = difference_interval(first, second, 0.0)
+    independent = difference_interval(first, second, 0.0, 0.3)
     assert independent.value == pytest.approx(0.3)
     assert independent.low == pytest.approx(0.3 - np.hypot(0.1, 0.12))
     assert independent.high == pytest.approx(0.3 + np.hypot(0.03, 0.1))
-    correlated = difference_interval(first, second, 0.8)
+    correlated = difference_interval(first, second, 0.8, 0.1)
     assert correlated.high - correlated.low < independent.high - independent.low
-    same = difference_interval(first, first, 1.0)
-    assert same.low is not None, "margins of a skewed interval do not cancel"
-    even = Estimate(0.5, 0.4, 0.6)
-    none = difference_interval(even, even, 1.0)
+    similar = difference_interval(first, first, 0.99, 0.01)
+    assert 0.02 < similar.high - similar.low < 0.04, "margins of a skewed interval cancel"
+    none = difference_interval(first, first, 1.0, 0.0)
     assert (none.value, none.low, none.high) == (0.0, None, None), "no interval of zero width"
     assert "same results" in none.note
     with pytest.raises(EvaluationError, match="needs those of both"):
-        difference_interval(first, Estimate(0.6), 0.0)
+        difference_interval(first, Estimate(0.6), 0.0, 0.1)
 
 
 @given(st.data())

@@ -54,16 +54,22 @@ def logit_interval(spread: Spread, *, level: float = LEVEL) -> Estimate:
     return Estimate(value, float(expit(logit(value) - width)), float(expit(logit(value) + width)))
 
 
-def difference_interval(first: Estimate, second: Estimate, correlation: float) -> Estimate:
+def difference_interval(first: Estimate, second: Estimate, correlation: float, symmetric: float) -> Estimate:
     """The interval of a difference of two values from theirs (Zou 2007, for AUCs Kottas, Kuss and Zapf 2014).
 
     A difference is as uncertain downwards as the first value downwards and the second one upwards, less what
     they have in common. Unlike a symmetric interval it holds near 1 too, where values vary to one side only.
 
+    Zou's margin for the correlation ρ, √(a² + b² − 2ρab), where a and b are the margins of both values to
+    opposite sides, does not vanish for equal systems if their intervals are asymmetric. The difference of
+    similar systems is nearly symmetric, so its square is averaged with that of the symmetric margin, with the
+    weights 1 − ρ and ρ.
+
     Args:
         first: a value with its interval.
         second: the value to subtract, with its interval.
         correlation: of the two values.
+        symmetric: the margin of the difference by Student's t.
 
     Raises:
         EvaluationError: a value has no interval.
@@ -72,8 +78,11 @@ def difference_interval(first: Estimate, second: Estimate, correlation: float) -
         raise EvaluationError("the interval of a difference needs those of both values")
     value = first.value - second.value
 
+    weight = max(0.0, correlation)
+
     def margin(one: float, other: float) -> float:
-        return float(np.sqrt(max(0.0, one**2 + other**2 - 2 * correlation * one * other)))
+        zou = max(0.0, one**2 + other**2 - 2 * correlation * one * other)
+        return float(np.sqrt(weight * symmetric**2 + (1 - weight) * zou))
 
     low = value - margin(first.value - first.low, second.high - second.value)
     high = value + margin(first.high - first.value, second.value - second.low)
