@@ -54,7 +54,6 @@ NETWORKS = {
 SLOW = {
     "torch",
     "onnx",
-    "onnxscript",
     "onnxruntime",
     "sklearn",
     "matplotlib",

@@ -206,7 +206,7 @@ BLOCKED = """
 import sys
 
 # An entry of None makes the import fail.
-sys.modules.update(dict.fromkeys(("torch", "onnx", "onnxscript", "sklearn", "matplotlib")))
+sys.modules.update(dict.fromkeys(("torch", "onnx", "sklearn", "matplotlib")))
 import auscult
 """
 

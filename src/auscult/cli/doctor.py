@@ -35,7 +35,6 @@ REQUIRED = (
 OPTIONAL = (
     ("torch", "fitting networks", "train"),
     ("onnx", "fitting networks", "train"),
-    ("onnxscript", "fitting networks", "train"),
     ("matplotlib", "pictures and reports", "report"),
     ("distributed", "work on a Dask cluster", "cluster"),
 )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 
 #: Optional dependency group (extra) to the packages of it that fitting imports.
-_PACKAGES_OF_EXTRA = {"train": ("torch", "onnxscript")}
+_PACKAGES_OF_EXTRA = {"train": ("torch", "onnx")}
 #: Callback for progress: stage name, steps done, total number of steps, and figures to display.
 Progress = Callable[[str, int, int, Mapping[str, float]], None]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 import pytest
 import torch
 
@@ -14,7 +13,6 @@ from auscult.detectors.discriminative.dual_training import (
     _add_pseudo_anomalies,
     _exchange_features,
     _mix,
-    export_dual,
     train_dual,
 )
 from auscult.detectors.discriminative.dual_views import DualViews
@@ -122,19 +120,3 @@ def test_pseudo_anomalies_have_separate_classes():
     torch.testing.assert_close(labels[:, :2] + labels[:, 2:], y)
     assert bool((new_spectrum[modified].abs().amax(1) > 0).all())
     assert float(new_frames[~modified].abs().max()) == float(new_spectrum[~modified].abs().max()) == 0
-
-
-def test_the_exported_network_gives_the_same_embeddings_for_any_length():
-    network, _ = train(DualTrainingConfig(epochs=1, batch_size=8, device="cpu"))
-    session = onnxruntime.InferenceSession(
-        export_dual(network, SIZE, kind="a test").tobytes(), providers=["CPUExecutionProvider"]
-    )
-    rng = generator()
-    for n_clips, n_frames, n_spectra in ((1, 1, 1), (3, 37, 1), (1, 160, 4)):
-        frames = torch.randn(n_clips, n_frames, 16, generator=rng) - 60
-        spectrum = torch.randn(n_spectra, 128, generator=rng) - 60
-        exported = session.run(["changes", "lines"], {"frames": frames.numpy(), "spectrum": spectrum.numpy()})
-        with torch.no_grad():
-            expected = network(frames, spectrum)
-        for output, tensor in zip(exported, expected, strict=True):
-            np.testing.assert_allclose(output, tensor.numpy(), rtol=1e-4, atol=1e-4)

@@ -15,7 +15,7 @@ is Euclidean. And the frames of the compact size are pooled by their mean.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
@@ -178,11 +178,8 @@ class Discriminative(OnnxNetwork, FleetDetector):
     ) -> None:
         from auscult.detectors.discriminative.classes import assign_classes
         from auscult.detectors.discriminative.dual_branch import DualBranchSize
-        from auscult.detectors.discriminative.dual_training import (
-            DualTrainingConfig,
-            export_dual,
-            train_dual,
-        )
+        from auscult.detectors.discriminative.dual_branch_onnx import export_dual
+        from auscult.detectors.discriminative.dual_training import DualTrainingConfig, train_dual
 
         if len(recordings) < 2:
             raise FitError(f"{self.name}: {len(recordings)} recordings; at least 2 are needed")
@@ -218,8 +215,7 @@ class Discriminative(OnnxNetwork, FleetDetector):
         network, history = train_dual(
             size, all_views, labels, axes, training, c.seed, name=name, progress=report_epoch
         )
-        kind = f"{self.name} {replace(c, seed=0)}"
-        self.arrays = {"network": export_dual(network, size, kind=kind)}
+        self.arrays = {"network": export_dual(network, size)}
         self.facts = {
             "parameters": sum(p.numel() for p in network.parameters()),
             "classes": classes,

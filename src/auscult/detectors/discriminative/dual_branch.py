@@ -31,6 +31,11 @@ class DualBranchSize:
     kernels: Sequence[tuple[int, int]] = ((64, 16), (16, 8), (16, 4))  # lengths and strides of their kernels
     published: bool = False  # as published: see `DualBranch` and `FrameBranch`
 
+    @property
+    def block_strides(self) -> list[int]:
+        """Strides of the residual blocks: all stages but the first halve time and frequency."""
+        return [2 if stage > 0 and number == 0 else 1 for stage in range(4) for number in range(self.blocks)]
+
 
 class DualBranch(nn.Module):
     """Both branches.
@@ -67,12 +72,9 @@ class FrameBranch(nn.Module):
         self.first = nn.Conv2d(1, widths[0], 7, stride=2, padding=3, bias=False)
         self.norm = nn.BatchNorm2d(widths[0])
         self.pool = nn.MaxPool2d(3, stride=2, padding=1)
-        blocks: list[nn.Module] = []
-        for n_in, n_out in pairwise([widths[0], *widths]):
-            for number in range(size.blocks):
-                halves = number == 0 and len(blocks) > 0  # all stages but the first halve time and frequency
-                blocks.append(Residual(n_in if number == 0 else n_out, n_out, stride=2 if halves else 1))
-        self.blocks = nn.Sequential(*blocks)
+        channels = [widths[0], *(width for width in widths for _ in range(size.blocks))]
+        blocks = zip(pairwise(channels), size.block_strides, strict=True)
+        self.blocks = nn.Sequential(*(Residual(*in_out, stride=stride) for in_out, stride in blocks))
         bands = size.bands
         for _ in range(5):  # first convolution, pooling, three stages
             bands = (bands + 1) // 2

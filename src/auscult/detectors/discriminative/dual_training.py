@@ -20,7 +20,6 @@ from auscult.detectors.discriminative.adacos import SubClusterAdaCos
 from auscult.detectors.discriminative.augmentation import RandomBandGain
 from auscult.detectors.discriminative.dual_branch import EMBEDDING, DualBranch, DualBranchSize
 from auscult.detectors.discriminative.dual_views import DualViews
-from auscult.detectors.training.export import export
 from auscult.detectors.training.process import torch_single_thread
 from auscult.detectors.training.training import choose_device
 from auscult.errors import DivergedError
@@ -217,30 +216,3 @@ def _exchange_features(
     zeros = torch.zeros_like(y)
     original, exchanged = torch.cat([y, zeros, zeros], 1), torch.cat([zeros, y / 2, y[other] / 2], 1)
     return embedding, torch.where(mask, exchanged, original)
-
-
-class _Scoring(nn.Module):
-    def __init__(self, network: DualBranch) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, frames: Tensor, spectrum: Tensor) -> tuple[Tensor, Tensor]:
-        return self.network(frames, spectrum)
-
-
-def export_dual(network: DualBranch, size: DualBranchSize, *, kind: str) -> np.ndarray:
-    """Export a trained network as the bytes of an ONNX file, (L,) uint8.
-
-    Its inputs are ``frames`` (N, T, F) and ``spectrum`` (M, P), its outputs the embeddings ``changes``
-    (N, 128) of the frames and ``lines`` (M, 128) of the spectrum; N and M may differ.
-
-    Args:
-        kind: as ``cache_key`` of `export`.
-    """
-    inputs = {
-        "frames": (torch.zeros(3, 160, size.bands), {0: "clips", 1: "times"}),
-        "spectrum": (torch.zeros(2, size.points), {0: "spectra"}),
-    }
-    scoring = _Scoring(network).eval()
-    (blob,) = export(scoring, inputs, ["changes", "lines"], [network.state_dict()], cache_key=kind)
-    return blob

@@ -41,6 +41,8 @@ class Value:
     def __add__(self, other: Operand) -> Value:
         return self.graph.Add(self, other)
 
+    __radd__ = __add__
+
     def __sub__(self, other: Operand) -> Value:
         return self.graph.Sub(self, other)
 
@@ -66,6 +68,12 @@ class Value:
 
     def square(self) -> Value:
         return self.graph.Mul(self, self)
+
+    def exp(self) -> Value:
+        return self.graph.Exp(self)
+
+    def log(self) -> Value:
+        return self.graph.Log(self)
 
     def mean(self, axis: int | None = None, *, keepdims: bool = False) -> Value:
         return self._reduced("ReduceMean", axis, keepdims)
@@ -181,7 +189,7 @@ class Graph:
         prefixed = compose.add_prefix(model, prefix).graph
         for name, value in inputs.items():
             self._nodes.append(helper.make_node("Identity", [value.name], [f"{prefix}{name}"]))
-        for node in prefixed.node:  # without paths and lines of source files, added by PyTorch's exporter
+        for node in prefixed.node:  # without paths and lines of source files, which PyTorch's exporter adds
             node.ClearField("metadata_props")
             node.ClearField("doc_string")
             self._nodes.append(node)

@@ -19,6 +19,8 @@ from auscult.errors import OptionError
 if TYPE_CHECKING:
     import torch
 
+    from auscult.detectors.onnx_export.graph import Value
+    from auscult.detectors.training.layers_onnx import TrainedNetwork
     from auscult.detectors.training.step import Loss
 
 
@@ -67,8 +69,9 @@ class Autoencoder(NetworkDetector):
         network, opened = self.arrays["network"], self.__dict__.get("_bottleneck")
         if opened is None or opened.network is not network:
             opened = self._bottleneck = IntermediateNetwork(network, "Relu", _BOTTLENECK_LAYER)
-        (codes,) = opened.run({"x": self._windows(recording)})  # inside, the network has a machine axis
-        return self.representation_by(codes)
+        codes = opened.run({"x": self._windows(recording)})
+        # Inside, networks of version 0.1.0 have a machine axis.
+        return self.representation_by(codes.reshape(-1, codes.shape[-1]))
 
     def loss(
         self,
@@ -82,5 +85,5 @@ class Autoencoder(NetworkDetector):
 
         return mean_squared_error(network["rebuild"](network["layers"](x, mask)), x, mask), {}
 
-    def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        return {"rebuilt": network["rebuild"](network["layers"](x))}
+    def outputs(self, network: TrainedNetwork, x: Value) -> dict[str, Value]:
+        return {"rebuilt": network.linear("rebuild", network.stack("layers", x))}

@@ -17,6 +17,8 @@ from auscult.detectors.base import Evidence
 
 #: Lower limit of a code: a gamma distribution of small shape has much of its mass below it.
 EPSILON = 1e-6
+#: Lower limit of the first parameter of a posterior with softplus heads.
+SMALLEST_SHAPE = 0.1
 #: Increase of the shape in the sampler ``boosted_uncorrected``.
 BOOST = 8
 #: Purposes of random numbers; those of different purposes are independent.

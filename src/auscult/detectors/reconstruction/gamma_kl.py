@@ -7,10 +7,14 @@ prior, ψ the digamma function. All arguments broadcast; tensors stay on their d
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from auscult.detectors.onnx_export.graph import Value
+
+Number = TypeVar("Number", "Tensor", "Value")
 
 EULER = 0.57721566490153286
 
@@ -100,15 +104,18 @@ _LANCZOS = (
 )
 
 
-def log_gamma(x: Tensor) -> Tensor:
+def log_gamma(x: Number) -> Number:
     """Return lnΓ(x) for x ≥ 1 by the Lanczos series (SIAM J. Numer. Anal. B 1, 1964; g = 7, nine terms).
 
     Written in plain arithmetic because ONNX has no lnΓ, and the mean of a Weibull posterior needs it when
     scoring.
+
+    Args:
+        x: a tensor, or a float64 value of an ONNX graph.
     """
-    x = x - 1
-    series = _LANCZOS[0] + _LANCZOS[1] / (x + 1)
+    x = x - 1.0
+    series = _LANCZOS[0] + _LANCZOS[1] / (x + 1.0)
     for i, coefficient in enumerate(_LANCZOS[2:], start=2):
-        series = series + coefficient / (x + i)
+        series = series + coefficient / (x + float(i))
     t = x + 7.5
     return 0.5 * math.log(2 * math.pi) + (x + 0.5) * t.log() - t + series.log()

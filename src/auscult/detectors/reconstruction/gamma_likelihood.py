@@ -12,6 +12,7 @@ so only the divergence depends on Î¼, and the deviance from a perfect fit is 2kÂ
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 #: Smallest and largest shape: below, the density is all spikes; above, the band is practically constant.
 SHAPE_RANGE = (0.1, 1000.0)
+#: Nats of power in a decibel.
+NATS_PER_DECIBEL = math.log(10) / 10
+#: Largest magnitude of the logarithm of a Gaussian code's variance.
+LOG_VARIANCE_LIMIT = 20.0
 #: Lower limit of a band's mean deviance before its logarithm is taken.
 SMALLEST_DEVIANCE = 1e-6
 #: Log-ratio (43 dB) above which the exponential is continued by its tangent, so that no sound overflows.

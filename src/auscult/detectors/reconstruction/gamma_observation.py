@@ -22,9 +22,10 @@ import numpy as np
 from auscult.corpus import AudioClip, is_target
 from auscult.detectors.base import Evidence
 from auscult.detectors.reconstruction.clip_densities import ClipDensityDetector, density_shapes
+from auscult.detectors.reconstruction.code_samples import EPSILON, SMALLEST_SHAPE
 from auscult.detectors.reconstruction.gamma_likelihood import (
+    LOG_VARIANCE_LIMIT,
     SMALLEST_DEVIANCE,
-    divergence,
     moment_shape,
     normaliser,
 )
@@ -37,11 +38,11 @@ if TYPE_CHECKING:
 
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
     from auscult.detectors.reconstruction.observation import BandGamma
+    from auscult.detectors.training.layers_onnx import TrainedNetwork
     from auscult.detectors.training.step import Loss
 
 LATENTS = ("gamma", "gaussian")
 _PRIOR = (2.0, 1.0)  # shape and scale of the prior of gamma codes
-_EPSILON = 1e-6  # lower limit of a gamma code and of its scale
 _MIN_SD = 1.0  # dB: lower limit for nearly constant bands, so that a change in them stays a finite number
 _SHAPE_WINDOWS = 4096  # number of windows from which the initial shapes are estimated, at most
 
@@ -135,8 +136,8 @@ class GammaObservation(ClipDensityDetector):
         h = network["encoder"](x, mask)  # (M, B, hidden)
         first, second = network["first"](h), network["second"](h)  # (M, B, latents)
         if self.config.latent == "gamma":
-            return softplus(first) + 0.1, softplus(second) + _EPSILON
-        return first, second.clamp(-20, 20)
+            return softplus(first) + SMALLEST_SHAPE, softplus(second) + EPSILON
+        return first, second.clamp(-LOG_VARIANCE_LIMIT, LOG_VARIANCE_LIMIT)
 
     def moments(self, first: torch.Tensor, second: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean and variance of the posterior, each (M, B, latents)."""
@@ -159,7 +160,7 @@ class GammaObservation(ClipDensityDetector):
             unscaled = sample_per_machine(
                 first, generators, lambda k, g: torch._standard_gamma(k, generator=g)
             )
-            return (second * unscaled).clamp_min(_EPSILON)
+            return (second * unscaled).clamp_min(EPSILON)
         noise = sample_per_machine(
             first, generators, lambda m, g: torch.randn(m.shape, dtype=m.dtype, generator=g, device=m.device)
         )
@@ -206,21 +207,10 @@ class GammaObservation(ClipDensityDetector):
         }
         return total, figures
 
-    def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        import torch
+    def outputs(self, network: TrainedNetwork, x: Value) -> dict[str, Value]:
+        from auscult.detectors.reconstruction.gamma_observation_onnx import network_outputs
 
-        observation = _observation(network)
-        x = observation.normalised(x)
-        code = self.posterior(network, x)
-        log_ratio = observation.log_ratio(x, network["level"](network["decoder"](self.moments(*code)[0])))
-        deviance = 2 * observation.shapes_of_windows() * divergence(log_ratio)
-        logarithmic = self.config.latent == "gamma"
-        return {
-            "log_ratio": log_ratio,  # (M, N, width)
-            "deviance": deviance,  # (M, N, width)
-            "code": torch.cat([c.log() if logarithmic else c for c in code], dim=2),  # (M, N, 2 · latents)
-            "shapes": observation.shapes(),  # (M, 1, bands)
-        }
+        return network_outputs(network, x, gamma_codes=self.config.latent == "gamma")
 
     def describe(self) -> str:
         return f"{super().describe()}, latent={self.config.latent} kl_weight={self.config.kl_weight:g}"

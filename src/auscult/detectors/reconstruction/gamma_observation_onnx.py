@@ -1,14 +1,72 @@
-"""Scores and maps of `gamma_observation` in an ONNX graph; the counterpart of its ``score``."""
+"""The trained network, scores and maps of `gamma_observation` in ONNX graphs; the counterpart of parts of
+``gamma_observation.py`` and ``observation.py``."""
 
 from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from auscult.detectors.onnx_export.graph import INT64, GraphEvidence, Value
 from auscult.detectors.onnx_export.windows import spread_over_frames
-from auscult.detectors.reconstruction.gamma_likelihood import SMALLEST_DEVIANCE
+from auscult.detectors.reconstruction.code_samples import EPSILON, SMALLEST_SHAPE
+from auscult.detectors.reconstruction.gamma_likelihood import (
+    LINEAR_ABOVE,
+    LOG_VARIANCE_LIMIT,
+    NATS_PER_DECIBEL,
+    SHAPE_RANGE,
+    SMALLEST_DEVIANCE,
+)
 from auscult.detectors.statistics.densities import Gaussian
 from auscult.detectors.statistics.densities_onnx import distance
+
+if TYPE_CHECKING:
+    from auscult.detectors.training.layers_onnx import TrainedNetwork
+
+
+def network_outputs(network: TrainedNetwork, x: Value, *, gamma_codes: bool) -> dict[str, Value]:
+    """Return the outputs of the network for windows x (N, width), all float32.
+
+    Args:
+        network: the trained network.
+        x: log-mel windows in dB.
+        gamma_codes: codes have a gamma distribution; otherwise a Gaussian one.
+
+    Returns:
+        ``log_ratio`` (N, width) of each value to its expectation, ``deviance`` (N, width), ``code``
+        (N, 2 · latents): see `GammaObservation.codes`, and ``shapes`` (1, bands).
+    """
+    graph = x.graph
+    mean, sd, log_shape = (network.weights[f"observation.{name}"] for name in ("mean", "sd", "log_shape"))
+    x = (x - mean) / sd
+    h = network.stack("encoder", x)  # (N, hidden)
+    first, second = network.linear("first", h), network.linear("second", h)  # (N, latents)
+    if gamma_codes:
+        first = graph.Softplus(first) + np.float32(SMALLEST_SHAPE)
+        second = graph.Softplus(second) + np.float32(EPSILON)
+        code_mean, code = first * second, (first.log(), second.log())
+    else:
+        limit = np.float32(LOG_VARIANCE_LIMIT)
+        second = graph.Clip(second, -limit, limit)
+        code_mean, code = first, (first, second)
+    level = network.linear("level", network.stack("decoder", code_mean))
+    log_ratio = (x - level) * (np.float32(NATS_PER_DECIBEL) * sd)
+    lowest, highest = SHAPE_RANGE
+    shapes = np.exp(log_shape.clip(math.log(lowest), math.log(highest)))  # (1, bands)
+    shape_of_value = np.tile(shapes, mean.shape[1] // shapes.shape[1])  # (1, width)
+    return {
+        "log_ratio": log_ratio,
+        "deviance": np.float32(2) * shape_of_value * _divergence(log_ratio),
+        "code": graph.Concat(*code, axis=1),
+        "shapes": graph.Identity(shapes),
+    }
+
+
+def _divergence(log_ratio: Value) -> Value:
+    """Return `gamma_likelihood.divergence` in float32."""
+    one, near = np.float32(1), log_ratio.graph.Min(log_ratio, np.float32(LINEAR_ABOVE))
+    return near.exp() * (one + log_ratio - near) - log_ratio - one
 
 
 def deviance_evidence(

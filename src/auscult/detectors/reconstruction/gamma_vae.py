@@ -22,6 +22,7 @@ from auscult.detectors.reconstruction.clip_densities import density_shapes
 from auscult.detectors.reconstruction.code_samples import (
     BOOST,
     EPSILON,
+    SMALLEST_SHAPE,
     draw_codes,
     fitting_numbers,
     mean_evidence,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     import torch
 
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
+    from auscult.detectors.training.layers_onnx import TrainedNetwork
     from auscult.detectors.training.step import Loss
 
 
@@ -95,7 +97,7 @@ class GammaVAE(NetworkDetector):
         if self.config.head == "softmax":
             first, second = softmax(first, dim=-1), softmax(second, dim=-1)
         else:
-            first, second = softplus(first) + 0.1, softplus(second) + EPSILON
+            first, second = softplus(first) + SMALLEST_SHAPE, softplus(second) + EPSILON
         if self.config.latent == "shape_scale":
             return first, second
         # A softmax can underflow to 0, by which nothing can be divided.
@@ -175,16 +177,18 @@ class GammaVAE(NetworkDetector):
         figures = {"reconstruction": error, "kl": kl.sum(1), "kl_per_dimension": kl, "active_units": active}
         return total, figures
 
-    def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        shape, scale = self.posterior(network, x)
-        posterior = {"shape": shape, "scale": scale}
-        if self.config.draws:  # the codes are drawn when scoring, and decoded by a graph of its own
-            return posterior
-        return {**self.decoded(network, self.moments(shape, scale)[0]), **posterior}
+    def outputs(self, network: TrainedNetwork, x: Value) -> dict[str, Value]:
+        from auscult.detectors.reconstruction.gamma_vae_onnx import posterior, posterior_mean
 
-    def decoded(self, network: torch.nn.ModuleDict, codes: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the reconstruction ``rebuilt`` (M, N, width) of codes (M, N, latents)."""
-        return {"rebuilt": network["rebuild"](network["decoder"](codes))}
+        shape, scale = posterior(network, x, self.config)
+        parameters = {"shape": shape, "scale": scale}
+        if self.config.draws:  # the codes are drawn when scoring, and decoded by a graph of its own
+            return parameters
+        return {**self.decoded(network, posterior_mean(shape, scale, self.config.sampler)), **parameters}
+
+    def decoded(self, network: TrainedNetwork, codes: Value) -> dict[str, Value]:
+        """Return the reconstruction ``rebuilt`` (N, width) of codes (N, latents)."""
+        return {"rebuilt": network.linear("rebuild", network.stack("decoder", codes))}
 
     def graphs(self) -> dict[str, ScoringGraph]:
         """Return the network, and for random codes its decoder as well."""
@@ -267,7 +271,7 @@ class GammaVAE(NetworkDetector):
                 "random codes, and ONNX has no generator that gives the same numbers everywhere, and no "
                 "quantile function of a gamma distribution; fit it with scoring=mean"
             )
-        from auscult.detectors.reconstruction.latent_onnx import latent_evidence
+        from auscult.detectors.reconstruction.gamma_vae_onnx import latent_evidence
 
         windows, network = self.run_in_graph(samples)
         residual = self.residual_evidence_in_graph(network("rebuilt") - windows)

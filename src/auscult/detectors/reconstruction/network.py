@@ -1,7 +1,7 @@
 """Base class of detectors with a network on context windows of frames, which is scored with ONNX.
 
-A subclass defines the network (`build`), its training loss (`loss`) and its outputs when scoring (`outputs`).
-Only these three use PyTorch, and only while fitting.
+A subclass defines the network (`build`) and its training loss (`loss`) with PyTorch, which only fitting
+imports, and its outputs for scoring (`outputs`) as an ONNX graph.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import torch
 
     from auscult.detectors.onnx_export.graph import Value
+    from auscult.detectors.training.layers_onnx import TrainedNetwork
     from auscult.detectors.training.step import Loss
 
 #: Training has not converged if the loss falls by a larger share than this over the last tenth of the epochs.
@@ -60,14 +61,14 @@ class WindowConfig(Config):
 
 @dataclass(frozen=True)
 class ScoringGraph:
-    """A part of a trained network that is exported to ONNX, with input ``x``.
+    """A part of a trained network that is stored as an ONNX graph, with input ``x``.
 
     Attributes:
-        outputs: computes the named outputs, each (M, …), from the network of the fleet and x (M, N, width).
+        outputs: computes the named outputs, each (N, …), from the trained network and x (N, width).
         width: length of one input vector.
     """
 
-    outputs: Callable[[torch.nn.ModuleDict, torch.Tensor], dict[str, torch.Tensor]]
+    outputs: Callable[[TrainedNetwork, Value], Mapping[str, Value]]
     width: int
 
 
@@ -120,8 +121,8 @@ class WindowDetector(OnnxNetwork, FleetDetector):
         """
 
     @abstractmethod
-    def outputs(self, network: torch.nn.ModuleDict, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Return the network outputs needed for scoring x (M, N, width), by name; each (M, …)."""
+    def outputs(self, network: TrainedNetwork, x: Value) -> Mapping[str, Value]:
+        """Return the network outputs needed for scoring x (N, width), by name; each (N, …) float32."""
 
     def graphs(self) -> dict[str, ScoringGraph]:
         """Return the parts of the network that scoring runs, by the name of their array in ``arrays``.
@@ -145,7 +146,7 @@ class WindowDetector(OnnxNetwork, FleetDetector):
     ) -> list[FitError | None]:
         """Fit several machines in one batched program; they differ only in seed and recordings."""
         cls.check_can_fit()
-        from auscult.detectors.training.export import export_fleet
+        from auscult.detectors.training.layers_onnx import TrainedNetwork
         from auscult.detectors.training.training import FleetVectors, TrainingPlan, train_fleet
 
         splits = _Splits(detectors, training_sets, progress)
@@ -180,22 +181,13 @@ class WindowDetector(OnnxNetwork, FleetDetector):
         )
         trained = [slot for slot, error in enumerate(errors) if error is None]
         parameters = sum(p.numel() for p in network.parameters()) // len(fittable)
-        blobs = {
-            name: export_fleet(
-                first.build,
-                graph.outputs,
-                network,
-                trained,
-                graph.width,
-                cache_key=f"{first.name} {name} {replace(config, seed=0)}",
-            )
-            for name, graph in first.graphs().items()
-        }
         for slot, error in enumerate(errors):
             outcomes[fittable[slot]] = error
-        for index, slot in enumerate(trained):
+        for slot in trained:
             detector, history = detectors[fittable[slot]], histories[slot]
-            detector.arrays = {name: of_fleet[index] for name, of_fleet in blobs.items()}
+            weights = TrainedNetwork.of_machine(network, slot)
+            graphs = detector.graphs().items()
+            detector.arrays = {name: weights.to_onnx(graph.outputs, graph.width) for name, graph in graphs}
             detector.facts = {"parameters": parameters, "history": history, "warnings": []}
             if first.batch_score:
                 detector.facts["batch_scores"] = {first.batch_score: batch_errors[slot]}

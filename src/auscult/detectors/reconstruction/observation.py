@@ -7,9 +7,12 @@ import math
 import torch
 from torch import Tensor, nn
 
-from auscult.detectors.reconstruction.gamma_likelihood import LINEAR_ABOVE, SHAPE_RANGE, divergence
-
-_NEPER = math.log(10) / 10  # nats of power in a decibel
+from auscult.detectors.reconstruction.gamma_likelihood import (
+    LINEAR_ABOVE,
+    NATS_PER_DECIBEL,
+    SHAPE_RANGE,
+    divergence,
+)
 
 
 class BandGamma(nn.Module):
@@ -24,7 +27,6 @@ class BandGamma(nn.Module):
 
     def __init__(self, machines: int, context: int, bands: int) -> None:
         super().__init__()
-        self.context = context
         self.register_buffer("mean", torch.zeros(machines, 1, context * bands))  # dB
         self.register_buffer("sd", torch.ones(machines, 1, context * bands))  # dB
         self.log_shape = nn.Parameter(torch.zeros(machines, 1, bands))
@@ -35,15 +37,11 @@ class BandGamma(nn.Module):
 
     def log_ratio(self, x: Tensor, level: Tensor) -> Tensor:
         """Return log(x/μ) in nats, from both in normalised decibels (M, B, width)."""
-        return (x - level) * (_NEPER * self.sd)
+        return (x - level) * (NATS_PER_DECIBEL * self.sd)
 
     def shapes(self) -> Tensor:
         """Return the gamma shape of every band, (M, 1, bands)."""
         return self.log_shape.clamp(*map(math.log, SHAPE_RANGE)).exp()
-
-    def shapes_of_windows(self) -> Tensor:
-        """Return the gamma shape of every value of a window, (M, 1, width)."""
-        return self.shapes().repeat(1, 1, self.context)
 
 
 def mean_divergence(log_ratio: Tensor, mask: Tensor) -> Tensor:

@@ -17,6 +17,9 @@ from torch import Tensor, nn
 
 from auscult.detectors.training.products import affine, product_in_use
 
+#: Added to variances in batch normalisation, as in the baseline.
+NORM_EPS = 1e-3
+
 
 class Linear(nn.Module):
     """One affine map per machine, with PyTorch's default initialisation: all uniform within ±1/√in."""
@@ -36,14 +39,14 @@ class Linear(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation over the real vectors; momentum 0.01 and eps 1e-3 are the baseline's."""
+    """Batch normalisation over the real vectors; momentum 0.01 and `NORM_EPS` are the baseline's."""
 
     running_mean: Tensor
     running_var: Tensor
 
-    def __init__(self, machines: int, channels: int, *, momentum: float = 0.01, eps: float = 1e-3) -> None:
+    def __init__(self, machines: int, channels: int, *, momentum: float = 0.01) -> None:
         super().__init__()
-        self.momentum, self.eps = momentum, eps
+        self.momentum = momentum
         self.scale = nn.Parameter(torch.ones(machines, 1, channels))
         self.shift = nn.Parameter(torch.zeros(machines, 1, channels))
         self.register_buffer("running_mean", torch.zeros(machines, 1, channels))
@@ -51,7 +54,7 @@ class BatchNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise by the running statistics, as in evaluation; `Stack` normalises training batches."""
-        gain = self.scale * torch.rsqrt(self.running_var + self.eps)
+        gain = self.scale * torch.rsqrt(self.running_var + NORM_EPS)
         return (x - self.running_mean) * gain + self.shift
 
     @torch.no_grad()
@@ -85,7 +88,7 @@ class Stack(nn.Module):
         share, unbiased = mask / count, count / (count - 1).clamp_(min=1)
         for linear, norm in self._layers():
             x, mean, var = _LinearNormReLU.apply(
-                x, linear.weight, norm.scale, norm.shift, share, norm.eps, product_in_use()
+                x, linear.weight, norm.scale, norm.shift, share, product_in_use()
             )
             norm.update_running(mean + linear.bias, var * unbiased)
         return x
@@ -102,12 +105,12 @@ class _LinearNormReLU(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, weight, scale, shift, share, eps, product):
+    def forward(ctx, x, weight, scale, shift, share, product):
         normalised = product(x, weight)  # (M, B, C), normalised in place
         mean = share.mT @ normalised  # (M, 1, C)
         normalised.sub_(mean)
         var = share.mT @ (normalised * normalised)
-        inverse = torch.rsqrt(var + eps)
+        inverse = torch.rsqrt(var + NORM_EPS)
         normalised.mul_(inverse)
         y = torch.addcmul(shift, normalised, scale).relu_()
         ctx.save_for_backward(x, weight, scale, share, normalised, inverse, y)
@@ -124,7 +127,7 @@ class _LinearNormReLU(torch.autograd.Function):
         through_batch = torch.addcmul(g_shift, normalised, g_scale).mul_(share)
         g_z = grad.sub_(through_batch).mul_(scale * inverse)
         g_x = ctx.product(g_z, weight.mT) if ctx.needs_input_grad[0] else None
-        return g_x, ctx.product(x.mT, g_z), g_scale, g_shift, None, None, None
+        return g_x, ctx.product(x.mT, g_z), g_scale, g_shift, None, None
 
 
 def mean_squared_error(reconstructed: Tensor, x: Tensor, mask: Tensor) -> Tensor:

@@ -78,7 +78,7 @@ def product_in_use() -> Product:
 def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """Return x · weight + bias, (M, B, out), in the precision that is set.
 
-    For training only: ONNX has no such node.
+    For training only: evaluation always uses float32, as scoring does.
     """
     return _Affine.apply(x, weight, bias, product_in_use())
 
