@@ -5,18 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+import auscult
 from auscult.corpus import AudioClip, Clip, feature_cache
-from auscult.corpus.feature_cache import MAX_MAPPED, FeatureCache, user_cache_folder
+from auscult.corpus.feature_cache import MAX_MAPPED, FeatureCache
 from auscult.errors import OptionError, UnreadableAudio
 from auscult.sound import read_audio
 from auscult.spectrum import FrontEnd, log_mel
@@ -333,19 +336,51 @@ class TestLocation:
         with pytest.raises(OptionError, match="AUSCULT_CACHE_BYTES"):
             feature_cache.feature_cache()
 
-    @pytest.mark.parametrize(
-        ("system", "environment", "expected"),
-        [
-            ("linux", {}, "~/.cache/auscult"),
-            ("linux", {"XDG_CACHE_HOME": "/disk/caches"}, "/disk/caches/auscult"),
-            ("linux", {"XDG_CACHE_HOME": "not/a/full/path"}, "~/.cache/auscult"),
-            ("darwin", {}, "~/Library/Caches/auscult"),
-            ("win32", {"LOCALAPPDATA": "/local"}, "/local/auscult/Cache"),
-            ("win32", {}, "~/AppData/Local/auscult/Cache"),
-        ],
-    )
-    def test_user_cache_folder(self, system: str, environment: dict, expected: str) -> None:
-        assert user_cache_folder(system, environment) == Path(expected).expanduser()
+
+LOG_MEL = """
+import sys
+from auscult.corpus import AudioClip, Clip
+from auscult.spectrum import FrontEnd
+
+recording = AudioClip.from_file(Clip(path=sys.argv[1]), cached=True)
+print(recording.log_mel(FrontEnd(sample_rate=8000)).mean())
+"""
+
+
+class TestChangedCode:
+    @pytest.fixture
+    def mean(self, tmp_path: Path, sound: str) -> Callable[..., float]:
+        """``mean(cache)``: of the log-mel, by a copy of the source files in ``tmp_path / "auscult"``."""
+        shutil.copytree(Path(auscult.__file__).parent, tmp_path / "auscult")
+
+        def run(cache: str = str(tmp_path / "caches")) -> float:
+            environment = {**os.environ, "PYTHONPATH": str(tmp_path), "AUSCULT_CACHE": cache}
+            output = subprocess.check_output([sys.executable, "-c", LOG_MEL, sound], env=environment)
+            return float(output)
+
+        return run
+
+    def test_changed_features_are_not_read_from_the_cache(
+        self, mean: Callable[..., float], tmp_path: Path
+    ) -> None:
+        before = mean()
+        (changed,) = (tmp_path / "auscult" / "spectrum").glob("logmel.py")
+        text = changed.read_text()
+        assert "np.multiply(mel, 10.0," in text
+        changed.write_text(text.replace("np.multiply(mel, 10.0,", "np.multiply(mel, 20.0,"))
+        assert mean() == mean("off") == pytest.approx(2 * before, rel=1e-5)
+
+    def test_comments_and_other_code_leave_entries_in_use(
+        self, mean: Callable[..., float], tmp_path: Path
+    ) -> None:
+        before = mean()
+        for name in ("spectrum/logmel.py", "decision/threshold.py"):
+            file = tmp_path / "auscult" / name
+            file.write_text(file.read_text() + "# a comment\n")
+        with open(tmp_path / "auscult" / "spectrum" / "texture.py", "a") as file:
+            file.write("OTHER = 1\n")
+        assert mean() == before
+        assert len(list((tmp_path / "caches" / "log_mels").iterdir())) == 1
 
 
 HAMMER = """

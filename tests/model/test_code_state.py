@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import json
 import sys
 from pathlib import Path
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from auscult.detectors import DETECTORS, Detector, detector_type
-from auscult.model import code_state as code_state_module
 from auscult.model.code_state import code_provenance, code_state, code_warning
 from auscult.runtime import code_digest as code_digest_module
+from auscult.runtime import code_facts as code_facts_module
 from auscult.runtime.versions import package_versions
 
 
@@ -57,7 +58,7 @@ def outside(tmp_path, monkeypatch):
     def write(source: str) -> type[Detector]:
         file.write_text(source)
         importlib.invalidate_caches()
-        for module in (code_digest_module, code_state_module):  # each file is read once in a process
+        for module in (code_digest_module, code_facts_module):  # each file is read once in a process
             for value in vars(module).values():
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()
@@ -80,11 +81,32 @@ def test_there_is_a_warning_if_the_code_has_changed_since_the_fit(outside):
         assert "has changed since the model was fitted" in warning
 
 
+def test_a_module_next_to_the_detector_counts(outside, tmp_path):
+    helper = tmp_path / "helper_of_detector.py"
+    helper.write_text("SIGN = 1\n")
+    source = "from helper_of_detector import SIGN\n"
+    state, provenance = code_state(outside(source)), _fitted(outside(source))
+    assert provenance["local_code"] == ["helper_of_detector"]
+    assert code_warning(outside(source), provenance) is None
+    helper.write_text("SIGN = 1  # a comment\n")
+    assert code_state(outside(source)) == state
+    assert code_warning(outside(source), provenance) is None
+    helper.write_text("SIGN = -1\n")
+    assert code_state(outside(source))[0] != state[0]
+    assert "has changed" in code_warning(outside(source), provenance)
+
+
+def test_versions_of_what_a_detector_of_another_package_imports_are_part_of_the_state(outside):
+    click = f"click {importlib.metadata.version('click')}"
+    assert click in code_state(outside("import click\n"))
+    assert click not in code_state(outside("import json\n"))
+
+
 def test_unchanged_source_files_are_not_parsed(outside, monkeypatch):
     detector = outside("SIGN = 1\n")
     provenance = _fitted(detector)
     outside("SIGN = 1\n")
-    monkeypatch.setattr(code_state_module, "code_digest", None)
+    monkeypatch.setattr(code_facts_module, "code_digest", None)
     assert code_warning(detector, provenance) is None
 
 
@@ -94,10 +116,11 @@ def test_changed_source_files_are_parsed_once(outside, monkeypatch, tmp_path):
     assert code_warning(outside(changed), provenance) is None
     detector = outside(changed)
     with monkeypatch.context() as patch:
-        patch.setattr(code_state_module, "code_digest", None)
+        patch.setattr(code_facts_module, "code_digest", None)
         assert code_warning(detector, provenance) is None
     (stored,) = (tmp_path / "cache" / "code").iterdir()
-    stored.write_text(json.dumps({"source": "of other files", "code": "0"}))
+    other = {**json.loads(stored.read_text()), "source": "of other files", "code": "0"}
+    stored.write_text(json.dumps(other))
     assert code_warning(detector, provenance) is None, "computed again"
     stored.write_text("damaged")
     assert code_warning(detector, provenance) is None

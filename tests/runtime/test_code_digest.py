@@ -7,7 +7,7 @@ import importlib
 import pytest
 
 from auscult.runtime import code_digest as code_digest_module
-from auscult.runtime.code_digest import code_digest
+from auscult.runtime.code_digest import code_digest, installed_packages, local_modules
 
 PACKAGE = {
     "__init__.py": "",
@@ -78,3 +78,36 @@ def test_documentation_layout_and_unused_modules_do_not_count(digest, path, text
 def test_modules_outside_the_packages_do_not_count(digest):
     assert digest("main", {"main.py": "import json\n"}) == digest("main", {"main.py": "import json\n"})
     assert code_digest("json", ("digested",)) == code_digest("ast", ("digested",))
+
+
+LOCAL = {
+    "main.py": "import nearby.sub\nfrom plain import half\nimport pinned\nimport json, numpy as np\n",
+    "../nearby/__init__.py": "TOP = 1\n",
+    "../nearby/sub.py": "def f():\n    from space import deep\n    import yaml\n",
+    "../space/deep.py": "DEEP = 1\n",  # in a folder without __init__.py
+    "../plain.py": "def half(x):\n    return x / 2\n",
+    "../lib/site-packages/pinned.py": "import beyond\nPINNED = 1\n",
+    "../beyond.py": "BEYOND = 1\n",
+}
+REACHED = ("nearby", "nearby.sub", "plain", "space.deep")
+
+
+@pytest.fixture
+def local_digest(digest, tmp_path, monkeypatch):
+    """``local_digest(changed)``: of a module that imports modules of other folders."""
+    monkeypatch.syspath_prepend(str(tmp_path / "lib" / "site-packages"))
+    return lambda changed=None: digest("main", {**LOCAL, **(changed or {})})
+
+
+@pytest.mark.parametrize("path", ["nearby/__init__.py", "nearby/sub.py", "space/deep.py", "plain.py"])
+def test_local_modules_outside_the_packages_count(local_digest, path):
+    before = local_digest()
+    assert local_modules("digested.main", ("digested",)) == REACHED
+    assert local_digest({f"../{path}": LOCAL[f"../{path}"] + "CHANGED = 1\n"}) != before
+
+
+def test_installed_packages_go_by_version(local_digest):
+    before = local_digest()
+    assert installed_packages("digested.main", ("digested",)) == ("numpy", "pinned", "yaml")
+    changed = {"../lib/site-packages/pinned.py": "PINNED = 2\n", "../beyond.py": "BEYOND = 2\n"}
+    assert local_digest(changed) == before

@@ -1,8 +1,8 @@
 """Cache of features on disk, log-mels and frames of encoders, shared by all detectors, runs and processes.
 
 Each entry is one file, named by a digest of everything that the values depend on: the bytes of the audio
-file (not its time or name), channel, sample rate, front end (or encoder and how it is run), library versions
-and type of processor.
+file (not its time or name), channel, sample rate, front end (or encoder and how it is run), the code that
+computes them, library versions and type of processor.
 Therefore an entry never becomes stale and no lock is needed: entries are written under a temporary name and
 renamed, two processes that write the same entry write the same bytes, and a damaged entry is treated as
 missing and written again. If there is no room, the least recently used entries are removed.
@@ -20,11 +20,10 @@ import os
 import platform
 import stat
 import struct
-import sys
 import threading
 import time
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import astuple, dataclass
 from functools import lru_cache
@@ -36,13 +35,16 @@ from weakref import WeakSet
 import numpy as np
 
 from auscult.errors import OptionError
+from auscult.runtime.cache_folder import cache_folder
+from auscult.runtime.code_facts import code_facts
 from auscult.runtime.files import PART, write_atomically
 from auscult.sound.tables import TableSettings
 from auscult.spectrum import FrontEnd
 
 DEFAULT_BYTES = 2_000_000_000
-#: Incremented with every change of the code that changes the numbers of a log-mel.
-SCHEMA = 1
+#: Everything between the bytes of a file and its log-mel: where it starts, and the packages it is in.
+_FEATURE_CODE = "auscult.corpus.audio_clip"
+_FEATURE_PACKAGES = (_FEATURE_CODE, "auscult.sound", "auscult.spectrum")
 _HEADER = struct.Struct("<IIQ")  # CRC-32 of the key and the rest, bands, frames; float32 data follows
 _SUFFIX = ".log_mel"
 _ABANDONED = 3600.0  # seconds after which an incomplete file must be that of a killed process
@@ -303,52 +305,16 @@ def _cache(location: str, size: str) -> FeatureCache | None:
     return FeatureCache(folder / "log_mels", max_bytes) if folder else None  # the name in existing caches
 
 
-def cache_folder(location: str | None = None) -> Path | None:
-    """Return the folder of all that is cached, or ``None`` if the cache is off or there is no home folder.
-
-    Args:
-        location: as the environment variable ``AUSCULT_CACHE``, which is the default.
-    """
-    location = os.environ.get("AUSCULT_CACHE", "") if location is None else location
-    if location.lower() == "off":
-        return None
-    try:
-        if location:
-            return Path(location).expanduser().absolute()
-        return user_cache_folder(sys.platform, os.environ)
-    except RuntimeError:  # no home folder
-        return None
-
-
-def user_cache_folder(system: str, environment: Mapping[str, str]) -> Path:
-    """Return the ``auscult`` folder in the user's cache folder.
-
-    Args:
-        system: as ``sys.platform``.
-        environment: the environment variables.
-
-    Raises:
-        RuntimeError: the user has no home folder.
-    """
-    if system == "win32":
-        local = environment.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "auscult" / "Cache"
-    if system == "darwin":
-        return Path.home() / "Library" / "Caches" / "auscult"
-    caches = Path(environment.get("XDG_CACHE_HOME", ""))  # the XDG standard ignores relative paths
-    return (caches if caches.is_absolute() else Path.home() / ".cache") / "auscult"
-
-
 @lru_cache(maxsize=1)
-def computation_environment() -> tuple[str | int, ...]:
-    """Return the versions and the processor type, on which the last bits of a log-mel may depend."""
+def computation_environment() -> tuple[str, ...]:
+    """Return what log-mels depend on besides their input: code, versions, and the type of processor."""
     import soundfile
     from threadpoolctl import threadpool_info
 
     # OpenBLAS reports the processor; other libraries, which may be loaded or not, do not.
     processors = {library["architecture"] for library in threadpool_info() if "architecture" in library}
     return (
-        SCHEMA,
+        code_facts(_FEATURE_CODE, _FEATURE_PACKAGES).code,
         np.__version__,
         soundfile.__libsndfile_version__,
         version("soxr"),

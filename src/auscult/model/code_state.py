@@ -6,17 +6,13 @@ the digest of its detector's code, so that the commands that use the model can w
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from contextlib import suppress
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
 from importlib.metadata import packages_distributions, version
 from typing import Any
 
-from auscult.corpus.feature_cache import cache_folder
 from auscult.detectors import Detector
-from auscult.runtime.code_digest import code_digest, source_digest
-from auscult.runtime.files import write_atomically
+from auscult.runtime.code_digest import source_digest
+from auscult.runtime.code_facts import CodeFacts, code_facts
 from auscult.runtime.versions import package_versions
 
 #: Code that computes features and scores, from the bytes of a file on.
@@ -35,32 +31,32 @@ _OTHER_CODE = (
 )
 
 
-@lru_cache(maxsize=64)
 def code_state(detector_class: type[Detector]) -> tuple[str, ...]:
     """Return digests of the code of a detector and of the thresholds, and the versions of packages.
 
     The code of a detector is its module and everything that the module imports from auscult's features,
-    corpus and detectors. For a detector of another package it also covers the modules of that package, and
-    the version of its distribution.
+    corpus and detectors, from its own package, and from local modules: files that are neither installed nor
+    in the standard library (`auscult.runtime.code_digest`). Installed packages that its own and local modules
+    import are identified by their version.
     """
-    module = detector_class.__module__
-    package = module.partition(".")[0]
-    distributions = [] if package == "auscult" else packages_distributions().get(package, [])
+    facts = _facts(detector_class)
     return (
-        code_digest(module, _packages(detector_class)),
-        code_digest("auscult.decision", _SCORING_CODE),
-        *(f"{name} {version(name)}" for name in sorted(set(distributions))),
+        facts.code,
+        code_facts("auscult.decision", _SCORING_CODE).code,
+        *_distribution_versions(facts.installed),
         *(f"{name} {installed}" for name, installed in package_versions().items() if name != "auscult"),
     )
 
 
-def code_provenance(detector_class: type[Detector]) -> dict[str, str | None]:
+def code_provenance(detector_class: type[Detector]) -> dict[str, Any]:
     """Return what a model stores of its detector's code.
 
     ``code`` is the digest of what affects scores. ``source`` is that of all bytes of the source files, which
-    is computed much faster, and shows that nothing has changed.
+    is computed much faster, and shows that nothing has changed. ``local_code`` are the local modules among
+    them.
     """
-    return {"code": code_state(detector_class)[0], "source": source_digest(_packages(detector_class))}
+    facts = _facts(detector_class)
+    return {"code": facts.code, "source": facts.source, "local_code": list(facts.local)}
 
 
 def code_warning(detector_class: type[Detector], provenance: Mapping[str, Any]) -> str | None:
@@ -76,10 +72,16 @@ def code_warning(detector_class: type[Detector], provenance: Mapping[str, Any]) 
     fitted_python = str(provenance.get("versions", {}).get("python", ""))
     if "code" not in provenance or _minor(fitted_python) != _minor(package_versions()["python"]):
         return None
-    source = source_digest(_packages(detector_class))
-    if source is None or source == provenance.get("source"):
+    if source_digest(_packages(detector_class)) is None:
         return None
-    return None if provenance["code"] == _current_code(detector_class, source) else _OTHER_CODE
+    local = tuple(provenance.get("local_code", ()))
+    if source_digest(_packages(detector_class), local) == provenance.get("source"):
+        return None
+    return None if provenance["code"] == _facts(detector_class).code else _OTHER_CODE
+
+
+def _facts(detector_class: type[Detector]) -> CodeFacts:
+    return code_facts(detector_class.__module__, _packages(detector_class))
 
 
 def _packages(detector_class: type[Detector]) -> tuple[str, ...]:
@@ -88,25 +90,13 @@ def _packages(detector_class: type[Detector]) -> tuple[str, ...]:
     return _SCORING_CODE if package == "auscult" else (*_SCORING_CODE, package)
 
 
-def _current_code(detector_class: type[Detector], source: str) -> str:
-    """The digest of the detector's code, from the cache folder if the source files are the same.
-
-    Parsing them takes up to a second, too long for scoring a single recording.
-    """
-    module, folder = detector_class.__module__, cache_folder()
-    if folder is None:
-        return code_state(detector_class)[0]
-    python = ".".join(_minor(package_versions()["python"]))
-    path = folder / "code" / f"{module}-{python}.json"
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        stored = json.loads(path.read_text())
-        if stored["source"] == source:
-            return str(stored["code"])
-    code = code_state(detector_class)[0]
-    with suppress(OSError):  # a read-only folder
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps({"source": source, "code": code}).encode(), sync=False)
-    return code
+def _distribution_versions(packages: Sequence[str]) -> list[str]:
+    """Name and version of the distributions that packages, by the names they are imported by, belong to."""
+    if not packages:
+        return []  # the list of all distributions takes a while
+    distributions = packages_distributions()
+    names = {name for package in packages for name in distributions.get(package, ())}
+    return [f"{name} {version(name)}" for name in sorted(names)]
 
 
 def _minor(python: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import soundfile
 
 from auscult.corpus import AudioClip, Clip
+from auscult.detectors.embedding import clip_encoder
 from auscult.detectors.embedding.embedding_memory import EmbeddingMemory
 from auscult.detectors.embedding.encoder import Encoder, read_encoder
 from auscult.detectors.options import make_config
@@ -100,6 +102,13 @@ class TestCache:
             settings = {"encoder": encoder_file(clip_level=True)}
         unfitted(**{"encoder": encoder_file(), **settings}).fit(opened(files))
         assert len(encoded) >= before + len(files)
+
+    def test_changed_code_encodes_again(self, files, encoder_file, cache, encoded, monkeypatch):
+        unfitted(encoder_file()).fit(opened(files))
+        facts = clip_encoder.code_facts("auscult.detectors.embedding.clip_encoder", clip_encoder._CODE)
+        monkeypatch.setattr(clip_encoder, "code_facts", lambda *_: replace(facts, code="changed"))
+        unfitted(encoder_file()).fit(opened(files))
+        assert len(encoded) == 2 * len(files)
 
     def test_a_changed_recording_is_encoded_again(
         self, files, encoder_file, cache, encoded, tmp_path, machine_sound

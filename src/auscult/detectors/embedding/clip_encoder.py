@@ -1,7 +1,8 @@
 """Frames of clips from an encoder: from the cache on disk if they are there, else encoded in batches.
 
 What an entry of the cache depends on is in its key: the bytes of the audio, channel and rate (see
-`auscult.corpus.feature_cache`), the SHA-256 of the encoder, its output, rate and window, and how it is run.
+`auscult.corpus.feature_cache`), the SHA-256 of the encoder, its output, rate and window, how it is run, and a
+digest of the code of this module and of those that it imports.
 Pooling, metric and back end are not in the key, so that trying others encodes nothing again.
 """
 
@@ -18,13 +19,13 @@ from auscult.detectors.embedding.config import MIN_SECONDS, EmbeddingMemoryConfi
 from auscult.detectors.embedding.encoder import Encoder
 from auscult.detectors.embedding.encoder_report import encoder_rate
 from auscult.errors import AudioError, TooShortAudio, UnsupportedAudio
+from auscult.runtime.code_facts import code_facts
 from auscult.sound import resample
 from auscult.spectrum import log_mel
 
 #: Minimum length of the encoder's input, seconds; a shorter clip is repeated up to it.
 MIN_ENCODER_SECONDS = 1.0
-#: Incremented with every change of the code that changes the frames of an encoder.
-_SCHEMA = 1
+_CODE = ("auscult.detectors.embedding",)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class ClipEncoder:
         self._window, self._minimum = (max(1, round(s * self._rate)) for s in lengths)
         self._settings = (
             "encoder",
-            _SCHEMA,
+            code_facts(__name__, _CODE).code,
             sha256,
             encoder.kind,
             encoder.output,
