@@ -66,16 +66,17 @@ def test_a_step_does_not_synchronise_or_move_tensors(name, settings):
     step = fleet_step(name, 2, **settings)
     (first, second, third) = batches(2, 3)
     step(*first)
-    tensors = [step.index, step.mask, step.epochs, step.weights, step.weights.grad, *step.sums.values()]
-    tensors += [step.batch_errors, step.steps]
+    tensors = [step.index, step.mask, step.epochs, *step.sums.values(), step.batch_errors, step.steps]
+    optimiser = step.optimiser
+    tensors += [optimiser.weights, optimiser.weights.grad, optimiser.mean, optimiser.square, optimiser.steps]
     tensors += [*step.network.parameters(), *(p.grad for p in step.network.parameters())]
-    tensors += [*step.network.buffers(), *step.optimiser.state[step.weights].values()]
-    before, weights = [tensor.data_ptr() for tensor in tensors], step.weights.detach().clone()
+    tensors += [*step.network.buffers()]
+    before, weights = [tensor.data_ptr() for tensor in tensors], optimiser.weights.detach().clone()
     with _NoSynchronisation():
         step(*second)
         step(*third)
     assert [tensor.data_ptr() for tensor in tensors] == before
-    assert not torch.equal(step.weights, weights)
+    assert not torch.equal(optimiser.weights, weights)
 
 
 def test_a_captured_graph_is_replayed_on_the_new_batch():
@@ -87,7 +88,7 @@ def test_a_captured_graph_is_replayed_on_the_new_batch():
         if i == 1:  # a substitute for a CUDA graph: the same work on the same tensors
             replayed.graph = SimpleNamespace(replay=lambda: (replays.append(1), replayed.step()))
     assert len(replays) == 3
-    assert torch.equal(eager.weights, replayed.weights)
+    assert torch.equal(eager.optimiser.weights, replayed.optimiser.weights)
     assert eager.pop_means(1, 72) == replayed.pop_means(1, 72)
     assert eager.pop_batch_errors(1) == replayed.pop_batch_errors(1)
 
@@ -131,7 +132,7 @@ def test_keep_machines_does_not_change_the_remaining_machines(name, settings):
     for index, mask in steps[3:]:
         full(index, mask)
         reduced(index[[0, 2]], mask[[0, 2]])
-    assert full.weights.numel() * 2 == reduced.weights.numel() * 3
+    assert full.optimiser.weights.numel() * 2 == reduced.optimiser.weights.numel() * 3
     states = (step.network.state_dict() for step in (full, reduced))
     for (key, expected), value in zip(next(states).items(), next(states).values(), strict=True):
         torch.testing.assert_close(value, expected[[0, 2]], rtol=1e-4, atol=1e-5, msg=key)

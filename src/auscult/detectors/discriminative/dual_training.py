@@ -20,9 +20,12 @@ from auscult.detectors.discriminative.adacos import SubClusterAdaCos
 from auscult.detectors.discriminative.augmentation import RandomBandGain
 from auscult.detectors.discriminative.dual_branch import EMBEDDING, DualBranch, DualBranchSize
 from auscult.detectors.discriminative.dual_views import DualViews
+from auscult.detectors.training.adam import Adam
 from auscult.detectors.training.process import torch_single_thread
 from auscult.detectors.training.training import choose_device
 from auscult.errors import DivergedError
+
+_DECAY = 0.01  # of the weights, by AdamW
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def train_dual(
     class_head = SubClusterAdaCos(2 * EMBEDDING, classes, config.centres, generator)
     exchange_head = SubClusterAdaCos(2 * EMBEDDING, 3 * classes, config.centres, generator)
     modules = nn.ModuleList([network, class_head, exchange_head]).to(device)
-    optimiser = torch.optim.AdamW(modules.parameters(), lr=config.learning_rate)
+    optimiser = Adam(modules, config.learning_rate, decay=_DECAY)
     clips = _TrainingClips(views, labels, config, generator, device)
     random_gain = RandomBandGain(*axes, generator)
     history: list[dict] = []
@@ -93,7 +96,7 @@ def train_dual(
             log_p = class_head(torch.cat([of_frames, of_spectrum], 1))  # (B, C)
             embedding, exchange_y = _exchange_features(of_frames, of_spectrum, y, config.exchange, generator)
             loss = -(y * log_p).sum(1).mean() + exchange_head.loss(embedding, exchange_y)
-            optimiser.zero_grad(set_to_none=True)
+            optimiser.zero_gradients()
             loss.backward()
             optimiser.step()
             losses.append(loss.detach())

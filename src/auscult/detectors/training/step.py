@@ -13,6 +13,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from auscult.detectors.training.adam import Adam
+
 #: Return value of a detector's loss: the loss of every machine (M,), and figures to log, each (M,) or (M, K).
 Loss = tuple[Tensor, dict[str, Tensor]]
 #: Steps before a graph is captured: libraries initialise themselves in the first ones.
@@ -57,7 +59,7 @@ class FleetStep:
         learning_rate: float,
     ) -> None:
         self.network, self.loss, self.windows = network, loss, windows
-        self.generators, self.learning_rate = list(generators), learning_rate
+        self.generators = list(generators)
         device, machines = windows.device, len(self.generators)
         self.index = torch.zeros(machines, batch_size, dtype=torch.int64, device=device)
         self.mask = torch.ones(machines, batch_size, 1, device=device)
@@ -65,8 +67,7 @@ class FleetStep:
         self.sums: dict[str, Tensor] = {}  # loss and figures, summed over vectors since `pop_means`; (M, …)
         self.batch_errors = torch.zeros(machines, epoch_steps, dtype=windows.dtype, device=device)
         self.steps = torch.zeros(machines, 1, dtype=torch.int64, device=device)  # since `pop_batch_errors`
-        self.weights = _flat(network)
-        self.optimiser = self._adam()
+        self.optimiser = Adam(network, learning_rate)
         self._reset_graph()
 
     def __call__(self, index: Tensor, mask: Tensor) -> None:
@@ -87,7 +88,7 @@ class FleetStep:
 
     def step(self) -> None:
         """Compute the losses and gradients and update the weights, without waiting for the device."""
-        self.weights.grad.zero_()  # type: ignore[union-attr]
+        self.optimiser.zero_gradients()
         x = self.windows.index_select(0, self.index.flatten()).unflatten(0, self.index.shape)  # (M, B, width)
         losses, figures = self.loss(self.network, x, self.mask, self.generators, self.epochs)
         losses.sum().backward()
@@ -130,32 +131,14 @@ class FleetStep:
             slots: indices of the machines to keep.
         """
         kept = torch.tensor(slots, device=self.index.device)
-        shapes = [parameter.shape for parameter in self.network.parameters()]
-        state = {
-            name: torch.cat([part[kept].flatten() for part in _parts(value, shapes)])
-            if value.shape == self.weights.shape
-            else value
-            for name, value in self.optimiser.state[self.weights].items()
-        }
-        for tensor in self.network.state_dict(keep_vars=True).values():
-            tensor.data = tensor.data[kept]
+        self.optimiser.keep_machines(kept)
+        for buffer in self.network.buffers():
+            buffer.data = buffer.data[kept]
         self.generators = [self.generators[i] for i in slots]
         self.index, self.mask, self.epochs = self.index[kept], self.mask[kept], self.epochs[kept]
         self.sums = {name: sums[kept] for name, sums in self.sums.items()}
         self.batch_errors, self.steps = self.batch_errors[kept], self.steps[kept]
-        self.weights = _flat(self.network)
-        self.optimiser = self._adam()
-        self.optimiser.state[self.weights] = state
         self._reset_graph()
-
-    def _adam(self) -> torch.optim.Adam:
-        device = self.index.device.type
-        return torch.optim.Adam(
-            [self.weights],
-            lr=self.learning_rate,
-            fused=device in ("cpu", "cuda"),
-            capturable=device == "cuda",
-        )
 
     def _reset_graph(self) -> None:
         self.graph: torch.cuda.CUDAGraph | None = None
@@ -182,26 +165,3 @@ class FleetStep:
 def batch_error(losses: Tensor, figures: Mapping[str, Tensor]) -> Tensor:
     """Return the reconstruction error of a batch, (M,): one of the figures, or else the loss itself."""
     return figures.get("reconstruction", losses)
-
-
-def _flat(network: nn.ModuleDict) -> nn.Parameter:
-    """Return all weights as one tensor with a gradient; the network's parameters become views of it.
-
-    The optimiser then updates a single tensor, and clearing the gradients is one call.
-    """
-    parameters = list(network.parameters())
-    flat = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in parameters]))
-    flat.grad = torch.zeros_like(flat)
-    shapes = [parameter.shape for parameter in parameters]
-    for parameter, data, grad in zip(
-        parameters, _parts(flat.data, shapes), _parts(flat.grad, shapes), strict=True
-    ):
-        parameter.data, parameter.grad = data, grad
-    return flat
-
-
-def _parts(flat: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
-    """Return consecutive views of a flat tensor in the given shapes."""
-    return [
-        part.view(shape) for part, shape in zip(flat.split([s.numel() for s in shapes]), shapes, strict=True)
-    ]
