@@ -128,3 +128,22 @@ def test_evaluate_counts_sensor_faults_apart(run, model, machine_sound, tmp_path
         assert after[name] == before[name]
     assert after["sensor_rate_source"]["value"] == pytest.approx(2 / 12)
     assert "sensor faults" in run("evaluate", model, tmp_path).stdout
+
+
+def test_doubtful_clips_count_by_score(run, model, machine_sound, tmp_path):
+    for condition in ("normal", "anomaly"):
+        (tmp_path / condition).mkdir()
+        for i in range(5):
+            samples = machine_sound(300 + i, broken=condition == "anomaly")
+            soundfile.write(tmp_path / condition / f"{condition}{i}.wav", samples, RATE)
+    quiet = tmp_path / "anomaly" / "quiet.wav"
+    soundfile.write(quiet, 0.05 * machine_sound(400), RATE, subtype="FLOAT")
+    anomalies = rows(run("score", model, *sorted((tmp_path / "anomaly").iterdir()), "--json"))
+    (doubtful,) = (row for row in anomalies if row["path"] == str(quiet))
+    assert [finding["kind"] for finding in doubtful["findings"]] == ["level"]
+    for threshold in (doubtful["score"] + 1e-6, doubtful["score"] - 1e-6):
+        arguments = ["evaluate", model, tmp_path, "--json", "--threshold", str(threshold)]
+        result = json.loads(run(*arguments).stdout)
+        above = np.mean([row["score"] > threshold for row in anomalies])
+        assert result["recall_source"]["value"] == pytest.approx(above)
+        assert "sensor_rate_source" not in result

@@ -86,6 +86,10 @@ def evaluate(
 ) -> ModelEvaluation:
     """Score labelled clips and compute the metrics of DCASE Task 2.
 
+    Rates at the threshold, such as recall, count every clip by its score. They leave out only clips that a
+    sensor fault makes unusable whatever their score, such as silent ones: a clip whose verdict is ``sensor``
+    because its score is low counts as one below the threshold.
+
     Clips that the model was fitted on, entirely or in windows, are left out of the metrics, since their
     scores are too low. Copies of a clip count once for intervals. Both are recognised by their content,
     whatever their names.
@@ -127,7 +131,7 @@ def evaluate(
             year=year,
             intervals=intervals,
             identities=[s.identity for s in new],
-            sensor=[s.score.verdict == "sensor" for s in new],
+            sensor=[s.score.unusable for s in new],
         )
     except EvaluationError as error:
         raise EvaluationError("; ".join([*remarks, str(error)])) from error
@@ -162,7 +166,8 @@ def _other_machine_remark(model: Model, clips: Sequence[Clip]) -> Iterator[str]:
 def _remedy(model: Model, threshold: Threshold, scored: Sequence[_Scored]) -> str:
     """What to do about a threshold that finds few faults: accept more false alarms, or record more."""
     ways = []
-    faults = np.array([s.score.score for s in scored if s.clip.condition == "anomaly"])
+    judged = (s for s in scored if not s.score.unusable)
+    faults = np.array([s.score.score for s in judged if s.clip.condition == "anomaly"])
     for rate in _HIGHER_RATES:
         lower = model.threshold(rate).value
         if lower is None or (threshold.value is not None and lower >= threshold.value):

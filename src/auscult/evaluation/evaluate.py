@@ -130,8 +130,10 @@ def evaluate_scores(
             AUC and partial AUC of all clips if no domains are known.
         intervals: whether metrics of scores have intervals, which take most of the time.
         identities: a value for each clip that is equal for copies of one recording; ``None`` for the paths.
-        sensor: (N,) true for clips that cannot be judged because of a sensor fault. They count for the AUCs,
-            but not for the rates of decisions; their own rate is ``sensor_rate_source``, ``…_target``.
+        sensor: (N,) true for clips that cannot be judged because of a sensor fault, whatever their score.
+            They count for the AUCs, but not for the rates of decisions; their own rate is
+            ``sensor_rate_source``, ``…_target``. It must not depend on the scores: leaving out clips with low
+            scores would raise the recall.
 
     Raises:
         EvaluationError: a label is missing; a recording has both labels; a metric lacks normal or anomalous

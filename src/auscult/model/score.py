@@ -54,6 +54,11 @@ class Score:
     seconds: float = 0.0
 
     @property
+    def unusable(self) -> bool:
+        """Whether a sensor fault makes it impossible to judge the recording, whatever its score."""
+        return any(finding.effect == "unusable" for finding in self.findings)
+
+    @property
     def verdict(self) -> Verdict | None:
         """``sensor`` if the recording cannot be judged, or if it would be normal but for a finding; otherwise
         ``anomaly`` or ``normal``, and ``None`` without a threshold."""
