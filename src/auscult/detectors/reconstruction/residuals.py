@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from auscult.detectors.statistics.ledoit_wolf import shrinkage
 from auscult.errors import FitError, OptionError
 from auscult.spectrum import spread_over_frames
 
@@ -54,11 +55,7 @@ class ResidualCovariance:
 
     def shrinkage(self) -> float:
         """Return Ledoit and Wolf's weight of the identity, in [0, 1], for rows of known mean zero."""
-        bands = len(self.outer)
-        sample = self.outer / self.rows
-        spread = np.sum((sample - np.trace(sample) / bands * np.eye(bands)) ** 2)
-        noise = (self.fourth / self.rows - np.sum(sample**2)) / self.rows
-        return float(np.clip(noise / spread, 0.0, 1.0)) if spread > 0 else 1.0
+        return shrinkage(self.outer, len(self.outer), self.fourth, self.rows)[0]
 
     def merged(self, precision: np.ndarray, weight: float) -> ResidualCovariance:
         """Return these sums plus those of earlier vectors of which only the precision matrix is known.

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from auscult.detectors.statistics.ledoit_wolf import shrinkage
+
 #: Share of the mean variance that is added to every variance, so that constant bands stay invertible.
 _FLOOR = 1e-6
 #: Weight of the common mean in each domain's mean, in clips: shrinks means of few clips towards it.
@@ -97,9 +99,11 @@ def shrunk_precision(centred: np.ndarray) -> np.ndarray:
 
 def shrunk_covariance(centred: np.ndarray) -> np.ndarray:
     """Return the (D, D) covariance of centred vectors (N, D), shrunk and never singular."""
-    from sklearn.covariance import ledoit_wolf
-
-    covariance, _ = ledoit_wolf(centred, assume_centered=True)
+    count, dimensions = centred.shape
+    products = centred.T @ centred
+    fourth = float(((centred**2).sum(axis=1) ** 2).sum())
+    weight, variance = shrinkage(products, dimensions, fourth, count)
+    covariance = (1 - weight) / count * products + weight * variance * np.eye(dimensions)
     return covariance + _FLOOR * max(np.trace(covariance) / len(covariance), 1.0) * np.eye(len(covariance))
 
 

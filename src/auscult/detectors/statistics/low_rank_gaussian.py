@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from auscult.detectors.statistics.densities import domain_means
+from auscult.detectors.statistics.ledoit_wolf import shrinkage
 
 #: Share of the mean variance that is added to every variance, so that constant features stay invertible.
 _FLOOR = 1e-6
@@ -42,9 +43,11 @@ class LowRankGaussian:
         vectors, target = vectors.astype(np.float64), np.asarray(target, bool)
         means, counts = domain_means(vectors, target)
         centred = vectors - means[target.astype(int)]
-        shrinkage, mean_variance = ledoit_wolf_shrinkage(centred)
-        floor = (shrinkage + _FLOOR) * mean_variance or 1.0  # 1 if all vectors are equal
-        rows = centred * np.sqrt((1 - shrinkage) / len(centred))
+        products = centred @ centred.T  # (N, N)
+        fourth = float((np.diag(products) ** 2).sum())
+        weight, mean_variance = shrinkage(products, centred.shape[1], fourth, len(centred))
+        floor = (weight + _FLOOR) * mean_variance or 1.0  # 1 if all vectors are equal
+        rows = centred * np.sqrt((1 - weight) / len(centred))
         _, sigma, directions = np.linalg.svd(rows, full_matrices=False)
         return cls(means, counts, directions, sigma**2 / (sigma**2 + floor), floor)
 
@@ -54,21 +57,3 @@ class LowRankGaussian:
         along = difference @ self.directions.T
         squares = (difference**2).sum(axis=1) - (along**2) @ self.shares
         return max(float(squares.min()), 0.0) / self.floor
-
-
-def ledoit_wolf_shrinkage(centred: np.ndarray) -> tuple[float, float]:
-    """Compute the weight of the multiple of the identity in the shrunk covariance.
-
-    Args:
-        centred: (N, D) vectors with mean 0.
-
-    Returns:
-        The weight, from 0 to 1, and the mean variance of the D features.
-    """
-    n, d = centred.shape
-    products = centred @ centred.T  # (N, N); its square has the same sum as that of the D × D scatter
-    mean_variance = float(np.trace(products)) / (n * d)
-    square = float((products**2).sum()) / n**2
-    beta = (float((np.diag(products) ** 2).sum()) / n - square) / (d * n)
-    delta = square / d - mean_variance**2
-    return (0.0 if beta <= 0 else min(beta / delta, 1.0) if delta > 0 else 1.0), mean_variance
