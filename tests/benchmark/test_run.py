@@ -265,7 +265,7 @@ def test_other_data_with_the_same_machine_names_has_no_published_results(tmp_pat
 
 
 def test_text_explains_columns_and_differences(bench):
-    assert "ROC AUC in the source/target domain" in bench.text
+    assert "clips of the source/target domain against the anomalous clips of both domains" in bench.text
     assert "difference from the baseline on the same recordings, in\npercentage points" in bench.text
     assert "Simulated" not in bench.text
 

@@ -376,6 +376,13 @@ def test_the_official_score_equals_that_of_the_benchmark(run, bench, submission,
     assert "0 missing, 0 duplicate, 0 extra" in text
 
 
+@pytest.mark.parametrize(("year", "anomalies"), [(2021, "of the domain"), (2024, "of both domains")])
+def test_the_legend_says_what_the_auc_of_a_domain_compares(run, submission, ground_truth, year, anomalies):
+    result = run("dcase", "evaluate", submission[0], "--ground-truth", ground_truth, "--year", year)
+    legend = "AUC source, AUC target: normal clips of the domain against the anomalous clips"
+    assert f"{legend} {anomalies}" in result.stdout.splitlines()
+
+
 def test_equal_scores_of_a_submission_are_one_line(run, submission, ground_truth, tmp_path):
     folder = tmp_path / "equal"
     shutil.copytree(submission[0], folder)
@@ -385,7 +392,10 @@ def test_equal_scores_of_a_submission_are_one_line(run, submission, ground_truth
     assert result.exit_code == 0
     assert result.stderr == "Warning: all scores are equal: they do not depend on the recording\n"
     assert "50.00 [" not in result.stdout, "an interval of equal scores would have zero width"
-    assert "note: no interval: it is the same without any" in result.stdout
+    assert (
+        "note: fan AUC source, fan AUC target, fan pAUC, fan mean: no interval: it is the same without any"
+        in (result.stdout)
+    )
 
 
 def test_missing_rows_are_listed_with_exit_code_4(run, submission, ground_truth, tmp_path):

@@ -439,7 +439,19 @@ def test_evaluate_of_one_clip_of_each_condition_gives_their_number_instead_of_an
     result = run("evaluate", model, _labelled_folder(tmp_path / "one", *clips), "-q")
     assert "[" not in result.stdout.partition("at the threshold")[0].partition("interval]")[2]
     assert "independent recordings: 1 normal, 1 anomaly" in result.stdout
-    assert "note: no interval: 1 normal and 1 anomalous independent recordings" in result.stdout
+    notes = [line for line in result.stdout.splitlines() if line.startswith("note:")]
+    assert notes[0].startswith(
+        "note: AUC, pAUC, harmonic mean: no interval: 1 normal and 1 anomalous independent recordings"
+    )
+    assert len({note.rpartition("no interval: ")[2] for note in notes}) == len(notes), "one line for a reason"
+    assert any("recall" in note for note in notes)
+
+
+def test_evaluate_says_what_the_auc_of_a_domain_compares(run, model, machine):
+    for options, anomalies in (((), "of both domains"), (("--year", 2021), "of the domain")):
+        lines = run("evaluate", model, machine, "-q", *options).stdout.splitlines()
+        legend = "AUC source, AUC target: normal clips of the domain against the anomalous clips"
+        assert f"{legend} {anomalies}" in lines
 
 
 def test_evaluate_says_that_scores_are_reversed_or_equal(run, model, machine, tmp_path, monkeypatch):

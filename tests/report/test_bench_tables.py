@@ -51,7 +51,7 @@ def test_the_best_of_each_column_is_marked_and_spread_is_shown():
 def test_columns_are_explained():
     text = visible_text(systems_table(bench(ONE_MACHINE, ("fan", "new:mse", 0.1, -0.05, 0.25))))
     assert "Difference from base:mse [points]" in text
-    assert "ROC AUC in the source/target domain" in text
+    assert "clips of the source/target domain against the anomalous clips of both domains" in text
     assert "Difference [points]" in visible_text(systems_table(bench(ONE_MACHINE)))
 
 

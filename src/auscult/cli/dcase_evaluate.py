@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 INCOMPLETE = 4
 _SHOWN = 10  # names listed per kind of mismatch; JSON contains all
+_METRICS = {"auc_source": "AUC source", "auc_target": "AUC target", "pauc": "pAUC", "harmonic_mean": "mean"}
 
 
 @click.command("evaluate", short_help="Compute the official score of a submission.")
@@ -77,16 +78,26 @@ def _as_text(report: OfficialReport) -> str:
         )
         for machine, part in report.machines.items()
     ]
-    header = ("machine", "AUC source", "AUC target", "pAUC", "mean", "F1 source", "F1 target")
+    header = ("machine", *_METRICS.values(), "F1 source", "F1 target")
     mismatches = report.mismatches
     missing, duplicate, extra = map(len, (mismatches.missing, mismatches.doubled, mismatches.extra))
     counts = f"{missing} missing, {duplicate} duplicate, {extra} extra"
     caution = "" if report.complete else ": not an official score, because the submission is incomplete"
     score = f"official score {report.year}  {text.interval(report.official_score)}"
-    distinct = dict.fromkeys(n for part in report.machines.values() for n in part.interval_notes.values())
-    notes = "".join(f"\nnote: {note}" for note in distinct)
-    return (
-        f"{text.table(header, rows)}\n\n{score}\n"
-        f"{counts}{caution}\nIn percent, with 95 % intervals, as if all clips were independent recordings."
-        + notes
+    has_domains = any(part.auc_target for part in report.machines.values())
+    notes = text.notes_by_reason(
+        (f"{machine} {_METRICS[name]}", note)
+        for machine, part in report.machines.items()
+        for name, note in part.interval_notes.items()
+        if name in _METRICS
     )
+    lines = [
+        text.table(header, rows),
+        "",
+        score,
+        f"{counts}{caution}",
+        "In percent, with 95 % intervals, as if all clips were independent recordings.",
+        *([text.domain_auc_legend(report.year)] if has_domains else []),
+        *([notes] if notes else []),
+    ]
+    return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -30,6 +30,14 @@ if TYPE_CHECKING:
     from auscult.evaluation import Evaluation
 
 SOME_UNREADABLE = 4
+#: Rates of decisions and their titles.
+_RATES = {
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "false_alarm_rate": "false alarms",
+    "sensor_rate": "sensor faults, not in the above",
+}
 
 
 @click.command("evaluate", short_help="Measure a model on labelled recordings.")
@@ -40,7 +48,8 @@ SOME_UNREADABLE = 4
     "--year",
     type=int,
     metavar="YYYY",
-    help="Compute the metrics by the rules of this DCASE year.  [default: rules since 2022]",
+    help="Compute the metrics by the rules of this DCASE year. In 2021 the AUC of a domain compares only "
+    "clips of that domain, in 2020 all clips.  [default: rules since 2022]",
 )
 @threshold_options
 @click.option(
@@ -76,7 +85,9 @@ def command(
     """Measure a model on labelled recordings.
 
     DIR is a DCASE machine folder (its test/ is used), a folder with normal/ and anomaly/, or a CSV
-    manifest. Prints metrics in percent (in JSON: fractions) with 95 % confidence intervals.
+    manifest. Prints metrics in percent (in JSON: fractions) with 95 % confidence intervals. The AUC of a
+    domain compares the normal clips of the domain with the anomalous clips of both domains, as in the
+    challenge since 2022.
     """
     for path in (roc, histogram):
         if path is not None:
@@ -176,8 +187,8 @@ def _as_text(result: ModelEvaluation) -> str:
     parts += [f"left out: {reason}" for reason in evaluation.left_out.values()]
     if evaluation.attributes:
         parts.append(_attributes(evaluation))
-    if notes := _interval_notes(evaluation):
-        parts.append("\n".join(f"note: {note}" for note in notes))
+    if notes := text.notes_by_reason(_interval_notes(evaluation)):
+        parts.append(notes)
     return "\n\n".join(parts)
 
 
@@ -195,11 +206,16 @@ def _attributes(evaluation: Evaluation) -> str:
     return f"{table}\n{values} with few recordings: see --json".strip()
 
 
-def _interval_notes(evaluation: Evaluation) -> list[str]:
-    """Why estimates have no interval, or another one than the others; each reason once."""
-    shown = (part for part in evaluation.attributes.values() if part.is_general)
-    of_attributes = [part.auc.note for part in shown if part.auc.note]
-    return list(dict.fromkeys([*evaluation.overall.interval_notes.values(), *of_attributes]))
+def _interval_notes(evaluation: Evaluation) -> Iterator[tuple[str, str]]:
+    """Title of each shown metric that has no interval or another one than the others, and the reason."""
+    titles = _columns(evaluation)
+    has_domains = "normal_source" in evaluation.overall.clips
+    for name, note in evaluation.overall.interval_notes.items():
+        rate, _, domain = name.rpartition("_")
+        yield titles.get(name) or f"{_RATES[rate]} {domain if has_domains else ''}".strip(), note
+    for name, part in evaluation.attributes.items():
+        if part.is_general and part.auc.note:
+            yield name, part.auc.note
 
 
 def _metrics(evaluation: Evaluation) -> str:
@@ -207,10 +223,14 @@ def _metrics(evaluation: Evaluation) -> str:
     rows = [(title, text.interval(getattr(overall, name))) for name, title in _columns(evaluation).items()]
     if evaluation.year:
         rows.append((f"official score {evaluation.year}", text.interval(overall.official)))
-    return (
-        f"{text.table(('metric', '%  [95 % interval]'), rows)}\nclips: {_counts(overall.clips)}\n"
-        f"independent recordings: {_counts(overall.recordings)}"
-    )
+    lines = [
+        text.table(("metric", "%  [95 % interval]"), rows),
+        f"clips: {_counts(overall.clips)}",
+        f"independent recordings: {_counts(overall.recordings)}",
+    ]
+    if overall.auc_source and overall.auc_target:
+        lines.append(text.domain_auc_legend(evaluation.year))
+    return "\n".join(lines)
 
 
 def _counts(counts: Mapping[str, int]) -> str:
@@ -239,13 +259,8 @@ def _decisions(result: ModelEvaluation) -> str:
     domains = [d for d in ("source", "target") if any(name.endswith(f"_{d}") for name in decisions)]
     rows = [
         (title, *(text.interval(decisions.get(f"{name}_{domain}")) for domain in domains))
-        for name, title in (
-            ("precision", "precision"),
-            ("recall", "recall"),
-            ("f1", "F1"),
-            ("false_alarm_rate", "false alarms"),
-            *([("sensor_rate", "sensor faults, not in the above")] if sensor_faults else []),
-        )
+        for name, title in _RATES.items()
+        if name != "sensor_rate" or sensor_faults
     ]
     lines = [
         f"at the threshold {text.describe_threshold(result.threshold)}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -85,6 +85,25 @@ def interval(estimate: Estimate | None) -> str:
     if estimate.low is None or estimate.high is None:
         return f"{100 * estimate.value:.2f}"
     return f"{100 * estimate.value:.2f} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def domain_auc_legend(year: int | None) -> str:
+    """What the AUCs of the domains compare by the rules of a DCASE year; ``None`` is those since 2022."""
+    from auscult.evaluation.protocol import DOMAIN_AUC, DOMAIN_AUC_2021
+
+    return f"AUC source, AUC target: {DOMAIN_AUC_2021 if year == 2021 else DOMAIN_AUC}"
+
+
+def notes_by_reason(notes: Iterable[tuple[str, str]]) -> str:
+    """Format notes about metrics as one line for each reason: ``note: recall, F1: no interval: …``.
+
+    Args:
+        notes: name of a metric and the note about it.
+    """
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in notes:
+        by_reason.setdefault(reason, []).append(name)
+    return "\n".join(f"note: {', '.join(names)}: {reason}" for reason, names in by_reason.items())
 
 
 def describe_threshold(threshold: Threshold) -> str:

@@ -30,6 +30,10 @@ from auscult.evaluation.metrics import (
 
 YEARS = tuple(range(2020, 2027))
 
+#: What the AUC of a domain compares since 2022, and in 2021.
+DOMAIN_AUC = "normal clips of the domain against the anomalous clips of both domains"
+DOMAIN_AUC_2021 = "normal clips of the domain against the anomalous clips of the domain"
+
 #: The metrics whose mean is the official score of 2020, of 2021 and since 2022.
 TERMS_2020 = ("auc_source", "pauc")
 TERMS_2021 = ("auc_source", "auc_target", "pauc_source", "pauc_target")

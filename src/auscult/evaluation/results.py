@@ -22,8 +22,9 @@ class Result:
         detector: name of the detector or of another system.
         score: name of the detector's score.
         seed: seed of the fit.
-        auc_source: AUC of the source domain, or of all clips if the domains are unknown.
-        auc_target: AUC of the target domain; ``None`` if the domains are unknown.
+        auc_source: AUC of the normal clips of the source domain against all anomalous clips, or of all clips
+            if the domains are unknown.
+        auc_target: the same for the target domain; ``None`` if the domains are unknown.
         pauc: partial AUC.
         harmonic_mean: harmonic mean of these metrics.
         fit_seconds: time to fit; ``None`` if unknown.

@@ -22,9 +22,9 @@ class Summary:
     harmonic, for 2020 arithmetic. Metrics of decisions are computed from counts over all clips of a domain.
 
     Attributes:
-        auc_source: AUC of the source domain, or of all clips if the domains are unknown; ``None`` if only the
-            target domain has clips.
-        auc_target: AUC of the target domain; ``None`` if there is none.
+        auc_source: AUC of the source domain (what it compares depends on the year, see `protocol`), or of all
+            clips if the domains are unknown; ``None`` if only the target domain has clips.
+        auc_target: likewise of the target domain; ``None`` if there is none.
         pauc: partial AUC, false-positive rate up to 0.1, McClish-standardised.
         harmonic_mean: harmonic mean of all terms of all sections.
         official: the year's official mean of the terms: for 2020 the arithmetic, otherwise the harmonic mean.

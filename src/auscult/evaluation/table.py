@@ -12,14 +12,16 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 
 from auscult.evaluation.metrics import harmonic_mean
+from auscult.evaluation.protocol import DOMAIN_AUC
 from auscult.evaluation.results import Result
 
 METRICS = (("auc_source", "AUC-s"), ("auc_target", "AUC-t"), ("pauc", "pAUC"))
 
 #: Explains the columns.
 COLUMNS_NOTE = (
-    "AUC-s/AUC-t: ROC AUC in the source/target domain (target: conditions rare in training; 50 is chance). "
-    "pAUC: partial AUC up to a false-positive rate of 10 %. Harmonic mean: of these three."
+    f"AUC-s/AUC-t: ROC AUC of the {DOMAIN_AUC.replace('the domain', 'the source/target domain')} (target: "
+    "conditions rare in training; 50 is chance). pAUC: partial AUC of all clips up to a false-positive rate "
+    "of 10 %. Harmonic mean: of these three."
 )
 
 #: The text of a cell without a value.
