@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import fft
 
 from auscult.corpus.sound_print import PERIOD, SoundPrint, nearest_spectra
 
@@ -35,6 +34,8 @@ _ROWS = 64  # correlated at a time, to limit memory
 
 def copies(prints: Sequence[SoundPrint]) -> list[tuple[int, int]]:
     """Return the pairs of indices of recordings that are copies of each other or overlap."""
+    from scipy import fft  # slow to import, and scoring does not need it
+
     audible = [i for i, sound in enumerate(prints) if sound.phase_codes.any()]
     if len(audible) < 2:
         return []

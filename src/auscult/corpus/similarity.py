@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
-from scipy.spatial.distance import pdist, squareform
 
 from auscult.corpus.sound_print import SoundPrint
 
@@ -32,6 +30,8 @@ def distances(prints: Sequence[SoundPrint]) -> np.ndarray | None:
     Returns:
         ``None`` if there are more than `MAX_RECORDINGS` or if the unit is unknown.
     """
+    from scipy.spatial.distance import pdist, squareform  # slow to import, and scoring does not need it
+
     halves = np.array([sound.half_distance for sound in prints])
     halves = halves[np.isfinite(halves)]
     if len(prints) > MAX_RECORDINGS or not len(halves):
@@ -57,6 +57,9 @@ def similar_groups(
     Returns:
         The group of each recording; each is its own if there are no clear groups.
     """
+    from scipy.cluster.hierarchy import fcluster, linkage
+    from scipy.spatial.distance import squareform
+
     count = len(distances)
     separate = list(range(count))
     if count < 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -100,8 +101,11 @@ def nearest_spectra(spectra: np.ndarray, count: int) -> list[np.ndarray]:
 
 def _phase_codes(centred: np.ndarray) -> np.ndarray:
     """(PERIOD / 2 + 1, 2) the phases of the spectrum at equally spaced frequencies."""
-    faded = centred * _fade(len(centred))
-    folded = np.pad(faded, (0, -len(faded) % PERIOD)).reshape(-1, PERIOD).sum(axis=0)
+    faded = np.pad(centred, (0, -len(centred) % PERIOD))
+    rise = _rise(len(centred))
+    faded[: len(rise)] *= rise
+    faded[len(centred) - len(rise) : len(centred)] *= rise[::-1]
+    folded = faded.reshape(-1, PERIOD).sum(axis=0)
     spectrum = np.fft.rfft(folded)
     modulus = np.abs(spectrum)
     audible = modulus > _SMALLEST_BIN * modulus.max(initial=0.0)
@@ -109,10 +113,10 @@ def _phase_codes(centred: np.ndarray) -> np.ndarray:
     return np.round(127 * np.stack([phases.real, phases.imag], axis=1)).astype(np.int8)
 
 
-def _fade(length: int) -> np.ndarray:
-    """(length,) factors that rise from 0 to 1 and fall back as half cosines over `TAPER` / 2 each."""
-    positions = np.minimum(np.arange(length), np.arange(length)[::-1]) / max(1.0, 0.5 * TAPER * length)
-    return 0.5 - 0.5 * np.cos(np.pi * np.minimum(positions, 1.0))
+def _rise(length: int) -> np.ndarray:
+    """Factors from 0 to 1, a half cosine over `TAPER` / 2 of a recording of this length."""
+    rising = max(1.0, 0.5 * TAPER * length)
+    return 0.5 - 0.5 * np.cos(np.pi * (np.arange(min(math.ceil(rising), length)) / rising))
 
 
 def _without_level(frames: np.ndarray) -> np.ndarray:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular, toeplitz
 
 #: Samples of past and of future.
 END = 256
@@ -11,7 +10,7 @@ END = 256
 MIN_ENDS = 8
 #: Power of a white noise that is added to the model, relative to the recording: no model predicts better.
 _NOISE = 1e-3
-_BLOCK = 16 * END  # samples whose autocovariance is computed at a time
+_SIZE = 32 * END  # of the Fourier transforms of an autocovariance
 
 
 def autocovariance(centred: np.ndarray) -> np.ndarray:
@@ -22,12 +21,18 @@ def autocovariance(centred: np.ndarray) -> np.ndarray:
             need little memory.
     """
     lags = 2 * END
-    total = np.zeros(_BLOCK + 1)
-    for first in range(0, len(centred), _BLOCK):  # products of the samples of a block with all later ones
-        total += np.abs(np.fft.rfft(centred[first : first + _BLOCK + lags], 2 * _BLOCK)) ** 2
-        total -= np.abs(np.fft.rfft(centred[first + _BLOCK : first + _BLOCK + lags], 2 * _BLOCK)) ** 2
-    covariance = np.fft.irfft(total)[:lags]
+    block = _SIZE - 2 * lags  # the second lags are 0, so that the transform does not wrap around
+    total, counted_twice = np.zeros(_SIZE // 2 + 1), np.zeros(lags + 1)
+    for first in range(0, len(centred), block):  # products of the samples of a block with all later ones
+        total += _power(centred[first : first + block + lags], _SIZE)
+        counted_twice += _power(centred[first + block : first + block + lags], 2 * lags)
+    covariance = np.fft.irfft(total)[:lags] - np.fft.irfft(counted_twice)[:lags]
     return covariance / covariance[0]
+
+
+def _power(samples: np.ndarray, size: int) -> np.ndarray:
+    spectrum = np.fft.rfft(samples, size)
+    return spectrum.real**2 + spectrum.imag**2
 
 
 def factor_of(covariance: np.ndarray) -> np.ndarray:
@@ -36,6 +41,8 @@ def factor_of(covariance: np.ndarray) -> np.ndarray:
     Args:
         covariance: as of `autocovariance`.
     """
+    from scipy.linalg import cholesky, toeplitz  # slow to import, and scoring does not need it
+
     covariance = covariance.astype(np.float64)
     covariance[0] += _NOISE
     return cholesky(toeplitz(covariance), lower=True, check_finite=False)
@@ -56,4 +63,6 @@ def gains(factor: np.ndarray, past: np.ndarray, future: np.ndarray) -> np.ndarra
 
 
 def _solve(factor: np.ndarray, values: np.ndarray) -> np.ndarray:
+    from scipy.linalg import solve_triangular
+
     return solve_triangular(factor, values, lower=True, check_finite=False)
