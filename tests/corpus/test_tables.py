@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from auscult.corpus import AudioClip, Clip, machine_folders, open_corpus
+from auscult.corpus import AudioClip, Clip, inspect_recordings, machine_folders, open_corpus
 from auscult.corpus.files import FolderReport, audio_files, without_extension
 from auscult.corpus.fingerprints import fingerprints
 from auscult.corpus.machine_search import find_machines
@@ -209,3 +209,23 @@ def test_clips_as_json() -> None:
         clip = Clip("a.csv", table=table)
         assert Clip.from_json(json.loads(json.dumps(clip.to_json()))) == clip
     assert "table" not in Clip("a.wav").to_json()
+
+
+def test_values_in_a_large_unit_are_not_silent(tmp_path: Path) -> None:
+    """Vibration of some micrometres in metres: reported once with the remedy, and offsets are still found."""
+    rng = np.random.default_rng(4)
+    for i in range(21):
+        offset = 5e-6 if i == 20 else 0.0
+        np.save(tmp_path / f"{i}.npy", 1e-6 * rng.standard_normal(4000) + offset)
+    for scale, level in (
+        (None, "of very small values (below -90 dB re 1): state a factor with --scale"),
+        (1e6, ""),
+    ):
+        clips = open_corpus(tmp_path, tables=TableSettings(RATE, scale=scale))
+        recordings = [AudioClip.from_file(clip) for clip in clips]
+        findings = inspect_recordings(recordings, minimum_samples=1024).findings
+        silence = [finding.message for finding in findings if finding.kind == "silence"]
+        assert all(level in message for message in silence)
+        assert len(silence) == (1 if level else 0)
+        assert [f.paths for f in findings if f.kind == "dc_offset"] == [(str(tmp_path / "20.npy"),)]
+        assert not [f for f in findings if f.kind in ("clipping", "gaps")]

@@ -30,6 +30,7 @@ from auscult.model.code_state import code_state
 from auscult.model.fitting import PreparedFit, fit_models
 from auscult.model.model_file import load_model
 from auscult.runtime.parallel import parallel_map, worker_count
+from auscult.sound.tables import TableSettings
 
 #: Part of every key, as is the code of the detector. Increase it when a change of other code, such as that of
 #: `auscult.model.fitting`, changes scores, so that old models are fitted again.
@@ -66,6 +67,7 @@ def fit_machines(
     window: float | None = None,
     other_machines: Iterable[Clip] = (),
     channel: int = 0,
+    tables: TableSettings | None = None,
     conditions: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     **settings: Any,
@@ -85,6 +87,7 @@ def fit_machines(
         group_by: attributes; clips of a machine with equal values were cut from the same recording.
         other_machines: recordings of other machines, for detectors that are trained to tell machines apart;
             those that belong to the machine itself are ignored.
+        tables: how tables are read; as for `auscult.open_corpus`.
         conditions: what recordings are whose names do not say it, by pattern; as for `auscult.open_corpus`.
         progress: called with the stages of `auscult.fit`, preceded by the machine (``fan: inspect``) or the
             machines (``fan and 2 more: train``), and with ``machines`` and the number of machines done.
@@ -112,11 +115,12 @@ def fit_machines(
         window,
         tuple(replace(clip, path=os.path.abspath(clip.path)) for clip in other_machines),
         channel,
+        tables,
         dict(conditions or {}),
         settings,
     )
     if conditions:
-        _check_patterns(folders.values(), conditions)
+        _check_patterns(folders.values(), conditions, tables)
     machines = [_MachineFolder(name, os.path.abspath(folder)) for name, folder in folders.items()]
     results: dict[str, Fitted] = {}
     pending: list[_PendingFit] = []
@@ -153,6 +157,7 @@ class _MachineFitOptions:
     window: float | None
     other_machines: tuple[Clip, ...]
     channel: int
+    tables: TableSettings | None
     conditions: Mapping[str, str]
     settings: Mapping[str, Any]
 
@@ -201,12 +206,16 @@ def _check_machine(options: _MachineFitOptions, machine: _MachineFolder) -> _Pen
     return _PendingFit(machine, key, spec.config, spec.networks)
 
 
-def _check_patterns(folders: Iterable[str | os.PathLike[str]], conditions: Mapping[str, str]) -> None:
+def _check_patterns(
+    folders: Iterable[str | os.PathLike[str]],
+    conditions: Mapping[str, str],
+    tables: TableSettings | None,
+) -> None:
     """Raise `OptionError` if a pattern matches no recording of any machine."""
     corpora = []
     for folder in folders:
         with suppress(CorpusError):  # it is reported with the machine
-            corpora.append(open_corpus(folder))
+            corpora.append(open_corpus(folder, tables=tables))
     apply_conditions(corpora, conditions)
 
 
@@ -215,7 +224,8 @@ def _fit_spec(options: _MachineFitOptions, machine: _MachineFolder) -> tuple[Fit
 
     Raises as `auscult.fit` and `open_corpus` do.
     """
-    (opened,) = apply_conditions([open_corpus(machine.folder)], options.conditions, must_match=False)
+    corpus = open_corpus(machine.folder, tables=options.tables)
+    (opened,) = apply_conditions([corpus], options.conditions, must_match=False)
     corpus, findings = without_anomalies(opened)
     if not corpus:
         reasons = "; ".join(finding.message for finding in findings) or "all are test or supplemental clips"

@@ -22,6 +22,7 @@ from auscult.cli.options import (
     model_argument,
     open_model,
     quiet_option,
+    table_options,
 )
 from auscult.cli.progress import show_progress
 from auscult.errors import NotNormalError, OptionError
@@ -29,6 +30,7 @@ from auscult.errors import NotNormalError, OptionError
 if TYPE_CHECKING:
     from auscult.corpus import Corpus
     from auscult.model import Model
+    from auscult.sound.tables import TableSettings
 
 
 @click.command("adapt", short_help="Add normal recordings to a model without retraining it.")
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     "changed for good.",
 )
 @group_by_option
+@table_options
 @condition_option
 @json_option
 @quiet_option
@@ -73,6 +76,7 @@ def command(
     accept: bool,
     replace: bool,
     group_by: str | None,
+    tables: TableSettings,
     conditions: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -86,8 +90,8 @@ def command(
     """
     output = output or f"{model.removesuffix('.auscult')}.adapted.auscult"
     _check_output(output, model, force=force)
-    before = open_model(model, *inputs)
-    clips = apply_group_by(_clips(inputs, conditions_from(conditions)), group_by)
+    before = open_model(model, *inputs, tables=tables)
+    clips = apply_group_by(_clips(inputs, conditions_from(conditions), before.tables), group_by)
 
     from auscult.api.adapt import adapt
 
@@ -129,16 +133,16 @@ def _check_output(output: str, model: str, *, force: bool) -> None:
         raise OptionError(f"{output} exists; give another file with --output, or --force to overwrite it")
 
 
-def _clips(inputs: tuple[str, ...], conditions: dict[str, str]) -> Corpus:
+def _clips(inputs: tuple[str, ...], conditions: dict[str, str], tables: TableSettings) -> Corpus:
     """The training clips of folders and manifests, and every recording given as a file."""
     from auscult.corpus import Corpus
-    from auscult.corpus.folders import open_corpora
+    from auscult.corpus.folders import is_list_of_recordings, open_corpora
 
-    folders = tuple(path for path in inputs if not os.path.isfile(path) or path.lower().endswith(".csv"))
+    folders = tuple(path for path in inputs if not os.path.isfile(path) or is_list_of_recordings(path))
     files = tuple(path for path in inputs if path not in folders)
     stated = conditions if folders else {}
-    of_folders = training_clips(folders, conditions=stated) if folders else Corpus([])
-    of_files = open_corpora(files, conditions={} if folders else conditions)
+    of_folders = training_clips(folders, conditions=stated, tables=tables) if folders else Corpus([])
+    of_files = open_corpora(files, conditions={} if folders else conditions, tables=tables)
     return of_folders.of([*of_folders, *(clip for corpus in of_files for clip in corpus)])
 
 

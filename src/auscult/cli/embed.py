@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from auscult.cli import text
@@ -12,8 +14,12 @@ from auscult.cli.options import (
     model_argument,
     open_model,
     quiet_option,
+    table_options,
 )
 from auscult.cli.progress import show_progress
+
+if TYPE_CHECKING:
+    from auscult.sound.tables import TableSettings
 
 SOME_UNREADABLE = 4
 
@@ -30,10 +36,17 @@ SOME_UNREADABLE = 4
     help="File to write, in NumPy's format .npz.",
 )
 @channel_option
+@table_options
 @json_option
 @quiet_option
 def command(
-    model: str, recordings: tuple[str, ...], output: str, channel: int | None, as_json: bool, quiet: bool
+    model: str,
+    recordings: tuple[str, ...],
+    output: str,
+    channel: int | None,
+    tables: TableSettings,
+    as_json: bool,
+    quiet: bool,
 ) -> int:
     """Write codes or embeddings of recordings to a NumPy file.
 
@@ -45,8 +58,9 @@ def command(
     from auscult.api.embed import embed, shapes
     from auscult.corpus import open_corpus
 
-    loaded = open_model(model, *recordings, channel=channel)
-    clips = [clip for path in recordings for clip in open_corpus(path, labels=False)]
+    loaded = open_model(model, *recordings, channel=channel, tables=tables)
+    corpora = [open_corpus(path, labels=False, tables=loaded.tables) for path in recordings]
+    clips = [clip for corpus in corpora for clip in corpus]
     with show_progress(quiet=quiet) as progress:
         result = embed(loaded, clips, progress=progress)
     result.save(output)

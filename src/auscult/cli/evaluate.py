@@ -20,6 +20,7 @@ from auscult.cli.options import (
     model_argument,
     open_model,
     quiet_option,
+    table_options,
     threshold_options,
 )
 from auscult.cli.progress import show_progress
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from auscult.api.evaluate import ModelEvaluation
     from auscult.corpus import Corpus
     from auscult.evaluation import Evaluation
+    from auscult.sound.tables import TableSettings
 
 SOME_UNREADABLE = 4
 #: Rates of decisions and their titles.
@@ -65,6 +67,7 @@ _RATES = {
     "--histogram", metavar="FILE", type=click.Path(), help="Write histograms of the scores to a CSV file."
 )
 @channel_option
+@table_options
 @condition_option
 @quiet_option
 def command(
@@ -79,6 +82,7 @@ def command(
     roc: str | None,
     histogram: str | None,
     channel: int | None,
+    tables: TableSettings,
     conditions: tuple[str, ...],
     quiet: bool,
 ) -> int:
@@ -96,11 +100,12 @@ def command(
     from auscult.api.evaluate import evaluate
     from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 
-    loaded = open_model(model, folder, channel=channel)
+    loaded = open_model(model, folder, channel=channel, tables=tables)
     decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
-    corpus = apply_group_by(_test_clips(folder, year, conditions_from(conditions)), group_by)
+    corpus = _test_clips(folder, year, conditions_from(conditions), loaded.tables)
+    corpus = apply_group_by(corpus, group_by)
     if decision_threshold.warning:
         text.warn(decision_threshold.warning)
     for warning in loaded.provenance.get("warnings", ()):
@@ -150,7 +155,7 @@ def _write_curves(result: ModelEvaluation, year: int | None, roc: str | None, hi
         write_rows(histogram, [HISTOGRAM_COLUMNS, *histogram_rows(sections)])
 
 
-def _test_clips(folder: str, year: int | None, conditions: dict[str, str]) -> Corpus:
+def _test_clips(folder: str, year: int | None, conditions: dict[str, str], tables: TableSettings) -> Corpus:
     """Load the labelled recordings, and check before any is scored that metrics can be computed.
 
     Raises:
@@ -161,7 +166,7 @@ def _test_clips(folder: str, year: int | None, conditions: dict[str, str]) -> Co
     from auscult.errors import EvaluationError
     from auscult.evaluation import evaluate_scores
 
-    corpus = open_corpus(folder, conditions=conditions).for_evaluation()
+    corpus = open_corpus(folder, conditions=conditions, tables=tables).for_evaluation()
     if problem := unclear_conditions(corpus) or unknown_conditions(corpus, corpus.root):
         raise EvaluationError(f"{folder}: {problem}")
     machines = [machine for machine in corpus.machines if machine is not None]

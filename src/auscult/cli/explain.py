@@ -16,6 +16,7 @@ from auscult.cli.options import (
     json_option,
     model_argument,
     open_model,
+    table_options,
     threshold_options,
 )
 from auscult.errors import AudioError, OptionError, TooLongAudio
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from auscult.model import Model, Score
     from auscult.report.impacts import Impacts
     from auscult.report.regions import Region
+    from auscult.sound.tables import TableSettings
 
 
 @click.command("explain", short_help="Show where in time and frequency a score comes from.")
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
 )
 @threshold_options
 @channel_option
+@table_options
 @json_option
 def command(
     model: str,
@@ -64,6 +67,7 @@ def command(
     false_alarms: str | None,
     threshold_method: str | None,
     channel: int | None,
+    tables: TableSettings,
     as_json: bool,
 ) -> None:
     """Show where in time and frequency the score of a recording comes from.
@@ -82,7 +86,7 @@ def command(
     from auscult.model.code_state import code_warning
     from auscult.report.explanation import explanation
 
-    loaded = open_model(model, recording, channel=channel)
+    loaded = open_model(model, recording, channel=channel, tables=tables)
     decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
@@ -176,7 +180,7 @@ def _opened(model: Model, path: str, start: float | None, seconds: float) -> Aud
     from auscult.corpus import AudioClip, Clip
     from auscult.sound.section import read_section
 
-    clip = Clip(path=path)
+    clip = model.with_table(Clip(path=path))
     try:
         if start is None:
             waveform = model.audio_clip(clip).waveform()
@@ -187,6 +191,7 @@ def _opened(model: Model, path: str, start: float | None, seconds: float) -> Aud
                 seconds,
                 channel=model.channel,
                 sample_rate=model.sample_rate,
+                table=clip.table,
             )
     except TooLongAudio as error:
         reason = f"{error.reason.split(';')[0]}; choose a section with --start and --seconds"

@@ -20,6 +20,7 @@ from auscult.sound import Waveform, stream_audio
 from auscult.sound.audio_file import audio_info
 from auscult.sound.section import read_section
 from auscult.sound.streaming import Window
+from auscult.sound.tables import TableSettings
 
 if TYPE_CHECKING:
     from auscult.decision import Threshold
@@ -110,12 +111,13 @@ def scored_sections(
         AudioError: the recording cannot be used.
         OptionError: it ends before the part.
     """
-    usual, length = usual_seconds(model), seconds if start is not None else _declared_seconds(path)
+    table = model.with_table(Clip(path=path)).table
+    usual, length = usual_seconds(model), seconds if start is not None else _declared_seconds(path, table)
     if usual is None or length is None or length <= usual or model.has_usual_length(length):
         return None
     rows, windows, best = EventList(), [], None
     anomalous = 0
-    for window in _windows(model, path, start, length, usual):
+    for window in _windows(model, path, start, length, usual, table):
         audio = _audio(path, window.waveform)
         if not model.has_usual_length(window.waveform.seconds):
             continue  # the rest at the end
@@ -140,20 +142,28 @@ def _audio(path: str, waveform: Waveform) -> AudioClip:
     return AudioClip(Clip(path=path), lambda: waveform)
 
 
-def _declared_seconds(path: str) -> float | None:
+def _declared_seconds(path: str, table: TableSettings | None) -> float | None:
     """The length by the header; ``None`` if it is not declared, or the file cannot be read."""
     try:
-        return audio_info(path).seconds
+        return audio_info(path, table=table).seconds
     except AudioError:  # it is reported when the recording is read
         return None
 
 
-def _windows(model: Model, path: str, start: float | None, length: float, seconds: float) -> Iterator[Window]:
+def _windows(
+    model: Model,
+    path: str,
+    start: float | None,
+    length: float,
+    seconds: float,
+    table: TableSettings | None,
+) -> Iterator[Window]:
     """The sections of a recording, or of the part of it from ``start`` on."""
+    rate, channel = model.sample_rate, model.channel
     if start is None:
-        yield from stream_audio(path, seconds=seconds, channel=model.channel, sample_rate=model.sample_rate)
+        yield from stream_audio(path, seconds=seconds, channel=channel, sample_rate=rate, table=table)
         return
-    part = read_section(path, start, length, channel=model.channel, sample_rate=model.sample_rate)
+    part = read_section(path, start, length, channel=channel, sample_rate=rate, table=table)
     size = round(seconds * part.sample_rate)
     for first in range(0, len(part.samples), size):
         samples = part.samples[first : first + size]

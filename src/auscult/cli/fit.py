@@ -23,6 +23,7 @@ from auscult.cli.options import (
     json_option,
     quiet_option,
     settings_from,
+    table_options,
     training_channel_option,
     training_options,
     workers_options,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from auscult.corpus import Clip, Corpus
+    from auscult.sound.tables import TableSettings
 
 SOME_LEFT_OUT = 4
 
@@ -103,6 +105,7 @@ SOME_LEFT_OUT = 4
     "within these recordings only.",
 )
 @training_channel_option
+@table_options
 @group_by_option
 @condition_option
 @workers_options
@@ -122,6 +125,7 @@ def command(
     calibrate: str,
     window: float | None,
     channel: int,
+    tables: TableSettings,
     group_by: str | None,
     conditions: tuple[str, ...],
     jobs: int,
@@ -148,10 +152,11 @@ def command(
             "calibrate": calibrate,
             "window": window,
             "channel": channel,
+            "tables": tables,
             **settings,
         }
         if other_machines:
-            given["other_machines"] = training_clips(other_machines, single_machine=False)
+            given["other_machines"] = training_clips(other_machines, single_machine=False, tables=tables)
         if stated:
             given["conditions"] = stated
         from auscult.cli.fit_machines import fit_each_machine
@@ -159,9 +164,11 @@ def command(
         with show_progress(quiet=quiet) as progress, workers(jobs, cluster):
             return fit_each_machine(folders, output, group_by, given, progress, as_json=as_json)
     check_writable(output)
-    corpus = apply_group_by(training_clips(folders, conditions=stated), group_by)
+    corpus = apply_group_by(training_clips(folders, conditions=stated, tables=tables), group_by)
     other_clips = (
-        _other_machine_clips(other_machines, corpus, detector, preset, settings) if other_machines else ()
+        _other_machine_clips(other_machines, corpus, detector, preset, settings, tables)
+        if other_machines
+        else ()
     )
 
     from auscult.api.fit import fit
@@ -197,7 +204,11 @@ def command(
 
 
 def training_clips(
-    folders: tuple[str, ...], *, single_machine: bool = True, conditions: Mapping[str, str] | None = None
+    folders: tuple[str, ...],
+    *,
+    single_machine: bool = True,
+    conditions: Mapping[str, str] | None = None,
+    tables: TableSettings | None = None,
 ) -> Corpus:
     """The training clips of all folders.
 
@@ -205,6 +216,7 @@ def training_clips(
         folders: folders, manifests and recordings.
         single_machine: require that all clips are of one machine.
         conditions: the conditions that the user states, by pattern.
+        tables: what the user states about tables.
 
     Raises:
         CorpusError: a folder contains no recordings.
@@ -214,7 +226,7 @@ def training_clips(
     from auscult.corpus.conditions import learned_unasked, left_out_of_training
     from auscult.corpus.folders import open_corpora
 
-    corpora = open_corpora(folders, conditions=conditions)
+    corpora = open_corpora(folders, conditions=conditions, tables=tables)
     training = [corpus.for_training() for corpus in corpora]  # one by one: not all may have splits
     for folder, corpus, clips in zip(folders, corpora, training, strict=True):
         left_out = left_out_of_training(corpus)
@@ -255,7 +267,12 @@ def _is_folder(output: str) -> bool:
 
 
 def _other_machine_clips(
-    folders: tuple[str, ...], corpus: Corpus, detector: str, preset: str | None, settings: dict[str, Any]
+    folders: tuple[str, ...],
+    corpus: Corpus,
+    detector: str,
+    preset: str | None,
+    settings: dict[str, Any],
+    tables: TableSettings,
 ) -> list[Clip]:
     """The training clips in the folders that are not in the corpus itself.
 
@@ -272,7 +289,8 @@ def _other_machine_clips(
         hint = ", or add auto's member classes by --set members=all" if detector == "auto" else ""
         raise OptionError(f"--others: {detector} uses no recordings of other machines; omit it{hint}")
     own = {os.path.realpath(clip.path) for clip in corpus}
-    clips = [c for c in training_clips(folders, single_machine=False) if os.path.realpath(c.path) not in own]
+    others = training_clips(folders, single_machine=False, tables=tables)
+    clips = [c for c in others if os.path.realpath(c.path) not in own]
     if not clips:
         raise OptionError(f"--others {' '.join(folders)}: no recording of another machine")
     return clips

@@ -15,6 +15,7 @@ from auscult.errors import CorpusError, OptionError
 
 if TYPE_CHECKING:
     from auscult.detectors import Progress
+    from auscult.sound.tables import TableSettings
 
 FAILED, SOME_FAILED = 1, 4
 
@@ -46,7 +47,7 @@ def fit_each_machine(
 
     groups = names_from(group_by) or []
     independent = groups == ["none"]
-    folders, not_fitted = _machines(roots, output)
+    folders, not_fitted = _machines(roots, output, options["tables"])
     outcomes = fit_machines(
         folders,
         output,
@@ -79,7 +80,9 @@ def fit_each_machine(
     return SOME_FAILED if any("error" in result or result["left_out"] for result in results) else 0
 
 
-def _machines(roots: tuple[str, ...], output: str) -> tuple[dict[str, str], list[tuple[str, str]]]:
+def _machines(
+    roots: tuple[str, ...], output: str, tables: TableSettings
+) -> tuple[dict[str, str], list[tuple[str, str]]]:
     """Name to folder of all machines in or below the roots; name and error of those that cannot be fitted.
 
     Warns of folders with recordings that belong to no machine, and notes those with other files only.
@@ -93,7 +96,7 @@ def _machines(roots: tuple[str, ...], output: str) -> tuple[dict[str, str], list
             raise CorpusError(
                 root, "no such folder; if --output is a folder, DIR must contain a folder for each machine"
             )
-        machines = find_machines(root)
+        machines = find_machines(root, tables)
         if not machines.folders and not machines.empty:
             raise CorpusError(
                 root, "no recordings and no machine folders in it; for a single model, give --output FILE"

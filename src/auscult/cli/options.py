@@ -7,7 +7,8 @@ import shlex
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import click
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from auscult.corpus import Corpus
     from auscult.decision import Threshold
     from auscult.model import Model
+    from auscult.sound.tables import TableSettings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -154,6 +156,44 @@ def workers_options(command: F) -> F:
     return command
 
 
+def table_options(command: F) -> F:
+    """Options that state how tables are read, as the argument ``tables`` of the command."""
+
+    @wraps(command)
+    def with_tables(
+        *arguments: Any, rate: float | None, columns: tuple[str, ...], scale: float | None, **others: Any
+    ) -> Any:
+        from auscult.sound.tables import TableSettings
+
+        return command(*arguments, tables=TableSettings(rate, columns, scale), **others)
+
+    for option in (
+        click.option(
+            "--scale",
+            type=float,
+            metavar="X",
+            help="Multiply the values of tables by X, e.g. to convert volts to m/s².  [default: 1]",
+        ),
+        click.option(
+            "--column",
+            "columns",
+            multiple=True,
+            metavar="NAME|N",
+            help="Column of tables to read as a channel: its name, its number from 0, a pattern such as "
+            "'*_DE_time', or a path such as bearing.gs. May be repeated.  [default: all but times]",
+        ),
+        click.option(
+            "--rate",
+            type=float,
+            metavar="HZ",
+            help="Sample rate of tables (CSV, NumPy, MATLAB, HDF5, Parquet, TDMS, UFF).  [default: that of "
+            "the file, by a column of times or a stated rate]",
+        ),
+    ):
+        with_tables = option(with_tables)
+    return cast("F", with_tables)
+
+
 def flags_of_command() -> dict[str, str]:
     """Parameter name to flag (``time_limit`` to ``--time``) for every option of the running command."""
     options = click.get_current_context().command.params
@@ -245,11 +285,15 @@ def chosen_threshold(
     return replace(computed, label=model.threshold().label)
 
 
-def open_model(path: str, *other_arguments: str, channel: int | None = None) -> Model:
+def open_model(
+    path: str, *other_arguments: str, channel: int | None = None, tables: TableSettings | None = None
+) -> Model:
     """Load the model and, unless ``channel`` is ``None``, set the channel that it reads.
 
     Args:
         other_arguments: the arguments after MODEL, to detect a model file given in the wrong place.
+        channel: the channel; ``None``: that of the model.
+        tables: what the user states about tables, which comes before what the model says.
 
     Raises:
         ModelFileError: as `auscult.load`.
@@ -269,6 +313,8 @@ def open_model(path: str, *other_arguments: str, channel: int | None = None) -> 
         raise
     if channel is not None:
         model.channel = channel
+    if tables is not None:
+        model.stated_tables = tables
     return model
 
 

@@ -19,6 +19,7 @@ from auscult.cli.options import (
     chosen_threshold,
     model_argument,
     open_model,
+    table_options,
     threshold_options,
     workers_options,
 )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from auscult.corpus import Clip
     from auscult.errors import CorpusError
     from auscult.model import Model
+    from auscult.sound.tables import TableSettings
 
 FAILED, ANOMALY_DETECTED, SOME_UNREADABLE, SENSOR_FAULT = 1, 3, 4, 5
 
@@ -92,6 +94,7 @@ FAILED, ANOMALY_DETECTED, SOME_UNREADABLE, SENSOR_FAULT = 1, 3, 4, 5
     is_flag=True,
     help="Score each channel of multichannel files on its own, with one row per channel.",
 )
+@table_options
 @workers_options
 @click.option(
     "--fail-on-anomaly",
@@ -114,6 +117,7 @@ def command(
     plot: str | None,
     channel: int | None,
     each_channel: bool,
+    tables: TableSettings,
     jobs: int,
     cluster: str | None,
     fail_on_anomaly: bool,
@@ -141,7 +145,7 @@ def command(
 
     from auscult.model.code_state import code_warning
 
-    loaded = open_model(model, *inputs, channel=channel)
+    loaded = open_model(model, *inputs, channel=channel, tables=tables)
     decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
@@ -174,11 +178,12 @@ def command(
         window=window,
         hop=hop,
         each_channel=each_channel,
+        tables=tables,
         warnings=(of_code,) if of_code else (),
     )
     relative = not all(map(os.path.isabs, inputs))
     file = ResultFile(output, layout, settings, relative=relative) if output else None
-    scan, errors = scan_inputs(inputs), RepeatedErrors()
+    scan, errors = scan_inputs(inputs, loaded.tables), RepeatedErrors()
     if scan.nothing_to_report():
         for error in scan.errors:
             errors.add(error.path, error.reason)
@@ -188,10 +193,10 @@ def command(
     warnings, events = RepeatedWarnings(), EventList()
     with ExitStack() as stack:
         stack.enter_context(workers(jobs, cluster))  # first: without workers no file must be created
-        clips: Iterator[Clip | CorpusError] = expand_inputs(inputs)
+        clips: Iterator[Clip | CorpusError] = expand_inputs(inputs, loaded.tables)
         if file:
             stack.enter_context(file)
-            file.remove_outdated(inputs, expand_inputs(inputs))
+            file.remove_outdated(inputs, expand_inputs(inputs, loaded.tables))
             clips = settled((clip for clip in clips if file.mark_if_new(clip.path)), settle)
         quiet = file is None and (not sys.stderr.isatty() or sys.stdout.isatty())
         progress = stack.enter_context(show_progress(quiet=quiet, name=os.path.basename(model)))

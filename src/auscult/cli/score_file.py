@@ -64,6 +64,7 @@ class ResultFile:
             **{
                 k: v for k, v in asdict(settings).items() if k in ("channel", "each_channel", "window", "hop")
             },
+            **({"tables": settings.tables.to_json()} if settings.tables else {}),
             "columns": layout.columns,
         }
         if os.path.exists(path) and not os.path.isfile(path):
@@ -171,11 +172,13 @@ class ResultFile:
                 f"{self.path} was started by an earlier version of auscult and lacks columns (time and size) "
                 "that show which recordings have changed: choose another file, or move that one away"
             )
-        changed = [k for k, v in self._origin.items() if origin.get(k) != v]
+        names = [*self._origin, *({"tables"} & origin.keys() - self._origin.keys())]
+        changed = [name for name in names if origin.get(name) != self._origin.get(name)]
         if len(changed) > 1 and "columns" in changed:
             changed.remove("columns")  # they follow from another setting
         if changed:
             titles = {"form": "format", "auscult": "version of auscult", "columns": "set of columns"}
+            titles["tables"] = "--rate, --column or --scale"
             settings = ", ".join(titles.get(name, name) for name in changed)
             raise OptionError(
                 f"{self.path} was written with another {settings}: use the same model and options, "

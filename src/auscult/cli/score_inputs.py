@@ -11,6 +11,7 @@ from auscult.corpus import Clip, open_corpus
 from auscult.corpus.files import LISTING_REMEDY, FolderReport, describe_other_files, walk_audio
 from auscult.errors import CorpusError
 from auscult.model.model_file import is_model_file
+from auscult.sound.tables import TableSettings
 
 
 @dataclass
@@ -38,23 +39,26 @@ class Scan:
         return describe_other_files(self.left_out.other_files, "scored")
 
 
-def scan_inputs(inputs: Sequence[str]) -> Scan:
-    """Count the clips of all inputs."""
+def scan_inputs(inputs: Sequence[str], tables: TableSettings) -> Scan:
+    """Count the clips of all inputs; ``tables`` is how tables are read."""
     scan = Scan()
-    for clip in expand_inputs(inputs, scan.left_out):
+    for clip in expand_inputs(inputs, tables, scan.left_out):
         scan.count, scan.width = scan.count + 1, max(scan.width, len(text.printable(clip.path)))
         if isinstance(clip, CorpusError):
             scan.errors.append(clip)
     return scan
 
 
-def expand_inputs(inputs: Sequence[str], report: FolderReport | None = None) -> Iterator[Clip | CorpusError]:
+def expand_inputs(
+    inputs: Sequence[str], tables: TableSettings, report: FolderReport | None = None
+) -> Iterator[Clip | CorpusError]:
     """Yield the clips of all inputs: files, folders and manifests.
 
     Of a folder all recordings are taken. Its corpus would leave out those outside ``train`` and ``test``.
 
     Args:
         inputs: paths.
+        tables: how tables are read; those in folders are recordings only if this states something.
         report: what the folders contain besides is added to it.
 
     Yields:
@@ -64,7 +68,7 @@ def expand_inputs(inputs: Sequence[str], report: FolderReport | None = None) -> 
         if os.path.isdir(path):
             here = FolderReport()
             empty = True
-            for name in walk_audio(path, report=here):
+            for name in walk_audio(path, report=here, tables=tables):
                 empty = False
                 yield Clip(path=name)
             for folder, reason in here.unlisted:
@@ -86,6 +90,6 @@ def expand_inputs(inputs: Sequence[str], report: FolderReport | None = None) -> 
             yield Clip(path=path)
             continue
         try:
-            yield from open_corpus(path, labels=False)
+            yield from open_corpus(path, labels=False, tables=tables)
         except CorpusError as error:
             yield error

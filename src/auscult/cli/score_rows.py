@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +19,7 @@ from auscult.model.model_file import load_model, read_header_and_arrays
 from auscult.runtime.parallel import parallel_map, worker_count
 from auscult.sound import stream_audio
 from auscult.sound.audio_file import audio_info
+from auscult.sound.tables import TableSettings
 
 if TYPE_CHECKING:
     from auscult.model import Model, Score
@@ -45,6 +46,7 @@ class ScoreSettings:
         threshold: the threshold that scores are compared with.
         warnings: reasons to trust all scores of the model less.
         window, hop: length and hop of the windows, in seconds; ``None``: each file is scored as one clip.
+        tables: what the user states about tables.
     """
 
     model: str
@@ -56,6 +58,7 @@ class ScoreSettings:
     window: float | None = None
     hop: float | None = None
     each_channel: bool = False
+    tables: TableSettings = field(default_factory=TableSettings)
 
 
 def rows(
@@ -85,6 +88,7 @@ def _rows_by_worker(settings: ScoreSettings, folder: str, clips: Sequence[Clip |
     """
     model = _worker_model(settings.model, settings.digest)
     model.channel, model.expected_channels = settings.channel, settings.expected_channels
+    model.stated_tables = settings.tables
     given_paths = {os.path.join(folder, clip.path): clip.path for clip in clips}
     absolute = (
         replace(clip, path=os.path.join(folder, clip.path)) if isinstance(clip, Clip) else clip
@@ -129,7 +133,7 @@ def _rows(
         if not usable:
             yield from (_error_row(error) for error in cast("Iterator[CorpusError]", group))
             continue
-        files = cast("Iterator[Clip]", group)
+        files = map(model.with_table, cast("Iterator[Clip]", group))
         if settings.window is None:
             yield from _file_rows(model, settings, files, threads)
         else:
@@ -144,7 +148,7 @@ def _parts(clip: Clip, settings: ScoreSettings) -> Iterator[Row]:
         yield {}
         return
     try:
-        channels = audio_info(clip.path).channels
+        channels = audio_info(clip.path, table=clip.table).channels
     except AudioError:  # the error is reported when the file is scored
         yield {}
         return
@@ -192,6 +196,7 @@ def _window_rows(
                 hop_seconds=settings.hop,
                 channel=part.get("channel", settings.channel),
                 sample_rate=model.sample_rate,
+                table=clip.table,
             ):
                 starts.append(window.start_seconds)
                 yield AudioClip.from_waveform(window.waveform)

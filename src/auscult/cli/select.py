@@ -19,6 +19,7 @@ from auscult.cli.options import (
     names_from,
     quiet_option,
     settings_from,
+    table_options,
     training_channel_option,
     training_options,
 )
@@ -26,6 +27,7 @@ from auscult.cli.progress import show_progress
 
 if TYPE_CHECKING:
     from auscult.api.select import Selection
+    from auscult.sound.tables import TableSettings
 
 SOME_LEFT_OUT = 4
 
@@ -57,6 +59,7 @@ SOME_LEFT_OUT = 4
 )
 @training_channel_option
 @group_by_option
+@table_options
 @condition_option
 @json_option
 @quiet_option
@@ -70,6 +73,7 @@ def command(
     seed: int,
     channel: int,
     group_by: str | None,
+    tables: TableSettings,
     conditions: tuple[str, ...],
     as_json: bool,
     quiet: bool,
@@ -87,7 +91,8 @@ def command(
 
     settings = settings_from(pairs, epochs=epochs, device=device)
     names = names_from(detectors)
-    clips = apply_group_by(training_clips(folders, conditions=conditions_from(conditions)), group_by)
+    clips = training_clips(folders, conditions=conditions_from(conditions), tables=tables)
+    clips = apply_group_by(clips, group_by)
     with show_progress(quiet=quiet) as progress:
         selection = select(
             clips,

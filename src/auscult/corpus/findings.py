@@ -68,7 +68,14 @@ class ClipSummary:
 
 def level_findings(summaries: Sequence[ClipSummary]) -> Iterable[Finding]:
     """Report silent, clipped and interrupted recordings."""
-    if silent := [summary for summary in summaries if summary.measures.level < SILENCE_DB]:
+    limit = silence_limit(summaries)
+    if limit < SILENCE_DB:
+        description = (
+            f"of very small values (below {SILENCE_DB:g} dB re 1): state a factor with --scale X, so that "
+            "quiet frequencies are not lost in the rounding of features"
+        )
+        yield make_finding("silence", summaries, description)
+    elif silent := [summary for summary in summaries if summary.measures.level < SILENCE_DB]:
         description = (
             f"silent (below {SILENCE_DB:g} dB re 1): check microphone, cable and gain, and record again"
         )
@@ -88,9 +95,22 @@ def level_findings(summaries: Sequence[ClipSummary]) -> Iterable[Finding]:
         yield make_finding("gaps", held, description)
 
 
+def silence_limit(summaries: Sequence[ClipSummary]) -> float:
+    """The level in dB re 1 below which a recording is silent.
+
+    There is none if all are tables with smaller values: their unit is a large one.
+    """
+    small_unit = bool(summaries) and all(
+        summary.recording.clip.table is not None and summary.measures.level < SILENCE_DB
+        for summary in summaries
+    )
+    return -np.inf if small_unit else SILENCE_DB
+
+
 def offset_findings(summaries: Sequence[ClipSummary]) -> Iterable[Finding]:
     """Report a DC offset that most recordings do not have; one that all have is learned as normal."""
-    audible = [summary for summary in summaries if summary.measures.level >= SILENCE_DB]
+    limit = silence_limit(summaries)
+    audible = [summary for summary in summaries if summary.measures.level >= limit]
     usual = float(np.median([summary.measures.mean for summary in audible])) if audible else 0.0
     if different := [s for s in audible if has_offset(s.measures.mean, s.measures.level, (usual, usual))]:
         largest = max((summary.measures.mean for summary in different), key=lambda mean: abs(mean - usual))
@@ -195,7 +215,7 @@ def outlier_findings(summaries: Sequence[ClipSummary]) -> Iterable[Finding]:
     """
     for rate in sorted({summary.rate for summary in summaries}):
         of_rate = [summary for summary in summaries if summary.rate == rate]
-        group = [summary for summary in of_rate if summary.measures.level >= SILENCE_DB]
+        group = [summary for summary in of_rate if summary.measures.level >= silence_limit(of_rate)]
         if len(group) < _OUTLIER_CLIPS:
             continue
         distances = _neighbour_distances(np.stack([summary.spectrum for summary in group]))

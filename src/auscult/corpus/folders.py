@@ -162,6 +162,11 @@ def attribute_groups(corpus: Corpus, names: Sequence[str]) -> Corpus:
     return corpus.of(replace(clip, source_recording=group(clip)) for clip in corpus)
 
 
+def is_list_of_recordings(path: str) -> bool:
+    """Whether a CSV file is a manifest: its first line has a column ``path``, or it holds no numbers."""
+    return path.lower().endswith(".csv") and (is_manifest(path) or not holds_table(path))
+
+
 def _open(path: str, tables: TableSettings | None, *, check_columns: bool) -> Corpus:
     if os.path.isfile(path):
         return _open_file(path, tables, check_columns=check_columns)
@@ -171,7 +176,7 @@ def _open(path: str, tables: TableSettings | None, *, check_columns: bool) -> Co
 
 
 def _open_file(path: str, tables: TableSettings | None, *, check_columns: bool) -> Corpus:
-    if path.lower().endswith(".csv") and (is_manifest(path) or not holds_table(path)):
+    if is_list_of_recordings(path):
         manifest = read_manifest(path, check_columns=check_columns)
         return manifest.of(with_table(clip, tables) for clip in manifest)
     if not is_audio_file(path) and not is_table(path):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -224,6 +225,7 @@ def _calibrated_model(
         "machines": sorted({r.clip.machine for r in recordings if r.clip.machine}),
         "seconds": fit.inspection.duration_range,
         "channels": fit.inspection.channels,
+        **_table_provenance(fit.inspection),
         "normal_range": normal_range.to_json() if normal_range else None,
         "map_limits": {name: of_score.to_json() for name, of_score in limits.items()},
         "left_out": [path for f in fit.inspection.findings if f.kind in UNUSABLE_KINDS for path in f.paths],
@@ -251,6 +253,15 @@ def _calibrated_model(
         channel=fit.channel,
         provenance=provenance,
     )
+
+
+def _table_provenance(inspection: Inspection) -> dict[str, Any]:
+    """How the recordings were read if they are tables: what holds for all of them."""
+    settings = [r.clip.table for r in inspection.usable if r.clip.table is not None]
+    if not settings:
+        return {}
+    common = replace(settings[0].agreeing(settings), names=inspection.channel_names)
+    return {"table": common.to_json()}
 
 
 def scores_and_profiles(

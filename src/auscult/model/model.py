@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from auscult.corpus import AudioClip, Clip
+from auscult.corpus.files import with_table
 from auscult.corpus.prefetch import prefetch
 from auscult.decision import Threshold, conformal_threshold
 from auscult.detectors import Detector
@@ -33,6 +34,7 @@ from auscult.sound import Waveform
 from auscult.sound.defects import measure
 from auscult.sound.measures import Measures
 from auscult.sound.resampling import resampling_note
+from auscult.sound.tables import TableSettings
 
 #: A recording that is longer or shorter than the training recordings by more than this factor gets a warning.
 LENGTH_TOLERANCE = 1.5
@@ -72,6 +74,8 @@ class Model:
 
     Attributes:
         expected_channels: files with more channels get a warning that names the channel that was read.
+        stated_tables: what the user states about tables; it comes before what holds for the recordings that
+            the model was fitted on.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class Model:
         self.channel = channel
         self.provenance = dict(provenance or {})
         self.expected_channels = int(self.provenance.get("channels", 1))
+        self.stated_tables = TableSettings()
 
     def __repr__(self) -> str:
         return (
@@ -120,9 +125,23 @@ class Model:
         scores = self.calibration.scores.get(score or self.detector.decisive_score, np.empty(0))
         return replace(conformal_threshold(scores, rate), label=self.provenance.get("threshold_label"))
 
+    @property
+    def tables(self) -> TableSettings:
+        """How tables are read: as stated, and by default as those that the model was fitted on."""
+        fitted_on = self.provenance.get("table")
+        default = None if fitted_on is None else TableSettings.from_json(fitted_on)
+        return replace(self.stated_tables, default=default)
+
+    def with_table(self, clip: Clip) -> Clip:
+        """Return a clip that says how its file is read, if that is a table: by default as `tables` says."""
+        clip = with_table(clip, self.tables)
+        if clip.table is None or clip.table.default is not None:
+            return clip
+        return replace(clip, table=clip.table.or_else(self.tables))
+
     def audio_clip(self, clip: Clip) -> AudioClip:
         """Open a file with the channel and the sample rate of this model."""
-        return AudioClip.from_file(clip, channel=self.channel, sample_rate=self.sample_rate)
+        return AudioClip.from_file(self.with_table(clip), channel=self.channel, sample_rate=self.sample_rate)
 
     def score(
         self,

@@ -6,7 +6,7 @@ import os
 import zipfile
 
 from auscult.errors import TableError
-from auscult.sound.tables.kinds import table_kind
+from auscult.sound.tables.kinds import EXTENSIONS, table_kind
 from auscult.sound.tables.text_table import read_head
 
 #: The first cell of the header of a CSV file that auscult writes, and another cell of it.
@@ -17,13 +17,14 @@ _HEADERS = (
     ("section", "curve"),  # ROC curves of evaluate
     ("section", "low"),  # histograms of evaluate
     ("network", "epoch"),  # training curves of inspect
-    ("file_name", "d1p"),  # attributes of simulate and of DCASE data
+    ("file_name", "file_name"),  # attributes of simulate and of DCASE data
 )
 #: Arrays of a file that ``auscult embed`` writes.
 _OF_EMBEDDINGS = {"paths.npy", "conditions.npy", "domains.npy", "detector.npy"}
 #: Folder of the masks of simulated faults, and the file beside it.
-_MASKS, _METADATA = "masks", "metadata.json"
-_RECORDINGS = (".wav", ".flac", ".mp3", ".ogg")
+_MASKS, _METADATA = "masks", "simulation.json"
+#: Extensions of recordings in lists of them.
+_RECORDINGS = frozenset({".wav", ".flac", ".mp3", ".ogg", *EXTENSIONS})
 
 
 def is_written_by_auscult(path: str) -> bool:
@@ -53,7 +54,7 @@ def _is_list(path: str) -> bool:
     cells = _first_cells(path)
     if any(cells[:1] == [first] and second in cells for first, second in _HEADERS) or "path" in cells:
         return True
-    return len(cells) == 2 and cells[0].endswith(_RECORDINGS)  # scores or decisions as in DCASE
+    return len(cells) == 2 and os.path.splitext(cells[0])[1] in _RECORDINGS  # scores or decisions as in DCASE
 
 
 def _first_cells(path: str) -> list[str]:
