@@ -62,6 +62,32 @@ def test_the_score_recomputed_step_by_step(normals, machine_sound, over):
     assert detector.score(anomaly).scores["domain"] == pytest.approx(np.mean(by_view), rel=1e-5)
 
 
+def test_groups_of_different_widths(normals, machine_sound):
+    """Groups are computed together by width, of which there are two here, and each once."""
+    detector = memory(normals, groups=5)
+    together = [
+        (g, tuple(b))
+        for groups, bands in detector._groups_of_equal_width()
+        for g, b in zip(groups, bands, strict=True)
+    ]
+    edges = detector.config.edges
+    assert sorted(together) == [(g, tuple(range(edges[g], edges[g + 1]))) for g in range(5)]
+    anomaly = clip(machine_sound(50, broken=True), 50)
+    raw, nearest = detector._group_scores(detector.view(anomaly))
+    arrays, target = detector.arrays, detector.bank.target
+    for v, g in ((0, 0), (2, 3), (1, 4)):
+        bands = slice(edges[g], edges[g + 1])
+        alone = Neighbours(
+            arrays["bank"][:, v, bands],
+            target,
+            arrays["density"][v, g],
+            arrays["alpha"][v, g],
+            arrays["scale"][v, g],
+        )
+        expected = alone.scores_and_nearest(detector.view(anomaly)[v, bands])
+        assert [*zip(raw[v, g], nearest[v, g], strict=True)] == [expected[name] for name in detector.scores]
+
+
 @pytest.mark.parametrize("over", ["max", "mean"])
 def test_maps_sum_to_the_score_plus_a_constant(normals, machine_sound, over):
     detector = memory(normals, over_groups=over)

@@ -160,6 +160,25 @@ def test_memory_is_proportional_to_the_number_of_pairs():
     assert peak < 20 * 300**2 * 8
 
 
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("groups", [None, [0, 0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9]])
+def test_spaces_are_independent_of_each_other(metric, groups):
+    """Results of several spaces at once are those of each alone, bit for bit."""
+    spaces = np.stack([normals(seed)[0] for seed in range(3)])
+    x, target = np.stack([normals(seed)[0][0] for seed in range(3, 6)]), normals(0)[1]
+    options = {"groups": groups, "metric": metric, "k_source": 2}
+    together, left_out = Neighbours.fit_leave_one_out(spaces, target, **options)
+    scores = together.scores_and_nearest(x)
+    for i, vectors in enumerate(spaces):
+        alone, left_out_alone = Neighbours.fit_leave_one_out(vectors, target, **options)
+        for name in ("density", "alpha", "scale"):
+            np.testing.assert_array_equal(getattr(together, name)[i], getattr(alone, name))
+        for name in SCORES:
+            np.testing.assert_array_equal(left_out[name][i], left_out_alone[name])
+            value, index = scores[name]
+            assert (value[i], index[i]) == alone.scores_and_nearest(x[i])[name]
+
+
 def test_round_trip_through_arrays():
     neighbours = Neighbours.fit(*normals(5), metric="cosine")
     restored = Neighbours.from_arrays(neighbours.to_arrays(), "cosine")

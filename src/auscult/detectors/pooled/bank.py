@@ -17,6 +17,7 @@ from auscult.corpus import AudioClip, Clip
 from auscult.detectors.base import Config, Detector, Progress, Representation
 from auscult.detectors.statistics.pooled_views import FAMILIES, VIEWS, distribute_over_frames, pooled_views
 from auscult.errors import FitError, OptionError
+from auscult.runtime.parallel import blas_single_thread
 
 
 @dataclass(frozen=True)
@@ -106,15 +107,32 @@ class BankDetector(Detector):
         other_machines: Sequence[AudioClip] = (),
         progress: Progress | None = None,
     ) -> Self:
-        if len(recordings) < self.min_recordings:
-            count = f"{len(recordings)} recording{'' if len(recordings) == 1 else 's'}"
-            raise FitError(
-                f"{self.name}: cannot estimate a variance from {count}; "
-                f"at least {self.min_recordings} are required"
-            )
-        self.facts = {"warnings": []}
-        self._set_bank(self._pool(recordings, progress))
-        return self
+        self._check_enough(len(recordings))
+        return self._fit_to(self._pool(recordings, progress))
+
+    @classmethod
+    def crossfit(
+        cls,
+        config: Config,
+        recordings: Sequence[AudioClip],
+        folds: Sequence[int],
+        *,
+        other_machines: Sequence[AudioClip] = (),
+        progress: Progress | None = None,
+    ) -> tuple[Self, list[Self]]:
+        """As in `Detector`; views are computed once, and a fold model is fitted to the rest of the bank."""
+        final = cls(config)
+        final._check_enough(len(recordings))
+        bank = final._pool(recordings, progress)
+        outside = [np.array(folds) != fold for fold in range(max(folds, default=-1) + 1)]
+        with blas_single_thread():
+            final._fit_to(bank)
+            fold_models = []
+            for mask in outside:
+                fold_models.append(cls(config)._fit_to(bank.select(mask)))
+                if progress:
+                    progress("folds", len(fold_models), len(outside), {})
+        return final, fold_models
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
         """As in `Detector`; equal to a detector fitted on the old recordings followed by the new ones."""
@@ -131,10 +149,14 @@ class BankDetector(Detector):
 
     def refitted(self, recordings: Sequence[AudioClip]) -> Self:
         """As in `Detector`; equal to a detector fitted on these recordings."""
-        other = type(self)(self.config).fit(recordings)
-        line = f"the {len(self.bank)} recordings in the bank replaced by {len(recordings)}"
-        other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
-        return other
+        return self._replaced(type(self)(self.config).fit(recordings))
+
+    def cross_refitted(
+        self, recordings: Sequence[AudioClip], folds: Sequence[int]
+    ) -> tuple[Self, list[Self]]:
+        """As in `Detector`; equal to `crossfit` on these recordings."""
+        final, fold_models = self.crossfit(self.config, recordings, folds)
+        return self._replaced(final), [self._replaced(model) for model in fold_models]
 
     @property
     def bank(self) -> NormalBank:
@@ -165,6 +187,26 @@ class BankDetector(Detector):
             if share.any():
                 total += distribute_over_frames(share, frames, view, reference)
         return total.astype(np.float32)
+
+    def _check_enough(self, count: int) -> None:
+        if count < self.min_recordings:
+            recordings = f"{count} recording{'' if count == 1 else 's'}"
+            raise FitError(
+                f"{self.name}: cannot estimate a variance from {recordings}; "
+                f"at least {self.min_recordings} are required"
+            )
+
+    def _fit_to(self, bank: NormalBank) -> Self:
+        self._check_enough(len(bank))
+        self.facts = {"warnings": []}
+        self._set_bank(bank)
+        return self
+
+    def _replaced(self, other: Self) -> Self:
+        """Return another detector, with this one's adaptations and a further one."""
+        line = f"the {len(self.bank)} recordings in the bank replaced by {len(other.bank)}"
+        other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
+        return other
 
     def _set_bank(self, bank: NormalBank) -> None:
         """Replace the bank and everything that is computed from it."""

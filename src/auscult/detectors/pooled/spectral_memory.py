@@ -74,16 +74,22 @@ class SpectralMemory(BankDetector):
         density = np.empty((views, groups, len(bank)))
         alpha, scale = np.empty((views, groups)), np.empty((views, groups, 2))
         leave_one_out = np.empty((len(bank), views, groups, len(self.scores)))
-        for v, g, bands in self._view_groups():
-            neighbours, scores = Neighbours.fit_leave_one_out(
-                bank.vectors[:, v, bands],
-                bank.target,
-                groups=bank.groups,
-                k_source=c.k_source,
-                k_target=c.k_target,
-            )
-            density[v, g], alpha[v, g], scale[v, g] = neighbours.density, neighbours.alpha, neighbours.scale
-            leave_one_out[:, v, g] = np.stack([scores[name] for name in self.scores], axis=-1)
+        target, sources = bank.target, bank.groups
+        for g, bands in self._groups_of_equal_width():
+            for v in range(views):
+                neighbours, scores = Neighbours.fit_leave_one_out(
+                    _spaces(bank.vectors[:, v], bands),
+                    target,
+                    groups=sources,
+                    k_source=c.k_source,
+                    k_target=c.k_target,
+                )
+                density[v, g], alpha[v, g], scale[v, g] = (
+                    neighbours.density,
+                    neighbours.alpha,
+                    neighbours.scale,
+                )
+                leave_one_out[:, v, g] = np.stack([scores[name].T for name in self.scores], axis=-1)
         by_group = Standardizer.fit(leave_one_out)
         by_view = Standardizer.fit(self._combine_groups(by_group.z(leave_one_out)))
         return {
@@ -129,12 +135,13 @@ class SpectralMemory(BankDetector):
         shape = (len(x), self.config.groups, len(self.scores))
         raw, nearest = np.empty(shape), np.empty(shape, int)
         a, target = self.arrays, self.bank.target
-        for v, g, bands in self._view_groups():
+        for g, bands in self._groups_of_equal_width():
             neighbours = Neighbours(
-                a["bank"][:, v, bands], target, a["density"][v, g], float(a["alpha"][v, g]), a["scale"][v, g]
+                _spaces(a["bank"], bands), target, a["density"][:, g], a["alpha"][:, g], a["scale"][:, g]
             )
-            results = neighbours.scores_and_nearest(x[v, bands])
-            raw[v, g], nearest[v, g] = zip(*(results[name] for name in self.scores), strict=True)
+            results = neighbours.scores_and_nearest(x[:, bands])
+            for i, name in enumerate(self.scores):
+                raw[:, g, i], nearest[:, g, i] = results[name]
         return raw, nearest
 
     def _combine_groups(self, z: np.ndarray) -> np.ndarray:
@@ -168,6 +175,16 @@ class SpectralMemory(BankDetector):
             shares[v, bands] = share[v, g] * (squares / total if total > 0 else 1 / len(squares))
         return shares, references
 
+    def _groups_of_equal_width(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return indices (G',) of groups and their bands (G', W), together all groups; widths differ by one
+        at most."""
+        edges = np.array(self.config.edges)
+        widths = np.diff(edges)
+        return [
+            (groups := np.flatnonzero(widths == width), edges[groups, None] + np.arange(width))
+            for width in np.unique(widths)
+        ]
+
     def _view_groups(self) -> list[tuple[int, int, slice]]:
         """Return index of the view, index of the group, and bands of every group of every view."""
         edges = self.config.edges
@@ -188,3 +205,8 @@ class SpectralMemory(BankDetector):
             "by_group": (2, views, c.groups, scores),
             "by_view": (2, views, scores),
         }
+
+
+def _spaces(vectors: np.ndarray, bands: np.ndarray) -> np.ndarray:
+    """Return the (..., G', N, W) vectors of groups of bands (G', W) in vectors (N, ..., B)."""
+    return np.ascontiguousarray(np.moveaxis(vectors[..., bands], 0, -2))
