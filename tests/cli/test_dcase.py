@@ -407,10 +407,15 @@ def test_missing_rows_are_listed_with_exit_code_4(run, submission, ground_truth,
     result = run("dcase", "evaluate", folder, "--ground-truth", ground_truth, "--json")
     assert result.exit_code == 4
     output = json.loads(result.stdout)
-    assert output["missing"] == [f"fan/{first.split(',')[0]}"]
+    missing = f"fan/{first.split(',')[0]}: no row in {scores.name}"
+    assert output["missing"] == [missing]
     assert output["extra"] == ["fan/unknown.wav"]
-    assert f"missing: fan/{first.split(',')[0]}" in result.stderr
-    assert "not an official score" in run("dcase", "evaluate", folder, "--ground-truth", ground_truth).stdout
+    assert f"missing: {missing}" in result.stderr
+    text = run("dcase", "evaluate", folder, "--ground-truth", ground_truth).stdout
+    assert f"1 missing, 0 duplicate, 1 extra: not an official score. Missing is {missing}. Every clip" in text
+    scores.write_text("\n".join([first, *rest, first]) + "\n")
+    text = run("dcase", "evaluate", folder, "--ground-truth", ground_truth).stdout
+    assert f"Repeated is fan/{first.split(',')[0]}. Remove all but one of its rows" in text
 
 
 def test_the_official_score_of_the_2023_baseline(run, reference):

@@ -85,6 +85,14 @@ def test_detectors_without_codes_say_what_to_use(run, training, machine, tmp_pat
     assert not (tmp_path / "x.npz").exists()
 
 
+def test_the_name_of_the_file_ends_in_npz(run, model, machine, tmp_path):
+    for name in ("codes.txt", "codes"):
+        result = run("embed", model, machine, "-o", tmp_path / name, "-q")
+        assert result.exit_code == 2
+        assert f"{tmp_path / name}: the format is NumPy's .npz: give a name that ends in" in result.stderr
+        assert not (tmp_path / name).exists()
+
+
 def test_unreadable_recordings_are_reported_and_left_out(run, model, machine, tmp_path):
     folder = tmp_path / "recordings"
     folder.mkdir()

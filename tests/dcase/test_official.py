@@ -116,7 +116,8 @@ def test_a_missing_row_is_reported_and_left_out(challenge):
     name = challenge.names[5]
     challenge.edit("anomaly_score", lambda lines: [line for line in lines if not line.startswith(name)])
     report = challenge.evaluate()
-    assert report.mismatches.missing == [f"ToyDrone/{name}"]
+    file = challenge.file("anomaly_score", "ToyDrone").name
+    assert report.mismatches.missing == [f"ToyDrone/{name}: no row in {file}"]
     assert not report.complete
     anomaly, _, values = (np.delete(column, 5) for column in challenge.tables["ToyDrone"])
     expected = roc_auc_score(anomaly, values, max_fpr=0.1)
@@ -157,7 +158,9 @@ def test_hidden_and_labelled_name_of_a_clip_are_a_repetition(tmp_path):
 def test_a_missing_machine_is_reported(challenge):
     challenge.file("anomaly_score", "Vacuum").unlink()
     report = challenge.evaluate()
-    assert report.mismatches.missing == ["Vacuum/section_00: no score file"]
+    assert report.mismatches.missing == [
+        "Vacuum/section_00: no file anomaly_score_Vacuum_section_00_test.csv"
+    ]
     assert list(report.machines) == ["ToyDrone"]
     assert not report.complete
 
@@ -168,7 +171,10 @@ def test_missing_decisions_are_reported_and_scores_still_count(challenge):
     name = challenge.names[0]
     challenge.edit("decision_result", lambda lines: [line for line in lines if not line.startswith(name)])
     report = challenge.evaluate()
-    assert report.mismatches.missing == [f"ToyDrone/{name} (decision)", "Vacuum/section_00: no decision file"]
+    assert report.mismatches.missing == [
+        f"ToyDrone/{name}: no row in decision_result_ToyDrone_section_00_test.csv",
+        "Vacuum/section_00: no file decision_result_Vacuum_section_00_test.csv",
+    ]
     assert report.official_score == before.official_score
     assert all(not summary.decisions for summary in report.machines.values())
 

@@ -39,6 +39,12 @@ def test_parse_settings_rejects_invalid_pairs(pair):
         parse_settings([pair])
 
 
+def test_a_key_with_two_values_is_refused():
+    assert parse_settings(["epochs=30", "epochs = 30"]) == {"epochs": "30"}
+    with pytest.raises(OptionError, match="epochs is set to 30 and to 40: choose one value"):
+        parse_settings(["epochs=30", "n_mels=64", "epochs=40"])
+
+
 def test_text_values_are_converted_to_the_declared_type():
     settings = {
         "epochs": "30",

@@ -11,6 +11,16 @@ from auscult.corpus.files import FolderReport, audio_files, describe_other_files
 from auscult.corpus.machine_search import find_machines, has_conditions
 from auscult.errors import CorpusError, OptionError
 
+#: What to give as the root of a benchmark.
+_MACHINE_FOLDERS = "a folder of machine folders, each with train/ (normal recordings) and test/"
+
+
+def check_root(root: str) -> None:
+    """Check that the root of a benchmark is a folder; raises `CorpusError` if it is not."""
+    if not os.path.isdir(root):
+        problem = "not a folder" if os.path.exists(root) else "no such folder"
+        raise CorpusError(root, f"{problem}: check the path, and give {_MACHINE_FOLDERS}")
+
 
 def select_machines(
     root: str | os.PathLike[str], folders: Mapping[str, str], machines: Sequence[str] | None
@@ -29,7 +39,8 @@ def select_machines(
         plain = find_machines(os.fspath(root)).folders if os.path.isdir(root) else {}
         unsplit = [folder for folder in plain.values() if has_conditions(folder)]
         hint = f". {_unsplit(unsplit[0])}" if unsplit else ""
-        raise CorpusError(root, f"no machine folders (with train/ and test/) in it or below it{hint}")
+        problem = "no machine folders (with train/ and test/) in it or below it"
+        raise CorpusError(root, f"{problem}{hint}" if hint else f"{problem}: give {_MACHINE_FOLDERS}")
     unknown = [name for name in machines or () if name not in folders]
     if unknown:
         raise CorpusError(root, f"no machine {unknown[0]!r}; the machines are {', '.join(folders)}")

@@ -15,7 +15,12 @@ from auscult.benchmark.collect import add_external_scores, add_result
 from auscult.benchmark.detector_choices import choose_detectors
 from auscult.benchmark.differences import Comparison
 from auscult.benchmark.external_scores import ScoreFolders, check_system_names, folders_by_seed
-from auscult.benchmark.machine_selection import open_machines, report_other_folders, select_machines
+from auscult.benchmark.machine_selection import (
+    check_root,
+    open_machines,
+    report_other_folders,
+    select_machines,
+)
 from auscult.benchmark.ranking import FitCost, costs, ranking
 from auscult.benchmark.repeated_notes import one_line_each
 from auscult.benchmark.result import BenchResult
@@ -83,11 +88,12 @@ def run_bench(
         started: called when the arguments are checked and ``output`` exists, before the first fit.
 
     Raises:
-        CorpusError: no machines, or a named machine does not exist.
+        CorpusError: no such folder, no machines, or a named machine does not exist.
         OptionError: no or an unknown detector, a setting that no detector has, a missing option that a named
             detector requires, a baseline that is not run, or another system with the name of a detector.
     """
     root = os.path.abspath(root)  # workers may have another working directory
+    check_root(root)
     output = Path(os.path.abspath(output))
     settings = dict(settings or {})
     unlisted = FolderReport()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +11,7 @@ from auscult.cli import text
 from auscult.cli.options import json_option
 
 if TYPE_CHECKING:
-    from auscult.dcase.official import OfficialReport
+    from auscult.dcase.official import Mismatches, OfficialReport
 
 INCOMPLETE = 4
 _SHOWN = 10  # names listed per kind of mismatch; JSON contains all
@@ -63,6 +64,25 @@ def command(submission: str, ground_truth: str, year: int, as_json: bool) -> int
     return 0 if report.complete else INCOMPLETE
 
 
+def _remedy(mismatches: Mismatches) -> str:
+    """What to do about an incomplete submission, with the first clip or file that is missing or repeated."""
+    advice = []
+    if mismatches.missing:
+        advice.append(
+            f"Missing is {_first(mismatches.missing)}. Every clip of the ground truth needs a row with its "
+            "score in anomaly_score_*.csv and one with its decision, 0 or 1, in decision_result_*.csv, even "
+            "if it cannot be read"
+        )
+    if mismatches.doubled:
+        advice.append(f"Repeated is {_first(mismatches.doubled)}. Remove all but one of its rows")
+    return ". ".join(advice)
+
+
+def _first(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 1} more (listed above, in JSON all)" if names[1:] else ""
+    return f"{names[0]}{more}"
+
+
 def _as_text(report: OfficialReport) -> str:
     rows = [
         (
@@ -82,7 +102,7 @@ def _as_text(report: OfficialReport) -> str:
     mismatches = report.mismatches
     missing, duplicate, extra = map(len, (mismatches.missing, mismatches.doubled, mismatches.extra))
     counts = f"{missing} missing, {duplicate} duplicate, {extra} extra"
-    caution = "" if report.complete else ": not an official score, because the submission is incomplete"
+    caution = "" if report.complete else f": not an official score. {_remedy(mismatches)}"
     score = f"official score {report.year}  {text.interval(report.official_score)}"
     has_domains = any(part.auc_target for part in report.machines.values())
     notes = text.notes_by_reason(

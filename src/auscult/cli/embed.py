@@ -17,6 +17,7 @@ from auscult.cli.options import (
     table_options,
 )
 from auscult.cli.progress import show_progress
+from auscult.errors import OptionError
 
 if TYPE_CHECKING:
     from auscult.sound.tables import TableSettings
@@ -33,7 +34,7 @@ SOME_UNREADABLE = 4
     required=True,
     metavar="FILE",
     type=click.Path(),
-    help="File to write, in NumPy's format .npz.",
+    help="File to write, in NumPy's format; its name ends in .npz.",
 )
 @channel_option
 @table_options
@@ -53,6 +54,8 @@ def command(
     These are the codes of autoencoders, the embeddings of encoders and classifiers, or the pooled views of
     detectors without a network. RECORDINGS are files, folders or CSV manifests.
     """
+    if not output.lower().endswith(".npz"):
+        raise OptionError(f"--output {output}: the format is NumPy's .npz: give a name that ends in .npz")
     check_writable(output, model=model)
 
     from auscult.api.embed import embed, shapes

@@ -30,10 +30,9 @@ from auscult.evaluation.summary import Summary, measure_sections, summarise
 class Mismatches:
     """Differences between submission and ground truth, one line each, beginning with ``machine/clip name``.
 
-    Lines about decisions end with ``(decision)``.
-
     Attributes:
-        missing: clips and files that are in the ground truth, but not in the submission.
+        missing: clips and files that are in the ground truth, but not in the submission, with the file that
+            lacks them. Lines about decisions end with ``(decision)`` in the other two.
         extra: rows and files that are in the submission, but not in the ground truth.
         doubled: repeated rows of a clip; the first row counts.
     """
@@ -161,18 +160,23 @@ def _name(key: tuple[str, str]) -> str:
     return f"{key[0]}/section_{key[1]}"
 
 
+def _file(key: tuple[str, str], kind: str) -> str:
+    """The name of the file of a section, ``anomaly_score`` or ``decision_result``."""
+    return f"{kind}_{key[0]}_section_{key[1]}_test.csv"
+
+
 def _match_section(
     key: tuple[str, str], truth: GroundTruth, submission: Submission, mismatches: Mismatches
 ) -> ScoredSection | None:
     """Return the clips of a section that have a score, with decisions if all of them have one."""
     if key not in submission.scores:
-        mismatches.missing.append(f"{_name(key)}: no score file")
+        mismatches.missing.append(f"{_name(key)}: no file {_file(key, 'anomaly_score')}")
         return None
-    scores = _match_rows(key[0], truth, submission.scores[key], "", mismatches)
+    scores = _match_rows(key, truth, submission.scores[key], "anomaly_score", mismatches)
     if key in submission.decisions:
-        decisions = _match_rows(key[0], truth, submission.decisions[key], " (decision)", mismatches)
+        decisions = _match_rows(key, truth, submission.decisions[key], "decision_result", mismatches)
     else:
-        mismatches.missing.append(f"{_name(key)}: no decision file")
+        mismatches.missing.append(f"{_name(key)}: no file {_file(key, 'decision_result')}")
         decisions = {}
     scored = [index for index, name in enumerate(truth.names) if name in scores]
     if not scored:
@@ -188,12 +192,18 @@ def _match_section(
 
 
 def _match_rows(
-    machine: str, truth: GroundTruth, rows: list[Row], suffix: str, mismatches: Mismatches
+    key: tuple[str, str], truth: GroundTruth, rows: list[Row], kind: str, mismatches: Mismatches
 ) -> dict[str, float]:
     """Return published clip name to value; add rows and clips without a match to ``mismatches``.
 
-    ``suffix`` is appended to these.
+    Args:
+        key: machine and section.
+        truth: the ground truth of the section.
+        rows: of the file.
+        kind: of the file, ``anomaly_score`` or ``decision_result``.
+        mismatches: gets what does not match.
     """
+    machine, suffix = key[0], " (decision)" if kind == "decision_result" else ""
     published = {labelled: name for name, names in truth.labelled.items() for labelled in names} | {
         name: name for name in truth.names
     }
@@ -211,5 +221,5 @@ def _match_rows(
     for name in truth.names:
         if name not in values:  # reported under the kind of name that the submission uses
             reported = truth.labelled.get(name, (name,))[0] if uses_labelled_names else name
-            mismatches.missing.append(f"{machine}/{reported}{suffix}")
+            mismatches.missing.append(f"{machine}/{reported}: no row in {_file(key, kind)}")
     return values

@@ -23,16 +23,19 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, str]:
     """Parse ``["epochs=30", "score=mahalanobis"]`` into a dict; values stay text.
 
     Raises:
-        OptionError: a setting has no ``=``, no key, or a control character.
+        OptionError: a setting has no ``=``, no key, or a control character, or a key has two values.
     """
-    settings = {}
+    settings: dict[str, str] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise OptionError(f"invalid setting {pair!r}: write KEY=VALUE, for instance epochs=30")
         if any(unicodedata.category(character) == "Cc" for character in key.strip() + value.strip()):
             raise OptionError(f"invalid setting {pair!r}: it has a control character")
-        settings[key.strip()] = value.strip()
+        if settings.setdefault(key.strip(), value.strip()) != value.strip():
+            raise OptionError(
+                f"{key.strip()} is set to {settings[key.strip()]} and to {value.strip()}: choose one value"
+            )
     return settings
 
 
