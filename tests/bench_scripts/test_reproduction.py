@@ -52,7 +52,9 @@ def outcome(name: str, seed: int, shift: float, data: str) -> Outcome:
     scores = {"mse": values, "mahalanobis": values}
     thresholds = {score: gamma_threshold(values[~anomalous], plain=True) for score in scores}
     content = ClipContent({clip.path: i for i, clip in enumerate(clips)})
-    stage = StageResult(clips, scores, thresholds, 1.0, 1.0, [], [], [], content, SensorFaults({}))
+    stage = StageResult(
+        clips, scores, thresholds, thresholds, 1.0, 1.0, [], [], [], content, SensorFaults({})
+    )
     (variant,) = variants(name)
     facts = {"kl": 1.0, "active_units": 2.0, "collapsed": name == "exact", "baseline_threshold": 11.0}
     return VariantFit(data, "machine", "", variant, seed, 1, ()), stage, facts

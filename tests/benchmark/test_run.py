@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+import auscult
 from auscult.benchmark import run_bench
 from auscult.benchmark import stage as stage_module
 from auscult.dcase.published import published_results
@@ -65,6 +66,37 @@ def test_detectors_that_store_training_clips_do_not_flag_all_other_clips(root, t
         decisions = [r.value for r in submission.decisions["fan", "00"] if "normal" in r.name]
         assert len(decisions) == 8
         assert sum(decisions) <= 4, f"{detector}: {decisions}"
+
+
+def test_rates_are_at_the_threshold_of_the_model_or_of_the_baseline(bench, root, tmp_path):
+    options = {"detectors": ["pooled_gaussian"], "settings": {"n_mels": "16"}, "machines": ["fan"]}
+    machine = tmp_path / "root" / "fan"
+    shutil.copytree(root / "fan", machine)
+    for i in range(20):  # enough to be calibrated for 5 % false alarms
+        file = machine / "train" / f"section_00_source_train_normal_{i % 6:04d}_spd_1.wav"
+        samples, rate = soundfile.read(file)
+        noise = np.random.default_rng(i).standard_normal(len(samples)) * 0.01
+        name = f"section_00_source_train_normal_{20 + i:04d}_spd_1.wav"
+        soundfile.write(machine / "train" / name, np.roll(samples, 997 * i) + noise, rate)
+    result = run_bench(tmp_path / "root", seeds=[0], output=tmp_path / "out", group_by=[], **options)
+    model = auscult.load(tmp_path / "out/stages/fan/pooled_gaussian/seed0/model.auscult")
+    threshold = model.threshold()
+    assert threshold.value is not None
+    (row,) = [row for row in result.results if row.score == model.detector.decisive_score]
+    ((labels, scores),) = result.scored[row.column][0]["fan"]
+    flags, domains = scores > threshold.value, labels.domains
+    assert row.recall == np.mean(flags[labels.anomaly])
+    assert row.recall_target == np.mean(flags[labels.anomaly & domains["target"]])
+    assert row.false_alarm_rate_source == np.mean(flags[~labels.anomaly & domains["source"]])
+    assert (row.accepted_rate, row.threshold_method) == (0.05, "conformal")
+    assert (row.normal_clips, row.anomaly_clips) == (8, 8)
+    assert "recall" in result.text.splitlines()[0]
+    for row in bench.results:  # networks are not calibrated
+        assert (row.accepted_rate, row.threshold_method) == (0.1, "gamma_scipy")
+        rows = read_submission(bench.output / "scores" / row.detector / row.score / f"seed{row.seed}")
+        decisions = rows.decisions[row.machine, row.section]
+        assert row.recall == np.mean([r.value for r in decisions if "anomaly" in r.name])
+        assert row.false_alarm_rate == np.mean([r.value for r in decisions if "normal" in r.name])
 
 
 def test_every_system_is_compared_with_the_baseline(bench):
@@ -304,8 +336,18 @@ def test_unknown_names_are_refused(root, tmp_path):
     with pytest.raises(OptionError, match="option 'epoch'"):
         run_bench(root, detectors=["autoencoder"], seeds=[0], output=tmp_path / "r", settings={"epoch": 1})
     (tmp_path / "empty").mkdir()
-    with pytest.raises(CorpusError, match="no machine folders"):
-        run_bench(tmp_path / "empty", detectors=["autoencoder"], seeds=[0], output=tmp_path / "r")
+    (tmp_path / "file").touch()
+    for name, problem in (
+        (
+            "empty",
+            "no machine folders .*: give a folder of machine folders, each with train/",
+        ),
+        ("none", "no such folder: check the path, and give a folder of machine folders"),
+        ("file", "not a folder: check the path"),
+    ):
+        with pytest.raises(CorpusError, match=problem) as caught:
+            run_bench(tmp_path / name, detectors=["autoencoder"], seeds=[0], output=tmp_path / "r")
+        assert caught.value.path == str(tmp_path / name)
 
 
 def test_a_results_folder_that_cannot_be_made_is_refused_before_fitting(root, tmp_path):

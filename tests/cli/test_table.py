@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from auscult.benchmark.section_scores import SectionScores, write_scores
 from auscult.errors import EvaluationError
 from auscult.evaluation import Labels, Result, write_results
 from auscult.evaluation.protocol import section_metrics
+from auscult.evaluation.results_table import COUNTS
 
 N = 40
 ANOMALY, TARGET = np.arange(N) % 2 == 1, np.arange(N) % 4 >= 2
@@ -38,7 +40,9 @@ def write_folder(folder, sections, *, default=(), baseline=None):
         values = [metrics[name] for name in ("auc_source", "auc_target", "pauc")]
         detector, _, score = one.system.partition(":")
         mean = 3 / sum(1 / value for value in values)
-        results.append(Result(one.machine, "00", detector, score, one.seed, *values, mean))
+        counts = (int(sum(~one.labels.anomaly)), int(sum(one.labels.anomaly)))
+        result = Result(one.machine, "00", detector, score, one.seed, *values, mean)
+        results.append(replace(result, **dict(zip(COUNTS, 2 * counts, strict=True))))
     write_results(folder / "results.csv", results)
     write_scores(folder / "labelled_scores.json", sections)
     systems = dict.fromkeys(one.system for one in sections)
@@ -108,6 +112,68 @@ def test_systems_score_and_baseline_can_be_chosen(run, folders):
     assert table["fan", "harmonic mean", "autoencoder:mse"]["difference"]
     by_score = cells(run("table", folders[0], "--score", "mahalanobis", "--format", "csv"))
     assert {system for _, _, system in by_score} == {"autoencoder:mahalanobis"}
+
+
+def test_the_number_of_recordings_and_clips_is_stated_in_every_format(run, folders):
+    note = "Independent test recordings, normal / anomalous: fan 20 / 20 (20 / 20 clips), valve 20 / 20"
+    for form in ("text", "markdown", "latex"):
+        assert note in " ".join(run("table", *folders, "--format", form).stdout.split()), form
+    table = cells(run("table", *folders, "--format", "csv"))
+    assert table["fan", "pAUC", "autoencoder:mse"]["normal_recordings"] == "20"
+    assert table["all machines", "pAUC", "autoencoder:mse"]["anomaly_clips"] == "40"
+    fewer = run("table", *folders, "--systems", "autoencoder:mse", "--format", "csv")
+    assert cells(fewer)["fan", "pAUC", "autoencoder:mse"]["normal_clips"] == "20"
+
+
+def test_transposed_tables_have_a_row_for_each_system(run, folders):
+    result = run("table", *folders, "--transpose")
+    lines = result.stdout.splitlines()
+    assert lines[0].split() == ["fan", "valve", "all", "machines"]
+    assert lines[1].split()[:3] == ["system", "AUC-s", "AUC-t"]
+    assert [line.split()[0] for line in lines[3:6]] == [
+        "autoencoder:mse",
+        "spectral_memory[k_source=1]:domain",
+        "spectral_memory[k_source=3]:domain",
+    ]
+    latex = run("table", *folders, "--transpose", "--format", "latex").stdout
+    assert r"\multicolumn{5}{c}{valve}" in latex
+    rows = list(csv.DictReader(io.StringIO(run("table", *folders, "--transpose", "--format", "csv").stdout)))
+    plain = cells(run("table", *folders, "--format", "csv"))
+    assert [row["system"] for row in rows] == [line.split()[0] for line in lines[3:6]]
+    assert rows[0]["valve pAUC mean"] == plain["valve", "pAUC", "autoencoder:mse"]["mean"]
+
+
+def test_systems_and_machines_are_renamed_in_table_and_notes(run, folders):
+    renames = ("autoencoder=AE", "spectral_memory[k_source=3]:domain=SM, K=3", "fan=Fan A")
+    options = [text for rename in renames for text in ("--rename", rename)]
+    plain = cells(run("table", *folders, "--format", "csv"))
+    table = cells(run("table", *folders, *options, "--format", "csv"))
+    assert {system for _, _, system in table} == {"AE", "spectral_memory[k_source=1]:domain", "SM, K=3"}
+    assert {machine for machine, *_ in table} == {"Fan A", "valve", "all machines"}
+    old = plain["fan", "harmonic mean", "spectral_memory[k_source=3]:domain"]
+    new = table["Fan A", "harmonic mean", "SM, K=3"]
+    assert {**new, "machine": "", "system": ""} == {**old, "machine": "", "system": ""}
+    text = " ".join(run("table", *folders, *options).stdout.split())
+    assert "harmonic mean minus that of AE" in text
+    assert "Fan A 20 / 20" in text
+    assert "autoencoder" not in text
+
+
+def test_labels_that_cannot_be_used_exit_with_2(run, folders):
+    for pair, problem in (
+        ("pump=Pump", "write NAME=LABEL with a name of the table: autoencoder:mse"),
+        ("fan", "write NAME=LABEL"),
+        ("fan=", "write NAME=LABEL"),
+        ("fan=valve", "more than one column or row would be called valve"),
+    ):
+        result = run("table", *folders, "--rename", pair)
+        assert result.exit_code == 2, pair
+        assert problem in result.stderr
+    result = run("table", *folders, "--rename", "fan=A", "--rename", "fan=B")
+    assert "--rename fan=B: fan has the label A already" in result.stderr
+    scores = ("--systems", "autoencoder:mse,autoencoder:mahalanobis", "--rename", "autoencoder=AE")
+    result = run("table", *folders, *scores)
+    assert "choose one of its scores: autoencoder:mse, autoencoder:mahalanobis" in result.stderr
 
 
 def test_published_systems_are_columns_without_a_difference(run, folders):
@@ -239,6 +305,9 @@ def test_folders_without_scores_have_no_differences(run, folders, tmp_path):
     result = run("table", tmp_path)
     assert result.exit_code == 1
     assert "no results.csv; give the output folder of auscult bench" in result.stderr
+    result = run("table", tmp_path / "none")
+    assert result.exit_code == 1
+    assert f"{tmp_path / 'none'}: no such folder; give the output folder of auscult bench" in result.stderr
     result = run("table", write_folder(tmp_path / "failed", []))
     assert result.exit_code == 1
     assert f"{tmp_path / 'failed'}: results.csv has no results" in result.stderr

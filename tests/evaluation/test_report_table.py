@@ -11,7 +11,8 @@ import pytest
 
 from auscult.evaluation import harmonic_mean
 from auscult.evaluation.intervals import Estimate
-from auscult.evaluation.report_table import cells_csv, report_cells, report_table
+from auscult.evaluation.report_csv import cells_csv
+from auscult.evaluation.report_table import report_cells, report_table
 from auscult.evaluation.results import Result
 
 
@@ -30,6 +31,10 @@ DIFFERENCES = {
     ("fan", "auto:mse"): Estimate(0.2345, 0.1, 0.3),
     (None, "auto:mse"): Estimate(-0.05),
 }
+
+
+OF_FAN = {"normal_recordings": 11, "anomaly_recordings": 21, "normal_clips": 55, "anomaly_clips": 105}
+COUNTS = {"fan": OF_FAN}
 
 
 @pytest.fixture
@@ -73,7 +78,7 @@ def test_latex_has_booktabs_rules_and_escaped_names(cells):
 
 
 def test_csv_has_numbers_in_columns_of_their_own(cells):
-    rows = list(csv.DictReader(io.StringIO(cells_csv(cells))))
+    rows = list(csv.DictReader(io.StringIO(cells_csv(cells, COUNTS))))
     (row,) = (
         r for r in rows if (r["machine"], r["metric"], r["system"]) == ("fan", "harmonic mean", "auto:mse")
     )
@@ -81,6 +86,33 @@ def test_csv_has_numbers_in_columns_of_their_own(cells):
     assert float(row["difference_low"]) == pytest.approx(10)
     assert row["seeds"] == "2"
     assert float(row["standard_deviation"]) > 0
+    assert (row["normal_recordings"], row["anomaly_clips"]) == ("11", "105")
+    (total,) = {r["normal_recordings"] for r in rows if r["machine"] == "all machines"}
+    assert total == "", "that of pump is not known"
+    both = {**COUNTS, "pump": dict.fromkeys(OF_FAN, 4)}
+    rows = list(csv.DictReader(io.StringIO(cells_csv(cells, both))))
+    assert {r["normal_recordings"] for r in rows if r["machine"] == "all machines"} == {"15"}
+
+
+def test_transposed_csv_has_a_row_for_each_system(cells):
+    first, second = csv.DictReader(io.StringIO(cells_csv(cells, COUNTS, transpose=True)))
+    assert (first["system"], second["system"]) == ("auto:mse", "base_1:mse")
+    assert float(first["fan AUC-s mean"]) == pytest.approx(85)
+    assert float(first["fan difference"]) == pytest.approx(23.45)
+    assert float(first["all machines difference"]) == pytest.approx(-5)
+    assert first["fan normal_clips"] == "55"
+    assert second["fan AUC-s mean"] == "60.0"
+    assert second["pump AUC-s mean"] == second["fan difference"] == ""
+
+
+def test_transposed_table_has_systems_down_and_machines_and_metrics_across(cells):
+    plain, table = report_table(cells, "base_1:mse"), report_table(cells, "base_1:mse", transpose=True)
+    assert table.notes == plain.notes
+    assert table.groups == (("fan", 5), ("pump", 4), ("all machines", 5))
+    assert table.header == ("system", *(row[1] for row in plain.rows))
+    for index, system in enumerate(plain.header[2:], start=2):
+        (row,) = [row for row in table.rows if row[0] == system]
+        assert row[1:] == tuple(row[index] for row in plain.rows)
 
 
 def test_one_seed_is_called_one_seed():

@@ -44,9 +44,8 @@ def add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCost
             )
     seconds = (result.fit_seconds, result.score_seconds)
     for score, values in result.scores.items():
-        bench.add(
-            machine, (detector, score, stage.seed), result.clips, values, result.thresholds[score], seconds
-        )
+        thresholds = (result.thresholds[score], result.own_thresholds[score])
+        bench.add(machine, (detector, score, stage.seed), result.clips, values, thresholds, seconds)
     size = (stage.folder / "model.auscult").stat().st_size
     return FitCost(*seconds, len(result.clips), total_seconds(result.clips), size)
 

@@ -23,6 +23,7 @@ from auscult.decision import Threshold
 from auscult.detectors.names import DetectorName
 from auscult.errors import EvaluationError
 from auscult.evaluation import (
+    Labels,
     Result,
     evaluate_scores,
     labels_of,
@@ -30,6 +31,8 @@ from auscult.evaluation import (
     write_results,
     write_submission,
 )
+from auscult.evaluation.decision_rates import clip_rates
+from auscult.evaluation.table import wrapped
 from auscult.runtime.files import write_atomically
 
 SCHEMA = 1
@@ -105,7 +108,7 @@ class BenchResult:
             parts.append(ranking_text(self.ranking, self.baseline, self.differences) + "\n")
         if self.costs:
             parts.append(costs_text(self.costs) + "\n")
-        parts += self.notes
+        parts += wrapped(self.notes)
         parts += [f"failed: {describe_failure(failure)}" for failure in self.failures]
         return "\n".join(parts)
 
@@ -115,7 +118,7 @@ class BenchResult:
         system: tuple[str, str, int],
         clips: Sequence[Clip],
         scores: np.ndarray,
-        threshold: Threshold | None = None,
+        thresholds: tuple[Threshold | None, Threshold | None] = (None, None),
         seconds: tuple[float | None, float | None] = (None, None),
     ) -> None:
         """Adds one system's scores of one machine: a result and score files for each section.
@@ -128,10 +131,12 @@ class BenchResult:
                 no score files are written.
             clips: the N clips.
             scores: (N,) the scores of the clips.
-            threshold: the threshold for the decisions; ``None`` for no decisions.
+            thresholds: the threshold for the decisions in score files, and that of the model for recall and
+                false-alarm rate; ``None`` for no decisions and no rates.
             seconds: times to fit and to score.
         """
         detector, score, seed = system
+        threshold, own_threshold = thresholds
         content = self.contents.get(machine, ClipContent({}))
         column = f"{detector}:{score}" if score else detector
         fit_seconds, score_seconds = (None if s is None else round(s, 3) for s in seconds)
@@ -198,6 +203,9 @@ class BenchResult:
                     metrics.harmonic_mean.high,
                     labels.recordings(~labels.anomaly),
                     labels.recordings(labels.anomaly),
+                    int(np.sum(~labels.anomaly)),
+                    int(np.sum(labels.anomaly)),
+                    **_rates(labels, values, own_threshold),
                 )
             )
 
@@ -236,3 +244,11 @@ class BenchResult:
             "notes": self.notes,
         }
         write_atomically(self.output / "results.json", json.dumps(content, indent=1).encode())
+
+
+def _rates(labels: Labels, scores: np.ndarray, threshold: Threshold | None) -> dict[str, Any]:
+    """The fields of a result about a threshold: rates over the (N,) scores, and how it was computed."""
+    if threshold is None or threshold.value is None:
+        return {}
+    rates = clip_rates(labels, scores > threshold.value)
+    return {**rates, "accepted_rate": threshold.rate, "threshold_method": threshold.method}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -41,10 +41,11 @@ class SavedResults:
         """Read the results folder of a benchmark.
 
         Raises:
-            EvaluationError: it has no results, or a file cannot be read.
+            EvaluationError: there is no such folder, it has no results, or a file cannot be read.
         """
         if not (folder / "results.csv").is_file():
-            raise EvaluationError(f"{folder}: no results.csv; give the output folder of auscult bench")
+            problem = "no results.csv" if folder.is_dir() else "no such folder"
+            raise EvaluationError(f"{folder}: {problem}; give the output folder of auscult bench")
         results = read_results(folder / "results.csv")
         if not results:
             raise EvaluationError(f"{folder}: results.csv has no results: all fits of auscult bench failed")
@@ -140,6 +141,23 @@ class SavedResults:
                 common._measure_again(group)
         return common
 
+    def renamed(self, labels: Mapping[str, str]) -> SavedResults:
+        """The same results with other names of systems and machines; names without a label stay."""
+
+        def label(name: str) -> str:
+            return labels.get(name, name)
+
+        scores = [replace(one, machine=label(one.machine), system=label(one.system)) for one in self.scores]
+        results = [
+            replace(row, machine=label(row.machine), detector=labels[row.column], score="")
+            if row.column in labels
+            else replace(row, machine=label(row.machine))
+            for row in self.results
+        ]
+        folders = {new.key: self.folders[old.key] for old, new in zip(self.scores, scores, strict=True)}
+        default, baseline = set(map(label, self.default_systems)), self.baseline and label(self.baseline)
+        return SavedResults(results, scores, default, baseline, list(self.notes), folders)
+
     def scored(self) -> dict[str, dict[int, dict[str, list[tuple[Labels, np.ndarray]]]]]:
         """The scores by system, seed and machine, for `Comparison`."""
         scored: dict[str, dict[int, dict[str, list[tuple[Labels, np.ndarray]]]]] = {}
@@ -212,7 +230,7 @@ def _other_recording(
 
 
 def _measured(row: Result, one: SectionScores) -> Result:
-    """A row with the metrics of these clips; it has no interval."""
+    """A row with the metrics of these clips, without intervals and without rates at a threshold."""
     try:
         metrics = {name: float(value[0]) for name, value in section_metrics(one.labels, one.scores).items()}
     except EvaluationError as error:
@@ -220,16 +238,22 @@ def _measured(row: Result, one: SectionScores) -> Result:
             f"{one.machine}: of the clips that all systems have scored: {error}; choose systems that were "
             "run on the same recordings by --systems"
         ) from error
-    return replace(
-        row,
-        auc_source=metrics.get("auc_source"),
-        auc_target=metrics.get("auc_target"),
-        pauc=metrics["pauc"],
-        harmonic_mean=harmonic_mean([metrics[name] for name in TERMS if name in metrics]),
-        harmonic_mean_low=None,
-        harmonic_mean_high=None,
+    return Result(
+        row.machine,
+        row.section,
+        row.detector,
+        row.score,
+        row.seed,
+        metrics.get("auc_source"),
+        metrics.get("auc_target"),
+        metrics["pauc"],
+        harmonic_mean([metrics[name] for name in TERMS if name in metrics]),
+        row.fit_seconds,
+        row.score_seconds,
         normal_recordings=one.labels.recordings(~one.labels.anomaly),
         anomaly_recordings=one.labels.recordings(one.labels.anomaly),
+        normal_clips=int(np.sum(~one.labels.anomaly)),
+        anomaly_clips=int(np.sum(one.labels.anomaly)),
     )
 
 

@@ -25,7 +25,7 @@ from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.fingerprints import content_key, file_digests
 from auscult.corpus.inspection import UNUSABLE_KINDS
 from auscult.corpus.training_checks import segment_warnings
-from auscult.decision import Threshold, gamma_threshold
+from auscult.decision import Threshold, conformal_threshold, gamma_threshold
 from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_for_recordings, config_to_json
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
@@ -37,7 +37,7 @@ from auscult.runtime.files import write_atomically
 
 #: Part of every key, as is the code of the detector. Increase it when a change of other code, such as that of
 #: `auscult.model.fitting`, changes results: old stages are then run again.
-SCHEMA = 4
+SCHEMA = 5
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class StageResult:
         scores: score name to (N,) scores.
         thresholds: score name to the baseline's threshold, from a gamma distribution fitted to scores of the
             training clips.
+        own_thresholds: score name to the model's threshold for 5 % false alarms; the baseline's for a model
+            that is not calibrated.
         fit_seconds: time to fit, including cross-fitting, plus the estimated time to read the recordings and
             compute log-mels; for machines that were trained together, this machine's share of the time.
         score_seconds: time to score the test clips, plus the estimated time to read them and compute
@@ -63,6 +65,7 @@ class StageResult:
     clips: list[Clip]
     scores: dict[str, np.ndarray]
     thresholds: dict[str, Threshold]
+    own_thresholds: dict[str, Threshold]
     fit_seconds: float
     score_seconds: float
     errors: list[dict[str, str]]
@@ -238,6 +241,7 @@ def _score_and_save(
         model.calibration.scores or _score_all(model.detector, prepared.inspection.usable, None)[1]
     )
     thresholds = {name: _threshold(values) for name, values in normal_scores.items()}
+    calibrated = {n: conformal_threshold(values) for n, values in model.calibration.scores.items()}
     scored = {clip.path for clip in clips}
     scored_recordings = [r for r in recordings if r.clip.path in scored]
     content = ClipContent.of(scored_recordings, model)
@@ -247,7 +251,17 @@ def _score_and_save(
     notes += [warning for warning in segment_warnings(prepared.inspection.usable) if warning in of_model]
     warnings = [warning for warning in of_model if warning not in notes]
     result = StageResult(
-        clips, scores, thresholds, fit_seconds, score_seconds, errors, warnings, notes, content, sensor
+        clips,
+        scores,
+        thresholds,
+        {**thresholds, **calibrated},
+        fit_seconds,
+        score_seconds,
+        errors,
+        warnings,
+        notes,
+        content,
+        sensor,
     )
     stage.folder.mkdir(parents=True, exist_ok=True)
     model.save(str(stage.folder / "model.auscult"))
@@ -298,6 +312,7 @@ def _to_json(result: StageResult) -> dict[str, Any]:
         "clips": [c.to_json() for c in result.clips],
         "scores": {name: values.tolist() for name, values in result.scores.items()},
         "thresholds": {name: asdict(t) for name, t in result.thresholds.items()},
+        "own_thresholds": {name: asdict(t) for name, t in result.own_thresholds.items()},
         "fit_seconds": result.fit_seconds,
         "score_seconds": result.score_seconds,
         "errors": result.errors,
@@ -326,6 +341,7 @@ def _read_result(path: Path, key: str) -> StageResult | None:
         clips=[Clip.from_json(clip) for clip in data["clips"]],
         scores={name: np.array(values) for name, values in data["scores"].items()},
         thresholds={name: Threshold(**t) for name, t in data["thresholds"].items()},
+        own_thresholds={name: Threshold(**t) for name, t in data["own_thresholds"].items()},
         fit_seconds=data["fit_seconds"],
         score_seconds=data["score_seconds"],
         errors=data["errors"],

@@ -43,6 +43,15 @@ _OF_EXTENSION = {".md": "markdown", ".tex": "latex", ".csv": "csv"}
     help="Add published systems: Table 2 of the GammaVAE report (2024), or a FILE with the columns of "
     "results.csv.",
 )
+@click.option("--transpose", is_flag=True, help="Put systems into rows, machines and metrics into columns.")
+@click.option(
+    "--rename",
+    "renames",
+    multiple=True,
+    metavar="NAME=LABEL",
+    help="Show a system or machine as LABEL. NAME is a machine, DETECTOR:SCORE, or DETECTOR if only one of "
+    "its scores is in the table. May be repeated.",
+)
 @click.option("--output", "-o", metavar="FILE", type=click.Path(), help="Write the table to FILE.")
 def command(
     folders: tuple[Path, ...],
@@ -51,17 +60,21 @@ def command(
     systems: str | None,
     form: str | None,
     published: str | None,
+    transpose: bool,
+    renames: tuple[str, ...],
     output: str | None,
 ) -> None:
     """Print the results of benchmarks as a table for a report.
 
     Each of RESULTS is an output folder of auscult bench. Machines and metrics are rows, systems columns; rows
-    with the difference of the harmonic mean from that of the baseline and its 95 % interval follow.
+    with the difference of the harmonic mean from that of the baseline and its 95 % interval follow. The notes
+    give the number of independent recordings.
     """
     if output is not None:
         check_writable(output)
 
     from auscult.benchmark.saved_results import SavedResults
+    from auscult.cli.table_labels import parse_labels
     from auscult.dcase.published import describe_source, published_systems
     from auscult.detectors.names import split_names
     from auscult.runtime.files import write_atomically
@@ -82,7 +95,10 @@ def command(
     if baseline is not None and compared_with not in shown:
         shown.insert(0, compared_with or "")
     shown += [system for system in added if system not in shown]
-    content = _table(saved, shown, compared_with if compared_with in shown else None, form or _form(output))
+    labels = parse_labels(renames, shown, [row.machine for row in saved.results if row.column in shown])
+    saved, shown = saved.renamed(labels), [labels.get(system, system) for system in shown]
+    base = labels.get(compared_with or "", compared_with)
+    content = _table(saved, shown, base if base in shown else None, form or _form(output), transpose)
     if output is None:
         click.echo(content, nl=False)
     else:
@@ -95,11 +111,15 @@ def _form(output: str | None) -> str:
     return _OF_EXTENSION.get(Path(output).suffix.lower(), "text") if output is not None else "text"
 
 
-def _table(saved: SavedResults, systems: Sequence[str], baseline: str | None, form: str) -> str:
+def _table(
+    saved: SavedResults, systems: Sequence[str], baseline: str | None, form: str, transpose: bool
+) -> str:
     """The table of these systems, in this order, in one of the `FORMATS`."""
     from auscult.benchmark.differences import Comparison
     from auscult.benchmark.ranking import interval_notes
-    from auscult.evaluation.report_table import cells_csv, report_cells, report_table
+    from auscult.evaluation.report_csv import cells_csv
+    from auscult.evaluation.report_table import report_cells, report_table
+    from auscult.evaluation.results_table import counts_by_machine, recordings_note
 
     saved = saved.of_common_clips(systems)
     compared = Comparison(saved.scored()).differences(baseline) if baseline else []
@@ -107,8 +127,11 @@ def _table(saved: SavedResults, systems: Sequence[str], baseline: str | None, fo
     rows = sorted(saved.results, key=lambda r: order[r.column])
     cells = report_cells(rows, {(d.machine, d.system): d.difference for d in compared})
     if form == "csv":
-        return cells_csv(cells)
-    table = report_table(cells, baseline if compared else None, [*interval_notes(compared), *saved.notes])
+        counts = counts_by_machine(rows, lambda row: row.machine)
+        return cells_csv(cells, counts, transpose=transpose)
+    recordings = recordings_note(rows, lambda row: row.machine)
+    notes = [*([recordings] if recordings else []), *interval_notes(compared), *saved.notes]
+    table = report_table(cells, baseline if compared else None, notes, transpose=transpose)
     return {"text": table.to_text, "markdown": table.to_markdown, "latex": table.to_latex}[form]()
 
 

@@ -6,9 +6,10 @@ from auscult.evaluation.intervals import Estimate, proportion_interval
 from auscult.evaluation.metrics import auc, harmonic_mean, pauc, precision_recall_f1, roc_curve
 from auscult.evaluation.protocol import Labels
 from auscult.evaluation.results import Result, read_results, write_results
+from auscult.evaluation.results_table import results_table
 from auscult.evaluation.score_files import read_submission, write_submission
 from auscult.evaluation.summary import Summary
-from auscult.evaluation.table import Table, results_table
+from auscult.evaluation.table import Table
 
 __all__ = [
     "Estimate",

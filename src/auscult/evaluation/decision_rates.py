@@ -53,6 +53,21 @@ def decision_rates(sections: Sequence[ScoredSection]) -> dict[str, Estimate]:
     return rates
 
 
+def clip_rates(labels: Labels, flagged: np.ndarray) -> dict[str, float]:
+    """Return ``recall`` and ``false_alarm_rate`` over all clips, and by domain (``recall_source``).
+
+    Args:
+        labels: of N clips; without domains, all clips are ``source``.
+        flagged: (N,) bool, true for clips above the threshold.
+    """
+    rates = {}
+    for suffix, mask in {"": np.ones(len(labels), bool), **labels.domains}.items():
+        for name, among in (("recall", labels.anomaly & mask), ("false_alarm_rate", ~labels.anomaly & mask)):
+            if among.any():
+                rates[f"{name}_{suffix}".rstrip("_")] = float(np.mean(flagged[among]))
+    return rates
+
+
 def compare_with_accepted(rate: Estimate, accepted: float) -> str | None:
     """Whether a false-alarm rate is ``"above"`` or ``"consistent with"`` the accepted one.
 

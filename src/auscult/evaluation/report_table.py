@@ -7,8 +7,7 @@ from it follow for each machine and for all machines together.
 
 from __future__ import annotations
 
-import csv
-import io
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -16,7 +15,8 @@ from statistics import fmean, stdev
 from auscult.evaluation.intervals import Estimate
 from auscult.evaluation.metrics import harmonic_mean
 from auscult.evaluation.results import Result
-from auscult.evaluation.table import COLUMNS_NOTE, METRICS, NONE, OVERALL, Table
+from auscult.evaluation.results_table import COLUMNS_NOTE, METRICS, OVERALL
+from auscult.evaluation.table import NONE, Table
 
 HARMONIC_MEAN = "harmonic mean"
 DIFFERENCE = "difference"
@@ -72,13 +72,20 @@ def report_cells(
     return cells
 
 
-def report_table(cells: Sequence[Cell], baseline: str | None = None, notes: Iterable[str] = ()) -> Table:
+def report_table(
+    cells: Sequence[Cell],
+    baseline: str | None = None,
+    notes: Iterable[str] = (),
+    *,
+    transpose: bool = False,
+) -> Table:
     """Arrange cells as a table of text, in percent.
 
     Args:
         cells: from `report_cells`.
         baseline: the system that the differences refer to.
         notes: to be added below the table.
+        transpose: systems down, machines and metrics across.
     """
     systems = list(dict.fromkeys(cell.system for cell in cells))
     by_row: dict[tuple[str, str], dict[str, Cell]] = {}
@@ -100,24 +107,13 @@ def report_table(cells: Sequence[Cell], baseline: str | None = None, notes: Iter
         described.append(
             f"Difference: harmonic mean minus that of {baseline}, in percentage points, with a 95 % interval."
         )
-    return Table(("machine", "metric", *systems), tuple(rows), (*described, *notes))
-
-
-def cells_csv(cells: Iterable[Cell]) -> str:
-    """Return a CSV table with a row for each cell: numbers in percent, a column for each statistic."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    header = ("machine", "metric", "system", "seeds", "mean", "standard_deviation")
-    writer.writerow((*header, "difference", "difference_low", "difference_high"))
-    for cell in cells:
-        if cell.values:
-            deviation = 100 * stdev(cell.values) if len(cell.values) > 1 else ""
-            d = cell.difference
-            compared = [] if d is None else ["" if v is None else 100 * v for v in (d.value, d.low, d.high)]
-            mean = 100 * fmean(cell.values)
-            row = (cell.machine, cell.metric, cell.system, len(cell.values), mean, deviation)
-            writer.writerow((*row, *(compared or ["", "", ""])))
-    return out.getvalue()
+    described += notes
+    if not transpose:
+        return Table(("machine", "metric", *systems), tuple(rows), tuple(described))
+    groups = Counter(machine for machine, *_ in rows)
+    header = ("system", *(metric for _, metric, *_ in rows))
+    of_systems = tuple((system, *(row[i] for row in rows)) for i, system in enumerate(systems, start=2))
+    return Table(header, of_systems, tuple(described), 1, tuple(groups.items()))
 
 
 def _seed_values(

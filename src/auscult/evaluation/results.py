@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields
 from os import PathLike
+from typing import Any
 
 from auscult.errors import EvaluationError
 from auscult.evaluation.textfile import read_rows, write_rows
@@ -34,6 +35,16 @@ class Result:
         harmonic_mean_high: upper end.
         normal_recordings: number of independent normal recordings; ``None`` if unknown.
         anomaly_recordings: likewise of anomalous ones.
+        normal_clips: number of normal clips; ``None`` if unknown.
+        anomaly_clips: likewise of anomalous ones.
+        recall: fraction of the anomalous clips with a score above the threshold; ``None`` without one.
+        recall_source: likewise in the source domain, or ``recall`` if the domains are unknown.
+        recall_target: likewise in the target domain; ``None`` if the domains are unknown.
+        false_alarm_rate: fraction of the normal clips with a score above the threshold; ``None`` without one.
+        false_alarm_rate_source: likewise in the source domain, or ``false_alarm_rate``.
+        false_alarm_rate_target: likewise in the target domain.
+        accepted_rate: the false-alarm rate that the threshold was computed for.
+        threshold_method: how, as in `auscult.decision.Threshold`; empty without a threshold.
     """
 
     machine: str
@@ -51,6 +62,16 @@ class Result:
     harmonic_mean_high: float | None = None
     normal_recordings: int | None = None
     anomaly_recordings: int | None = None
+    normal_clips: int | None = None
+    anomaly_clips: int | None = None
+    recall: float | None = None
+    recall_source: float | None = None
+    recall_target: float | None = None
+    false_alarm_rate: float | None = None
+    false_alarm_rate_source: float | None = None
+    false_alarm_rate_target: float | None = None
+    accepted_rate: float | None = None
+    threshold_method: str = ""
 
     @property
     def column(self) -> str:
@@ -60,11 +81,12 @@ class Result:
 
 COLUMNS = tuple(column.name for column in fields(Result))
 
-#: Columns of version 0.1.0, whose files are read too.
-_OLD_COLUMNS = COLUMNS[: COLUMNS.index("harmonic_mean_low")]
+#: Number of columns of version 0.1.0. Files of earlier versions have the first columns and are read too.
+_FEWEST_COLUMNS = COLUMNS.index("harmonic_mean_low")
 
 _REQUIRED = ("pauc", "harmonic_mean")
-_COUNTS = ("normal_recordings", "anomaly_recordings")
+_TEXTS = ("machine", "section", "detector", "score", "threshold_method")
+_COUNTS = ("normal_recordings", "anomaly_recordings", "normal_clips", "anomaly_clips")
 
 
 def write_results(path: str | PathLike[str], results: Iterable[Result]) -> None:
@@ -87,8 +109,8 @@ def read_results(path: str | PathLike[str]) -> list[Result]:
     """
     rows = read_rows(path)
     _, header = next(rows, (0, []))
-    columns = next((known for known in (COLUMNS, _OLD_COLUMNS) if known == tuple(header)), None)
-    if columns is None:
+    columns = tuple(header)
+    if len(columns) < _FEWEST_COLUMNS or columns != COLUMNS[: len(columns)]:
         raise EvaluationError(
             f"{os.fspath(path)}: expected the columns {','.join(COLUMNS)}, got {','.join(header)}"
         )
@@ -99,19 +121,25 @@ def _result(location: str, columns: tuple[str, ...], row: list[str]) -> Result:
     """Parses a row; ``location`` is its file and line for error messages."""
     if len(row) != len(columns):
         raise EvaluationError(f"{location}: expected {len(columns)} fields, got {len(row)}")
-    machine, section, detector, score, seed, *number_fields = row
-    numbers: dict[str, float | None] = {}
-    for name, text in zip(columns[5:], number_fields, strict=True):
-        if text == "" and name not in _REQUIRED:
-            numbers[name] = None
-            continue
+    values: dict[str, Any] = {}
+    for name, text in zip(columns, row, strict=True):
+        values[name] = text if name in _TEXTS else _number(location, name, text)
+    return Result(**values)
+
+
+def _number(location: str, name: str, text: str) -> float | int | None:
+    """Parses a field; empty if the value is not known."""
+    if name == "seed":
         try:
-            numbers[name] = int(text) if name in _COUNTS else float(text)
+            return int(text)
         except ValueError:
-            raise EvaluationError(f"{location}: {name} must be a number, got {text!r}") from None
-        if not math.isfinite(float(text)):
-            raise EvaluationError(f"{location}: {name} must be finite, got {text}")
+            raise EvaluationError(f"{location}: seed must be an integer, got {text!r}") from None
+    if text == "" and name not in _REQUIRED:
+        return None
     try:
-        return Result(machine, section, detector, score, int(seed), **numbers)  # type: ignore[arg-type]
+        number = int(text) if name in _COUNTS else float(text)
     except ValueError:
-        raise EvaluationError(f"{location}: seed must be an integer, got {seed!r}") from None
+        raise EvaluationError(f"{location}: {name} must be a number, got {text!r}") from None
+    if not math.isfinite(number):
+        raise EvaluationError(f"{location}: {name} must be finite, got {text}")
+    return number

@@ -17,6 +17,7 @@ from auscult.decision import Threshold
 from auscult.detectors.names import name_of_folder
 from auscult.errors import EvaluationError
 from auscult.evaluation import Result, Table, read_results, results_table
+from auscult.evaluation.results_table import METRICS
 from auscult.model import Model
 
 
@@ -94,7 +95,7 @@ class BenchData:
 
     def percent(self, system: str) -> float:
         """Return the harmonic mean of a system over all machines, percent; minus infinity if it has none."""
-        return leading_number(self.overall[system][-1])
+        return leading_number(self.overall[system][len(METRICS)])
 
     @cached_property
     def ranking(self) -> dict[str, Mapping[str, Any]]:

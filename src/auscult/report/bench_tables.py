@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auscult.evaluation import Result
+from auscult.evaluation.results_table import METRICS
 from auscult.report.bench_data import BenchData, leading_number, signed_points
 from auscult.report.markup import Markup, join, tag
 
@@ -157,11 +158,15 @@ def run_details(bench: BenchData) -> Markup:
 
 
 def _best(bench: BenchData, systems: Mapping[str, tuple[str, ...]]) -> list[str | None]:
-    """For each metric the cell with the highest mean among the systems that are not published ones."""
+    """For each column the cell with the highest mean among the systems that are not published ones.
+
+    Recall and false-alarm rate have none: one of them is best at the expense of the other.
+    """
     rows = [cells for system, cells in systems.items() if system in bench.systems]
-    tops = (max(column, key=leading_number) for column in zip(*rows, strict=True))
+    columns = list(zip(*rows, strict=True))[: len(METRICS) + 1]
+    tops = [max(column, key=leading_number) for column in columns]
     best = [top if leading_number(top) > float("-inf") else None for top in tops]
-    return best or [None] * (len(bench.table.header) - 2)
+    return best + [None] * (len(bench.table.header) - 2 - len(best))
 
 
 def _cell(text: str, *, is_best: bool) -> Markup:
