@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.benchmark.machine import MachineData
 from auscult.benchmark.stage import Stage, run_stage
 from auscult.corpus import Clip
+from auscult.errors import OptionError
 from auscult.model import Model
 from auscult.model.model_file import load_model
 from auscult.spectrum import FrontEnd
@@ -121,3 +123,41 @@ def test_a_stored_model_keeps_the_front_end(tmp_path):
     loaded = load_model(tmp_path / "model.auscult")
     assert loaded.detector.config.front_end == FrontEnd(sample_rate=2000)
     assert score(loaded, clips[0]) == score(model, clips[0])
+
+
+@pytest.mark.parametrize(
+    ("detector", "settings"),
+    [
+        ("auto", THREE),
+        ("pooled_gaussian", {}),
+        ("spectral_memory", {}),
+        ("subspace_residual", {}),
+        ("autoencoder", {"epochs": 1}),
+        ("gamma_vae", {"epochs": 1}),
+    ],
+)
+def test_preset_vibration_of_all_detectors(tmp_path, detector, settings):
+    clips = write(tmp_path, 2000, 4.0)
+    model = auscult.fit(clips, detector, preset="vibration", calibrate="none", **settings)
+    expected = FrontEnd(sample_rate=2000, n_fft=1024, hop=256, f_max=1000.0)
+    assert model.detector.config.front_end == expected
+    assert model.provenance["preset"] == "vibration"
+    assert np.isfinite(score(model, clips[0]))
+
+
+def test_preset_vibration_is_the_default_preset_with_another_front_end(tmp_path):
+    exact, vibration = (
+        auscult.fit(write(tmp_path, 2000, 4.0), "gamma_vae", preset=preset, calibrate="none", epochs=1)
+        for preset in (None, "vibration")
+    )
+    front_end = vibration.detector.config.front_end
+    assert dataclasses.replace(exact.detector.config, front_end=front_end) == vibration.detector.config
+
+
+def test_settings_come_before_preset_vibration(tmp_path):
+    clips = write(tmp_path, 8000, 4.0)
+    assert front_end(clips, preset="vibration", f_max=3000.0).f_max == 3000.0
+    assert front_end(clips, preset="vibration", n_fft=2048).n_fft == 2048
+    short = write(tmp_path / "short", 8000, 0.2)
+    with pytest.raises(OptionError, match=r"recordings of 0\.2 s are too short to resolve the orders"):
+        front_end(short, preset="vibration")

@@ -93,7 +93,7 @@ def test_invalid_settings_are_named(option, value, message):
 def test_unknown_detectors_and_presets_are_named_with_the_known_ones():
     with pytest.raises(OptionError, match=r"'ear'.*autoencoder.*gamma_vae"):
         make_config("ear")
-    with pytest.raises(OptionError, match=r"no preset 'report'; available presets: none"):
+    with pytest.raises(OptionError, match=r"no preset 'report'; available presets: vibration"):
         make_config("autoencoder", preset="report")
     with pytest.raises(OptionError, match=r"no preset 'best'; available presets: exact, report, public_code"):
         make_config("gamma_vae", preset="best")

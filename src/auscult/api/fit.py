@@ -21,15 +21,18 @@ from auscult.corpus.training_checks import (
 )
 from auscult.corpus.windowing import cut_into_windows
 from auscult.detectors import Config, Progress, detector_type
-from auscult.detectors.options import check_nothing_missing, config_for_recordings, make_config
+from auscult.detectors.options import (
+    DEFAULT_PRESET,
+    check_nothing_missing,
+    config_for_recordings,
+    make_config,
+)
 from auscult.errors import FitError, OptionError
 from auscult.model import Model
 from auscult.model.fitting import FOLDS, PreparedFit, fit_models, resolve_calibration
 
 CALIBRATIONS = ("auto", "crossfit", "holdout", "none")
 DEFAULT_DETECTOR = "auto"
-#: Detector to the preset that is used if none is given.
-DEFAULT_PRESET = {"gamma_vae": "exact"}
 
 
 def fit(
@@ -51,7 +54,8 @@ def fit(
     Args:
         clips: recordings of normal running; clips labelled as anomalies or as test clips are refused.
         detector: a name from `auscult.detectors.DETECTORS`.
-        preset: a named set of options; the gamma VAE has ``exact`` (its default) and ``report``.
+        preset: a named set of options; the gamma VAE has ``exact`` (its default) and ``report``. All
+            detectors have ``vibration``: the front end that resolves the orders of shafts.
         calibrate: how calibration scores are obtained. ``holdout`` holds out a tenth of the recordings of
             each domain. ``crossfit`` scores each fifth of the recordings with a model fitted on the other
             four, and fits the final model on all. ``auto`` is ``crossfit`` below 400 clips, else ``holdout``.

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from auscult.api.fit import DEFAULT_PRESET
 from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import inspect_recordings
@@ -22,7 +21,12 @@ from auscult.corpus.training_checks import (
 )
 from auscult.detectors import DETECTORS, Config, Progress, detector_type
 from auscult.detectors.ensemble.trial import Outcome, Trial
-from auscult.detectors.options import check_nothing_missing, config_for_recordings, missing_options
+from auscult.detectors.options import (
+    DEFAULT_PRESET,
+    check_nothing_missing,
+    config_for_recordings,
+    missing_options,
+)
 from auscult.errors import AudioError, FitError, MissingExtraError, OptionError
 from auscult.model.fitting import FOLDS
 from auscult.runtime.parallel import blas_single_thread

@@ -8,10 +8,9 @@ from dataclasses import dataclass, fields
 from itertools import combinations
 from typing import Any
 
-from auscult.api.fit import DEFAULT_PRESET
 from auscult.detectors import DETECTORS, Config, Detector, detector_type
 from auscult.detectors.names import DetectorName
-from auscult.detectors.options import check_nothing_missing, make_config, missing_options
+from auscult.detectors.options import DEFAULT_PRESET, check_nothing_missing, make_config, missing_options
 from auscult.errors import MissingExtraError, OptionError
 from auscult.spectrum import FrontEnd
 

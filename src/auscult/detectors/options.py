@@ -11,7 +11,12 @@ from typing import Any, get_args, get_type_hints
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config
 from auscult.errors import OptionError
-from auscult.spectrum import FrontEnd, doubled_for, halved_for
+from auscult.spectrum import FrontEnd, doubled_for, halved_for, vibration_front_end
+
+#: Detector to the preset that is used if none is given.
+DEFAULT_PRESET: Mapping[str, str] = {"gamma_vae": "exact"}
+#: Preset of all detectors: their default one, with the front end for the orders of shafts.
+VIBRATION = "vibration"
 
 #: Renamed options by detector, old name to new, for reading old model files.
 _RENAMED: Mapping[str, Mapping[str, str]] = {
@@ -40,24 +45,26 @@ def parse_settings(pairs: Iterable[str]) -> dict[str, str]:
 
 
 def make_config(
-    detector: str, *, preset: str | None = None, settings: Mapping[str, Any] | None = None
+    detector: str,
+    *,
+    preset: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+    seconds: float | None = None,
 ) -> Config:
     """Make the configuration of a detector: its defaults, overridden by a preset, overridden by settings.
 
     Args:
         detector: name of the detector.
-        preset: name of one of its presets, or ``None``.
+        preset: name of one of its presets, or `VIBRATION`, or ``None``.
         settings: option name to value, typed or as text. Options of the front end (``n_mels``, ``hop``, …)
             are given in the same way.
+        seconds: length of the recordings, for `VIBRATION`; ``None`` if unknown.
 
     Raises:
         OptionError: the detector, preset or option does not exist, or a value is invalid.
     """
     kind = detector_type(detector)
-    if preset is not None and preset not in kind.presets:
-        known = ", ".join(kind.presets) or "none"
-        raise OptionError(f"{detector} has no preset {preset!r}; available presets: {known}")
-    values = {**(kind.presets[preset] if preset else {}), **(settings or {})}
+    values = {**_of_preset(detector, preset, settings or {}, seconds), **(settings or {})}
     options = {f.name for f in fields(kind.config_type)} - {"front_end"}
     front_options = {f.name for f in fields(FrontEnd)}
     unknown = [key for key in values if key not in options | front_options]
@@ -70,6 +77,25 @@ def make_config(
     if config.score and config.score not in kind.scores:
         raise OptionError(f"{detector} has no score {config.score!r}: choose one of {', '.join(kind.scores)}")
     return config
+
+
+def _of_preset(
+    detector: str, preset: str | None, settings: Mapping[str, Any], seconds: float | None
+) -> dict[str, Any]:
+    """The options that a preset sets.
+
+    Raises:
+        OptionError: there is no such preset, or the recordings are too short for it.
+    """
+    presets = detector_type(detector).presets
+    if preset == VIBRATION:
+        default = DEFAULT_PRESET.get(detector)
+        rate = _typed(FrontEnd, "sample_rate", settings.get("sample_rate", FrontEnd().sample_rate))
+        return {**(presets[default] if default else {}), **vibration_front_end(rate, seconds)}
+    if preset is not None and preset not in presets:
+        known = ", ".join([*presets, VIBRATION])
+        raise OptionError(f"{detector} has no preset {preset!r}; available presets: {known}")
+    return dict(presets[preset]) if preset else {}
 
 
 def config_for_recordings(
@@ -98,8 +124,11 @@ def config_for_recordings(
         OptionError: as `make_config`.
     """
     settings = {"sample_rate": sample_rate, **(settings or {})}
-    config, kind = make_config(detector, preset=preset, settings=settings), detector_type(detector)
-    given = {*settings, *(kind.presets[preset] if preset else {})}
+    config, kind = (
+        make_config(detector, preset=preset, settings=settings, seconds=seconds),
+        detector_type(detector),
+    )
+    given = {*settings, *_of_preset(detector, preset, settings, seconds)}
     if not kind.fits_frame_length or given & {"n_fft", "hop"}:
         return config
     front_end = config.front_end

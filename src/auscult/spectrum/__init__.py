@@ -5,6 +5,7 @@ from auscult.spectrum.frame_length import (
     empty_band_warnings,
     empty_bands,
     halved_for,
+    vibration_front_end,
     without_empty_bands,
 )
 from auscult.spectrum.logmel import (
@@ -38,5 +39,6 @@ __all__ = [
     "mel_filters",
     "spectral_detail",
     "spread_over_frames",
+    "vibration_front_end",
     "without_empty_bands",
 ]

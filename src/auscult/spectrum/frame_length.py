@@ -1,4 +1,4 @@
-"""Frames for short clips, and mel bands that no bin of the transform falls into.
+"""Frames for short clips and for vibration, and mel bands that no bin of the transform falls into.
 
 At 192 kHz the bins of the baseline's 1024 samples are 187.5 Hz apart, further than the lowest mel bands are
 wide, and bands without a bin are constant.
@@ -6,17 +6,63 @@ wide, and bands without a bin are constant.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from auscult.errors import OptionError
 from auscult.spectrum.logmel import FrontEnd, mel_edges
 
 #: A clip should have at least so many frames; otherwise they are halved.
 MIN_FRAMES = 16
+#: For the orders of shafts: distance of the bins, the largest one that still resolves them, and the highest
+#: frequency, Hz.
+ORDER_RESOLUTION, WORST_RESOLUTION, ORDER_HZ = 2.5, 10.0, 1000.0
 #: Frames are never halved below this, and no longer ones are suggested than this, samples.
 MIN_LENGTH, MAX_LENGTH = 16, 65_536
+
+
+def vibration_front_end(sample_rate: int, seconds: float | None) -> dict[str, Any]:
+    """Return the options of the front end that resolve the orders of a shaft, for recordings of vibration.
+
+    The transform has the length of a power of two with bins about `ORDER_RESOLUTION` Hz apart, and frames
+    overlap by three quarters. Bands go up to `ORDER_HZ`, where they are equally wide on the mel scale. For
+    short recordings the frames are halved until there are `MIN_FRAMES`, and there are fewer bands then, so
+    that none is without a bin.
+
+    Args:
+        sample_rate: of the recordings, Hz.
+        seconds: length of the recordings; ``None`` if unknown.
+
+    Returns:
+        ``n_fft``, ``hop``, ``n_mels`` and ``f_max``.
+
+    Raises:
+        OptionError: the recordings are too short to resolve `WORST_RESOLUTION` Hz.
+    """
+    n_fft = max(MIN_LENGTH, 2 ** round(math.log2(sample_rate / ORDER_RESOLUTION)))
+    samples = None if seconds is None else round(seconds * sample_rate)
+    while samples is not None and 1 + samples // (n_fft // 4) < MIN_FRAMES and n_fft > MIN_LENGTH:
+        n_fft //= 2
+    if sample_rate / n_fft > WORST_RESOLUTION:
+        needed = (
+            2 ** math.ceil(math.log2(sample_rate / WORST_RESOLUTION)) * (MIN_FRAMES - 1) / 4 / sample_rate
+        )
+        raise OptionError(
+            f"preset vibration: recordings of {seconds:.3g} s are too short to resolve the orders of a shaft; "
+            f"at {sample_rate} Hz they must have at least {needed:.2g} s"
+        )
+    f_max = min(ORDER_HZ, sample_rate / 2)
+    front_end = FrontEnd(sample_rate, n_fft, n_fft // 4, f_max=f_max)
+    return {
+        "n_fft": n_fft,
+        "hop": n_fft // 4,
+        "n_mels": without_empty_bands(front_end).n_mels,
+        "f_max": f_max,
+    }
 
 
 def halved_for(n_fft: int, samples: int) -> int:
