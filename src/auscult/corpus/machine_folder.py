@@ -20,6 +20,7 @@ from auscult.corpus.dcase_names import (
     split_folder_key,
 )
 from auscult.corpus.files import FolderReport, audio_files, holds_audio, subfolders, with_table
+from auscult.corpus.simulated import mark_simulated
 from auscult.errors import CorpusError
 from auscult.sound.tables import TableSettings
 
@@ -83,4 +84,4 @@ def machine_corpus(
         if report is not None:
             report.check_listed()
         raise CorpusError(folder, f"no audio files in any of {', '.join(SPLIT_FOLDERS)}")
-    return Corpus(add_attributes(clips, folder), root=folder)
+    return Corpus(mark_simulated(add_attributes(clips, folder), folder), root=folder)
