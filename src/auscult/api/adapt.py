@@ -24,7 +24,8 @@ from auscult.detectors import Detector, Progress
 from auscult.errors import FitError, OptionError
 from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 from auscult.model import Calibration, Model
-from auscult.model.fitting import FOLDS, scores_and_profiles
+from auscult.model.axes import require_one_channel
+from auscult.model.fitting import FOLDS, number_of_sources, scores_and_profiles
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.runtime.number_ranges import with_ranges
@@ -85,6 +86,7 @@ def adapt(
     """
     if accept and replace:
         raise OptionError("accept and replace exclude each other: choose one")
+    require_one_channel(model, "Adapting")
     other_files = clips.other_files if isinstance(clips, Corpus) else {}
     clips = [dataclasses.replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
     check_no_anomalies(clips)

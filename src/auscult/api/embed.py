@@ -14,6 +14,7 @@ from auscult.corpus.prefetch import prefetch
 from auscult.detectors.base import Progress, Representation
 from auscult.errors import AudioError, EvaluationError
 from auscult.model import Model
+from auscult.model.axes import require_one_channel
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ def embed(model: Model, clips: Iterable[Clip], *, progress: Progress | None = No
         OptionError: the detector has none.
         EvaluationError: none of the recordings can be used.
     """
+    require_one_channel(model, "Embedding recordings with")
     clips = list(clips)
     used: list[Clip] = []
     representations: list[Representation] = []

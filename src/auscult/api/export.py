@@ -22,6 +22,7 @@ from auscult.detectors.maps.map_profile_onnx import smoothed_zscore
 from auscult.detectors.onnx_export.graph import Graph
 from auscult.errors import AudioError, ExportError, MissingExtraError
 from auscult.model import Model
+from auscult.model.axes import require_one_channel
 from auscult.model.model_file import model_digest
 from auscult.runtime.files import write_atomically
 from auscult.sound import Waveform
@@ -76,6 +77,7 @@ def export(
         ExportError: the scores of the file would differ from those of the model; no file is written.
         OSError: the file cannot be written.
     """
+    require_one_channel(model, "Exporting")
     try:
         onnx_bytes = _to_onnx(model, threshold or model.threshold())
     except ImportError as error:

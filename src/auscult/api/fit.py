@@ -11,8 +11,9 @@ from auscult.corpus import AudioClip, Clip, Corpus, Finding, attribute_groups
 from auscult.corpus.conditions import apply_conditions, learned_unasked, left_out_of_training
 from auscult.corpus.findings import channel_findings, other_files_findings
 from auscult.corpus.grouping import IF_INDEPENDENT, keep_cuts_together
-from auscult.corpus.inspection import inspect_recordings
+from auscult.corpus.inspection import Inspection, inspect_recordings
 from auscult.corpus.long_recording import release
+from auscult.corpus.several_channels import common_channels, grouped_alike, usable_in_all
 from auscult.corpus.time_blocks import MIN_RECORDINGS
 from auscult.corpus.training_checks import (
     check_training_clips,
@@ -29,6 +30,7 @@ from auscult.detectors.options import (
 )
 from auscult.errors import FitError, OptionError
 from auscult.model import Model
+from auscult.model.axes import ALL, joined
 from auscult.model.fitting import FOLDS, PreparedFit, fit_models, resolve_calibration
 
 CALIBRATIONS = ("auto", "crossfit", "holdout", "none")
@@ -44,7 +46,7 @@ def fit(
     keep_likely_cuts_together: bool = True,
     window: float | None = None,
     other_machines: Iterable[Clip] = (),
-    channel: int = 0,
+    channel: int | str = 0,
     conditions: Mapping[str, str] | None = None,
     progress: Progress | None = None,
     **settings: Any,
@@ -69,7 +71,8 @@ def fit(
             labelled "within these recordings".
         other_machines: normal recordings of other machines, for detectors that are trained to tell machines
             apart; other detectors ignore them.
-        channel: the channel to read from files with several.
+        channel: the channel to read from files with several, from 0; or ``"all"``: one model of all channels,
+            such as the axes of an accelerometer, with one score (see `auscult.model.axes`).
         conditions: what recordings are whose names do not say it: pattern to ``normal`` or ``anomaly``, as
             for `auscult.open_corpus`. Anomalies among the clips are then left out, with a warning in the
             model.
@@ -102,7 +105,7 @@ def fit(
     )
     try:
         prepared = inspect_clips(spec, progress, findings)
-        (model,) = fit_models([prepared], progress)
+        model = joined(fit_models(prepared, progress), prepared[0].inspection.channel_names)
     finally:
         release()
     if not isinstance(model, Model):
@@ -132,7 +135,7 @@ class FitSpec:
     calibrate: str
     preset: str | None
     other_machines: Sequence[Clip]
-    channel: int
+    channel: int | str
     segment_findings: tuple[Finding, ...]
     keep_likely_cuts_together: bool = True
     other_files: Mapping[str, int] = field(default_factory=dict)
@@ -179,10 +182,12 @@ def plan_fit(
     keep_likely_cuts_together: bool,
     window: float | None,
     other_machines: Iterable[Clip],
-    channel: int,
+    channel: int | str,
     settings: Mapping[str, Any],
 ) -> FitSpec:
     """Check the arguments of `fit` and resolve presets and defaults; raises as `fit` does."""
+    if channel != ALL and (not isinstance(channel, int) or channel < 0):
+        raise OptionError(f"channel={channel!r}: give a number from 0, or {ALL!r}")
     other_files = clips.other_files if isinstance(clips, Corpus) else {}
     clips, other_machines = list(clips), list(other_machines)
     check_training_clips(clips)
@@ -229,7 +234,7 @@ def assumed_normal(corpus: Corpus) -> tuple[Finding, ...]:
 
 def inspect_clips(
     spec: FitSpec, progress: Progress | None = None, findings: Sequence[Finding] = ()
-) -> PreparedFit:
+) -> list[PreparedFit]:
     """Read and check all recordings of a fit.
 
     Args:
@@ -237,45 +242,56 @@ def inspect_clips(
         progress: called with the progress.
         findings: further findings, which become warnings of the model.
 
+    Returns:
+        What to fit, for each channel; of the same recordings and folds.
+
     Raises:
         FitError: none of the recordings is usable.
     """
-    recordings, other_machines = (
-        [
-            AudioClip.from_file(
-                clip, channel=spec.channel, sample_rate=spec.config.front_end.sample_rate, cached=True
-            )
-            for clip in clips
-        ]
-        for clips in (spec.clips, spec.other_machines)
-    )
+    channels = [spec.channel] if isinstance(spec.channel, int) else [*range(common_channels(spec.clips))]
+    inspections = [_inspect(spec, channel, progress) for channel in channels]
+    if len(channels) > 1:
+        inspections = usable_in_all(inspections)
+    for inspection in inspections:
+        if not inspection.usable:
+            reasons = "; ".join(f.message for f in inspection.findings)
+            raise FitError(f"no usable training recordings: {reasons}")
+    if spec.calibrate != "none":
+        copies_only = not spec.keep_likely_cuts_together
+        inspections[0] = keep_cuts_together(inspections[0], copies_only=copies_only)
+    if len(channels) > 1:
+        inspections = grouped_alike(inspections)
+    findings = (*findings, *spec.segment_findings, *other_files_findings(spec.other_files))
+    if isinstance(spec.channel, int):
+        findings = (*findings, *channel_findings(inspections[0].channels, spec.channel))
+    return [
+        PreparedFit(
+            spec.detector,
+            spec.config,
+            replace(inspection, findings=(*inspection.findings, *findings)),
+            spec.calibrate,
+            _recordings(spec, spec.other_machines, channel),
+            channel,
+            spec.preset,
+        )
+        for channel, inspection in zip(channels, inspections, strict=True)
+    ]
+
+
+def _inspect(spec: FitSpec, channel: int, progress: Progress | None) -> Inspection:
+    """Read one channel of all recordings of a fit."""
     kind = detector_type(spec.detector)
-    inspection = inspect_recordings(
-        recordings,
+    return inspect_recordings(
+        _recordings(spec, spec.clips, channel),
         minimum_samples=kind(spec.config).minimum_samples(),
         front_ends=kind.front_ends(spec.config),
         progress=progress,
     )
-    if not inspection.usable:
-        reasons = "; ".join(f.message for f in inspection.findings)
-        raise FitError(f"no usable training recordings: {reasons}")
-    if spec.calibrate != "none":
-        inspection = keep_cuts_together(inspection, copies_only=not spec.keep_likely_cuts_together)
-    findings = (
-        *findings,
-        *spec.segment_findings,
-        *other_files_findings(spec.other_files),
-        *channel_findings(inspection.channels, spec.channel),
-    )
-    return PreparedFit(
-        spec.detector,
-        spec.config,
-        replace(inspection, findings=(*inspection.findings, *findings)),
-        spec.calibrate,
-        other_machines,
-        spec.channel,
-        spec.preset,
-    )
+
+
+def _recordings(spec: FitSpec, clips: Sequence[Clip], channel: int) -> list[AudioClip]:
+    rate = spec.config.front_end.sample_rate
+    return [AudioClip.from_file(clip, channel=channel, sample_rate=rate, cached=True) for clip in clips]
 
 
 def group_likely_segments(clips: list[Clip]) -> tuple[list[Clip], tuple[Finding, ...]]:

@@ -25,6 +25,7 @@ from auscult.detectors import Config, Progress, detector_type
 from auscult.detectors.options import config_to_json
 from auscult.errors import AuscultError, CorpusError, FitError, ModelFileError
 from auscult.model import Model
+from auscult.model.axes import joined
 from auscult.model.batching import batch_key, batches, max_batch, naming_machines
 from auscult.model.code_state import code_state
 from auscult.model.fitting import PreparedFit, fit_models
@@ -66,7 +67,7 @@ def fit_machines(
     keep_likely_cuts_together: bool = True,
     window: float | None = None,
     other_machines: Iterable[Clip] = (),
-    channel: int = 0,
+    channel: int | str = 0,
     tables: TableSettings | None = None,
     conditions: Mapping[str, str] | None = None,
     progress: Progress | None = None,
@@ -156,7 +157,7 @@ class _MachineFitOptions:
     keep_likely_cuts_together: bool
     window: float | None
     other_machines: tuple[Clip, ...]
-    channel: int
+    channel: int | str
     tables: TableSettings | None
     conditions: Mapping[str, str]
     settings: Mapping[str, Any]
@@ -270,7 +271,7 @@ def _fit_batch(
 ) -> list[Fitted]:
     """Fit the machines of one batch and save their models."""
     results: list[Fitted] = []
-    prepared: dict[int, PreparedFit] = {}
+    prepared: dict[int, list[PreparedFit]] = {}
     for index, pending in enumerate(batch):
         try:
             spec, findings = _fit_spec(options, pending.machine)
@@ -280,12 +281,13 @@ def _fit_batch(
             results.append(_failed(options, pending, error))
     if prepared:
         of_batch = naming_machines(progress, (batch[index].machine.name for index in prepared))
-        models = fit_models(list(prepared.values()), of_batch)
+        models = iter(fit_models([fit for fits in prepared.values() for fit in fits], of_batch))
     else:
-        models = []
+        models = iter(())
     release()
-    for index, model in zip(prepared, models, strict=True):
+    for index, fits in prepared.items():
         pending = batch[index]
+        model = joined([next(models) for _ in fits], fits[0].inspection.channel_names)
         if not isinstance(model, Model):
             results.append(_failed(options, pending, model))
             continue

@@ -97,6 +97,8 @@ def command(
     else:
         audio, start = sections.audio, sections.start
     score = loaded.score_recording(audio, threshold=decision_threshold, explain=True)
+    if score.axis is not None:
+        audio = audio.axes[score.axis]
     of_code = code_warning(type(loaded.detector), loaded.provenance)
     warnings = [*score.warnings, *([of_code] if of_code else [])]
     nearest_missing = score.nearest is not None and not os.path.exists(score.nearest)
@@ -123,6 +125,7 @@ def command(
         "path": score.path,
         "start": explained.start_seconds,
         "seconds": explained.waveform.seconds,
+        "axis": score.axis_name,
         "score": score.score,
         "threshold": score.threshold,
         "anomalous": score.anomalous,
@@ -150,6 +153,8 @@ def command(
         lines += sections.in_words()
     elif start is not None:
         lines.append(("section", f"{start:g}–{start + explained.waveform.seconds:.4g} s"))
+    if score.axis_name is not None:
+        lines.append(("channel", f"{score.axis_name}, with the highest score of {len(loaded.axes)}"))
     lines += [
         ("score", f"{text.figure(score.score)} ({loaded.detector.name}, {loaded.detector.decisive_score})"),
         ("threshold", text.describe_threshold(decision_threshold)),
@@ -177,41 +182,39 @@ def _opened(model: Model, path: str, start: float | None, seconds: float) -> Aud
         AudioError: it cannot be used; a file that is too long to be read completely needs a section.
         OptionError: the file ends before the section.
     """
-    from auscult.corpus import AudioClip, Clip
-    from auscult.sound.section import read_section
+    from auscult.corpus import Clip
 
-    clip = model.with_table(Clip(path=path))
+    clip = Clip(path=path)
     try:
-        if start is None:
-            waveform = model.audio_clip(clip).waveform()
-        else:
-            waveform = read_section(
-                path,
-                start,
-                seconds,
-                channel=model.channel,
-                sample_rate=model.sample_rate,
-                table=clip.table,
-            )
+        return _held(model.audio_clip(clip)) if start is None else model.section(clip, start, seconds)
     except TooLongAudio as error:
         reason = f"{error.reason.split(';')[0]}; choose a section with --start and --seconds"
         raise TooLongAudio(path, reason) from error
-    return AudioClip(clip, lambda: waveform)
+
+
+def _held(recording: AudioClip) -> AudioClip:
+    """A recording, or all its channels, read now and held in memory."""
+    from auscult.corpus import AudioClip
+
+    if recording.axes:
+        return AudioClip.of_axes([_held(axis) for axis in recording.axes])
+    waveform = recording.waveform()
+    return AudioClip(recording.clip, lambda: waveform)
 
 
 def _nearest(model: Model, score: Score) -> AudioClip | None:
     """The nearest normal recording, or window of one; ``None``, with a warning, if it is unreadable."""
-    from auscult.corpus import AudioClip, Clip
+    from auscult.corpus import Clip
 
     if score.nearest is None:
         return None
     clip = Clip(score.nearest, window=score.nearest_window)
+    recording = (model if score.axis is None else model.axes[score.axis]).audio_clip(clip)
     try:
-        waveform = model.audio_clip(clip).waveform()
+        return _held(recording)
     except AudioError as error:
         text.warn(f"{error}; the nearest normal recording is not in the picture")
         return None
-    return AudioClip(clip, lambda: waveform)
 
 
 def _region_to_json(region: Region) -> dict[str, Any]:

@@ -16,10 +16,7 @@ from auscult.cli.score_events import Event, EventList
 from auscult.corpus import AudioClip, Clip
 from auscult.errors import AudioError
 from auscult.report.timeline import Timeline
-from auscult.sound import Waveform, stream_audio
 from auscult.sound.audio_file import audio_info
-from auscult.sound.section import read_section
-from auscult.sound.streaming import Window
 from auscult.sound.tables import TableSettings
 
 if TYPE_CHECKING:
@@ -117,29 +114,21 @@ def scored_sections(
         return None
     rows, windows, best = EventList(), [], None
     anomalous = 0
-    for window in _windows(model, path, start, length, usual, table):
-        audio = _audio(path, window.waveform)
-        if not model.has_usual_length(window.waveform.seconds):
+    for begin, audio in _windows(model, path, start, length, usual):
+        duration = audio.waveform().seconds
+        if not model.has_usual_length(duration):
             continue  # the rest at the end
         score = model.score_recording(audio, threshold=threshold)
-        end = window.start_seconds + window.waveform.seconds
-        windows.append((window.start_seconds, end, score.score))
-        row = {"path": path, "start": window.start_seconds, "end": end, "time": ""}
+        windows.append((begin, begin + duration, score.score))
+        row = {"path": path, "start": begin, "end": begin + duration, "time": ""}
         rows.add({**row, "score": score.score, "anomalous": score.anomalous})
         anomalous += score.anomalous is True
         rank = (score.anomalous is not None, score.score)  # a section with a sensor fault comes last
         if best is None or rank > best[0]:
-            best = rank, window
+            best = rank, begin, audio
     if best is None:
         return None
-    explained = best[1]
-    audio = _audio(path, explained.waveform)
-    scored = tuple(windows), tuple(rows.events)
-    return Sections(usual, *scored, anomalous, explained.start_seconds, audio, threshold)
-
-
-def _audio(path: str, waveform: Waveform) -> AudioClip:
-    return AudioClip(Clip(path=path), lambda: waveform)
+    return Sections(usual, tuple(windows), tuple(rows.events), anomalous, *best[1:], threshold)
 
 
 def _declared_seconds(path: str, table: TableSettings | None) -> float | None:
@@ -151,20 +140,23 @@ def _declared_seconds(path: str, table: TableSettings | None) -> float | None:
 
 
 def _windows(
-    model: Model,
-    path: str,
-    start: float | None,
-    length: float,
-    seconds: float,
-    table: TableSettings | None,
-) -> Iterator[Window]:
-    """The sections of a recording, or of the part of it from ``start`` on."""
-    rate, channel = model.sample_rate, model.channel
+    model: Model, path: str, start: float | None, length: float, seconds: float
+) -> Iterator[tuple[float, AudioClip]]:
+    """The sections of a recording, or of the part of it from ``start`` on, with their starts in seconds."""
+    clip = Clip(path=path)
     if start is None:
-        yield from stream_audio(path, seconds=seconds, channel=channel, sample_rate=rate, table=table)
+        yield from model.windows(clip, seconds)
         return
-    part = read_section(path, start, length, channel=channel, sample_rate=rate, table=table)
-    size = round(seconds * part.sample_rate)
-    for first in range(0, len(part.samples), size):
-        samples = part.samples[first : first + size]
-        yield Window(start + first / part.sample_rate, replace(part, samples=samples))
+    part = model.section(clip, start, length)
+    waveform = part.waveform()
+    size = round(seconds * waveform.sample_rate)
+    for first in range(0, len(waveform.samples), size):
+        yield start + first / waveform.sample_rate, _cut(part, first, first + size)
+
+
+def _cut(recording: AudioClip, first: int, last: int) -> AudioClip:
+    """The samples from one index to another, of all channels."""
+    if recording.axes:
+        return AudioClip.of_axes([_cut(axis, first, last) for axis in recording.axes])
+    waveform = recording.waveform()
+    return AudioClip.from_waveform(replace(waveform, samples=waveform.samples[first:last]))

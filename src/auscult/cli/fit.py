@@ -21,10 +21,10 @@ from auscult.cli.options import (
     flags_of_command,
     group_by_option,
     json_option,
+    learned_channel_option,
     quiet_option,
     settings_from,
     table_options,
-    training_channel_option,
     training_options,
     workers_options,
 )
@@ -105,7 +105,7 @@ SOME_LEFT_OUT = 4
     "in one fold. With fewer than five recordings, folds are blocks of time, and the false-alarm rate holds "
     "within these recordings only.",
 )
-@training_channel_option
+@learned_channel_option
 @table_options
 @group_by_option
 @condition_option
@@ -125,7 +125,7 @@ def command(
     seed: int | None,
     calibrate: str,
     window: float | None,
-    channel: int,
+    channel: int | str,
     tables: TableSettings,
     group_by: str | None,
     conditions: tuple[str, ...],

@@ -23,7 +23,8 @@ def summarize(model: Model, output: str) -> dict[str, Any]:
         "detector": model.detector.name,
         "preset": model.provenance["preset"],
         "score": model.detector.decisive_score,
-        "parameters": model.detector.parameters,
+        "parameters": sum(axis.detector.parameters for axis in model.axes or [model]),
+        "channels": model.provenance.get("channel_names", []),
         "clips": model.provenance["clips"],
         "domains": model.provenance["domains"],
         "calibration": {"how": model.calibration.method, "count": len(model.calibration)},
@@ -55,6 +56,7 @@ def format_summary(result: dict[str, Any], model: Model) -> str:
                         f"{result['detector']}{preset}, score {result['score']}, "
                         f"{result['parameters']:,} parameters",
                     ),
+                    *([("channels", ", ".join(result["channels"]))] if result["channels"] else []),
                     *text.members(result["members"]),
                     *([("encoder", _describe_encoder(result["encoder"]))] if result["encoder"] else []),
                     (

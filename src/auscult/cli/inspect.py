@@ -134,7 +134,7 @@ def _as_text(contents: dict[str, Any]) -> str:
         ("parameters", f"{contents['parameters']:,}"),
         ("calibration", calibration["how"] + (f", {counts}" if counts else "")),
         ("threshold", f"{text.figure(threshold['value'])} at {text.percent(threshold['rate'])} false alarms"),
-        ("channel", str(contents["channel"])),
+        ("channel", ", ".join(provenance.pop("channel_names", [])) or str(contents["channel"])),
         ("front end", _settings(contents["front_end"])),
         (
             "config",

@@ -47,6 +47,17 @@ channel_option = click.option(
     metavar="N",
     help="Channel to read from multichannel files, counted from 0.  [default: the model's]",
 )
+
+
+class Channel(click.IntRange):
+    """The number of a channel from 0, or ``all``."""
+
+    name = "channel"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return value if value == "all" else super().convert(value, param, ctx)
+
+
 training_channel_option = click.option(  # for commands that fit a model, where no model sets a default yet
     "--channel",
     type=click.IntRange(min=0),
@@ -54,6 +65,15 @@ training_channel_option = click.option(  # for commands that fit a model, where 
     show_default=True,
     metavar="N",
     help="Channel to read from multichannel files, counted from 0.",
+)
+learned_channel_option = click.option(
+    "--channel",
+    type=Channel(min=0),
+    default=0,
+    show_default=True,
+    metavar="N|all",
+    help="Channel to read from multichannel files, counted from 0; all: one model of all channels, such as "
+    "the axes of an accelerometer, with one score.",
 )
 group_by_option = click.option(  # interpreted by `apply_group_by`
     "--group-by",
@@ -282,7 +302,7 @@ def chosen_threshold(
             )
         return baseline_threshold(batch_scores[name], *(() if rate is None else (rate,)))
     computed = threshold_by_name(threshold_method or "conformal", scores, rate=rate)
-    return replace(computed, label=model.threshold().label)
+    return replace(computed, label=model.threshold(computed.rate or 0.05).label)
 
 
 def open_model(
@@ -312,6 +332,8 @@ def open_model(
             ) from error
         raise
     if channel is not None:
+        if model.axes:
+            raise OptionError(f"--channel: {path} judges {len(model.axes)} channels together; omit it")
         model.channel = channel
     if tables is not None:
         model.stated_tables = tables

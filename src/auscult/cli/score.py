@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -149,6 +150,9 @@ def command(
     decision_threshold = chosen_threshold(
         loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
     )
+    if each_channel and loaded.axes:
+        raise OptionError(f"--each-channel: {model} judges {len(loaded.axes)} channels together; omit it")
+    layout = replace(layout, axes=bool(loaded.axes))
     if fail_on_anomaly and decision_threshold.value is None:
         raise EvaluationError(f"--fail-on-anomaly: {decision_threshold.warning}")
     of_code = code_warning(type(loaded.detector), loaded.provenance)

@@ -84,11 +84,13 @@ class Layout:
         format: the format.
         windows: whether there is a row for each window.
         channels: whether there is a row for each channel.
+        axes: whether the model judges several channels together; a row then names that of its score.
     """
 
     format: Format
     windows: bool = False
     channels: bool = False
+    axes: bool = False
 
     @property
     def columns(self) -> list[str]:
@@ -96,7 +98,7 @@ class Layout:
         parts = [*(["channel"] if self.channels else []), *(["start", "end"] if self.windows else [])]
         first = ["score", "threshold", "anomalous", "nearest", "warnings", "error"]
         added = ["verdict", "p_value", "nearest_start", "nearest_end", "findings", "state", "time", "size"]
-        return ["path", *parts, *first, *added]
+        return ["path", *parts, *first, *added, *(["axis"] if self.axes else [])]
 
     @property
     def rows_per_recording(self) -> bool:
@@ -173,7 +175,8 @@ def row_printer(layout: Layout, width: int) -> Callable[[dict[str, Any]], None]:
             result = f"{text.NONE:>10}  {text.NONE:>10}  unreadable"
         else:
             values = f"{text.figure(row['score']):>10}  {text.figure(row['threshold']):>10}"
-            result = f"{values}  {text.verdict(row['verdict'], row['findings'], row['state'])}"
+            axis = f" (channel {row['axis']})" if layout.axes else ""
+            result = f"{values}  {text.verdict(row['verdict'], row['findings'], row['state'])}{axis}"
         click.echo(f"{text.printable(row['path']):<{width}}  {channel}{times}{result}")
 
     return print_row

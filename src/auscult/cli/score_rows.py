@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import groupby
@@ -17,7 +18,6 @@ from auscult.decision import Threshold, p_value
 from auscult.errors import AudioError, CorpusError, ModelFileError, TooShortAudio, UnreadableAudio
 from auscult.model.model_file import load_model, read_header_and_arrays
 from auscult.runtime.parallel import parallel_map, worker_count
-from auscult.sound import stream_audio
 from auscult.sound.audio_file import audio_info
 from auscult.sound.tables import TableSettings
 
@@ -164,8 +164,7 @@ def _file_rows(
         for clip in clips:
             for part in _parts(clip, settings):
                 parts.append(part)
-                channel = part.get("channel", settings.channel)
-                yield AudioClip.from_file(clip, channel=channel, sample_rate=model.sample_rate)
+                yield _of_channel(model, part).audio_clip(clip)
 
     def score(recording: AudioClip) -> Row:
         stamp = FileStamp.of(recording.clip.path)
@@ -190,16 +189,9 @@ def _window_rows(
 
     def windows() -> Iterator[AudioClip]:
         try:
-            for window in stream_audio(
-                clip.path,
-                seconds=seconds,
-                hop_seconds=settings.hop,
-                channel=part.get("channel", settings.channel),
-                sample_rate=model.sample_rate,
-                table=clip.table,
-            ):
-                starts.append(window.start_seconds)
-                yield AudioClip.from_waveform(window.waveform)
+            for start, window in _of_channel(model, part).windows(clip, seconds, settings.hop):
+                starts.append(start)
+                yield window
             _check_unchanged(clip.path, stamp)
         except AudioError as error:  # the windows before it are scored all the same
             errors.append(error)
@@ -216,6 +208,15 @@ def _window_rows(
         times = {"start": round(start, 6), "end": round(end, 6)}
         yield _with_part(_row(model, settings, outcome, stamp), {**part, **times})
     yield from (_error_row(error, part) for error in errors)
+
+
+def _of_channel(model: Model, part: Row) -> Model:
+    """The model, or a copy that reads the channel of a part."""
+    if "channel" not in part:
+        return model
+    model = copy(model)
+    model.channel = part["channel"]
+    return model
 
 
 def _check_unchanged(path: str, before: FileStamp | None) -> None:
@@ -254,6 +255,7 @@ def _row(model: Model, settings: ScoreSettings, score: Score, stamp: FileStamp |
         "state": score.state,
         "seconds": round(score.seconds, 6),
         **_stamp_fields(stamp),
+        **({} if score.axis_name is None else {"axis": score.axis_name}),
     }
 
 

@@ -32,6 +32,10 @@ class AudioClip:
         load: reads the waveform.
         cached: the file's entries in the cache on disk, where log-mels and frames of encoders are looked up
             before they are computed; ``None`` for audio that is used only once.
+
+    Attributes:
+        axes: the channels of the recording, if several are judged together; empty otherwise. The clip itself
+            is the first of them.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class AudioClip:
         self.clip = clip
         self._load = load
         self._cached = cached
+        self.axes: tuple[AudioClip, ...] = ()
         self._waveform: ReferenceType[Waveform] | None = None
         self._log_mels: dict[FrontEnd, np.ndarray] = {}
 
@@ -70,6 +75,13 @@ class AudioClip:
         """Create an audio clip from samples in memory, resampled in the same way as a file."""
         clip = Clip(path=waveform.path or "<memory>")
         return cls(clip, partial(resample, waveform, sample_rate))
+
+    @classmethod
+    def of_axes(cls, axes: Sequence[AudioClip]) -> AudioClip:
+        """Create an audio clip of several channels that are judged together."""
+        first = copy(axes[0])
+        first.axes = tuple(axes)
+        return first
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without log-mels, which are faster to compute than to send to another process."""

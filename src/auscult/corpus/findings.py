@@ -142,8 +142,8 @@ def channel_findings(channels: int, channel: int) -> tuple[Finding, ...]:
     if channels == 1:
         return ()
     message = (
-        f"recordings have {channels} channels: the model learns channel {channel} only; for others fit one "
-        "model each, with --channel N (in Python channel=N)"
+        f"recordings have {channels} channels: the model learns channel {channel} only; fit one model of all "
+        "with --channel all, or one for each with --channel N (in Python channel=)"
     )
     return (Finding("channels", message),)
 

@@ -30,10 +30,11 @@ from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.model.score import Score
 from auscult.model.sensor_check import SensorFinding, sensor_findings, verdict
-from auscult.sound import Waveform
+from auscult.sound import Waveform, stream_audio
 from auscult.sound.defects import measure
 from auscult.sound.measures import Measures
 from auscult.sound.resampling import resampling_note
+from auscult.sound.section import read_section
 from auscult.sound.tables import TableSettings
 
 #: A recording that is longer or shorter than the training recordings by more than this factor gets a warning.
@@ -61,6 +62,18 @@ class Calibration:
         return len(self.domains)
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The scores of a recording by name, and the map of the decisive one; see `Score`."""
+
+    scores: Mapping[str, float]
+    map: np.ndarray | None = None
+    map_is_zscore: bool = False
+    map_limits: MapLimits | None = None
+    axis: int | None = None
+    axis_name: str | None = None
+
+
 class Model:
     """A fitted detector with its calibration and what is needed to explain a score.
 
@@ -76,7 +89,10 @@ class Model:
         expected_channels: files with more channels get a warning that names the channel that was read.
         stated_tables: what the user states about tables; it comes before what holds for the recordings that
             the model was fitted on.
+        axes: the models of the channels, if several channels are judged together; see `auscult.model.axes`.
     """
+
+    axes: Sequence[Model] = ()
 
     def __init__(
         self,
@@ -144,6 +160,46 @@ class Model:
         return AudioClip.from_file(self.with_table(clip), channel=self.channel, sample_rate=self.sample_rate)
 
     def score(
+    def windows(
+        self, clip: Clip, seconds: float, hop: float | None = None
+    ) -> Iterator[tuple[float, AudioClip]]:
+        """Yield windows of a file with their starts in seconds, with the channel and rate of this model.
+
+        Args:
+            clip: the file.
+            seconds: length of a window.
+            hop: seconds from the start of one window to the next; by default the length of a window.
+
+        Raises (while iterating):
+            AudioError: as `auscult.sound.stream_audio`.
+        """
+        windows = stream_audio(
+            clip.path,
+            seconds=seconds,
+            hop_seconds=hop,
+            channel=self.channel,
+            sample_rate=self.sample_rate,
+            table=self.with_table(clip).table,
+        )
+        for window in windows:
+            yield window.start_seconds, AudioClip.from_waveform(window.waveform)
+
+    def section(self, clip: Clip, start: float, seconds: float) -> AudioClip:
+        """Read a section of a file, with the channel and rate of this model.
+
+        Raises:
+            OptionError, AudioError: as `auscult.sound.section.read_section`.
+        """
+        waveform = read_section(
+            clip.path,
+            start,
+            seconds,
+            channel=self.channel,
+            sample_rate=self.sample_rate,
+            table=self.with_table(clip).table,
+        )
+        return AudioClip(clip, lambda: waveform)
+
         self,
         samples: np.ndarray,
         sample_rate: int,
@@ -165,8 +221,7 @@ class Model:
             OptionError: more than one channel, integer samples, or a sample rate that is not positive.
         """
         samples = np.asarray(samples)
-        if samples.ndim != 1:
-            raise OptionError(f"samples must be one channel of shape (N,), got shape {samples.shape}")
+        self._check_shape(samples)
         if samples.dtype.kind != "f":
             raise OptionError(
                 f"samples must be floating point with full scale ±1, got {samples.dtype}; divide 16-bit "
@@ -174,12 +229,11 @@ class Model:
             )
         if sample_rate < 1:
             raise OptionError(f"sample_rate must be positive, got {sample_rate}")
-        if not len(samples):
+        if not samples.size:
             raise EmptyAudio("<memory>", "no samples")
         if not np.all(np.isfinite(samples)):
             raise NonFiniteAudio("<memory>", "samples contain NaN or infinity")
-        waveform = Waveform(samples.astype(np.float32), int(sample_rate))
-        recording = AudioClip.from_waveform(waveform, sample_rate=self.sample_rate)
+        recording = self._in_memory(samples.astype(np.float32), int(sample_rate))
         return self.score_recording(recording, threshold=threshold, explain=explain)
 
     def score_recording(
@@ -187,6 +241,14 @@ class Model:
     ) -> Score:
         """Score a recording that is at the model's sample rate; arguments and errors as of `score`."""
         threshold = threshold or self.threshold()
+    def _check_shape(self, samples: np.ndarray) -> None:
+        if samples.ndim != 1:
+            raise OptionError(f"samples must be one channel of shape (N,), got shape {samples.shape}")
+
+    def _in_memory(self, samples: np.ndarray, sample_rate: int) -> AudioClip:
+        """A recording of samples, resampled to the rate of the model."""
+        return AudioClip.from_waveform(Waveform(samples, sample_rate), sample_rate=self.sample_rate)
+
         waveform = recording.waveform()
         if waveform.sample_rate != self.sample_rate:
             raise OptionError(
@@ -201,7 +263,8 @@ class Model:
             )
         evidence = self.detector.score(recording, explain=explain)  # the waveform is held: no second reading
         name = self.detector.decisive_score
-        value = evidence.scores[name]
+        judged = self._judge(recording, explain=explain)  # the waveform is held: no second reading
+        value = judged.scores[name]
         if not np.isfinite(value):
             reason = f"its {name} score is {value}: the model overflows on this recording"
             raise UnsupportedAudio(recording.clip.path, reason)
@@ -217,22 +280,20 @@ class Model:
         if threshold.warning:
             warnings = (*warnings, threshold.warning)
         nearest = self.normals.nearest(recording, self.detector.config.front_end)
-        profile = self.profiles.get(name)
-        map = evidence.maps[name] if explain else None
-        if map is not None and profile is not None:
-            map = profile.smoothed_zscore(map)
         return Score(
             path=recording.clip.path,
             score=value,
             threshold=threshold.value,
             anomalous=None if verdict(above, findings) == "sensor" else above,
             warnings=warnings,
-            scores=dict(evidence.scores),
+            scores=dict(judged.scores),
             nearest=nearest.path if nearest else None,
             nearest_window=nearest.window if nearest else None,
-            map=map,
-            maps_are_zscores=map is not None and (profile is not None or self.detector.maps_are_zscores),
-            map_limits=self.map_limits(name) if explain else None,
+            map=judged.map,
+            maps_are_zscores=judged.map_is_zscore,
+            map_limits=judged.map_limits,
+            axis=judged.axis,
+            axis_name=judged.axis_name,
             findings=findings,
             state=state,
             seconds=waveform.seconds,
@@ -242,6 +303,18 @@ class Model:
         self, recording: AudioClip, *, above: bool | None = None
     ) -> tuple[tuple[SensorFinding, ...], str | None]:
         """Return the signs of a sensor fault, and the state of the machine if the sensor shows it.
+    def _judge(self, recording: AudioClip, *, explain: bool) -> Judged:
+        """The scores of a recording and, on request, the map of the decisive one."""
+        evidence = self.detector.score(recording, explain=explain)
+        if not explain:
+            return Judged(evidence.scores)
+        name = self.detector.decisive_score
+        profile, map = self.profiles.get(name), evidence.maps[name]
+        if profile is not None:
+            map = profile.smoothed_zscore(map)
+        is_zscore = profile is not None or self.detector.maps_are_zscores
+        return Judged(evidence.scores, map, is_zscore, self.map_limits(name))
+
 
         They are ``findings`` and ``state`` of the recording's `Score`.
 

@@ -2,7 +2,8 @@
 
 The arrays are those of the detector under ``detector/…`` (a network as its ONNX bytes), the calibration
 scores under ``calibration/…``, the statistics of normal maps under ``profile/…``, and ``normals/vectors`` of
-the normal recordings. The header holds the schema version, the detector's name, configuration and facts, the
+the normal recordings; of a model of several channels, those of each of its models under ``axes/0/…`` and so
+on. The header holds the schema version, the detector's name, configuration and facts, the
 paths of the normal recordings, the channel, the provenance, and a digest of header and arrays.
 ``docs/model-file.md`` describes the format.
 """
@@ -20,7 +21,8 @@ import numpy as np
 from auscult.detectors import detector_type
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json
-from auscult.errors import ModelFileError, OptionError
+from auscult.errors import FitError, ModelFileError, OptionError
+from auscult.model.axes import ALL, AxesModel
 from auscult.model.model import Calibration, Model
 from auscult.model.normal_index import NormalIndex
 from auscult.runtime.files import write_atomically
@@ -53,6 +55,8 @@ def model_digest(model: Model) -> str:
 
 def _contents(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The header and the arrays of the model file."""
+    if model.axes:
+        return _contents_of_axes(model)
     arrays = {f"detector/{k}": np.ascontiguousarray(v) for k, v in model.detector.arrays.items()}
     arrays |= {f"calibration/{k}": np.asarray(v, np.float64) for k, v in model.calibration.scores.items()}
     arrays |= {f"profile/{name}": profile.to_arrays() for name, profile in model.profiles.items()}
@@ -72,6 +76,16 @@ def _contents(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return header, arrays
 
 
+def _contents_of_axes(model: Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """The same of a model of several channels: the contents of each of their models, without the digest."""
+    contents = [_contents(axis) for axis in model.axes]
+    arrays = {f"axes/{i}/{name}": a for i, (_, of_axis) in enumerate(contents) for name, a in of_axis.items()}
+    axes = [{key: value for key, value in header.items() if key != "digest"} for header, _ in contents]
+    header = {"schema": SCHEMA, "axes": axes, "channel": ALL, "provenance": model.provenance}
+    header["digest"] = _digest(header, arrays)
+    return header, arrays
+
+
 def load_model(path: str | os.PathLike[str]) -> Model:
     """Read a model file and check all of its contents.
 
@@ -80,6 +94,25 @@ def load_model(path: str | os.PathLike[str]) -> Model:
             older or newer version of auscult.
     """
     header, arrays = read_header_and_arrays(path)
+    if "axes" not in header:
+        return _model(path, header, arrays)
+    try:
+        headers, provenance = list(header["axes"]), dict(header["provenance"])
+        names = [str(name) for name in provenance["channel_names"]]
+        axes = [
+            _model(path, of_axis, _with_prefix(arrays, f"axes/{i}/")) for i, of_axis in enumerate(headers)
+        ]
+        if len(axes) != len(names) or sum(
+            len(_with_prefix(arrays, f"axes/{i}/")) for i in range(len(axes))
+        ) != len(arrays):
+            raise ModelFileError(path, "corrupt model file: not every channel has a name and its arrays")
+        return AxesModel(axes, names, provenance=provenance)
+    except (KeyError, TypeError, ValueError, IndexError, FitError) as error:
+        raise ModelFileError(path, f"corrupt model file: a header field is invalid ({error})") from error
+
+
+def _model(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
+    """The model of one channel."""
     try:
         kind = detector_type(header["detector"])
         detector = kind(config_from_json(header["detector"], header["config"]))

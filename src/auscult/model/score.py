@@ -32,6 +32,9 @@ class Score:
         maps_are_zscores: whether ``map`` is in standard deviations of normal recordings, which needs a model
             with profiles or a detector that computes such maps.
         map_limits: what the maps of normal recordings show, in standard deviations; ``None`` without ``map``.
+        axis: index of the channel that the score and the map are from, if the model judges several channels
+            together; ``None`` otherwise.
+        axis_name: name of that channel, or its index.
         findings: signs of a sensor fault.
         state: in words, if the recording is unlike every normal recording, whatever the verdict: the machine
             is off or another one or, above the threshold, has a severe fault; otherwise ``None``.
@@ -49,6 +52,8 @@ class Score:
     map: np.ndarray | None = None
     maps_are_zscores: bool = False
     map_limits: MapLimits | None = None
+    axis: int | None = None
+    axis_name: str | None = None
     findings: tuple[SensorFinding, ...] = ()
     state: str | None = None
     seconds: float = 0.0
