@@ -145,7 +145,7 @@ def _thresholds(outcomes: Sequence[Outcome], names: Sequence[str]) -> str:
         fits = [(s, f) for t, s, f in outcomes if t.variant.name == name and isinstance(s, StageResult)]
         values: dict[str, list[tuple[float | None, StageResult]]] = {
             "baseline": [(f["baseline_threshold"], s) for s, f in fits],
-            "gamma_scipy": [(s.thresholds["mse"].value, s) for s, _ in fits],
+            "gamma_scipy": [(s.normal.threshold("mse").value, s) for s, _ in fits],
         }
         cells = []
         for pairs in values.values():

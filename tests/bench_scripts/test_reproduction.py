@@ -11,10 +11,10 @@ from bench.reproduction_tables import Outcome, write_tables
 from bench.reproduction_variants import CHANGES, READINGS, VariantFit, variants
 
 from auscult.benchmark.content import ClipContent
+from auscult.benchmark.decisions import NormalScores
 from auscult.benchmark.sensor_faults import SensorFaults
 from auscult.benchmark.stage import StageResult
 from auscult.corpus import Clip
-from auscult.decision import gamma_threshold
 
 
 def test_every_variant_has_valid_options_and_a_unique_name():
@@ -50,11 +50,9 @@ def outcome(name: str, seed: int, shift: float, data: str) -> Outcome:
     anomalous = np.array([clip.condition == "anomaly" for clip in clips])
     values = 10 + rng.standard_normal(len(clips)) + shift * anomalous
     scores = {"mse": values, "mahalanobis": values}
-    thresholds = {score: gamma_threshold(values[~anomalous], plain=True) for score in scores}
+    normal = NormalScores({score: values[~anomalous] for score in scores}, held_out=False)
     content = ClipContent({clip.path: i for i, clip in enumerate(clips)})
-    stage = StageResult(
-        clips, scores, thresholds, thresholds, 1.0, 1.0, [], [], [], content, SensorFaults({})
-    )
+    stage = StageResult(clips, scores, normal, 1.0, 1.0, [], [], [], content, SensorFaults({}))
     (variant,) = variants(name)
     facts = {"kl": 1.0, "active_units": 2.0, "collapsed": name == "exact", "baseline_threshold": 11.0}
     return VariantFit(data, "machine", "", variant, seed, 1, ()), stage, facts

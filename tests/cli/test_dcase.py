@@ -162,8 +162,11 @@ def test_the_meta_file_describes_the_system(run, bench, tmp_path):
         'acoustic_features: "log-mel energies"',
     ):
         assert line in meta
-    folder = next(bench[0].glob("stages/*/autoencoder/seed7"))
-    threshold = json.loads((folder / "test.json").read_text())["thresholds"]["mse"]
+    (threshold,) = (
+        entry
+        for entry in json.loads((bench[0] / "results.json").read_text())["thresholds"]
+        if (entry["detector"], entry["score"], entry["seed"]) == ("autoencoder", "mse", 7)
+    )
     assert threshold["rate"] == pytest.approx(0.1)
     count = threshold["calibration_count"]
     decision = f"90th percentile of a gamma distribution fitted to the scores of {count} normal recordings"
@@ -174,7 +177,7 @@ def test_the_meta_file_states_nothing_that_the_results_do_not(bench, submission,
     meta = (submission[0] / "Me_task2_1.meta.yaml").read_text()
     assert 'development_dataset: "?"' in meta  # the data root is no folder dev_data
     assert submission[1]["submissions"][0]["to_complete"] == ["authors", "development_dataset"]
-    outside = meta_file("Me_task2_1", bench[0], "other:score", 7)  # has no model in the results
+    outside = meta_file("Me_task2_1", bench[0], "other:score", 7, ["fan"])  # has no model in the results
     for entry in ("data_augmentation", "external_data_usage", "decision_making", "acoustic_features"):
         assert f'{entry}: "?"' in outside
     assert not is_development("data/eval_data/raw")
@@ -196,10 +199,10 @@ def test_the_meta_file_states_nothing_that_the_results_do_not(bench, submission,
 def test_augmentation_and_external_data_follow_from_the_options(
     monkeypatch, tmp_path, options, entry, expected
 ):
-    monkeypatch.setattr(dcase_meta, "_model_header", lambda *_: options)
+    monkeypatch.setattr(dcase_meta, "_models", lambda *_: {"fan": (options, 1)})
     (line,) = (
         line
-        for line in meta_file("L", tmp_path, f"{options['detector']}:x", 0).splitlines()
+        for line in meta_file("L", tmp_path, f"{options['detector']}:x", 0, ["fan"]).splitlines()
         if f" {entry}:" in line
     )
     assert expected in line
@@ -231,7 +234,9 @@ def test_the_first_seed_of_the_last_run_is_used(run, bench, tmp_path):
     for score in ("mse", "a", "b", "c", "d"):
         shutil.copytree(results / "scores/autoencoder/mse", results / "scores/earlier" / score)
     facts = json.loads((results / "results.json").read_text())
-    (results / "results.json").write_text(json.dumps({**facts, "seeds": [7, 1]}))
+    other_seed = [{**entry, "seed": 1} for entry in facts["thresholds"]]
+    facts = {**facts, "seeds": [7, 1], "thresholds": [*facts["thresholds"], *other_seed]}
+    (results / "results.json").write_text(json.dumps(facts))
     result = run("dcase", "submit", results, "-o", tmp_path / "all")
     assert result.exit_code == 0, result.output
     assert "Results of the first seed, 7, are used; choose another with --seed: 1." in result.stdout
@@ -239,7 +244,10 @@ def test_the_first_seed_of_the_last_run_is_used(run, bench, tmp_path):
     assert len(made) == len(detector_type("autoencoder").scores), "systems of earlier runs are not included"
     output = run("dcase", "submit", results, "-o", tmp_path / "one", "--seed", 1, "--json").stdout
     assert {made["seed"] for made in json.loads(output)["submissions"]} == {1}
-    assert run("dcase", "submit", results, "-o", tmp_path / "two", "--system", "earlier:mse").exit_code == 0
+    assert (
+        run("dcase", "submit", results, "-o", tmp_path / "Two_task2_1", "--system", "earlier:mse").exit_code
+        == 0
+    )
     (results / "results.json").unlink()  # as after an interrupted benchmark
     result = run("dcase", "submit", results, "-o", tmp_path / "more_task2")
     assert result.exit_code == 0, result.output
@@ -263,44 +271,44 @@ def test_clips_of_an_evaluation_set_get_their_hidden_names(run, bench, machine, 
     shutil.copytree(bench[0], results)
     facts = json.loads((results / "results.json").read_text())
     (results / "results.json").write_text(json.dumps({**facts, "root": str(data)}))
-    result = run("dcase", "submit", results, "-o", tmp_path / "sub", "--system", "autoencoder:mse")
+    result = run("dcase", "submit", results, "-o", tmp_path / "sub_task2_1", "--system", "autoencoder:mse")
     assert result.exit_code == 0, result.output
     assert "fan: clips have their names in test/" in result.stdout
     for file in ("anomaly_score_fan_section_00_test.csv", "decision_result_fan_section_00_test.csv"):
         before = dict(csv.reader((results / "scores/autoencoder/mse/seed7" / file).open()))
-        after = dict(csv.reader((tmp_path / "sub" / file).open()))
+        after = dict(csv.reader((tmp_path / "sub_task2_1" / file).open()))
         assert after == {hidden[name]: value for name, value in before.items()}
 
     copies[0].write_bytes(b"something else")
     result = run(
-        "dcase", "submit", results, "-o", tmp_path / "other", "--system", "autoencoder:mse", "--json"
+        "dcase", "submit", results, "-o", tmp_path / "other_task2_1", "--system", "autoencoder:mse", "--json"
     )
     assert result.exit_code == 4
     output = json.loads(result.stdout)
     assert (output["hidden_names"], output["labelled_names"]) == ([], ["fan"])
     assert copies[0].name in output["problems"][0]
-    written = dict(csv.reader((tmp_path / "other" / file).open()))
+    written = dict(csv.reader((tmp_path / "other_task2_1" / file).open()))
     assert written == before, "either all names of a machine are replaced, or none"
 
     shutil.rmtree(data)
-    result = run("dcase", "submit", results, "-o", tmp_path / "third", "--system", "autoencoder:mse")
+    result = run("dcase", "submit", results, "-o", tmp_path / "third_task2_1", "--system", "autoencoder:mse")
     assert result.exit_code == 0
     assert f"{data} no longer exists" in result.stdout
 
 
 def test_warnings_about_thresholds_are_passed_on(run, machine, tmp_path, monkeypatch):
-    from auscult.benchmark import stage
+    from auscult.benchmark import decisions
     from auscult.decision import Threshold
 
     reasons = iter(["no threshold: no gamma distribution fits", "the gamma distribution fits poorly"])
     values = {"no threshold: no gamma distribution fits": None, "the gamma distribution fits poorly": 1.0}
 
-    def doubtful(scores, *, plain):
-        assert plain, "the decisions are those of the baseline"
+    def doubtful(method, scores, *, rate):
+        assert (method, rate) == ("gamma_scipy", None), "the decisions are those of the baseline"
         reason = next(reasons, None)
         return Threshold(values.get(reason, 1.0), "gamma", 0.1, len(scores), warning=reason)
 
-    monkeypatch.setattr(stage, "gamma_threshold", doubtful)
+    monkeypatch.setattr(decisions, "threshold_by_name", doubtful)
     out = tmp_path / "results"
     result = run("bench", machine.parent, "-o", out, "--detectors", "spectral_memory", "--json", "-q")
     notes = json.loads(result.stdout)["notes"]
@@ -343,7 +351,7 @@ def test_an_incomplete_submission_is_reported_with_exit_code_4(run, bench, tmp_p
     shutil.copy(
         other / "anomaly_score_fan_section_00_test.csv", other / "anomaly_score_pump_section_00_test.csv"
     )
-    result = run("dcase", "submit", results, "-o", tmp_path / "sub", "--system", "autoencoder:mse")
+    result = run("dcase", "submit", results, "-o", tmp_path / "sub_task2_1", "--system", "autoencoder:mse")
     assert result.exit_code == 4
     assert "fan section 00: no decisions" in result.stderr
     assert "pump section 00: no scores" in result.stderr
@@ -354,9 +362,60 @@ def test_scores_and_decisions_of_different_clips_are_refused(run, bench, tmp_pat
     shutil.copytree(bench[0], results)
     decisions = results / "scores/autoencoder/mse/seed7/decision_result_fan_section_00_test.csv"
     decisions.write_text("".join(decisions.read_text().splitlines(keepends=True)[1:]))
-    result = run("dcase", "submit", results, "-o", tmp_path / "sub", "--system", "autoencoder:mse")
+    result = run("dcase", "submit", results, "-o", tmp_path / "sub_task2_1", "--system", "autoencoder:mse")
     assert result.exit_code == 1
-    assert not (tmp_path / "sub").exists()
+    assert not (tmp_path / "sub_task2_1").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["-o", "my system", "--system", "autoencoder:mse"], "Name_Institute_task2_1"),
+        (["-o", "Me_Here", "--system", "autoencoder:mse"], "Name_Institute_task2_1"),
+        (["-o", "my system"], "only contain letters, digits, _ and -"),
+    ],
+)
+def test_a_folder_that_is_no_label_is_refused(run, bench, tmp_path, options, message):
+    options[1] = tmp_path / options[1]
+    result = run("dcase", "submit", bench[0], *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert not options[1].exists()
+
+
+def test_a_detector_stands_for_the_default_score(run, bench, tmp_path):
+    options = ("--system", "autoencoder", "--json")
+    output = run("dcase", "submit", bench[0], "-o", tmp_path / "Me_task2_1", *options).stdout
+    assert json.loads(output)["submissions"][0]["system"] == "autoencoder:mse"
+
+
+def test_scores_of_earlier_runs_do_not_make_a_submission_incomplete(run, bench, tmp_path):
+    results = tmp_path / "results"
+    shutil.copytree(bench[0], results)
+    scores = results / "scores" / "autoencoder"
+    for earlier in (scores / "old_score" / "seed7", scores / "mse" / "seed1"):
+        shutil.copytree(scores / "mse" / "seed7", earlier)
+        (earlier / "anomaly_score_fan_section_00_test.csv").rename(
+            earlier / "anomaly_score_pump_section_00_test.csv"
+        )
+    result = run("dcase", "submit", results, "-o", tmp_path / "Me_Here", "--json")
+    assert result.exit_code == 0, result.output
+    made = json.loads(result.stdout)["submissions"]
+    assert [entry["system"] for entry in made] == [
+        f"autoencoder:{s}" for s in detector_type("autoencoder").scores
+    ]
+
+
+def test_the_number_of_parameters_is_that_of_the_largest_model(monkeypatch, tmp_path):
+    for counts, expected in (
+        ({}, 'total_parameters: "?"'),
+        ({"fan": 7, "pump": 7}, "total_parameters: 7"),
+        ({"fan": 7, "pump": 9}, "total_parameters: 9  # of the largest model: fan 7, pump 9"),
+    ):
+        models = {machine: ({}, count) for machine, count in counts.items()}
+        monkeypatch.setattr(dcase_meta, "_models", lambda *_, models=models: models)
+        lines = meta_file("L", tmp_path, "x:y", 0, counts).splitlines()
+        assert f"    {expected}" in lines
 
 
 def test_the_official_score_equals_that_of_the_benchmark(run, bench, submission, ground_truth):

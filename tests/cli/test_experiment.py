@@ -54,6 +54,35 @@ def test_the_file_gives_detectors_settings_and_scores(experiment):
     assert any(str(folder / "published.csv") in note for note in facts["notes"])
 
 
+def test_thresholds_of_another_method_fit_nothing_again(run, experiment, tmp_path):
+    folder, _ = experiment
+    results = tmp_path / "results"
+    shutil.copytree(folder / "results", results)
+    before = {path: path.stat().st_mtime_ns for path in results.glob("stages/*/*/*/*")}
+    method = 'threshold_method = "conformal"\nfalse_alarms = "20%"\n'
+    other = folder / "conformal.toml"  # next to the first one, since its paths are relative
+    other.write_text(method + EXPERIMENT)
+    options = ("--set", "n_mels=24", "--published", folder / "published.csv", "-q")
+    result = run("bench", other, "-o", results, *options)
+    assert result.exit_code == 0, result.output
+    assert {path: path.stat().st_mtime_ns for path in results.glob("stages/*/*/*/*")} == before
+    facts = json.loads((results / "results.json").read_text())
+    assert (facts["threshold_method"], facts["false_alarms"]) == ("conformal", 0.2)
+    earlier = json.loads((folder / "results" / "results.json").read_text())
+    assert (earlier["threshold_method"], earlier["false_alarms"]) == ("gamma_scipy", None)
+    for threshold, former in zip(facts["thresholds"], earlier["thresholds"], strict=True):
+        assert (threshold["method"], threshold["rate"]) == ("conformal", 0.2)
+        assert former["method"] == "gamma_scipy"
+        where = results / "scores" / "spectral_memory+k_source=1" / threshold["score"] / "seed0"
+        if threshold["detector"] == "spectral_memory[k_source=1]":
+            scores, decisions = (
+                [line.rpartition(",")[2] for line in (where / f"{kind}_fan_section_00_test.csv").open()]
+                for kind in ("anomaly_score", "decision_result")
+            )
+            flags = [float(score) > threshold["value"] for score in scores]
+            assert flags == [bool(int(decision)) for decision in decisions]
+
+
 def test_options_of_the_command_line_take_precedence(experiment):
     folder, _ = experiment
     facts = json.loads((folder / "results" / "results.json").read_text())

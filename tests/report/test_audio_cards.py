@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from auscult.report.audio_cards import MAX_RATE, THRESHOLD_NOTE, audio_cards, chosen_clips
+from auscult.report.audio_cards import MAX_RATE, THRESHOLD_NOTES, audio_cards, chosen_clips
 from auscult.report.bench_data import read_bench
 from auscult.report.fragments import excerpt, wav_bytes
 from auscult.sound import Waveform
@@ -72,12 +72,14 @@ def test_a_card_has_sound_picture_and_text(finished_bench):
     assert "labelled normal" in cards[0]
     assert f"frequencies up to {MAX_RATE // 2000} kHz only" not in cards[0]
     assert "dB (the same for the clips of this machine)" in cards[0]
-    assert all(THRESHOLD_NOTE in card for card in cards)
+    assert all(THRESHOLD_NOTES["gamma_scipy"] in card for card in cards)
 
 
 def test_without_a_threshold_there_is_no_threshold_note(finished_bench):
     stage = replace(read_bench(finished_bench[1]).stages[0], thresholds={})
-    assert not any(THRESHOLD_NOTE in card for card in audio_cards(stage, "mse", stage.model()))
+    assert not any(
+        THRESHOLD_NOTES["gamma_scipy"] in card for card in audio_cards(stage, "mse", stage.model())
+    )
 
 
 def test_a_card_shows_the_score_of_the_stage(finished_bench):

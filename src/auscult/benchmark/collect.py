@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
+from auscult.benchmark.decisions import ThresholdRule
 from auscult.benchmark.external_scores import read_external_scores
 from auscult.benchmark.grouping import sources_of_test_clips
 from auscult.benchmark.machine import MachineData, total_seconds
@@ -19,8 +21,8 @@ _ONLY_DECISIONS = (
 )
 
 
-def add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCost:
-    """Adds the result of a stage to the benchmark and returns what the stage cost."""
+def add_result(bench: BenchResult, stage: Stage, result: StageResult, rule: ThresholdRule) -> FitCost:
+    """Adds the result of a stage to the benchmark, with decisions, and returns what the stage cost."""
     machine, detector = stage.machine.name, stage.choice.name
     bench.names[machine], bench.digests[machine] = stage.machine.test_names, stage.machine.test_digests
     if machine not in bench.sources:
@@ -35,17 +37,20 @@ def add_result(bench: BenchResult, stage: Stage, result: StageResult) -> FitCost
         bench.note(f"{machine}: {note}")
     for warning in result.warnings:
         bench.repeated_notes.append((f"{machine} {detector} seed {stage.seed}", warning))
-    for score, threshold in result.thresholds.items():
+    thresholds = {score: result.normal.threshold(score, rule) for score in result.scores}
+    for score, threshold in thresholds.items():
+        system = {"machine": machine, "detector": detector, "score": score, "seed": stage.seed}
+        bench.thresholds.append({**system, **asdict(threshold)})
         if threshold.warning:
-            system = {"machine": machine, "detector": detector, "score": score, "seed": stage.seed}
-            bench.threshold_warnings.append({**system, "warning": threshold.warning})
             bench.repeated_notes.append(
                 (f"{machine} {detector}:{score} seed {stage.seed}", f"{threshold.warning}. {_ONLY_DECISIONS}")
             )
     seconds = (result.fit_seconds, result.score_seconds)
     for score, values in result.scores.items():
-        thresholds = (result.thresholds[score], result.own_thresholds[score])
-        bench.add(machine, (detector, score, stage.seed), result.clips, values, thresholds, seconds)
+        own = result.normal.own_threshold(score)
+        bench.add(
+            machine, (detector, score, stage.seed), result.clips, values, (thresholds[score], own), seconds
+        )
     size = (stage.folder / "model.auscult").stat().st_size
     return FitCost(*seconds, len(result.clips), total_seconds(result.clips), size)
 

@@ -62,8 +62,8 @@ class BenchResult:
         score_files: the files under ``scores/`` that belong to these results.
         scored: system to seed to machine to the scores of its sections.
         labelled_scores: the same with the names of the clips, to be saved.
-        threshold_warnings: scores whose threshold is missing or doubtful, ``{"machine", "detector", "score",
-            "seed", "warning"}``.
+        thresholds: the thresholds of all scores, ``{"machine", "detector", "score", "seed"}`` and the
+            attributes of `Threshold`.
         contents: machine to what its test clips are by their content.
         sensor: machine to its test clips with signs of a sensor fault.
         sources: machine to path to the recording that a test clip was cut from, as far as it is known.
@@ -85,13 +85,19 @@ class BenchResult:
     score_files: list[Path] = field(default_factory=list)
     scored: dict[str, dict[int, dict[str, LabelledScores]]] = field(default_factory=dict)
     labelled_scores: list[SectionScores] = field(default_factory=list)
-    threshold_warnings: list[dict[str, Any]] = field(default_factory=list)
+    thresholds: list[dict[str, Any]] = field(default_factory=list)
     contents: dict[str, ClipContent] = field(default_factory=dict)
     sensor: dict[str, SensorFaults] = field(default_factory=dict)
     sources: dict[str, Mapping[str, str | None]] = field(default_factory=dict)
     names: dict[str, Mapping[str, str]] = field(default_factory=dict)
     digests: dict[str, Mapping[str, str]] = field(default_factory=dict)
     baseline: str = BASELINE
+
+    @property
+    def threshold_warnings(self) -> list[dict[str, Any]]:
+        """The scores whose threshold is missing or doubtful, each with the key ``warning``."""
+        names = ("machine", "detector", "score", "seed", "warning")
+        return [{name: entry[name] for name in names} for entry in self.thresholds if entry["warning"]]
 
     @property
     def text(self) -> str:
@@ -239,6 +245,7 @@ class BenchResult:
             "ranking": [r.to_json() for r in self.ranking],
             "costs": [c.to_json() for c in self.costs],
             "failures": self.failures,
+            "thresholds": self.thresholds,
             "threshold_warnings": self.threshold_warnings,
             "sensor": {machine: faults.counts() for machine, faults in self.sensor.items()},
             "notes": self.notes,

@@ -12,6 +12,7 @@ from typing import Any
 
 from auscult.benchmark.baseline import choose_baseline
 from auscult.benchmark.collect import add_external_scores, add_result
+from auscult.benchmark.decisions import ThresholdRule
 from auscult.benchmark.detector_choices import choose_detectors
 from auscult.benchmark.differences import Comparison
 from auscult.benchmark.external_scores import ScoreFolders, check_system_names, folders_by_seed
@@ -51,6 +52,8 @@ def run_bench(
     group_by: Sequence[str] | None = None,
     baseline: str | None = None,
     published: str | None = None,
+    threshold_method: str = "gamma_scipy",
+    false_alarms: float | None = None,
     progress: Progress | None = None,
     announce: Callable[[float, int], None] | None = None,
     started: Callable[[], None] | None = None,
@@ -82,6 +85,9 @@ def run_bench(
         baseline: the system that the others are compared with, as `choose_baseline` takes it.
         published: published systems to be added to the table, as `published_systems` takes them. By default
             those of 2024, if the path of ``root`` shows that it is the data of that year.
+        threshold_method: how the thresholds for the decisions are computed, as in `ThresholdRule`. Changing
+            it fits nothing again.
+        false_alarms: accepted false-alarm rate of the thresholds; ``None`` for the default of the method.
         progress: called with the progress; the name of a stage is ``machine detector seed <k>``.
         announce: called before the first fit with the expected time in seconds and the number of fits, unless
             the benchmark is so small that measuring would take a notable part of it.
@@ -90,12 +96,14 @@ def run_bench(
     Raises:
         CorpusError: no such folder, no machines, or a named machine does not exist.
         OptionError: no or an unknown detector, a setting that no detector has, a missing option that a named
-            detector requires, a baseline that is not run, or another system with the name of a detector.
+            detector requires, a baseline that is not run, another system with the name of a detector, or an
+            unknown threshold method.
     """
     root = os.path.abspath(root)  # workers may have another working directory
     check_root(root)
     output = Path(os.path.abspath(output))
     settings = dict(settings or {})
+    rule = ThresholdRule(threshold_method, false_alarms)
     unlisted = FolderReport()
     folders = machine_folders(root, report=unlisted)
     if not folders:
@@ -140,7 +148,7 @@ def run_bench(
             outcome = stage.saved_outcome()
             if not isinstance(outcome, StageResult):
                 raise outcome or FitError(f"{stage.folder}: the results were removed")
-            fit_costs.setdefault(spec.choice.name, []).append(add_result(bench, stage, outcome))
+            fit_costs.setdefault(spec.choice.name, []).append(add_result(bench, stage, outcome, rule))
         except Exception as error:  # also a programming error in a detector; the others are finished
             failed_stage = {"machine": spec.machine, "detector": spec.choice.name, "seed": spec.seed}
             bench.failures.append({**failed_stage, "error": spec.describe(error)})
@@ -175,6 +183,8 @@ def run_bench(
             "settings": {k: str(v) for k, v in settings.items()},
             "alone": alone,
             "group_by": None if group_by is None else list(group_by),
+            "threshold_method": rule.method,
+            "false_alarms": rule.rate,
             "published": None if published is None else describe_source(published),
         }
     )

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from auscult.benchmark.content import ClipContent
+from auscult.benchmark.decisions import NormalScores
 from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.benchmark.grouping import GROUPING_KINDS, group_training_clips
 from auscult.benchmark.machine import MachineData
@@ -25,7 +26,6 @@ from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.fingerprints import content_key, file_digests
 from auscult.corpus.inspection import UNUSABLE_KINDS
 from auscult.corpus.training_checks import segment_warnings
-from auscult.decision import Threshold, conformal_threshold, gamma_threshold
 from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_for_recordings, config_to_json
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
@@ -37,7 +37,7 @@ from auscult.runtime.files import write_atomically
 
 #: Part of every key, as is the code of the detector. Increase it when a change of other code, such as that of
 #: `auscult.model.fitting`, changes results: old stages are then run again.
-SCHEMA = 5
+SCHEMA = 6
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,7 @@ class StageResult:
     Attributes:
         clips: the N test clips that could be scored.
         scores: score name to (N,) scores.
-        thresholds: score name to the baseline's threshold, from a gamma distribution fitted to scores of the
-            training clips.
-        own_thresholds: score name to the model's threshold for 5 % false alarms; the baseline's for a model
-            that is not calibrated.
+        normal: scores of normal recordings, from which thresholds are computed.
         fit_seconds: time to fit, including cross-fitting, plus the estimated time to read the recordings and
             compute log-mels; for machines that were trained together, this machine's share of the time.
         score_seconds: time to score the test clips, plus the estimated time to read them and compute
@@ -64,8 +61,7 @@ class StageResult:
 
     clips: list[Clip]
     scores: dict[str, np.ndarray]
-    thresholds: dict[str, Threshold]
-    own_thresholds: dict[str, Threshold]
+    normal: NormalScores
     fit_seconds: float
     score_seconds: float
     errors: list[dict[str, str]]
@@ -197,10 +193,10 @@ def run_stages(stages: Sequence[Stage], progress: Progress | None = None) -> lis
 def _prepare(stage: Stage, progress: Progress | None) -> PreparedFit:
     """Reads the training recordings and collects the inputs of a stage's fit.
 
-    Networks are not calibrated, as in the baseline, whose threshold comes from the scores of the training
-    clips. Other detectors store their training clips, so that a threshold from the scores of those would flag
-    any other clip as anomalous. They are fitted and calibrated as by `auscult.fit`, unless all clips come
-    from one recording.
+    Networks are not calibrated, so that they train as the baseline does; thresholds come from the scores of
+    their training clips. Other detectors store their training clips, so that a threshold from the scores of
+    those would flag any other clip as anomalous. They are fitted and calibrated as by `auscult.fit`, unless
+    all clips come from one recording.
     """
     machine, choice, config = stage.machine, stage.choice, stage.config()
     minimum_samples = choice.detector_class(config).minimum_samples()
@@ -237,11 +233,12 @@ def _score_and_save(
     score_seconds = feature_seconds + time.perf_counter() - started
     # The features are in memory already; this returns the estimated time to compute them.
     fit_seconds = machine.prepare_features("train", front_ends) + model.provenance["fit_seconds"]
-    normal_scores = (
-        model.calibration.scores or _score_all(model.detector, prepared.inspection.usable, None)[1]
+    held_out = model.calibration.scores
+    normal = NormalScores(
+        held_out or _score_all(model.detector, prepared.inspection.usable, None)[1],
+        bool(held_out),
+        model.detector.facts.get("batch_scores", {}),
     )
-    thresholds = {name: _threshold(values) for name, values in normal_scores.items()}
-    calibrated = {n: conformal_threshold(values) for n, values in model.calibration.scores.items()}
     scored = {clip.path for clip in clips}
     scored_recordings = [r for r in recordings if r.clip.path in scored]
     content = ClipContent.of(scored_recordings, model)
@@ -251,17 +248,7 @@ def _score_and_save(
     notes += [warning for warning in segment_warnings(prepared.inspection.usable) if warning in of_model]
     warnings = [warning for warning in of_model if warning not in notes]
     result = StageResult(
-        clips,
-        scores,
-        thresholds,
-        {**thresholds, **calibrated},
-        fit_seconds,
-        score_seconds,
-        errors,
-        warnings,
-        notes,
-        content,
-        sensor,
+        clips, scores, normal, fit_seconds, score_seconds, errors, warnings, notes, content, sensor
     )
     stage.folder.mkdir(parents=True, exist_ok=True)
     model.save(str(stage.folder / "model.auscult"))
@@ -298,21 +285,11 @@ def _several_recordings(recordings: Sequence[AudioClip]) -> bool:
     return max(folds_of(recordings, 2, 0), default=0) > 0
 
 
-def _threshold(scores: np.ndarray) -> Threshold:
-    """The baseline's threshold, the 90th percentile of a gamma distribution; no value if there are too few
-    scores to fit one."""
-    try:
-        return gamma_threshold(scores, plain=True)
-    except FitError as error:
-        return Threshold(None, "gamma_scipy", calibration_count=len(scores), warning=str(error))
-
-
 def _to_json(result: StageResult) -> dict[str, Any]:
     return {
         "clips": [c.to_json() for c in result.clips],
         "scores": {name: values.tolist() for name, values in result.scores.items()},
-        "thresholds": {name: asdict(t) for name, t in result.thresholds.items()},
-        "own_thresholds": {name: asdict(t) for name, t in result.own_thresholds.items()},
+        "normal": result.normal.to_json(),
         "fit_seconds": result.fit_seconds,
         "score_seconds": result.score_seconds,
         "errors": result.errors,
@@ -340,8 +317,7 @@ def _read_result(path: Path, key: str) -> StageResult | None:
     return StageResult(
         clips=[Clip.from_json(clip) for clip in data["clips"]],
         scores={name: np.array(values) for name, values in data["scores"].items()},
-        thresholds={name: Threshold(**t) for name, t in data["thresholds"].items()},
-        own_thresholds={name: Threshold(**t) for name, t in data["own_thresholds"].items()},
+        normal=NormalScores.from_json(data["normal"]),
         fit_seconds=data["fit_seconds"],
         score_seconds=data["score_seconds"],
         errors=data["errors"],

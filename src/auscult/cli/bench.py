@@ -14,6 +14,7 @@ from auscult.cli.options import (
     json_option,
     names_from,
     quiet_option,
+    rate_from,
     settings_from,
     training_channel_option,
     training_options,
@@ -104,6 +105,20 @@ def _read_experiment(context: click.Context, parameter: click.Parameter, root: s
     help="Add published systems to the table: Table 2 of the GammaVAE report (2024), or a FILE with the "
     "columns of results.csv.  [default: 2024 if the path of ROOT shows that it is the data of DCASE 2024]",
 )
+@click.option(
+    "--threshold-method",
+    type=click.Choice(["gamma_scipy", "gamma", "conformal", "baseline"]),
+    default="gamma_scipy",
+    show_default=True,
+    help="How to compute the thresholds for the decisions, as for auscult score: from scores of clips by "
+    "gamma_scipy, the plain fit of the DCASE baseline, by gamma or by conformal, or by baseline from the "
+    "losses of training batches (score mse only). Changing it fits nothing again.",
+)
+@click.option(
+    "--false-alarms",
+    metavar="RATE",
+    help="Accepted false-alarm rate of the thresholds, e.g. 5% or 0.05.  [default: 10%; conformal: 5%]",
+)
 @training_options
 @training_channel_option
 @group_by_option
@@ -120,6 +135,8 @@ def command(
     score_pairs: tuple[str, ...],
     baseline: str | None,
     published: str | None,
+    threshold_method: str,
+    false_alarms: str | None,
     pairs: tuple[str, ...],
     epochs: int | None,
     device: str | None,
@@ -168,6 +185,8 @@ def command(
             group_by=[] if groups == ["none"] else groups,
             baseline=baseline,
             published=published,
+            threshold_method=threshold_method,
+            false_alarms=rate_from(false_alarms),
             progress=progress,
             announce=announce,
             started=partial(_copy_experiment, Path(output)),

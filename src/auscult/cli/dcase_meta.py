@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from auscult.cli import text
+from auscult.dcase import bench_results
 from auscult.detectors.names import DetectorName
 
 UNKNOWN = "?"
 
 
-def meta_file(label: str, results: Path, system: str, seed: int, development: Path | None = None) -> str:
+def meta_file(
+    label: str,
+    results: Path,
+    system: str,
+    seed: int,
+    machines: Iterable[str],
+    development: Path | None = None,
+) -> str:
     """Describe one system and seed of a benchmark as YAML.
 
     Args:
@@ -26,13 +34,14 @@ def meta_file(label: str, results: Path, system: str, seed: int, development: Pa
         results: output folder of the benchmark.
         system: ``detector:score``.
         seed: seed of the fit.
+        machines: the machines of the submission.
         development: output folder of the benchmark on the development data set; ``None`` if unknown.
     """
     entry, _, score = system.partition(":")
-    header, threshold = _model_header(results, entry, seed), _threshold(results, entry, score, seed)
-    config, facts = header.get("config", {}), header.get("facts", {})
-    rate = config.get("front_end", {}).get("sample_rate")
-    parameters = facts.get("parameters")
+    facts = bench_results.read_results(results)
+    models = _models(results, entry, seed, machines)
+    header = next((header for header, _ in models.values()), {})
+    rate = header.get("config", {}).get("front_end", {}).get("sample_rate")
     version = header.get("provenance", {}).get("versions", {}).get("auscult", UNKNOWN)
     values = {
         "input_sampling_rate": f"{rate / 1000:g} kHz" if rate else UNKNOWN,
@@ -40,7 +49,7 @@ def meta_file(label: str, results: Path, system: str, seed: int, development: Pa
         "acoustic_features": _features(header),
         "machine_learning_method": entry,
         "anomaly_score": score or UNKNOWN,
-        "decision_making": _decision(threshold),
+        "decision_making": _decision(bench_results.stored_threshold(facts, system, seed)),
         "external_data_usage": _external_data(header),
     }
     lines = [
@@ -53,7 +62,7 @@ def meta_file(label: str, results: Path, system: str, seed: int, development: Pa
         "  description:",
         *(f"    {name}: {json.dumps(value, ensure_ascii=False)}" for name, value in values.items()),
         "  complexity:",
-        f"    total_parameters: {json.dumps(UNKNOWN if parameters is None else parameters)}",
+        f"    total_parameters: {_parameters({name: count for name, (_, count) in models.items()})}",
         "  software:",
         '    name: "auscult"',
         f"    version: {json.dumps(version)}",
@@ -121,32 +130,47 @@ def _decision(threshold: Mapping[str, Any] | None) -> str:
         return UNKNOWN
     if threshold.get("value") is None:
         return "no threshold, see the warnings of the benchmark"
-    quantile = f"{100 * (1 - threshold['rate']):g}th percentile"
-    distribution = "of a gamma distribution fitted to" if "gamma" in threshold["method"] else "of"
-    return f"{quantile} {distribution} the scores of {threshold['calibration_count']} normal recordings"
+    baseline = threshold["method"] == "baseline"
+    basis = "losses of {} training batches" if baseline else "scores of {} normal recordings"
+    basis = basis.format(threshold["calibration_count"])
+    if threshold["method"] == "conformal":
+        return f"conformal threshold for {100 * threshold['rate']:g} % false alarms from the {basis}"
+    percentile = f"{100 * (1 - threshold['rate']):g}th percentile"
+    return f"{percentile} of a gamma distribution fitted to the {basis}"
 
 
-def _model_header(results: Path, entry: str, seed: int) -> Mapping[str, Any]:
-    """The header of one of the benchmark's models; empty if there is none, as for an external system."""
+def _parameters(counts: Mapping[str, int]) -> str:
+    """The number of parameters of the model of one machine; of the largest, with all as a comment, if they
+    differ."""
+    if not counts:
+        return json.dumps(UNKNOWN)
+    largest = max(counts.values())
+    if len(set(counts.values())) == 1:
+        return str(largest)
+    return f"{largest}  # of the largest model: {', '.join(f'{m} {count}' for m, count in counts.items())}"
+
+
+def _models(
+    results: Path, entry: str, seed: int, machines: Iterable[str]
+) -> dict[str, tuple[Mapping[str, Any], int]]:
+    """The headers of the benchmark's models and their numbers of parameters, by machine.
+
+    It is empty for an external system.
+    """
     from auscult.errors import ModelFileError
-    from auscult.model.model_file import read_header_and_arrays
+    from auscult.model.model_file import load_model, read_header_and_arrays
 
-    for path in sorted(results.glob(f"stages/*/{DetectorName.parse(entry).folder}/seed{seed}/model.auscult")):
-        try:
-            return read_header_and_arrays(path)[0]
-        except ModelFileError as error:
-            text.warn(str(error))
-    return {}
-
-
-def _threshold(results: Path, entry: str, score: str, seed: int) -> Mapping[str, Any] | None:
-    """The threshold of the first machine; those of the others differ in their values alone."""
-    for path in sorted(results.glob(f"stages/*/{DetectorName.parse(entry).folder}/seed{seed}/test.json")):
-        try:
-            return json.loads(path.read_text(encoding="utf-8"))["thresholds"].get(score)
-        except (OSError, ValueError, KeyError) as error:
-            text.warn(f"{path}: thresholds cannot be read: {error}")
-    return None
+    models = {}
+    for machine in dict.fromkeys(machines):
+        path = (
+            results / "stages" / machine / DetectorName.parse(entry).folder / f"seed{seed}" / "model.auscult"
+        )
+        if path.is_file():
+            try:
+                models[machine] = read_header_and_arrays(path)[0], load_model(path).detector.parameters
+            except ModelFileError as error:
+                text.warn(str(error))
+    return models
 
 
 def _metrics(results: Path, system: str, seed: int) -> dict[str, dict[str, float]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,8 @@ MAX_SYSTEMS = 4  # systems per team that the challenge accepts
 @click.option(
     "--system",
     metavar="NAME",
-    help="Make a submission of this system only, e.g. gamma_vae:mse, in DIR itself.  [default: all]",
+    help="Make a submission of this system only, in DIR itself: DETECTOR:SCORE, or DETECTOR for its "
+    "default score.  [default: all systems of the last run]",
 )
 @click.option("--seed", type=int, metavar="N", help="Use the results of this seed.  [default: the first]")
 @click.option(
@@ -68,7 +69,8 @@ def command(
     bench_folder, target = Path(results), Path(output)
     facts = read_results(bench_folder)
     systems = benchmark_systems(bench_folder, facts)
-    selected = _select(bench_folder, systems, system, seed)
+    selected = _select(systems, facts, system, seed)
+    _check_label(target, with_number=system is not None)
     if target.exists() and any(target.iterdir()):
         raise OptionError(f"{output} is not empty; give a new folder")
     names = SubmissionNames(facts.get("root"))
@@ -78,7 +80,7 @@ def command(
     problems: list[str] = []
     checked = []  # read and check all submissions before writing any
     for bench_system, system_seed in selected:
-        sections, missing = read_sections(bench_system, system_seed, systems)
+        sections, missing = read_sections(bench_system, system_seed, [s for s in systems if s.latest])
         checked.append(
             {key: (names.for_submission(key[0], rows.names), rows) for key, rows in sections.items()}
         )
@@ -97,7 +99,8 @@ def command(
             files += write_submission(folder, machine, section, clip_names, rows.scores, rows.decisions)
         label = folder.resolve().name
         files.append(folder / f"{label}.meta.yaml")
-        meta = meta_file(label, bench_folder, bench_system.name, system_seed, development_folder)
+        machines = [machine for machine, _ in named_sections]
+        meta = meta_file(label, bench_folder, bench_system.name, system_seed, machines, development_folder)
         write_atomically(files[-1], meta.encode())
         submissions.append(
             {
@@ -135,14 +138,31 @@ def command(
     return INCOMPLETE if problems else 0
 
 
+def _check_label(target: Path, *, with_number: bool) -> None:
+    """Refuse folders whose name is no label of the challenge, since the meta file states it."""
+    name = target.resolve().name
+    if with_number and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*_task2_\d+", name):
+        raise OptionError(
+            f"--output {target}: with --system, the folder is named by the label of the submission, "
+            "Name_Institute_task2_1"
+        )
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise OptionError(
+            f"--output {target}: the labels of the submissions begin with the name of the folder, so it can "
+            "only contain letters, digits, _ and -, such as Name_Institute"
+        )
+
+
 def _select(
-    bench_folder: Path, systems: Sequence[BenchmarkSystem], name: str | None, seed: int | None
+    systems: Sequence[BenchmarkSystem], facts: Mapping[str, Any], name: str | None, seed: int | None
 ) -> list[tuple[BenchmarkSystem, int]]:
     """Select the named system, or all of the last run; each with the given seed, or else its first."""
-    named = [system for system in systems if system.name == name]
-    if name and not named:
-        available = ", ".join(system.name for system in systems)
-        raise OptionError(f"--system {name}: not in {bench_folder}; choose one of {available}")
+    from auscult.dcase.bench_results import find_system
+
+    try:
+        named = [find_system(systems, name, facts)] if name else []
+    except OptionError as error:
+        raise OptionError(f"--system {name}: {error}") from error
     selected = named or [system for system in systems if system.latest] or list(systems)
     for system in selected:
         if seed is not None and seed not in system.seeds:

@@ -272,6 +272,20 @@ def apply_group_by(corpus: Corpus, group_by: str | None) -> Corpus:
     return corpus if names in (None, ["none"]) else attribute_groups(corpus, names or [])
 
 
+def rate_from(false_alarms: str | None) -> float | None:
+    """The rate of ``--false-alarms``; ``None`` without the option.
+
+    Raises:
+        OptionError: it is not a rate.
+    """
+    from auscult.decision import parse_rate
+
+    try:
+        return None if false_alarms is None else parse_rate(false_alarms)
+    except OptionError as error:
+        raise OptionError(f"--false-alarms: {error}") from error
+
+
 def chosen_threshold(
     model: Model, *, threshold: float | None, false_alarms: str | None, threshold_method: str | None
 ) -> Threshold:
@@ -281,7 +295,7 @@ def chosen_threshold(
         OptionError: both ways are combined, or the rate is invalid.
         FitError: no threshold can be computed from the calibration scores.
     """
-    from auscult.decision import baseline_threshold, fixed_threshold, parse_rate, threshold_by_name
+    from auscult.decision import baseline_threshold, fixed_threshold, threshold_by_name
 
     if threshold is not None:
         if false_alarms is not None or threshold_method is not None:
@@ -289,10 +303,7 @@ def chosen_threshold(
         return fixed_threshold(threshold)
     name = model.detector.decisive_score
     scores = model.calibration.scores.get(name, ())
-    try:
-        rate = None if false_alarms is None else parse_rate(false_alarms)
-    except OptionError as error:
-        raise OptionError(f"--false-alarms: {error}") from error
+    rate = rate_from(false_alarms)
     if threshold_method == "baseline":
         batch_scores = model.detector.facts.get("batch_scores", {})
         if name not in batch_scores:

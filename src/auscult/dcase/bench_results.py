@@ -12,7 +12,7 @@ from typing import Any
 from auscult.corpus import hidden_names, machine_folders
 from auscult.corpus.dcase_names import parse_name
 from auscult.detectors.names import name_of_folder
-from auscult.errors import EvaluationError
+from auscult.errors import EvaluationError, OptionError
 from auscult.evaluation import read_submission
 from auscult.evaluation.score_files import section_files
 
@@ -23,8 +23,10 @@ class BenchmarkSystem:
 
     Attributes:
         name: ``detector:score``.
-        seeds: seed to folder of score files, in the order in which the seeds were given to the benchmark.
-        latest: whether the last run of the benchmark included the detector.
+        seeds: seed to folder of score files, in the order in which the seeds were given to the benchmark;
+            if ``latest``, those of the last run.
+        latest: whether the last run of the benchmark included the system. Score files of earlier runs stay in
+            the folder.
     """
 
     name: str
@@ -77,17 +79,38 @@ def benchmark_systems(home: Path, facts: Mapping[str, Any]) -> list[BenchmarkSys
             score_folders.setdefault(system, {})[int(seed)] = folder
     if not score_folders:
         raise EvaluationError(f"{home}: scores/ contains no systems; give the output folder of a benchmark")
-    detectors = facts.get("detectors", [name.partition(":")[0] for name in score_folders])
+    run = {(f"{entry['detector']}:{entry['score']}", entry["seed"]) for entry in facts.get("thresholds", ())}
     seeds, order = facts.get("seeds", []), facts.get("systems", [])
-    systems = [
-        BenchmarkSystem(
-            name,
-            {seed: folders[seed] for seed in sorted(folders, key=lambda s: (_position(s, seeds), s))},
-            name.partition(":")[0] in detectors,
+    systems = []
+    for name, folders in score_folders.items():
+        in_order = sorted(folders, key=lambda seed: (_position(seed, seeds), seed))
+        latest = [seed for seed in in_order if (name, seed) in run or "thresholds" not in facts]
+        systems.append(
+            BenchmarkSystem(name, {seed: folders[seed] for seed in latest or in_order}, bool(latest))
         )
-        for name, folders in score_folders.items()
-    ]
     return sorted(systems, key=lambda s: (not s.latest, _position(s.name, order)))
+
+
+def find_system(systems: Sequence[BenchmarkSystem], name: str, facts: Mapping[str, Any]) -> BenchmarkSystem:
+    """Return a system by its name, or by that of its detector for its default score.
+
+    Args:
+        systems: as of `benchmark_systems`.
+        name: ``detector:score`` or ``detector``.
+        facts: the content of ``results.json``.
+
+    Raises:
+        OptionError: there is no such system, or the detector has several scores and no default.
+    """
+    by_name = {system.name: system for system in systems}
+    of_detector = [system for system in by_name if system.rpartition(":")[0] == name]
+    default = [entry["system"] for entry in facts.get("ranking", ()) if entry["decisive"]]
+    for matching in ({name} & set(by_name), of_detector, set(of_detector).intersection(default)):
+        if len(matching) == 1:
+            return by_name[next(iter(matching))]
+    if of_detector:
+        raise OptionError(f"choose one of its scores: {', '.join(of_detector)}")
+    raise OptionError(f"not in the results; choose one of {', '.join(by_name)}")
 
 
 def read_sections(
@@ -131,6 +154,20 @@ def read_sections(
         if (machine, section) not in sections
     ]
     return sections, problems
+
+
+def stored_threshold(facts: Mapping[str, Any], system: str, seed: int) -> Mapping[str, Any] | None:
+    """Return the threshold of one system and seed on the first machine; others differ in their values alone.
+
+    Args:
+        facts: the content of ``results.json``.
+        system: ``detector:score``.
+        seed: one of the system's seeds.
+    """
+    for entry in facts.get("thresholds", ()):
+        if f"{entry['detector']}:{entry['score']}" == system and entry["seed"] == seed:
+            return dict(entry)
+    return None
 
 
 def threshold_warnings(facts: Mapping[str, Any], system: str, seed: int) -> list[str]:

@@ -10,6 +10,7 @@ from pathlib import PurePath
 import numpy as np
 
 from auscult.corpus import AudioClip, Clip
+from auscult.decision import Threshold
 from auscult.errors import AudioError, MissingExtraError
 from auscult.model import Model, Score
 from auscult.report.bench_data import StageData
@@ -20,11 +21,15 @@ from auscult.report.pictures import compact_png, draw_explanation, verdict_text
 from auscult.sound import resample
 
 MAX_RATE = 16000  # Hz; applies to playback only, not to scoring
-#: Explains the thresholds of a benchmark.
-THRESHOLD_NOTE = (
-    "The threshold is set from training clips as in the DCASE baseline. It does not guarantee a false-alarm "
-    "rate, unlike the threshold of `auscult score`."
-)
+_NO_GUARANTEE = "It does not guarantee a false-alarm rate, unlike the default threshold of `auscult score`."
+#: Method of a benchmark's thresholds to their explanation.
+THRESHOLD_NOTES = {
+    "gamma_scipy": f"The threshold is set from scores of clips as in the DCASE baseline. {_NO_GUARANTEE}",
+    "gamma": f"The threshold is a quantile of a gamma distribution of scores. {_NO_GUARANTEE}",
+    "baseline": f"The threshold is set from training batches as in the DCASE baseline. {_NO_GUARANTEE}",
+    "conformal": "The threshold is conformal. It keeps the accepted false-alarm rate, unless a warning says "
+    "that it is from clips that the detector was fitted on.",
+}
 
 
 @dataclass(frozen=True)
@@ -60,27 +65,30 @@ def audio_cards(stage: StageData, score: str, model: Model) -> list[Markup]:
     The card of a clip that cannot be read gives the reason.
     """
     model.detector.config.score = score
+    threshold = stage.thresholds.get(score)
     outcomes: list[tuple[str, _ScoredClip | AudioError, Clip]] = []
     for caption, index in chosen_clips(stage, score):
         clip = stage.clips[index]
         try:
             waveform = model.audio_clip(clip).waveform()
             recording = AudioClip(clip, lambda decoded=waveform: decoded)  # type: ignore[misc]
-            result = model.score_recording(recording, threshold=stage.thresholds.get(score), explain=True)
+            result = model.score_recording(recording, threshold=threshold, explain=True)
             outcomes.append((caption, _ScoredClip(clip, recording, result), clip))
         except AudioError as error:
             outcomes.append((caption, error, clip))
     scored = [outcome for _, outcome, _ in outcomes if isinstance(outcome, _ScoredClip)]
     gain = common_gain([outcome.recording.waveform() for outcome in scored])
     return [
-        _card(f"{caption}: {_describe_clip(clip)}", outcome, gain, model)
+        _card(f"{caption}: {_describe_clip(clip)}", outcome, gain, model, threshold)
         if isinstance(outcome, _ScoredClip)
         else _unavailable_card(caption, clip, outcome)
         for caption, outcome, clip in outcomes
     ]
 
 
-def _card(caption: str, scored: _ScoredClip, gain: float, model: Model) -> Markup:
+def _card(
+    caption: str, scored: _ScoredClip, gain: float, model: Model, threshold: Threshold | None
+) -> Markup:
     score = scored.score
     waveform = scored.recording.waveform()
     assert score.map is not None  # computed with explain=True
@@ -101,7 +109,7 @@ def _card(caption: str, scored: _ScoredClip, gain: float, model: Model) -> Marku
         tag("figcaption", caption),
         tag("p", name, class_="file"),
         tag("p", verdict_text(score), class_="verdict"),
-        tag("p", THRESHOLD_NOTE, class_="note") if score.threshold is not None else None,
+        tag("p", THRESHOLD_NOTES[threshold.method], class_="note") if threshold else None,
         sound,
         tag("p", "Playback: " + ", ".join(notes) + ".", class_="note"),
     )

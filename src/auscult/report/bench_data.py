@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -162,7 +162,7 @@ def read_bench(folder: str | os.PathLike[str]) -> BenchData:
         detector = name_of_folder(folder)
         in_run = (detectors is None or detector in detectors) and (not machines or machine in machines)
         if in_run and seed.isdecimal() and int(seed) in seeds:
-            stages.append(_read_stage(path, machine, detector, int(seed)))
+            stages.append(_read_stage(path, machine, detector, int(seed), facts.get("thresholds", ())))
 
     def order(stage: StageData) -> tuple[int, int, int]:
         machine_index = machines.index(stage.machine) if machines else 0
@@ -184,17 +184,23 @@ def signed_points(points: float | None) -> str:
     return "–" if points is None else f"{points:+.1f}".replace("-", "−")
 
 
-def _read_stage(path: Path, machine: str, detector: str, seed: int) -> StageData:
+def _read_stage(
+    path: Path, machine: str, detector: str, seed: int, thresholds: Sequence[Mapping[str, Any]]
+) -> StageData:
     content = _read_json(path)
     try:
         clips = tuple(Clip.from_json(clip) for clip in content["clips"])
         scores = {name: np.asarray(values, np.float64) for name, values in content["scores"].items()}
-        thresholds = {name: Threshold(**threshold) for name, threshold in content["thresholds"].items()}
+        own = {
+            entry["score"]: Threshold(**{f.name: entry[f.name] for f in fields(Threshold)})
+            for entry in thresholds
+            if (entry["machine"], entry["detector"], entry["seed"]) == (machine, detector, seed)
+        }
     except (KeyError, TypeError, ValueError) as error:
         raise EvaluationError(f"{path}: not a valid result file of a benchmark stage ({error})") from error
     if any(values.shape != (len(clips),) for values in scores.values()):
         raise EvaluationError(f"{path}: expected one score for each of the {len(clips)} clips")
-    return StageData(machine, detector, seed, path.parent, clips, scores, thresholds)
+    return StageData(machine, detector, seed, path.parent, clips, scores, own)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from auscult.corpus import Clip
 from auscult.detectors import Progress
 from auscult.errors import AudioError, EvaluationError, ModelFileError
 from auscult.model import Model
-from auscult.report.audio_cards import THRESHOLD_NOTE, audio_cards
+from auscult.report.audio_cards import THRESHOLD_NOTES, audio_cards
 from auscult.report.bench_charts import (
     histogram_figure,
     latent_figure,
@@ -195,7 +195,8 @@ def _histograms(bench: BenchData, first_seeds: list[StageData]) -> list[Markup]:
         for section in section_masks(stage.clips):
             for index, score in enumerate(scores):
                 (others if index else best).append(histogram_figure(stage, score, section))
-    text = f"Scores of normal and anomalous test clips, each as a percentage of its class. {THRESHOLD_NOTE}"
+    note = THRESHOLD_NOTES[bench.facts.get("threshold_method", "gamma_scipy")]
+    text = f"Scores of normal and anomalous test clips, each as a percentage of its class. {note}"
     details = tag(
         "details", tag("summary", f"{len(others)} more scores"), tag("div", *others, class_="figures")
     )
