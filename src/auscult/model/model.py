@@ -261,7 +261,6 @@ class Model:
                 recording.clip.path,
                 f"{waveform.seconds:.3f} s is too short: {self.detector.name} needs at least {needed:.3f} s",
             )
-        evidence = self.detector.score(recording, explain=explain)  # the waveform is held: no second reading
         name = self.detector.decisive_score
         judged = self._judge(recording, explain=explain)  # the waveform is held: no second reading
         value = judged.scores[name]
