@@ -147,12 +147,12 @@ def command(
     from auscult.model.code_state import code_warning
 
     loaded = open_model(model, *inputs, channel=channel, tables=tables)
-    decision_threshold = chosen_threshold(
-        loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
-    )
     if each_channel and loaded.axes:
         raise OptionError(f"--each-channel: {model} judges {len(loaded.axes)} channels together; omit it")
     layout = replace(layout, axes=bool(loaded.axes))
+    decision_threshold = chosen_threshold(
+        loaded, threshold=threshold, false_alarms=false_alarms, threshold_method=threshold_method
+    )
     if fail_on_anomaly and decision_threshold.value is None:
         raise EvaluationError(f"--fail-on-anomaly: {decision_threshold.warning}")
     of_code = code_warning(type(loaded.detector), loaded.provenance)

@@ -155,11 +155,6 @@ class Model:
             return clip
         return replace(clip, table=clip.table.or_else(self.tables))
 
-    def audio_clip(self, clip: Clip) -> AudioClip:
-        """Open a file with the channel and the sample rate of this model."""
-        return AudioClip.from_file(self.with_table(clip), channel=self.channel, sample_rate=self.sample_rate)
-
-    def score(
     def windows(
         self, clip: Clip, seconds: float, hop: float | None = None
     ) -> Iterator[tuple[float, AudioClip]]:
@@ -200,6 +195,11 @@ class Model:
         )
         return AudioClip(clip, lambda: waveform)
 
+    def audio_clip(self, clip: Clip) -> AudioClip:
+        """Open a file with the channel and the sample rate of this model."""
+        return AudioClip.from_file(self.with_table(clip), channel=self.channel, sample_rate=self.sample_rate)
+
+    def score(
         self,
         samples: np.ndarray,
         sample_rate: int,
@@ -236,11 +236,6 @@ class Model:
         recording = self._in_memory(samples.astype(np.float32), int(sample_rate))
         return self.score_recording(recording, threshold=threshold, explain=explain)
 
-    def score_recording(
-        self, recording: AudioClip, *, threshold: Threshold | None = None, explain: bool = False
-    ) -> Score:
-        """Score a recording that is at the model's sample rate; arguments and errors as of `score`."""
-        threshold = threshold or self.threshold()
     def _check_shape(self, samples: np.ndarray) -> None:
         if samples.ndim != 1:
             raise OptionError(f"samples must be one channel of shape (N,), got shape {samples.shape}")
@@ -249,6 +244,11 @@ class Model:
         """A recording of samples, resampled to the rate of the model."""
         return AudioClip.from_waveform(Waveform(samples, sample_rate), sample_rate=self.sample_rate)
 
+    def score_recording(
+        self, recording: AudioClip, *, threshold: Threshold | None = None, explain: bool = False
+    ) -> Score:
+        """Score a recording that is at the model's sample rate; arguments and errors as of `score`."""
+        threshold = threshold or self.threshold()
         waveform = recording.waveform()
         if waveform.sample_rate != self.sample_rate:
             raise OptionError(
@@ -298,10 +298,6 @@ class Model:
             seconds=waveform.seconds,
         )
 
-    def sensor_check(
-        self, recording: AudioClip, *, above: bool | None = None
-    ) -> tuple[tuple[SensorFinding, ...], str | None]:
-        """Return the signs of a sensor fault, and the state of the machine if the sensor shows it.
     def _judge(self, recording: AudioClip, *, explain: bool) -> Judged:
         """The scores of a recording and, on request, the map of the decisive one."""
         evidence = self.detector.score(recording, explain=explain)
@@ -314,6 +310,10 @@ class Model:
         is_zscore = profile is not None or self.detector.maps_are_zscores
         return Judged(evidence.scores, map, is_zscore, self.map_limits(name))
 
+    def sensor_check(
+        self, recording: AudioClip, *, above: bool | None = None
+    ) -> tuple[tuple[SensorFinding, ...], str | None]:
+        """Return the signs of a sensor fault, and the state of the machine if the sensor shows it.
 
         They are ``findings`` and ``state`` of the recording's `Score`.
 
