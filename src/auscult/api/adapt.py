@@ -25,7 +25,7 @@ from auscult.errors import FitError, OptionError
 from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 from auscult.model import Calibration, Model
 from auscult.model.axes import require_one_channel
-from auscult.model.fitting import FOLDS, number_of_sources, scores_and_profiles
+from auscult.model.fitting import FOLDS, scores_and_profiles
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.runtime.number_ranges import with_ranges
