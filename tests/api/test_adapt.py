@@ -283,6 +283,15 @@ def test_the_label_of_the_threshold_is_that_of_most_recordings(files):
     assert replaced.threshold().label != "independence unverified"
 
 
+def test_independent_recordings_with_a_calibration_score_are_counted(files):
+    model = fitted(files[:30])
+    assert model.provenance["calibration_recordings"] == 30
+    assert accepted(model, files[30:33]).provenance["calibration_recordings"] == 33
+    assert auscult.adapt(model, files[30:], replace=True).provenance["calibration_recordings"] == 10
+    del model.provenance["calibration_recordings"]  # as in a model of version 0.1.0
+    assert accepted(model, files[30:33]).provenance["calibration_recordings"] is None
+
+
 def test_accept_and_replace_exclude_each_other(files):
     with pytest.raises(OptionError, match="exclude each other"):
         auscult.adapt(fitted(files[:30]), files[30:], accept=True, replace=True)

@@ -160,6 +160,19 @@ def test_clips_cut_from_one_recording_stay_in_one_fold(files, calibrate):
         assert tape[path] not in {tape[training_path] for training_path in detector.facts["fitted_on"]}
 
 
+def test_a_threshold_from_few_recordings_says_for_which_units_it_holds(files):
+    segments = [replace(c, source_recording=f"tape {i // 4}") for i, c in enumerate(files)]
+    few, independent = fit(segments), fit(files)
+    assert few.provenance["calibration_recordings"] == 10
+    assert independent.provenance["calibration_recordings"] == 40
+    assert few.threshold().label == "for units and conditions of 10 recordings"
+    assert few.threshold(0.1).label is None, "nine are enough for 10 %"
+    (warning,) = [w for w in few.provenance["warnings"] if "independent recordings" in w]
+    assert "the 40 clips come from 10 independent recordings, and 5 % false alarms need 19" in warning
+    assert not [w for w in independent.provenance["warnings"] if "independent recordings" in w]
+    assert fit(segments, calibrate="none").provenance["calibration_recordings"] is None
+
+
 def test_a_single_recording_cannot_be_calibrated(files):
     segments = [replace(c, source_recording="tape") for c in files[:6]]
     for calibrate in ("crossfit", "holdout", "auto"):

@@ -210,6 +210,16 @@ def test_if_all_recordings_are_anomalous_one_line_asks_for_the_machine(run, mode
         path.unlink()
 
 
+def test_if_most_recordings_are_anomalous_they_may_be_of_another_unit(run, model, machine):
+    faulty = sorted((machine / "test").glob("*anomaly*"))[:6]
+    normal = sorted((machine / "train").glob("*"))[:3]
+    assert "6 anomalous" in (most := run("score", model, *faulty, *normal[:2])).stdout
+    assert "6 of 8 recordings are anomalous: are they of the machine" in most.stderr
+    assert "another unit or condition, for which no false-alarm rate is promised" in most.stderr
+    assert "are anomalous" not in run("score", model, *faulty, *normal).stderr, "two thirds"
+    assert "are anomalous" not in run("score", model, *faulty, normal[0]).stderr, "too few to tell"
+
+
 @pytest.fixture
 def stereo(machine_sound, tmp_path) -> Path:
     """A recording with a normal machine on the left and a faulty one on the right."""

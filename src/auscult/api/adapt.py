@@ -25,7 +25,7 @@ from auscult.errors import FitError, OptionError
 from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 from auscult.model import Calibration, Model
 from auscult.model.axes import require_one_channel
-from auscult.model.fitting import FOLDS, scores_and_profiles
+from auscult.model.fitting import FOLDS, number_of_sources, scores_and_profiles
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.runtime.number_ranges import with_ranges
@@ -276,6 +276,7 @@ def _provenance(
         **old,
         **after.provenance,
         "clips": earlier + len(recordings),
+        "calibration_recordings": _calibration_recordings(kept, recordings),
         "domains": dict(Counter(kept.get("domains", {})) + domains),
         "machines": sorted(machines),
         "seconds": (min(low for low, _ in lengths), max(high for _, high in lengths)),
@@ -285,6 +286,13 @@ def _provenance(
         "warnings": [*kept.get("warnings", ()), *_warnings(before, inspection, reviewed)],
         "adaptations": [*old.get("adaptations", ()), entry],
     }
+
+
+def _calibration_recordings(kept: Mapping[str, Any], recordings: Sequence[AudioClip]) -> int | None:
+    """The number of independent recordings with a calibration score; ``None`` if that of the earlier ones is
+    unknown, as for models of version 0.1.0."""
+    earlier = kept.get("calibration_recordings", None if kept.get("clips") else 0)
+    return None if earlier is None else earlier + number_of_sources(recordings)
 
 
 def _normal_range(before: Model, inspection: Inspection, *, replaced: bool) -> dict[str, Any] | None:

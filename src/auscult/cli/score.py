@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from auscult.model import Model
     from auscult.sound.tables import TableSettings
 
+#: A warning asks for the machine if this share of at least so many recordings is anomalous, or if all are.
+MOSTLY, MIN_MOSTLY = 0.75, 8
+
 FAILED, ANOMALY_DETECTED, SOME_UNREADABLE, SENSOR_FAULT = 1, 3, 4, 5
 
 
@@ -234,8 +237,8 @@ def command(
     if others := scan.other_files():
         text.note(f"Note: {others}")
     readable = recordings - this_run.failures
-    if readable > 1 and this_run.judged == this_run.anomalies and 2 * other_length < this_run.judged:
-        text.warn(_all_anomalous(loaded, readable))
+    if readable > 1 and mostly_anomalous(this_run) and 2 * other_length < this_run.judged:
+        text.warn(_unlike_training(loaded, this_run, readable, _unit(layout)))
     summary = tally.summary(decision_threshold, _unit(layout))
     if file and as_json:
         text.print_json(
@@ -287,12 +290,23 @@ def _unit(layout: Layout) -> str:
     return "channel" if layout.channels else "recording"
 
 
-def _all_anomalous(model: Model, recordings: int) -> str:
+def mostly_anomalous(tally: Tally) -> bool:
+    """Whether so many of the judged recordings are anomalous that the threshold may not hold for them."""
+    if tally.judged < MIN_MOSTLY:
+        return 0 < tally.judged == tally.anomalies
+    return tally.anomalies >= MOSTLY * tally.judged
+
+
+def _unlike_training(model: Model, tally: Tally, recordings: int, unit: str) -> str:
     machines = ", ".join(model.provenance.get("machines") or ())
     of = f" ({machines})" if machines else ""
+    number = f"all {recordings:,} recordings"
+    if tally.anomalies < tally.judged:
+        number = f"{tally.anomalies:,} of {text.count(tally.judged, unit)}"
     return (
-        f"all {recordings:,} recordings are anomalous: are they of the machine that the model was fitted "
-        f"on{of}, recorded with the same microphone and position?"
+        f"{number} are anomalous: are they of the machine that the model was fitted on{of}, recorded with "
+        "the same microphone and position? If it runs normally, these recordings look unlike those the model "
+        "was fitted on: another unit or condition, for which no false-alarm rate is promised"
     )
 
 

@@ -1,6 +1,7 @@
 """Thresholds and p-values from the scores of normal recordings."""
 
 from auscult.decision.baseline import baseline_threshold
+from auscult.decision.few_recordings import few_recordings_label, few_recordings_warning
 from auscult.decision.threshold import (
     THRESHOLD_METHODS,
     Threshold,
@@ -17,6 +18,8 @@ __all__ = [
     "Threshold",
     "baseline_threshold",
     "conformal_threshold",
+    "few_recordings_label",
+    "few_recordings_warning",
     "fixed_threshold",
     "gamma_threshold",
     "p_value",

@@ -75,7 +75,7 @@ def conformal_threshold(calibration_scores: ArrayLike, rate: float = 0.05) -> Th
     exact_rate = _exact(rate)
     scores = np.sort(_finite(calibration_scores))
     count = len(scores)
-    required = math.ceil(1 / exact_rate) - 1
+    required = required_count(rate)
     if count < required:
         needed = required - count
         warning = (
@@ -92,6 +92,15 @@ def conformal_threshold(calibration_scores: ArrayLike, rate: float = 0.05) -> Th
         return Threshold(None, "conformal", rate, count, needed, warning)
     rank = math.ceil((count + 1) * (1 - exact_rate))  # exact fractions: as floats, 20 × 0.95 may exceed 19
     return Threshold(float(scores[rank - 1]), "conformal", rate, count)
+
+
+def required_count(rate: float) -> int:
+    """Return the smallest number of calibration clips with which there is a conformal threshold: 1/rate − 1.
+
+    Raises:
+        OptionError: ``rate`` is not between 0 and 1.
+    """
+    return math.ceil(1 / _exact(rate)) - 1
 
 
 def gamma_threshold(scores: ArrayLike, percentile: float = 0.9, *, plain: bool = False) -> Threshold:

@@ -13,7 +13,7 @@ import numpy as np
 from auscult.corpus import AudioClip, folds_of
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection
 from auscult.corpus.training_checks import segment_warnings
-from auscult.decision import conformal_threshold
+from auscult.decision import conformal_threshold, few_recordings_warning
 from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.crossfit import FitJob
 from auscult.detectors.maps.map_limits import MapLimits
@@ -218,9 +218,12 @@ def _calibrated_model(
         calibration = Calibration(plan.method, scores, [r.clip.domain for _, r in to_score])
     decisive = calibration.scores.get(final.decisive_score, ())
     origin = threshold_origin(decisive, [r.clip for _, r in to_score])
+    sources = number_of_sources([r for _, r in to_score]) if calibration.scores else None
+    few = few_recordings_warning(sources, conformal_threshold(decisive))
     normal_range = NormalRange.of(recordings, fit.inspection.measures, fit.config.front_end)
     provenance = {
         "clips": len(recordings),
+        "calibration_recordings": sources,
         "domains": dict(Counter(r.clip.domain or "unknown" for r in recordings)),
         "machines": sorted({r.clip.machine for r in recordings if r.clip.machine}),
         "seconds": fit.inspection.duration_range,
@@ -236,6 +239,7 @@ def _calibrated_model(
             *empty_band_warnings(type(final).front_ends(final.config)),
             *final.facts.get("warnings", []),
             *([origin.warning] if origin else []),
+            *([few] if few and fit.inspection.threshold_label is None else []),
             *([_EQUAL_SCORES] if len(decisive) > 1 and np.ptp(decisive) == 0 else []),
         ],
         "threshold_label": fit.inspection.threshold_label if plan.method != "none" else None,
@@ -253,6 +257,11 @@ def _calibrated_model(
         channel=fit.channel,
         provenance=provenance,
     )
+
+
+def number_of_sources(recordings: Sequence[AudioClip]) -> int:
+    """Return the number of independent recordings that clips were cut from, as far as that is known."""
+    return len({r.clip.source_recording or i for i, r in enumerate(recordings)})
 
 
 def _table_provenance(inspection: Inspection) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from auscult.corpus import AudioClip, Clip
 from auscult.corpus.files import with_table
 from auscult.corpus.prefetch import prefetch
-from auscult.decision import Threshold, conformal_threshold
+from auscult.decision import Threshold, conformal_threshold, few_recordings_label
 from auscult.detectors import Detector
 from auscult.detectors.maps.map_limits import MapLimits
 from auscult.detectors.maps.map_profile import MapProfile
@@ -136,10 +136,15 @@ class Model:
     def threshold(self, rate: float = 0.05, *, score: str | None = None) -> Threshold:
         """Return the split-conformal threshold for a false-alarm rate.
 
-        Its value is ``None`` if there are too few calibration clips for that rate.
+        Its value is ``None`` if there are too few calibration clips for that rate. If these come from fewer
+        recordings than as many independent clips would have to be, its label says so.
         """
         scores = self.calibration.scores.get(score or self.detector.decisive_score, np.empty(0))
-        return replace(conformal_threshold(scores, rate), label=self.provenance.get("threshold_label"))
+        threshold = conformal_threshold(scores, rate)
+        label = self.provenance.get("threshold_label") or few_recordings_label(
+            self.provenance.get("calibration_recordings"), threshold
+        )
+        return replace(threshold, label=label)
 
     @property
     def tables(self) -> TableSettings:
