@@ -48,7 +48,6 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from auscult.errors import AuscultError
-from bench.fusion_scores import real_data
 from bench.markdown import this_machine, write_section
 from bench.promise_decision import decide, measure
 from bench.promise_scores import (
@@ -57,6 +56,7 @@ from bench.promise_scores import (
     MAX_FOLDS,
     SEEDS,
     PromiseMachine,
+    real_data,
     real_machines,
     simulated_machines,
 )
@@ -72,7 +72,7 @@ def prepare(machines: Sequence[PromiseMachine], detectors: Sequence[str], seeds:
             for seed in seeds:
                 for folds in (FIVE, MAX_FOLDS):
                     machine.held_out(detector, seed, folds)
-        machine.machine.clear()
+        machine.data.clear_cache()
 
 
 def sections(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -12,15 +13,19 @@ from typing import Any
 
 import numpy as np
 
+from auscult.benchmark.grouping import group_training_clips
+from auscult.benchmark.machine import MachineData
 from auscult.corpus import folds_of, machine_folders
 from auscult.detectors import detector_type
 from auscult.detectors.options import config_for_recordings
+from auscult.evaluation import labels_of
+from auscult.evaluation.protocol import Labels
 from auscult.runtime.files import write_atomically
 from auscult.runtime.parallel import blas_single_thread
 from auscult.simulation import simulate
-from bench.fusion_scores import Machine
 from bench.promise_candidates import HeldOut
 from bench.promise_cases import CASES, case_of
+from bench.recordings import with_recordings
 
 #: Seeds of folds and of what is random in a detector.
 SEEDS = (13711, 1, 2)
@@ -50,39 +55,39 @@ class PromiseMachine:
     """A machine with its stored scores and the cases of its test normals.
 
     Args:
-        machine: its recordings.
+        folder: with ``train/`` and ``test/``.
         output: folder for the scores.
     """
 
-    def __init__(self, machine: Machine, output: Path) -> None:
-        self.machine, self.output = machine, output / machine.name
+    def __init__(self, folder: str, output: Path) -> None:
+        self.data = MachineData(Path(folder).name, folder)
+        self.name, self.output = self.data.name, output / self.data.name
         self._held_out: dict[tuple[str, int, int], HeldOut] = {}
 
-    @property
-    def name(self) -> str:
-        return self.machine.name
-
     @cached_property
+    def labels(self) -> Labels:
+        """Labels of the test clips, with the recordings that they were cut from."""
+        return labels_of(with_recordings(self.data.test))
+
+    @property
     def anomaly(self) -> np.ndarray:
         """(M,) bool, true for anomalous test clips."""
-        return self.machine.labels.anomaly
+        return self.labels.anomaly
 
-    @cached_property
+    @property
     def target(self) -> np.ndarray:
         """(M,) bool, true for test clips of the target domain."""
-        target = self.machine.labels.target
-        return np.zeros(len(self.anomaly), bool) if target is None else target
+        return np.zeros(len(self.labels), bool) if self.labels.target is None else self.labels.target
 
-    @cached_property
+    @property
     def recordings(self) -> np.ndarray:
         """(M,) the recording of each test clip."""
-        return self.machine.labels.recording_numbers
+        return self.labels.recording_numbers
 
     @cached_property
     def groups(self) -> dict[tuple[str, str], np.ndarray]:
         """Domain and case to an (M,) mask of normal test clips; groups without clips are left out."""
-        data = self.machine.data
-        cases = np.array([case_of(self.name, clip, data.train) for clip in data.test])
+        cases = np.array([case_of(self.name, clip, self.data.train) for clip in self.data.test])
         groups = {}
         for case in CASES:
             for domain, of_domain in (("source", ~self.target), ("target", self.target)):
@@ -108,11 +113,12 @@ class PromiseMachine:
 
     @blas_single_thread()
     def _compute(self, choice: Choice, seed: int, count: int) -> HeldOut:
-        kind, recordings, data = detector_type(choice.detector), self.machine.recordings(), self.machine.data
-        settings = {**choice.settings, "seed": seed}
-        form = data.format
+        kind, data = detector_type(choice.detector), self.data
+        settings, form = {**choice.settings, "seed": seed}, data.format
         config = config_for_recordings(choice.detector, form.sample_rate, form.seconds, settings=settings)
-        config = kind.without_validation_split(replace(config, front_end=self.machine.front_end))
+        config = kind.without_validation_split(config)
+        inspection = data.inspect_training(kind.front_ends(config), kind(config).minimum_samples(), None)
+        recordings = group_training_clips(data, inspection, "auto").usable
         folds = folds_of(recordings, count, seed)
         final, fold_models = kind.crossfit(config, recordings, folds)
         name = final.decisive_score
@@ -130,10 +136,18 @@ class PromiseMachine:
         )
 
 
+def real_data() -> Path:
+    """The folder with the real recordings."""
+    root = os.environ.get("AUSCULT_REAL_DATA")
+    if not root:
+        sys.exit("set AUSCULT_REAL_DATA to the folder that contains bldc/ and real/")
+    return Path(root)
+
+
 def real_machines(root: Path, output: Path) -> list[PromiseMachine]:
     """The real machines below ``AUSCULT_REAL_DATA``."""
     folders = {**machine_folders(root / "bldc"), **machine_folders(root / "real")}
-    return [PromiseMachine(Machine(folder, output), output / "real") for folder in folders.values()]
+    return [PromiseMachine(folder, output / "real") for folder in folders.values()]
 
 
 def simulated_machines(
@@ -151,4 +165,4 @@ def simulated_machines(
         seed=0,
     )
     folders = machine_folders(folder / "recordings")
-    return [PromiseMachine(Machine(path, output), folder) for path in folders.values()]
+    return [PromiseMachine(path, folder) for path in folders.values()]
