@@ -12,8 +12,11 @@ import os
 
 os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -26,6 +29,8 @@ import auscult
 from auscult.corpus import AudioClip, Corpus
 from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.detectors.reconstruction.network import WindowDetector
+from auscult.detectors.training.step import FleetStep
+from auscult.runtime.memory import retain_heap
 from auscult.simulation import simulate
 from auscult.sound import read_audio
 from auscult.spectrum import context_windows
@@ -34,6 +39,9 @@ from bench.markdown import table, this_machine, write_section
 
 ROUNDS = 9
 STEPS = 60
+BUSY_STEPS = 5
+MAX_STEPS = 10_000  # of one `FleetStep`
+FRAMES = 3000
 FOLDER_CLIPS = 20  # clips that are scored in one call, like a folder
 
 
@@ -85,6 +93,63 @@ def compiling() -> list[list[str]]:
         ],
         ["time to compile it", "–", f"{seconds:.1f} s; amortised {amortised}"],
     ]
+
+
+def fleet_step(threads: int) -> Callable[[], None]:
+    """Return a function that runs one training step of an autoencoder on a number of threads."""
+    detector = Autoencoder()
+    config, generators = detector.config, [torch.Generator().manual_seed(0)]
+    bands, width = config.front_end.n_mels, config.context * config.front_end.n_mels
+    frames = torch.randn(FRAMES, bands, generator=generators[0])
+    windows = frames.as_strided((FRAMES - config.context + 1, width), (bands, 1))
+    step = FleetStep(
+        detector.build(generators).train(),
+        detector.loss,
+        windows,
+        generators,
+        batch_size=config.batch_size,
+        epoch_steps=MAX_STEPS,
+        learning_rate=config.learning_rate,
+    )
+    index = torch.randint(0, len(windows), (1, config.batch_size), generator=generators[0])
+    mask = torch.ones(1, config.batch_size, 1)
+
+    def run() -> None:
+        torch.set_num_threads(threads)
+        step(index, mask)
+
+    return run
+
+
+def two_threads() -> list[list[str]]:
+    """A training step of one machine on one thread and on two, alone and beside a busy process per core."""
+    rows = []
+    beside = " beside a busy process on each core"
+    for name, others, calls in (("", 0, STEPS), (beside, os.cpu_count() or 1, BUSY_STEPS)):
+        with busy_processes(others):
+            steps = {"one": fleet_step(1), "two": fleet_step(2)}
+            milliseconds = alternating_times(steps, calls)
+        rows.append(
+            [
+                f"training step of one machine{name}, ms",
+                f"{milliseconds['one']:.1f}",
+                f"two threads: {milliseconds['two']:.1f}",
+            ]
+        )
+    torch.set_num_threads(1)
+    return rows
+
+
+@contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    """Keep as many processes busy while the block runs."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def batching(detector: WindowDetector, frames: np.ndarray) -> list[list[str]]:
@@ -154,6 +219,14 @@ def parts(model: auscult.Model, path: str) -> list[list[str]]:
     return [*rows, ["from file to verdict", f"{milliseconds['total']:.2f}", "100 %"]]
 
 
+@retain_heap()
+def write_threads() -> None:
+    """Measure two threads in one training step, and write the table."""
+    rows = table(["operation", "one thread", "alternative"], two_threads())
+    machine = f"{this_machine()}, medians of {ROUNDS} alternating rounds."
+    write_section("performance.md", "bench.rejected_ideas threads", f"{rows}\n\n{machine}")
+
+
 def main() -> None:
     """Measure, and write the tables."""
     with TemporaryDirectory() as folder:
@@ -167,6 +240,7 @@ def main() -> None:
         frames = AudioClip.from_waveform(read_audio(path)).log_mel(detector.config.front_end)
         rows = [*compiling(), *batching(detector, frames), *transforms()]
         part_rows = parts(model, path)
+    write_threads()
     machine = f"{this_machine()}, one thread, medians of {ROUNDS} alternating rounds."
     write_section(
         "performance.md",

@@ -127,7 +127,7 @@ def _initialize_worker(parent: int) -> None:
     from joblib.externals.loky import process_executor
 
     # If psutil is installed, loky takes a growth of 300 MB since the first task for a memory leak and starts
-    # a new process. Here the growth is PyTorch, imported by the first fit; a new process takes five seconds.
+    # a new process. Here the growth is PyTorch, imported by the first fit, and again by a new process.
     process_executor._MAX_MEMORY_LEAK_SIZE = _MAX_GROWTH
 
     def exit_with_parent() -> None:

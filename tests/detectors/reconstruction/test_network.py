@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -179,3 +182,23 @@ def test_detectors_without_a_squared_error_store_no_batch_scores():
     detector = detector_type(name)(make_config(name, settings=SMALL))
     detector.fit([recording(1.0, seed) for seed in range(3)])
     assert "batch_scores" not in detector.facts
+
+
+def test_fitting_imports_neither_the_compiler_nor_the_exporter_of_pytorch():
+    """These and scikit-learn took most of the time of a short fit."""
+    code = """
+import sys
+import numpy as np
+from auscult.corpus import AudioClip, Clip
+from auscult.detectors import detector_type
+from auscult.detectors.options import make_config
+from auscult.sound import Waveform
+
+noise = np.random.default_rng(0).standard_normal((4, 8000)).astype(np.float32)
+clips = [AudioClip(Clip(str(i)), lambda i=i: Waveform(noise[i], 16000)) for i in range(4)]
+for name in ("autoencoder", "gamma_vae", "gamma_observation"):
+    detector_type(name)(make_config(name, settings={"epochs": 1, "device": "cpu"})).fit(clips)
+    print(*({"torch._dynamo", "torch.onnx", "onnxscript", "sympy", "sklearn"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 import torch
 from torch import nn
@@ -81,9 +78,3 @@ def test_the_remaining_machines_keep_their_moments():
     assert torch.equal(reduced.a, full.a[[0, 2]])
     assert torch.equal(reduced.b, full.b[[0, 2]])
     assert float(of_reduced.steps) == 10
-
-
-def test_training_does_not_import_the_compiler_of_pytorch():
-    code = "import sys; import auscult.detectors.training.training; print('torch._dynamo' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"
