@@ -12,8 +12,8 @@ import torch
 def torch_single_thread() -> Iterator[None]:
     """Run PyTorch on one thread inside the block.
 
-    The matrices are so small that a second thread gains nothing even on an idle machine. On a busy one the two
-    threads wait for each other, spinning, and training takes many times as long (see `bench.rejected_ideas`).
+    The matrices are so small that a second thread gains nothing even on an idle machine. On a busy one the
+    two threads wait for each other, spinning, and training takes many times as long (`bench.rejected_ideas`).
     """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
