@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
+from sklearn.cluster import KMeans
 from sklearn.covariance import LedoitWolf
+from sklearn.mixture import GaussianMixture
 
 from auscult.detectors.statistics.densities import Gaussian
-from auscult.detectors.statistics.mixture import Mixture
+from auscult.detectors.statistics.mixture import Mixture, _by_expectation_maximisation
 
 
 def two_clusters(
@@ -53,6 +55,20 @@ def test_negative_log_density_by_definition(seed, components):
     assert shares.sum() == pytest.approx(value, rel=1e-9, abs=1e-9)
     assert np.all(between <= mixture.means.max(axis=0) + 1e-9)
     assert np.all(between >= mixture.means.min(axis=0) - 1e-9)
+
+
+@pytest.mark.parametrize("components", [2, 3, 5])
+@pytest.mark.parametrize("distance", [0.0, 1.0, 4.0])
+def test_clusters_are_those_of_scikit_learn(components, distance):
+    """In eight dimensions, as after the projection on the leading principal components."""
+    for seed in range(5):
+        x, _ = two_clusters(seed, dims=8, distance=distance)
+        em = GaussianMixture(
+            components, covariance_type="tied", reg_covar=1e-3 * x.var(), random_state=seed, max_iter=100
+        )
+        initial = KMeans(components, n_init=1, random_state=seed).fit(x).labels_
+        clusters = _by_expectation_maximisation(x, initial, components)
+        np.testing.assert_array_equal(clusters, em.fit(x).predict(x))
 
 
 def test_clusters_are_separated():

@@ -16,6 +16,10 @@ from auscult.detectors.statistics.densities import PRIOR_CLIPS, shrunk_precision
 CLIPS_PER_COMPONENT = 5
 #: Maximum number of principal components used for clustering.
 MAX_PRINCIPAL_COMPONENTS = 8
+#: EM ends when the mean log likelihood changes by less than this, or after so many steps.
+TOLERANCE, MAX_ITERATIONS = 1e-3, 100
+#: Share of the mean variance that is added to each variance.
+FLOOR = 1e-3
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,7 @@ class Mixture:
 
 def _clusters(centred: np.ndarray, components: int, seed: int) -> np.ndarray:
     """Return the (N,) component of each centred vector (N, D); all 0 if they are too few or do not vary."""
-    from sklearn.mixture import GaussianMixture
+    from sklearn.cluster import KMeans
 
     left, singular_values, _ = np.linalg.svd(centred, full_matrices=False)
     significant = singular_values > 1e-3 * max(singular_values[0], 1e-3)
@@ -84,10 +88,37 @@ def _clusters(centred: np.ndarray, components: int, seed: int) -> np.ndarray:
     components = min(components, len(centred) // CLIPS_PER_COMPONENT)
     if components < 2 or not leading.size:
         return np.zeros(len(centred), int)
-    em = GaussianMixture(
-        components,
-        covariance_type="tied",
-        reg_covar=1e-3 * leading.var(),
-        random_state=seed % 2**32,  # the range that scikit-learn accepts
-    )
-    return em.fit(leading).predict(leading)
+    seed %= 2**32  # the range that scikit-learn accepts
+    labels = KMeans(components, n_init=1, random_state=seed).fit(leading).labels_
+    return _by_expectation_maximisation(leading, labels, components)
+
+
+def _by_expectation_maximisation(x: np.ndarray, labels: np.ndarray, components: int) -> np.ndarray:
+    """Return the (N,) most probable component of each vector (N, D) after EM, from initial components.
+
+    Components and covariance are those of `sklearn.mixture.GaussianMixture` with a tied covariance, which
+    takes several times as long for its checks; with many folds it would be most of the time of a fit.
+    """
+    floor = FLOOR * x.var() * np.eye(x.shape[1])
+    products = x.T @ x
+    shares, bound = np.eye(components)[labels], -np.inf
+
+    def log_joint(shares: np.ndarray) -> np.ndarray:
+        """Maximise the likelihood given the shares (N, K) of the components in the vectors, and return the
+        (N, K) joint log density of vectors and components, up to a constant."""
+        counts = shares.sum(axis=0) + 10 * np.finfo(float).eps
+        means = shares.T @ x / counts[:, None]
+        covariance = (products - (counts * means.T) @ means) / counts.sum() + floor
+        factor = np.linalg.cholesky(covariance)
+        white = np.linalg.solve(factor, np.concatenate([x, means]).T).T
+        squares = ((white[: len(x), None] - white[len(x) :]) ** 2).sum(axis=2)
+        return np.log(counts / counts.sum()) - squares / 2 - np.log(np.diag(factor)).sum()
+
+    joint = log_joint(shares)
+    for _ in range(MAX_ITERATIONS):
+        total = np.logaddexp.reduce(joint, axis=1)
+        previous, bound = bound, float(total.mean())
+        joint = log_joint(np.exp(joint - total[:, None]))
+        if abs(bound - previous) < TOLERANCE:
+            break
+    return joint.argmax(axis=1)
