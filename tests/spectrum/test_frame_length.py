@@ -84,7 +84,7 @@ def test_empty_bands_are_those_that_never_change_and_what_the_warning_suggests_l
 @pytest.mark.parametrize(
     ("rate", "seconds", "expected"),
     [
-        (20_000, 10.0, (8192, 2048, 128, 1000.0)),  # on a motor rig 34 of 40 imbalances instead of 22
+        (20_000, 10.0, (8192, 2048, 128, 1000.0)),
         (12_000, None, (4096, 1024, 128, 1000.0)),
         (25_600, 1.0, (4096, 1024, 128, 1000.0)),
         (64_000, 0.5, (8192, 2048, 128, 1000.0)),

@@ -37,6 +37,10 @@ OPTIONAL = (
     ("onnx", "fitting networks", "train"),
     ("matplotlib", "pictures and reports", "report"),
     ("distributed", "work on a Dask cluster", "cluster"),
+    ("h5py", "tables in HDF5 and MATLAB 7.3", "sensors"),
+    ("pyarrow", "tables in Parquet and Feather", "sensors"),
+    ("nptdms", "tables in TDMS", "sensors"),
+    ("pyuff", "tables in Universal File Format", "sensors"),
 )
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 

@@ -175,7 +175,7 @@ def row_printer(layout: Layout, width: int) -> Callable[[dict[str, Any]], None]:
             result = f"{text.NONE:>10}  {text.NONE:>10}  unreadable"
         else:
             values = f"{text.figure(row['score']):>10}  {text.figure(row['threshold']):>10}"
-            axis = f" (channel {row['axis']})" if layout.axes else ""
+            axis = f" (channel {row['axis']})" if layout.axes and row["verdict"] != "normal" else ""
             result = f"{values}  {text.verdict(row['verdict'], row['findings'], row['state'])}{axis}"
         click.echo(f"{text.printable(row['path']):<{width}}  {channel}{times}{result}")
 

@@ -244,9 +244,10 @@ def test_scale_is_applied_in_double_precision(folder: Path) -> None:
 
 
 def test_a_stated_rate_comes_before_that_of_the_file(folder: Path) -> None:
-    assert audio_info(folder / "a.tdms", table=TableSettings(rate=12_000)).sample_rate == 12_000
-    assert audio_info(folder / "a.tdms", table=TableSettings(default=TableSettings(12_000))).sample_rate == RATE
-    assert audio_info(folder / "no_times.csv", table=TableSettings(default=TableSettings(12_000))).sample_rate == 12_000
+    stated, default = TableSettings(rate=12_000), TableSettings(default=TableSettings(rate=12_000))
+    assert audio_info(folder / "a.tdms", table=stated).sample_rate == 12_000
+    assert audio_info(folder / "a.tdms", table=default).sample_rate == RATE
+    assert audio_info(folder / "no_times.csv", table=default).sample_rate == 12_000
 
 
 def test_integers_keep_their_values(tmp_path: Path) -> None:
