@@ -44,7 +44,7 @@ def test_parameters_are_views_of_the_flat_tensor():
     flat = torch.cat([parameter.detach().flatten() for parameter in module.parameters()])
     gradients = torch.cat([parameter.grad.flatten() for parameter in module.parameters()])
     assert torch.equal(optimiser.weights, flat)
-    assert torch.equal(optimiser.weights.grad, gradients)
+    assert torch.equal(optimiser.gradients, gradients)
     assert bool(gradients.any())
     optimiser.zero_gradients()
     assert not any(bool(parameter.grad.any()) for parameter in module.parameters())

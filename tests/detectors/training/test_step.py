@@ -68,7 +68,7 @@ def test_a_step_does_not_synchronise_or_move_tensors(name, settings):
     step(*first)
     tensors = [step.index, step.mask, step.epochs, *step.sums.values(), step.batch_errors, step.steps]
     optimiser = step.optimiser
-    tensors += [optimiser.weights, optimiser.weights.grad, optimiser.mean, optimiser.square, optimiser.steps]
+    tensors += [optimiser.weights, optimiser.gradients, optimiser.mean, optimiser.square, optimiser.steps]
     tensors += [*step.network.parameters(), *(p.grad for p in step.network.parameters())]
     tensors += [*step.network.buffers()]
     before, weights = [tensor.data_ptr() for tensor in tensors], optimiser.weights.detach().clone()
