@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from auscult.errors import NonFiniteAudio, TableError
+from auscult.errors import AudioError, NonFiniteAudio, TableError
 from auscult.sound import audio_info, read_audio, stream_audio
 from auscult.sound.section import read_section
 from auscult.sound.tables import TableSettings
@@ -83,7 +84,7 @@ def hdf5(path: Path, signals: np.ndarray) -> None:
         group = file.create_group("run 1")
         group.attrs["sampling_rate"] = RATE
         for name, values in zip(("acc_h", "acc_v"), signals.T, strict=True):
-            group.create_dataset(name, data=values, compression="gzip", chunks=(1000,))
+            group.create_dataset(name, data=values, compression="gzip", chunks=(100,))
         file["itself"] = h5py.SoftLink("/")
         group["elsewhere"] = h5py.ExternalLink("/nowhere.h5", "/acc")
 
@@ -314,3 +315,33 @@ def test_gzip_of_any_level_and_several_members(folder: Path, tmp_path: Path) -> 
     half = len(text) // 2
     (tmp_path / "a.csv.gz").write_bytes(gzip.compress(text[:half], 1) + gzip.compress(text[half:], 9))
     assert np.array_equal(read_audio(tmp_path / "a.csv.gz").samples, SIGNALS[:, 0])
+
+
+@pytest.mark.parametrize(
+    "name", [name for name in WRITERS if not name.endswith((".csv", ".tsv", ".txt", ".gz"))]
+)
+def test_files_with_wrong_bytes_are_read_or_refused(tmp_path: Path, name: str, monkeypatch) -> None:
+    """Whatever the bytes, nothing but an `AudioError` is raised."""
+    monkeypatch.setattr(sys.modules[__name__], "TIMES", TIMES[:500])
+    monkeypatch.setattr(sys.modules[__name__], "SAMPLES", 500)
+    WRITERS[name][0](tmp_path / name, SIGNALS[:500])
+    content = (tmp_path / name).read_bytes()
+    outcomes = set()
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        changed = bytearray(content)
+        for at in rng.integers(
+            0, len(content) if seed % 2 else min(2000, len(content)), rng.choice([1, 5, 30])
+        ):
+            changed[at] = rng.integers(256)
+        (tmp_path / name).write_bytes(bytes(changed))
+        outcome = "refused"
+        with suppress(AudioError):
+            info = audio_info(tmp_path / name, table=WRITERS[name][1])
+            samples = read_audio(tmp_path / name, table=WRITERS[name][1]).samples
+            outcome = (
+                "read" if len(samples) == round((info.seconds or 0) * info.sample_rate) else "other length"
+            )
+        outcomes.add(outcome)
+    assert "refused" in outcomes
+    assert outcomes <= {"refused", "read"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,10 @@ from auscult.sound.tables.nested import columns_in, stated_rate
 from auscult.sound.tables.table import ArrayTable
 
 #: What reading a damaged file raises.
-_DAMAGED = (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError, SyntaxError)
+_DAMAGED = (
+    *(ValueError, EOFError, OSError, KeyError, MemoryError, SyntaxError, TokenError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 #: Largest header of an array, bytes.
 _MAX_HEADER = 10_000
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from auscult.errors import TableError
+
 #: Rows that are read at a time.
 BLOCK = 65_536
 
@@ -125,5 +127,11 @@ class ArrayTable(Table):
         values = np.empty((stop - start, len(columns)))
         for i, column in enumerate(columns):
             assert isinstance(column, ArrayColumn)
-            values[:, i] = column.read(start, stop)
+            try:
+                with np.errstate(invalid="ignore"):  # NaN is reported with its place
+                    values[:, i] = column.read(start, stop)
+            except (OSError, ValueError) as error:
+                raise TableError(
+                    self.path, f"column {column.name!r} is damaged: {error}", column=column.name
+                ) from error
         return values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ def open_tdms(path: str) -> ArrayTable:
         from nptdms import TdmsFile
     except ImportError as error:
         raise MissingExtraError(f"Reading {path}", "sensors") from error
+    logging.getLogger("nptdms").setLevel(logging.ERROR)  # its warnings print the bytes of damaged files
     try:
         file = TdmsFile.open(path)
     except Exception as error:  # npTDMS raises errors of many types for damaged files
