@@ -233,3 +233,31 @@ def test_files_of_auscult_are_never_signals(models, tables, run, tmp_path: Path)
     assert {Path(row["path"]).suffix for row in rows} == {".npy"}
     refused = run("score", models["npy"], written["emb.npz"])
     assert "a list or a result of auscult, no recording" in refused.output
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_real_bearings_as_tables(real_data: Path, run, tmp_path: Path, layout: str) -> None:
+    """Real vibration at 25.6 kHz, written in each layout, has the scores of the WAV files."""
+    source = real_data / "real" / "FemtoBearing"
+    write, options = LAYOUTS[layout]
+    for part, count in (("train", 24), ("test", 12)):
+        for kind in ("wav", layout):
+            (tmp_path / kind / part).mkdir(parents=True)
+        files = sorted((source / part).glob("*.wav"))
+        for path in files[:: max(1, len(files) // count)]:
+            shutil.copy(path, tmp_path / "wav" / part)
+            samples, rate = soundfile.read(path, dtype="float32")
+            write(tmp_path / layout / part / path.name, samples)
+    assert rate == 25_600
+    options = [value.replace("8000", "25600") for value in options]
+    if layout == "csv":
+        options += ["--rate", "25600"]  # its times are those of 8 kHz
+    for kind, given in (("wav", []), (layout, options)):
+        fitted = run("fit", tmp_path / kind / "train", "-o", tmp_path / f"{kind}.auscult", *DETECTOR, *given)
+        assert fitted.exit_code == 0, fitted.output
+    wav, table = (
+        scores(run("score", tmp_path / f"{kind}.auscult", tmp_path / kind / "test", "--json", *given).stdout)
+        for kind, given in (("wav", []), (layout, options if layout == "csv" else []))
+    )
+    assert len(wav) >= 12
+    assert table == wav
