@@ -6,11 +6,13 @@ import subprocess
 import sys
 
 import numpy as np
+import onnx
 import pytest
 import torch
 
 from auscult.corpus import AudioClip, Clip
 from auscult.detectors import detector_type
+from auscult.detectors.onnx_export.graph import Graph
 from auscult.detectors.options import make_config
 from auscult.detectors.training.layers import NORM_EPS
 from auscult.errors import FitError, OptionError, TooShortAudio
@@ -202,3 +204,24 @@ for name in ("autoencoder", "gamma_vae", "gamma_observation"):
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_networks_of_version_0_1_0_give_the_same_codes_and_scores():
+    """Their weights have a machine axis (1, in, out)."""
+    detector = detector_type("autoencoder")(make_config("autoencoder", settings={**SMALL, "device": "cpu"}))
+    detector.fit([recording(1.0, seed) for seed in range(3)])
+    clip = recording(1.0, 9)
+    codes, scores = detector.represent(clip).windows["codes"], detector.score(clip).scores
+    stored = onnx.load_from_string(detector.arrays["network"].tobytes()).graph
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in stored.initializer}
+    layers = [node for node in stored.node if node.op_type == "Gemm"]
+    graph = Graph()
+    y = graph.Unsqueeze(graph.input("x", np.float32, ("vectors", 40)), np.array([0]))
+    for layer in layers:
+        y = y @ weights[layer.input[1]][None] + weights[layer.input[2]][None]
+        y = y if layer is layers[-1] else graph.Relu(y)
+    rebuilt = graph.Squeeze(y, np.array([0]))
+    earlier = graph.to_bytes({"rebuilt": (rebuilt, np.float32, ("vectors", 40))}, {})
+    detector.arrays["network"] = np.frombuffer(earlier, np.uint8)
+    np.testing.assert_allclose(detector.represent(clip).windows["codes"], codes, rtol=1e-5, atol=1e-5)
+    assert detector.score(clip).scores == pytest.approx(scores, rel=1e-5)
