@@ -507,6 +507,23 @@ def test_a_detector_that_cannot_be_adapted_is_refused(files, monkeypatch):
         accepted(model, files[30:])
 
 
+@pytest.mark.parametrize(
+    ("method", "options", "message"),
+    [("adapted", {}, "cannot be adapted"), ("refitted", {"replace": True}, "cannot forget")],
+)
+def test_a_detector_that_cannot_be_adapted_is_refused_before_anything_is_judged(
+    files, monkeypatch, method, options, message
+):
+    model, calls = fitted(files[:30]), []
+    model.calibration.scores["distance"][:] = 0.0  # all recordings are above the threshold
+    with pytest.raises(NotNormalError):
+        auscult.adapt(model, files[30:])
+    monkeypatch.setattr(Ledger, method, getattr(Detector, method))
+    with pytest.raises(OptionError, match=message):
+        auscult.adapt(model, files[30:], progress=lambda *call: calls.append(call), **options)
+    assert calls == []
+
+
 def test_progress_reports_both_stages(files):
     calls = []
     accepted(fitted(files[:30]), files[30:33], progress=lambda *call: calls.append(call[:3]))

@@ -229,6 +229,13 @@ def test_scores_in_the_wrong_order_are_no_sign_of_exchanged_labels_for_another_m
     )
 
 
+def test_scores_in_the_wrong_order_of_a_network_that_has_not_converged_are_explained_by_that(clips):
+    early = model("quiet")
+    early.detector.facts["warnings"] = ["training has not converged: it has one epoch; train longer"]
+    (low,) = (w for w in auscult.evaluate(early, clips).warnings if "AUC far below 50 %" in w)
+    assert low.endswith("Training has not converged: it has one epoch; train longer")
+
+
 def test_recordings_without_a_condition_are_refused_with_what_to_do(clips):
     unlabelled = [*clips[:40], replace(clips[40], condition=None)]
     message = r"1 of 41 recordings have no condition .* --condition PATTERN="

@@ -89,6 +89,27 @@ def test_a_detector_that_cannot_be_fitted_does_not_stop_the_fleet():
         MeanLevel.crossfit(Config(), [recording(1, "a.wav")], [0])
 
 
+class Three(MeanLevel):
+    """Needs three recordings."""
+
+    def fit(self, recordings, *, other_machines=(), progress=None):
+        if len(recordings) < 3:
+            raise FitError(f"needs at least 3 recordings, got {len(recordings)}")
+        return super().fit(recordings)
+
+
+def test_the_error_of_a_fold_model_says_that_a_fold_is_left_out():
+    recordings = [recording(i, f"{i}.wav") for i in range(4)]
+    with pytest.raises(FitError) as raised:
+        Three.crossfit(Config(), recordings, [0, 0, 1, 1])
+    assert str(raised.value) == (
+        "needs at least 3 recordings, got 2 (cross-fitting leaves out the recordings of one fold: 2 of 4 are "
+        "left)"
+    )
+    with pytest.raises(FitError, match=r"got 2$"):
+        Three.crossfit(Config(), recordings[:2], [0, 1])
+
+
 def test_by_default_a_detector_uses_no_other_machines():
     assert MeanLevel.uses_other_machines(Config()) is False
 

@@ -84,27 +84,38 @@ def close(scores, expected) -> bool:
 def test_scores_are_complete_and_finite(detector, unseen):
     for clip in unseen:
         scores = detector.score(clip).scores
-        assert tuple(scores) == detector.scores
-        assert all(isinstance(value, float) and np.isfinite(value) for value in scores.values())
+        assert tuple(scores) == detector.scores, "`score` returns all scores of the class, in that order"
+        for name, value in scores.items():
+            assert isinstance(value, float), f"{name} is a {type(value).__name__}: convert it with float()"
+            assert np.isfinite(value), f"{name} is {value}"
     assert detector.decisive_score in detector.scores
 
 
 def test_anomalies_score_higher_than_normal_clips(detector, unseen):
     values = [detector.score(clip).scores[detector.decisive_score] for clip in unseen]
-    assert min(values[5:]) > max(values[:5])
+    assert min(values[5:]) > max(values[:5]), (
+        f"{detector.decisive_score} of five normal clips, then three with a fault: "
+        f"{', '.join(f'{value:.4g}' for value in values)}; higher must be more anomalous"
+    )
 
 
 def test_fitting_is_deterministic(detector, normals, unseen):
     again = unfitted(detector.name).fit(normals)
-    assert all(close(again.score(clip).scores, detector.score(clip).scores) for clip in unseen)
+    for clip in unseen:
+        scores, expected = again.score(clip).scores, detector.score(clip).scores
+        assert close(scores, expected), (
+            f"fitted twice, scores of {clip.clip.path} differ: {scores} and {expected}; random numbers have "
+            "to come from a generator seeded by config.seed"
+        )
 
 
 def test_scores_do_not_depend_on_earlier_calls(detector, unseen):
     first = [detector.score(clip).scores for clip in unseen]
     in_reverse = [detector.score(clip).scores for clip in reversed(unseen)][::-1]
-    assert all(close(scores, expected) for scores, expected in zip(in_reverse, first, strict=True))
+    for clip, scores, expected in zip(unseen, in_reverse, first, strict=True):
+        assert close(scores, expected), f"{clip.clip.path}: {scores} after other clips, {expected} before"
     copied = copy.copy(detector)
-    assert close(copied.score(unseen[3]).scores, first[3])
+    assert close(copied.score(unseen[3]).scores, first[3]), "a copy scores differently"
 
 
 def test_scoring_is_thread_safe(detector, unseen):
@@ -117,7 +128,7 @@ def test_scoring_is_thread_safe(detector, unseen):
     assert all(
         scores == pytest.approx(expected, rel=1e-9)
         for scores, expected in zip(concurrent, sequential * 3, strict=True)
-    )
+    ), "`score` runs in several threads at once, so it must not change attributes of the detector"
 
 
 def test_scoring_changes_neither_detector_nor_clip(detector, unseen):
@@ -125,9 +136,10 @@ def test_scoring_changes_neither_detector_nor_clip(detector, unseen):
     facts = copy.deepcopy(detector.facts)
     samples = unseen[0].waveform().samples.copy()
     detector.score(unseen[0], explain=True)
-    assert detector.facts == facts
-    assert detector.arrays.keys() == arrays.keys()
-    assert all(np.array_equal(detector.arrays[name], array) for name, array in arrays.items())
+    assert detector.facts == facts, "`score` changed facts"
+    assert detector.arrays.keys() == arrays.keys(), "`score` added or removed arrays"
+    for name, array in arrays.items():
+        assert np.array_equal(detector.arrays[name], array), f"`score` changed the array {name}"
     np.testing.assert_array_equal(unseen[0].waveform().samples, samples)
 
 
@@ -145,36 +157,45 @@ def test_a_saved_model_gives_the_same_scores(detector, unseen, tmp_path):
     assert loaded.config == detector.config
     assert loaded.parameters == detector.parameters
     for clip in unseen:
-        assert close(loaded.score(clip).scores, detector.score(clip).scores)
+        scores, expected = loaded.score(clip).scores, detector.score(clip).scores
+        assert close(scores, expected), (
+            f"{clip.clip.path}: {scores} after loading, {expected} before: what `score` uses must be in "
+            "config, arrays and facts"
+        )
 
 
 def test_every_score_has_a_finite_map(detector, unseen):
     for clip in unseen[::3]:
         evidence = detector.score(clip, explain=True)
-        assert close(evidence.scores, detector.score(clip).scores)
-        assert set(evidence.maps) == set(detector.scores)
+        assert close(evidence.scores, detector.score(clip).scores), "explain=True changes the scores"
+        assert set(evidence.maps) == set(detector.scores), "explain=True gives one map for each score"
+        shape = clip.log_mel(detector.config.front_end).shape
         for name, map_ in evidence.maps.items():
-            assert map_.shape == clip.log_mel(detector.config.front_end).shape, name
-            assert map_.dtype == np.float32
-            assert np.all(np.isfinite(map_)), name
-    assert not detector.score(unseen[0]).maps
+            assert map_.shape == shape, (
+                f"map of {name}: shape {map_.shape}, but that of the log-mel is {shape}"
+            )
+            assert map_.dtype == np.float32, f"map of {name}: {map_.dtype} instead of float32"
+            assert np.all(np.isfinite(map_)), f"map of {name}: not all values are finite"
+    assert not detector.score(unseen[0]).maps, "without explain=True there are no maps"
 
 
 def test_fitted_arrays_have_the_expected_shapes(detector):
     shapes = detector.expected_shapes()
-    assert shapes.keys() == detector.arrays.keys()
+    assert shapes.keys() == detector.arrays.keys(), "`expected_shapes` has one entry for each array"
     for name, array in detector.arrays.items():
-        assert len(shapes[name]) == array.ndim, name
-        assert all(
+        agree = len(shapes[name]) == array.ndim and all(
             expected in (None, length) for expected, length in zip(shapes[name], array.shape, strict=True)
-        ), name
-        assert np.all(np.isfinite(array)), name
+        )
+        assert agree, f"array {name} has shape {array.shape}, but `expected_shapes` says {shapes[name]}"
+        assert np.all(np.isfinite(array)), f"array {name}: not all values are finite"
 
 
 def test_facts_are_json_and_parameters_are_counted(detector):
-    assert json.loads(json.dumps(detector.facts, allow_nan=False)) == detector.facts
-    assert isinstance(detector.parameters, int)
-    assert detector.parameters > 0
+    assert json.loads(json.dumps(detector.facts, allow_nan=False)) == detector.facts, (
+        "facts must be JSON: text, Python numbers, lists and dicts with text as keys"
+    )
+    assert isinstance(detector.parameters, int), f"parameters is a {type(detector.parameters).__name__}"
+    assert detector.parameters > 0, "a fitted detector has arrays"
 
 
 def test_adapting_returns_a_new_detector(detector, unseen):
@@ -248,10 +269,10 @@ def test_fold_models_are_fits_without_the_fold(detector, normals):
 
 def test_the_shortest_clip_is_scored_and_a_shorter_one_rejected(detector, machine_sound):
     minimum = detector.minimum_samples()
-    assert 1 <= minimum < RATE
+    assert 1 <= minimum < RATE, f"minimum_samples() is {minimum}; test clips have {RATE} samples"
     sound = machine_sound(300)
     scores = detector.score(recording(sound[:minimum])).scores
-    assert all(np.isfinite(value) for value in scores.values())
+    assert all(np.isfinite(value) for value in scores.values()), f"{minimum} samples give {scores}"
     with pytest.raises(TooShortAudio, match=r"short\.wav"):
         Model(detector).score_recording(recording(sound[: minimum - 1], "short.wav"))
 
@@ -270,8 +291,9 @@ def test_the_shortest_clip_is_scored_and_a_shorter_one_rejected(detector, machin
 )
 def test_degenerate_sounds_get_finite_scores(detector, machine_sound, transform):
     evidence = detector.score(recording(transform(machine_sound(400))), explain=True)
-    assert all(np.isfinite(value) for value in evidence.scores.values())
-    assert all(np.all(np.isfinite(map_)) for map_ in evidence.maps.values())
+    assert all(np.isfinite(value) for value in evidence.scores.values()), evidence.scores
+    for name, map_ in evidence.maps.items():
+        assert np.all(np.isfinite(map_)), f"map of {name}: not all values are finite"
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -282,9 +304,10 @@ def test_poor_training_sets_give_a_detector_or_a_fit_error(name, machine_sound, 
     training_sets = [[first], [first, second], [], [silence] * 3, [first] * 5, several]
     fleet = [unfitted(name) for _ in training_sets]
     errors = type(fleet[0]).fit_fleet(fleet, training_sets)
-    assert all(error is None or isinstance(error, FitError) for error in errors)
-    assert errors[2] is not None, "no recordings"
-    assert errors[-1] is None, "a detector that cannot be fitted does not stop the others"
+    for error in errors:
+        assert error is None or isinstance(error, FitError), f"raise FitError instead of {error!r}"
+    assert errors[2] is not None, "no recordings must raise FitError"
+    assert errors[-1] is None, f"five recordings must be enough, and other fits must not matter: {errors[-1]}"
     for fitted in (detector for detector, error in zip(fleet, errors, strict=True) if error is None):
         assert all(np.isfinite(value) for value in fitted.score(unseen[0]).scores.values())
         json.dumps(fitted.facts, allow_nan=False)

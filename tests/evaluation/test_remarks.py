@@ -51,6 +51,11 @@ def test_reversed_scores_are_one_line():
     assert "(target)" in warning
     (warning,) = evaluate_scores(clips[:2] + clips[20:22], [3.0, 4.0, 1.0, 2.0], intervals=False).warnings
     assert warning.startswith("AUC far below 50 %: 0.0 %. Anom")
+    early = "training has not converged: the loss fell by 6 % over the last epoch of 10; train longer"
+    for fit_warnings in ([early], ["of another kind", early]):
+        (warning,) = evaluate_scores(clips, -3 * _scores(clips), fit_warnings=fit_warnings).warnings
+        assert warning.endswith(f" (target). T{early[1:]}")
+        assert "exchanged" not in warning
     many = _clips(sections=[f"{i:02}" for i in range(6)])
     (warning,) = evaluate_scores(many, -3 * _scores(many)).warnings
     assert "(02) and 3 more" in warning

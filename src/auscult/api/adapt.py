@@ -90,6 +90,7 @@ def adapt(
     other_files = clips.other_files if isinstance(clips, Corpus) else {}
     clips = [dataclasses.replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
     check_no_anomalies(clips)
+    model.detector.check_can_adapt(replace=replace)
     recordings = [model.audio_clip(clip) for clip in clips]
     inspection = inspect_recordings(
         recordings,

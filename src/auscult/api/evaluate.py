@@ -132,6 +132,7 @@ def evaluate(
             intervals=intervals,
             identities=[s.identity for s in new],
             sensor=[s.score.unusable for s in new],
+            fit_warnings=model.detector.facts.get("warnings", ()),
         )
     except EvaluationError as error:
         raise EvaluationError("; ".join([*remarks, str(error)])) from error

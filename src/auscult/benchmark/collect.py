@@ -47,10 +47,9 @@ def add_result(bench: BenchResult, stage: Stage, result: StageResult, rule: Thre
             )
     seconds = (result.fit_seconds, result.score_seconds)
     for score, values in result.scores.items():
-        own = result.normal.own_threshold(score)
-        bench.add(
-            machine, (detector, score, stage.seed), result.clips, values, (thresholds[score], own), seconds
-        )
+        own, system = result.normal.own_threshold(score), (detector, score, stage.seed)
+        both = (thresholds[score], own)
+        bench.add(machine, system, result.clips, values, both, seconds, result.warnings)
     size = (stage.folder / "model.auscult").stat().st_size
     return FitCost(*seconds, len(result.clips), total_seconds(result.clips), size)
 

@@ -126,6 +126,7 @@ class BenchResult:
         scores: np.ndarray,
         thresholds: tuple[Threshold | None, Threshold | None] = (None, None),
         seconds: tuple[float | None, float | None] = (None, None),
+        fit_warnings: Sequence[str] = (),
     ) -> None:
         """Adds one system's scores of one machine: a result and score files for each section.
 
@@ -140,6 +141,7 @@ class BenchResult:
             thresholds: the threshold for the decisions in score files, and that of the model for recall and
                 false-alarm rate; ``None`` for no decisions and no rates.
             seconds: times to fit and to score.
+            fit_warnings: warnings of the fit, which may explain a low AUC.
         """
         detector, score, seed = system
         threshold, own_threshold = thresholds
@@ -173,7 +175,9 @@ class BenchResult:
             ]
             identities = [content.identities.get(clip.path, clip.path) for clip in section_clips]
             try:
-                evaluation = evaluate_scores(section_clips, values, identities=identities)
+                evaluation = evaluate_scores(
+                    section_clips, values, identities=identities, fit_warnings=fit_warnings
+                )
                 metrics = evaluation.overall
             except EvaluationError as error:
                 # Without labels, or with labels of one class only, the score files are still written.

@@ -176,8 +176,9 @@ class Detector(ABC):
             AudioError: as in `score`.
         """
         raise OptionError(
-            f"{self.name} has no codes, embeddings or pooled views of its own: use a model of another "
-            "detector, such as autoencoder, gamma_vae, embedding_memory or spectral_memory"
+            f"{self.name} has no codes, embeddings or pooled views: use a model of another detector, such as "
+            "autoencoder, gamma_vae, embedding_memory or spectral_memory; a detector of your own has them if "
+            "it implements the method represent (docs/architecture.md)"
         )
 
     @classmethod
@@ -362,6 +363,13 @@ class Detector(ABC):
         raise OptionError(
             f"{self.name} cannot forget the recordings that it was fitted on: fit it again on the new ones"
         )
+
+    def check_can_adapt(self, *, replace: bool = False) -> None:
+        """Raise `OptionError` if `adapted` or, with ``replace``, `refitted` is not implemented."""
+        own = type(self).refitted if replace else type(self).adapted
+        inherited = Detector.refitted if replace else Detector.adapted
+        if own is inherited:
+            inherited(self, [])  # raises the error
 
     def cross_refitted(self, recordings: Sequence[AudioClip], folds: Sequence[int]) -> FittedFolds:
         """Return this detector `refitted` on all recordings, and for each fold on all other folds.

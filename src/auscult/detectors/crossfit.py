@@ -43,6 +43,8 @@ class FitJob:
 def fit_jobs(kind: type[Any], jobs: Sequence[FitJob], progress: Any = None) -> list[FittedFolds | FitError]:
     """Fit the final detectors and fold models of all machines as one fleet.
 
+    The error of a fold model says how many recordings it had, since a fold was left out.
+
     Args:
         kind: the detector class.
         jobs: one for each machine; the ``other_machines`` of the first are used for all.
@@ -59,13 +61,23 @@ def fit_jobs(kind: type[Any], jobs: Sequence[FitJob], progress: Any = None) -> l
     for sets in training_sets:
         fitted: list[Any] = []
         errors: list[FitError] = []
-        for outcome in (next(outcomes) for _ in sets):
+        for recordings, outcome in ((recordings, next(outcomes)) for recordings in sets):
             if isinstance(outcome, FitError):
-                errors.append(outcome)
+                errors.append(outcome if recordings is sets[0] else _of_fold(outcome, recordings, sets[0]))
             else:
                 fitted.append(outcome)
         results.append(errors[0] if errors else (fitted[0], fitted[1:]))
     return results
+
+
+def _of_fold(error: FitError, recordings: Sequence[Any], all_recordings: Sequence[Any]) -> FitError:
+    """The error of a fold model, with the number of recordings in the fold."""
+    if type(error) is not FitError:  # training that diverged has other reasons
+        return error
+    return FitError(
+        f"{error} (cross-fitting leaves out the recordings of one fold: {len(recordings)} of "
+        f"{len(all_recordings)} are left)"
+    )
 
 
 def _fit_in_workers(

@@ -108,6 +108,7 @@ def evaluate_scores(
     intervals: bool = True,
     identities: Sequence[Hashable] | None = None,
     sensor: ArrayLike | None = None,
+    fit_warnings: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluates scores of labelled clips with 95 % intervals.
 
@@ -134,6 +135,7 @@ def evaluate_scores(
             They count for the AUCs, but not for the rates of decisions; their own rate is
             ``sensor_rate_source``, ``…_target``. It must not depend on the scores: leaving out clips with low
             scores would raise the recall.
+        fit_warnings: warnings of the fit of the model, among which may be the reason for a low AUC.
 
     Raises:
         EvaluationError: a label is missing; a recording has both labels; a metric lacks normal or anomalous
@@ -175,7 +177,7 @@ def evaluate_scores(
         year=year,
         left_out=left_out,
         copies=copies,
-        warnings=(*copies_remark(copies), *score_remarks(sections, summaries)),
+        warnings=(*copies_remark(copies), *score_remarks(sections, summaries, fit_warnings)),
     )
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # at run time only attributes of clips are read
 #: The start of a warning of a model that was adapted to test clips. It is repeated whenever the model is
 #: evaluated. Model files hold it, so it must not change.
 TEST_CLIPS_WARNING = "test clips among the recordings taken in"
+#: The start of a warning of a fit whose network was trained too briefly.
+NOT_CONVERGED_WARNING = "training has not converged"
 #: The start of a warning of scores that are in the wrong order.
 LOW_AUC_WARNING = "AUC far below 50 %"
 #: An AUC below this, or with an interval that ends below ½, is far below one half.
@@ -24,15 +26,24 @@ LOW_AUC = 0.4
 #: From this AUC on, scores separate well, and a threshold should find at least `MIN_RECALL` of the anomalies.
 HIGH_AUC = 0.9
 MIN_RECALL = 0.5
+_EXCHANGED = (
+    "Anomalous recordings have lower scores than normal ones: check whether the labels, or the sign of the "
+    "score, are exchanged"
+)
 _MAX_NAMED = 3  # sections named in a message
 
 
-def score_remarks(sections: Mapping[str, ScoredSection], summaries: Mapping[str, Summary]) -> list[str]:
+def score_remarks(
+    sections: Mapping[str, ScoredSection],
+    summaries: Mapping[str, Summary],
+    fit_warnings: Sequence[str] = (),
+) -> list[str]:
     """Warnings about the scores of sections, at most one line of each kind.
 
     Args:
         sections: labels and scores by the name of the section.
         summaries: the metrics of these sections.
+        fit_warnings: warnings of the fit. Training that has not converged explains scores in the wrong order.
     """
     constant = [name for name, section in sections.items() if np.ptp(section.scores) == 0]
     low = [
@@ -46,10 +57,9 @@ def score_remarks(sections: Mapping[str, ScoredSection], summaries: Mapping[str,
         where = "" if len(sections) == 1 else f" of {_listed(constant)}"
         remarks.append(f"all scores{where} are equal: they do not depend on the recording")
     if low:
-        remarks.append(
-            f"{LOW_AUC_WARNING}: {_listed(low)}. Anomalous recordings have lower scores than normal ones: "
-            "check whether the labels, or the sign of the score, are exchanged"
-        )
+        early = [warning for warning in fit_warnings if warning.startswith(NOT_CONVERGED_WARNING)]
+        reason = f"{early[0][0].upper()}{early[0][1:]}" if early else _EXCHANGED
+        remarks.append(f"{LOW_AUC_WARNING}: {_listed(low)}. {reason}")
     return remarks
 
 

@@ -151,17 +151,32 @@ def test_an_unavailable_device():
         detector.fit([recording(1.0)])
 
 
-def test_training_that_has_not_converged_gives_a_warning():
+def convergence_warnings(*losses: float) -> list[str]:
     detector = detector_type("autoencoder")()
-    falling = [{"loss": 100.0}, {"loss": 60.0}]
-    converged = [{"loss": 100.0}, {"loss": 95.0}]
     detector.facts = {"warnings": []}
-    detector._warn_if_not_converged(converged)
-    assert detector.facts["warnings"] == []
-    detector._warn_if_not_converged(falling)
-    (warning,) = detector.facts["warnings"]
-    assert "fell by 40 %" in warning
-    assert "epochs=6" in warning
+    detector._warn_if_not_converged([{"loss": loss} for loss in losses])
+    return detector.facts["warnings"]
+
+
+def test_training_that_has_not_converged_gives_a_warning():
+    (warning,) = convergence_warnings(100.0, 60.0)
+    assert "fell by 40 % over the last epoch of 2" in warning
+    assert "epochs=100" in warning
+    (warning,) = convergence_warnings(*np.linspace(2000, 1000, 10))  # by 10 % in the last one
+    assert "over the last epoch of 10" in warning
+    (warning,) = convergence_warnings(*[1.0] * 90, *[0.7] * 10)
+    assert "fell by 30 % over the last 10 epochs of 100" in warning
+
+
+def test_training_that_has_converged_gives_none():
+    assert convergence_warnings(100.0, 99.0) == []
+    assert convergence_warnings(*np.linspace(1.0, 0.99, 10)) == []
+    assert convergence_warnings(*np.linspace(1.2, 1.0, 100)) == []
+
+
+def test_one_epoch_is_not_enough():
+    (warning,) = convergence_warnings(100.0)
+    assert "it has one epoch" in warning
 
 
 def test_batch_scores_are_the_mean_squared_errors_of_the_last_epoch():

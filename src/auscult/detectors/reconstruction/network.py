@@ -20,6 +20,7 @@ from auscult.corpus.prefetch import prefetch
 from auscult.detectors.base import Config, FleetDetector, Progress, Representation, fit_error
 from auscult.detectors.onnx_export.runtime import OnnxNetwork
 from auscult.errors import AudioError, FitError, OptionError, TooShortAudio
+from auscult.evaluation.remarks import NOT_CONVERGED_WARNING
 from auscult.spectrum import context_windows
 
 if TYPE_CHECKING:
@@ -29,8 +30,10 @@ if TYPE_CHECKING:
     from auscult.detectors.training.layers_onnx import TrainedNetwork
     from auscult.detectors.training.step import Loss
 
-#: Training has not converged if the loss falls by a larger share than this over the last tenth of the epochs.
+#: Training has not converged if the loss falls by a larger share than this over the last tenth of the epochs,
+#: or would over `_LEAST_EPOCHS` at the same rate if a tenth is fewer.
 MAX_CONVERGED_FALL = 0.2
+_LEAST_EPOCHS = 10
 #: Precisions of matrix products in training; scoring always uses float32.
 PRECISIONS = ("float32", "bf16")
 
@@ -232,15 +235,21 @@ class WindowDetector(OnnxNetwork, FleetDetector):
         """
         tenth = max(1, len(history) // 10)
         if len(history) < 2 * tenth:
+            self.facts["warnings"].append(
+                f"{NOT_CONVERGED_WARNING}: it has one epoch; train longer (epochs=100), otherwise "
+                "anomalies can score lower than normal clips"
+            )
             return
         key = "reconstruction" if "reconstruction" in history[0] else "loss"
         before = np.mean([epoch[key] for epoch in history[-2 * tenth : -tenth]])
         fall = 1 - np.mean([epoch[key] for epoch in history[-tenth:]]) / before
-        if fall > MAX_CONVERGED_FALL:
+        if fall * max(1.0, _LEAST_EPOCHS / tenth) > MAX_CONVERGED_FALL:
+            epochs = max(100, 3 * len(history))
+            last = "epoch" if tenth == 1 else f"{tenth} epochs"
             self.facts["warnings"].append(
-                f"training has not converged: the loss fell by {100 * fall:.0f} % over the last {tenth} of "
-                f"{len(history)} epochs; train longer (epochs={3 * len(history)}), otherwise anomalies can "
-                "score lower than normal clips"
+                f"{NOT_CONVERGED_WARNING}: the loss fell by {100 * fall:.0f} % over the last {last} of "
+                f"{len(history)}; train longer (epochs={epochs}), otherwise anomalies can score lower than "
+                "normal clips"
             )
 
     def fit_window_statistics(
