@@ -1,9 +1,19 @@
 """The ranking of systems, and the costs of detectors."""
 
+from dataclasses import replace
+
 import pytest
 
 from auscult.benchmark.differences import Difference, SystemMean
-from auscult.benchmark.ranking import FitCost, costs, costs_text, interval_text, ranking, ranking_text
+from auscult.benchmark.ranking import (
+    FitCost,
+    costs,
+    costs_text,
+    interval_notes,
+    interval_text,
+    ranking,
+    ranking_text,
+)
 from auscult.evaluation import Estimate, Result, harmonic_mean
 
 LONG = "pooled_gaussian@residual:residual_mixture"
@@ -120,3 +130,10 @@ def test_costs_are_means_over_fits_and_sums_over_clips():
 def test_interval_text_is_in_percentage_points():
     assert interval_text(Estimate(0.1234, -0.01, 0.2)) == "+12.3 [-1.0, +20.0]"
     assert interval_text(Estimate(-0.05)) == "-5.0"
+
+
+def test_a_reason_why_intervals_are_missing_is_stated_once_for_each_machine():
+    note = "no interval: 4 normal and 10 anomalous independent recordings"
+    without = replace(difference("fan", "new:a", 0.1), difference=Estimate(0.1, note=note))
+    several = [without, replace(without, system="new:b"), replace(without, machine="pump")]
+    assert [n for n in interval_notes(several) if "no interval" in n] == [f"fan: {note}.", f"pump: {note}."]

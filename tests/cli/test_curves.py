@@ -52,6 +52,11 @@ def test_curves_of_an_evaluation_as_csv(run, model, machine, tmp_path):
     with histogram.open() as file:
         counts = list(csv.DictReader(file))
     assert sum(int(row["count"]) for row in counts) == sum(metrics["clips"].values())
+    for option in ("--roc", "--histogram"):
+        result = run("evaluate", model, machine, option, tmp_path / "roc.png")
+        assert result.exit_code == 2
+        assert f"{option} {tmp_path / 'roc.png'}: give a name that ends in .csv" in result.stderr
+        assert not (tmp_path / "roc.png").exists()
     result = run("evaluate", model, machine, "--roc", tmp_path / "no" / "roc.csv")
     assert result.exit_code == 2
     assert "does not exist; create it first" in result.stderr

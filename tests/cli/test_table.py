@@ -101,7 +101,35 @@ def test_latex_by_the_extension_of_the_file(run, folders, tmp_path):
     latex = (tmp_path / "table.tex").read_text()
     assert "\\toprule" in latex
     assert "spectral\\_memory[k\\_source=1]:domain" in latex
-    assert "minus that of autoencoder:mse" in latex
+    _, table, notes = latex.partition("\\end{tabular}\n")
+    assert table
+    assert "minus that of autoencoder:mse" in notes, "below the table"
+    assert "%" not in latex.replace("\\%", ""), "no comments"
+    assert "$+$" in latex
+    assert latex.isascii()
+
+
+def test_unknown_extensions_are_refused(run, folders, tmp_path):
+    for name in ("table.xyz", "table"):
+        result = run("table", *folders, "-o", tmp_path / name)
+        assert result.exit_code == 2
+        message = f"--output {tmp_path / name}: give a name that ends in .txt, .md, .tex or .csv"
+        assert message in result.stderr
+        assert not (tmp_path / name).exists()
+        assert run("table", *folders, "-o", tmp_path / name, "--format", "csv").exit_code == 0
+        assert (tmp_path / name).read_text().startswith("machine,metric")
+    assert run("table", *folders, "-o", tmp_path / "table.TXT").exit_code == 0
+    assert (tmp_path / "table.TXT").read_text().startswith("machine")
+
+
+def test_systems_without_the_score_are_named(run, folders):
+    result = run("table", *folders, "--score", "mahalanobis")
+    assert result.stderr == (
+        "not in the table, without the score mahalanobis: spectral_memory[k_source=1], "
+        "spectral_memory[k_source=3]\n"
+    )
+    assert run("table", *folders).stderr == ""
+    assert run("table", *folders, "--score", "mahalanobis", "--systems", "autoencoder:mse").stderr == ""
 
 
 def test_systems_score_and_baseline_can_be_chosen(run, folders):

@@ -208,16 +208,16 @@ def ranking_text(
 
 
 def interval_notes(differences: Sequence[Difference]) -> list[str]:
-    """What intervals do not count, and why they are missing, each as a sentence."""
+    """What intervals do not count, and why they are missing, each as a sentence, once."""
     notes = []
     if single := sorted({d.system for d in differences if d.seeds[0] == 1}):
         notes.append(f"One seed, so that other seeds are not counted: {', '.join(single)}.")
     if any(d.seeds[1] == 1 for d in differences):
         notes.append(f"One seed of the baseline {differences[0].baseline}.")
-    for d in differences:
-        if d.difference.note:
-            notes.append(f"{d.machine or 'all machines'}: {d.difference.note}.")
-    return notes
+    reasons = [
+        f"{d.machine or 'all machines'}: {d.difference.note}." for d in differences if d.difference.note
+    ]
+    return [*notes, *dict.fromkeys(reasons)]
 
 
 def costs_text(detector_costs: Sequence[DetectorCost]) -> str:

@@ -9,6 +9,7 @@ import click
 from auscult.cli import text
 from auscult.cli.options import (
     channel_option,
+    check_extension,
     check_writable,
     json_option,
     model_argument,
@@ -17,7 +18,6 @@ from auscult.cli.options import (
     table_options,
 )
 from auscult.cli.progress import show_progress
-from auscult.errors import OptionError
 
 if TYPE_CHECKING:
     from auscult.sound.tables import TableSettings
@@ -54,8 +54,7 @@ def command(
     These are the codes of autoencoders, the embeddings of encoders and classifiers, or the pooled views of
     detectors without a network. RECORDINGS are files, folders or CSV manifests.
     """
-    if not output.lower().endswith(".npz"):
-        raise OptionError(f"--output {output}: the format is NumPy's .npz: give a name that ends in .npz")
+    check_extension("--output", output, [".npz"])
     check_writable(output, model=model)
 
     from auscult.api.embed import embed, shapes

@@ -12,6 +12,7 @@ from auscult.cli import text
 from auscult.cli.options import (
     apply_group_by,
     channel_option,
+    check_extension,
     check_writable,
     chosen_threshold,
     condition_option,
@@ -93,8 +94,9 @@ def command(
     domain compares the normal clips of the domain with the anomalous clips of both domains, as in the
     challenge since 2022.
     """
-    for path in (roc, histogram):
+    for option, path in (("--roc", roc), ("--histogram", histogram)):
         if path is not None:
+            check_extension(option, path, [".csv"])
             check_writable(path, model=model)
 
     from auscult.api.evaluate import evaluate

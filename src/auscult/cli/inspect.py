@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auscult.cli import text
-from auscult.cli.options import check_writable, json_option, model_argument
+from auscult.cli.options import check_extension, check_writable, json_option, model_argument
 from auscult.errors import OptionError
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _TITLES = {"seconds": "min, max seconds"}
 def command(model: str, curves: str | None, as_json: bool) -> None:
     """Show the contents of a model file."""
     if curves is not None:
+        check_extension("--curves", curves, [".csv"])
         check_writable(curves, model=model)
 
     from auscult.model.model_file import load_model

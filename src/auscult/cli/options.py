@@ -365,6 +365,23 @@ def names_from(text: str | None) -> list[str] | None:
     return names
 
 
+def check_extension(option: str, path: str, extensions: Sequence[str]) -> None:
+    """Check that the name of an output file says in which format it is written.
+
+    Args:
+        option: the option that names the file.
+        path: the file.
+        extensions: those of the formats, with the dot.
+
+    Raises:
+        OptionError: the extension is none of them.
+    """
+    if not path.lower().endswith(tuple(extensions)):
+        *others, last = extensions
+        names = f"{', '.join(others)} or {last}" if others else last
+        raise OptionError(f"{option} {path}: give a name that ends in {names}, which sets the format")
+
+
 def check_writable(path: str, *, model: str | None = None) -> None:
     """Check that an output file can be written, before the work starts.
 

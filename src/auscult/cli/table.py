@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import click
 
 from auscult.cli import text
-from auscult.cli.options import check_writable
+from auscult.cli.options import check_extension, check_writable
 from auscult.errors import OptionError
 
 if TYPE_CHECKING:
     from auscult.benchmark.saved_results import SavedResults
 
 FORMATS = ("text", "markdown", "latex", "csv")
-_OF_EXTENSION = {".md": "markdown", ".tex": "latex", ".csv": "csv"}
+_OF_EXTENSION = {".txt": "text", ".md": "markdown", ".tex": "latex", ".csv": "csv"}
 
 
 @click.command("table", short_help="Print the results of benchmarks as a table for a report.")
@@ -35,7 +35,7 @@ _OF_EXTENSION = {".md": "markdown", ".tex": "latex", ".csv": "csv"}
     "--format",
     "form",
     type=click.Choice(FORMATS),
-    help="Format of the table.  [default: by the extension of --output; otherwise text]",
+    help="Format of the table.  [default: by the extension of --output; without it, text]",
 )
 @click.option(
     "--published",
@@ -52,7 +52,13 @@ _OF_EXTENSION = {".md": "markdown", ".tex": "latex", ".csv": "csv"}
     help="Show a system or machine as LABEL. NAME is a machine, DETECTOR:SCORE, or DETECTOR if only one of "
     "its scores is in the table. May be repeated.",
 )
-@click.option("--output", "-o", metavar="FILE", type=click.Path(), help="Write the table to FILE.")
+@click.option(
+    "--output",
+    "-o",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write the table to FILE, with the extension .txt, .md, .tex or .csv unless --format is given.",
+)
 def command(
     folders: tuple[Path, ...],
     baseline: str | None,
@@ -71,6 +77,8 @@ def command(
     give the number of independent recordings.
     """
     if output is not None:
+        if form is None:
+            check_extension("--output", output, list(_OF_EXTENSION))
         check_writable(output)
 
     from auscult.benchmark.saved_results import SavedResults
@@ -87,6 +95,8 @@ def command(
         saved.results += [row for row in rows if row.column not in known]
         added = list(dict.fromkeys(row.column for row in rows))
         saved.notes.append(f"The systems “published …” are from {describe_source(published)}.")
+    if score is not None and systems is None:
+        _note_left_out(saved, score)
     names = None if systems is None else split_names(systems)
     if names == []:
         raise OptionError("--systems contains no name: separate the names of systems by commas")
@@ -106,9 +116,20 @@ def command(
         text.note(f"{output}: {text.count(len(shown), 'system')}")
 
 
+def _note_left_out(saved: SavedResults, score: str) -> None:
+    """Name the detectors that are not in the table, since they do not have the score."""
+    systems = [row.column for row in saved.results if ":" in row.column]
+    detectors = {system.rpartition(":")[0]: None for system in systems}
+    missing = [detector for detector in detectors if f"{detector}:{score}" not in systems]
+    if missing and len(missing) < len(detectors):
+        text.note(f"not in the table, without the score {score}: {', '.join(missing)}")
+
+
 def _form(output: str | None) -> str:
-    """The format by the extension of the output file."""
-    return _OF_EXTENSION.get(Path(output).suffix.lower(), "text") if output is not None else "text"
+    """The format by the extension of the output file; text for standard output."""
+    if output is None:
+        return "text"
+    return next(form for extension, form in _OF_EXTENSION.items() if output.lower().endswith(extension))
 
 
 def _table(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from textwrap import wrap
+
+from auscult.evaluation.latex_text import latex_text
 
 #: The text of a cell without a value.
 NONE = "–"
@@ -55,16 +56,15 @@ class Table:
         return "\n".join(lines + notes) + "\n"
 
     def to_latex(self) -> str:
-        """The table as a LaTeX ``tabular`` with rules of the package ``booktabs``; notes are comments."""
+        """The table as a LaTeX ``tabular`` with rules of the package ``booktabs``, and the notes below it."""
         columns = "l" * self.name_columns + "r" * (len(self.header) - self.name_columns)
-        lines = [f"% {note}" for note in self.notes]
-        lines += [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", *self._latex_groups()]
+        lines = [f"\\begin{{tabular}}{{{columns}}}", "\\toprule", *self._latex_groups()]
         lines.append(_latex_row(self.header))
         for is_first, row in self._grouped_rows():
             if is_first:
                 lines.append("\\midrule")
             lines.append(_latex_row(row))
-        return "\n".join([*lines, "\\bottomrule", "\\end{tabular}"]) + "\n"
+        return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", *self._latex_notes()]) + "\n"
 
     def _grouped_rows(self) -> Iterator[tuple[bool, tuple[str, ...]]]:
         """Whether a rule is above a row, and the row; a machine is named in the first of its rows.
@@ -106,11 +106,19 @@ class Table:
         names = [" " * width for width in widths[: self.name_columns]]
         return [_GAP.join([*names, *cells]).rstrip()] if cells else []
 
+    def _latex_notes(self) -> list[str]:
+        """The notes in small print, over the whole width of the text; empty without notes."""
+        if not self.notes:
+            return []
+        paragraphs = [f"{latex_text(note)}\\par" for note in self.notes]
+        start = ["\\par\\smallskip", "\\begin{minipage}{\\linewidth}", "\\footnotesize\\raggedright"]
+        return [*start, *paragraphs, "\\end{minipage}"]
+
     def _latex_groups(self) -> list[str]:
         """A row with the titles of the groups over their columns, and the rules below them."""
         cells, rules = [""] * self.name_columns, []
         for title, columns in self._spans():
-            cells.append(f"\\multicolumn{{{columns.stop - columns.start}}}{{c}}{{{_latex(title)}}}")
+            cells.append(f"\\multicolumn{{{columns.stop - columns.start}}}{{c}}{{{latex_text(title)}}}")
             rules.append(f"\\cmidrule(lr){{{columns.start + 1}-{columns.stop}}}")
         return [" & ".join(cells) + " \\\\", " ".join(rules)] if rules else []
 
@@ -136,28 +144,9 @@ def _width(text: str) -> int:
     )
 
 
-_LATEX = {
-    **{character: f"\\{character}" for character in "&%$#_{}"},
-    "\\": "\\textbackslash{}",
-    "~": "\\textasciitilde{}",
-    "^": "\\textasciicircum{}",
-    "±": "$\\pm$",
-    "−": "$-$",
-    "–": "--",
-    "†": "$^\\dagger$",
-}
-
-
-#: A minus before a number, which LaTeX sets as a hyphen outside mathematics; hyphens within names stay.
-_MINUS = re.compile(r"(?<![\w-])-(?=\d)")
-
-
-def _latex(cell: str) -> str:
-    return "".join(_LATEX.get(c, c) for c in _MINUS.sub("−", cell))
-
-
 def _latex_row(cells: Iterable[str]) -> str:
-    return " & ".join(map(_latex, cells)) + " \\\\"
+    row = " & ".join(map(latex_text, cells))
+    return f"{'{}' if row.startswith('[') else ''}{row} \\\\"  # a bracket would belong to the row before
 
 
 def _escaped(cell: str) -> str:
