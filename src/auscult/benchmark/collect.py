@@ -39,8 +39,8 @@ def add_result(bench: BenchResult, stage: Stage, result: StageResult, rule: Thre
         bench.repeated_notes.append((f"{machine} {detector} seed {stage.seed}", warning))
     thresholds = {score: result.normal.threshold(score, rule) for score in result.scores}
     for score, threshold in thresholds.items():
-        system = {"machine": machine, "detector": detector, "score": score, "seed": stage.seed}
-        bench.thresholds.append({**system, **asdict(threshold)})
+        names = {"machine": machine, "detector": detector, "score": score, "seed": stage.seed}
+        bench.thresholds.append({**names, **asdict(threshold)})
         if threshold.warning:
             bench.repeated_notes.append(
                 (f"{machine} {detector}:{score} seed {stage.seed}", f"{threshold.warning}. {_ONLY_DECISIONS}")

@@ -160,7 +160,7 @@ def _models(
     from auscult.errors import ModelFileError
     from auscult.model.model_file import load_model, read_header_and_arrays
 
-    models = {}
+    models: dict[str, tuple[Mapping[str, Any], int]] = {}
     for machine in dict.fromkeys(machines):
         path = (
             results / "stages" / machine / DetectorName.parse(entry).folder / f"seed{seed}" / "model.auscult"

@@ -67,9 +67,8 @@ def code_facts(module: str, packages: tuple[str, ...]) -> CodeFacts:
 
 def _read(path: Path) -> CodeFacts | None:
     """The facts in a file; ``None`` if there is none, or it is damaged or of another version of auscult."""
-    with suppress(OSError, ValueError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError):
         stored = json.loads(path.read_text())
-        return CodeFacts(
-            **{name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
-        )
+        local, installed = (tuple(stored[name]) for name in ("local", "installed"))
+        return CodeFacts(stored["code"], stored["source"], local, installed)
     return None
