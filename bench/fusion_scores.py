@@ -160,7 +160,7 @@ class Machine:
             print(f"{self.name}: {name}, seed {seed}", file=sys.stderr, flush=True)
             self.output.mkdir(parents=True, exist_ok=True)
             buffer = BytesIO()
-            np.savez_compressed(buffer, **self._compute(SOURCES[name], seed))
+            np.savez_compressed(buffer, allow_pickle=False, **self._compute(SOURCES[name], seed))
             write_atomically(path, buffer.getvalue())
         with np.load(path) as arrays:
             parts = {

@@ -66,7 +66,7 @@ def left_out_table(
                 interval_text(difference(runs["new"][-1], runs["baseline"][-1], TERMS, mean_over)),
             ]
         )
-    new, old, baseline = (_joined(runs[name]) for name in ("new", "old", "baseline"))
+    all_new, all_old, all_baseline = (_joined(runs[name]) for name in ("new", "old", "baseline"))
     rows.append(
         [
             "mean",
@@ -76,8 +76,8 @@ def left_out_table(
             f"{fmean(real[decision.candidate].values()):.1f}",
             f"{fmean(real[VERSION_0_1_0].values()):.1f}",
             f"{fmean(baseline_means):.1f}",
-            interval_text(difference(new, old, TERMS, _mean_of_machines, paired=True)),
-            interval_text(difference(new, baseline, TERMS, _mean_of_machines)),
+            interval_text(difference(all_new, all_old, TERMS, _mean_of_machines, paired=True)),
+            interval_text(difference(all_new, all_baseline, TERMS, _mean_of_machines)),
         ]
     )
     header = [
