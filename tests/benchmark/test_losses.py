@@ -67,14 +67,14 @@ def test_unique_file_names_stay_as_they_are(root):
 def test_an_unexpected_error_of_one_machine_is_reported_and_the_others_are_finished(
     mimii, tmp_path, monkeypatch, error
 ):
-    real = stage_module._score_and_save
+    real = stage_module.score_and_save
 
     def fail(stage, *arguments):
         if stage.machine.name == "id_00":
             raise error
         return real(stage, *arguments)
 
-    monkeypatch.setattr(stage_module, "_score_and_save", fail)
+    monkeypatch.setattr(stage_module, "score_and_save", fail)
     result = run_bench(mimii, output=tmp_path / "r", **OPTIONS)
     assert {row.machine for row in result.results} == {"id_02"}
     (failure,) = result.failures

@@ -180,6 +180,13 @@ class MachineData:
         if part == "test" and path not in self._digests:
             self._digests[path] = recording.file_digest()  # the cache has read the file for it
 
+    def forget(self) -> None:
+        """Starts without anything that was computed of the clips, as for other clips."""
+        self._audio, self._inspections, self._feature_seconds = {}, {}, {}
+        self._measures, self._digests = {}, {}
+        for name in ("test_names", "test_digests", "format", "fingerprints"):
+            self.__dict__.pop(name, None)
+
     def clear_cache(self) -> None:
         """Frees log-mels and inspections: those of several machines may not fit into memory together."""
         self._audio.clear()
@@ -251,9 +258,14 @@ def total_seconds(clips: Sequence[Clip]) -> float:
     return total
 
 
+def timed_recordings(count: int) -> range:
+    """The indices of those of so many recordings that are read to measure the time."""
+    return range(0, count, -(-count // _TIMED_RECORDINGS))
+
+
 def _estimate_feature_seconds(recordings: Sequence[AudioClip], front_end: FrontEnd) -> float:
-    """Estimates the seconds to read recordings and compute their log-mels, from an evenly spaced sample."""
-    sample = recordings[:: -(-len(recordings) // _TIMED_RECORDINGS)]
+    """Estimates the seconds to read recordings and compute their log-mels, from some of them."""
+    sample = [recordings[i] for i in timed_recordings(len(recordings))]
     started = time.perf_counter()
     for recording in sample:
         with suppress(AudioError):

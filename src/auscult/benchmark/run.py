@@ -55,7 +55,7 @@ def run_bench(
     threshold_method: str = "gamma_scipy",
     false_alarms: float | None = None,
     progress: Progress | None = None,
-    announce: Callable[[float, int], None] | None = None,
+    announce: Callable[[float, int, int], None] | None = None,
     started: Callable[[], None] | None = None,
 ) -> BenchResult:
     """Fits and scores every detector on every machine with every seed, and compares them.
@@ -89,8 +89,8 @@ def run_bench(
             it fits nothing again.
         false_alarms: accepted false-alarm rate of the thresholds; ``None`` for the default of the method.
         progress: called with the progress; the name of a stage is ``machine detector seed <k>``.
-        announce: called before the first fit with the expected time in seconds and the number of fits, unless
-            the benchmark is so small that measuring would take a notable part of it.
+        announce: called before the first fit with the expected time in seconds and the numbers of fits and
+            of machines, unless the benchmark is so small that measuring would take a notable part of it.
         started: called when the arguments are checked and ``output`` exists, before the first fit.
 
     Raises:

@@ -164,7 +164,7 @@ def run_stages(stages: Sequence[Stage], progress: Progress | None = None) -> lis
         try:
             saved = stage.saved_outcome()
             if saved is None:
-                prepared[index] = _prepare(stage, naming_machines(progress, [stage.machine.name]))
+                prepared[index] = prepare_fit(stage, naming_machines(progress, [stage.machine.name]))
             else:
                 outcomes[index] = saved
         except AuscultError as error:
@@ -181,7 +181,7 @@ def run_stages(stages: Sequence[Stage], progress: Progress | None = None) -> lis
             if not isinstance(model, Model):
                 raise model
             of_machine = naming_machines(progress, [stages[index].machine.name])
-            outcomes[index] = _score_and_save(stages[index], prepared[index], model, of_machine)
+            outcomes[index] = score_and_save(stages[index], prepared[index], model, of_machine)
         except DivergedError as error:
             _write_json(stages[index].folder / "failed.json", stages[index], {"error": str(error)})
             outcomes[index] = error
@@ -190,8 +190,8 @@ def run_stages(stages: Sequence[Stage], progress: Progress | None = None) -> lis
     return [outcomes[index] for index in range(len(stages))]
 
 
-def _prepare(stage: Stage, progress: Progress | None) -> PreparedFit:
-    """Reads the training recordings and collects the inputs of a stage's fit.
+def prepare_fit(stage: Stage, progress: Progress | None) -> PreparedFit:
+    """Read the training recordings and collect the inputs of a stage's fit.
 
     Networks are not calibrated, so that they train as the baseline does; thresholds come from the scores of
     their training clips. Other detectors store their training clips, so that a threshold from the scores of
@@ -221,10 +221,17 @@ def _prepare(stage: Stage, progress: Progress | None) -> PreparedFit:
     )
 
 
-def _score_and_save(
+def score_and_save(
     stage: Stage, prepared: PreparedFit, model: Model, progress: Progress | None
 ) -> StageResult:
-    """Scores the test clips and writes the files of the stage."""
+    """Score the test clips and write the files of a stage.
+
+    Args:
+        stage: the stage.
+        prepared: the inputs of its fit.
+        model: the fitted model.
+        progress: called with the progress.
+    """
     machine, front_ends = stage.machine, stage.choice.detector_class.front_ends(prepared.config)
     feature_seconds = machine.prepare_features("test", front_ends, progress)
     started = time.perf_counter()

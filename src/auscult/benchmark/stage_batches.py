@@ -50,7 +50,7 @@ def run_unfinished(
     settings: Mapping[str, Any],
     specs: Sequence[StageSpec],
     progress: Progress | None,
-    announce: Callable[[float, int], None] | None,
+    announce: Callable[[float, int, int], None] | None,
 ) -> dict[StageSpec, AuscultError | None]:
     """Runs every stage that is not finished.
 
@@ -70,9 +70,9 @@ def run_unfinished(
                 configs[spec] = stage.config()
         except AuscultError as error:
             errors[spec] = error
-    fits = [PlannedFit(machines[s.machine], s.choice.detector, config) for s, config in configs.items()]
+    fits = [PlannedFit(s.stage(machines, output, settings), config) for s, config in configs.items()]
     if announce is not None and sum(len(fit.machine.train) for fit in fits) >= _WORTH_ESTIMATING:
-        announce(expected_seconds(fits), len(fits))
+        announce(expected_seconds(fits, progress), len(fits), len({spec.machine for spec in specs}))
     stage_batches = batches(
         list(configs),
         key=lambda spec: (spec.choice, batch_key(configs[spec])),

@@ -162,11 +162,13 @@ def command(
     from auscult.benchmark.expected_time import duration_text
     from auscult.benchmark.result import describe_failure
     from auscult.detectors.names import split_names
+    from auscult.report.expected_time import expected_report_seconds
     from auscult.runtime.parallel import workers
 
     expected: list[float] = []
 
-    def announce(seconds: float, fits: int) -> None:
+    def announce(seconds: float, fits: int, machine_count: int) -> None:
+        seconds += expected_report_seconds(machine_count)
         expected.append(seconds)
         if not quiet:
             text.note(f"{text.count(fits, 'fit')}: about {duration_text(seconds)}")
