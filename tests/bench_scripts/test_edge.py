@@ -108,7 +108,9 @@ def test_a_child_process_scores_with_the_file_and_with_auscult(exported):
 
 
 def test_the_table_has_both_sides():
-    assert edge.exportable() == ["autoencoder", "gamma_observation", "gamma_vae", "pooled_gaussian"]
+    assert edge.exportable() == [
+        "autoencoder", "gamma_observation", "gamma_vae", "pooled_gaussian", "subspace_residual"
+    ]  # fmt: skip
     cost = DetectorCost("autoencoder", 1_820_000, 2_020_000, (0.2, 0.4), (84, 113), (6.0, 8.2, 20.5), 2e-10)
     page = edge.as_page([cost], None)
     assert "| `autoencoder` | 1.82 | 0.20 | 84 | 6.0 | 2e-10 | 2.02 | 0.40 | 113 | 8.2 | 20.5 |" in page

@@ -162,7 +162,7 @@ def test_names_are_split_outside_of_brackets():
             "have the same settings: leave one of them out",
         ),
         (["autoencoder", "autoencoder[epochs=5]"], {"epochs": "5"}, "have the same settings"),
-        (["autoencoder[epochs=1,epochs=2]"], {}, "a setting is given twice in the brackets"),
+        (["autoencoder[epochs=1,epochs=2]"], {}, "epochs is set to 1 and to 2: choose one value"),
         (["pooled_gaussian[views=mean\x1b]"], {}, "it has a control character"),
         (["autoencoder"], {"gamma_vae.epochs": "1"}, "gamma_vae is none of these detectors: autoencoder"),
         (["autoencoder"], {"autoencoder.colour": "red"}, "autoencoder has no option 'colour'"),

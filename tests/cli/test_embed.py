@@ -84,7 +84,7 @@ def test_the_name_of_the_file_ends_in_npz(run, model, machine, tmp_path):
     for name in ("codes.txt", "codes"):
         result = run("embed", model, machine, "-o", tmp_path / name, "-q")
         assert result.exit_code == 2
-        assert f"{tmp_path / name}: the format is NumPy's .npz: give a name that ends in" in result.stderr
+        assert f"{tmp_path / name}: give a name that ends in .npz, which sets the format" in result.stderr
         assert not (tmp_path / name).exists()
 
 

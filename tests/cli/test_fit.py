@@ -41,9 +41,9 @@ def test_json_summarizes_the_written_model(run, machine, tmp_path):
     assert result.exit_code == 0, result.output
     summary, model = json.loads(result.stdout), load(path)
     assert list(summary) == [
-        "model", "detector", "preset", "score", "parameters", "clips", "domains", "calibration", "members",
-        "encoder", "threshold", "false_alarms", "threshold_label", "bytes", "fit_seconds", "left_out",
-        "warnings",
+        "model", "detector", "preset", "score", "parameters", "channels", "clips", "domains", "calibration",
+        "members", "encoder", "threshold", "false_alarms", "threshold_label", "bytes", "fit_seconds",
+        "left_out", "warnings",
     ]  # fmt: skip
     assert summary["model"] == str(path)
     assert summary["bytes"] == path.stat().st_size

@@ -20,9 +20,9 @@ def test_explain_finds_the_band_of_the_fault(run, model, machine, faulty_clip):
     assert result.exit_code == 0
     output = json.loads(result.stdout)
     assert list(output) == [
-        "path", "start", "seconds", "score", "threshold", "anomalous", "verdict", "p_value", "nearest",
-        "nearest_window", "warnings", "findings", "state", "sections", "regions", "impacts", "picture",
-        "fragment", "nearest_fragment",
+        "path", "start", "seconds", "axis", "score", "threshold", "anomalous", "verdict", "p_value",
+        "nearest", "nearest_window", "warnings", "findings", "state", "sections", "regions", "impacts",
+        "picture", "fragment", "nearest_fragment",
     ]  # fmt: skip
     assert output["nearest"] in {str(path) for path in (machine / "train").glob("*.wav")}
     assert output["anomalous"] is True

@@ -413,7 +413,10 @@ def test_progress_stages_are_prefixed_with_the_members_names(normals):
         normals[:8], progress=lambda *step: steps.append(step[:3])
     )
     stages = list(dict.fromkeys(stage for stage, _, _ in steps))
-    assert stages == ["levels:features", "levels:try", "neighbours:features", "neighbours:try"]
+    assert stages == [
+        "levels:features", "levels:folds", "levels:try",
+        "neighbours:features", "neighbours:folds", "neighbours:try",
+    ]  # fmt: skip
     assert not any(" " in stage for stage in stages)  # a space would make each step a job of its own
 
 
