@@ -126,10 +126,10 @@ def _encoder(header: Mapping[str, Any]) -> str:
 
 def _decision(threshold: Mapping[str, Any] | None) -> str:
     """How the decisions were made, from the stored threshold."""
-    if threshold is None or threshold.get("rate") is None:
-        return UNKNOWN
-    if threshold.get("value") is None:
+    if threshold is not None and threshold["value"] is None:
         return "no threshold, see the warnings of the benchmark"
+    if threshold is None or threshold["rate"] is None:
+        return UNKNOWN
     baseline = threshold["method"] == "baseline"
     basis = "losses of {} training batches" if baseline else "scores of {} normal recordings"
     basis = basis.format(threshold["calibration_count"])
