@@ -1,5 +1,6 @@
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 from auscult.dcase.published import published_results
 from auscult.evaluation import Result
@@ -46,6 +47,21 @@ def test_the_best_of_each_column_is_marked_and_spread_is_shown():
     assert set(re.findall("<strong>(.*?)</strong>", table)) == {"82.00"}
     assert " ± 2.83" in table
     assert table.index(">new:mse<") < table.index(">base:mse<")
+
+
+def test_rates_are_the_last_columns_and_never_best():
+    rates = {"recall": 0.9, "false_alarm_rate": 0.4, "accepted_rate": 0.05, "threshold_method": "conformal"}
+    results = [replace(r, **rates) for r in ONE_MACHINE]
+    data = bench([*results, replace(ONE_MACHINE[1], detector="other", score="")])
+    table = systems_table(data)
+    heads = [visible_text(head) for head in re.findall("<th scope=.col.>.*?</th>", table)]
+    assert heads[-2:] == ["recall", "FPR"]
+    assert heads.index("95 % interval") == heads.index("harmonic mean") + 1
+    assert re.findall("<td>([^<]*)</td></tr>", table) == ["–", "40.0", "40.0"]
+    assert "<strong>90.0</strong>" not in table
+    assert "<strong>40.0</strong>" not in table
+    assert "Recall: detected anomalies" in visible_text(table)
+    assert data.percent("new:mse") == 80.0
 
 
 def test_columns_are_explained():

@@ -15,21 +15,23 @@ _MAX_NAMES = 3  # machines listed in a cell
 
 def systems_table(bench: BenchData) -> Markup:
     """Return a sortable table with a row for each system, best first: metrics, difference from the baseline,
-    and on how many machines it is better or worse."""
-    titles = bench.table.header[2:]
+    on how many machines it is better or worse, and rates at the threshold of the model."""
+    titles, metrics = bench.table.header[2:], len(METRICS) + 1
     from_baseline = f"Difference from {bench.baseline} [points]" if bench.baseline else "Difference [points]"
-    heads = ["System", *titles, "95\u00a0% interval", from_baseline]
+    heads = ["System", *titles[:metrics], "95\u00a0% interval", from_baseline]
     if len(bench.machines) > 1:
         heads.append("Machines better / worse")
+    heads += titles[metrics:]
     best = _best(bench, bench.overall)
     body = []
     for system in [*bench.systems, *(s for s in bench.overall if s not in bench.systems)]:
-        cells = [
+        shown = [
             _cell(cell, is_best=cell == top) for cell, top in zip(bench.overall[system], best, strict=True)
         ]
-        cells += [_interval(bench.mean(system)), _difference(bench, system)]
+        cells = [*shown[:metrics], _interval(bench.mean(system)), _difference(bench, system)]
         if len(bench.machines) > 1:
             cells.append(_machines(bench, system))
+        cells += shown[metrics:]
         is_default = bench.ranking.get(system, {}).get("decisive")
         mark = tag("span", " default", class_="spread") if is_default else None
         body.append(tag("tr", tag("th", tag("span", system), mark, scope="row"), *cells))
