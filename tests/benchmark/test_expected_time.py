@@ -62,7 +62,7 @@ def test_a_line_has_no_negative_part():
     assert Line.through([(2.0, 5.0)]).at(4.0) == 10.0
 
 
-def test_a_network_is_measured_on_a_few_epochs_with_its_export(planned):
+def test_a_network_is_measured_on_a_few_epochs_with_the_export(planned):
     few, many = planned("autoencoder", epochs="100"), planned("autoencoder", epochs="10000")
     started = time.perf_counter()
     short, long = (measure_fit(fit.stage, fit.config).fit.at(fit.trained_seconds) for fit in (few, many))
