@@ -49,6 +49,19 @@ MODELS = {
     "pooled levels": ("pooled_gaussian", None, SMALL),
     "pooled modulation": ("pooled_gaussian", None, {**SMALL, "views": "modulation", "components": 3}),
     "pooled single": ("pooled_gaussian", None, {**SMALL, "views": "std,max,modulation_0.25", "n_mels": 50}),
+    "neighbours": ("spectral_memory", None, SMALL),
+    "neighbours of unequal groups": (
+        "spectral_memory",
+        None,
+        {
+            **SMALL,
+            "n_mels": 50,
+            "groups": 7,
+            "over_groups": "mean",
+            "k_source": 3,
+            "views": "std,modulation_0.1",
+        },
+    ),
     "subspaces": ("subspace_residual", None, SMALL),
     "subspaces of few bands": (
         "subspace_residual",
@@ -208,7 +221,7 @@ def test_a_file_with_different_scores_is_not_written(fitted, monkeypatch, tmp_pa
 
 
 def test_detectors_that_cannot_be_exported():
-    assert NOT_EXPORTABLE == ["auto", "discriminative", "embedding_memory", "spectral_memory"]
+    assert NOT_EXPORTABLE == ["auto", "discriminative", "embedding_memory"]
 
 
 @pytest.mark.parametrize("name", NOT_EXPORTABLE)

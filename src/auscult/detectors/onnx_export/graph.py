@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -139,12 +140,17 @@ class Graph:
 
     ``graph.MatMul(a, b)`` appends a node and returns its output; with ``outputs=n`` it returns a tuple of n
     outputs. Optional inputs that are omitted are ``None``; attributes are keyword arguments.
+
+    An operator on the same inputs is computed once, however often it is requested, and equal constants are
+    stored once, so that detectors in one graph share what they have in common.
     """
 
     def __init__(self) -> None:
         self._opset = OPSET
         self._nodes: list[Any] = []
+        self._outputs: dict[tuple[bytes, int], tuple[Value, ...]] = {}  # of nodes that were requested before
         self._constants: dict[str, np.ndarray] = {}
+        self._constant_names: dict[tuple[Any, ...], str] = {}
         self._weights: dict[str, Any] = {}  # of merged networks
         self._inputs: list[tuple[str, Any, Sequence[str | int]]] = []
 
@@ -160,10 +166,14 @@ class Graph:
         def add(*inputs: Operand | None, outputs: int = 1, **attributes: Any) -> Value | tuple[Value, ...]:
             from onnx import helper
 
-            names = [f"{operator}_{len(self._nodes)}_{i}" for i in range(outputs)]
             input_names = ["" if operand is None else self._name_of(operand) for operand in inputs]
-            self._nodes.append(helper.make_node(operator, input_names, names, **attributes))
-            values = tuple(Value(self, name) for name in names)
+            node = helper.make_node(operator, input_names, [], **attributes)
+            key = node.SerializeToString(deterministic=True), outputs
+            if key not in self._outputs:
+                node.output.extend(f"{operator}_{len(self._nodes)}_{i}" for i in range(outputs))
+                self._nodes.append(node)
+                self._outputs[key] = tuple(Value(self, name) for name in node.output)
+            values = self._outputs[key]
             return values[0] if outputs == 1 else values
 
         return add
@@ -173,7 +183,7 @@ class Graph:
 
         Args:
             network: (L,) uint8, ONNX bytes.
-            prefix: prepended to all names of the network; unique to it.
+            prefix: prepended, with a number, to all names of the network.
             inputs: input name of the network to value.
 
         Returns:
@@ -181,6 +191,7 @@ class Graph:
         """
         from onnx import compose, helper, inliner, load_from_string, version_converter
 
+        prefix = f"{prefix}{len(self._nodes)}/"
         model = inliner.inline_local_functions(load_from_string(network.tobytes()))
         (model_opset,) = [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")]
         self._opset = max(self._opset, model_opset)
@@ -245,6 +256,8 @@ class Graph:
         """Return the name of a value, or of a new constant made of a number or an array."""
         if isinstance(operand, Value):
             return operand.name
-        name = f"constant_{len(self._constants)}"
-        self._constants[name] = np.ascontiguousarray(operand) if np.ndim(operand) else np.asarray(operand)
+        array = np.ascontiguousarray(operand) if np.ndim(operand) else np.asarray(operand)
+        key = array.dtype.str, array.shape, blake2b(array.tobytes()).digest()
+        name = self._constant_names.setdefault(key, f"constant_{len(self._constants)}")
+        self._constants[name] = array
         return name

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from auscult.detectors.pooled.bank import BankConfig, BankDetector, NormalBank
 from auscult.detectors.statistics.neighbours import Neighbours
 from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import OptionError
+
+if TYPE_CHECKING:
+    from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 
 OVER_GROUPS = ("max", "mean")
 
@@ -66,7 +70,6 @@ class SpectralMemory(BankDetector):
     config: SpectralMemoryConfig
     config_type = SpectralMemoryConfig
     scores = ("domain", "density", "variance", "nearest")
-    export_needs = "storing its bank of recordings in the file, and a nearest-neighbour search"
 
     def fit_bank(self, bank: NormalBank) -> Mapping[str, np.ndarray]:
         c = self.config
@@ -122,6 +125,21 @@ class SpectralMemory(BankDetector):
             for i, name in enumerate(self.scores)
         }
         return Evidence(evidence.scores, maps)
+
+    def export(self, samples: Value) -> GraphEvidence:
+        from auscult.detectors.onnx_export.front_end import log_mel
+        from auscult.detectors.pooled.spectral_memory_onnx import memory_evidence
+
+        c = self.config
+        return memory_evidence(
+            log_mel(samples, c.front_end),
+            c.view_names,
+            c.edges,
+            c.over_groups,
+            self.scores,
+            self.bank.target,
+            self.arrays,
+        )
 
     def _group_scores(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute every score of every group, before standardisation, and the nearest clip of the bank.

@@ -25,7 +25,7 @@ import numpy as np
 
 SCORES = ("density", "nearest", "variance", "domain")
 METRICS = ("euclidean", "cosine")
-_MIN_DISTANCE = 1e-9  # avoids division by zero if there are identical normal vectors
+MIN_DISTANCE = 1e-9  # avoids division by zero if there are identical normal vectors
 
 
 def distances(a: np.ndarray, b: np.ndarray, metric: str = "euclidean") -> np.ndarray:
@@ -114,7 +114,7 @@ class Neighbours:
         group = np.arange(len(target)) if groups is None else np.asarray(groups)
         if np.all(group == group[0]):  # only one recording: its segments are the only possible neighbours
             group = np.arange(len(target))
-        between = np.maximum(distances(vectors, vectors, metric), _MIN_DISTANCE)
+        between = np.maximum(distances(vectors, vectors, metric), MIN_DISTANCE)
         pairs = _PairDistances(np.where(group[:, None] == group, np.inf, between), target, group)
         k = np.where(target, k_target, k_source)
         density, density_without = pairs.densities(k)
@@ -139,7 +139,7 @@ class Neighbours:
     def scores_and_nearest(self, x: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return every score (...) of vectors (..., D), one of each space, and the index (...) of the normal
         vector that attains it."""
-        d = np.maximum(distances(x[..., None, :], self.vectors, self.metric)[..., 0, :], _MIN_DISTANCE)
+        d = np.maximum(distances(x[..., None, :], self.vectors, self.metric)[..., 0, :], MIN_DISTANCE)
         by_score = {
             "density": d / self.density,
             "nearest": d,
