@@ -49,7 +49,16 @@ MODELS = {
     "pooled levels": ("pooled_gaussian", None, SMALL),
     "pooled modulation": ("pooled_gaussian", None, {**SMALL, "views": "modulation", "components": 3}),
     "pooled single": ("pooled_gaussian", None, {**SMALL, "views": "std,max,modulation_0.25", "n_mels": 50}),
+    **{
+        f"pooled {score} alone": ("pooled_gaussian", None, {**SMALL, "score": score, "all_scores": False})
+        for score in detector_type("pooled_gaussian").scores
+    },
     "neighbours": ("spectral_memory", None, SMALL),
+    "neighbours density alone": (
+        "spectral_memory",
+        None,
+        {**SMALL, "score": "density", "all_scores": False},
+    ),
     "neighbours of unequal groups": (
         "spectral_memory",
         None,
@@ -69,7 +78,11 @@ MODELS = {
         {**SMALL, "n_mels": 9, "context": 1, "ranks": "0,64"},
     ),
 }
-CASES = [(name, score) for name, (kind, *_) in MODELS.items() for score in detector_type(kind).scores]
+CASES = [
+    (name, score)
+    for name, (kind, _, settings) in MODELS.items()
+    for score in ([settings["score"]] if "score" in settings else detector_type(kind).scores)
+]
 NOT_EXPORTABLE = sorted(name for name in DETECTORS if detector_type(name).export is Detector.export)
 
 

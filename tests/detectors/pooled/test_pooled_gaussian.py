@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -83,6 +85,43 @@ def test_scores_recomputed_step_by_step(fitted, normals, machine_sound):
         ),
     }
     assert fitted.score(anomaly).scores == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("score", PooledGaussian.scores)
+def test_a_single_score_is_that_of_all_scores(fitted, normals, machine_sound, score):
+    """Only its density is fitted and stored, also in a copy and after adaptation."""
+    single, anomaly = (
+        gaussian(normals, score=score, all_scores=False),
+        clip(machine_sound(50, broken=True), 50),
+    )
+    assert single.scores == copy.copy(single).scores == (score,)
+    expected = fitted.score(anomaly, explain=True)
+    evidence = single.score(anomaly, explain=True)
+    assert evidence.scores == {score: pytest.approx(expected.scores[score], rel=1e-9)}
+    np.testing.assert_allclose(evidence.maps[score], expected.maps[score], rtol=1e-4, atol=1e-5)
+    assert set(single.arrays) < set(fitted.arrays)
+    shapes = single.expected_shapes()
+    assert shapes.keys() == single.arrays.keys()
+    for name, shape in shapes.items():
+        assert all(want in (None, got) for want, got in zip(shape, single.arrays[name].shape, strict=True))
+    more = [clip(machine_sound(80 + i, 1.2), 80 + i, "target") for i in range(2)]
+    adapted = single.adapted(more).score(anomaly).scores
+    assert adapted == {score: pytest.approx(fitted.adapted(more).score(anomaly).scores[score], rel=1e-9)}
+
+
+@pytest.mark.parametrize("settings", [{}, {"score": "joint", "all_scores": False}])
+def test_fold_models_equal_refitted_ones(normals, machine_sound, settings):
+    """With a fold for each recording, some of which were cut into several clips."""
+    config = make_config("pooled_gaussian", settings={**SMALL, **settings})
+    recordings = [*normals, *(clip(machine_sound(90), 90 + i, source_recording="cut") for i in range(3))]
+    folds = folds_of(recordings, 50, config.seed)
+    assert max(folds) + 1 == 21
+    unseen = clip(machine_sound(50, broken=True), 50)
+    _, fold_models = PooledGaussian.crossfit(config, recordings, folds)
+    for fold in (0, 7, folds[-1]):
+        others = [r for r, of in zip(recordings, folds, strict=True) if of != fold]
+        expected = PooledGaussian(config).fit(others).score(unseen).scores
+        assert fold_models[fold].score(unseen).scores == pytest.approx(expected, rel=1e-9)
 
 
 def test_maps_sum_to_the_score(fitted, machine_sound):

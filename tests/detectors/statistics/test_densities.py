@@ -22,6 +22,15 @@ def test_shares_sum_to_the_distance_from_the_nearer_mean():
     assert distance == pytest.approx(difference @ density.precision @ difference)
 
 
+def test_distances_of_several_vectors_are_those_of_each():
+    density = Gaussian.fit(VECTORS + 50 * TARGET[:, None], TARGET)
+    x = VECTORS[48:52].reshape(2, 2, 5) + 50 * TARGET[48:52].reshape(2, 2, 1)
+    together = density.distance(x)
+    for index in np.ndindex(2, 2):
+        for part, expected in zip(together, density.distance(x[index]), strict=True):
+            np.testing.assert_allclose(part[index], expected, rtol=1e-12)
+
+
 def test_means_are_shrunk_towards_the_common_mean():
     vectors = np.zeros((12, 1))
     vectors[10:] = 6.0

@@ -57,6 +57,16 @@ def test_negative_log_density_by_definition(seed, components):
     assert np.all(between >= mixture.means.min(axis=0) - 1e-9)
 
 
+def test_densities_of_several_vectors_are_those_of_each():
+    vectors, _ = two_clusters(3, dims=6)
+    mixture = Mixture.fit(vectors, 2, 0)
+    together = mixture.negative_log_density(vectors[:4].reshape(2, 2, 6))
+    for index in np.ndindex(2, 2):
+        each = mixture.negative_log_density(vectors[:4].reshape(2, 2, 6)[index])
+        for part, expected in zip(together, each, strict=True):
+            np.testing.assert_allclose(part[index], expected, rtol=1e-12)
+
+
 @pytest.mark.parametrize("components", [2, 3, 5])
 @pytest.mark.parametrize("distance", [0.0, 1.0, 4.0])
 def test_clusters_are_those_of_scikit_learn(components, distance):

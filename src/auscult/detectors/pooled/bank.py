@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 
@@ -73,6 +73,8 @@ class BankConfig(Config):
 
     # Comma-separated names from `pooled_views.VIEWS`, or a name from `pooled_views.FAMILIES`.
     views: str = "levels"
+    # Fit and compute all scores. If not, only the score that is compared with the threshold, which is faster.
+    all_scores: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -95,6 +97,18 @@ class BankDetector(Detector):
     config: BankConfig
     config_type = BankConfig
     min_recordings = 2  #: the smallest training set
+
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__(config)
+        self._select_scores()
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        vars(self).update(state)
+        self._select_scores()
+
+    def _select_scores(self) -> None:
+        if not self.config.all_scores:
+            vars(self)["scores"] = (self.decisive_score,)  # instead of those of the class
 
     @abstractmethod
     def fit_bank(self, bank: NormalBank) -> Mapping[str, np.ndarray]:

@@ -17,59 +17,55 @@ from auscult.detectors.statistics.standardizer import Standardizer
 def pooled_evidence(
     frames: Value,
     views: Sequence[str],
-    gaussians: Sequence[Gaussian],
-    mixtures: Sequence[Mixture],
-    joint: Gaussian,
+    gaussians: Sequence[Gaussian] | None,
+    mixtures: Sequence[Mixture] | None,
+    joint: Gaussian | None,
     sizes: np.ndarray,
+    scores: Sequence[str],
     arrays: Mapping[str, np.ndarray],
 ) -> GraphEvidence:
-    """Build the graph of every score and map.
+    """Build the graph of the scores and maps.
 
     Args:
         frames: (T, B) float32 log-mel in dB.
         views: names of the V views.
-        gaussians: one for each view.
-        mixtures: one for each view.
-        joint: Gaussian of all views together, in C coarse bands.
+        gaussians: one for each view, if a score needs them.
+        mixtures: one for each view, if a score needs them.
+        joint: Gaussian of all views together, in C coarse bands, if a score needs it.
         sizes: (C,) number of bands in each coarse band.
-        arrays: fitted arrays of the detector: ``usual`` (3, V, B), ``by_view`` (2, 2, V), ``by_joint`` (2,).
+        scores: names of the scores.
+        arrays: fitted arrays of the detector: ``usual`` (kinds, V, B), ``by_view`` (2, kinds of views, V),
+            ``by_joint`` (2,).
     """
     graph, first = frames.graph, np.array([0])
     clip = PooledFrames(frames)
     x = clip.views(views)  # V values of shape (B,)
-    fine = np.repeat(np.eye(len(sizes)), sizes, axis=1)  # (C, B), 1 where a band is part of a coarse band
-    coarse = [view @ (fine / sizes[:, None]).T for view in x]
-    _, share, mean = distance(graph.Concat(*coarse, axis=0), joint)
-    coarse_shares = share.reshape(len(x), len(sizes)) / sizes.astype(np.float64)
+    usual = iter(arrays["usual"])
+    sds = iter(Standardizer.from_arrays(arrays["by_view"]).sd[..., None] if gaussians or mixtures else ())
+    parts: dict[str, tuple[Value, Value]] = {}
 
-    shares_and_means = {
-        "gaussian": [distance(*pair)[1:] for pair in zip(x, gaussians, strict=True)],
-        "mixture": [negative_log_density(*pair) for pair in zip(x, mixtures, strict=True)],
-    }
+    def stacked(of_views: Sequence[Value]) -> Value:
+        """Return (V, B) of the vectors of the views."""
+        return graph.Concat(*(graph.Unsqueeze(value, first) for value in of_views), axis=0)
 
-    def stacked(kind: str, part: int) -> Value:
-        """Return the (V, B) shares, part 0, or means, part 1."""
-        return graph.Concat(*(graph.Unsqueeze(pair[part], first) for pair in shares_and_means[kind]), axis=0)
-
-    by_view, by_joint = (Standardizer.from_arrays(arrays[name]) for name in ("by_view", "by_joint"))
-    normal_shares, sd = arrays["usual"], by_view.sd[..., None]
-    gaussian = (stacked("gaussian", 0) - normal_shares[0]) / sd[0]  # (V, B)
-    z = gaussian.sum(1)
-    is_largest = graph.Equal(
-        graph.ArgMax(z, axis=0, keepdims=0), np.arange(len(x))[:, None]
-    ).double()  # (V, 1)
-    parts = {
-        "gaussian": (gaussian / float(len(x)), stacked("gaussian", 1)),
-        "largest": (gaussian * is_largest, stacked("gaussian", 1)),
-        "mixture": (
-            (stacked("mixture", 0) - normal_shares[1]) / sd[1] / float(len(x)),
-            stacked("mixture", 1),
-        ),
-        "joint": (
-            (coarse_shares @ fine - normal_shares[2]) / np.float64(by_joint.sd),
-            mean.reshape(len(x), len(sizes)) @ fine,
-        ),
-    }
+    if gaussians:
+        _, of_views, means = zip(*map(distance, x, gaussians), strict=True)
+        shares = (stacked(of_views) - next(usual)) / next(sds)
+        is_largest = graph.Equal(
+            graph.ArgMax(shares.sum(1), axis=0, keepdims=0), np.arange(len(x))[:, None]
+        ).double()  # (V, 1)
+        parts["gaussian"] = shares / float(len(x)), stacked(means)
+        parts["largest"] = shares * is_largest, stacked(means)
+    if mixtures:
+        of_views, means = zip(*map(negative_log_density, x, mixtures), strict=True)
+        parts["mixture"] = (stacked(of_views) - next(usual)) / next(sds) / float(len(x)), stacked(means)
+    if joint:
+        fine = np.repeat(np.eye(len(sizes)), sizes, axis=1)  # (C, B), 1 where a band is of a coarse band
+        coarse = [view @ (fine / sizes[:, None]).T for view in x]
+        _, share, mean = distance(graph.Concat(*coarse, axis=0), joint)
+        coarse_shares = share.reshape(len(x), len(sizes)) / sizes.astype(np.float64)
+        sd = np.float64(Standardizer.from_arrays(arrays["by_joint"]).sd)
+        parts["joint"] = (coarse_shares @ fine - next(usual)) / sd, mean.reshape(len(x), len(sizes)) @ fine
 
     def map_of(shares: Value, means: Value) -> Value:
         view_maps = (
@@ -81,6 +77,6 @@ def pooled_evidence(
         return graph.Sum(*view_maps).float()
 
     return GraphEvidence(
-        scores={name: part.sum() for name, (part, _) in parts.items()},
-        maps={name: map_of(*part) for name, part in parts.items()},
+        scores={name: parts[name][0].sum() for name in scores},
+        maps={name: map_of(*parts[name]) for name in scores},
     )

@@ -273,7 +273,7 @@ class GammaObservation(ClipDensityDetector):
         scores = {
             "deviance_top": float(by_frame[top_frames].mean()),
             "deviance": float(by_frame.mean()),
-            "log_ratio_gaussian": distance,
+            "log_ratio_gaussian": float(distance),
         }
         if not explain:
             return Evidence(scores)

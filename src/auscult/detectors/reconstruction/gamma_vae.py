@@ -244,7 +244,7 @@ class GammaVAE(NetworkDetector):
         residual = mean_evidence(self.residual_evidence(r, explain=explain) for r in residuals)
         density, codes = self.density("latent"), self._codes(outputs)  # (V, 2 · latents)
         distance, _, nearest_mean = density.distance(codes.mean(axis=0))
-        scores = {**residual.scores, "latent": distance}
+        scores = {**residual.scores, "latent": float(distance)}
         if not explain:
             return Evidence(scores)
         # A code has no frequency axis: the contribution of a frame is distributed evenly over its bands.

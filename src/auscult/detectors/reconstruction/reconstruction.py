@@ -73,7 +73,7 @@ class NetworkDetector(ClipDensityDetector):
         precisions = {d: self.arrays[f"precision_{d}"] for d in _DOMAINS}
         moments = ResidualMoments.from_residual(residual, self.config.front_end.n_mels)
         distance, shares, _ = self.density("residual").distance(pooled_residual(moments))
-        scores = {**residual_scores(moments, precisions), "residual_gaussian": distance}
+        scores = {**residual_scores(moments, precisions), "residual_gaussian": float(distance)}
         if not explain:
             return Evidence(scores)
         maps = residual_maps(residual, moments, precisions, self.config.context)

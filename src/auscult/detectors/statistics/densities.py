@@ -78,18 +78,20 @@ class Gaussian:
         within = (old_count * old_within + centred.T @ centred) / counts.sum()
         return Gaussian(means, _inverse(within + _between_domains(means, counts)), counts)
 
-    def distance(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Compute the squared Mahalanobis distance of x (D,) from the nearer mean.
+    def distance(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Compute the squared Mahalanobis distances of x (..., D) from the nearer mean of each.
 
         Returns:
-            The squared distance, the (D,) contributions of the dimensions, which sum to it, and the nearer
-            mean, (D,).
+            The squared distances, (...), the contributions of the dimensions, (..., D), which sum to them,
+            and the nearer means, (..., D).
         """
-        difference = x.astype(np.float64) - self.means  # (2, D)
+        means = self.means[self.counts > 0]
+        difference = x.astype(np.float64)[..., None, :] - means  # (..., K, D)
         shares = difference * (difference @ self.precision)
-        shares = shares[self.counts > 0]
-        nearer = int(shares.sum(axis=1).argmin())
-        return float(shares[nearer].sum()), shares[nearer], self.means[self.counts > 0][nearer]
+        squares = shares.sum(axis=-1)
+        nearer = squares.argmin(axis=-1)[..., None]
+        share = np.take_along_axis(shares, nearer[..., None], axis=-2)[..., 0, :]
+        return np.take_along_axis(squares, nearer, axis=-1)[..., 0], share, means[nearer[..., 0]]
 
 
 def shrunk_precision(centred: np.ndarray) -> np.ndarray:

@@ -56,35 +56,38 @@ class Mixture:
         means = (sums + PRIOR_CLIPS * common) / (counts + PRIOR_CLIPS)[:, None]
         return cls(counts / len(vectors), means, shrunk_precision(vectors - means[labels]))
 
-    def negative_log_density(self, x: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Compute the negative log density of x (D,), up to a constant of the mixture.
+    def negative_log_density(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Compute the negative log densities of x (..., D), up to a constant of the mixture.
 
         With r the posterior probabilities of the components it is ½ Σ r d² + Σ r log(r / weight), d the
         Mahalanobis distances. The second sum does not depend on single dimensions and is distributed evenly
         over them.
 
         Returns:
-            The value, the (D,) contributions of the dimensions, which sum to it, and the mean of the
-            components weighted by r, (D,).
+            The values, (...), the contributions of the dimensions, (..., D), which sum to them, and the means
+            of the components weighted by r, (..., D).
         """
         used = self.weights > 0
-        difference = x.astype(np.float64) - self.means[used]  # (K, D)
+        difference = x.astype(np.float64)[..., None, :] - self.means[used]  # (..., K, D)
         shares = difference * (difference @ self.precision) / 2
-        log_joint = np.log(self.weights[used]) - shares.sum(axis=1)
-        value = -np.logaddexp.reduce(log_joint)
-        posterior = np.exp(log_joint + value)
-        shares = posterior @ shares
-        return float(value), shares + (value - shares.sum()) / len(shares), posterior @ self.means[used]
+        log_joint = np.log(self.weights[used]) - shares.sum(axis=-1)
+        value = -np.logaddexp.reduce(log_joint, axis=-1)
+        posterior = np.exp(log_joint + value[..., None])
+        shares = np.einsum("...k,...kd->...d", posterior, shares)
+        rest = (value - shares.sum(axis=-1)) / shares.shape[-1]
+        return value, shares + rest[..., None], posterior @ self.means[used]
 
 
 def _clusters(centred: np.ndarray, components: int, seed: int) -> np.ndarray:
     """Return the (N,) component of each centred vector (N, D); all 0 if they are too few or do not vary."""
     from sklearn.cluster import KMeans
 
-    left, singular_values, _ = np.linalg.svd(centred, full_matrices=False)
-    significant = singular_values > 1e-3 * max(singular_values[0], 1e-3)
+    values, axes = np.linalg.eigh(
+        centred.T @ centred
+    )  # in half of the time of a singular value decomposition
+    significant = values[::-1] > 1e-6 * max(values[-1], 1e-6)
     dimensions = min(MAX_PRINCIPAL_COMPONENTS, len(centred) // CLIPS_PER_COMPONENT)
-    leading = (left * singular_values)[:, significant][:, :dimensions]
+    leading = centred @ axes[:, ::-1][:, significant][:, :dimensions]
     components = min(components, len(centred) // CLIPS_PER_COMPONENT)
     if components < 2 or not leading.size:
         return np.zeros(len(centred), int)
