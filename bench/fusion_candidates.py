@@ -12,25 +12,41 @@ from auscult.evaluation.protocol import TERMS, mean_over, section_metrics
 from bench.fusion_rules import CHOICES, FUSIONS, Evidence, chosen
 from bench.fusion_scores import Machine
 
-_LEVELS = ("levels:joint", "short_levels:joint")
-_MODULATION = ("modulation:joint", "short_modulation:joint")
-_DOMAIN = ("neighbours:domain", "short_neighbours:domain")
-_DENSITY = ("neighbours:density", "short_neighbours:density")
-_RESIDUAL, _SHORT_RESIDUAL = ("residual:residual",), ("short_residual:residual",)
+_SCORES = {
+    "levels": "joint",
+    "modulation": "joint",
+    "neighbours": "density",
+    "residual": "weighted",
+    "low_residual": "weighted",
+}
+_OLD, _TWO, _THREE = ("", "16_ms_"), ("", "quarter_"), ("", "half_", "quarter_")
 
+
+def _members(*families: str, lengths: tuple[str, ...] = _THREE) -> tuple[str, ...]:
+    """A member of each family at each length of frames. A family that is named twice has twice the weight."""
+    return tuple(f"{prefix}{family}:{_SCORES[family]}" for family in families for prefix in lengths)
+
+
+_OTHERS = ("levels", "modulation", "neighbours")
+_DOUBLED = ("levels", "modulation", "modulation", "neighbours")
 #: Name to members, each a source and one of its scores. One that is named twice has twice the weight.
 SETS: dict[str, tuple[str, ...]] = {
-    "0.1.0": _LEVELS + _MODULATION + _DOMAIN,
-    "density": _LEVELS + _MODULATION + _DENSITY,
-    "density, residual": _LEVELS + _MODULATION + _DENSITY + _RESIDUAL,
-    "density, residuals": _LEVELS + _MODULATION + _DENSITY + _RESIDUAL + _SHORT_RESIDUAL,
-    "domain, residuals": _LEVELS + _MODULATION + _DOMAIN + _RESIDUAL + _SHORT_RESIDUAL,
-    "density, residuals, equal families": (
-        _LEVELS + _MODULATION + 2 * (_DENSITY + _RESIDUAL + _SHORT_RESIDUAL)
+    "0.1.0": (
+        *_members("levels", "modulation", lengths=_OLD),
+        "neighbours:domain",
+        "16_ms_neighbours:domain",
     ),
-    "density, residual, no modulation": _LEVELS + _DENSITY + _RESIDUAL,
-    "density, residuals, no modulation": _LEVELS + _DENSITY + _RESIDUAL + _SHORT_RESIDUAL,
-    "one of each family": ("short_levels:joint", "short_neighbours:density", "residual:residual"),
+    "density, 16 ms": _members(*_OTHERS, lengths=_OLD),
+    "density": _members(*_OTHERS, lengths=_TWO),
+    "residual": _members(*_OTHERS, "residual", lengths=_TWO),
+    "low residual": _members(*_OTHERS, "low_residual", lengths=_TWO),
+    "residual, no modulation": _members("levels", "neighbours", "residual", lengths=_TWO),
+    "one length": _members(*_OTHERS, "low_residual", lengths=("",)),
+    "three lengths, no residual": _members(*_OTHERS),
+    "three lengths, residual": _members(*_OTHERS, "residual"),
+    "three lengths, low residual": _members(*_OTHERS, "low_residual"),
+    "three lengths, residual, weights": _members(*_DOUBLED, "residual", "residual"),
+    "three lengths, low residual, weights": _members(*_DOUBLED, "low_residual", "low_residual"),
 }
 #: The members of all sets.
 MEMBERS = tuple(dict.fromkeys(member for members in SETS.values() for member in members))

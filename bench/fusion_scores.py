@@ -18,16 +18,15 @@ from auscult.benchmark.machine import MachineData
 from auscult.benchmark.stage import run_stage
 from auscult.corpus import AudioClip, folds_of, machine_folders
 from auscult.detectors import detector_type
-from auscult.detectors.ensemble.members import short_frames
-from auscult.detectors.ensemble.trial import Trial
 from auscult.detectors.options import config_for_recordings, make_config
 from auscult.evaluation import labels_of
 from auscult.evaluation.protocol import Labels
 from auscult.runtime.files import write_atomically
 from auscult.runtime.parallel import blas_single_thread
 from auscult.simulation import simulate
-from auscult.spectrum import FrontEnd
+from auscult.spectrum import FrontEnd, shorter_frames, without_empty_bands
 from bench.recordings import with_recordings
+from bench.trial import Trial
 
 #: Seeds of folds, pseudo-anomalies and networks.
 SEEDS = (13711, 1, 2)
@@ -45,12 +44,17 @@ class Source:
     Attributes:
         detector: name of the detector.
         settings: options that differ from the defaults.
-        short: whether it uses the short frames of `auto`.
+        divisor: how many times shorter frames are than those of the machine's front end; 0: frames of 16 ms,
+            as in version 0.1.0.
     """
 
     detector: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    short: bool = False
+    divisor: int = 1
+
+    def front_end(self, front_end: FrontEnd) -> FrontEnd:
+        """The front end of the source on a machine with this front end."""
+        return shorter_frames(front_end, self.divisor) if self.divisor else _frames_of_16_ms(front_end)
 
     @property
     def trains(self) -> bool:
@@ -58,16 +62,30 @@ class Source:
         return bool(detector_type(self.detector).extra)
 
 
-#: Name to source. A candidate member is named ``source:score``.
-SOURCES: dict[str, Source] = {
+def _frames_of_16_ms(front_end: FrontEnd) -> FrontEnd:
+    """The short frames of version 0.1.0: a hop of 4 ms and 32 bands."""
+    half, hop = round(front_end.sample_rate * 0.008), round(front_end.sample_rate * 0.004)
+    return without_empty_bands(replace(front_end, n_fft=2 * half, hop=hop, n_mels=32))
+
+
+#: Name of a family of members to its detector and settings.
+FAMILIES: dict[str, Source] = {
     "levels": Source("pooled_gaussian"),
     "modulation": Source("pooled_gaussian", {"views": "modulation"}),
-    "short_levels": Source("pooled_gaussian", short=True),
-    "short_modulation": Source("pooled_gaussian", {"views": "modulation"}, short=True),
     "neighbours": Source("spectral_memory"),
-    "short_neighbours": Source("spectral_memory", short=True),
     "residual": Source("subspace_residual"),
-    "short_residual": Source("subspace_residual", short=True),
+    "low_residual": Source("subspace_residual", {"ranks": "1,2,4"}),
+}
+#: Prefix of a source's name to the divisor of its frames.
+LENGTHS = {"": 1, "half_": 2, "quarter_": 4, "16_ms_": 0}
+#: Name to source. A candidate member is named ``source:score``.
+SOURCES: dict[str, Source] = {
+    **{
+        prefix + name: replace(source, divisor=divisor)
+        for name, source in FAMILIES.items()
+        for prefix, divisor in LENGTHS.items()
+        if divisor or name in ("levels", "modulation", "neighbours")
+    },
     "vae": Source("gamma_vae"),
     "likelihood": Source("gamma_observation"),
 }
@@ -126,7 +144,7 @@ class Machine:
     def recordings(self) -> list[AudioClip]:
         """The training recordings that `fit` would use, with those cut from one recording marked."""
         if self._recordings is None:
-            front_ends = (self.front_end, short_frames(self.front_end))
+            front_ends = tuple({source.front_end(self.front_end) for source in SOURCES.values()})
             inspection = self.data.inspect_training(front_ends, self.front_end.n_fft, None)
             self._recordings = list(group_training_clips(self.data, inspection, "auto").usable)
         return self._recordings
@@ -172,7 +190,7 @@ class Machine:
     @blas_single_thread()
     def _compute(self, source: Source, seed: int) -> dict[str, np.ndarray]:
         kind, trial = detector_type(source.detector), self.trial(seed)
-        front_end = short_frames(self.front_end) if source.short else self.front_end
+        front_end = source.front_end(self.front_end)
         config = make_config(source.detector, settings={**source.settings, "seed": seed})
         config = kind.without_validation_split(replace(config, front_end=front_end))
         final, fold_models = kind.crossfit(config, trial.recordings, trial.folds)

@@ -18,7 +18,7 @@ from auscult import errors
 NAMES = {
     *("AuscultError", "Clip", "Corpus", "Fitted", "Model", "Score"),
     *("adapt", "evaluate", "export", "fit", "fit_machines", "load", "open_corpus"),
-    *("read_audio", "select", "__version__"),
+    *("read_audio", "__version__"),
 }
 
 

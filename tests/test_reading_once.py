@@ -46,7 +46,7 @@ def test_fit_decodes_each_file_once(clips, decoded, tmp_path, monkeypatch, cache
 
 
 def test_members_with_other_front_ends_do_not_decode_again(clips, decoded):
-    settings = {"members": "levels,short_levels", "drop_uninformative": False}
+    settings = {"members": "levels,quarter_levels"}
     auscult.fit(clips, "auto", calibrate="none", **settings)
     assert decoded == {clip.path: 1 for clip in clips}
 

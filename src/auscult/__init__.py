@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from auscult.api.fit import fit as fit
     from auscult.api.fit_machines import Fitted as Fitted
     from auscult.api.fit_machines import fit_machines as fit_machines
-    from auscult.api.select import select as select
     from auscult.corpus import Clip as Clip
     from auscult.corpus import Corpus as Corpus
     from auscult.corpus import open_corpus as open_corpus
@@ -57,7 +56,6 @@ _LAZY_NAMES = {
     "load": ("auscult.model.model_file", "load_model"),
     "open_corpus": ("auscult.corpus", "open_corpus"),
     "read_audio": ("auscult.sound", "read_audio"),
-    "select": ("auscult.api.select", "select"),
 }
 
 #: Folders with public parts, so that ``auscult.detectors.DETECTORS`` needs no other import.

@@ -341,9 +341,7 @@ def test_costs_are_rates_before_and_after(files):
     model = fitted(files[:30])
     (entry,) = accepted(model, files[30:]).provenance["adaptations"]
     costs = entry["costs"]
-    assert set(costs) == {"detection", "earlier_false_alarms", "new_false_alarms"}
-    assert costs["detection"]["count"] == 8 * 6
-    assert costs["detection"]["before"] > costs["detection"]["after"], "an accepted fault hides others"
+    assert set(costs) == {"earlier_false_alarms", "new_false_alarms"}
     old, new = model.calibration.scores["distance"], entry["threshold_after"]
     earlier = costs["earlier_false_alarms"]
     assert earlier["count"] == 30

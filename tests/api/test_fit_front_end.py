@@ -1,4 +1,4 @@
-"""The front end that `fit`, `select` and the benchmark use for recordings of any rate and length."""
+"""The front end that `fit` and the benchmark use for recordings of any rate and length."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from auscult.model.model_file import load_model
 from auscult.spectrum import FrontEnd
 
 #: Members of `auto`, so that a fit takes seconds.
-THREE = {"members": "levels,short_levels,short_neighbours", "drop_uninformative": False}
+THREE = {"members": "levels,quarter_levels,quarter_neighbours"}
 
 
 def write(folder: Path, rate: int, seconds: float, count: int = 8, *, tone: float = 0.0) -> list[Clip]:
@@ -69,7 +69,7 @@ def test_slow_vibration_is_scored(tmp_path, rate):
     assert score(model, fault) > model.threshold().value
 
 
-def test_bands_without_a_bin_are_reported_by_fit_select_and_the_benchmark(tmp_path, machine_sound):
+def test_bands_without_a_bin_are_reported_by_fit_and_the_benchmark(tmp_path, machine_sound):
     root = tmp_path / "fan"
     for part, condition, broken in (
         ("train", "normal", False),
@@ -90,8 +90,6 @@ def test_bands_without_a_bin_are_reported_by_fit_select_and_the_benchmark(tmp_pa
     chosen = auscult.fit(clips, "spectral_memory", calibrate="none")
     assert chosen.detector.config.front_end.n_fft == 4096
     assert not any("contain no bin" in warning for warning in chosen.provenance["warnings"])
-    selection = auscult.select(clips, ["pooled_gaussian"], pseudo_anomalies=2, **short)
-    assert any(warning.startswith(expected) for warning in selection.warnings)
     machine, choice = MachineData("fan", str(root)), DetectorChoice("spectral_memory")
     result = run_stage(tmp_path / "stage", machine, choice, 1, short)
     assert any(warning.startswith(expected) for warning in result.warnings)
@@ -104,15 +102,6 @@ def test_the_benchmark_uses_the_front_end_of_fit(tmp_path):
     stage = Stage(tmp_path, machine, DetectorChoice("spectral_memory"), 1, {})
     assert stage.config().front_end == front_end(machine.train, "spectral_memory")
     assert stage.config().front_end.n_fft == 256
-
-
-@pytest.mark.slow
-def test_select_compares_detectors_with_different_frames(tmp_path):
-    pytest.importorskip("torch")
-    clips = write(tmp_path, 8000, 0.5, 10)
-    selection = auscult.select(clips, ["spectral_memory", "autoencoder"], pseudo_anomalies=2, epochs=1)
-    assert {candidate.detector for candidate in selection.candidates} == {"spectral_memory", "autoencoder"}
-    assert not selection.left_out
 
 
 def test_a_stored_model_keeps_the_front_end(tmp_path):

@@ -8,9 +8,9 @@ from bench.fusion_candidates import CANDIDATES, VERSION_0_1_0, Candidate, choose
 from bench.fusion_rules import CHOICES, FUSIONS, Evidence, agreement, chosen, stability
 
 MACHINES = ("a", "b", "c", "d")
-SIMPLE = Candidate("one of each family", "mean of z")
-LARGER = Candidate("density, residuals", "arsinh of z")
-WITH_CHOICE = Candidate("one of each family", "mean of z", "agreement")
+SIMPLE = Candidate("one length", "mean of z")
+LARGER = Candidate("residual", "arsinh of z")
+WITH_CHOICE = Candidate("one length", "mean of z", "agreement")
 
 
 def results(**special: dict[Candidate, float]) -> tuple[dict, dict]:

@@ -155,7 +155,7 @@ def test_help_names_every_detector_and_the_default(run):
 def ensemble(run, machine, tmp_path_factory):
     """A model of `auto` with two members, and the output of `fit`."""
     path = tmp_path_factory.mktemp("auto") / "fan.auscult"
-    settings = ("--set", "pseudo_anomalies=3", "--set", "n_mels=32", "--set", "members=levels,neighbours")
+    settings = ("--set", "n_mels=32", "--set", "members=levels,neighbours")
     result = run("fit", machine, "-o", path, "--detector", "auto", *settings)
     assert result.exit_code == 0, result.output
     return path, result
@@ -164,22 +164,16 @@ def ensemble(run, machine, tmp_path_factory):
 def test_the_members_of_an_ensemble_are_shown(run, ensemble):
     path, result = ensemble
     shown = run("inspect", path).stdout
-    tried = load(path).detector.facts["tried"]
-    assert [member["name"] for member in tried] == ["levels", "neighbours"]
-    for member in tried:
-        low, high = member["interval"]
-        auc = f"{100 * member['auc']:.1f} [{100 * low:.1f}, {100 * high:.1f}]"
-        for output in (result.stdout, shown):
-            (line,) = [line for line in output.splitlines() if auc in line]
-            assert member["name"] in line
-            assert f"{member['detector']}, {member['score']}" in line
+    for output in (result.stdout, shown):
+        assert re.search(r"levels +pooled_gaussian, joint +weight 1\n", output)
+        assert re.search(r"neighbours +spectral_memory, density +weight 1\n", output)
     rows = {line.split()[0]: line for line in shown.splitlines()}
     assert "detector=pooled_gaussian" in rows["levels"]
     assert "n_fft" not in rows["levels"]  # the same as for the ensemble
     lines = [line for line in shown.splitlines() if not line.startswith("warning")]
     assert max(map(len, lines)) < 400  # no data of single clips
     contents = json.loads(run("inspect", path, "--json").stdout)
-    assert contents["facts"]["tried"] == tried
+    assert list(contents["facts"]["members"]) == ["levels", "neighbours"]
     assert "clips" not in contents["facts"]["members"]["levels"]["facts"]
 
 
@@ -192,18 +186,10 @@ def test_the_changes_of_an_adaptation_are_shown_once(run, ensemble, machine):
     assert "adaptations=" not in shown
 
 
-def test_members_left_out_are_listed_last():
-    member = {"detector": "gamma_vae", "score": "mse", "seconds": 1.0}
-    poor = {**member, "name": "poor", "kept": False, "auc": 0.5, "interval": [0.4, 0.6]}
-    lines = text.members([poor, {**member, "name": "fine", "kept": True, "auc": 0.9, "interval": [0.8, 1.0]}])
-    assert [name for name, _ in lines] == ["members", "", "", ""]
-    assert [line.split()[0] for _, line in lines[:3]] == ["name", "fine", "poor"]
-    assert "no estimate for real faults" in lines[3][1]
-    assert lines[1][1].endswith("90.0 [80.0, 100.0]")
-    assert lines[2][1].endswith("50.0 [40.0, 60.0], left out")
-    not_measured = text.members([{**member, "name": "fine", "kept": True}])
-    assert not_measured == [("members", f"fine  gamma_vae, mse  {text.NONE}")]
-    assert text.members([]) == []
+def test_members_of_models_of_version_0_1_0_have_no_weights():
+    member = {"detector": "gamma_vae", "config": {"score": "mse"}, "facts": {}}
+    assert text.members({"fine": member}) == [("members", f"fine  gamma_vae, mse  {text.NONE}")]
+    assert text.members({}) == []
 
 
 @pytest.mark.parametrize(
@@ -219,7 +205,7 @@ def test_durations_have_units(run, machine, tmp_path, monkeypatch, length, secon
 
 def test_a_short_time_limit_leaves_members_out(run, machine, tmp_path):
     path = tmp_path / "m.auscult"
-    settings = ("--set", "pseudo_anomalies=1", "--set", "n_mels=16", "--set", "members=levels,neighbours")
+    settings = ("--set", "n_mels=16", "--set", "members=levels,neighbours")
     result = run(
         "fit", machine, "-o", path, "--detector", "auto", "--time", "0.01s", *settings, "--json", "-q"
     )

@@ -35,7 +35,6 @@ SETTINGS = {
     "batch_size": 32,
     "learning_rate": 1e-2,
     "device": "cpu",
-    "pseudo_anomalies": 2,
 }
 
 

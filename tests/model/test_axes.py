@@ -172,7 +172,7 @@ def test_recordings_that_are_unusable_in_one_channel_are_left_out_of_all(folder,
         ("spectral_memory", {}),
         ("subspace_residual", {}),
         ("autoencoder", {"epochs": 2}),
-        ("auto", {"members": "levels,short_levels", "drop_uninformative": False}),
+        ("auto", {"members": "levels,quarter_levels"}),
     ],
 )
 def test_all_detectors(folder, detector, settings, tmp_path):

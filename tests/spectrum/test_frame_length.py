@@ -18,6 +18,7 @@ from auscult.spectrum import (
     halved_for,
     log_mel,
     mel_filters,
+    shorter_frames,
     vibration_front_end,
     without_empty_bands,
 )
@@ -109,3 +110,33 @@ def test_vibration_front_ends_resolve_orders_without_empty_bands(rate: int, seco
     assert front_end.frames_in(round(seconds * rate)) >= 16
     assert not len(empty_bands(front_end))
     assert front_end.n_mels >= 64
+
+
+@pytest.mark.parametrize("rate", [500, 4000, 11025, 16000, 44100, 64000])
+@pytest.mark.parametrize("divisor", [2, 4])
+def test_shorter_frames_overlap_by_three_quarters_and_have_fewer_bands(rate, divisor):
+    standard = FrontEnd(sample_rate=rate)
+    shorter = shorter_frames(standard, divisor)
+    assert (shorter.n_fft, shorter.hop) == (1024 // divisor, 256 // divisor)
+    assert shorter.n_mels == 128 // divisor if rate >= 4000 else 1 <= shorter.n_mels <= 128 // divisor
+    assert not len(empty_bands(shorter)), "every band contains a bin"
+    for unchanged in ("sample_rate", "f_min", "f_max", "floor"):
+        assert getattr(shorter, unchanged) == getattr(standard, unchanged)
+    assert shorter_frames(standard, 1) == standard
+
+
+def test_shorter_frames_of_very_short_frames_are_valid():
+    assert shorter_frames(FrontEnd(n_fft=32, hop=16, n_mels=4), 4).n_fft == 16
+    assert shorter_frames(FrontEnd(n_fft=1022, hop=511), 4).n_fft == 254
+
+
+def test_shorter_frames_resolve_a_single_knock():
+    """A knock of 4 ms raises the level of a frame of 16 ms much more than that of a frame of 64 ms."""
+    noise = np.random.default_rng(0).normal(0, 1, 16000)
+    with_knock = noise.copy()
+    with_knock[8000:8064] *= 4
+    long_rise, short_rise = (
+        (log_mel(with_knock, f) - log_mel(noise, f)).mean(axis=1).max()
+        for f in (FrontEnd(), shorter_frames(FrontEnd(), 4))
+    )
+    assert short_rise > long_rise + 2

@@ -68,14 +68,13 @@ def adapt(
         accept: the machine is running normally in another way: recordings above the threshold are normal too.
         replace: the machine was repaired or has changed for good: only these recordings are normal from now
             on, and the earlier ones are forgotten.
-        progress: called with the stages ``inspect``, ``judge``, ``calibrate`` and ``try``.
+        progress: called with the stages ``inspect``, ``judge`` and ``calibrate``.
 
     Returns:
         A model whose ``provenance["adaptations"]`` has one more entry: the time, the number of recordings by
         domain, the files left out, what the detector changed, how the recordings were judged (``judged``),
         the threshold at 5 % false alarms before and after, and what the adaptation costs (``costs``): the
-        detection rate of pseudo-anomalies and the false-alarm rates of the earlier and of the new recordings,
-        before and after.
+        false-alarm rates of the earlier and of the new recordings, before and after.
 
     Raises:
         NotNormalError: recordings are above the threshold, and neither ``accept`` nor ``replace`` is given.
@@ -115,8 +114,8 @@ def adapt(
     usable = inspection.usable
     folds = folds_of(usable, FOLDS, model.detector.config.seed)
     make_model = _replaced if replace else _extended
-    adapted, fold_models = make_model(model, usable, folds, progress)
-    costs = adaptation_costs(model, adapted, usable, folds, fold_models, replaced=replace, progress=progress)
+    adapted = make_model(model, usable, folds, progress)
+    costs = adaptation_costs(model, adapted, usable, replaced=replace)
     adapted.provenance = _provenance(model, adapted, inspection, reviewed, costs, replaced=replace)
     return adapted
 
@@ -175,8 +174,8 @@ def _without(inspection: Inspection, left_out: Sequence[bool], findings: Sequenc
 
 def _extended(
     model: Model, recordings: Sequence[AudioClip], folds: Sequence[int], progress: Progress | None
-) -> tuple[Model, list[Detector]]:
-    """A model of the old recordings and the new ones, and for each fold the detector not adapted to it.
+) -> Model:
+    """A model of the old recordings and the new ones.
 
     Its calibration has the old scores, and those of the new recordings by the detectors of the folds. What
     its maps are compared with is extended likewise, unless there is a single fold.
@@ -209,7 +208,7 @@ def _extended(
     }
     method = "crossfit" if old.method == "none" else old.method
     profiles, limits = extended_maps(model, maps)
-    extended = Model(
+    return Model(
         detector,
         Calibration(method, scores, [*old.domains, *(r.clip.domain for r in recordings)]),
         profiles=profiles,
@@ -217,13 +216,12 @@ def _extended(
         channel=model.channel,
         provenance={"map_limits": {name: of_score.to_json() for name, of_score in limits.items()}},
     )
-    return extended, fold_models
 
 
 def _replaced(
     model: Model, recordings: Sequence[AudioClip], folds: Sequence[int], progress: Progress | None
-) -> tuple[Model, list[Detector]]:
-    """A model of the new recordings alone, and for each fold the detector not fitted on it."""
+) -> Model:
+    """A model of the new recordings alone."""
     if max(folds) < 1:
         raise FitError(
             "recordings of a single source cannot replace the earlier ones: record at least two that are not "
@@ -233,7 +231,7 @@ def _replaced(
     to_score = [(fold_models[fold], r) for fold, r in zip(folds, recordings, strict=True)]
     clip_scores, profiles, limits = scores_and_profiles(to_score, progress)
     scores = {name: np.array([s[name] for s in clip_scores]) for name in detector.scores}
-    replaced = Model(
+    return Model(
         detector,
         Calibration("crossfit", scores, [r.clip.domain for r in recordings]),
         profiles=profiles,
@@ -241,7 +239,6 @@ def _replaced(
         channel=model.channel,
         provenance={"map_limits": {name: of_score.to_json() for name, of_score in limits.items()}},
     )
-    return replaced, fold_models
 
 
 def _provenance(

@@ -1,4 +1,4 @@
-"""What an adaptation costs a model: rates of detection and of false alarms, before and after."""
+"""What an adaptation costs a model: rates of false alarms, before and after."""
 
 from __future__ import annotations
 
@@ -10,58 +10,38 @@ import numpy as np
 
 from auscult.api.adapt_review import working_threshold
 from auscult.corpus import AudioClip, Clip
-from auscult.detectors import Detector, Progress
-from auscult.detectors.ensemble.trial import Trial
 from auscult.errors import AudioError
 from auscult.model import Model
 
-#: Pseudo-anomalies of each kind; there are eight kinds.
-PSEUDO_ANOMALIES = 6
 #: Recordings of the model that are scored again, at most.
 MAX_OLD_RECORDINGS = 50
 
 
 def adaptation_costs(
-    before: Model,
-    after: Model,
-    recordings: Sequence[AudioClip],
-    folds: Sequence[int],
-    fold_models: Sequence[Detector],
-    *,
-    replaced: bool,
-    progress: Progress | None = None,
+    before: Model, after: Model, recordings: Sequence[AudioClip], *, replaced: bool
 ) -> dict[str, Any]:
     """Measure what an adaptation changes, each rate at the threshold of the respective model.
 
-    Nothing is scored by a detector that was fitted on it. Pseudo-anomalies are made of the new recordings.
-    The earlier recordings keep their calibration scores; if they were replaced, up to `MAX_OLD_RECORDINGS` of
-    those whose files are unchanged are scored by the new model.
+    Nothing is scored by a detector that was fitted on it. The earlier recordings keep their calibration
+    scores; if they were replaced, up to `MAX_OLD_RECORDINGS` of those whose files are unchanged are scored by
+    the new model.
 
     Args:
         before: the model before.
         after: the model after.
         recordings: the new recordings.
-        folds: the fold of each.
-        fold_models: for each fold the detector that was not adapted to it.
         replaced: whether the earlier recordings were forgotten.
-        progress: called with the stage ``try``.
 
     Returns:
-        ``detection``, ``earlier_false_alarms`` and ``new_false_alarms``, each a rate ``before`` and ``after``
-        (``None`` if unknown) and a ``count``.
+        ``earlier_false_alarms`` and ``new_false_alarms``, each a rate ``before`` and ``after`` (``None`` if
+        unknown) and a ``count``.
     """
     name = after.detector.decisive_score
     limits = [working_threshold(model).value for model in (before, after)]
-    trial = Trial(recordings, folds, PSEUDO_ANOMALIES, before.detector.config.seed)
-    altered = [
-        trial.pseudo_anomaly_scores(models, progress)[name]
-        for models in ([before.detector] * len(fold_models), fold_models)
-    ]
     new = [before.detector.score(r).scores[name] for r in recordings], after.calibration.scores[name]
     old_scores = before.calibration.scores.get(name, np.empty(0))
     old = [old_scores, _scores_of_earlier(before, after, name) if replaced else old_scores]
     return {
-        "detection": _rates(altered, limits, len(altered[0])),
         "earlier_false_alarms": _rates(old, limits, len(old[1])),
         "new_false_alarms": _rates([new[0], new[1][-len(recordings) :]], limits, len(recordings)),
     }

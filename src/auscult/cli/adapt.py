@@ -204,7 +204,6 @@ def _as_text(result: dict[str, Any]) -> str:
             "threshold",
             f"{_arrow(*map(text.figure, thresholds))} ({text.percent(result['false_alarms'])} false alarms)",
         ),
-        ("detection", _rates(costs["detection"], "pseudo-anomaly", "pseudo-anomalies")),
         ("false alarms", _rates(costs["earlier_false_alarms"], "earlier recording", "earlier recordings")),
         ("", _rates(costs["new_false_alarms"], "new recording", "new recordings")),
     ]
@@ -213,7 +212,7 @@ def _as_text(result: dict[str, Any]) -> str:
 
 
 def _rates(rates: dict[str, Any], one: str, many: str) -> str:
-    """A rate before and after: ``93.8 % → 41.7 % of 48 pseudo-anomalies``."""
+    """A rate before and after: ``93.8 % → 4.2 % of 48 new recordings``."""
     before, after = (text.NONE if r is None else text.percent(r) for r in (rates["before"], rates["after"]))
     count = rates["count"]
     return f"{_arrow(before, after)} of {count:,} {one if count == 1 else many}"

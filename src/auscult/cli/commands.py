@@ -113,7 +113,6 @@ def _report_error(error: Exception, code: int) -> int:
     subcommands={
         "fit": ("auscult.cli.fit", "Fit a model to recordings of a normally running machine."),
         "adapt": ("auscult.cli.adapt", "Add normal recordings to a model without retraining it."),
-        "select": ("auscult.cli.select", "Rank detectors for a machine using normal recordings only."),
         "score": ("auscult.cli.score", "Score recordings and decide which are anomalous."),
         "explain": ("auscult.cli.explain", "Show where in time and frequency a score comes from."),
         "embed": ("auscult.cli.embed", "Write codes or embeddings of recordings to a NumPy file."),

@@ -28,7 +28,7 @@ def summarize(model: Model, output: str) -> dict[str, Any]:
         "clips": model.provenance["clips"],
         "domains": model.provenance["domains"],
         "calibration": {"how": model.calibration.method, "count": len(model.calibration)},
-        "members": model.detector.facts.get("tried", []),
+        "members": _members(model.detector.facts),
         "encoder": _encoder(model.detector.facts),
         "threshold": threshold.value,
         "false_alarms": threshold.rate,
@@ -57,7 +57,7 @@ def format_summary(result: dict[str, Any], model: Model) -> str:
                         f"{result['parameters']:,} parameters",
                     ),
                     *([("channels", ", ".join(result["channels"]))] if result["channels"] else []),
-                    *text.members(result["members"]),
+                    *text.members(model.detector.facts.get("members", {})),
                     *([("encoder", _describe_encoder(result["encoder"]))] if result["encoder"] else []),
                     (
                         "fitted on",
@@ -100,6 +100,20 @@ def next_step_of_several(results: Sequence[Mapping[str, Any]]) -> str:
     fewest = min(usable, key=lambda result: result["calibration"]["count"])
     machines = ", ".join(os.path.basename(result["model"]).removesuffix(".auscult") for result in usable)
     return f"{next_step({**fewest, 'model': pattern})}  (MACHINE is one of {machines})"
+
+
+def _members(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Name, detector, score, weight and fitting time of the members of an ensemble."""
+    return [
+        {
+            "name": name,
+            "detector": member["detector"],
+            "score": member["config"]["score"],
+            "weight": member["weight"],
+            "seconds": member["seconds"],
+        }
+        for name, member in facts.get("members", {}).items()
+    ]
 
 
 def _encoder(facts: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -143,7 +143,8 @@ def _as_text(contents: dict[str, Any]) -> str:
         ),  # an empty score in config means the default
     ]
     facts = dict(contents["facts"])
-    lines += text.members(facts.pop("tried", ()))
+    facts.pop("tried", None)  # in files of version 0.1.0
+    lines += text.members(facts.get("members", {}))
     shared = {**contents["front_end"], "seed": contents["config"]["seed"]}
     for name, member in facts.pop("members", {}).items():
         config = {**member["config"]["front_end"], **member["config"], **member["facts"]}

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 NONE = "–"
 #: What messages name for Python beside the option: ``--channel N (in Python channel=N)``.
 _PYTHON_NAMES = re.compile(r" \(in Python (?:[^()]|\([^()]*\))*\)")
-AUC_REMARK = (
-    "(55 to 80 is usual, since most pseudo-anomalies are hardly audible; no estimate for real faults)"
-)
 
 
 def print_json(data: Any) -> None:
@@ -133,27 +130,16 @@ def size(number: int) -> str:
     return f"{number / 1e6:.2f} MB" if number >= 1e6 else f"{number / 1e3:.0f} kB"
 
 
-def members(tried: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """The members of an ensemble as pairs for `facts`, those in use first.
-
-    A line has the member's name, detector and score, and its AUC on pseudo-anomalies if it was measured:
-    ``levels  pooled_gaussian, joint  90.4 [87.0, 93.5]``. The last line says what such a value means.
+def members(of_ensemble: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """The members of an ensemble as pairs for `facts`: ``levels  pooled_gaussian, joint  weight 1``.
 
     Args:
-        tried: the entries of ``facts["tried"]`` of a fitted `auto`.
+        of_ensemble: ``facts["members"]`` of a fitted `auto`.
     """
     rows = []
-    if any("auc" in member for member in tried):
-        rows.append(("name", "detector, score", "AUC on pseudo-anomalies, %"))
-    for member in sorted(tried, key=lambda member: not member["kept"]):
-        auc = NONE
-        if "auc" in member:
-            low, high = (100 * bound for bound in member["interval"])
-            auc = f"{100 * member['auc']:.1f} [{low:.1f}, {high:.1f}]"
-        left_out = "" if member["kept"] else ", left out"
-        rows.append((member["name"], f"{member['detector']}, {member['score']}", auc + left_out))
+    for name, member in of_ensemble.items():
+        weight = f"weight {member['weight']:g}" if "weight" in member else NONE  # none in files of 0.1.0
+        rows.append((name, f"{member['detector']}, {member['config']['score']}", weight))
     widths = [max(len(row[i]) for row in rows) for i in range(2)] if rows else []
-    lines = [f"{name:<{widths[0]}}  {score:<{widths[1]}}  {auc}" for name, score, auc in rows]
-    if any("auc" in member for member in tried):
-        lines.append(AUC_REMARK)
+    lines = [f"{name:<{widths[0]}}  {score:<{widths[1]}}  {weight}" for name, score, weight in rows]
     return list(zip(["members", *[""] * len(lines)], lines, strict=False))

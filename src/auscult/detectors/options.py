@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, get_args, get_type_hints
 
@@ -18,10 +18,13 @@ DEFAULT_PRESET: Mapping[str, str] = {"gamma_vae": "exact"}
 #: Preset of all detectors: their default one, with the front end for the orders of shafts.
 VIBRATION = "vibration"
 
-#: Renamed options by detector, old name to new, for reading old model files.
-_RENAMED: Mapping[str, Mapping[str, str]] = {
-    "auto": {"altered": "pseudo_anomalies", "choose": "drop_uninformative", "time": "time_limit"},
+#: For reading model files of earlier versions, by detector: renamed options, old name to new; options that
+#: no longer exist; and the value of options that such files do not have.
+_RENAMED: Mapping[str, Mapping[str, str]] = {"auto": {"time": "time_limit"}}
+_REMOVED: Mapping[str, Sequence[str]] = {
+    "auto": ("altered", "choose", "pseudo_anomalies", "drop_uninformative")
 }
+_EARLIER_VALUES: Mapping[str, Mapping[str, Any]] = {"auto": {"fusion": "mean"}}
 
 
 def parse_settings(pairs: Iterable[str]) -> dict[str, str]:
@@ -160,10 +163,11 @@ def config_to_json(config: Config) -> dict[str, Any]:
 
 
 def config_from_json(detector: str, data: Mapping[str, Any]) -> Config:
-    """Invert `config_to_json`; also accepts old option names. Raises `OptionError` as `make_config`."""
-    renamed = _RENAMED.get(detector, {})
-    settings = {renamed.get(key, key): value for key, value in data.items() if key != "front_end"}
-    return make_config(detector, settings={**settings, **data.get("front_end", {})})
+    """Invert `config_to_json`; also reads data of earlier versions. Raises `OptionError` as `make_config`."""
+    renamed, skipped = _RENAMED.get(detector, {}), {"front_end", *_REMOVED.get(detector, ())}
+    options = {renamed.get(key, key): value for key, value in data.items() if key not in skipped}
+    settings = {**_EARLIER_VALUES.get(detector, {}), **options, **data.get("front_end", {})}
+    return make_config(detector, settings=settings)
 
 
 def _typed(owner: type, name: str, value: Any) -> Any:

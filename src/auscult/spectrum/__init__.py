@@ -5,6 +5,7 @@ from auscult.spectrum.frame_length import (
     empty_band_warnings,
     empty_bands,
     halved_for,
+    shorter_frames,
     vibration_front_end,
     without_empty_bands,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "log_mel_start",
     "log_mels",
     "mel_filters",
+    "shorter_frames",
     "spectral_detail",
     "spread_over_frames",
     "vibration_front_end",

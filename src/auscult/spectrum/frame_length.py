@@ -65,6 +65,22 @@ def vibration_front_end(sample_rate: int, seconds: float | None) -> dict[str, An
     }
 
 
+def shorter_frames(front_end: FrontEnd, divisor: int) -> FrontEnd:
+    """Return a front end with shorter frames, which resolve short events that long frames average out.
+
+    Frames overlap by three quarters. There are fewer bands by the same divisor, and none is without a bin.
+
+    Args:
+        front_end: any front end; returned unchanged if the divisor is 1.
+        divisor: how many times shorter the frames are.
+    """
+    if divisor == 1:
+        return front_end
+    n_fft = max(MIN_LENGTH, 2 * (front_end.n_fft // (2 * divisor)))
+    bands = max(1, front_end.n_mels // divisor)
+    return without_empty_bands(replace(front_end, n_fft=n_fft, hop=max(1, n_fft // 4), n_mels=bands))
+
+
 def halved_for(n_fft: int, samples: int) -> int:
     """Return the frame length, halved until a clip has `MIN_FRAMES` frames with hops of half a frame.
 

@@ -1,4 +1,4 @@
-"""The ensemble: standardisation by held-out scores, dropping of uninformative members, and its maps."""
+"""The ensemble: standardisation by held-out scores, fusion, the time limit, and its maps."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.inspection import Inspection
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.base import Config, Detector, Evidence
-from auscult.detectors.ensemble.auto import Auto, AutoConfig
-from auscult.detectors.ensemble.member_fit import config_within_budget, informative
+from auscult.detectors.ensemble.auto import FUSIONS, Auto, AutoConfig
+from auscult.detectors.ensemble.member_fit import TrainingSet, config_within_budget
 from auscult.detectors.ensemble.members import MEMBERS, Member
-from auscult.detectors.ensemble.trial import Outcome, Trial
 from auscult.detectors.maps.bin_residuals import BinResiduals
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import make_config
@@ -28,8 +27,8 @@ from auscult.model.model_file import load_model
 from auscult.sound import Waveform
 
 RATE = 8000
-SMALL = {"sample_rate": RATE, "n_fft": 512, "hop": 256, "n_mels": 16, "pseudo_anomalies": 3}
-TWO = ("levels", "short_neighbours")
+SMALL = {"sample_rate": RATE, "n_fft": 512, "hop": 256, "n_mels": 16}
+TWO = ("levels", "quarter_residual")
 
 
 def config(**settings) -> AutoConfig:
@@ -96,15 +95,26 @@ def test_members_are_standardised_by_held_out_scores(ensembles, mean_and_sd):
             np.testing.assert_allclose(column, mean_and_sd[name], rtol=1e-6)
 
 
-def test_scores_are_mean_and_minimum_of_the_standardised_scores(ensembles, separate, mean_and_sd, unseen):
+@pytest.mark.parametrize("fusion", ["arsinh", "mean"])
+def test_scores_are_the_weighted_mean_and_the_minimum(ensembles, separate, mean_and_sd, unseen, fusion):
     for index, ensemble in enumerate(ensembles):
+        other = Auto(config(fusion=fusion))
+        other.arrays, other.facts = ensemble.arrays, ensemble.facts
         for clip in unseen:
             z = []
             for name in TWO:
                 mean, sd = mean_and_sd[name]
                 z.append((separate[name][index].score(clip).scores[MEMBERS[name].score] - mean) / sd)
-            expected = {"mean": sum(z) / 2, "minimum": min(z)}
-            assert ensemble.score(clip).scores == pytest.approx(expected, rel=1e-5)
+            first, second = (math.asinh(value) for value in z) if fusion == "arsinh" else z
+            assert (MEMBERS[TWO[0]].weight, MEMBERS[TWO[1]].weight) == (1, 2)
+            expected = {"mean": (first + 2 * second) / 3, "minimum": min(z)}
+            assert other.score(clip).scores == pytest.approx(expected, rel=1e-5)
+
+
+def test_one_extreme_member_does_not_decide():
+    """Other members outweigh a z-score of 100 unless they are near the normal ones."""
+    assert FUSIONS["arsinh"](np.array([100.0, 0, 0])).mean() < FUSIONS["arsinh"](np.array([4.0, 4, 4])).mean()
+    assert FUSIONS["mean"](np.array([100.0, 0, 0])).mean() > FUSIONS["mean"](np.array([4.0, 4, 4])).mean()
 
 
 def test_the_map_of_minimum_is_that_of_the_member_with_the_smallest_score(
@@ -139,7 +149,8 @@ def test_the_map_of_mean_combines_the_members_maps_and_the_bin_residuals(ensembl
         maps.append(resized(profile.smoothed_zscore(raw), frames.shape))
     residuals = BinResiduals(arrays["bins/mean"], arrays["bins/weights"]).map(frames)
     centre, spread = arrays["profile/bins"]
-    expected = (residuals - centre) / spread + 0.5 * np.mean([np.arcsinh(map) for map in maps], axis=0)
+    levels, residual = (np.arcsinh(map) for map in maps)
+    expected = (residuals - centre) / spread + 0.5 * (levels + 2 * residual) / 3
     actual = final.score(unseen[-1], explain=True).maps["mean"]
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
 
@@ -151,15 +162,14 @@ def test_the_map_of_a_fault_peaks_at_the_resonance(ensembles, unseen):
     assert map.max() > 3
 
 
-def test_facts_list_the_candidate_members(ensembles):
+def test_facts_list_the_members(ensembles):
     facts = ensembles[0].facts
-    assert [summary["name"] for summary in facts["tried"]] == list(TWO)
-    for summary in facts["tried"]:
-        member = MEMBERS[summary["name"]]
-        assert (summary["detector"], summary["score"]) == (member.detector, member.score)
-        assert summary["kept"] is True
-        assert summary["interval"][0] <= summary["auc"] <= summary["interval"][1]
-        assert summary["seconds"] > 0
+    assert list(facts["members"]) == list(TWO)
+    for name, stored in facts["members"].items():
+        member = MEMBERS[name]
+        assert (stored["detector"], stored["config"]["score"]) == (member.detector, member.score)
+        assert stored["weight"] == member.weight
+        assert stored["seconds"] > 0
     assert facts["warnings"] == []
     assert json.loads(json.dumps(facts)) == facts
 
@@ -169,7 +179,6 @@ def test_fitting_is_deterministic(ensembles, normals, folds):
     assert again.arrays.keys() == ensembles[0].arrays.keys()
     for name, array in again.arrays.items():
         np.testing.assert_array_equal(array, ensembles[0].arrays[name])
-    assert [s["auc"] for s in again.facts["tried"]] == [s["auc"] for s in ensembles[0].facts["tried"]]
 
 
 def test_fold_models_are_complete_detectors(ensembles, unseen, tmp_path):
@@ -249,42 +258,6 @@ class Broken(Clock):
         raise FitError("broken: it does not start")
 
 
-def test_an_uninformative_member_is_dropped(table, normals, unseen, ensembles):
-    made = Auto(config(members=f"{','.join(TWO)},{table(Clock)}")).fit(normals)
-    assert [(summary["name"], summary["kept"]) for summary in made.facts["tried"]] == [
-        *((name, True) for name in TWO),
-        ("clock", False),
-    ]
-    assert made.facts["tried"][-1]["auc"] == 0.5
-    assert list(made.facts["members"]) == list(TWO)
-    assert not [name for name in made.arrays if "clock" in name]
-    for clip in unseen:  # scores are those of the ensemble without it
-        assert made.score(clip).scores == pytest.approx(ensembles[0].score(clip).scores, rel=1e-9)
-
-
-def test_without_drop_uninformative_all_members_are_kept(table, normals):
-    made = Auto(config(members=f"levels,{table(Clock)}", drop_uninformative=False)).fit(normals)
-    assert [summary["kept"] for summary in made.facts["tried"]] == [True, True]
-    assert not any("auc" in summary for summary in made.facts["tried"])
-    assert list(made.facts["members"]) == ["levels", "clock"]
-
-
-def test_if_no_member_is_informative_all_are_used_with_a_warning(table, normals):
-    made = Auto(config(members=table(Clock))).fit(normals)
-    assert list(made.facts["members"]) == ["clock"]
-    assert any("all are used" in warning for warning in made.facts["warnings"])
-
-
-def test_informative_members():
-    def outcome(value: float) -> Outcome:
-        return Outcome(value, {}, np.empty(0))
-
-    aucs = (0.9, 0.61, 0.59, 0.4)
-    assert informative([outcome(auc) for auc in aucs]) == [True, True, False, False]
-    assert informative([outcome(0.5), outcome(0.3)]) == [False, False]
-    assert informative([None, None]) == [True, True]
-
-
 def test_a_member_that_cannot_be_fitted_is_skipped_with_a_warning(table, normals):
     made = Auto(config(members=f"levels,{table(Broken)}")).fit(normals)
     assert list(made.facts["members"]) == ["levels"]
@@ -306,15 +279,15 @@ def test_if_no_member_can_be_fitted_the_error_gives_all_reasons(table, normals):
     with pytest.raises(FitError, match="at least 2 are required") as caught:
         Auto(config(members="untrained")).fit(normals[:1])
     reasons = str(caught.value)
-    assert "skipped levels, modulation, short_levels, short_modulation: pooled_gaussian: cannot" in reasons
-    assert "skipped neighbours, short_neighbours: spectral_memory: cannot" in reasons
+    assert "skipped levels, modulation, half_levels, half_modulation, quarter_levels" in reasons
+    assert "skipped neighbours, half_neighbours, quarter_neighbours: spectral_memory: cannot" in reasons
     assert "from 1 recording;" in reasons
     with pytest.raises(FitError, match="no recordings"):
         Auto(config()).fit([])
 
 
 def test_a_very_short_time_limit_leaves_only_the_first_member(normals):
-    made = Auto(config(members="untrained", pseudo_anomalies=1, time_limit=1e-6)).fit(normals[:10])
+    made = Auto(config(members="untrained", time_limit=1e-6)).fit(normals[:10])
     names = [name for name, member in MEMBERS.items() if not member.trains]
     assert list(made.facts["members"]) == names[:1]
     (warning,) = made.facts["warnings"]
@@ -329,18 +302,18 @@ def test_a_long_time_limit_has_no_effect(normals):
 def test_a_network_gets_as_many_epochs_as_fit_into_the_time_limit(normals, monkeypatch):
     member = Member("autoencoder", "mse", {"hidden": 8, "device": "cpu"})
     monkeypatch.setitem(MEMBERS, "network", member)
-    made = Auto(config(members="levels,network", drop_uninformative=False, time_limit=60.0)).fit(normals[:8])
+    made = Auto(config(members="levels,network", time_limit=60.0)).fit(normals[:8])
     member_config = made.facts["members"]["network"]["config"]
     assert member_config["epochs"] == 100, "all: an epoch takes milliseconds, one-off work not included"
     assert member_config["validation"] == 0, "folds are held out already"
-    trial = Trial(normals[:8], [i % 2 for i in range(8)], 1, 0)
-    assert config_within_budget(math.inf, member, config(), trial, (), None).epochs == 100
+    training = TrainingSet(normals[:8], [i % 2 for i in range(8)])
+    assert config_within_budget(math.inf, member, config(), training, None).epochs == 100
     with pytest.raises(FitError, match="is not enough for 5 epochs"):
-        config_within_budget(1e-3, member, config(), trial, (), None)
+        config_within_budget(1e-3, member, config(), training, None)
 
 
 def test_warnings_of_members_are_warnings_of_the_ensemble(table, normals):
-    made = Auto(config(members=f"levels,{table(WithWarning)}", drop_uninformative=False)).fit(normals)
+    made = Auto(config(members=f"levels,{table(WithWarning)}")).fit(normals)
     assert made.facts["warnings"] == ["with_warning: all clips are equally long"]
 
 
@@ -352,9 +325,7 @@ def test_the_ensemble_uses_other_machines_if_a_member_does():
 
 def test_other_machines_are_passed_to_the_members(table, normals, machine_sound):
     other_machines = [recording(machine_sound(50, 0.5), "other.wav")]
-    made = Auto(config(members=table(Clock), drop_uninformative=False)).fit(
-        normals, other_machines=other_machines
-    )
+    made = Auto(config(members=table(Clock))).fit(normals, other_machines=other_machines)
     assert made.facts["members"]["clock"]["facts"]["others"] == 1
 
 
@@ -365,9 +336,7 @@ def test_segments_of_a_single_recording_are_split_into_folds(machine_sound):
 
 
 def test_adapting_adapts_every_member_that_can_be(table, normals, unseen, separate):
-    made = Auto(config(members=f"levels,short_neighbours,{table(Clock)}", drop_uninformative=False)).fit(
-        normals
-    )
+    made = Auto(config(members=f"levels,quarter_residual,{table(Clock)}")).fit(normals)
     before = {clip.clip.path: made.score(clip).scores for clip in unseen}
     adapted = made.adapted(unseen[:2])
     for name in TWO:
@@ -378,14 +347,15 @@ def test_adapting_adapts_every_member_that_can_be(table, normals, unseen, separa
     (line,) = adapted.facts["adaptations"]
     assert "levels: 2 recordings added to the bank: 18 → 20" in line
     assert line.endswith("unchanged: clock")
-    assert adapted.facts["tried"] == made.facts["tried"]
+    weights = [member["weight"] for member in adapted.facts["members"].values()]
+    assert weights == [member["weight"] for member in made.facts["members"].values()] == [1, 2, 1]
     assert {c.clip.path: made.score(c).scores for c in unseen} == before  # not changed
     assert adapted.score(unseen[0]).scores["mean"] < before[unseen[0].clip.path]["mean"]
     assert len(adapted.adapted(unseen[2:3]).facts["adaptations"]) == 2
 
 
 def test_adapting_fails_if_no_member_can_be_adapted(table, normals, unseen):
-    made = Auto(config(members=table(Clock), drop_uninformative=False)).fit(normals)
+    made = Auto(config(members=table(Clock))).fit(normals)
     with pytest.raises(OptionError, match="none of its members can be adapted"):
         made.adapted(unseen[:1])
 
@@ -394,9 +364,7 @@ def test_a_missing_dependency_is_reported_before_anything_is_fitted(monkeypatch,
     monkeypatch.setitem(sys.modules, "torch", None)
     steps = []
     with pytest.raises(MissingExtraError, match="train"):
-        Auto(config(members="levels,expectation", pseudo_anomalies=1)).fit(
-            normals[:8], progress=lambda *step: steps.append(step)
-        )
+        Auto(config(members="levels,expectation")).fit(normals[:8], progress=lambda *step: steps.append(step))
     assert not steps
     assert config(members="all").members == "all"
 
@@ -409,13 +377,10 @@ def test_the_minimum_length_before_fitting_is_the_largest_of_the_members():
 
 def test_progress_stages_are_prefixed_with_the_members_names(normals):
     steps = []
-    Auto(config(members="levels,neighbours", pseudo_anomalies=1)).fit(
-        normals[:8], progress=lambda *step: steps.append(step[:3])
-    )
+    Auto(config(members="levels,neighbours")).fit(normals[:8], progress=lambda *step: steps.append(step[:3]))
     stages = list(dict.fromkeys(stage for stage, _, _ in steps))
     assert stages == [
-        "levels:features", "levels:folds", "levels:try",
-        "neighbours:features", "neighbours:folds", "neighbours:try",
+        "levels:features", "levels:folds", "neighbours:features", "neighbours:folds",
     ]  # fmt: skip
     assert not any(" " in stage for stage in stages)  # a space would make each step a job of its own
 
@@ -424,7 +389,7 @@ def test_progress_stages_are_prefixed_with_the_members_names(normals):
     ("settings", "message"),
     [
         ({"members": "ear"}, "ear"),
-        ({"pseudo_anomalies": 0}, "pseudo_anomalies must be at least 1, got 0"),
+        ({"fusion": "rank"}, "fusion must be one of arsinh, mean, got 'rank'"),
         ({"folds": 1}, "folds must be at least 2, got 1"),
         ({"time_limit": 0}, "time_limit must be positive, got 0"),
         ({"time_limit": -1.5}, r"time_limit must be positive, got -1\.5"),
@@ -438,11 +403,11 @@ def test_invalid_options_are_rejected(settings, message):
 
 def test_an_encoder_can_be_a_member(encoder_file, normals, unseen, tmp_path):
     settings = {"members": "levels", "encoder": encoder_file(), "encoder_rate": RATE}
-    model = Model(Auto(config(**settings, drop_uninformative=False)).fit(normals))
-    assert [member["name"] for member in model.detector.facts["tried"]] == ["levels", "encoder"]
+    model = Model(Auto(config(**settings)).fit(normals))
+    assert list(model.detector.facts["members"]) == ["levels", "encoder"]
     encoder = model.detector.facts["members"]["encoder"]["facts"]["encoder"]
     assert (encoder["rate"], encoder["features"]) == (RATE, 24)
-    without = Auto(config(members="levels", drop_uninformative=False)).fit(normals)
+    without = Auto(config(members="levels")).fit(normals)
     model.save(tmp_path / "model.auscult")
     loaded = load_model(tmp_path / "model.auscult").detector
     for clip in unseen:

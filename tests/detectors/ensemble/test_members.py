@@ -1,16 +1,15 @@
-"""Candidate members: names, options, and the front end of short frames."""
+"""Members: names, options and front ends."""
 
 from __future__ import annotations
 
 import sys
 
-import numpy as np
 import pytest
 
 from auscult.detectors import detector_type
-from auscult.detectors.ensemble.members import MEMBERS, chosen_members, short_frames
+from auscult.detectors.ensemble.members import MEMBERS, chosen_members
 from auscult.errors import OptionError
-from auscult.spectrum import FrontEnd, empty_bands, log_mel
+from auscult.spectrum import FrontEnd, shorter_frames
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -24,39 +23,19 @@ def test_every_member_can_be_configured(name, rate):
     assert kind(config).decisive_score == member.score
     assert member.score in kind.scores
     assert config.seed == 7
-    assert config.front_end == (short_frames(front_end) if member.short_frames else front_end)
+    assert config.front_end == shorter_frames(front_end, member.divisor)
     assert not kind.required_options
     assert member.trains == bool(kind.extra)
 
 
-@pytest.mark.parametrize("rate", [500, 4000, 8000, 11025, 16000, 22050, 44100, 48000])
-def test_short_frames_are_short_at_every_rate(rate):
-    default = FrontEnd(sample_rate=rate)
-    front_end = short_frames(default)
-    assert front_end.n_fft / rate == pytest.approx(0.016, abs=1 / rate)
-    assert front_end.hop / rate == pytest.approx(0.004, abs=0.5 / rate)
-    assert front_end.sample_rate == rate
-    assert front_end.n_mels == 32 if rate >= 4000 else 1 <= front_end.n_mels < 32
-    assert not len(empty_bands(front_end)), "every band contains a bin"
-    for unchanged in ("f_min", "f_max", "floor"):
-        assert getattr(front_end, unchanged) == getattr(default, unchanged)
-    assert np.all(np.isfinite(log_mel(np.random.default_rng(0).normal(size=rate), front_end)))
-
-
-def test_short_frames_have_at_most_the_bands_of_the_front_end():
-    assert short_frames(FrontEnd(n_mels=16)).n_mels == 16
-
-
-def test_short_frames_resolve_a_single_knock():
-    """A knock of 4 ms raises the level of a frame of 16 ms much more than that of a frame of 64 ms."""
-    noise = np.random.default_rng(0).normal(0, 1, 16000)
-    with_knock = noise.copy()
-    with_knock[8000:8064] *= 4
-    long_rise, short_rise = (
-        (log_mel(with_knock, f) - log_mel(noise, f)).mean(axis=1).max()
-        for f in (FrontEnd(), short_frames(FrontEnd()))
-    )
-    assert short_rise > long_rise + 2
+def test_each_family_has_members_of_three_lengths_of_frames():
+    assert [name for name, member in MEMBERS.items() if member.divisor == 4] == [
+        "quarter_levels", "quarter_modulation", "quarter_neighbours", "quarter_residual",
+    ]  # fmt: skip
+    for name, member in MEMBERS.items():
+        if member.divisor > 1:
+            standard = MEMBERS[name.partition("_")[2]]
+            assert (standard.divisor, standard.weight, standard.score) == (1, member.weight, member.score)
 
 
 def test_members_are_selected_by_name_in_the_order_of_the_table():

@@ -158,9 +158,16 @@ def test_the_bank_stores_vectors_and_domains(normals):
     assert detector.arrays["bank"].shape == (15, len(LEVELS), 16)
 
 
+def test_there_are_no_more_groups_than_bands(normals, machine_sound):
+    each, more = memory(normals, groups=16), memory(normals, groups=100)
+    assert more.config.edges == list(range(17))
+    anomaly = clip(machine_sound(50, broken=True), 50)
+    assert more.score(anomaly).scores == each.score(anomaly).scores
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("groups", 0), ("groups", 17), ("over_groups", "min"), ("k_source", 0), ("k_target", -1)],
+    [("groups", 0), ("over_groups", "min"), ("k_source", 0), ("k_target", -1)],
 )
 def test_options_out_of_range(option, value):
     with pytest.raises(OptionError, match=option):

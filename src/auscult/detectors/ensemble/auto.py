@@ -1,20 +1,20 @@
-"""The default detector: an ensemble whose members are selected for each machine.
+"""The default detector: an ensemble of simple detectors at three resolutions in time.
 
-A member is another detector with fixed options and one of its scores. A pseudo-anomaly is an artificially
-altered normal recording. Every candidate member is cross-fitted, so that each normal recording is scored by a
-fold model that was not fitted on it. These held-out scores standardise the scores of the members.
-Pseudo-anomalies show which members respond to changes of this machine (see
-`auscult.detectors.ensemble.trial`); uninformative ones are dropped. The score is the mean of the standardised
-scores of the others. No recordings of anomalies are needed or used.
+A member is another detector with fixed options and one of its scores. Every member is cross-fitted, so that
+each normal recording is scored by a fold model that was not fitted on it. These held-out scores standardise
+the scores of the members. The inverse hyperbolic sine compresses the standardised scores z: it is linear up
+to about one standard deviation and logarithmic beyond, so that a normal recording with an unusual background,
+which has a z of 20 or more for some members, does not get the highest score of all. The score of the ensemble
+is the weighted mean of the compressed scores. No recordings of anomalies are needed or used.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -24,13 +24,13 @@ from auscult.detectors.base import Config, Detector, Evidence, Progress
 from auscult.detectors.embedding.embedding_memory import EmbeddingMemory
 from auscult.detectors.ensemble.member_fit import (
     MemberFit,
+    TrainingSet,
     config_within_budget,
     crossfit_member,
-    informative,
+    held_out,
     prefixed_progress,
 )
 from auscult.detectors.ensemble.members import ENCODER, Member, chosen_members
-from auscult.detectors.ensemble.trial import Trial
 from auscult.detectors.maps.bin_residuals import CONTEXT, BinResiduals
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import config_from_json, config_to_json
@@ -46,13 +46,16 @@ MAX_FOLD_SPECTRA = 100
 ENCODER_OPTIONS = ("encoder", "encoder_input", "encoder_output", "encoder_rate", "embed_encoder")
 
 
+#: Name of a fusion to the function that is applied to the standardised scores before their mean.
+FUSIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {"arsinh": np.arcsinh, "mean": np.asarray}
+
+
 @dataclass
 class AutoConfig(Config):
     """Options of `Auto`."""
 
     members: str = "untrained"  # comma-separated names from members.MEMBERS, untrained, or all
-    drop_uninformative: bool = True  # leave out members that do not detect pseudo-anomalies
-    pseudo_anomalies: int = 24  # number of each kind; 24 give the AUC to a few points
+    fusion: str = "arsinh"  # of the members' standardised scores: their mean, or the mean of their arsinh
     folds: int = 5  # of cross-fitting in `fit`; `crossfit` is given the folds
     time_limit: float | None = None  # approximate time limit for fitting in seconds; none: no limit
     encoder: str = ""  # path of a pretrained encoder, which becomes a member; see docs/encoders.md
@@ -64,8 +67,8 @@ class AutoConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.candidates()
-        if self.pseudo_anomalies < 1:
-            raise OptionError(f"pseudo_anomalies must be at least 1, got {self.pseudo_anomalies}")
+        if self.fusion not in FUSIONS:
+            raise OptionError(f"fusion must be one of {', '.join(FUSIONS)}, got {self.fusion!r}")
         if self.folds < 2:
             raise OptionError(f"folds must be at least 2, got {self.folds}")
         if self.time_limit is not None and not self.time_limit > 0:
@@ -80,10 +83,10 @@ class AutoConfig(Config):
 
 
 class Auto(Detector):
-    """Ensemble of informative members.
+    """Ensemble of simple detectors.
 
-    The score ``mean`` is the mean of the members' standardised scores. ``minimum`` is the smallest of them,
-    which is high only if the recording is anomalous for all members.
+    The score ``mean`` is the weighted mean of the members' compressed standardised scores. ``minimum`` is the
+    smallest standardised score, which is high only if the recording is anomalous for all members.
     """
 
     name = "auto"
@@ -146,61 +149,29 @@ class Auto(Detector):
     ) -> tuple[Self, list[Self]]:
         """As in `Detector`.
 
-        The fold models have the same selection of members and standardisation as the final ensemble; these
-        are estimated from the held-out scores of all recordings. What maps are standardised by is estimated
-        without the fold, since maps of recordings that it was estimated from deviate too little.
+        The fold models have the same members and standardisation as the final ensemble; these are estimated
+        from the held-out scores of all recordings. What maps are standardised by is estimated without the
+        fold, since maps of recordings that it was estimated from deviate too little.
         """
-        members = config.candidates()
-        for member in members.values():  # before anything is fitted
-            detector_type(member.detector).check_can_fit()
-        if config.encoder:
-            EmbeddingMemory(members[ENCODER].config(config.seed, config.front_end)).load_encoder()
-        trial = Trial(recordings, folds, config.pseudo_anomalies, config.seed)
-        fits: list[MemberFit] = []
-        skipped: dict[str, list[str]] = {}  # names of the skipped members by reason
-        started = time.monotonic()
-        for name, member in members.items():
-            left = math.inf if config.time_limit is None else config.time_limit - (time.monotonic() - started)
-            if fits and left < fits[-1].seconds:  # members are sorted by time, so this one would take longer
-                reason = f"not enough of the time limit of {config.time_limit:g} s is left"
-                skipped.setdefault(reason, []).append(name)
-                continue
-            report = prefixed_progress(progress, name)
-            try:
-                member_config = config_within_budget(left, member, config, trial, other_machines, report)
-                fits.append(
-                    crossfit_member(
-                        name, member, member_config, config.drop_uninformative, trial, other_machines, report
-                    )
-                )
-            except FitError as error:
-                skipped.setdefault(str(error), []).append(name)
+        training = TrainingSet(recordings, folds, other_machines)
+        fits, skipped = _fit_members(config, training, progress)
         warnings = [f"skipped {', '.join(names)}: {reason}" for reason, names in skipped.items()]
         if not fits:
             raise FitError(f"auto: no member could be fitted: {'; '.join(warnings) or 'there are none'}")
-        normal_scores = np.stack([fit.normal_scores for fit in fits], axis=1)  # (N, K)
-        kept = informative([fit.outcome for fit in fits])
-        if not any(kept):
-            warnings.append("no member separates pseudo-anomalies from normal recordings: all are used")
-            kept = [True] * len(fits)
-        kept_fits = [fit for fit, is_kept in zip(fits, kept, strict=True) if is_kept]
-        for fit in kept_fits:
+        for fit in fits:
             warnings += [f"{fit.name}: {warning}" for warning in fit.final.facts.get("warnings", ())]
-        standard = Standardizer.fit(normal_scores[:, np.flatnonzero(kept)]).to_arrays()
-        shared_facts = {
-            "warnings": warnings,
-            "tried": [fit.summary(is_kept) for fit, is_kept in zip(fits, kept, strict=True)],
-        }
-        final = cls(config)._with_members({fit.name: fit.final for fit in kept_fits})
-        fold_models = [
-            cls(config)._with_members({fit.name: fit.fold_models[fold] for fit in kept_fits})
-            for fold in range(max(folds) + 1)
-        ]
-        maps = _map_arrays(recordings, folds, {fit.name: fit.profiles for fit in kept_fits}, config.front_end)
-        for ensemble, map_arrays in zip((final, *fold_models), maps, strict=True):
+        normal_scores = np.stack([fit.normal_scores for fit in fits], axis=1)  # (N, K)
+        standard = Standardizer.fit(normal_scores).to_arrays()
+        maps = _map_arrays(recordings, folds, {fit.name: fit.profiles for fit in fits}, config.front_end)
+        details = {fit.name: {"weight": fit.member.weight, "seconds": fit.seconds} for fit in fits}
+        ensembles = []
+        for index, map_arrays in enumerate(maps, start=-1):
+            members = {fit.name: fit.final if index < 0 else fit.fold_models[index] for fit in fits}
+            ensemble = cls(config)._with_members(members, details)
             ensemble.arrays |= {"standard": standard, **map_arrays}
-            ensemble.facts |= shared_facts
-        return final, fold_models
+            ensemble.facts["warnings"] = warnings
+            ensembles.append(ensemble)
+        return ensembles[0], ensembles[1:]
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         """As in `Detector`. Maps are z-scores: `_mean_map` for ``mean``, and for ``minimum`` the map of the
@@ -209,7 +180,9 @@ class Auto(Detector):
         evidence = {name: member.score(recording, explain=explain) for name, member in members.items()}
         raw = np.array([evidence[name].scores[member.decisive_score] for name, member in members.items()])
         z = Standardizer.from_arrays(self.arrays["standard"]).z(raw)  # (K,)
-        scores = {"mean": float(z.mean()), "minimum": float(z.min())}
+        weights = self._weights()
+        compressed = FUSIONS[self.config.fusion](z)
+        scores = {"mean": float(weights @ compressed), "minimum": float(z.min())}
         if not explain:
             return Evidence(scores)
         frames = recording.log_mel(self.config.front_end)
@@ -217,18 +190,25 @@ class Auto(Detector):
         for name, member in members.items():
             zscores = self._profile(name).smoothed_zscore(evidence[name].maps[member.decisive_score])
             maps.append(resized(zscores, frames.shape))
-        return Evidence(scores, {"mean": self._mean_map(frames, maps), "minimum": maps[int(z.argmin())]})
+        return Evidence(
+            scores, {"mean": self._mean_map(frames, weights, maps), "minimum": maps[int(z.argmin())]}
+        )
 
-    def _mean_map(self, frames: np.ndarray, maps: Sequence[np.ndarray]) -> np.ndarray:
-        """Combine the members' maps (T, B) with the bin residuals of the log-mel frames (T, B).
+    def _mean_map(self, frames: np.ndarray, weights: np.ndarray, maps: Sequence[np.ndarray]) -> np.ndarray:
+        """Combine the members' maps (T, B), by weights (K,), with the bin residuals of the log-mel frames.
 
         The members' maps locate an anomaly well in frequency but hardly in time, since members score pooled
-        clips; the bin residuals locate it in time. The inverse hyperbolic sine, which is logarithmic for
-        large values, keeps a single member from dominating.
+        clips; the bin residuals locate it in time. The maps are compressed as the scores are.
         """
         bins = BinResiduals(self.arrays["bins/mean"], self.arrays["bins/weights"])
         residuals = self._profile("bins").zscore(bins.map(frames))
-        return (residuals + MEMBERS_WEIGHT * np.mean(np.arcsinh(maps), axis=0)).astype(np.float32)
+        of_members = np.tensordot(weights, np.arcsinh(maps), axes=1)
+        return (residuals + MEMBERS_WEIGHT * of_members).astype(np.float32)
+
+    def _weights(self) -> np.ndarray:
+        """Return the (K,) weights of the members, which sum to 1."""
+        weights = np.array([member.get("weight", 1.0) for member in self.facts["members"].values()])
+        return weights / weights.sum()
 
     def _profile(self, name: str) -> MapProfile:
         return MapProfile.from_arrays(self.arrays[f"profile/{name}"])
@@ -250,7 +230,7 @@ class Auto(Detector):
             )
         if unchanged:
             lines.append(f"unchanged: {', '.join(unchanged)}")
-        other = type(self)(self.config)._with_members(members)
+        other = type(self)(self.config)._with_members(members, self.facts["members"])
         other.arrays = {**self.arrays, **other.arrays}
         other.facts = {**self._copy().facts, **other.facts}
         other.facts["adaptations"] = [*self.facts.get("adaptations", []), "; ".join(lines)]
@@ -269,25 +249,20 @@ class Auto(Detector):
     def cross_refitted(
         self, recordings: Sequence[AudioClip], folds: Sequence[int]
     ) -> tuple[Self, list[Self]]:
-        """As in `Detector`; see `crossfit`. The selection of members stays."""
+        """As in `Detector`; see `crossfit`."""
         members = {name: member.cross_refitted(recordings, folds) for name, member in self._members().items()}
-        normal_scores, profiles = [], {}
+        training, normal_scores, profiles = TrainingSet(recordings, folds), [], {}
         for name, (final, fold_models) in members.items():
-            evidence = [
-                fold_models[fold].score(recording, explain=True)
-                for fold, recording in zip(folds, recordings, strict=True)
-            ]
-            normal_scores.append([e.scores[final.decisive_score] for e in evidence])
-            parts = [MapProfile.fit([e.maps[final.decisive_score]]) for e in evidence]
-            profiles[name] = MapProfile.cross_merged(parts, folds)
-        standard = Standardizer.fit(np.array(normal_scores).T).to_arrays()
+            scores, profiles[name] = held_out(final.decisive_score, fold_models, training)
+            normal_scores.append(scores)
+        standard = Standardizer.fit(np.stack(normal_scores, axis=1)).to_arrays()
         maps = _map_arrays(recordings, folds, profiles, self.config.front_end)
         line = "; ".join(f"{name}: {final.facts['adaptations'][-1]}" for name, (final, _) in members.items())
         ensembles = []
-        for index in range(-1, max(folds) + 1):
+        for index, map_arrays in enumerate(maps, start=-1):
             chosen = {name: final if index < 0 else fits[index] for name, (final, fits) in members.items()}
-            ensemble = type(self)(self.config)._with_members(chosen)
-            ensemble.arrays |= {"standard": standard, **maps[index + 1]}
+            ensemble = type(self)(self.config)._with_members(chosen, self.facts["members"])
+            ensemble.arrays |= {"standard": standard, **map_arrays}
             ensemble.facts = {**self._copy().facts, **ensemble.facts}
             ensemble.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
             ensembles.append(ensemble)
@@ -318,11 +293,18 @@ class Auto(Detector):
     def parameters(self) -> int:
         return sum(member.parameters for member in self._members().values())
 
-    def _with_members(self, members: Mapping[str, Detector]) -> Self:
-        """Store the arrays and facts of the members in this detector, in place; return the detector."""
+    def _with_members(
+        self, members: Mapping[str, Detector], details: Mapping[str, Mapping[str, Any]]
+    ) -> Self:
+        """Store members in this detector, in place, with their weights and times; return the detector."""
         self.arrays = {f"{n}/{key}": array for n, m in members.items() for key, array in m.arrays.items()}
         self.facts["members"] = {
-            name: {"detector": m.name, "config": config_to_json(m.config), "facts": m.facts}
+            name: {
+                **details[name],
+                "detector": m.name,
+                "config": config_to_json(m.config),
+                "facts": m.facts,
+            }
             for name, m in members.items()
         }
         return self
@@ -342,6 +324,33 @@ class Auto(Detector):
             members[name] = member
         self._cached = self.arrays, members
         return members
+
+
+def _fit_members(
+    config: AutoConfig, training: TrainingSet, progress: Progress | None
+) -> tuple[list[MemberFit], dict[str, list[str]]]:
+    """Cross-fit all members within the time limit; also return the names of skipped members by reason."""
+    members = config.candidates()
+    for member in members.values():  # before anything is fitted
+        detector_type(member.detector).check_can_fit()
+    if config.encoder:
+        EmbeddingMemory(members[ENCODER].config(config.seed, config.front_end)).load_encoder()
+    fits: list[MemberFit] = []
+    skipped: dict[str, list[str]] = {}
+    started = time.monotonic()
+    for name, member in members.items():
+        left = math.inf if config.time_limit is None else config.time_limit - (time.monotonic() - started)
+        if fits and left < fits[-1].seconds:
+            reason = f"not enough of the time limit of {config.time_limit:g} s is left"
+            skipped.setdefault(reason, []).append(name)
+            continue
+        report = prefixed_progress(progress, name)
+        try:
+            member_config = config_within_budget(left, member, config, training, report)
+            fits.append(crossfit_member(name, member, member_config, training, report))
+        except FitError as error:
+            skipped.setdefault(str(error), []).append(name)
+    return fits, skipped
 
 
 def _map_arrays(

@@ -1,7 +1,8 @@
-"""The candidate members of `auto`: detectors with their options and the score that is used.
+"""The members of `auto`: detectors with their options, the score that is used, and its weight.
 
-There are two resolutions in time: the default frames of 64 ms resolve a tone that moved by one band, and
-frames of 16 ms resolve single knocks, which long frames average out.
+Each family has members at three resolutions in time: the frames of the ensemble's front end resolve a tone
+that moved by one band, and frames of half and a quarter of that length resolve single knocks, which long
+frames average out.
 """
 
 from __future__ import annotations
@@ -15,34 +16,32 @@ from auscult.detectors import detector_type
 from auscult.detectors.base import Config
 from auscult.detectors.options import make_config
 from auscult.errors import OptionError
-from auscult.spectrum import FrontEnd, without_empty_bands
-
-#: Length and hop of short frames in seconds, and their maximum number of bands.
-SHORT_FRAME, SHORT_HOP, SHORT_BANDS = 0.016, 0.004, 32
+from auscult.spectrum import FrontEnd, shorter_frames
 
 
 @dataclass(frozen=True)
 class Member:
-    """A candidate member of the ensemble.
+    """A member of the ensemble.
 
     Attributes:
         detector: name of the detector.
         score: name of its score that is used.
         settings: options that differ from the detector's defaults.
-        short_frames: whether it uses frames of 16 ms instead of those of the ensemble's front end.
+        weight: of its standardised score in the mean.
+        divisor: how many times shorter frames are than those of the ensemble's front end.
     """
 
     detector: str
     score: str
     settings: Mapping[str, Any] = field(default_factory=dict)
-    short_frames: bool = False
+    weight: float = 1.0
+    divisor: int = 1
 
     def config(self, seed: int, front_end: FrontEnd, **options: Any) -> Config:
         """Return the detector's configuration, with further ``options``, for the ensemble's front end."""
-        if self.short_frames:
-            front_end = short_frames(front_end)
         settings = {**self.settings, **options, "score": self.score, "seed": seed}
-        return replace(make_config(self.detector, settings=settings), front_end=front_end)
+        config = make_config(self.detector, settings=settings)
+        return replace(config, front_end=shorter_frames(front_end, self.divisor))
 
     @property
     def trains(self) -> bool:
@@ -50,23 +49,22 @@ class Member:
         return bool(detector_type(self.detector).extra)
 
 
-def short_frames(front_end: FrontEnd) -> FrontEnd:
-    """Return the front end of short frames for the same sample rate, with no band that lacks a bin."""
-    half = max(1, round(front_end.sample_rate * SHORT_FRAME / 2))
-    hop = min(max(1, round(front_end.sample_rate * SHORT_HOP)), 2 * half)
-    bands = min(SHORT_BANDS, front_end.n_mels)
-    return without_empty_bands(replace(front_end, n_fft=2 * half, hop=hop, n_mels=bands))
-
-
-#: Name to member, the fastest to fit first.
-MEMBERS: dict[str, Member] = {
+_FAMILIES = {
     "levels": Member("pooled_gaussian", "joint"),
-    "modulation": Member("pooled_gaussian", "joint", {"views": "modulation"}),
-    "short_levels": Member("pooled_gaussian", "joint", short_frames=True),
-    "short_modulation": Member("pooled_gaussian", "joint", {"views": "modulation"}, short_frames=True),
-    "neighbours": Member("spectral_memory", "domain"),
-    "short_neighbours": Member("spectral_memory", "domain", short_frames=True),
-    "expectation": Member("gamma_observation", "deviance_top"),
+    "modulation": Member("pooled_gaussian", "joint", {"views": "modulation"}, weight=2.0),
+    "neighbours": Member("spectral_memory", "density"),
+    "residual": Member("subspace_residual", "weighted", weight=2.0),
+}
+_DIVISORS = {"": 1, "half_": 2, "quarter_": 4}
+#: Name to member, networks last.
+MEMBERS: dict[str, Member] = {
+    **{
+        f"{prefix}{family}": replace(member, divisor=divisor)
+        for prefix, divisor in _DIVISORS.items()
+        for family, member in _FAMILIES.items()
+    },
+    "vae": Member("gamma_vae", "mse"),
+    "expectation": Member("gamma_observation", "deviance"),
     "classes": Member("discriminative", "density"),
 }
 #: Name of the member that scores by a pretrained encoder; there is one if the user provides an encoder.

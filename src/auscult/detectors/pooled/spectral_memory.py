@@ -10,14 +10,14 @@ network is trained.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from auscult.corpus import AudioClip
-from auscult.detectors.base import Evidence
+from auscult.detectors.base import Evidence, Progress
 from auscult.detectors.pooled.bank import BankConfig, BankDetector, NormalBank
 from auscult.detectors.statistics.neighbours import Neighbours
 from auscult.detectors.statistics.standardizer import Standardizer
@@ -33,17 +33,15 @@ OVER_GROUPS = ("max", "mean")
 class SpectralMemoryConfig(BankConfig):
     """Options of `SpectralMemory`. In the literature K is 1 or 2, or 16 and 9 if domains differ much."""
 
-    groups: int = 8  # number of groups of neighbouring bands
+    groups: int = 8  # number of groups of neighbouring bands; at most one for each band
     over_groups: str = "max"  # how the scores of a view's groups are combined: max or mean
     k_source: int = 1  # number of neighbours for the density around a clip of the source domain
     k_target: int = 1  # the same for the target domain; all of them if there are fewer
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 1 <= self.groups <= self.front_end.n_mels:
-            raise OptionError(
-                f"groups must be between 1 and n_mels={self.front_end.n_mels}, got {self.groups}"
-            )
+        if self.groups < 1:
+            raise OptionError(f"groups must be at least 1, got {self.groups}")
         if self.over_groups not in OVER_GROUPS:
             known = ", ".join(OVER_GROUPS)
             raise OptionError(f"over_groups must be one of {known}, got {self.over_groups!r}")
@@ -54,8 +52,14 @@ class SpectralMemoryConfig(BankConfig):
 
     @property
     def edges(self) -> list[int]:
-        """First band of each group, then the number of bands: ``groups`` + 1 numbers."""
-        return [i * self.front_end.n_mels // self.groups for i in range(self.groups + 1)]
+        """First band of each group, then the number of bands: G + 1 numbers for G groups."""
+        count = self.group_count
+        return [i * self.front_end.n_mels // count for i in range(count + 1)]
+
+    @property
+    def group_count(self) -> int:
+        """Number of groups G, not more than bands."""
+        return min(self.groups, self.front_end.n_mels)
 
 
 class SpectralMemory(BankDetector):
@@ -72,36 +76,52 @@ class SpectralMemory(BankDetector):
     scores = ("domain", "density", "variance", "nearest")
 
     def fit_bank(self, bank: NormalBank) -> Mapping[str, np.ndarray]:
-        c = self.config
-        views, groups = len(c.view_names), c.groups
-        density = np.empty((views, groups, len(bank)))
-        alpha, scale = np.empty((views, groups)), np.empty((views, groups, 2))
-        leave_one_out = np.empty((len(bank), views, groups, len(self.scores)))
-        target, sources = bank.target, bank.groups
+        return self.fit_subsets(bank, [np.ones(len(bank), bool)])[0]
+
+    def fit_subsets(
+        self, bank: NormalBank, subsets: Sequence[np.ndarray], progress: Progress | None = None
+    ) -> list[Mapping[str, np.ndarray]]:
+        """As in `BankDetector`; distances are computed and sorted once for all subsets."""
+        c, sizes = self.config, [int(subset.sum()) for subset in subsets]
+        views, groups = len(c.view_names), c.group_count
+        fitted = [
+            {
+                "density": np.empty((views, groups, size)),
+                "alpha": np.empty((views, groups)),
+                "scale": np.empty((views, groups, 2)),
+            }
+            for size in sizes
+        ]
+        leave_one_out = [np.empty((size, views, groups, len(self.scores))) for size in sizes]
         for g, bands in self._groups_of_equal_width():
             for v in range(views):
-                neighbours, scores = Neighbours.fit_leave_one_out(
+                of_subsets = Neighbours.fit_subsets(
                     _spaces(bank.vectors[:, v], bands),
-                    target,
-                    groups=sources,
+                    bank.target,
+                    subsets,
+                    groups=bank.groups,
                     k_source=c.k_source,
                     k_target=c.k_target,
+                    names=self.scores,
                 )
-                density[v, g], alpha[v, g], scale[v, g] = (
-                    neighbours.density,
-                    neighbours.alpha,
-                    neighbours.scale,
-                )
-                leave_one_out[:, v, g] = np.stack([scores[name].T for name in self.scores], axis=-1)
+                for arrays, held_out, (neighbours, scores) in zip(
+                    fitted, leave_one_out, of_subsets, strict=True
+                ):
+                    for name, array in arrays.items():
+                        array[v, g] = getattr(neighbours, name)
+                    held_out[:, v, g] = np.stack([scores[name].T for name in self.scores], axis=-1)
+                if progress:
+                    progress("folds", v + 1, views, {})
+        return [
+            {**arrays, **self._standardizers(held_out)}
+            for arrays, held_out in zip(fitted, leave_one_out, strict=True)
+        ]
+
+    def _standardizers(self, leave_one_out: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the arrays that (N, V, G, scores) leave-one-out scores of the groups are standardised by."""
         by_group = Standardizer.fit(leave_one_out)
         by_view = Standardizer.fit(self._combine_groups(by_group.z(leave_one_out)))
-        return {
-            "density": density,
-            "alpha": alpha,
-            "scale": scale,
-            "by_group": by_group.to_arrays(),
-            "by_view": by_view.to_arrays(),
-        }
+        return {"by_group": by_group.to_arrays(), "by_view": by_view.to_arrays()}
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         """As in `Detector`.
@@ -150,14 +170,14 @@ class SpectralMemory(BankDetector):
         Returns:
             Scores and indices into the bank, both (V, G, scores).
         """
-        shape = (len(x), self.config.groups, len(self.scores))
+        shape = (len(x), self.config.group_count, len(self.scores))
         raw, nearest = np.empty(shape), np.empty(shape, int)
         a, target = self.arrays, self.bank.target
         for g, bands in self._groups_of_equal_width():
             neighbours = Neighbours(
                 _spaces(a["bank"], bands), target, a["density"][:, g], a["alpha"][:, g], a["scale"][:, g]
             )
-            results = neighbours.scores_and_nearest(x[:, bands])
+            results = neighbours.scores_and_nearest(x[:, bands], self.scores)
             for i, name in enumerate(self.scores):
                 raw[:, g, i], nearest[:, g, i] = results[name]
         return raw, nearest
@@ -209,7 +229,7 @@ class SpectralMemory(BankDetector):
         return [
             (v, g, slice(edges[g], edges[g + 1]))
             for v in range(len(self.config.view_names))
-            for g in range(self.config.groups)
+            for g in range(self.config.group_count)
         ]
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
@@ -217,10 +237,10 @@ class SpectralMemory(BankDetector):
         views, scores = len(c.view_names), len(self.scores)
         return {
             "bank": (None, views, c.front_end.n_mels),
-            "density": (views, c.groups, None),
-            "alpha": (views, c.groups),
-            "scale": (views, c.groups, 2),
-            "by_group": (2, views, c.groups, scores),
+            "density": (views, c.group_count, None),
+            "alpha": (views, c.group_count),
+            "scale": (views, c.group_count, 2),
+            "by_group": (2, views, c.group_count, scores),
             "by_view": (2, views, scores),
         }
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from bench.pseudo_anomalies import ALTERATIONS
+from bench.trial import Trial, _fast_auc
 from sklearn.metrics import roc_auc_score
 
 from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.detectors.base import Config, Detector, Evidence
-from auscult.detectors.ensemble.pseudo_anomalies import ALTERATIONS
-from auscult.detectors.ensemble.trial import Trial, _fast_auc
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.pooled_gaussian import PooledGaussian
 from auscult.evaluation import auc

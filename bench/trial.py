@@ -16,7 +16,7 @@ import numpy as np
 
 from auscult.corpus import AudioClip
 from auscult.detectors.base import Detector, Progress
-from auscult.detectors.ensemble.pseudo_anomalies import ALTERATIONS, pseudo_anomaly
+from bench.pseudo_anomalies import ALTERATIONS, pseudo_anomaly
 
 #: Number of bootstrap resamples for an interval.
 RESAMPLES = 400

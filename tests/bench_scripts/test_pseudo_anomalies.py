@@ -6,9 +6,9 @@ import warnings
 
 import numpy as np
 import pytest
+from bench.pseudo_anomalies import ALTERATIONS, pseudo_anomaly
 
 from auscult.corpus import AudioClip, Clip
-from auscult.detectors.ensemble.pseudo_anomalies import ALTERATIONS, pseudo_anomaly
 from auscult.sound import Waveform
 
 KINDS = list(ALTERATIONS)
