@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 
-from auscult.corpus import AudioClip, Clip
+from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.spectral_memory import SpectralMemory
 from auscult.detectors.statistics.neighbours import Neighbours
@@ -37,6 +39,36 @@ def memory(normals, **settings) -> SpectralMemory:
 
 def z(values: np.ndarray, held_out: np.ndarray) -> np.ndarray:
     return (values - held_out.mean(axis=0)) / held_out.std(axis=0, ddof=1)
+
+
+@pytest.mark.parametrize("settings", [{}, {"k_source": 3}, {"score": "density", "all_scores": False}])
+def test_fold_models_equal_refitted_ones(normals, machine_sound, settings):
+    """With a fold for each recording, some of which were cut into several clips."""
+    config = make_config("spectral_memory", settings={**SMALL, **settings})
+    recordings = [*normals, *(clip(machine_sound(90), 90 + i, source_recording="cut") for i in range(3))]
+    folds = folds_of(recordings, 50, config.seed)
+    assert max(folds) + 1 == 16
+    unseen = clip(machine_sound(50, broken=True), 50)
+    _, fold_models = SpectralMemory.crossfit(config, recordings, folds)
+    for fold, fold_model in enumerate(fold_models):
+        others = [r for r, of in zip(recordings, folds, strict=True) if of != fold]
+        expected = SpectralMemory(config).fit(others).score(unseen, explain=True)
+        evidence = fold_model.score(unseen, explain=True)
+        assert evidence.scores == pytest.approx(expected.scores, rel=1e-6)
+        for name, map in evidence.maps.items():
+            np.testing.assert_allclose(map, expected.maps[name], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("score", SpectralMemory.scores)
+def test_a_single_score_is_that_of_all_scores(normals, machine_sound, score):
+    anomaly = clip(machine_sound(50, broken=True), 50)
+    single, expected = memory(normals, score=score, all_scores=False), memory(normals).score(anomaly)
+    assert single.scores == copy.copy(single).scores == (score,)
+    assert single.score(anomaly).scores == {score: pytest.approx(expected.scores[score], rel=1e-9)}
+    shapes = single.expected_shapes()
+    assert shapes.keys() == single.arrays.keys()
+    for name, shape in shapes.items():
+        assert all(want in (None, got) for want, got in zip(shape, single.arrays[name].shape, strict=True))
 
 
 @pytest.mark.parametrize("over", ["max", "mean"])

@@ -95,6 +95,45 @@ def test_leave_one_out_scores_equal_fitting_without_the_group(seed, k, targets, 
         assert {name: left_out[name][i] for name in SCORES} == pytest.approx(expected, rel=1e-5)
 
 
+@settings(max_examples=40)
+@given(
+    seed=st.integers(0, 500),
+    k=st.tuples(st.integers(1, 12), st.integers(1, 6)),
+    targets=st.integers(0, 3),
+    groups=st.integers(1, 12),
+    left_out=st.lists(st.integers(0, 11), min_size=1, max_size=4),
+)
+def test_fitting_subsets_equals_fitting_each(seed, k, targets, groups, left_out):
+    """Also with one group left, which is then split, and with domains that lose all their vectors."""
+    vectors, target = normals(seed, targets=targets)
+    group = np.random.default_rng(seed).integers(0, groups, len(vectors))
+    everything = np.ones(len(vectors), bool)
+    subsets = [everything, *(group != of for of in left_out), np.arange(len(vectors)) >= 5, ~target]
+    subsets = [subset for subset in subsets if subset.sum() >= 2]
+    options = {"k_source": k[0], "k_target": k[1]}
+    fitted = Neighbours.fit_subsets(vectors, target, subsets, groups=group, **options)
+    for subset, (neighbours, scores) in zip(subsets, fitted, strict=True):
+        expected, expected_scores = Neighbours.fit_leave_one_out(
+            vectors[subset], target[subset], groups=group[subset], **options
+        )
+        for name in ("vectors", "target", "density", "alpha", "scale"):
+            np.testing.assert_allclose(getattr(neighbours, name), getattr(expected, name), rtol=1e-6)
+        for name in SCORES:
+            np.testing.assert_allclose(scores[name], expected_scores[name], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_a_single_score_is_that_of_all_scores(name):
+    vectors, target = normals(2)
+    everything = [np.ones(len(vectors), bool)]
+    ((neighbours, left_out),) = Neighbours.fit_subsets(vectors, target, everything, names=(name,))
+    expected, expected_left_out = Neighbours.fit_leave_one_out(vectors, target)
+    assert left_out.keys() == {name}
+    np.testing.assert_array_equal(left_out[name], expected_left_out[name])
+    x = vectors[0] + 1
+    assert neighbours.scores_and_nearest(x, (name,)) == {name: expected.scores_and_nearest(x)[name]}
+
+
 def test_alpha_minimises_the_variance():
     """Over all pairs, with leave-one-out densities."""
     vectors, target = normals(3, sources=12, targets=0)

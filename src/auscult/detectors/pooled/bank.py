@@ -114,6 +114,17 @@ class BankDetector(Detector):
     def fit_bank(self, bank: NormalBank) -> Mapping[str, np.ndarray]:
         """Compute all arrays except the bank itself, from a bank of at least ``min_recordings`` clips."""
 
+    def fit_subsets(
+        self, bank: NormalBank, subsets: Sequence[np.ndarray], progress: Progress | None = None
+    ) -> list[Mapping[str, np.ndarray]]:
+        """`fit_bank` for each of several subsets of a bank, (N,) bool; overridden where that is faster."""
+        fitted = []
+        for subset in subsets:
+            fitted.append(self.fit_bank(bank.select(subset)))
+            if progress:
+                progress("folds", len(fitted), len(subsets), {})
+        return fitted
+
     def fit(
         self,
         recordings: Sequence[AudioClip],
@@ -139,14 +150,15 @@ class BankDetector(Detector):
         final._check_enough(len(recordings))
         bank = final._pool(recordings, progress)
         outside = [np.array(folds) != fold for fold in range(max(folds, default=-1) + 1)]
+        for subset in outside:
+            final._check_enough(int(subset.sum()))
         with blas_single_thread():
-            final._fit_to(bank)
-            fold_models = []
-            for mask in outside:
-                fold_models.append(cls(config)._fit_to(bank.select(mask)))
-                if progress:
-                    progress("folds", len(fold_models), len(outside), {})
-        return final, fold_models
+            of_all, *of_folds = final.fit_subsets(bank, [np.ones(len(bank), bool), *outside], progress)
+        fold_models = [
+            cls(config)._with_bank(bank.select(subset), arrays)
+            for subset, arrays in zip(outside, of_folds, strict=True)
+        ]
+        return final._with_bank(bank, of_all), fold_models
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
         """As in `Detector`; equal to a detector fitted on the old recordings followed by the new ones."""
@@ -155,7 +167,7 @@ class BankDetector(Detector):
         other, old, new = self._copy(), self.bank, self._pool(recordings)
         assert isinstance(other, type(self))
         bank = old + new
-        other._set_bank(bank)
+        other._with_bank(bank, other.fit_bank(bank))
         recordings_added = f"{len(new)} recording{'' if len(new) == 1 else 's'} added"
         line = f"{recordings_added} to the bank: {len(old)} → {len(bank)}"
         other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
@@ -212,9 +224,8 @@ class BankDetector(Detector):
 
     def _fit_to(self, bank: NormalBank) -> Self:
         self._check_enough(len(bank))
-        self.facts = {"warnings": []}
-        self._set_bank(bank)
-        return self
+        self.facts = {}
+        return self._with_bank(bank, self.fit_bank(bank))
 
     def _replaced(self, other: Self) -> Self:
         """Return another detector, with this one's adaptations and a further one."""
@@ -222,10 +233,11 @@ class BankDetector(Detector):
         other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
         return other
 
-    def _set_bank(self, bank: NormalBank) -> None:
-        """Replace the bank and everything that is computed from it."""
-        self.arrays = {"bank": bank.vectors, **self.fit_bank(bank)}
-        self.facts["clips"] = bank.to_facts()
+    def _with_bank(self, bank: NormalBank, arrays: Mapping[str, np.ndarray]) -> Self:
+        """Replace the bank and what `fit_bank` computed from it, in place; return the detector."""
+        self.arrays = {"bank": bank.vectors, **arrays}
+        self.facts = {"warnings": [], **self.facts, "clips": bank.to_facts()}
+        return self
 
     def _pool(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> NormalBank:
         """Compute the pooled views of recordings."""

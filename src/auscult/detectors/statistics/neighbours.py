@@ -17,11 +17,12 @@ each of these spaces separately, at once for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
+
+from auscult.detectors.statistics.pair_distances import LeaveOneOut, PairDistances
 
 SCORES = ("density", "nearest", "variance", "domain")
 METRICS = ("euclidean", "cosine")
@@ -110,43 +111,83 @@ class Neighbours:
         Returns:
             The neighbours, and score name to (..., N) leave-one-out scores.
         """
+        everything = [np.ones(len(target), bool)]
+        return cls.fit_subsets(
+            vectors,
+            target,
+            everything,
+            groups=groups,
+            metric=metric,
+            k_source=k_source,
+            k_target=k_target,
+        )[0]
+
+    @classmethod
+    def fit_subsets(
+        cls,
+        vectors: np.ndarray,
+        target: np.ndarray,
+        subsets: Sequence[np.ndarray],
+        *,
+        groups: Sequence[int] | np.ndarray | None = None,
+        metric: str = "euclidean",
+        k_source: int = 1,
+        k_target: int = 1,
+        names: Collection[str] = SCORES,
+    ) -> list[tuple[Neighbours, dict[str, np.ndarray]]]:
+        """As `fit_leave_one_out` on each of several subsets of the vectors, for some of the scores.
+
+        Distances are computed once for all subsets.
+
+        Args:
+            vectors: as in `fit_leave_one_out`, as are ``target``, ``groups``, ``metric``, ``k_source`` and
+                ``k_target``.
+            subsets: (N,) bool each, true for at least two vectors.
+            names: of the scores; α is 0 without ``variance``.
+        """
         vectors, target = vectors.astype(np.float32), np.asarray(target, bool)
         group = np.arange(len(target)) if groups is None else np.asarray(groups)
         if np.all(group == group[0]):  # only one recording: its segments are the only possible neighbours
             group = np.arange(len(target))
         between = np.maximum(distances(vectors, vectors, metric), MIN_DISTANCE)
-        pairs = _PairDistances(np.where(group[:, None] == group, np.inf, between), target, group)
         k = np.where(target, k_target, k_source)
-        density, density_without = pairs.densities(k)
-        nearest, nearest_without = (density, density_without) if np.all(k == 1) else pairs.densities(k**0)
-        scale = pairs.scales(nearest[..., None, :])[..., 0, :]
-        scale_without = pairs.scales(nearest_without, leave_one_out=True)
-        log_between, log_without = np.log(pairs.between), pairs.of_rows(np.log(density_without))
-        alpha = _alpha(log_between, log_without)
-        by_score = {
-            "density": pairs.between / pairs.of_rows(density_without),
-            "nearest": pairs.between,
-            "variance": log_between - alpha[..., None, None] * log_without,
-            "domain": pairs.between / pairs.of_rows(scale_without[..., target.astype(int)]),
-        }
-        scores = {name: values.min(axis=-1) for name, values in by_score.items()}
-        return cls(vectors, target, density, alpha, scale, metric), scores
+        spare = max(len(subset) - int(subset.sum()) for subset in subsets)
+        pairs = PairDistances.of(between, target, group, k, spare)
+        fitted = []
+        for subset in subsets:
+            index = np.flatnonzero(subset)
+            of_subset = vectors if subset.all() else np.take(vectors, index, axis=-2)
+            if subset.all():
+                leave_one_out = LeaveOneOut.of(pairs, names)
+            elif np.all(group[index] == group[index[0]]):  # only one recording is left
+                alone = PairDistances.of(
+                    between[..., index[:, None], index], target[index], np.arange(len(index)), k[index]
+                )
+                leave_one_out = LeaveOneOut.of(alone, names)
+            else:
+                leave_one_out = LeaveOneOut.of(pairs.select(subset), names)
+            parts = leave_one_out.density, leave_one_out.alpha, leave_one_out.scale
+            fitted.append((cls(of_subset, target[index], *parts, metric), leave_one_out.scores))
+        return fitted
 
     def scores(self, x: np.ndarray) -> dict[str, float]:
         """Return every score of a vector (D,)."""
         return {name: float(value) for name, (value, _) in self.scores_and_nearest(x).items()}
 
-    def scores_and_nearest(self, x: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-        """Return every score (...) of vectors (..., D), one of each space, and the index (...) of the normal
+    def scores_and_nearest(
+        self, x: np.ndarray, names: Collection[str] = SCORES
+    ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Return some scores (...) of vectors (..., D), one of each space, and the index (...) of the normal
         vector that attains it."""
         d = np.maximum(distances(x[..., None, :], self.vectors, self.metric)[..., 0, :], MIN_DISTANCE)
         by_score = {
-            "density": d / self.density,
-            "nearest": d,
-            "variance": np.log(d) - np.asarray(self.alpha)[..., None] * np.log(self.density),
-            "domain": d / self.scale[..., self.target.astype(int)],
+            "density": lambda: d / self.density,
+            "nearest": lambda: d,
+            "variance": lambda: np.log(d) - np.asarray(self.alpha)[..., None] * np.log(self.density),
+            "domain": lambda: d / self.scale[..., self.target.astype(int)],
         }
-        return {name: (values.min(axis=-1), values.argmin(axis=-1)) for name, values in by_score.items()}
+        values = {name: compute() for name, compute in by_score.items() if name in names}
+        return {name: (of_all.min(axis=-1), of_all.argmin(axis=-1)) for name, of_all in values.items()}
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Return everything except the metric as arrays for a model file; inverse of `from_arrays`.
@@ -166,125 +207,3 @@ class Neighbours:
         """Invert `to_arrays`."""
         alpha = float(arrays["alpha"][0])
         return cls(arrays["vectors"], arrays["target"], arrays["density"], alpha, arrays["scale"], metric)
-
-
-@dataclass(frozen=True)
-class _PairDistances:
-    """Distances between normal vectors, from which densities with and without each group are computed.
-
-    Attributes:
-        between: (..., N, N) distances, infinite within a group.
-        target: (N,) bool, true for vectors of the target domain.
-        group: (N,) group of each vector; at least two groups, G in number.
-    """
-
-    between: np.ndarray
-    target: np.ndarray
-    group: np.ndarray
-
-    @cached_property
-    def label(self) -> np.ndarray:
-        """(N,) index of the group of each vector."""
-        return np.unique(self.group, return_inverse=True)[1]
-
-    def of_rows(self, values: np.ndarray) -> np.ndarray:
-        """Return the (..., N, N) rows of values (..., G, N) that belong to the groups of the N vectors."""
-        alone = len(self.label) == values.shape[-2]
-        return values if alone and np.all(np.diff(self.label) > 0) else values[..., self.label, :]
-
-    def densities(self, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Compute the mean distance of each vector y to its nearest neighbours in the same domain.
-
-        If y has no neighbour in its domain, the neighbours are those of both domains.
-
-        Args:
-            k: (N,) number of neighbours of each vector.
-
-        Returns:
-            The (..., N) densities, and the (..., G, N) densities without each group. These differ only for
-            vectors that have a member of the group among their k nearest. Their next nearest follow in the
-            same sorted list, so that distances are sorted only once.
-        """
-        count, label = len(k), self.label
-        group_sizes = np.bincount(label)
-        other_group = label[:, None] != label
-        near = other_group & (self.target[:, None] == self.target)
-        near[~near.any(axis=1)] = True
-        same_domain = np.where(near & other_group, self.between, np.inf)
-        # The nearest neighbours of each vector, as many as are needed when the largest group is left out.
-        list_length = min(int(k.max() + group_sizes.max()), count)
-        neighbour = np.argpartition(same_domain, list_length - 1, axis=-1)[..., :list_length]
-        order = np.argsort(np.take_along_axis(same_domain, neighbour, -1), axis=-1)
-        neighbour = np.take_along_axis(neighbour, order, -1)
-        distance = np.take_along_axis(same_domain, neighbour, -1)  # (..., N, list_length), ascending
-        density = _mean_of_first(distance, np.isfinite(distance), k)
-        # affected[..., g, y]: whether a member of group g is among the k nearest of y.
-        affected = np.zeros((*density.shape[:-1], len(group_sizes), count), bool)
-        for rank in range(min(int(k.max()), list_length)):
-            *space, y = np.nonzero(np.isfinite(distance[..., rank]) & (rank < k))
-            affected[(*space, label[neighbour[(*space, y, rank)]], y)] = True
-        *space, g, y = np.nonzero(affected)
-        at = (*space, y)
-        outside_group = label[neighbour[at]] != g[:, None]
-        updated = _mean_of_first(distance[at], np.isfinite(distance[at]) & outside_group, k[y])
-        nan = np.isnan(updated)  # no neighbour in the same domain is left
-        of_nan = self.between[tuple(axis[nan] for axis in at)]
-        any_domain = np.sort(np.where(label == g[nan, None], np.inf, of_nan), axis=-1)
-        updated[nan] = _mean_of_first(any_domain, np.isfinite(any_domain), k[y[nan]])
-        without = np.repeat(density[..., None, :], len(group_sizes), axis=-2)  # (..., G, N)
-        without[(*space, g, y)] = np.where(np.isnan(updated), density[at], updated)
-        return density, without
-
-    def scales(self, nearest: np.ndarray, *, leave_one_out: bool = False) -> np.ndarray:
-        """Compute the (..., M, 2) medians of nearest distances (..., M, N) in each domain.
-
-        A domain without vectors gets the median of all. With ``leave_one_out``, M is the number of groups,
-        and row g is without group g.
-        """
-        included = np.ones((1, len(self.label)), bool)
-        if leave_one_out:
-            included = np.arange(self.label.max() + 1)[:, None] != self.label
-
-        def medians(of_domain: np.ndarray) -> np.ndarray:
-            return _median_of_rows(np.where(included[:, of_domain], nearest[..., of_domain], np.inf))
-
-        result = np.stack([medians(self.target == domain) for domain in (False, True)], axis=-1)
-        if not np.all(np.isfinite(result)):
-            of_all = medians(np.ones(len(self.target), bool))
-            result = np.where(np.isfinite(result), result, of_all[..., None])
-        return result
-
-
-def _mean_of_first(ascending: np.ndarray, mask: np.ndarray, k: np.ndarray) -> np.ndarray:
-    """Return the mean of the first k (M,) values in ``mask`` of each row (..., M, L).
-
-    If there are fewer, the mean is over these; if there are none, it is NaN.
-    """
-    used = mask & (np.cumsum(mask, axis=-1) <= k[:, None])
-    count = used.sum(axis=-1)
-    total = np.where(used, ascending, 0.0).sum(axis=-1)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
-
-
-def _median_of_rows(values: np.ndarray) -> np.ndarray:
-    """Return the median of the finite values of each row (..., N); infinite if there are none."""
-    if not values.shape[-1]:
-        return np.full(values.shape[:-1], np.inf)
-    ascending = np.sort(values, axis=-1)
-    count = np.isfinite(ascending).sum(axis=-1, keepdims=True)
-    lower = np.take_along_axis(ascending, (np.maximum(count, 1) - 1) // 2, -1)
-    upper = np.take_along_axis(ascending, count // 2, -1)
-    return ((lower + upper) / 2)[..., 0]
-
-
-def _alpha(log_d: np.ndarray, log_rho: np.ndarray) -> np.ndarray:
-    """Return the (...) slope of log distance on log density, both (..., N, N), over all pairs.
-
-    The distance within pairs of one group is infinite, in every space.
-    """
-    pairs = np.isfinite(log_d.reshape(-1, *log_d.shape[-2:])[0])
-    x, y = (np.ascontiguousarray(values[..., pairs]) for values in (log_rho, log_d))
-    variance = x.var(axis=-1)
-    x, y = x - x.mean(axis=-1, keepdims=True), y - y.mean(axis=-1, keepdims=True)
-    alpha: np.ndarray = np.mean(x * y, axis=-1) / np.maximum(variance, 1e-300)
-    return np.where(variance > 1e-12, alpha, 0.0)[()]
