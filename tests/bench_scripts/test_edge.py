@@ -109,7 +109,7 @@ def test_a_child_process_scores_with_the_file_and_with_auscult(exported):
 
 def test_the_table_has_both_sides():
     assert edge.exportable() == [
-        "autoencoder", "gamma_observation", "gamma_vae", "pooled_gaussian", "spectral_memory",
+        "auto", "autoencoder", "gamma_observation", "gamma_vae", "pooled_gaussian", "spectral_memory",
         "subspace_residual",
     ]  # fmt: skip
     cost = DetectorCost("autoencoder", 1_820_000, 2_020_000, (0.2, 0.4), (84, 113), (6.0, 8.2, 20.5), 2e-10)

@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -37,6 +37,9 @@ from auscult.detectors.options import config_from_json, config_to_json
 from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import FitError, OptionError
 from auscult.spectrum import FrontEnd
+
+if TYPE_CHECKING:
+    from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 
 #: Weight of the members' maps in the map of ``mean``, relative to the bin residuals of the spectrogram.
 MEMBERS_WEIGHT = 0.5
@@ -94,10 +97,6 @@ class Auto(Detector):
     config_type = AutoConfig
     scores: ClassVar[tuple[str, ...]] = ("mean", "minimum")
     maps_are_zscores = True
-    export_needs = (
-        "exporting each of its members, including those based on nearest neighbours, and combining their "
-        "standardised scores and maps"
-    )
 
     @classmethod
     def uses_other_machines(cls, config: AutoConfig) -> bool:  # type: ignore[override]
@@ -192,6 +191,23 @@ class Auto(Detector):
             maps.append(resized(zscores, frames.shape))
         return Evidence(
             scores, {"mean": self._mean_map(frames, weights, maps), "minimum": maps[int(z.argmin())]}
+        )
+
+    def export(self, samples: Value) -> GraphEvidence:
+        """As in `Detector`; members of `discriminative` and `embedding_memory` cannot be exported."""
+        from auscult.detectors.ensemble.auto_onnx import ensemble_evidence
+
+        members = self._members()
+        return ensemble_evidence(
+            samples,
+            self.config.front_end,
+            members,
+            {name: self._profile(name) for name in (*members, "bins")},
+            Standardizer.from_arrays(self.arrays["standard"]),
+            self._weights(),
+            MEMBERS_WEIGHT,
+            BinResiduals(self.arrays["bins/mean"], self.arrays["bins/weights"]),
+            compress=self.config.fusion == "arsinh",
         )
 
     def _mean_map(self, frames: np.ndarray, weights: np.ndarray, maps: Sequence[np.ndarray]) -> np.ndarray:
