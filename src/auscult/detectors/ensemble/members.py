@@ -49,10 +49,11 @@ class Member:
         return bool(detector_type(self.detector).extra)
 
 
+_ONE_SCORE = {"all_scores": False}  # the others would only cost time
 _FAMILIES = {
-    "levels": Member("pooled_gaussian", "joint"),
-    "modulation": Member("pooled_gaussian", "joint", {"views": "modulation"}, weight=2.0),
-    "neighbours": Member("spectral_memory", "density"),
+    "levels": Member("pooled_gaussian", "joint", _ONE_SCORE),
+    "modulation": Member("pooled_gaussian", "joint", {**_ONE_SCORE, "views": "modulation"}, weight=2.0),
+    "neighbours": Member("spectral_memory", "density", _ONE_SCORE),
     "residual": Member("subspace_residual", "weighted", weight=2.0),
 }
 _DIVISORS = {"": 1, "half_": 2, "quarter_": 4}
