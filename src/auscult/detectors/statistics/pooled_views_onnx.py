@@ -50,9 +50,9 @@ class PooledFrames:
             weight = of_frames * graph.Abs(frames - reference)
         total = weight.sum(0)
         positive = graph.Greater(total, np.float64(0))
-        uniform = graph.Expand(1.0 / self.length.double(), graph.Shape(frames))
-        parts = graph.Where(positive, weight / graph.Where(positive, total, np.float64(1)), uniform)
-        return parts * share * self.length.double()
+        scale = share * self.length.double() / graph.Where(positive, total, np.float64(1))
+        uniform = graph.Where(positive, np.float64(0), share)  # where no frame has a weight
+        return weight * scale + uniform
 
     def _view(self, name: str) -> Value:
         graph = self.graph
@@ -148,7 +148,8 @@ class PooledFrames:
         count = (high - low).double() * 2.0
         kernel = graph.Where(is_multiple, count, (upper - lower) / half_sine)
         gain = graph.DFT(graph.Unsqueeze(kernel, np.array([0, 2])), None, np.array(1)).slice(0, 1, axis=2)
-        spectrum = graph.DFT(self._windowed_pairs(), size, np.array(1)) * gain  # (P, size, 2)
+        # The same gain for real and imaginary part: ONNX Runtime broadcasts over first axes only quickly.
+        spectrum = graph.DFT(self._windowed_pairs(), size, np.array(1)) * graph.Concat(gain, gain, axis=2)
         signal = graph.DFT(spectrum, None, np.array(1), inverse=1)
         within = graph.Slice(signal, np.array([0]), self.length.reshape(1), np.array([1]))
         return self._of_bands(graph.Transpose(within, perm=(1, 0, 2)).reshape(0, -1), axis=1)
