@@ -8,7 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 _TENSORFLOW = (
-    "convert it to ONNX (pip install tf2onnx; python -m tf2onnx.convert {source} --output encoder.onnx)"
+    "convert it to ONNX (pip install tensorflow tf2onnx; python -m tf2onnx.convert {source} --output "
+    "encoder.onnx)"
 )
 _KERAS = (
     "a Keras model: load it with Keras and convert it to ONNX (in Keras 3 by model.export('encoder.onnx', "
