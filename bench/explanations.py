@@ -28,7 +28,7 @@ import numpy as np
 import auscult
 from auscult.benchmark.detector_choices import ALL, DetectorChoice, choose_detectors
 from auscult.corpus import AudioClip, Clip, machine_folders
-from auscult.detectors.maps.bin_residuals import BinResiduals
+from auscult.detectors.maps.bin_residuals import BinResiduals, WindowSums
 from auscult.detectors.options import parse_settings
 from auscult.evaluation import proportion_interval
 from auscult.simulation import load_mask, simulate
@@ -104,7 +104,9 @@ def evaluate_baselines(machine: str, folder: str) -> list[MapResult]:
     """Evaluate the residuals of predicting each bin from the bins around it, and a random bin."""
     front_end = FrontEnd()
     clips = auscult.open_corpus(folder).for_training()
-    residuals = BinResiduals.fit(AudioClip.from_file(clip).log_mel(front_end) for clip in clips)
+    residuals = BinResiduals.fit(
+        WindowSums.of(AudioClip.from_file(clip).log_mel(front_end) for clip in clips)
+    )
 
     def explain(clip: Clip) -> tuple[np.ndarray, bool]:
         return residuals.map(AudioClip.from_file(clip).log_mel(front_end)), False

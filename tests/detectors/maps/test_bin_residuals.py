@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from auscult.detectors.maps.bin_residuals import BinResiduals
+from auscult.detectors.maps.bin_residuals import BinResiduals, WindowSums
 from auscult.errors import FitError
 
 
@@ -19,7 +19,7 @@ def clip(seed: int, frames: int = 80, bands: int = 10) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def residuals() -> BinResiduals:
-    return BinResiduals.fit(clip(seed) for seed in range(20))
+    return BinResiduals.fit(WindowSums.of(clip(seed) for seed in range(20)))
 
 
 def test_normal_clips_have_variance_one_before_smoothing(residuals, monkeypatch):
@@ -56,14 +56,22 @@ def test_constant_bands_give_finite_numbers():
     clips = [clip(seed) for seed in range(5)]
     for frames in clips:
         frames[:, 3] = -156.5
-    residuals = BinResiduals.fit(clips)
+    residuals = BinResiduals.fit(WindowSums.of(clips))
     assert np.all(np.isfinite(residuals.map(clips[0])))
-    silent = BinResiduals.fit([np.zeros((20, 4))])
+    silent = BinResiduals.fit(WindowSums.of([np.zeros((20, 4))]))
     assert np.all(np.isfinite(silent.map(np.zeros((20, 4)))))
 
 
 def test_fitting_needs_a_clip_of_three_frames():
     with pytest.raises(FitError, match="3 frames"):
-        BinResiduals.fit([clip(0, 2), clip(1, 1)])
+        BinResiduals.fit(WindowSums.of([clip(0, 2), clip(1, 1)]))
     with pytest.raises(FitError):
-        BinResiduals.fit([])
+        BinResiduals.fit(WindowSums.of([]))
+
+
+def test_sums_without_a_fold_are_those_of_the_others():
+    clips = [clip(seed, 20 + seed) for seed in range(6)]
+    without = BinResiduals.fit(WindowSums.of(clips) - WindowSums.of(clips[2:4]))
+    expected = BinResiduals.fit(WindowSums.of(clips[:2] + clips[4:]))
+    np.testing.assert_allclose(without.mean, expected.mean, atol=1e-9)
+    np.testing.assert_allclose(without.weights, expected.weights, atol=1e-9)

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from auscult.detectors.maps.bin_residuals import BinResiduals
+from auscult.detectors.maps.bin_residuals import BinResiduals, WindowSums
 from auscult.detectors.maps.bin_residuals_onnx import residual_map
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.maps.map_profile_onnx import resized as resized_in_graph
@@ -49,7 +49,7 @@ def test_smoothed_zscores(frames):
 @pytest.mark.parametrize("bands", [1, 2, 12, 13])
 def test_bin_residuals(frames, bands):
     """The median is of an even and of an odd number of values, and clips have another level."""
-    bins = BinResiduals.fit(random_map(40, bands, seed) for seed in range(4))
+    bins = BinResiduals.fit(WindowSums.of(random_map(40, bands, seed) for seed in range(4)))
     map = random_map(frames, bands, 9) + 20.0
     result = run(lambda x: residual_map(x, bins), map, np.float64)
     np.testing.assert_allclose(result, bins.map(map), atol=1e-5)

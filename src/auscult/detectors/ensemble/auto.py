@@ -14,6 +14,8 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -31,7 +33,7 @@ from auscult.detectors.ensemble.member_fit import (
     prefixed_progress,
 )
 from auscult.detectors.ensemble.members import ENCODER, Member, chosen_members
-from auscult.detectors.maps.bin_residuals import CONTEXT, BinResiduals
+from auscult.detectors.maps.bin_residuals import CONTEXT, BinResiduals, WindowSums
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.detectors.statistics.standardizer import Standardizer
@@ -43,8 +45,6 @@ if TYPE_CHECKING:
 
 #: Weight of the members' maps in the map of ``mean``, relative to the bin residuals of the spectrogram.
 MEMBERS_WEIGHT = 0.5
-#: Maximum number of recordings that the bin residuals of a fold model are estimated from.
-MAX_FOLD_SPECTRA = 100
 #: Options that are passed on to the member with a pretrained encoder.
 ENCODER_OPTIONS = ("encoder", "encoder_input", "encoder_output", "encoder_rate", "embed_encoder")
 
@@ -384,22 +384,19 @@ def _map_arrays(
         front_end: the front end of the ensemble.
     """
     spectra = [recording.log_mel(front_end) for recording in recordings]
+    sums = [
+        WindowSums.of(frames for frames, fold in zip(spectra, folds, strict=True) if fold == index)
+        for index in range(max(folds) + 1)
+    ]
+    total = reduce(add, sums)
+    bins = BinResiduals.fit(total)
+    # Single recordings hardly change the residuals, so those of the final ensemble serve for all profiles.
+    of_bins = MapProfile.cross_merged([MapProfile.fit([bins.map(frames)]) for frames in spectra], folds)
+    profiles = {**profiles, "bins": of_bins}
     result = []
-    for index in range(-1, max(folds) + 1):
-        outside = [frames for frames, fold in zip(spectra, folds, strict=True) if fold != index]
-        if index >= 0:
-            outside = outside[:: -(-len(outside) // MAX_FOLD_SPECTRA)]
-        of_members = {f"profile/{name}": merged[index + 1].to_arrays() for name, merged in profiles.items()}
-        result.append({**of_members, **_bin_arrays(outside)})
+    for index, bins_of in enumerate((bins, *(BinResiduals.fit(total - of_fold) for of_fold in sums))):
+        arrays = {f"profile/{name}": merged[index].to_arrays() for name, merged in profiles.items()}
+        arrays["bins/mean"] = bins_of.mean.astype(np.float32)
+        arrays["bins/weights"] = bins_of.weights.astype(np.float32)
+        result.append(arrays)
     return result
-
-
-def _bin_arrays(spectra: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Fit `BinResiduals` and the profile of its map to (T, B) log-mels; return both as arrays."""
-    bins = BinResiduals.fit(spectra)
-    profile = MapProfile.fit(bins.map(frames) for frames in spectra)
-    return {
-        "bins/mean": bins.mean.astype(np.float32),
-        "bins/weights": bins.weights.astype(np.float32),
-        "profile/bins": profile.to_arrays(),
-    }

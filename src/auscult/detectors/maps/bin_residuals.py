@@ -29,6 +29,39 @@ _MIN_SPREAD_DB = 1e-3  # a band that varies less than this is constant
 
 
 @dataclass(frozen=True)
+class WindowSums:
+    """Sums over the windows of recordings. They add up over recordings and can be subtracted, so that those
+    without a fold need no further pass over the others.
+
+    Attributes:
+        count: number of windows.
+        total: (CONTEXT · B,) sum of the windows.
+        outer: (CONTEXT · B, CONTEXT · B) sum of their outer products.
+    """
+
+    count: int
+    total: np.ndarray
+    outer: np.ndarray
+
+    @classmethod
+    def of(cls, clips: Iterable[np.ndarray]) -> WindowSums:
+        """Compute the sums of recordings from their (T, B) log-mels in dB, read one after the other; those
+        of fewer than `CONTEXT` frames have no windows."""
+        sums = cls(0, np.zeros(()), np.zeros(()))
+        for frames in clips:
+            if len(frames) >= CONTEXT:
+                windows = _windows(frames)[CONTEXT // 2 : -(CONTEXT // 2) or None]  # without padded ones
+                sums += cls(len(windows), windows.sum(axis=0), windows.T @ windows)
+        return sums
+
+    def __add__(self, other: WindowSums) -> WindowSums:
+        return WindowSums(self.count + other.count, self.total + other.total, self.outer + other.outer)
+
+    def __sub__(self, other: WindowSums) -> WindowSums:
+        return WindowSums(self.count - other.count, self.total - other.total, self.outer - other.outer)
+
+
+@dataclass(frozen=True)
 class BinResiduals:
     """Regression of each bin on the bins around it.
 
@@ -41,25 +74,16 @@ class BinResiduals:
     weights: np.ndarray
 
     @classmethod
-    def fit(cls, clips: Iterable[np.ndarray]) -> BinResiduals:
-        """Fit to (T, B) log-mels of normal recordings in dB, which are read one after the other.
+    def fit(cls, sums: WindowSums) -> BinResiduals:
+        """Fit to the windows of normal recordings.
 
         Raises:
             FitError: no recording has `CONTEXT` frames.
         """
-        count, total, outer = 0, np.zeros(()), np.zeros(())
-        for frames in clips:
-            windows = _windows(frames)[CONTEXT // 2 : -(CONTEXT // 2) or None]  # without padded ones
-            if len(frames) >= CONTEXT:
-                count, total, outer = (
-                    count + len(windows),
-                    total + windows.sum(axis=0),
-                    outer + windows.T @ windows,
-                )
-        if not count:
+        if not sums.count:
             raise FitError(f"no recording is long enough: at least one must have {CONTEXT} frames")
-        mean = total / count
-        covariance = outer / count - np.outer(mean, mean)
+        mean = sums.total / sums.count
+        covariance = sums.outer / sums.count - np.outer(mean, mean)
         variances = np.maximum(np.diag(covariance), _MIN_SPREAD_DB**2)
         precision = np.linalg.inv(covariance + np.diag(NOISE * variances))
         bands = len(mean) // CONTEXT
