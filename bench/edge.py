@@ -1,6 +1,6 @@
 """Cost of scoring on a small computer: exported files compared with auscult itself, on one core.
 
-    python -m bench.edge [--rounds 5] [--times 21] [--print]
+    python -m bench.edge [--rounds 5] [--times 21] [--clips 60] [--detectors auto,spectral_memory] [--print]
 
 Fits the detectors that can be exported on simulated clips (one epoch, since the weights of a network do not
 affect its speed) and exports them. Separate processes then score a clip of 10 s, alternately with the file
@@ -168,6 +168,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="processes per runtime")
     parser.add_argument("--times", type=int, default=21, help="scores per process")
     parser.add_argument("--clips", type=int, default=60, help="training clips")
+    parser.add_argument("--detectors", default=",".join(exportable()), help="comma-separated names")
     parser.add_argument("--print", action="store_true", help="only print to the terminal")
     arguments = parser.parse_args()
     with TemporaryDirectory() as name:
@@ -176,7 +177,7 @@ def main() -> None:
         recording = min((home / "test").glob("*.wav"))
         costs = [
             measure(detector, folder, home, recording, arguments.rounds, arguments.times)
-            for detector in exportable()
+            for detector in arguments.detectors.split(",")
         ]
     page = as_page(costs, installed_megabytes("onnxruntime", "numpy"))
     if arguments.print:

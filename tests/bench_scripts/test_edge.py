@@ -10,7 +10,7 @@ import sys
 
 import pytest
 import soundfile
-from bench import edge
+from bench import edge, edge_verdicts
 from bench.edge import DetectorCost
 from bench.markdown import DOCS
 
@@ -116,3 +116,13 @@ def test_the_table_has_both_sides():
     page = edge.as_page([cost], None)
     assert "| `autoencoder` | 1.82 | 0.20 | 84 | 6.0 | 2e-10 | 2.02 | 0.40 | 113 | 8.2 | 20.5 |" in page
     assert "and their dependencies: –." in page
+
+
+def test_the_exported_default_finds_what_auscult_finds_on_a_real_motor(real_data, tmp_path):
+    home = real_data / "bldc" / "BrushlessMotor"
+    result = edge_verdicts.compare(home, tmp_path, step=8, members="levels,half_neighbours,quarter_residual")
+    assert (result.training, result.clips, result.same) == (55, 20, 20)
+    assert 5 <= result.anomalous <= 15
+    assert result.difference < 1e-4
+    row = f"| `BrushlessMotor` | 55 | {result.megabytes:.2f} | 20 | {result.anomalous} | 20 |"
+    assert row in edge_verdicts.as_page([result])
