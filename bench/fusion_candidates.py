@@ -12,41 +12,36 @@ from auscult.evaluation.protocol import TERMS, mean_over, section_metrics
 from bench.fusion_rules import CHOICES, FUSIONS, Evidence, chosen
 from bench.fusion_scores import Machine
 
-_SCORES = {
-    "levels": "joint",
-    "modulation": "joint",
-    "neighbours": "density",
-    "residual": "weighted",
-    "low_residual": "weighted",
-}
-_OLD, _TWO, _THREE = ("", "16_ms_"), ("", "quarter_"), ("", "half_", "quarter_")
+_SCORES = {"levels": "joint", "modulation": "joint", "residual": "weighted", "low_residual": "weighted"}
+_LENGTHS = {"two lengths": ("", "quarter_"), "three lengths": ("", "half_", "quarter_")}
+_RESIDUALS = {"residual": "residual", "low residual": "low_residual"}
+_WEIGHTS = {"equal weights": (1, 1), "residual twice": (1, 2), "modulation and residual twice": (2, 2)}
 
 
-def _members(*families: str, lengths: tuple[str, ...] = _THREE) -> tuple[str, ...]:
-    """A member of each family at each length of frames. A family that is named twice has twice the weight."""
-    return tuple(f"{prefix}{family}:{_SCORES[family]}" for family in families for prefix in lengths)
+def _members(
+    prefixes: Iterable[str], residual: str, neighbours: str, weights: tuple[int, int]
+) -> tuple[str, ...]:
+    """The members of each length of frames; one that is named twice has twice the weight."""
+    of_modulation, of_residual = weights
+    families = ["levels", *["modulation"] * of_modulation, *[residual] * of_residual]
+    names = [f"{family}:{_SCORES[family]}" for family in families] + [f"neighbours:{neighbours}"]
+    return tuple(prefix + name for name in names for prefix in prefixes)
 
 
-_OTHERS = ("levels", "modulation", "neighbours")
-_DOUBLED = ("levels", "modulation", "modulation", "neighbours")
 #: Name to members, each a source and one of its scores. One that is named twice has twice the weight.
 SETS: dict[str, tuple[str, ...]] = {
-    "0.1.0": (
-        *_members("levels", "modulation", lengths=_OLD),
-        "neighbours:domain",
-        "16_ms_neighbours:domain",
+    "0.1.0": tuple(
+        prefix + name
+        for name in ("levels:joint", "modulation:joint", "neighbours:domain")
+        for prefix in ("", "16_ms_")
     ),
-    "density, 16 ms": _members(*_OTHERS, lengths=_OLD),
-    "density": _members(*_OTHERS, lengths=_TWO),
-    "residual": _members(*_OTHERS, "residual", lengths=_TWO),
-    "low residual": _members(*_OTHERS, "low_residual", lengths=_TWO),
-    "residual, no modulation": _members("levels", "neighbours", "residual", lengths=_TWO),
-    "one length": _members(*_OTHERS, "low_residual", lengths=("",)),
-    "three lengths, no residual": _members(*_OTHERS),
-    "three lengths, residual": _members(*_OTHERS, "residual"),
-    "three lengths, low residual": _members(*_OTHERS, "low_residual"),
-    "three lengths, residual, weights": _members(*_DOUBLED, "residual", "residual"),
-    "three lengths, low residual, weights": _members(*_DOUBLED, "low_residual", "low_residual"),
+    **{
+        f"{length}, {residual}, {neighbours}, {weight}": _members(prefixes, family, neighbours, weights)
+        for length, prefixes in _LENGTHS.items()
+        for residual, family in _RESIDUALS.items()
+        for neighbours in ("density", "domain")
+        for weight, weights in _WEIGHTS.items()
+    },
 }
 #: The members of all sets.
 MEMBERS = tuple(dict.fromkeys(member for members in SETS.values() for member in members))
@@ -70,6 +65,10 @@ class Candidate:
         choice = "" if self.choice == "none" else f", chosen by {self.choice}"
         return f"{self.members}: {self.fusion}{choice}"
 
+
+#: Points by which a candidate may be below version 0.1.0 on a machine, and by which a simpler one may be
+#: below the best.
+MAX_FALL, TOLERANCE = 3.0, 0.1
 
 VERSION_0_1_0 = Candidate("0.1.0", "mean of z", "pseudo-anomalies")
 CANDIDATES = [Candidate(m, f, c) for m in SETS for f in FUSIONS for c in CHOICES]
@@ -116,12 +115,12 @@ def choose(real: Results, simulated: Results, machines: Sequence[str], choices: 
         for candidate, values in real.items()
         if candidate.choice in choices
         and fmean(simulated[candidate].values()) >= old_simulated - 2
-        and all(values[m] >= old_real[m] - 1 for m in machines)
+        and all(values[m] >= old_real[m] - MAX_FALL for m in machines)
     ]
     if not admissible:
         return VERSION_0_1_0
     means = {candidate: fmean(real[candidate][m] for m in machines) for candidate in admissible}
-    near = [candidate for candidate in admissible if means[candidate] >= max(means.values()) - 0.5]
+    near = [candidate for candidate in admissible if means[candidate] >= max(means.values()) - TOLERANCE]
     return min(near, key=lambda candidate: (candidate.complexity, -means[candidate]))
 
 

@@ -18,6 +18,7 @@ from auscult.spectrum import (
     halved_for,
     log_mel,
     mel_filters,
+    order_front_end,
     shorter_frames,
     vibration_front_end,
     without_empty_bands,
@@ -114,10 +115,10 @@ def test_vibration_front_ends_resolve_orders_without_empty_bands(rate: int, seco
 
 @pytest.mark.parametrize("rate", [500, 4000, 11025, 16000, 44100, 64000])
 @pytest.mark.parametrize("divisor", [2, 4])
-def test_shorter_frames_overlap_by_three_quarters_and_have_fewer_bands(rate, divisor):
+def test_shorter_frames_overlap_as_much_and_have_fewer_bands(rate, divisor):
     standard = FrontEnd(sample_rate=rate)
     shorter = shorter_frames(standard, divisor)
-    assert (shorter.n_fft, shorter.hop) == (1024 // divisor, 256 // divisor)
+    assert (shorter.n_fft, shorter.hop) == (1024 // divisor, 512 // divisor)
     assert shorter.n_mels == 128 // divisor if rate >= 4000 else 1 <= shorter.n_mels <= 128 // divisor
     assert not len(empty_bands(shorter)), "every band contains a bin"
     for unchanged in ("sample_rate", "f_min", "f_max", "floor"):
@@ -140,3 +141,17 @@ def test_shorter_frames_resolve_a_single_knock():
         for f in (FrontEnd(), shorter_frames(FrontEnd(), 4))
     )
     assert short_rise > long_rise + 2
+
+
+def test_the_front_end_for_orders_changes_frames_and_the_highest_frequency_only():
+    given = FrontEnd(sample_rate=20_000, f_min=5.0, floor=1e-12)
+    orders = order_front_end(given, 8192)
+    assert orders == replace(given, n_fft=8192, hop=2048, f_max=1000.0)
+    assert order_front_end(replace(given, f_max=500.0), 8192).f_max == 500.0
+    assert order_front_end(replace(given, sample_rate=1000), 512).f_max == 500.0
+    assert not len(empty_bands(order_front_end(given, 1024)))
+    for n_fft in (3, 8193):
+        with pytest.raises(OptionError, match="n_fft must be even"):
+            order_front_end(given, n_fft)
+    with pytest.raises(OptionError, match="f_min"):
+        order_front_end(replace(given, f_min=1000.0), 8192)

@@ -55,20 +55,29 @@ def vibration_front_end(sample_rate: int, seconds: float | None) -> dict[str, An
             f"preset vibration: recordings of {seconds:.3g} s are too short to resolve the orders of a "
             f"shaft; at {sample_rate} Hz they must have at least {needed:.2g} s"
         )
-    f_max = min(ORDER_HZ, sample_rate / 2)
-    front_end = FrontEnd(sample_rate, n_fft, n_fft // 4, f_max=f_max)
-    return {
-        "n_fft": n_fft,
-        "hop": n_fft // 4,
-        "n_mels": without_empty_bands(front_end).n_mels,
-        "f_max": f_max,
-    }
+    front_end = order_front_end(FrontEnd(sample_rate), n_fft)
+    return {name: getattr(front_end, name) for name in ("n_fft", "hop", "n_mels", "f_max")}
+
+
+def order_front_end(front_end: FrontEnd, n_fft: int) -> FrontEnd:
+    """Return a front end with bands up to `ORDER_HZ` and frames that overlap by three quarters.
+
+    Args:
+        front_end: the front end that is changed; its highest frequency is kept if that is lower, and it has
+            so many bands at most that none is without a bin.
+        n_fft: samples in one frame.
+
+    Raises:
+        OptionError: ``n_fft`` is odd or less than 4, or the lowest frequency is not below `ORDER_HZ`.
+    """
+    f_max = min(ORDER_HZ, front_end.top)
+    return without_empty_bands(replace(front_end, n_fft=n_fft, hop=n_fft // 4, f_max=f_max))
 
 
 def shorter_frames(front_end: FrontEnd, divisor: int) -> FrontEnd:
     """Return a front end with shorter frames, which resolve short events that long frames average out.
 
-    Frames overlap by three quarters. There are fewer bands by the same divisor, and none is without a bin.
+    They overlap as much. There are fewer bands by the same divisor, and none is without a bin.
 
     Args:
         front_end: any front end; returned unchanged if the divisor is 1.
@@ -77,8 +86,8 @@ def shorter_frames(front_end: FrontEnd, divisor: int) -> FrontEnd:
     if divisor == 1:
         return front_end
     n_fft = max(MIN_LENGTH, 2 * (front_end.n_fft // (2 * divisor)))
-    bands = max(1, front_end.n_mels // divisor)
-    return without_empty_bands(replace(front_end, n_fft=n_fft, hop=max(1, n_fft // 4), n_mels=bands))
+    hop, bands = max(1, front_end.hop // divisor), max(1, front_end.n_mels // divisor)
+    return without_empty_bands(replace(front_end, n_fft=n_fft, hop=min(hop, n_fft), n_mels=bands))
 
 
 def halved_for(n_fft: int, samples: int) -> int:
