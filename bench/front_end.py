@@ -59,14 +59,18 @@ GROUP_BY = "rec"
 Runs = tuple[Sequence[Run], Sequence[Run]]
 
 
-def machines_above_16_khz(root: Path) -> list[MachineData]:
-    """The machines below a folder that are sampled faster than the baseline's 16 kHz."""
+def machines_below(root: Path) -> list[MachineData]:
+    """The machines below a folder, with training clips grouped by the original recording if it is known."""
     machines = [MachineData(*pair) for pair in machine_folders(root).items()]
-    machines = [machine for machine in machines if machine.format.sample_rate > FrontEnd().sample_rate]
     for machine in machines:
         if all(GROUP_BY in clip.attributes for clip in machine.train):
             machine.train = list(attribute_groups(Corpus(machine.train), [GROUP_BY]))
     return machines
+
+
+def machines_above_16_khz(root: Path) -> list[MachineData]:
+    """Those of `machines_below` that are sampled faster than the baseline's 16 kHz."""
+    return [m for m in machines_below(root) if m.format.sample_rate > FrontEnd().sample_rate]
 
 
 def frame_lengths(machine: MachineData) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The table of `bench.vibration`."""
+"""The tables and the decision of `bench.vibration`."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 import soundfile
-from bench.front_end import machines_above_16_khz
-from bench.vibration import gains_table, run
+from bench.front_end import machines_below
+from bench.vibration import compared, comparison_table, decision, front_end_settings
 
 from auscult.benchmark.machine import MachineData
 from auscult.evaluation import Labels
@@ -32,23 +32,37 @@ def machine(tmp_path) -> MachineData:
             samples = lines + 0.05 * rng.standard_normal(len(time))
             name = f"section_00_{'source' if i < 12 else 'target'}_{part}_{condition}_{i:04}_rec_{i}.wav"
             soundfile.write(tmp_path / "rig" / part / name, samples, rate)
-    (machine,) = machines_above_16_khz(tmp_path)
+    (machine,) = machines_below(tmp_path)
     return machine
 
 
-def test_the_preset_finds_an_order_of_the_shaft(machine, tmp_path):
-    pair = tuple(run(machine, "pooled_gaussian", preset, tmp_path) for preset in (None, "vibration"))
-    text = gains_table([machine], {("pooled_gaussian", "rig"): pair})
-    default, preset = map(float, re.findall(r"\| (\d+\.\d) \| (\d+\.\d) \|", text)[0])
-    assert preset > default + 10
-    assert "| rig | 20 | `pooled_gaussian` |" in text
+def test_the_front_end_for_orders_finds_an_order_of_the_shaft(machine, tmp_path, monkeypatch):
+    monkeypatch.setattr("bench.vibration.SEEDS", (1,))
+    runs = compared(machine, "pooled_gaussian", tmp_path)
+    text = comparison_table({("rig", "pooled_gaussian"): runs})
+    default, orders = map(float, re.findall(r"\| rig \| `pooled_gaussian` \| (\S+) \| (\S+) \|", text)[0])
+    assert orders > default + 10
 
 
-def test_a_row_for_each_machine_and_detector(machine):
+def test_the_front_ends_of_auto(machine):
+    settings = front_end_settings(machine)
+    assert settings["default"] == {}
+    assert settings["orders"]["n_fft"] == settings["both"]["order_n_fft"] == 8192
+
+
+def _run(shift: float) -> list[Measured]:
     anomaly = np.repeat([False, True], 8)
-    runs = [
-        [Measured.of(Labels(anomaly), np.random.default_rng(0).normal(size=16) + shift * anomaly)]
-        for shift in (0.0, 5.0)
-    ]
-    text = gains_table([machine], {(name, "rig"): tuple(runs) for name in ("auto", "other")})
-    assert len(re.findall(r"\| 100\.0 \| \+\d+\.\d \[", text)) == 2
+    return [Measured.of(Labels(anomaly), np.random.default_rng(0).normal(size=16) + shift * anomaly)]
+
+
+def test_a_row_for_each_machine_and_a_gain_over_the_default():
+    runs = {"default": [_run(0.0)], "orders": [_run(0.0)], "both": [_run(5.0)]}
+    text = comparison_table({("rig", "auto"): runs, ("other", "auto"): runs})
+    assert text.startswith("| machine | detector | default | orders | both | gain of orders | gain of both |")
+    assert len(re.findall(r"\| 100\.0 \| \+0\.0 \| \+\d+\.\d \[", text)) == 2
+
+
+@pytest.mark.parametrize(("shift", "accepted"), [(5.0, "is both"), (-1.0, "is not both")])
+def test_both_are_accepted_unless_they_are_more_than_a_point_worse(shift, accepted):
+    runs = [{"default": [_run(0.0)], "orders": [_run(-5.0)], "both": [_run(shift)]}]
+    assert decision(runs).endswith(f"{accepted}.")

@@ -156,8 +156,7 @@ def frame_edges(count: int, front_end: FrontEnd) -> np.ndarray:
 def band_edges(front_end: FrontEnd) -> np.ndarray:
     """Return the (n_mels + 1,) frequencies half-way between band centres, from ``f_min`` to ``f_max``, Hz."""
     centres = band_centres(front_end)
-    top = front_end.sample_rate / 2 if front_end.f_max is None else front_end.f_max
-    return np.concatenate([[front_end.f_min], (centres[1:] + centres[:-1]) / 2, [top]])
+    return np.concatenate([[front_end.f_min], (centres[1:] + centres[:-1]) / 2, [front_end.top]])
 
 
 def check_map(map: np.ndarray, front_end: FrontEnd) -> None:

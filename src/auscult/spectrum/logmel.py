@@ -35,7 +35,7 @@ class FrontEnd:
     floor: float = 2.220446e-16  # minimum mel power; smaller values are raised to it before the logarithm
 
     def __post_init__(self) -> None:
-        top = self.sample_rate / 2 if self.f_max is None else self.f_max
+        top = self.top
         if self.n_fft < 2 or self.n_fft % 2 or not 1 <= self.hop <= self.n_fft:
             raise OptionError(
                 f"n_fft must be even and hop between 1 and n_fft, got n_fft={self.n_fft} and hop={self.hop}"
@@ -49,6 +49,11 @@ class FrontEnd:
             raise OptionError(
                 f"n_mels and floor must be positive, got n_mels={self.n_mels} and floor={self.floor}"
             )
+
+    @property
+    def top(self) -> float:
+        """Upper edge of the highest band, Hz."""
+        return self.sample_rate / 2 if self.f_max is None else self.f_max
 
     def frames_in(self, samples: int) -> int:
         """Return the number of frames of a waveform with the given number of samples."""
@@ -153,8 +158,8 @@ def band_centres(front_end: FrontEnd) -> np.ndarray:
 
 def mel_edges(front_end: FrontEnd) -> np.ndarray:
     """Return (n_mels + 2,) frequencies in Hz: band i rises from edge i to i + 1 and falls to edge i + 2."""
-    top = front_end.sample_rate / 2 if front_end.f_max is None else front_end.f_max
-    return _mel_to_hz(np.linspace(_hz_to_mel(front_end.f_min), _hz_to_mel(top), front_end.n_mels + 2))
+    lowest, highest = _hz_to_mel(front_end.f_min), _hz_to_mel(front_end.top)
+    return _mel_to_hz(np.linspace(lowest, highest, front_end.n_mels + 2))
 
 
 def _log_mel_frames(padded: np.ndarray, count: int, front_end: FrontEnd) -> np.ndarray:

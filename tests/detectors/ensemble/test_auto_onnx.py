@@ -48,6 +48,15 @@ def test_networks_are_members(normals, monkeypatch, tmp_path, name, score):
     assert max(parity.score, parity.map) <= 1e-5
 
 
+@pytest.mark.parametrize("score", ["mean", "minimum"])
+def test_members_for_orders_can_be_exported(normals, tmp_path, score):
+    settings = {"order_n_fft": 512, "score": score}
+    model = fitted(normals, "levels,order_levels,order_neighbours", **settings)
+    parity = export(model, tmp_path / "m.onnx")
+    assert parity.sounds >= 20
+    assert max(parity.score, parity.map) <= 1e-5
+
+
 def test_a_member_that_cannot_be_exported_is_named(normals, monkeypatch, tmp_path):
     member = Member("discriminative", "density", {"epochs": 1, "width": 4, "device": "cpu"})
     monkeypatch.setitem(MEMBERS, "classes", member)

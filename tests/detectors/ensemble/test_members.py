@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 import sys
 
 import pytest
 
 from auscult.detectors import detector_type
-from auscult.detectors.ensemble.members import MEMBERS, chosen_members
+from auscult.detectors.ensemble.members import MEMBERS, chosen_members, order_members
 from auscult.errors import OptionError
-from auscult.spectrum import FrontEnd, shorter_frames
+from auscult.spectrum import FrontEnd, order_front_end, shorter_frames
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -75,3 +76,19 @@ def test_an_encoder_is_a_member_before_the_networks():
     assert list(chosen_members("encoder", options)) == ["encoder"]
     with pytest.raises(OptionError, match=r"the member encoder needs a pretrained encoder: set encoder="):
         chosen_members("untrained,encoder")
+
+
+def test_members_for_orders_follow_those_that_are_no_networks():
+    n_fft, front_end = 8192, FrontEnd(sample_rate=20_000)
+    orders = order_members(n_fft)
+    assert list(chosen_members("untrained", order_n_fft=n_fft)) == [*chosen_members("untrained"), *orders]
+    chosen = chosen_members("levels,vae,order_levels", order_n_fft=n_fft)
+    assert list(chosen) == ["levels", "order_levels", "vae"]
+    config, standard = (chosen[name].config(7, front_end) for name in ("order_levels", "levels"))
+    assert config.front_end == order_front_end(front_end, n_fft)
+    assert replace(config, front_end=front_end) == standard
+    untrained = chosen_members("untrained", order_n_fft=n_fft)
+    weights = [sum(m.weight for m in untrained.values() if bool(m.order_n_fft) == of) for of in (True, False)]
+    assert weights[0] == weights[1], "the frames for orders count as much as all others together"
+    with pytest.raises(OptionError, match="no member named 'order_levels'"):
+        chosen_members("order_levels")

@@ -32,13 +32,14 @@ from auscult.detectors.ensemble.member_fit import (
     held_out,
     prefixed_progress,
 )
+from auscult.detectors.ensemble.member_maps import placed
 from auscult.detectors.ensemble.members import ENCODER, Member, chosen_members
 from auscult.detectors.maps.bin_residuals import CONTEXT, BinResiduals, WindowSums
-from auscult.detectors.maps.map_profile import MapProfile, resized
+from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import FitError, OptionError
-from auscult.spectrum import FrontEnd
+from auscult.spectrum import FrontEnd, order_front_end
 
 if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
@@ -60,6 +61,7 @@ class AutoConfig(Config):
     members: str = "untrained"  # comma-separated names from members.MEMBERS, untrained, or all
     fusion: str = "arsinh"  # of the members' standardised scores: their mean, or the mean of their arsinh
     folds: int = 5  # of cross-fitting in `fit`; `crossfit` is given the folds
+    order_n_fft: int | None = None  # frame length of the members for the orders of a shaft; none: no such
     time_limit: float | None = None  # approximate time limit for fitting in seconds; none: no limit
     encoder: str = ""  # path of a pretrained encoder, which becomes a member; see docs/encoders.md
     encoder_input: str = "auto"  # this and the following as of embedding_memory
@@ -76,13 +78,15 @@ class AutoConfig(Config):
             raise OptionError(f"folds must be at least 2, got {self.folds}")
         if self.time_limit is not None and not self.time_limit > 0:
             raise OptionError(f"time_limit must be positive, got {self.time_limit:g}")
+        if self.order_n_fft is not None:
+            order_front_end(self.front_end, self.order_n_fft)
         if not self.encoder and (self.encoder_output or self.encoder_rate is not None):
             raise OptionError("encoder_output and encoder_rate describe an encoder: set encoder too")
 
     def candidates(self) -> dict[str, Member]:
         """Return the candidate members by name."""
         options = {name: getattr(self, name) for name in ENCODER_OPTIONS}
-        return chosen_members(self.members, options if self.encoder else None)
+        return chosen_members(self.members, options if self.encoder else None, self.order_n_fft)
 
 
 class Auto(Detector):
@@ -188,7 +192,7 @@ class Auto(Detector):
         maps = []
         for name, member in members.items():
             zscores = self._profile(name).smoothed_zscore(evidence[name].maps[member.decisive_score])
-            maps.append(resized(zscores, frames.shape))
+            maps.append(placed(zscores, member.config.front_end, self.config.front_end, len(frames)))
         return Evidence(
             scores, {"mean": self._mean_map(frames, weights, maps), "minimum": maps[int(z.argmin())]}
         )

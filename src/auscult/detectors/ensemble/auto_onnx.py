@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from auscult.detectors.base import Detector
+from auscult.detectors.ensemble.member_maps import covered_bands
 from auscult.detectors.maps.bin_residuals import BinResiduals
 from auscult.detectors.maps.bin_residuals_onnx import residual_map
 from auscult.detectors.maps.map_profile import MapProfile
@@ -56,8 +57,11 @@ def ensemble_evidence(
         of_member = member.config.front_end
         scores.append(evidence.scores[member.decisive_score].reshape(1))
         zscore = smoothed_zscore(evidence.maps[member.decisive_score], profiles[name])
-        if (of_member.hop, of_member.n_mels) != (front_end.hop, front_end.n_mels):
-            zscore = resized(zscore, frames.count(), (of_member.n_mels, front_end.n_mels))
+        covered = covered_bands(of_member, front_end)
+        if (of_member.hop, of_member.n_mels) != (front_end.hop, covered):
+            zscore = resized(zscore, frames.count(), (of_member.n_mels, covered))
+        if covered < front_end.n_mels:
+            zscore = graph.Pad(zscore, np.array([0, 0, 0, front_end.n_mels - covered]))
         maps.append(zscore)
     z = (graph.Concat(*scores, axis=0) - standard.mean) / standard.sd  # (K,)
     fused = (_arsinh(z) if compress else z) * weights

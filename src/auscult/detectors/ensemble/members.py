@@ -16,7 +16,7 @@ from auscult.detectors import detector_type
 from auscult.detectors.base import Config
 from auscult.detectors.options import make_config
 from auscult.errors import OptionError
-from auscult.spectrum import FrontEnd, shorter_frames
+from auscult.spectrum import FrontEnd, order_front_end, shorter_frames
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Member:
         settings: options that differ from the detector's defaults.
         weight: of its standardised score in the mean.
         divisor: how many times shorter frames are than those of the ensemble's front end.
+        order_n_fft: samples of frames that resolve the orders of a shaft, which then replace those of the
+            ensemble's front end; ``None``: they do not.
     """
 
     detector: str
@@ -36,11 +38,14 @@ class Member:
     settings: Mapping[str, Any] = field(default_factory=dict)
     weight: float = 1.0
     divisor: int = 1
+    order_n_fft: int | None = None
 
     def config(self, seed: int, front_end: FrontEnd, **options: Any) -> Config:
         """Return the detector's configuration, with further ``options``, for the ensemble's front end."""
         settings = {**self.settings, **options, "score": self.score, "seed": seed}
         config = make_config(self.detector, settings=settings)
+        if self.order_n_fft is not None:
+            front_end = order_front_end(front_end, self.order_n_fft)
         return replace(config, front_end=shorter_frames(front_end, self.divisor))
 
     @property
@@ -77,7 +82,20 @@ def encoder_member(options: Mapping[str, Any]) -> Member:
     return Member("embedding_memory", "variance", options)
 
 
-def chosen_members(names: str, encoder: Mapping[str, Any] | None = None) -> dict[str, Member]:
+def order_members(n_fft: int) -> dict[str, Member]:
+    """Return the members that resolve the orders of a shaft by frames of ``n_fft`` samples.
+
+    Each family has one, with the weight that its members of other frames have together.
+    """
+    return {
+        f"order_{family}": replace(member, order_n_fft=n_fft, weight=member.weight * len(_DIVISORS))
+        for family, member in _FAMILIES.items()
+    }
+
+
+def chosen_members(
+    names: str, encoder: Mapping[str, Any] | None = None, order_n_fft: int | None = None
+) -> dict[str, Member]:
     """Return the members that the option ``members`` selects, in the order of `MEMBERS`.
 
     A member with a pretrained encoder follows those that are not networks.
@@ -86,6 +104,7 @@ def chosen_members(names: str, encoder: Mapping[str, Any] | None = None) -> dict
         names: comma-separated names; ``untrained`` means all that are not networks, ``all`` all that can be
             fitted in this environment.
         encoder: options of the member with a pretrained encoder; ``None``: there is no such member.
+        order_n_fft: frame length of `order_members`, which are not networks; ``None``: there are none.
 
     Raises:
         OptionError: an unknown name.
@@ -96,15 +115,16 @@ def chosen_members(names: str, encoder: Mapping[str, Any] | None = None) -> dict
             f"members={names!r}: the member {ENCODER} needs a pretrained encoder: set encoder=FILE.onnx; see "
             "docs/encoders.md"
         )
+    members = MEMBERS if order_n_fft is None else {**MEMBERS, **order_members(order_n_fft)}
     for name in requested - {"untrained", "all", ENCODER}:
-        if name not in MEMBERS:
-            known = ", ".join(MEMBERS)
+        if name not in members:
+            known = ", ".join(members)
             raise OptionError(
                 f"members={names!r}: no member named {name!r}; choose from {known}, untrained and all"
             )
     chosen = {
         name: member
-        for name, member in MEMBERS.items()
+        for name, member in members.items()
         if name in requested
         or ("untrained" in requested and not member.trains)
         or ("all" in requested and (not member.trains or find_spec("torch")))
