@@ -1,10 +1,10 @@
 """Cost of scoring on a small computer: exported files compared with auscult itself, on one core.
 
-    python -m bench.edge [--rounds 5] [--times 21] [--clips 60] [--detectors auto,spectral_memory] [--print]
+    python -m bench.edge [--rounds 5] [--times 21] [--clips 60] [--seconds 10] [--detectors auto] [--print]
 
 Fits the detectors that can be exported on simulated clips (one epoch, since the weights of a network do not
-affect its speed) and exports them. Separate processes then score a clip of 10 s, alternately with the file
-and with auscult. Writes its table between its markers in docs/edge.md; with ``--print`` only to the terminal.
+affect its speed) and exports them. Separate processes then score a clip, alternately with the file and with
+auscult. Writes its table between its markers in docs/edge.md; with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def installed_megabytes(*packages: str) -> float | None:
         return sum(file.stat().st_size for file in target.rglob("*") if file.is_file()) / 1e6
 
 
-def as_page(costs: Sequence[DetectorCost], installed: float | None) -> str:
+def as_page(costs: Sequence[DetectorCost], installed: float | None, clips: int, seconds: float) -> str:
     """The table and its notes, as Markdown."""
     header = [
         *("detector", "file, MB", "start, s", "memory, MB", "ms per clip", "relative score difference"),
@@ -155,10 +155,10 @@ def as_page(costs: Sequence[DetectorCost], installed: float | None) -> str:
     size = NONE if installed is None else f"{installed:.0f} MB"
     return (
         f"Installed size of onnxruntime, numpy and their dependencies: {size}.\n\n{table(header, rows)}\n\n"
-        "A clip is 10 s at 16 kHz, read from a WAV file each time. The exported file computes the score and "
-        "the map, auscult the score and the nearest normal recording. Start: from the start of the process "
-        f"to the first score. One core of {this_machine()}; medians over alternating processes, of their "
-        "medians."
+        f"Fitted on {clips} simulated clips. A clip is {seconds:g} s at 16 kHz, read from a WAV file each "
+        "time. The exported file computes the score and the map, auscult the score and the nearest normal "
+        f"recording. Start: from the start of the process to the first score. One core of "
+        f"{this_machine()}; medians over alternating processes, of their medians."
     )
 
 
@@ -168,18 +168,20 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="processes per runtime")
     parser.add_argument("--times", type=int, default=21, help="scores per process")
     parser.add_argument("--clips", type=int, default=60, help="training clips")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of the clips")
     parser.add_argument("--detectors", default=",".join(exportable()), help="comma-separated names")
     parser.add_argument("--print", action="store_true", help="only print to the terminal")
     arguments = parser.parse_args()
     with TemporaryDirectory() as name:
         folder = Path(name)
-        (home,) = simulate(folder, machines=["fan"], clips=arguments.clips, test_clips=1)
+        clips, seconds = arguments.clips, arguments.seconds
+        (home,) = simulate(folder, machines=["fan"], clips=clips, test_clips=1, seconds=seconds)
         recording = min((home / "test").glob("*.wav"))
         costs = [
             measure(detector, folder, home, recording, arguments.rounds, arguments.times)
             for detector in arguments.detectors.split(",")
         ]
-    page = as_page(costs, installed_megabytes("onnxruntime", "numpy"))
+    page = as_page(costs, installed_megabytes("onnxruntime", "numpy"), clips, seconds)
     if arguments.print:
         print(page)
     else:

@@ -113,9 +113,10 @@ def test_the_table_has_both_sides():
         "subspace_residual",
     ]  # fmt: skip
     cost = DetectorCost("autoencoder", 1_820_000, 2_020_000, (0.2, 0.4), (84, 113), (6.0, 8.2, 20.5), 2e-10)
-    page = edge.as_page([cost], None)
+    page = edge.as_page([cost], None, 60, 10.0)
     assert "| `autoencoder` | 1.82 | 0.20 | 84 | 6.0 | 2e-10 | 2.02 | 0.40 | 113 | 8.2 | 20.5 |" in page
     assert "and their dependencies: –." in page
+    assert "Fitted on 60 simulated clips. A clip is 10 s at 16 kHz" in page
 
 
 def test_the_exported_default_finds_what_auscult_finds_on_a_real_motor(real_data, tmp_path):
