@@ -5,7 +5,8 @@
 The front end for orders is `auscult.spectrum.vibration_front_end`. `auto` is fitted with its default front
 end ("default"), with the one for orders instead ("orders"), and with members of both ("both"). The other
 detectors, which have a single front end, are compared with either on the accelerometers. Everything else is
-equal. Training clips are grouped by the original recording (attribute ``rec``). The measure is the harmonic
+equal. The members of `auto` for orders have as much weight as all its others, which was not chosen on data.
+Training clips are grouped by the original recording (attribute ``rec``). The measure is the harmonic
 mean of the AUC in the source domain, the AUC in the target domain, and the pAUC.
 
 Decision, written before the comparison of the three was run: with `auto`, "both" is what the preset

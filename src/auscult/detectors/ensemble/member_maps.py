@@ -11,27 +11,27 @@ from auscult.detectors.maps.map_profile import resized
 from auscult.spectrum import FrontEnd, band_centres
 
 
-def covered_bands(front_end: FrontEnd, whole: FrontEnd) -> int:
-    """Return how many of the lowest bands of ``whole`` are in the frequency range of ``front_end``.
+def covered_bands(of_member: FrontEnd, of_ensemble: FrontEnd) -> int:
+    """Return how many of the lowest bands of an ensemble are in the frequency range of a member.
 
     Args:
-        front_end: of a member, with the same lowest frequency.
-        whole: the front end of the ensemble.
+        of_member: its front end, with the same lowest frequency.
+        of_ensemble: the front end of the ensemble.
     """
-    return max(1, int(np.count_nonzero(band_centres(whole) < front_end.top)))
+    return max(1, int(np.count_nonzero(band_centres(of_ensemble) < of_member.top)))
 
 
-def placed(map: np.ndarray, front_end: FrontEnd, whole: FrontEnd, frames: int) -> np.ndarray:
+def placed(map: np.ndarray, of_member: FrontEnd, of_ensemble: FrontEnd, frames: int) -> np.ndarray:
     """Return the map of a member on the grid of the ensemble, 0 in bands that the member does not have.
 
     Args:
         map: (T, B) z-scores.
-        front_end: of the member, with B bands.
-        whole: the front end of the ensemble, with B' bands.
-        frames: number T' of frames with ``whole``.
+        of_member: its front end, with B bands.
+        of_ensemble: the front end of the ensemble, with B' bands.
+        frames: number T' of frames with the latter.
 
     Returns:
         (T', B') float32.
     """
-    bands = covered_bands(front_end, whole)
-    return np.pad(resized(map, (frames, bands)), ((0, 0), (0, whole.n_mels - bands)))
+    bands = covered_bands(of_member, of_ensemble)
+    return np.pad(resized(map, (frames, bands)), ((0, 0), (0, of_ensemble.n_mels - bands)))
