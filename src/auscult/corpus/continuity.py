@@ -16,6 +16,7 @@ import numpy as np
 
 from auscult.corpus.sound_print import SoundPrint, nearest_spectra
 from auscult.corpus.stationary import factor_of, gains
+from auscult.runtime.parallel import blas_single_thread
 
 #: Expected share of recordings that are falsely joined to another, at most.
 FALSE_JOINS = 0.05
@@ -23,6 +24,7 @@ FALSE_JOINS = 0.05
 NEAREST = 64
 
 
+@blas_single_thread()
 def continuations(prints: Sequence[SoundPrint], copy_of: Sequence[int]) -> list[tuple[int, int]]:
     """Find the pieces that continue each other.
 

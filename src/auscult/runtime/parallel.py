@@ -99,6 +99,7 @@ def blas_single_thread() -> Iterator[None]:
     A second thread gains little on the small matrices of the detectors; when other work is running, the
     threads busy-wait for each other.
     """
+    import scipy.linalg  # noqa: F401  # has a BLAS of its own, which could not be limited before it is loaded
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
