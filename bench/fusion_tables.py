@@ -66,7 +66,7 @@ def left_out_table(
                 interval_text(difference(runs["new"][-1], runs["baseline"][-1], TERMS, mean_over)),
             ]
         )
-    all_new, all_old, all_baseline = (_joined(runs[name]) for name in ("new", "old", "baseline"))
+    all_new, all_old, all_baseline = (joined(runs[name]) for name in ("new", "old", "baseline"))
     rows.append(
         [
             "mean",
@@ -76,8 +76,8 @@ def left_out_table(
             f"{fmean(real[decision.candidate].values()):.1f}",
             f"{fmean(real[VERSION_0_1_0].values()):.1f}",
             f"{fmean(baseline_means):.1f}",
-            interval_text(difference(all_new, all_old, TERMS, _mean_of_machines, paired=True)),
-            interval_text(difference(all_new, all_baseline, TERMS, _mean_of_machines)),
+            interval_text(difference(all_new, all_old, TERMS, mean_of_machines, paired=True)),
+            interval_text(difference(all_new, all_baseline, TERMS, mean_of_machines)),
         ]
     )
     header = [
@@ -184,12 +184,12 @@ def _truths(machine: Machine, seeds: Sequence[int]) -> list[np.ndarray]:
     return [np.array([_alone(machine, member, (seed,)) for member in MEMBERS]) for seed in seeds]
 
 
-def _joined(runs: Sequence[Sequence[Run]]) -> list[Run]:
+def joined(runs: Sequence[Sequence[Run]]) -> list[Run]:
     """The runs of each machine and seed as one run for each seed, with a section for each machine."""
     return [[run[0] for run in of_seed] for of_seed in zip(*runs, strict=True)]
 
 
-def _mean_of_machines(terms: Sequence[np.ndarray]) -> np.ndarray:
-    """The mean over machines of the harmonic mean of their terms."""
+def mean_of_machines(terms: Sequence[np.ndarray]) -> np.ndarray:
+    """The mean over machines of the harmonic mean of their terms; each machine has both domains."""
     count = len(TERMS)
     return np.mean([mean_over(terms[i : i + count]) for i in range(0, len(terms), count)], axis=0)
