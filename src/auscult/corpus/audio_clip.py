@@ -1,8 +1,8 @@
-"""A clip with its audio: the waveform and the log-mels, each computed when first requested."""
+"""A clip with its audio: the waveform, log-mels and other features, each computed when first requested."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -25,7 +25,7 @@ class AudioClip:
 
     The waveform is held by a weak reference and read again if nothing else holds it, since a thousand
     waveforms would not fit into the memory of a small computer. The log-mel, a quarter of the size, is kept,
-    so that folds and detectors share it.
+    so that folds and detectors share it, and so are small features that are computed from it.
 
     Args:
         clip: the path and the metadata.
@@ -47,6 +47,7 @@ class AudioClip:
         self.axes: tuple[AudioClip, ...] = ()
         self._waveform: ReferenceType[Waveform] | None = None
         self._log_mels: dict[FrontEnd, np.ndarray] = {}
+        self._features: dict[Hashable, np.ndarray] = {}
 
     @classmethod
     def from_file(
@@ -85,10 +86,10 @@ class AudioClip:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without log-mels, which are faster to compute than to send to another process."""
-        return {**self.__dict__, "_log_mels": {}, "_waveform": None}
+        return {**self.__dict__, "_log_mels": {}, "_features": {}, "_waveform": None}
 
     def with_source(self, source_recording: str | None) -> AudioClip:
-        """Return this audio clip with another source recording; both share the log-mels."""
+        """Return this audio clip with another source recording; both share log-mels and features."""
         other = copy(self)
         other.clip = replace(self.clip, source_recording=source_recording)
         return other
@@ -112,6 +113,19 @@ class AudioClip:
                 else self._compute_log_mel(front_end)
             )
         return self._log_mels[front_end]
+
+    def feature(self, key: Hashable, compute: Callable[[], np.ndarray]) -> np.ndarray:
+        """Return a small feature, read-only; computed once for each key and kept in memory.
+
+        Args:
+            key: its name and everything that it depends on besides the clip's audio.
+            compute: computes it.
+        """
+        if key not in self._features:
+            values = compute()
+            values.flags.writeable = False
+            self._features[key] = values
+        return self._features[key]
 
     def cache_entry(self, settings: tuple[Any, ...]) -> CacheEntry | None:
         """Return the place of other features of this clip in the cache on disk.

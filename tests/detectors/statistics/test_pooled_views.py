@@ -71,14 +71,14 @@ def test_the_mean_over_frames_is_the_share(view, seed, length):
     frames = frames_of(seed, length)
     rng = np.random.default_rng(seed)
     share, reference = rng.standard_normal(6), rng.normal(-30, 8, 6)
-    distributed = distribute_over_frames(share, frames, view, reference)
+    distributed = distribute_over_frames(share[None], frames, [view], reference[None])
     np.testing.assert_allclose(distributed.mean(axis=0), share, rtol=1e-9)
 
 
 @pytest.mark.parametrize("view", VIEWS)
 def test_shares_of_a_silent_clip_are_finite(view):
     frames = np.full((9, 6), -156.5, np.float32)
-    distributed = distribute_over_frames(np.ones(6), frames, view, pooled_view(frames, view))
+    distributed = distribute_over_frames(np.ones((1, 6)), frames, [view], pooled_views(frames, [view]))
     assert np.all(np.isfinite(distributed))
     np.testing.assert_allclose(distributed.mean(axis=0), 1)
 
@@ -89,14 +89,23 @@ def test_the_share_is_assigned_to_the_time_of_a_burst(view):
     reference = pooled_view(frames, view)
     burst = frames.copy()
     burst[12, 4] += 30
-    distributed = distribute_over_frames(np.ones(6), burst, view, reference)
+    distributed = distribute_over_frames(np.ones((1, 6)), burst, [view], reference[None])
     assert distributed[:, 4].argmax() == 12
     assert distributed[12, 4] > 5 * np.median(distributed[:, 4])
 
 
+def test_the_shares_of_several_views_add_up():
+    frames, rng = frames_of(3), np.random.default_rng(3)
+    shares, references = rng.standard_normal((len(VIEWS), 6)), rng.normal(-30, 8, (len(VIEWS), 6))
+    single = [
+        distribute_over_frames(shares[[v]], frames, [view], references[[v]]) for v, view in enumerate(VIEWS)
+    ]
+    np.testing.assert_allclose(distribute_over_frames(shares, frames, VIEWS, references), sum(single))
+
+
 def test_the_share_of_the_maximum_is_assigned_to_one_frame():
     frames = frames_of(2)
-    distributed = distribute_over_frames(np.ones(6), frames, "max", np.full(6, -30.0))
+    distributed = distribute_over_frames(np.ones((1, 6)), frames, ["max"], np.full((1, 6), -30.0))
     np.testing.assert_array_equal(distributed.argmax(axis=0), frames.argmax(axis=0))
     np.testing.assert_allclose(distributed.max(axis=0), len(frames))
 

@@ -89,7 +89,7 @@ class Occluder:
         duration = np.bincount(segment, minlength=per_band.shape[1])
         blocks = (per_band * len(log_mel) / np.maximum(duration, 1))[group][:, segment].T  # (T, B)
         share = np.maximum(spectrum_drops, 0.0) / bands
-        steady = distribute_over_frames(share[group], log_mel, "mean", mean_log_mel)  # (T, B)
+        steady = distribute_over_frames(share[group][None], log_mel, ["mean"], mean_log_mel[None])  # (T, B)
         return (blocks + steady).astype(np.float32)
 
     def _segment_edges(self, views: DualViews) -> np.ndarray:

@@ -172,7 +172,7 @@ class SpectralMemory(BankDetector):
         """
         shape = (len(x), self.config.group_count, len(self.scores))
         raw, nearest = np.empty(shape), np.empty(shape, int)
-        a, target = self.arrays, self.bank.target
+        a, target = self.arrays, self.target
         for g, bands in self._groups_of_equal_width():
             neighbours = Neighbours(
                 _spaces(a["bank"], bands), target, a["density"][:, g], a["alpha"][:, g], a["scale"][:, g]

@@ -13,6 +13,7 @@ Mech. Syst. Signal Process. 25, 2011), band by band.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -101,37 +102,67 @@ def _modulation_bins(view: str, frames: int) -> slice:
 
 
 def distribute_over_frames(
-    share: np.ndarray, frames: np.ndarray, view: str, reference: np.ndarray
+    shares: np.ndarray, frames: np.ndarray, views: Sequence[str], references: np.ndarray
 ) -> np.ndarray:
-    """Distribute the contribution of each band to a score over the frames of the clip.
+    """Distribute the contributions of each view and band to a score over the frames of the clip.
 
     A frame gets a part of its band's contribution in proportion to its weight in the view and to its
-    deviation from the reference; the mean over time is the contribution again.
+    deviation from the reference; the mean over time is the sum of the contributions again.
 
     Args:
-        share: (B,) contribution of each band of the view to a score.
+        shares: (V, B) contribution of each band of each view to a score.
         frames: (T, B) log-mel in dB.
-        view: one of `VIEWS`.
-        reference: (B,) the normal vector that the view was compared with.
+        views: names of the V views, from `VIEWS`.
+        references: (V, B) the normal vectors that the views were compared with.
 
     Returns:
         (T, B) float64.
     """
-    frames = frames.astype(np.float64)
-    if view == "std":  # frames far from the clip's own mean contribute most
-        weight = np.abs(frames - frames.mean(axis=0)) ** 2
-    elif view in MODULATION_RANGES:  # the power over time of the band-passed level
-        bins, spectrum = _modulation_bins(view, len(frames)), _modulation_spectrum(frames)
-        band_passed = np.zeros_like(spectrum)
-        band_passed[bins] = spectrum[bins]
-        weight = np.fft.irfft(band_passed, len(frames), axis=0) ** 2
-    elif view == "spectrum":
-        level = frames.mean(axis=1, keepdims=True)
-        weight = np.exp(frames / DB - frames.max() / DB) * np.abs(frames - level - reference)
-    else:
-        rank = np.argsort(np.argsort(-frames, axis=0, kind="stable"), axis=0)
-        weight = _gwrp_weights(GWRP_R[view], len(frames))[rank] * np.abs(frames - reference)
-    total = weight.sum(axis=0)
-    uniform = np.full(frames.shape, 1 / len(frames))
-    parts = np.divide(weight, total, out=uniform, where=total > 0)
-    return share * parts * len(frames)
+    weights, total = _FrameWeights(frames), np.zeros(frames.shape)
+    for share, view, reference in zip(shares, views, references, strict=True):
+        if not share.any():
+            continue
+        weight = weights.of(view, reference)
+        sums = weight.sum(axis=0)
+        uniform = np.full(frames.shape, 1 / len(frames))
+        parts = np.divide(weight, sums, out=uniform, where=sums > 0)
+        total += share * parts * len(frames)
+    return total
+
+
+class _FrameWeights:
+    """The weights by which the contribution of a view is distributed over the frames (T, B) of a clip.
+
+    What several views need is computed once: the ranks take most of the time of a map.
+    """
+
+    def __init__(self, frames: np.ndarray) -> None:
+        self.frames = frames.astype(np.float64)
+
+    @cached_property
+    def rank(self) -> np.ndarray:
+        """(T, B) int, the rank of each frame in its band: 0 for the largest value, equal values in order."""
+        order = np.argsort(-self.frames.T, axis=1, kind="stable")  # of rows, which is faster
+        rank = np.empty_like(order)
+        np.put_along_axis(rank, order, np.arange(len(self.frames))[None], axis=1)
+        return rank.T
+
+    @cached_property
+    def modulation_spectrum(self) -> np.ndarray:
+        """As from `_modulation_spectrum`."""
+        return _modulation_spectrum(self.frames)
+
+    def of(self, view: str, reference: np.ndarray) -> np.ndarray:
+        """Return the (T, B) weights of a view with the reference (B,)."""
+        frames = self.frames
+        if view == "std":  # frames far from the clip's own mean contribute most
+            return np.abs(frames - frames.mean(axis=0)) ** 2
+        if view in MODULATION_RANGES:  # the power over time of the band-passed level
+            bins = _modulation_bins(view, len(frames))
+            band_passed = np.zeros_like(self.modulation_spectrum)
+            band_passed[bins] = self.modulation_spectrum[bins]
+            return np.fft.irfft(band_passed, len(frames), axis=0) ** 2
+        if view == "spectrum":
+            level = frames.mean(axis=1, keepdims=True)
+            return np.exp(frames / DB - frames.max() / DB) * np.abs(frames - level - reference)
+        return _gwrp_weights(GWRP_R[view], len(frames))[self.rank] * np.abs(frames - reference)
