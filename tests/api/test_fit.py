@@ -90,7 +90,7 @@ def test_crossfit_scores_every_clip_once_with_a_model_that_was_not_fitted_on_it(
     model = fit(files, calibrate="crossfit")
     assert model.detector is fitted[0]
     assert fitted[0].facts["fitted_on"] == [c.path for c in files], "the final model is fitted on all"
-    assert len(fitted) == 1 + fitting.FOLDS
+    assert len(fitted) == 1 + fitting.FEW_FOLDS
     assert Counter(path for path, _ in scored) == Counter(c.path for c in files)
     for path, fold_model in scored:
         assert path not in fold_model.facts["fitted_on"]
@@ -100,6 +100,21 @@ def test_crossfit_scores_every_clip_once_with_a_model_that_was_not_fitted_on_it(
         assert domains == {"source": 24, "target": 8}, "each domain is spread over the folds"
     assert model.calibration.method == "crossfit"
     assert len(model.calibration) == 40
+
+
+def test_detectors_with_cheap_folds_have_one_for_each_recording(files, monkeypatch):
+    """Clips of one recording stay together, and there are at most fifty folds."""
+    monkeypatch.setattr(Ledger, "has_cheap_folds", classmethod(lambda cls, config: True))
+    cut = [replace(clip, source_recording=f"of {i // 2}") for i, clip in enumerate(files)]
+    fit(cut, calibrate="crossfit")
+    assert [len(model.facts["fitted_on"]) for model in fitted] == [40, *[38] * 20]
+    source = {clip.path: clip.source_recording for clip in cut}
+    for path, fold_model in scored:
+        assert source[path] not in {source[other] for other in fold_model.facts["fitted_on"]}
+    fitted.clear()
+    monkeypatch.setattr(fitting, "MANY_FOLDS", 8)
+    fit(files, calibrate="crossfit")
+    assert [len(model.facts["fitted_on"]) for model in fitted] == [40, *[35] * 8]
 
 
 def test_calibration_scores_and_domains_have_the_same_order(files):

@@ -25,7 +25,7 @@ from auscult.errors import FitError, OptionError
 from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 from auscult.model import Calibration, Model
 from auscult.model.axes import require_one_channel
-from auscult.model.fitting import FOLDS, number_of_sources, scores_and_profiles
+from auscult.model.fitting import FEW_FOLDS, crossfit_folds, number_of_sources, scores_and_profiles
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.runtime.number_ranges import with_ranges
@@ -112,7 +112,10 @@ def adapt(
     # Few sources are no reason for blocks of time: each is scored without itself, a single one by the model.
     inspection = keep_cuts_together(inspection, minimum=MIN_RECORDINGS if replace else 1)
     usable = inspection.usable
-    folds = folds_of(usable, FOLDS, model.detector.config.seed)
+    config = model.detector.config
+    # For more recordings the detector is adapted again for each fold, which has a cost with any detector.
+    count = crossfit_folds(model.detector.name, config) if replace else FEW_FOLDS
+    folds = folds_of(usable, count, config.seed)
     make_model = _replaced if replace else _extended
     adapted = make_model(model, usable, folds, progress)
     costs = adaptation_costs(model, adapted, usable, replaced=replace)

@@ -31,7 +31,7 @@ from auscult.detectors.options import (
 from auscult.errors import FitError, OptionError
 from auscult.model import Model
 from auscult.model.axes import ALL, joined
-from auscult.model.fitting import FOLDS, PreparedFit, fit_models, resolve_calibration
+from auscult.model.fitting import PreparedFit, crossfit_folds, fit_models, resolve_calibration
 
 CALIBRATIONS = ("auto", "crossfit", "holdout", "none")
 DEFAULT_DETECTOR = "auto"
@@ -143,7 +143,9 @@ class FitSpec:
     @property
     def networks(self) -> int:
         """Number of detectors to fit: the final one, and the fold models if it is cross-fitted."""
-        return 1 + FOLDS if resolve_calibration(self.calibrate, len(self.clips)) == "crossfit" else 1
+        if resolve_calibration(self.calibrate, len(self.clips)) != "crossfit":
+            return 1
+        return 1 + crossfit_folds(self.detector, self.config)
 
 
 def check_options(

@@ -37,6 +37,11 @@ class AdditiveDetector(Detector, Generic[S]):
     rounding, whether its statistics were computed at once, added up or subtracted.
     """
 
+    @classmethod
+    def has_cheap_folds(cls, config: Config) -> bool:
+        """As in `Detector`: true, since the statistics of a fold are subtracted."""
+        return True
+
     @abstractmethod
     def statistics(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> S:
         """Compute the statistics of recordings; those of no recordings are zero.

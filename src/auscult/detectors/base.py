@@ -130,6 +130,15 @@ class Detector(ABC):
         return False
 
     @classmethod
+    def has_cheap_folds(cls, config: Config) -> bool:
+        """Return whether a fold model costs little compared with reading the recordings.
+
+        Such detectors are cross-fitted with a fold for each recording, the others with few folds: networks,
+        and detectors of your own unless they override this.
+        """
+        return False
+
+    @classmethod
     def front_ends(cls, config: Config) -> tuple[FrontEnd, ...]:
         """Return all front ends whose log-mels this configuration needs.
 

@@ -28,10 +28,14 @@ from auscult.runtime.parallel import blas_single_thread
 from auscult.runtime.versions import package_versions
 from auscult.spectrum import empty_band_warnings
 
-FOLDS = 5
-#: ``calibrate="auto"`` uses cross-fitting (five additional fits) below this number of clips, and a holdout of
-#: a tenth of the clips from this number upwards.
+#: Number of folds of cross-fitting, at most one for each independent recording. The first is for networks and
+#: other detectors that are fitted again for each fold, the second for those that have cheap folds.
+FEW_FOLDS, MANY_FOLDS = 5, 50
+#: ``calibrate="auto"`` uses cross-fitting below this number of clips, and a holdout of a tenth of the clips
+#: from this number upwards.
 CROSSFIT_BELOW = 400
+#: A holdout is one of so many folds.
+HOLDOUT_FOLDS = 10
 #: Maximum number of recordings whose maps are used to estimate the map profiles of normal recordings.
 MAX_PROFILE_CLIPS = 100
 #: The same for the limits of maps, if no profiles are needed.
@@ -96,6 +100,15 @@ def resolve_calibration(calibrate: str, n_clips: int) -> str:
     if calibrate != "auto":
         return calibrate
     return "crossfit" if n_clips < CROSSFIT_BELOW else "holdout"
+
+
+def crossfit_folds(detector: str, config: Config) -> int:
+    """Return the maximum number of folds that a detector is cross-fitted with.
+
+    Fold models that are fitted on nearly all recordings give scores, and with them a threshold, that are
+    hardly too high for the final model (see docs/decision.md).
+    """
+    return MANY_FOLDS if detector_type(detector).has_cheap_folds(config) else FEW_FOLDS
 
 
 @blas_single_thread()
@@ -175,7 +188,8 @@ def _calibration_plan(fit: PreparedFit) -> _CalibrationPlan:
         job = FitJob(fit.config, recordings, other_machines=fit.other_machines)
         return _CalibrationPlan(method, job, to_score)
     config = kind.without_validation_split(fit.config)
-    folds = folds_of(recordings, FOLDS if method == "crossfit" else 10, config.seed)
+    count = crossfit_folds(fit.detector, config) if method == "crossfit" else HOLDOUT_FOLDS
+    folds = folds_of(recordings, count, config.seed)
     if max(folds) < 1:
         raise FitError(
             f"calibration by {method} needs at least two recordings that are not cut from the same one: add "

@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 
 from auscult.corpus import AudioClip, is_target
-from auscult.detectors.base import Evidence, FleetDetector, Progress, Representation
+from auscult.detectors.base import Config, Evidence, FleetDetector, Progress, Representation
 from auscult.detectors.embedding.clip_embedding import ClipEmbedding
 from auscult.detectors.embedding.clip_encoder import ClipEncoder, EncodedClip
 from auscult.detectors.embedding.config import MIN_SECONDS, EmbeddingMemoryConfig
@@ -51,6 +51,11 @@ class EmbeddingMemory(FleetDetector):
     def files(cls, config: EmbeddingMemoryConfig) -> tuple[str, ...]:  # type: ignore[override]
         """As in `Detector`: the encoder."""
         return (config.encoder,) if config.encoder else ()
+
+    @classmethod
+    def has_cheap_folds(cls, config: Config) -> bool:
+        """As in `Detector`: true, since each recording is encoded once."""
+        return True
 
     @classmethod
     def fit_fleet(  # type: ignore[override]

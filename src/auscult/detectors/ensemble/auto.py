@@ -111,6 +111,14 @@ class Auto(Detector):
         )
 
     @classmethod
+    def has_cheap_folds(cls, config: AutoConfig) -> bool:  # type: ignore[override]
+        """As in `Detector`: true if all members have."""
+        return all(
+            detector_type(member.detector).has_cheap_folds(member.config(config.seed, config.front_end))
+            for member in config.candidates().values()
+        )
+
+    @classmethod
     def files(cls, config: AutoConfig) -> tuple[str, ...]:  # type: ignore[override]
         """As in `Detector`: the encoder, if there is one."""
         return (config.encoder,) if config.encoder else ()

@@ -106,6 +106,11 @@ class BankDetector(Detector):
         vars(self).update(state)
         self._select_scores()
 
+    @classmethod
+    def has_cheap_folds(cls, config: Config) -> bool:
+        """As in `Detector`: true, since a fold model is fitted to a part of the bank."""
+        return True
+
     def _select_scores(self) -> None:
         if not self.config.all_scores:
             vars(self)["scores"] = (self.decisive_score,)  # instead of those of the class
@@ -190,16 +195,8 @@ class BankDetector(Detector):
         return NormalBank.from_facts(self.arrays["bank"], self.facts["clips"])
 
     def view(self, recording: AudioClip) -> np.ndarray:
-        """Return the (V, B) float64 pooled views of a recording, read-only."""
-        front_end, views = self.config.front_end, self.config.view_names
-        return recording.feature(
-            ("pooled views", front_end, views), lambda: pooled_views(recording.log_mel(front_end), views)
-        )
-
-    @property
-    def target(self) -> np.ndarray:
-        """(N,) bool, true for clips of the bank that are of the target domain."""
-        return np.array([domain == "target" for domain, _ in self.facts["clips"]], bool)
+        """Return the (V, B) float64 pooled views of a recording."""
+        return pooled_views(recording.log_mel(self.config.front_end), self.config.view_names)
 
     def represent(self, recording: AudioClip) -> Representation:
         axes = {"view_names": self.config.view_names}
@@ -216,7 +213,11 @@ class BankDetector(Detector):
         Returns:
             (T, B) float32 map whose mean over time, summed over bands, is the sum of ``shares``.
         """
-        return distribute_over_frames(shares, frames, self.config.view_names, references).astype(np.float32)
+        total = np.zeros(frames.shape)
+        for share, view, reference in zip(shares, self.config.view_names, references, strict=True):
+            if share.any():
+                total += distribute_over_frames(share, frames, view, reference)
+        return total.astype(np.float32)
 
     def _check_enough(self, count: int) -> None:
         if count < self.min_recordings:
