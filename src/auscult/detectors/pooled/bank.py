@@ -195,8 +195,16 @@ class BankDetector(Detector):
         return NormalBank.from_facts(self.arrays["bank"], self.facts["clips"])
 
     def view(self, recording: AudioClip) -> np.ndarray:
-        """Return the (V, B) float64 pooled views of a recording."""
-        return pooled_views(recording.log_mel(self.config.front_end), self.config.view_names)
+        """Return the (V, B) float64 pooled views of a recording, read-only."""
+        front_end, views = self.config.front_end, self.config.view_names
+        return recording.feature(
+            ("pooled views", front_end, views), lambda: pooled_views(recording.log_mel(front_end), views)
+        )
+
+    @property
+    def target(self) -> np.ndarray:
+        """(N,) bool, true for clips of the bank that are of the target domain."""
+        return np.array([domain == "target" for domain, _ in self.facts["clips"]], bool)
 
     def represent(self, recording: AudioClip) -> Representation:
         axes = {"view_names": self.config.view_names}
@@ -213,11 +221,7 @@ class BankDetector(Detector):
         Returns:
             (T, B) float32 map whose mean over time, summed over bands, is the sum of ``shares``.
         """
-        total = np.zeros(frames.shape)
-        for share, view, reference in zip(shares, self.config.view_names, references, strict=True):
-            if share.any():
-                total += distribute_over_frames(share, frames, view, reference)
-        return total.astype(np.float32)
+        return distribute_over_frames(shares, frames, self.config.view_names, references).astype(np.float32)
 
     def _check_enough(self, count: int) -> None:
         if count < self.min_recordings:
