@@ -76,6 +76,19 @@ def test_what_members_have_in_common_is_computed_once(normals, tmp_path):
     assert len(set(requests)) == len(requests)
 
 
+def test_onnx_runtime_1_17_can_run_the_graph(normals, tmp_path):
+    """Before 1.21 it has no cosine in float64, no product with a transposed float64 matrix, which it makes of
+    a transposition and a product, and refuses several nodes without names."""
+    export(fitted(normals, "untrained"), tmp_path / "m.onnx")
+    nodes = onnx.load(tmp_path / "m.onnx").graph.node[:-2]  # without those that name the outputs
+    names = [node.name for node in nodes]
+    assert all(names)
+    assert len(set(names)) == len(names)
+    assert "Cos" not in {node.op_type for node in nodes}
+    transposed = {node.output[0] for node in nodes if node.op_type == "Transpose"}
+    assert not transposed & {name for node in nodes if node.op_type == "MatMul" for name in node.input}
+
+
 def test_only_the_arrays_that_scoring_needs_are_in_the_file(normals, tmp_path):
     """The recordings that the Gaussian was fitted on and the sums over all windows serve adaptation only."""
     model = fitted(normals, "modulation,neighbours,residual")

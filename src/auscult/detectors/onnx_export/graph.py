@@ -95,10 +95,6 @@ class Value:
         """As in NumPy, and 0 keeps the length of an axis."""
         return self.graph.Reshape(self, np.array(shape))
 
-    def transposed(self) -> Value:
-        """Return the tensor with its axes in reverse order."""
-        return self.graph.Transpose(self)
-
     def count(self, axis: int = 0) -> Value:
         """Return the length of an axis, an int64 scalar."""
         return self.graph.Squeeze(self.graph.Shape(self, start=axis, end=axis + 1))
@@ -170,7 +166,9 @@ class Graph:
             node = helper.make_node(operator, input_names, [], **attributes)
             key = node.SerializeToString(deterministic=True), outputs
             if key not in self._outputs:
-                node.output.extend(f"{operator}_{len(self._nodes)}_{i}" for i in range(outputs))
+                # ONNX Runtime before 1.21 refuses some graphs whose nodes have no names.
+                node.name = f"{operator}_{len(self._nodes)}"
+                node.output.extend(f"{node.name}_{i}" for i in range(outputs))
                 self._nodes.append(node)
                 self._outputs[key] = tuple(Value(self, name) for name in node.output)
             values = self._outputs[key]

@@ -37,7 +37,7 @@ def residual_evidence(
     precision_times_mean = stacked @ mean  # (domains, bands)
     mean_distances = (precision_times_mean * mean).sum(1)  # (domains,)
     nearest_to_mean = graph.Gather(precision_times_mean, graph.ArgMin(mean_distances, axis=0, keepdims=0))
-    scatter = rows.transposed() @ rows / rows.count().double()  # (bands, bands)
+    scatter = graph.Gemm(rows, rows, transA=1) / rows.count().double()  # (bands, bands)
     row_distances = (stacked * scatter).sum(2).sum(1)  # (domains,)
     nearest_to_rows = graph.Gather(stacked, graph.ArgMin(row_distances, axis=0, keepdims=0))
 

@@ -27,11 +27,11 @@ def subspace_evidence(
     bands = size // context
     axes = graph.Identity(subspaces.axes)  # (K, D), stored once for all ranks
     centred = windows.double() - subspaces.mean  # (V, D)
-    components = centred @ axes.transposed()  # (V, K)
+    components = graph.Gemm(centred, axes, transB=1)  # (V, K)
     count = windows.count().double()
     squares = centred.square().mean(0)  # (D,)
-    cross = components.transposed() @ centred / count  # (K, D)
-    gram = components.transposed() @ components / count
+    cross = graph.Gemm(components, centred, transA=1) / count  # (K, D)
+    gram = graph.Gemm(components, components, transA=1) / count
 
     weights = np.where(np.isin(RANKS, ranks), subspaces.dimensions, 0.0)
     weights /= weights.sum()

@@ -83,7 +83,8 @@ class PooledFrames:
         graph = self.graph
         index = graph.Range(np.array(0), self.length, np.array(1)).double()
         phase = (index + 1.0) / (self.length.double() + 1.0)
-        window = graph.Unsqueeze(0.5 - graph.Cos(phase * (2 * math.pi)) * 0.5, np.array([1]))
+        # The Hann window as a squared sine: ONNX Runtime before 1.21 has no cosine in float64.
+        window = graph.Unsqueeze(graph.Sin(phase * math.pi).square(), np.array([1]))
         centred = (self.frames - self.frames.mean(0)) * window  # (T, B)
         missing = graph.Mod(self.frames.count(1), np.array(2)).reshape(1)
         padded = graph.Pad(centred, graph.Concat(np.array([0, 0, 0]), missing, axis=0))
