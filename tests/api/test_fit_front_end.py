@@ -18,6 +18,7 @@ from auscult.corpus import Clip
 from auscult.errors import OptionError
 from auscult.model import Model
 from auscult.model.model_file import load_model
+from auscult.sound.tables import TableSettings
 from auscult.spectrum import FrontEnd
 
 #: Members of `auto`, so that a fit takes seconds.
@@ -117,7 +118,6 @@ def test_a_stored_model_keeps_the_front_end(tmp_path):
 @pytest.mark.parametrize(
     ("detector", "settings"),
     [
-        ("auto", THREE),
         ("pooled_gaussian", {}),
         ("spectral_memory", {}),
         ("subspace_residual", {}),
@@ -132,6 +132,82 @@ def test_preset_vibration_of_all_detectors(tmp_path, detector, settings):
     assert model.detector.config.front_end == expected
     assert model.provenance["preset"] == "vibration"
     assert np.isfinite(score(model, clips[0]))
+
+
+def write_tables(folder: Path, rate: int, seconds: float, count: int = 8) -> list[Clip]:
+    """The same noise as CSV files with one column."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(count):
+        samples = np.random.default_rng(i).normal(0, 0.05, round(seconds * rate))
+        np.savetxt(folder / f"{i}.csv", samples, header="acc", comments="", fmt="%.6f")
+    return list(auscult.open_corpus(folder, tables=TableSettings(rate=rate)))
+
+
+def orders(model: Model) -> dict[str, FrontEnd]:
+    """The front ends of the members for orders, by name."""
+    members = model.detector._members()
+    return {name: m.config.front_end for name, m in members.items() if name.startswith("order_")}
+
+
+ORDERS = {"members": "levels,order_levels"}
+
+
+def test_preset_vibration_adds_members_for_orders_to_auto(tmp_path):
+    clips = write(tmp_path, 8000, 4.0)
+    model = auscult.fit(clips, preset="vibration", calibrate="none", **ORDERS)
+    assert model.detector.config.front_end == FrontEnd(sample_rate=8000)
+    expected = FrontEnd(sample_rate=8000, n_fft=4096, hop=1024, f_max=1000.0)
+    assert orders(model) == {"order_levels": expected}
+    without = auscult.fit(clips, preset="vibration", calibrate="none", order_n_fft="none", members="levels")
+    assert not orders(without)
+
+
+def test_standard_frames_of_slow_recordings_resolve_orders(tmp_path):
+    model = auscult.fit(write(tmp_path, 2000, 4.0), preset="vibration", calibrate="none", members="levels")
+    assert model.detector.config.order_n_fft is None
+    assert model.detector.config.front_end == FrontEnd(sample_rate=2000)
+
+
+def test_auto_has_members_for_orders_by_default_if_recordings_are_tables(tmp_path):
+    clips = write_tables(tmp_path / "tables", 8000, 2.0)
+    model = auscult.fit(clips, calibrate="none")
+    families = ["order_levels", "order_modulation", "order_neighbours", "order_residual"]
+    assert list(orders(model)) == families
+    assert model.provenance["preset"] == "vibration"
+    assert np.isfinite(score(model, clips[0]))
+    for given in ({"n_fft": 512}, {"f_max": 3000.0}, {"order_n_fft": "none"}):
+        stated = auscult.fit(clips, calibrate="none", members="levels", **given)
+        assert (stated.detector.config.order_n_fft, stated.provenance["preset"]) == (None, None)
+    sound = auscult.fit(write(tmp_path / "sound", 8000, 2.0), calibrate="none", members="levels")
+    assert (sound.detector.config.order_n_fft, sound.provenance["preset"]) == (None, None)
+    other = auscult.fit(clips, "pooled_gaussian", calibrate="none")
+    assert other.detector.config.front_end == FrontEnd(sample_rate=8000)
+
+
+def test_tables_that_are_too_short_for_orders_have_a_note(tmp_path):
+    model = auscult.fit(write_tables(tmp_path, 8000, 0.2), calibrate="none", members="levels")
+    assert model.provenance["preset"] is None
+    (note,) = (w for w in model.provenance["warnings"] if "orders" in w)
+    assert note.startswith("auto has no members for the orders of a shaft: recordings of 0.2 s are too short")
+
+
+def test_a_benchmark_of_tables_uses_the_front_ends_that_fit_uses(tmp_path, machine_sound):
+    for part in ("train", "test"):
+        for i in range(6):
+            condition = "anomaly" if part == "test" and i % 2 else "normal"
+            path = tmp_path / "rig" / part / f"section_00_source_{part}_{condition}_{i:04}.csv"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            samples = machine_sound(100 * (part == "test") + i, 2.0, broken=condition == "anomaly")
+            np.savetxt(path, samples, header="acc", comments="", fmt="%.6f")
+    (tmp_path / "rig" / "auscult.toml").write_text("[recordings]\nrate = 8000\n")
+    machine = MachineData("rig", str(tmp_path / "rig"))
+    stage = Stage(tmp_path / "results", machine, DetectorChoice("auto"), 1, ORDERS)
+    assert stage.preset == "vibration"
+    assert stage.config().order_n_fft == 4096
+    result = run_stage(tmp_path / "results", machine, DetectorChoice("auto"), 1, ORDERS)
+    assert len(result.scores["mean"]) == 6
+    chosen = DetectorChoice.parse("auto@vibration")
+    assert Stage(tmp_path, machine, chosen, 1, ORDERS).config() == stage.config()
 
 
 def test_preset_vibration_is_the_default_preset_with_another_front_end(tmp_path):

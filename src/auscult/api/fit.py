@@ -27,6 +27,7 @@ from auscult.detectors.options import (
     check_nothing_missing,
     config_for_recordings,
     make_config,
+    preset_for_recordings,
 )
 from auscult.errors import FitError, OptionError
 from auscult.model import Model
@@ -57,7 +58,8 @@ def fit(
         clips: recordings of normal running; clips labelled as anomalies or as test clips are refused.
         detector: a name from `auscult.detectors.DETECTORS`.
         preset: a named set of options; the gamma VAE has ``exact`` (its default) and ``report``. All
-            detectors have ``vibration``: the front end that resolves the orders of shafts.
+            detectors have ``vibration``: the front end that resolves the orders of shafts. With `auto` it
+            adds members with that front end, and is the default for tables of signals.
         calibrate: how calibration scores are obtained. ``holdout`` holds out a tenth of the recordings of
             each domain. ``crossfit`` scores each fifth of the recordings with a model fitted on the other
             four, and fits the final model on all. ``auto`` is ``crossfit`` below 400 clips, else ``holdout``.
@@ -120,8 +122,8 @@ class FitSpec:
     """Settings and clips of a model to be fitted, before any recording is read.
 
     Attributes:
-        segment_findings: the finding that clips appear to be cut from longer recordings by their attributes,
-            or none.
+        segment_findings: findings about the clips before they are read: that they appear to be cut from
+            longer recordings by their attributes, or are too short for the orders of a shaft.
         keep_likely_cuts_together: as in `fit`.
         other_files: as in `Corpus.other_files`.
         detector, config, calibrate, preset, other_machines, channel: as in
@@ -207,6 +209,9 @@ def plan_fit(
         clips = cut.clips
         segment_findings = (*segment_findings, *cut.findings)
         seconds = window if seconds is None else min(seconds, window)
+    preset, note = preset_for_recordings(detector, preset, clips, sample_rate, seconds, settings)
+    if note:
+        segment_findings = (*segment_findings, Finding("orders", note))
     config = config_for_recordings(detector, sample_rate, seconds, preset=preset, settings=settings)
     return FitSpec(
         detector,

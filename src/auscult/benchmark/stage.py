@@ -27,7 +27,7 @@ from auscult.corpus.fingerprints import content_key, file_digests
 from auscult.corpus.inspection import UNUSABLE_KINDS
 from auscult.corpus.training_checks import segment_warnings
 from auscult.detectors import Config, Detector, Progress
-from auscult.detectors.options import config_for_recordings, config_to_json
+from auscult.detectors.options import config_for_recordings, config_to_json, preset_for_recordings
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
 from auscult.model import Model
 from auscult.model.batching import naming_machines
@@ -100,9 +100,17 @@ class Stage:
             self.choice.detector,
             self.machine.format.sample_rate,
             self.machine.format.seconds,
-            preset=self.choice.preset,
+            preset=self.preset,
             settings={**self.settings, "seed": self.seed},
         )
+
+    @property
+    def preset(self) -> str | None:
+        """The preset that the detector is fitted with: that of the choice, or what `fit` uses for tables."""
+        preset, _ = preset_for_recordings(
+            self.choice.detector, self.choice.preset, self.machine.train, *self.machine.format, self.settings
+        )
+        return preset
 
     def key(self) -> str:
         """A hash of everything that the result depends on, except for the training device."""
@@ -217,7 +225,7 @@ def prepare_fit(stage: Stage, progress: Progress | None) -> PreparedFit:
         calibrate if _several_recordings(inspection.usable) else "none",
         other_machines,
         machine.channel,
-        choice.preset,
+        stage.preset,
     )
 
 

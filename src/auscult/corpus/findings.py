@@ -21,7 +21,7 @@ Kind = Literal[
     "unreadable", "too_short", "constant", "sensor", "too_few_clips", "silence", "clipping", "duplicates",
     "mixed_sample_rates", "mixed_channels", "mixed_lengths", "outlier", "known", "cuts", "gaps",
     "dc_offset", "file_notes", "other_files", "left_out",
-    "copies", "remainder", "assumed_normal", "channels",
+    "copies", "remainder", "assumed_normal", "channels", "orders",
 ]  # fmt: skip
 
 LENGTH_RATIO = 1.5  # longest to shortest recording that still counts as one length

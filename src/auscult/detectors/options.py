@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any, get_args, get_type_hints
 
+from auscult.corpus import Clip
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config
 from auscult.errors import OptionError
@@ -15,8 +16,12 @@ from auscult.spectrum import FrontEnd, doubled_for, halved_for, vibration_front_
 
 #: Detector to the preset that is used if none is given.
 DEFAULT_PRESET: Mapping[str, str] = {"gamma_vae": "exact"}
-#: Preset of all detectors: their default one, with the front end for the orders of shafts.
+#: Preset of all detectors: their default one, with the front end for the orders of shafts. Detectors with the
+#: option `ORDERS` keep their front end and have members for the orders besides.
 VIBRATION = "vibration"
+ORDERS = "order_n_fft"
+#: Options of the front end that say which frequencies are resolved.
+_RESOLUTION = frozenset((ORDERS, "n_fft", "hop", "f_min", "f_max"))
 
 #: For reading model files of earlier versions, by detector: renamed options, old name to new; options that
 #: no longer exist; and the value of options that such files do not have.
@@ -94,11 +99,58 @@ def _of_preset(
     if preset == VIBRATION:
         default = DEFAULT_PRESET.get(detector)
         rate = _typed(FrontEnd, "sample_rate", settings.get("sample_rate", FrontEnd().sample_rate))
-        return {**(presets[default] if default else {}), **vibration_front_end(rate, seconds)}
+        try:
+            orders = vibration_front_end(rate, seconds)
+        except OptionError as error:
+            raise OptionError(f"preset {VIBRATION}: {error}") from None
+        if _has_order_members(detector):
+            # Frames of the standard length resolve the orders of slowly sampled recordings.
+            orders = {ORDERS: orders["n_fft"]} if orders["n_fft"] > FrontEnd().n_fft else {}
+        return {**(presets[default] if default else {}), **orders}
     if preset is not None and preset not in presets:
         known = ", ".join([*presets, VIBRATION])
         raise OptionError(f"{detector} has no preset {preset!r}; available presets: {known}")
     return dict(presets[preset]) if preset else {}
+
+
+def preset_for_recordings(
+    detector: str,
+    preset: str | None,
+    clips: Sequence[Clip],
+    sample_rate: int,
+    seconds: float | None,
+    settings: Mapping[str, Any],
+) -> tuple[str | None, str | None]:
+    """Return the preset to fit a detector with: `VIBRATION` for tables of signals if nothing else is stated.
+
+    This holds only for detectors with members for orders besides those of their front end, which lose nothing
+    by it.
+
+    Args:
+        detector: name of the detector.
+        preset: the stated preset, or the detector's default one.
+        clips: the recordings.
+        sample_rate: of the recordings, Hz; used unless the settings give another one.
+        seconds: length of the recordings; ``None`` if unknown.
+        settings: as in `make_config`. Those that concern the resolution are kept as they are.
+
+    Returns:
+        The preset, and if the recordings are too short for it, a note that says so.
+    """
+    tables = all(clip.table is not None for clip in clips)
+    if preset is not None or not tables or not _has_order_members(detector) or _RESOLUTION & set(settings):
+        return preset, None
+    try:
+        vibration_front_end(
+            _typed(FrontEnd, "sample_rate", settings.get("sample_rate", sample_rate)), seconds
+        )
+    except OptionError as error:
+        return None, f"{detector} has no members for the orders of a shaft: {error}"
+    return VIBRATION, None
+
+
+def _has_order_members(detector: str) -> bool:
+    return ORDERS in {f.name for f in fields(detector_type(detector).config_type)}
 
 
 def config_for_recordings(

@@ -52,7 +52,7 @@ def vibration_front_end(sample_rate: int, seconds: float | None) -> dict[str, An
             2 ** math.ceil(math.log2(sample_rate / WORST_RESOLUTION)) * (MIN_FRAMES - 1) / 4 / sample_rate
         )
         raise OptionError(
-            f"preset vibration: recordings of {seconds:.3g} s are too short to resolve the orders of a "
+            f"recordings of {seconds:.3g} s are too short to resolve the orders of a "
             f"shaft; at {sample_rate} Hz they must have at least {needed:.2g} s"
         )
     front_end = order_front_end(FrontEnd(sample_rate), n_fft)

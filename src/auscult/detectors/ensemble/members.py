@@ -59,7 +59,7 @@ _FAMILIES = {
     "levels": Member("pooled_gaussian", "joint", _ONE_SCORE),
     "modulation": Member("pooled_gaussian", "joint", {**_ONE_SCORE, "views": "modulation"}, weight=2.0),
     "neighbours": Member("spectral_memory", "density", _ONE_SCORE),
-    "residual": Member("subspace_residual", "weighted", weight=2.0),
+    "residual": Member("subspace_residual", "weighted", _ONE_SCORE, weight=2.0),
 }
 _DIVISORS = {"": 1, "half_": 2, "quarter_": 4}
 #: Name to member, networks last.
@@ -116,6 +116,11 @@ def chosen_members(
             "docs/encoders.md"
         )
     members = MEMBERS if order_n_fft is None else {**MEMBERS, **order_members(order_n_fft)}
+    if without_frames := (requested - {*members}) & {*order_members(0)}:
+        raise OptionError(
+            f"members={names!r}: the member {min(without_frames)} needs frames that resolve the orders of a "
+            "shaft: use the preset vibration, or set order_n_fft"
+        )
     for name in requested - {"untrained", "all", ENCODER}:
         if name not in members:
             known = ", ".join(members)
