@@ -72,6 +72,7 @@ MODELS = {
         },
     ),
     "subspaces": ("subspace_residual", None, SMALL),
+    "subspaces of one score": ("subspace_residual", None, {**SMALL, "all_scores": False}),
     "subspaces of few bands": (
         "subspace_residual",
         None,

@@ -157,6 +157,15 @@ def test_a_second_domain_is_normal_too(source, normals, machine_sound):
     assert after.scores["residual_1"] < before.scores["residual_1"] / 2
 
 
+@pytest.mark.parametrize("score", ["weighted", "residual", "residual_16", "residual_32"])
+def test_a_single_score_is_that_of_all_scores(fitted, normals, unseen, score):
+    single = detector(score=score, all_scores=False).fit(normals).score(unseen[1], explain=True)
+    expected = fitted.score(unseen[1], explain=True)
+    assert single.scores == {score: pytest.approx(expected.scores[score], rel=1e-9)}
+    assert single.maps.keys() == {score}
+    np.testing.assert_allclose(single.maps[score], expected.maps[score], rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", ["weighted", "residual", "residual_0", "residual_64"])
 def test_maps_average_to_the_score(fitted, unseen, name):
     """Exactly so for the windows; at the ends of a clip frames have fewer of them."""

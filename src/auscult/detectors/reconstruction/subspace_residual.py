@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 
 _MIN_WINDOWS = 2
+_ARRAYS_OF_SUBSPACES = ("mean", "axes", "noise", "dimensions")
 
 
 @dataclass
@@ -35,6 +36,8 @@ class SubspaceResidualConfig(Config):
 
     ranks: str = "4,8,16"  # comma-separated; some of subspaces.RANKS: those that the first two scores average
     context: int = 5  # frames in one window
+    # Compute all scores. If not, only the score that is compared with the threshold, which is faster.
+    all_scores: bool = True
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -78,6 +81,11 @@ class SubspaceResidual(AdditiveDetector[WindowMoments]):
     config_type = SubspaceResidualConfig
     scores = ("weighted", "residual", *(f"residual_{rank}" for rank in RANKS))
 
+    def __init__(self, config: Config | None = None) -> None:
+        super().__init__(config)
+        if not self.config.all_scores:
+            vars(self)["scores"] = (self.decisive_score,)  # instead of those of the class
+
     def statistics(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> WindowMoments:
         config, compute_log_mel = self.config, methodcaller("log_mel", self.config.front_end)
 
@@ -99,7 +107,8 @@ class SubspaceResidual(AdditiveDetector[WindowMoments]):
                 f"least {_MIN_WINDOWS} are needed"
             )
         subspaces = Subspaces.fit(*statistics.mean_and_covariance(), windows)
-        return {**vars(statistics), **vars(subspaces)}
+        arrays = {name: getattr(subspaces, name) for name in _ARRAYS_OF_SUBSPACES}
+        return {**vars(statistics), **arrays}
 
     def stored_statistics(self) -> WindowMoments:
         return WindowMoments(*(self.arrays[name] for name in ("counts", "sums", "products")))
@@ -107,32 +116,41 @@ class SubspaceResidual(AdditiveDetector[WindowMoments]):
     @property
     def subspaces(self) -> Subspaces:
         """The fitted subspaces."""
-        return Subspaces(*(self.arrays[name] for name in ("mean", "axes", "noise", "dimensions")))
+        mean, axes, noise, dimensions = (self.arrays[name] for name in _ARRAYS_OF_SUBSPACES)
+        return Subspaces(mean, axes, noise, dimensions)
+
+    @property
+    def needed_ranks(self) -> tuple[int, ...]:
+        """Those of `RANKS` that the scores need."""
+        averaged = self.config.rank_values
+        single = (int(name.removeprefix("residual_")) for name in self.scores if name.startswith("residual_"))
+        return tuple(sorted({*averaged, *single}))
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         """As in `Detector`; the mean of a map over time, summed over bands, is the score, except at the ends
         of the clip."""
-        windows, subspaces, config = self._windows(recording), self.subspaces, self.config
-        scores = subspace_scores(
-            subspaces.mean_squares(windows),
-            subspaces.noise,
-            subspaces.dimensions,
-            config.rank_values,
-            config.context,
-        )
-        by_rank = {f"residual_{rank}": float(r) for rank, r in zip(RANKS, scores.by_rank, strict=True)}
-        values = {"weighted": scores.weighted, "residual": scores.residual, **by_rank}
+        windows, subspaces = self._windows(recording), self.subspaces.of_ranks(self.needed_ranks)
+        averaged, context = self.config.rank_values, self.config.context
+        computed = subspace_scores(subspaces.mean_squares(windows), subspaces, averaged, context)
+        by_rank = {f"residual_{rank}": value for rank, value in computed.by_rank.items()}
+        values = {"weighted": computed.weighted, "residual": computed.residual, **by_rank}
+        scores = {name: values[name] for name in self.scores}
         if not explain:
-            return Evidence(values)
-        return Evidence(values, subspace_maps(scores, subspaces.residuals(windows), config.context))
+            return Evidence(scores)
+        maps = subspace_maps(computed, subspaces.residuals(windows), context)
+        return Evidence(scores, {name: maps[name] for name in self.scores})
 
     def export(self, samples: Value) -> GraphEvidence:
         from auscult.detectors.onnx_export.front_end import log_mel
+        from auscult.detectors.onnx_export.graph import GraphEvidence
         from auscult.detectors.onnx_export.windows import context_windows
         from auscult.detectors.reconstruction.subspaces_onnx import subspace_evidence
 
         windows = context_windows(log_mel(samples, self.config.front_end), self.config.context)
-        return subspace_evidence(windows, self.subspaces, self.config.rank_values, self.config.context)
+        subspaces, averaged = self.subspaces, self.config.rank_values
+        evidence = subspace_evidence(windows, subspaces, averaged, self.config.context)
+        maps = {name: evidence.maps[name] for name in self.scores}
+        return GraphEvidence({name: evidence.scores[name] for name in self.scores}, maps)
 
     def minimum_samples(self) -> int:
         return (self.config.context - 1) * self.config.front_end.hop or 1

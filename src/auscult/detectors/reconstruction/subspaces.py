@@ -13,7 +13,7 @@ of their variances.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,24 +28,26 @@ SQUARE_FLOOR = 1e-9
 
 @dataclass(frozen=True)
 class Subspaces:
-    """Principal subspaces of the ranks `RANKS`.
+    """Principal subspaces of several ranks.
 
     Attributes:
         mean: (D,) float64 mean m of the windows.
         axes: (K, D) orthonormal eigenvectors, by decreasing eigenvalue; K is at most the largest rank, and
             subspaces of a larger rank than K have rank K.
-        noise: (len(RANKS), D) noise ψ_R of each element.
-        dimensions: (len(RANKS),) ν_R.
+        noise: (R, D) noise ψ_R of each element, for R ranks.
+        dimensions: (R,) ν_R.
+        ranks: the ranks.
     """
 
     mean: np.ndarray
     axes: np.ndarray
     noise: np.ndarray
     dimensions: np.ndarray
+    ranks: Sequence[int] = RANKS
 
     @classmethod
     def fit(cls, mean: np.ndarray, covariance: np.ndarray, windows: int) -> Subspaces:
-        """Compute the subspaces from mean (D,) and covariance (D, D) of a number of windows.
+        """Compute the subspaces of all `RANKS` from mean (D,) and covariance (D, D) of a number of windows.
 
         A subspace has at most half as many dimensions as there are windows or elements: what it left of the
         windows that it was computed from would otherwise not be noise.
@@ -67,6 +69,11 @@ class Subspaces:
         dimensions = np.divide(totals**2, squares, out=np.ones(len(RANKS)), where=squares > 0)
         return cls(mean, axes, np.maximum(noise, 0.0), np.maximum(dimensions, 1.0))
 
+    def of_ranks(self, ranks: Sequence[int]) -> Subspaces:
+        """Return the subspaces of some of the ranks."""
+        rows = [self.ranks.index(rank) for rank in ranks]
+        return Subspaces(self.mean, self.axes[: max(ranks)], self.noise[rows], self.dimensions[rows], ranks)
+
     def mean_squares(self, windows: np.ndarray) -> np.ndarray:
         """Compute the mean squared residual of each element over the windows (V, D) of a clip.
 
@@ -75,7 +82,7 @@ class Subspaces:
         for all ranks.
 
         Returns:
-            (len(RANKS), D) float64.
+            (R, D) float64.
         """
         centred = windows - self.mean
         components = centred @ self.axes.T  # (V, K)
@@ -84,15 +91,15 @@ class Subspaces:
         gram = components.T @ components / len(windows)
         left = [
             squares + np.sum(self.axes[:rank] * (gram[:rank, :rank] @ self.axes[:rank] - 2 * cross[:rank]), 0)
-            for rank in RANKS
+            for rank in self.ranks
         ]
         return np.maximum(left, 0.0)
 
     def residuals(self, windows: np.ndarray) -> Iterator[np.ndarray]:
-        """Yield the (V, D) residual of windows (V, D) for each of `RANKS`."""
+        """Yield the (V, D) residual of windows (V, D) for each rank."""
         centred = windows - self.mean
         components = centred @ self.axes.T
-        for rank in RANKS:
+        for rank in self.ranks:
             yield centred - components[:, :rank] @ self.axes[:rank]
 
 
@@ -101,14 +108,14 @@ class SubspaceScores:
     """The scores of one clip and their contributions.
 
     Attributes:
-        by_rank: (len(RANKS),) mean squared residual of each rank, in dB².
+        by_rank: mean squared residual by rank, in dB².
         residual: the mean over ranks of the mean squared residual divided by that of normal windows.
         weighted: the mean over ranks and bands of the logarithm of that ratio in each band, in dB.
-        residual_factors: (len(RANKS),) factors of squared residuals in ``residual``.
-        weighted_factors: (len(RANKS), bands) factors of squared residuals in ``weighted``.
+        residual_factors: (R,) factors of squared residuals in ``residual``.
+        weighted_factors: (R, bands) factors of squared residuals in ``weighted``.
     """
 
-    by_rank: np.ndarray
+    by_rank: Mapping[int, float]
     residual: float
     weighted: float
     residual_factors: np.ndarray
@@ -116,27 +123,27 @@ class SubspaceScores:
 
 
 def subspace_scores(
-    mean_squares: np.ndarray, noise: np.ndarray, dimensions: np.ndarray, ranks: Sequence[int], context: int
+    mean_squares: np.ndarray, subspaces: Subspaces, averaged: Sequence[int], context: int
 ) -> SubspaceScores:
     """Compute the scores of a clip.
 
     Args:
-        mean_squares: (len(RANKS), D) as from `Subspaces.mean_squares`.
-        noise: (len(RANKS), D) of normal windows.
-        dimensions: (len(RANKS),) ν_R.
-        ranks: those of `RANKS` that the scores average, weighted by ν_R.
+        mean_squares: (R, D) as from `Subspaces.mean_squares`.
+        subspaces: of R ranks.
+        averaged: the ranks that the scores average, weighted by ν_R.
         context: frames in one window.
     """
-    weights = np.where(np.isin(RANKS, ranks), dimensions, 0.0)
+    weights = np.where(np.isin(subspaces.ranks, averaged), subspaces.dimensions, 0.0)
     weights /= weights.sum()
     by_band, normal = (
-        squares.reshape(len(RANKS), context, -1).mean(axis=1) + SQUARE_FLOOR
-        for squares in (mean_squares, noise)
-    )  # (len(RANKS), bands)
+        squares.reshape(len(weights), context, -1).mean(axis=1) + SQUARE_FLOOR
+        for squares in (mean_squares, subspaces.noise)
+    )  # (R, bands)
     ratio = by_band.mean(axis=1) / normal.mean(axis=1)
     decibels = 10 * np.log10(by_band / normal)
+    by_rank = by_band.mean(axis=1) - SQUARE_FLOOR
     return SubspaceScores(
-        by_band.mean(axis=1) - SQUARE_FLOOR,
+        dict(zip(subspaces.ranks, by_rank.tolist(), strict=True)),
         float(weights @ ratio),
         float(weights @ decibels.mean(axis=1)),
         weights / normal.mean(axis=1),
@@ -155,11 +162,11 @@ def subspace_maps(
 
     Args:
         scores: of the clip.
-        residuals: (V, D) for each of `RANKS`.
+        residuals: (V, D) for each rank of the scores.
         context: frames in one window.
     """
     by_rank, weighted, residual_ratio = {}, np.zeros(()), np.zeros(())
-    factors = zip(RANKS, residuals, scores.weighted_factors, scores.residual_factors, strict=True)
+    factors = zip(scores.by_rank, residuals, scores.weighted_factors, scores.residual_factors, strict=True)
     for rank, residual, weighted_factor, residual_factor in factors:
         bands = len(weighted_factor)
         shares = residual.reshape(len(residual), context, bands) ** 2 / bands
