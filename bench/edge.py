@@ -15,7 +15,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +39,11 @@ class DetectorCost:
         detector: its name.
         exported_bytes: size of the exported file.
         model_bytes: size of the model file.
-        start: seconds from the start of the process to the first score, with the file and with auscult.
+        start: seconds of processor time from the start of the process to the first score, with the file and
+            with auscult.
         memory: peak memory in MB, with the file and with auscult.
-        milliseconds: per clip, with the file (which includes the map), with auscult, and with auscult
-            including the map.
+        milliseconds: of processor time per clip, with the file (which includes the map), with auscult, and
+            with auscult including the map.
         parity: largest relative difference between the scores of the file and the model.
     """
 
@@ -100,10 +100,9 @@ def _run_child(runtime: str, model: Path, recording: Path, times: int) -> dict[s
     """Score a recording in a new process, on one core where the system allows it.
 
     Returns:
-        The output of `bench.edge_child`, and under ``start`` the seconds to the first score.
+        The output of `bench.edge_child`.
     """
     core = ["taskset", "-c", "0"] if sys.platform == "linux" else []
-    started = time.time()
     process = subprocess.run(
         [*core, sys.executable, "-m", "bench.edge_child", runtime, str(model), str(recording), str(times)],
         capture_output=True,
@@ -112,8 +111,8 @@ def _run_child(runtime: str, model: Path, recording: Path, times: int) -> dict[s
     )
     if process.returncode:
         raise RuntimeError(f"{runtime} {model}: {process.stderr.strip()}")
-    output = json.loads(process.stdout)
-    return {**output, "start": output["first"] - started}
+    output: dict[str, Any] = json.loads(process.stdout)
+    return output
 
 
 def installed_megabytes(*packages: str) -> float | None:
@@ -157,8 +156,8 @@ def as_page(costs: Sequence[DetectorCost], installed: float | None, clips: int, 
         f"Installed size of onnxruntime, numpy and their dependencies: {size}.\n\n{table(header, rows)}\n\n"
         f"Fitted on {clips} simulated clips. A clip is {seconds:g} s at 16 kHz, read from a WAV file each "
         "time. The exported file computes the score and the map, auscult the score and the nearest normal "
-        f"recording. Start: from the start of the process to the first score. One core of "
-        f"{this_machine()}; medians over alternating processes, of their medians."
+        f"recording. Start: from the start of the process to the first score. All times are processor time on "
+        f"one core of {this_machine()}; medians over alternating processes, of their medians."
     )
 
 
