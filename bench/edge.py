@@ -156,8 +156,8 @@ def as_page(costs: Sequence[DetectorCost], installed: float | None, clips: int, 
         f"Installed size of onnxruntime, numpy and their dependencies: {size}.\n\n{table(header, rows)}\n\n"
         f"Fitted on {clips} simulated clips. A clip is {seconds:g} s at 16 kHz, read from a WAV file each "
         "time. The exported file computes the score and the map, auscult the score and the nearest normal "
-        f"recording. Start: from the start of the process to the first score. All times are processor time on "
-        f"one core of {this_machine()}; medians over alternating processes, of their medians."
+        "recording. Start: from the start of the process to the first score. All times are processor time "
+        f"on one core of {this_machine()}; medians over alternating processes, of their medians."
     )
 
 
