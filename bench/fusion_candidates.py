@@ -12,21 +12,13 @@ from auscult.evaluation.protocol import TERMS, mean_over, section_metrics
 from bench.fusion_rules import CHOICES, FUSIONS, Evidence, chosen
 from bench.fusion_scores import Machine
 
-_SCORES = {"levels": "joint", "modulation": "joint", "residual": "weighted", "low_residual": "weighted"}
 _LENGTHS = {"two lengths": ("", "quarter_"), "three lengths": ("", "half_", "quarter_")}
-_RESIDUALS = {"residual": "residual", "low residual": "low_residual"}
-_WEIGHTS = {"equal weights": (1, 1), "residual twice": (1, 2), "modulation and residual twice": (2, 2)}
-
-
-def _members(
-    prefixes: Iterable[str], residual: str, neighbours: str, weights: tuple[int, int]
-) -> tuple[str, ...]:
-    """The members of each length of frames; one that is named twice has twice the weight."""
-    of_modulation, of_residual = weights
-    families = ["levels", *["modulation"] * of_modulation, *[residual] * of_residual]
-    names = [f"{family}:{_SCORES[family]}" for family in families] + [f"neighbours:{neighbours}"]
-    return tuple(prefix + name for name in names for prefix in prefixes)
-
+_RESIDUALS = {
+    "residual": ("residual:weighted", "residual:weighted"),
+    "low residual": ("low_residual:weighted", "low_residual:weighted"),
+    "low residual of two scores": ("low_residual:weighted", "low_residual:residual"),
+}
+_OTHERS = {"equal": ("modulation:joint",), "modulation twice": ("modulation:joint", "modulation:joint")}
 
 #: Name to members, each a source and one of its scores. One that is named twice has twice the weight.
 SETS: dict[str, tuple[str, ...]] = {
@@ -36,11 +28,15 @@ SETS: dict[str, tuple[str, ...]] = {
         for prefix in ("", "16_ms_")
     ),
     **{
-        f"{length}, {residual}, {neighbours}, {weight}": _members(prefixes, family, neighbours, weights)
+        f"{length}, {residual}, {score}, {others}": tuple(
+            prefix + name
+            for name in ("levels:joint", *modulation, f"neighbours:{score}", *residuals)
+            for prefix in prefixes
+        )
         for length, prefixes in _LENGTHS.items()
-        for residual, family in _RESIDUALS.items()
-        for neighbours in ("density", "domain")
-        for weight, weights in _WEIGHTS.items()
+        for residual, residuals in _RESIDUALS.items()
+        for score in ("density", "domain")
+        for others, modulation in _OTHERS.items()
     },
 }
 #: The members of all sets.
@@ -66,9 +62,12 @@ class Candidate:
         return f"{self.members}: {self.fusion}{choice}"
 
 
-#: Points by which a candidate may be below version 0.1.0 on a machine, and by which a simpler one may be
-#: below the best.
-MAX_FALL, TOLERANCE = 3.0, 0.1
+#: The fusion and the choice of the second round.
+FUSION, CHOICE = "arsinh of z", "none"
+#: Points by which the mean of the bearings must rise, by which no other machine may fall, and by which a
+#: simpler candidate may be below the best.
+RISE, FALL, TOLERANCE = 4.0, 1.0, 0.1
+BEARINGS = ("FemtoBearing", "PaderbornBearing")
 
 VERSION_0_1_0 = Candidate("0.1.0", "mean of z", "pseudo-anomalies")
 CANDIDATES = [Candidate(m, f, c) for m in SETS for f in FUSIONS for c in CHOICES]
@@ -107,51 +106,44 @@ def measure(machines: Sequence[Machine], seeds: Sequence[int]) -> Results:
     return {c: {m.name: harmonic_mean(m, scores_of(m, c, seeds)) for m in machines} for c in CANDIDATES}
 
 
-def choose(real: Results, simulated: Results, machines: Sequence[str], choices: Sequence[str]) -> Candidate:
-    """Apply rules 1 and 2 to some machines, with some criteria of choice."""
-    old_real, old_simulated = real[VERSION_0_1_0], fmean(simulated[VERSION_0_1_0].values())
-    admissible = [
-        candidate
-        for candidate, values in real.items()
-        if candidate.choice in choices
-        and fmean(simulated[candidate].values()) >= old_simulated - 2
-        and all(values[m] >= old_real[m] - MAX_FALL for m in machines)
-    ]
-    if not admissible:
-        return VERSION_0_1_0
-    means = {candidate: fmean(real[candidate][m] for m in machines) for candidate in admissible}
-    near = [candidate for candidate in admissible if means[candidate] >= max(means.values()) - TOLERANCE]
+def _of_second_round(candidate: Candidate) -> bool:
+    return candidate.members != VERSION_0_1_0.members and (candidate.fusion, candidate.choice) == (
+        FUSION,
+        CHOICE,
+    )
+
+
+def best(real: Results, machines: Sequence[str]) -> Candidate:
+    """The simplest of the candidates of the second round with nearly the highest mean over some machines."""
+    means = {c: fmean(real[c][m] for m in machines) for c in real if _of_second_round(c)}
+    near = [c for c, mean in means.items() if mean >= max(means.values()) - TOLERANCE]
     return min(near, key=lambda candidate: (candidate.complexity, -means[candidate]))
 
 
 @dataclass(frozen=True)
 class Decision:
-    """What the rule chooses.
+    """What the rules choose.
 
     Attributes:
-        left_out: machine to the candidate that is chosen on the others.
-        candidate: what is chosen on all.
-        mean: the mean over the machines left out.
-        accepted: whether this is above version 0.1.0.
+        candidate: the default: what rule 2 chooses, or version 0.1.0 if it chooses nothing.
+        left_out: machine to the candidate with the highest mean over the others.
+        mean: the mean over the machines, each by that candidate.
     """
 
-    left_out: Mapping[str, Candidate]
     candidate: Candidate
+    left_out: Mapping[str, Candidate]
     mean: float
-    accepted: bool
 
 
 def decide(real: Results, simulated: Results) -> Decision:
-    """Apply the decision rule of `bench.fusion`."""
-    machines = list(real[VERSION_0_1_0])
+    """Apply the rules of `bench.fusion`."""
+    machines, old = list(real[VERSION_0_1_0]), real[VERSION_0_1_0]
 
-    def decision(choices: Sequence[str]) -> Decision:
-        left_out = {
-            m: choose(real, simulated, [other for other in machines if other != m], choices) for m in machines
-        }
-        mean = fmean(real[candidate][m] for m, candidate in left_out.items())
-        accepted = mean > fmean(real[VERSION_0_1_0].values())
-        return Decision(left_out, choose(real, simulated, machines, choices), mean, accepted)
+    def acceptable(values: Mapping[str, float]) -> bool:
+        rise = fmean(values[m] - old[m] for m in machines if m in BEARINGS)
+        return rise >= RISE and all(values[m] >= old[m] - FALL for m in machines if m not in BEARINGS)
 
-    without, with_choice = decision(["none"]), decision(list(CHOICES))
-    return with_choice if with_choice.mean >= without.mean + 0.5 else without
+    candidates = [c for c, values in real.items() if _of_second_round(c) and acceptable(values)]
+    chosen = max(candidates, key=lambda c: fmean(simulated[c].values()), default=VERSION_0_1_0)
+    left_out = {m: best(real, [other for other in machines if other != m]) for m in machines}
+    return Decision(chosen, left_out, fmean(real[c][m] for m, c in left_out.items()))

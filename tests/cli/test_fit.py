@@ -166,7 +166,7 @@ def test_the_members_of_an_ensemble_are_shown(run, ensemble):
     shown = run("inspect", path).stdout
     for output in (result.stdout, shown):
         assert re.search(r"levels +pooled_gaussian, joint +weight 1\n", output)
-        assert re.search(r"neighbours +spectral_memory, density +weight 1\n", output)
+        assert re.search(r"neighbours +spectral_memory, domain +weight 1\n", output)
     rows = {line.split()[0]: line for line in shown.splitlines()}
     assert "detector=pooled_gaussian" in rows["levels"]
     assert "n_fft" not in rows["levels"]  # the same as for the ensemble

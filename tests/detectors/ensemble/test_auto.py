@@ -22,13 +22,14 @@ from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import make_config
 from auscult.errors import FitError, MissingExtraError, OptionError
 from auscult.model import Model
-from auscult.model.fitting import PreparedFit, fit_models
+from auscult.model.calibration_plan import PreparedFit
+from auscult.model.fitting import fit_models
 from auscult.model.model_file import load_model
 from auscult.sound import Waveform
 
 RATE = 8000
 SMALL = {"sample_rate": RATE, "n_fft": 512, "hop": 256, "n_mels": 16}
-TWO = ("levels", "quarter_residual")
+TWO = ("levels", "quarter_modulation")
 
 
 def config(**settings) -> AutoConfig:
@@ -336,7 +337,7 @@ def test_segments_of_a_single_recording_are_split_into_folds(machine_sound):
 
 
 def test_adapting_adapts_every_member_that_can_be(table, normals, unseen, separate):
-    made = Auto(config(members=f"levels,quarter_residual,{table(Clock)}")).fit(normals)
+    made = Auto(config(members=f"levels,quarter_modulation,{table(Clock)}")).fit(normals)
     before = {clip.clip.path: made.score(clip).scores for clip in unseen}
     adapted = made.adapted(unseen[:2])
     for name in TWO:

@@ -31,7 +31,7 @@ def test_every_member_can_be_configured(name, rate):
 
 def test_each_family_has_members_of_three_lengths_of_frames():
     assert [name for name, member in MEMBERS.items() if member.divisor == 4] == [
-        "quarter_levels", "quarter_modulation", "quarter_neighbours", "quarter_residual",
+        "quarter_levels", "quarter_modulation", "quarter_neighbours", "quarter_residual", "quarter_error",
     ]  # fmt: skip
     for name, member in MEMBERS.items():
         if member.divisor > 1:

@@ -55,11 +55,13 @@ class Member:
 
 
 _ONE_SCORE = {"all_scores": False}  # the others would only cost time
+_LOW_RANKS = {**_ONE_SCORE, "ranks": "1,2,4"}
 _FAMILIES = {
     "levels": Member("pooled_gaussian", "joint", _ONE_SCORE),
     "modulation": Member("pooled_gaussian", "joint", {**_ONE_SCORE, "views": "modulation"}, weight=2.0),
-    "neighbours": Member("spectral_memory", "density", _ONE_SCORE),
-    "residual": Member("subspace_residual", "weighted", _ONE_SCORE, weight=2.0),
+    "neighbours": Member("spectral_memory", "domain", _ONE_SCORE),
+    "residual": Member("subspace_residual", "weighted", _LOW_RANKS),
+    "error": Member("subspace_residual", "residual", _LOW_RANKS),
 }
 _DIVISORS = {"": 1, "half_": 2, "quarter_": 4}
 #: Name to member, networks last.
