@@ -326,6 +326,16 @@ def test_replaced_recordings_are_calibrated_by_detectors_that_were_not_fitted_on
     np.testing.assert_array_equal(replaced.calibration.scores["distance"], expected)
 
 
+def test_a_single_recording_of_a_domain_does_not_set_the_threshold(files, monkeypatch):
+    monkeypatch.setattr(Ledger, "has_cheap_folds", classmethod(lambda cls, config: True))
+    new = [*files[5:30], *(replace(clip, source_recording="t") for clip in files[30:33])]
+    replaced = auscult.adapt(fitted(files[:5]), new, replace=True)
+    assert len(replaced.detector.facts["fitted_on"]) == 28
+    assert set(replaced.calibration.domains) == {"source"}
+    assert len(replaced.calibration) == replaced.provenance["calibration_recordings"] == 25
+    assert "the 3 clips of the target domain are one recording" in replaced.provenance["warnings"][-1]
+
+
 def test_what_replacing_cannot_do_is_refused(files, monkeypatch):
     model = fitted(files[:30])
     with pytest.raises(FitError, match="recordings of a single source cannot replace the earlier ones"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -18,7 +19,7 @@ from auscult.corpus import Clip
 from auscult.detectors import DETECTORS
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.errors import FitError, OptionError
-from auscult.model import fitting
+from auscult.model import calibration_plan, fitting
 from auscult.runtime.parallel import workers
 
 RATE = 8000
@@ -90,7 +91,7 @@ def test_crossfit_scores_every_clip_once_with_a_model_that_was_not_fitted_on_it(
     model = fit(files, calibrate="crossfit")
     assert model.detector is fitted[0]
     assert fitted[0].facts["fitted_on"] == [c.path for c in files], "the final model is fitted on all"
-    assert len(fitted) == 1 + fitting.FEW_FOLDS
+    assert len(fitted) == 1 + calibration_plan.FEW_FOLDS
     assert Counter(path for path, _ in scored) == Counter(c.path for c in files)
     for path, fold_model in scored:
         assert path not in fold_model.facts["fitted_on"]
@@ -112,9 +113,25 @@ def test_detectors_with_cheap_folds_have_one_for_each_recording(files, monkeypat
     for path, fold_model in scored:
         assert source[path] not in {source[other] for other in fold_model.facts["fitted_on"]}
     fitted.clear()
-    monkeypatch.setattr(fitting, "MANY_FOLDS", 8)
+    monkeypatch.setattr(calibration_plan, "MANY_FOLDS", 8)
     fit(files, calibrate="crossfit")
     assert [len(model.facts["fitted_on"]) for model in fitted] == [40, *[35] * 8]
+
+
+@pytest.mark.parametrize("cheap", [True, False])
+def test_a_single_recording_of_a_domain_does_not_set_the_threshold(files, monkeypatch, cheap):
+    """Unless the others are too few for a threshold at 5 %; with few folds it does, as it always did."""
+    monkeypatch.setattr(Ledger, "has_cheap_folds", classmethod(lambda cls, config: cheap))
+    clips = [replace(c, source_recording="t") if c.domain == "target" else c for c in files]
+    model = fit(clips, calibrate="crossfit")
+    assert len(fitted[0].facts["fitted_on"]) == 40, "the final model is fitted on all"
+    assert list(model.calibration.domains) == ["source"] * 30 + ([] if cheap else ["target"] * 10)
+    assert model.provenance["calibration_recordings"] == (30 if cheap else 31)
+    warning = "the 10 clips of the target domain are one recording: .* but the threshold ignores it"
+    assert any(re.match(warning, w) for w in model.provenance["warnings"]) == cheap
+    few = fit([*clips[:18], *clips[30:]], calibrate="crossfit")
+    assert len(few.calibration) == 28
+    assert not any("ignores" in w for w in few.provenance["warnings"])
 
 
 def test_calibration_scores_and_domains_have_the_same_order(files):
@@ -207,8 +224,8 @@ def test_without_calibration_there_is_a_score_but_no_decision(files, machine_sou
 
 
 def test_auto_changes_from_crossfit_to_holdout(files, monkeypatch):
-    assert fitting.CROSSFIT_BELOW == 400
-    monkeypatch.setattr(fitting, "CROSSFIT_BELOW", 20)
+    assert calibration_plan.CROSSFIT_BELOW == 400
+    monkeypatch.setattr(calibration_plan, "CROSSFIT_BELOW", 20)
     assert fit(files[:19]).calibration.method == "crossfit"
     assert fit(files[:20]).calibration.method == "holdout"
 

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from auscult.corpus import AudioClip, Clip, folds_of
+from auscult.corpus import AudioClip, Clip, alone_in_domain, folds_of
 from auscult.sound import Waveform
 
 SILENCE = Waveform(np.zeros(8, np.float32), 8000)
@@ -54,3 +54,15 @@ def test_the_seed_determines_the_folds():
     clips = recordings(40, targets=10)
     assert folds_of(clips, 5, seed=1) == folds_of(clips, 5, seed=1)
     assert folds_of(clips, 5, seed=1) != folds_of(clips, 5, seed=2)
+
+
+def test_recordings_that_are_alone_in_their_domain():
+    def alone(count: int, **options: int) -> list[bool]:
+        return alone_in_domain([r.clip for r in recordings(count, **options)])
+
+    assert alone(5, targets=1) == [False] * 4 + [True]
+    assert alone(5, targets=4) == [True] + [False] * 4
+    assert alone(5, targets=2) == [False] * 5
+    assert alone(6, targets=3, clips_per_tape=3) == [True] * 6
+    assert alone(9, targets=3, clips_per_tape=3) == [False] * 6 + [True] * 3
+    assert not any(alone(3)), "there is no other domain"

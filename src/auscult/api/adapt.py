@@ -25,7 +25,14 @@ from auscult.errors import FitError, OptionError
 from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 from auscult.model import Calibration, Model
 from auscult.model.axes import require_one_channel
-from auscult.model.fitting import FEW_FOLDS, crossfit_folds, number_of_sources, scores_and_profiles
+from auscult.model.calibration_plan import (
+    FEW_FOLDS,
+    alone_warning,
+    calibrated_on,
+    crossfit_folds,
+    number_of_sources,
+)
+from auscult.model.fitting import scores_and_profiles
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.runtime.number_ranges import with_ranges
@@ -231,12 +238,14 @@ def _replaced(
             "cut from the same recording"
         )
     detector, fold_models = model.detector.cross_refitted(recordings, folds)
-    to_score = [(fold_models[fold], r) for fold, r in zip(folds, recordings, strict=True)]
+    used = calibrated_on(detector.name, detector.config, recordings)
+    with_fold = zip(folds, recordings, used, strict=True)
+    to_score = [(fold_models[fold], r) for fold, r, is_used in with_fold if is_used]
     clip_scores, profiles, limits = scores_and_profiles(to_score, progress)
     scores = {name: np.array([s[name] for s in clip_scores]) for name in detector.scores}
     return Model(
         detector,
-        Calibration("crossfit", scores, [r.clip.domain for r in recordings]),
+        Calibration("crossfit", scores, [r.clip.domain for _, r in to_score]),
         profiles=profiles,
         normals=NormalIndex.from_clips(recordings, detector.config.front_end),
         channel=model.channel,
@@ -255,6 +264,10 @@ def _provenance(
 ) -> dict[str, Any]:
     """The provenance of the old model, updated for the new recordings."""
     old, recordings = before.provenance, inspection.usable
+    used = [True] * len(recordings)
+    if replaced:
+        used = calibrated_on(after.detector.name, after.detector.config, recordings)
+    alone = [r for r, is_used in zip(recordings, used, strict=True) if not is_used]
     kept: Mapping[str, Any] = {} if replaced else old  # what describes the recordings in the model
     earlier, label = kept.get("clips", 0), inspection.threshold_label
     domains = Counter(r.clip.domain or "unknown" for r in recordings)
@@ -277,14 +290,20 @@ def _provenance(
         **old,
         **after.provenance,
         "clips": earlier + len(recordings),
-        "calibration_recordings": _calibration_recordings(kept, recordings),
+        "calibration_recordings": _calibration_recordings(
+            kept, [r for r, is_used in zip(recordings, used, strict=True) if is_used]
+        ),
         "domains": dict(Counter(kept.get("domains", {})) + domains),
         "machines": sorted(machines),
         "seconds": (min(low for low, _ in lengths), max(high for _, high in lengths)),
         "channels": max(kept.get("channels", 1), inspection.channels),
         "threshold_label": kept.get("threshold_label") if earlier > len(recordings) else label,  # of most
         "normal_range": _normal_range(before, inspection, replaced=replaced),
-        "warnings": [*kept.get("warnings", ()), *_warnings(before, inspection, reviewed)],
+        "warnings": [
+            *kept.get("warnings", ()),
+            *_warnings(before, inspection, reviewed),
+            *([alone_warning(alone)] if alone else []),
+        ],
         "adaptations": [*old.get("adaptations", ()), entry],
     }
 

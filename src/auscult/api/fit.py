@@ -32,7 +32,8 @@ from auscult.detectors.options import (
 from auscult.errors import FitError, OptionError
 from auscult.model import Model
 from auscult.model.axes import ALL, joined
-from auscult.model.fitting import PreparedFit, crossfit_folds, fit_models, resolve_calibration
+from auscult.model.calibration_plan import PreparedFit, crossfit_folds, resolve_calibration
+from auscult.model.fitting import fit_models
 
 CALIBRATIONS = ("auto", "crossfit", "holdout", "none")
 DEFAULT_DETECTOR = "auto"

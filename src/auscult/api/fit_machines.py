@@ -27,8 +27,9 @@ from auscult.errors import AuscultError, CorpusError, FitError, ModelFileError
 from auscult.model import Model
 from auscult.model.axes import joined
 from auscult.model.batching import batch_key, batches, max_batch, naming_machines
+from auscult.model.calibration_plan import PreparedFit
 from auscult.model.code_state import code_state
-from auscult.model.fitting import PreparedFit, fit_models
+from auscult.model.fitting import fit_models
 from auscult.model.model_file import load_model
 from auscult.runtime.parallel import parallel_map, worker_count
 from auscult.sound.tables import TableSettings

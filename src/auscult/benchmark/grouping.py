@@ -15,7 +15,7 @@ from auscult.corpus import Corpus, Inspection, attribute_groups
 from auscult.corpus.fingerprints import content_key
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.independent import with_independent_recordings
-from auscult.model.fitting import resolve_calibration
+from auscult.model.calibration_plan import resolve_calibration
 from auscult.runtime.files import write_atomically
 from auscult.spectrum import FrontEnd
 

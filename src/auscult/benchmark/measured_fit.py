@@ -16,7 +16,8 @@ from auscult.benchmark.stage import Stage, prepare_fit, score_and_save
 from auscult.corpus import Clip
 from auscult.detectors import Config
 from auscult.model import Model
-from auscult.model.fitting import fit_models, resolve_calibration
+from auscult.model.calibration_plan import resolve_calibration
+from auscult.model.fitting import fit_models
 
 #: Recordings of the two measurements, from which a fixed time and a time for each recording follow.
 #: With fewer, parts of some detectors are left out, so that the time does not grow linearly.

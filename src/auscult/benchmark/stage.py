@@ -31,8 +31,9 @@ from auscult.detectors.options import config_for_recordings, config_to_json, pre
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
 from auscult.model import Model
 from auscult.model.batching import naming_machines
+from auscult.model.calibration_plan import PreparedFit
 from auscult.model.code_state import code_state
-from auscult.model.fitting import PreparedFit, fit_models
+from auscult.model.fitting import fit_models
 from auscult.runtime.files import write_atomically
 
 #: Part of every key, as is the code of the detector. Increase it when a change of other code, such as that of

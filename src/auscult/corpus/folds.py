@@ -41,3 +41,18 @@ def folds_of_clips(clips: Sequence[Clip], count: int, seed: int) -> list[int]:
                 folds[i] = n_assigned % count
             n_assigned += 1
     return folds
+
+
+def alone_in_domain(clips: Sequence[Clip]) -> list[bool]:
+    """Return for each clip whether its recording is the only one of its domain, source or target.
+
+    A model that is fitted without this recording knows nothing of the domain, so that its score of the
+    recording says how far the domains are apart. If all clips are of one domain, none is alone.
+    """
+    target = [clip.domain == "target" for clip in clips]
+    recordings: dict[bool, set[str | int]] = {}
+    for i, clip in enumerate(clips):
+        recordings.setdefault(target[i], set()).add(
+            i if clip.source_recording is None else clip.source_recording
+        )
+    return [len(recordings) > 1 and len(recordings[domain]) == 1 for domain in target]

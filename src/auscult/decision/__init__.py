@@ -3,6 +3,7 @@
 from auscult.decision.baseline import baseline_threshold
 from auscult.decision.few_recordings import few_recordings_label, few_recordings_warning
 from auscult.decision.threshold import (
+    DEFAULT_RATE,
     THRESHOLD_METHODS,
     Threshold,
     conformal_threshold,
@@ -10,10 +11,12 @@ from auscult.decision.threshold import (
     gamma_threshold,
     p_value,
     parse_rate,
+    required_count,
     threshold_by_name,
 )
 
 __all__ = [
+    "DEFAULT_RATE",
     "THRESHOLD_METHODS",
     "Threshold",
     "baseline_threshold",
@@ -24,5 +27,6 @@ __all__ = [
     "gamma_threshold",
     "p_value",
     "parse_rate",
+    "required_count",
     "threshold_by_name",
 ]

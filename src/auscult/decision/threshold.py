@@ -25,6 +25,8 @@ from auscult.errors import EvaluationError, FitError, OptionError
 
 THRESHOLD_METHODS = ("conformal", "gamma", "gamma_scipy")
 
+#: The false-alarm rate if none is given.
+DEFAULT_RATE = 0.05
 #: Minimum number of scores for fitting a gamma distribution with a location, which has three parameters.
 GAMMA_MINIMUM = 4
 
@@ -57,7 +59,7 @@ class Threshold:
         return None if self.value is None else bool(score > self.value)
 
 
-def conformal_threshold(calibration_scores: ArrayLike, rate: float = 0.05) -> Threshold:
+def conformal_threshold(calibration_scores: ArrayLike, rate: float = DEFAULT_RATE) -> Threshold:
     """Return the split conformal threshold: the ⌈(n + 1)(1 − rate)⌉-th smallest of n calibration scores.
 
     A later normal clip that is exchangeable with the calibration clips scores above it with probability at
@@ -190,7 +192,7 @@ def threshold_by_name(method: str, calibration_scores: ArrayLike, *, rate: float
         FitError: the scores cannot be used.
     """
     if method == "conformal":
-        return conformal_threshold(calibration_scores, 0.05 if rate is None else rate)
+        return conformal_threshold(calibration_scores, DEFAULT_RATE if rate is None else rate)
     if method in ("gamma", "gamma_scipy"):
         percentile = 0.9 if rate is None else float(1 - _exact(rate))
         return gamma_threshold(calibration_scores, percentile, plain=method == "gamma_scipy")

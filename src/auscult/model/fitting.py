@@ -5,20 +5,28 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from auscult.corpus import AudioClip, folds_of
+from auscult.corpus import AudioClip
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection
 from auscult.corpus.training_checks import segment_warnings
 from auscult.decision import conformal_threshold, few_recordings_warning
-from auscult.detectors import Config, Detector, Progress, detector_type
+from auscult.detectors import Detector, Progress, detector_type
 from auscult.detectors.crossfit import FitJob
 from auscult.detectors.maps.map_limits import MapLimits
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.errors import AudioError, FitError
+from auscult.model.calibration_plan import (
+    CalibrationPlan,
+    PreparedFit,
+    alone_warning,
+    calibration_plan,
+    number_of_sources,
+    profile_sample,
+)
 from auscult.model.code_state import code_provenance
 from auscult.model.model import Calibration, Model
 from auscult.model.normal_index import NormalIndex
@@ -28,14 +36,6 @@ from auscult.runtime.parallel import blas_single_thread
 from auscult.runtime.versions import package_versions
 from auscult.spectrum import empty_band_warnings
 
-#: Number of folds of cross-fitting, at most one for each independent recording. The first is for networks and
-#: other detectors that are fitted again for each fold, the second for those that have cheap folds.
-FEW_FOLDS, MANY_FOLDS = 5, 50
-#: ``calibrate="auto"`` uses cross-fitting below this number of clips, and a holdout of a tenth of the clips
-#: from this number upwards.
-CROSSFIT_BELOW = 400
-#: A holdout is one of so many folds.
-HOLDOUT_FOLDS = 10
 #: Maximum number of recordings whose maps are used to estimate the map profiles of normal recordings.
 MAX_PROFILE_CLIPS = 100
 #: The same for the limits of maps, if no profiles are needed.
@@ -47,68 +47,6 @@ _EQUAL_SCORES = (
     "the scores of all normal recordings are equal: the detector does not distinguish recordings with these "
     "settings, so that its verdicts mean nothing"
 )
-
-
-@dataclass(frozen=True)
-class PreparedFit:
-    """A model to be fitted on recordings that have been inspected.
-
-    Attributes:
-        detector: a name from the table of detectors.
-        config: the detector's configuration.
-        inspection: the usable recordings, read from ``channel`` at the configuration's sample rate, and the
-            findings that become warnings of the model.
-        calibrate: as in `auscult.fit`.
-        other_machines: recordings of other machines, for detectors that are trained to tell machines apart.
-        channel: the channel to read from multichannel files.
-        preset: the preset that the configuration was made from.
-    """
-
-    detector: str
-    config: Config
-    inspection: Inspection
-    calibrate: str = "auto"
-    other_machines: Sequence[AudioClip] = ()
-    channel: int = 0
-    preset: str | None = None
-
-
-@dataclass(frozen=True)
-class _CalibrationPlan:
-    """Which recordings a model is fitted on, and which are scored afterwards for its calibration.
-
-    Attributes:
-        method: the calibration method: ``crossfit``, ``holdout`` or ``none``.
-        job: the training data.
-        to_score: recordings to score after fitting, each with the index of the fold model that scores it, or
-            ``None`` for the final detector.
-    """
-
-    method: str
-    job: FitJob
-    to_score: Sequence[tuple[int | None, AudioClip]]
-
-    @property
-    def cost(self) -> int:
-        """Number of training recordings, summed over the final detector and the fold models: roughly
-        proportional to the fitting time."""
-        return sum(map(len, self.job.training_sets()))
-
-
-def resolve_calibration(calibrate: str, n_clips: int) -> str:
-    """Return the calibration method that ``auto`` selects for a number of clips; other methods unchanged."""
-    if calibrate != "auto":
-        return calibrate
-    return "crossfit" if n_clips < CROSSFIT_BELOW else "holdout"
-
-
-def crossfit_folds(detector: str, config: Config) -> int:
-    """Return the maximum number of folds that a detector is cross-fitted with.
-
-    Fold models that are fitted on nearly all recordings give scores, and with them a threshold, that are
-    hardly too high for the final model (see docs/decision.md).
-    """
-    return MANY_FOLDS if detector_type(detector).has_cheap_folds(config) else FEW_FOLDS
 
 
 @blas_single_thread()
@@ -131,10 +69,10 @@ def fit_models(
     kind = detector_type(fits[0].detector)
     kind.check_can_fit()
     results: dict[int, Model | FitError | AudioError] = {}
-    plans: dict[int, _CalibrationPlan] = {}
+    plans: dict[int, CalibrationPlan] = {}
     for index, fit in enumerate(fits):
         try:
-            plans[index] = _calibration_plan(fit)
+            plans[index] = calibration_plan(fit, MAX_PROFILE_CLIPS)
         except FitError as error:
             results[index] = error
     started = time.perf_counter()
@@ -178,35 +116,9 @@ def _crossfit(
     return [outcome for job in jobs for outcome in _crossfit(kind, [job], progress)]
 
 
-def _calibration_plan(fit: PreparedFit) -> _CalibrationPlan:
-    """Splits the recordings into those to fit on and those to score."""
-    kind, recordings = detector_type(fit.detector), fit.inspection.usable
-    method = resolve_calibration(fit.calibrate, len(recordings))
-    if method == "none":
-        profiled = [] if kind.maps_are_zscores else _profile_sample(recordings)
-        to_score = [(None, recordings[i]) for i in profiled]
-        job = FitJob(fit.config, recordings, other_machines=fit.other_machines)
-        return _CalibrationPlan(method, job, to_score)
-    config = kind.without_validation_split(fit.config)
-    count = crossfit_folds(fit.detector, config) if method == "crossfit" else HOLDOUT_FOLDS
-    folds = folds_of(recordings, count, config.seed)
-    if max(folds) < 1:
-        raise FitError(
-            f"calibration by {method} needs at least two recordings that are not cut from the same one: add "
-            "recordings, cut a long one into windows with --window S (in Python window=S), or fit without a "
-            'threshold with --calibrate none (in Python calibrate="none")'
-        )
-    with_fold = list(zip(folds, recordings, strict=True))
-    if method == "crossfit":
-        return _CalibrationPlan(method, FitJob(config, recordings, folds, fit.other_machines), with_fold)
-    held_out = [(None, r) for fold, r in with_fold if fold == 0]
-    training = [r for fold, r in with_fold if fold]
-    return _CalibrationPlan(method, FitJob(config, training, other_machines=fit.other_machines), held_out)
-
-
 def _calibrated_model(
     fit: PreparedFit,
-    plan: _CalibrationPlan,
+    plan: CalibrationPlan,
     final: Detector,
     fold_models: Sequence[Detector],
     fit_seconds: float,
@@ -250,6 +162,7 @@ def _calibrated_model(
         "warnings": [
             *(f.message for f in fit.inspection.findings),
             *(segment_warnings(recordings) if plan.method == "crossfit" else ()),
+            *([alone_warning(plan.alone)] if plan.alone else []),
             *empty_band_warnings(type(final).front_ends(final.config)),
             *final.facts.get("warnings", []),
             *([origin.warning] if origin else []),
@@ -273,11 +186,6 @@ def _calibrated_model(
     )
 
 
-def number_of_sources(recordings: Sequence[AudioClip]) -> int:
-    """Return the number of independent recordings that clips were cut from, as far as that is known."""
-    return len({r.clip.source_recording or i for i, r in enumerate(recordings)})
-
-
 def _table_provenance(inspection: Inspection) -> dict[str, Any]:
     """How the recordings were read if they are tables: what holds for all of them."""
     settings = [r.clip.table for r in inspection.usable if r.clip.table is not None]
@@ -297,7 +205,7 @@ def scores_and_profiles(
     """
     zscores = any(detector.maps_are_zscores for detector, _ in to_score)
     count = MAX_LIMIT_CLIPS if zscores else MAX_PROFILE_CLIPS
-    explained = set(_profile_sample([recording for _, recording in to_score], count))
+    explained = set(profile_sample([recording for _, recording in to_score], count))
     scores: list[Mapping[str, float]] = []
     parts: dict[str, list[MapProfile]] = {}
     maps: dict[str, list[np.ndarray]] = {}
@@ -334,10 +242,3 @@ def _judged_normal(scores: Sequence[float], indices: Sequence[int]) -> list[bool
     threshold = conformal_threshold(scores).value
     normal = [threshold is None or scores[i] <= threshold for i in indices]
     return normal if any(normal) else [True] * len(normal)
-
-
-def _profile_sample(recordings: Sequence[AudioClip], count: int = MAX_PROFILE_CLIPS) -> list[int]:
-    """Indices of at most ``count`` recordings, evenly spaced and in proportion to the domains."""
-    by_domain = sorted(range(len(recordings)), key=lambda i: recordings[i].clip.domain or "")
-    positions = np.linspace(0, len(by_domain) - 1, min(count, len(by_domain))).round().astype(int)
-    return [by_domain[position] for position in positions]

@@ -12,7 +12,8 @@ from auscult.detectors.embedding.embedding_memory import EmbeddingMemory
 from auscult.detectors.embedding.encoder_report import probability_reason
 from auscult.detectors.options import make_config
 from auscult.errors import OptionError
-from auscult.model.fitting import PreparedFit, fit_models
+from auscult.model.calibration_plan import PreparedFit
+from auscult.model.fitting import fit_models
 from auscult.sound import Waveform
 
 RATE = 8000

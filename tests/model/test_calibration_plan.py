@@ -6,7 +6,7 @@ import pytest
 
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.options import make_config
-from auscult.model.fitting import FEW_FOLDS, MANY_FOLDS, crossfit_folds
+from auscult.model.calibration_plan import FEW_FOLDS, MANY_FOLDS, crossfit_folds
 
 
 @pytest.mark.parametrize("detector", sorted(DETECTORS))
