@@ -147,8 +147,8 @@ class SubspaceResidual(AdditiveDetector[WindowMoments]):
         from auscult.detectors.reconstruction.subspaces_onnx import subspace_evidence
 
         windows = context_windows(log_mel(samples, self.config.front_end), self.config.context)
-        subspaces, averaged = self.subspaces, self.config.rank_values
-        evidence = subspace_evidence(windows, subspaces, averaged, self.config.context)
+        subspaces = self.subspaces.of_ranks(self.needed_ranks)
+        evidence = subspace_evidence(windows, subspaces, self.config.rank_values, self.config.context)
         maps = {name: evidence.maps[name] for name in self.scores}
         return GraphEvidence({name: evidence.scores[name] for name in self.scores}, maps)
 

@@ -9,18 +9,18 @@ import numpy as np
 
 from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 from auscult.detectors.onnx_export.windows import spread_over_frames
-from auscult.detectors.reconstruction.subspaces import RANKS, SQUARE_FLOOR, Subspaces
+from auscult.detectors.reconstruction.subspaces import SQUARE_FLOOR, Subspaces
 
 
 def subspace_evidence(
-    windows: Value, subspaces: Subspaces, ranks: Sequence[int], context: int
+    windows: Value, subspaces: Subspaces, averaged: Sequence[int], context: int
 ) -> GraphEvidence:
-    """Return every score and map of `SubspaceResidual`.
+    """Return the scores and maps of `SubspaceResidual` that the subspaces of some ranks are enough for.
 
     Args:
         windows: (V, context · bands) float32.
-        subspaces: the fitted subspaces.
-        ranks: those that the scores ``weighted`` and ``residual`` average.
+        subspaces: of R ranks.
+        averaged: the ranks that the scores ``weighted`` and ``residual`` average.
         context: frames in one window.
     """
     graph, (largest, size) = windows.graph, subspaces.axes.shape
@@ -33,13 +33,13 @@ def subspace_evidence(
     cross = graph.Gemm(components, centred, transA=1) / count  # (K, D)
     gram = graph.Gemm(components, components, transA=1) / count
 
-    weights = np.where(np.isin(RANKS, ranks), subspaces.dimensions, 0.0)
+    weights = np.where(np.isin(subspaces.ranks, averaged), subspaces.dimensions, 0.0)
     weights /= weights.sum()
-    normal = subspaces.noise.reshape(len(RANKS), context, bands).mean(axis=1) + SQUARE_FLOOR
+    normal = subspaces.noise.reshape(len(weights), context, bands).mean(axis=1) + SQUARE_FLOOR
     scores: dict[str, Value] = {}
     maps: dict[str, Value] = {}
     weighted, residual, weighted_shares, residual_shares = [], [], [], []
-    for index, rank in enumerate(RANKS):
+    for index, rank in enumerate(subspaces.ranks):
         left, of_windows = squares, centred
         if used := min(rank, largest):
             part = axes.slice(0, used)
