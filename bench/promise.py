@@ -30,6 +30,12 @@ The rule was fixed before any candidate was evaluated:
    over the machines left out, each by what was chosen without it, is above that of five folds. Otherwise five
    folds stay.
 
+Outcome: on the default detector `auto` the rule chooses the scores without recordings that are alone in their
+domain. On all detectors together it chooses these with the correction, which detects two points more. The
+correction is not used: the rule averages false alarms over seeds and has no interval for groups of fewer than
+five recordings, so that it does not see that the correction alone made alarms of all normal test clips of a
+machine with one of three seeds (the column ``worst single fit``, which was added after the evaluation).
+
 Pooled calibration is compared with the largest p-value over the domains, which is valid without knowing the
 domain of a new recording, where each domain has at least 1/α − 1 independent recordings. It is not a
 candidate, since most machines have fewer; a table says what it costs.
@@ -49,6 +55,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from auscult.errors import AuscultError
 from bench.markdown import this_machine, write_section
+from bench.promise_candidates import CANDIDATES
 from bench.promise_decision import decide, measure
 from bench.promise_scores import (
     DETECTORS,
@@ -60,9 +67,11 @@ from bench.promise_scores import (
     real_machines,
     simulated_machines,
 )
-from bench.promise_tables import candidates_table, detection_table, domains_table, promise_table
+from bench.promise_tables import candidates_table, detection_table, domains_table, promise_table, worst_fit
 
 PAGE = "decision.md"
+#: The detector for which the candidates are also compared alone.
+DEFAULT = "auto"
 
 
 def prepare(machines: Sequence[PromiseMachine], detectors: Sequence[str], seeds: Sequence[int]) -> None:
@@ -83,24 +92,36 @@ def sections(
     seeds: Sequence[int],
 ) -> dict[str, str]:
     """Name of each section to its tables and note."""
-    names = [machine.name for machine in real]
-    of_real, of_simulated = measure(real, detectors, seeds), measure(simulated, detectors, seeds[:1])
-    decision = decide(of_real, of_simulated)
     measured_on = f"Measured on {this_machine()}."
-    note = f"Mean over {', '.join(detectors)} and {len(seeds)} seeds. {measured_on}"
     result = {}
     for detector in detectors:
         results = measure(real, [detector], seeds)
-        tables = [make(real, results, decision.candidate) for make in (promise_table, detection_table)]
+        tables = [make(real, results) for make in (promise_table, detection_table)]
         result[detector] = "\n\n".join(
             [*tables, f"`{detector}`, mean over {len(seeds)} seeds. {measured_on}"]
         )
-    result["candidates"] = (
-        f"{candidates_table(of_real, of_simulated, names, decision)}\n\nMean detection rate over the "
-        f"machines left out, each by what is chosen without it: {decision.mean:.1f} %. {note}"
-    )
+    for name, chosen_by in (("candidates", detectors), (f"candidates {DEFAULT}", [DEFAULT])):
+        if set(chosen_by) <= set(detectors):
+            result[name] = _candidates(real, simulated, chosen_by, seeds)
+            result[name] += f" Mean over {', '.join(chosen_by)} and {len(seeds)} seeds. {measured_on}"
+    note = f"Mean over {', '.join(detectors)}; one seed. {measured_on}"
     result["domains"] = f"{domains_table([*real, *balanced], detectors, seeds[:1])}\n\n{note}"
     return result
+
+
+def _candidates(
+    real: Sequence[PromiseMachine],
+    simulated: Sequence[PromiseMachine],
+    detectors: Sequence[str],
+    seeds: Sequence[int],
+) -> str:
+    """The table of all candidates, and what the rule chooses for some detectors."""
+    of_real, of_simulated = measure(real, detectors, seeds), measure(simulated, detectors, seeds[:1])
+    decision = decide(of_real, of_simulated)
+    worst = {candidate: worst_fit(real, candidate, detectors, seeds) for candidate in CANDIDATES}
+    candidates = candidates_table(of_real, of_simulated, decision, worst)
+    left_out = "Mean detection rate over the machines left out, each by what is chosen without it"
+    return f"{candidates}\n\n{left_out}: {decision.mean:.1f} %."
 
 
 def main() -> None:
@@ -118,8 +139,10 @@ def main() -> None:
         sys.exit(f"--detectors: {', '.join(sorted(unknown))}: choose from {', '.join(DETECTORS)}")
     try:
         real = real_machines(real_data(), output)
-        simulated = simulated_machines(output, clips=100, target_clips=3, seconds=5.0)
-        balanced = simulated_machines(output, clips=60, target_clips=30, seconds=5.0)
+        simulated = simulated_machines(
+            output, clips=100, target_clips=3, seconds=5.0, by_fold="source normals"
+        )
+        balanced = simulated_machines(output, clips=60, target_clips=30, seconds=5.0, by_fold="none")
         prepare(real, detectors, seeds)
         prepare([*simulated, *balanced], detectors, seeds[:1])
         texts = sections(real, simulated, balanced, detectors, seeds)

@@ -20,7 +20,7 @@ class HeldOut:
         target: (N,) bool, true for training clips of the target domain.
         recordings: (N,) number of the recording that each training clip was cut from.
         test: (M,) scores of the test clips by the final model.
-        test_by_fold: (M, K) scores of the test clips by the model of each fold.
+        test_by_fold: (M, K) scores of the test clips by the model of each fold; NaN if they were not scored.
     """
 
     normal: np.ndarray
@@ -91,8 +91,10 @@ CANDIDATES: dict[str, Decide] = {
     ),
     "jackknife+": lambda five, each, rate: jackknife_plus(each, rate),
 }
-#: The candidate that is in use so far, and the one that needs the fold models to score.
+#: The candidate that was in use so far, and the one that needs the fold models to score.
 FORMER, WITH_FOLD_MODELS = "five folds", "jackknife+"
+#: The candidate that is in use now; see the outcome in `bench.promise`.
+USED = "not alone"
 
 
 def largest_over_domains(each: HeldOut, rate: float) -> np.ndarray | None:

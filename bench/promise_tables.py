@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 import numpy as np
@@ -10,9 +10,9 @@ import numpy as np
 from auscult.evaluation.decision_rates import clustered_rate
 from auscult.evaluation.intervals import Estimate
 from bench.markdown import table
-from bench.promise_candidates import CANDIDATES, FORMER, exceeding, largest_over_domains
+from bench.promise_candidates import CANDIDATES, FORMER, USED, exceeding, largest_over_domains
 from bench.promise_cases import IN_TRAINING, OTHER_CONDITIONS
-from bench.promise_decision import Decision, Measured, Results, is_admissible
+from bench.promise_decision import Decision, Measured, Results, alarm_rates, is_admissible
 from bench.promise_scores import MAX_FOLDS, PromiseMachine
 
 #: Rates at which pooled calibration is compared with that by domain.
@@ -25,15 +25,13 @@ def rate_text(rate: Estimate) -> str:
     return f"{100 * rate.value:.0f}{ends}"
 
 
-def promise_table(machines: Sequence[PromiseMachine], results: Results, candidate: str) -> str:
-    """False-alarm rates on the test normals of each machine, domain and case, with five folds and after."""
+def promise_table(machines: Sequence[PromiseMachine], results: Results) -> str:
+    """False-alarm rates on the test normals of each machine, domain and case, with five folds and now."""
     rows = []
     for machine in machines:
         for (domain, case), mask in machine.groups.items():
             recordings = len(np.unique(machine.recordings[mask]))
-            of_group = [
-                results[name][machine.name].false_alarms[domain, case] for name in (FORMER, candidate)
-            ]
+            of_group = [results[name][machine.name].false_alarms[domain, case] for name in (FORMER, USED)]
             counts = f"{mask.sum()} of {recordings}"
             rows.append([machine.name, domain, case, counts, "5", *map(rate_text, of_group)])
     return table(
@@ -50,28 +48,51 @@ def promise_table(machines: Sequence[PromiseMachine], results: Results, candidat
     )
 
 
-def detection_table(machines: Sequence[PromiseMachine], results: Results, candidate: str) -> str:
-    """Detection rates of each machine with five folds and after, and their means."""
+def detection_table(machines: Sequence[PromiseMachine], results: Results) -> str:
+    """Detection rates of each machine with five folds and now, and their means."""
 
     def cells(measured: Sequence[Measured], key: str) -> list[float]:
         return [m.detection[key] if key != "mean" else m.mean_detection for m in measured]
 
     rows, keys = [], ("source", "target", "mean")
     for machine in machines:
-        of_machine = [results[name][machine.name] for name in (FORMER, candidate)]
+        of_machine = [results[name][machine.name] for name in (FORMER, USED)]
         rows.append([machine.name, *(f"{v:.0f}" for key in keys for v in cells(of_machine, key))])
     means = []
     for key in keys:
-        for name in (FORMER, candidate):
+        for name in (FORMER, USED):
             means.append(fmean(cells([results[name][m.name] for m in machines], key)))
     rows.append(["mean", *(f"{mean:.0f}" for mean in means)])
     header = [f"{key} {when}" for key in keys for when in ("before", "after")]
     return table(["machine", *header], rows)
 
 
-def candidates_table(real: Results, simulated: Results, machines: Sequence[str], decision: Decision) -> str:
-    """Every candidate: detection on each real machine, and false alarms where units are in training."""
-    rows = []
+def worst_fit(
+    machines: Sequence[PromiseMachine], candidate: str, detectors: Sequence[str], seeds: Sequence[int]
+) -> float:
+    """The largest false-alarm rate of one detector and seed on a group whose units are in training."""
+    return max(
+        float(alarm_rates(machine, candidate, [detector], [seed])[mask].mean())
+        for machine in machines
+        for detector in detectors
+        for seed in seeds
+        for (_, case), mask in machine.groups.items()
+        if case in (IN_TRAINING, OTHER_CONDITIONS)
+    )
+
+
+def candidates_table(
+    real: Results, simulated: Results, decision: Decision, worst: Mapping[str, float]
+) -> str:
+    """Every candidate: detection on each real machine, and false alarms where units are in training.
+
+    Args:
+        real: what was measured on the real machines.
+        simulated: what was measured on the simulated machines.
+        decision: the decision.
+        worst: candidate to its `worst_fit`.
+    """
+    rows, machines = [], list(real[FORMER])
     for candidate in CANDIDATES:
         of_candidate = real[candidate]
         promised = [
@@ -93,6 +114,7 @@ def candidates_table(real: Results, simulated: Results, machines: Sequence[str],
                 *(f"{of_candidate[m].mean_detection:.0f}" for m in machines),
                 f"{fmean(of_candidate[m].mean_detection for m in machines):.1f}",
                 f"{100 * fmean(promised):.1f} ({broken} of {len(promised)})",
+                f"{100 * worst[candidate]:.0f}",
                 f"{100 * fmean(of_simulated):.1f}",
                 "yes" if is_admissible(candidate, real, simulated, machines) else "no",
                 ", ".join(m for m, chosen in decision.left_out.items() if chosen == candidate) or "–",
@@ -103,6 +125,7 @@ def candidates_table(real: Results, simulated: Results, machines: Sequence[str],
         *machines,
         "mean detection, %",
         "false alarms, units in training, % (groups above 5 %)",
+        "worst single fit, %",
         "simulated, source, %",
         "admissible",
         "chosen without",
