@@ -80,7 +80,7 @@ def run_fit(fit: CalibrationFit, output: Path) -> list[Count]:
     counts = []
     for domain in ("source", "target"):
         normals = corpus.where(split="test", condition="normal", domain=domain)
-        scored = {s.path: s.score for s in model.score_clips(normals) if isinstance(s, Score)}
+        scored = {s.path: s.score for s in model.score_many(normals) if isinstance(s, Score)}
         judged = with_recordings([clip for clip in normals if clip.path in scored])
         scores = np.array([scored[clip.path] for clip in judged])
         thresholds = {rate: model.threshold(rate).value for rate in RATES}

@@ -199,7 +199,7 @@ def parts(model: auscult.Model, path: str) -> list[list[str]]:
     waveform = clip.waveform()
     milliseconds = alternating_times(
         {
-            "total": lambda: list(model.score_clips([auscult.Clip(path)] * FOLDER_CLIPS, threads=1)),
+            "total": lambda: list(model.score_many([auscult.Clip(path)] * FOLDER_CLIPS, threads=1)),
             "reading": lambda: read_audio(path),
             "log-mel": lambda: AudioClip.from_waveform(waveform).log_mel(front_end),
             "network": lambda: detector.run(windows),

@@ -210,7 +210,7 @@ def score(folder: str, model: str, cores: int = 0, singles: int = 20) -> Record:
     loaded = auscult.load(model)
     loaded.score_recording(loaded.audio_clip(clips[0]))
     started = time.perf_counter()
-    scored = sum(isinstance(score, Score) for score in loaded.score_clips(clips))
+    scored = sum(isinstance(score, Score) for score in loaded.score_many(clips))
     seconds = time.perf_counter() - started
     if scored < len(clips):
         raise RuntimeError(f"{len(clips) - scored} of {len(clips)} clips could not be scored")

@@ -15,10 +15,16 @@ import pytest
 import auscult
 from auscult import errors
 
+PUBLIC_ERRORS = {
+    name
+    for name, value in vars(errors).items()
+    if isinstance(value, type) and issubclass(value, errors.AuscultError) and not name.startswith("_")
+}
 NAMES = {
-    *("AuscultError", "Clip", "Corpus", "Fitted", "Model", "Score"),
-    *("adapt", "evaluate", "export", "fit", "fit_machines", "load", "open_corpus"),
+    *("Calibration", "Clip", "Corpus", "Evaluation", "Finding", "Fitted", "Model", "Score", "Threshold"),
+    *("Waveform", "adapt", "evaluate", "export", "fit", "fit_machines", "load", "open_corpus", "p_value"),
     *("read_audio", "__version__"),
+    *PUBLIC_ERRORS,
 }
 
 

@@ -5,9 +5,11 @@ frequency an anomaly is::
 
     import auscult
 
-    model = auscult.fit(auscult.open_corpus("recordings/normal"))
+    model = auscult.fit("recordings/normal")
     model.save("fan.auscult")
-    auscult.load("fan.auscult").score(samples, sample_rate).anomalous
+    auscult.load("fan.auscult").score("new.wav").anomalous
+
+Arrays are accepted wherever paths are, with ``sample_rate=``.
 
 Names are imported on first use, so that ``import auscult`` is fast.
 """
@@ -27,13 +29,39 @@ if TYPE_CHECKING:
     from auscult.api.fit_machines import fit_machines as fit_machines
     from auscult.corpus import Clip as Clip
     from auscult.corpus import Corpus as Corpus
+    from auscult.corpus import Finding as Finding
     from auscult.corpus import open_corpus as open_corpus
+    from auscult.decision import Threshold as Threshold
+    from auscult.decision import p_value as p_value
+    from auscult.errors import AudioError as AudioError
     from auscult.errors import AuscultError as AuscultError
+    from auscult.errors import CorpusError as CorpusError
+    from auscult.errors import DivergedError as DivergedError
+    from auscult.errors import DownloadError as DownloadError
+    from auscult.errors import EmptyAudio as EmptyAudio
+    from auscult.errors import EvaluationError as EvaluationError
+    from auscult.errors import ExportError as ExportError
+    from auscult.errors import FitError as FitError
+    from auscult.errors import MissingExtraError as MissingExtraError
+    from auscult.errors import ModelFileError as ModelFileError
+    from auscult.errors import NonFiniteAudio as NonFiniteAudio
+    from auscult.errors import NotNormalError as NotNormalError
+    from auscult.errors import OptionError as OptionError
+    from auscult.errors import TableError as TableError
+    from auscult.errors import TooLongAudio as TooLongAudio
+    from auscult.errors import TooShortAudio as TooShortAudio
+    from auscult.errors import TruncatedAudio as TruncatedAudio
+    from auscult.errors import UnreadableAudio as UnreadableAudio
+    from auscult.errors import UnsupportedAudio as UnsupportedAudio
+    from auscult.errors import WorkersError as WorkersError
+    from auscult.evaluation import Evaluation as Evaluation
+    from auscult.model import Calibration as Calibration
     from auscult.model import Model as Model
     from auscult.model import Score as Score
     from auscult.model.model_file import load_model
 
     load = load_model
+    from auscult.sound import Waveform as Waveform
     from auscult.sound import read_audio as read_audio
 
 # ONNX Runtime sends usage data to its maker unless this is set before it is imported. It is set here, so that
@@ -42,20 +70,46 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 #: Public name to its module and its name there.
 _LAZY_NAMES = {
+    "AudioError": ("auscult.errors", "AudioError"),
     "AuscultError": ("auscult.errors", "AuscultError"),
+    "CorpusError": ("auscult.errors", "CorpusError"),
+    "DivergedError": ("auscult.errors", "DivergedError"),
+    "DownloadError": ("auscult.errors", "DownloadError"),
+    "EmptyAudio": ("auscult.errors", "EmptyAudio"),
+    "EvaluationError": ("auscult.errors", "EvaluationError"),
+    "ExportError": ("auscult.errors", "ExportError"),
+    "FitError": ("auscult.errors", "FitError"),
+    "MissingExtraError": ("auscult.errors", "MissingExtraError"),
+    "ModelFileError": ("auscult.errors", "ModelFileError"),
+    "NonFiniteAudio": ("auscult.errors", "NonFiniteAudio"),
+    "NotNormalError": ("auscult.errors", "NotNormalError"),
+    "OptionError": ("auscult.errors", "OptionError"),
+    "TableError": ("auscult.errors", "TableError"),
+    "TooLongAudio": ("auscult.errors", "TooLongAudio"),
+    "TooShortAudio": ("auscult.errors", "TooShortAudio"),
+    "TruncatedAudio": ("auscult.errors", "TruncatedAudio"),
+    "UnreadableAudio": ("auscult.errors", "UnreadableAudio"),
+    "UnsupportedAudio": ("auscult.errors", "UnsupportedAudio"),
+    "WorkersError": ("auscult.errors", "WorkersError"),
+    "Calibration": ("auscult.model", "Calibration"),
     "Clip": ("auscult.corpus", "Clip"),
     "Corpus": ("auscult.corpus", "Corpus"),
+    "Evaluation": ("auscult.evaluation", "Evaluation"),
+    "Finding": ("auscult.corpus", "Finding"),
+    "Fitted": ("auscult.api.fit_machines", "Fitted"),
     "Model": ("auscult.model", "Model"),
     "Score": ("auscult.model", "Score"),
-    "Fitted": ("auscult.api.fit_machines", "Fitted"),
+    "Threshold": ("auscult.decision", "Threshold"),
+    "Waveform": ("auscult.sound", "Waveform"),
     "adapt": ("auscult.api.adapt", "adapt"),
     "evaluate": ("auscult.api.evaluate", "evaluate"),
     "export": ("auscult.api.export", "export"),
     "fit": ("auscult.api.fit", "fit"),
     "fit_machines": ("auscult.api.fit_machines", "fit_machines"),
-    "load": ("auscult.model.model_file", "load_model"),
     "open_corpus": ("auscult.corpus", "open_corpus"),
+    "p_value": ("auscult.decision", "p_value"),
     "read_audio": ("auscult.sound", "read_audio"),
+    "load": ("auscult.model.model_file", "load_model"),
 }
 
 #: Folders with public parts, so that ``auscult.detectors.DETECTORS`` needs no other import.

@@ -112,7 +112,7 @@ def test_a_saved_model_is_equal(model, folder, tmp_path):
     assert loaded.names == model.names
     assert loaded.provenance == json.loads(json.dumps(model.provenance))
     clips = list(open_corpus(folder / "wav/test"))
-    for before, after in zip(model.score_clips(clips), loaded.score_clips(clips), strict=True):
+    for before, after in zip(model.score_many(clips), loaded.score_many(clips), strict=True):
         assert (before.score, before.axis, before.warnings) == (after.score, after.axis, after.warnings)
     loaded.save(str(tmp_path / "again.auscult"))
     assert (tmp_path / "again.auscult").read_bytes() == (tmp_path / "m.auscult").read_bytes()

@@ -116,9 +116,9 @@ def test_without_profiles_maps_show_what_each_bin_added(model, machine_sound):
 
 def test_scores_name_the_nearest_normal_recording(model, folder):
     files = [str(folder / f"train/{i:02}.wav") for i in range(24)]
-    (broken,) = model.score_clips([Clip(str(folder / "test/anomaly/0.wav"))])
+    (broken,) = model.score_many([Clip(str(folder / "test/anomaly/0.wav"))])
     assert broken.nearest in files
-    (normal,) = model.score_clips([Clip(files[3])])
+    (normal,) = model.score_many([Clip(files[3])])
     assert normal.nearest in set(files) - {files[3]}
 
 
@@ -166,7 +166,7 @@ def test_clips_are_scored_in_order_and_errors_take_the_place_of_scores(model, fo
     soundfile.write(short, np.zeros(500), RATE)
     good = [str(folder / "train/00.wav"), str(folder / "train/01.wav")]
     paths = [good[0], str(bad), good[1], str(short), "/nowhere/at/all.wav"]
-    outcomes = list(model.score_clips([Clip(p) for p in paths], threads=threads))
+    outcomes = list(model.score_many([Clip(p) for p in paths], threads=threads))
     kinds = [type(outcome) for outcome in outcomes]
     assert kinds == [auscult.Score, UnreadableAudio, auscult.Score, TooShortAudio, UnreadableAudio]
     assert [outcome.path for outcome in outcomes] == paths
@@ -181,9 +181,9 @@ def test_only_a_few_clips_of_an_endless_iterator_are_held(model, folder):
             requested.append(Clip(str(folder / f"train/{len(requested) % 24:02}.wav")))
             yield requested[-1]
 
-    scores = model.score_clips(endless(), threads=4)
+    scores = model.score_many(endless(), threads=4)
     files = [Clip(str(folder / f"train/{i:02}.wav")) for i in range(24)]
-    expected = [next(model.score_clips([clip], threads=1)) for clip in files]
+    expected = [next(model.score_many([clip], threads=1)) for clip in files]
     for done in range(60):
         assert next(scores) == expected[done % 24]
         assert len(requested) <= done + 1 + 8
@@ -193,7 +193,7 @@ def test_only_a_few_clips_of_an_endless_iterator_are_held(model, folder):
 def test_a_file_and_the_samples_in_it_have_the_same_score(model, folder):
     path = str(folder / "train/05.wav")
     samples, rate = soundfile.read(path, dtype="float32")
-    (from_file,) = model.score_clips([Clip(path)])
+    (from_file,) = model.score_many([Clip(path)])
     assert from_file.score == pytest.approx(model.score(samples, rate).score, rel=1e-6)
 
 
@@ -267,7 +267,7 @@ def test_real_valves(real_data, tmp_path):
     assert all(np.isfinite(list(score.scores.values())).all() for score in outcome.scores)
     model.save(tmp_path / "valve.auscult")
     loaded = auscult.load(tmp_path / "valve.auscult")
-    values = [score.score for score in loaded.score_clips(test_clips)]
+    values = [score.score for score in loaded.score_many(test_clips)]
     assert values == pytest.approx([score.score for score in outcome.scores], rel=1e-5)
 
 

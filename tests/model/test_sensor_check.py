@@ -68,7 +68,7 @@ def judge(fitted, tmp_path_factory) -> Callable[..., Score]:
 
     def score(samples: np.ndarray, threshold=NEVER, rate: int = RATE) -> Score:
         soundfile.write(path, samples, rate)
-        (outcome,) = fitted.score_clips([Clip(str(path))], threshold=threshold)
+        (outcome,) = fitted.score_many([Clip(str(path))], threshold=threshold)
         assert isinstance(outcome, Score), outcome
         return outcome
 
@@ -184,7 +184,7 @@ def test_noise_at_the_level_of_the_machine_is_a_state_and_no_verdict(judge, slop
 def test_a_quiet_machine_of_eight_bits_is_not_faulty(tmp_path):
     clips = write(tmp_path / "quiet", [machine(i, level=0.2) for i in range(25)], subtype="PCM_U8")
     model = auscult.fit(clips[:20], "spectral_memory")
-    for score in model.score_clips(clips[20:], threshold=NEVER):
+    for score in model.score_many(clips[20:], threshold=NEVER):
         assert (score.verdict, score.findings, score.state) == ("normal", (), None)
 
 
@@ -197,10 +197,10 @@ def test_what_the_normal_recordings_have_is_normal(tmp_path):
 
     clips = write(tmp_path / "stroke", [interrupted(i) for i in range(25)])
     model = auscult.fit(clips[:20], "spectral_memory")
-    for score in model.score_clips(clips[20:], threshold=NEVER):
+    for score in model.score_many(clips[20:], threshold=NEVER):
         assert (score.verdict, score.state) == ("normal", None)
         assert {finding.effect for finding in score.findings} <= {"note"}
-    (silent,) = model.score_clips(write(tmp_path / "silent", [np.zeros(2 * RATE)]), threshold=NEVER)
+    (silent,) = model.score_many(write(tmp_path / "silent", [np.zeros(2 * RATE)]), threshold=NEVER)
     assert silent.verdict == "sensor"
 
 
@@ -209,10 +209,10 @@ def test_physical_units_are_not_silent_and_not_clipped(tmp_path, factor):
     sounds = [factor * machine(i) for i in range(25)]
     clips = write(tmp_path / "unit", sounds, subtype="FLOAT")
     model = auscult.fit(clips[:20], "spectral_memory")
-    for score in model.score_clips(clips[20:], threshold=NEVER):
+    for score in model.score_many(clips[20:], threshold=NEVER):
         assert (score.verdict, score.findings, score.state) == ("normal", (), None)
     dead = factor * 1e-6 * np.random.default_rng(0).standard_normal(2 * RATE)
-    (score,) = model.score_clips(write(tmp_path / "dead", [dead], subtype="FLOAT"), threshold=ALWAYS)
+    (score,) = model.score_many(write(tmp_path / "dead", [dead], subtype="FLOAT"), threshold=ALWAYS)
     assert (score.verdict, kinds(score)) == ("sensor", ["silence"])
 
 

@@ -31,7 +31,7 @@ def machine(request, real_data) -> tuple[Path, Model]:
 
 def scores(model: Model, folder: Path, condition: str) -> list[Score]:
     clips = [c for c in open_corpus(str(folder)).for_evaluation() if c.condition == condition]
-    outcomes = list(model.score_clips(clips, threshold=NEVER))
+    outcomes = list(model.score_many(clips, threshold=NEVER))
     assert outcomes
     assert not any(isinstance(outcome, AudioError) for outcome in outcomes)
     return outcomes  # type: ignore[return-value]

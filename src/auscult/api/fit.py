@@ -7,13 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from auscult.api.training_clips import assumed_normal, training_clips, without_anomalies
 from auscult.corpus import AudioClip, Clip, Corpus, Finding, attribute_groups
-from auscult.corpus.conditions import apply_conditions, learned_unasked, left_out_of_training
+from auscult.corpus.conditions import apply_conditions
 from auscult.corpus.findings import channel_findings, other_files_findings
 from auscult.corpus.grouping import IF_INDEPENDENT, keep_cuts_together
 from auscult.corpus.inspection import Inspection, inspect_recordings
 from auscult.corpus.long_recording import release
 from auscult.corpus.several_channels import common_channels, grouped_alike, usable_in_all
+from auscult.corpus.sources import Recordings, split_paths
 from auscult.corpus.time_blocks import MIN_RECORDINGS
 from auscult.corpus.training_checks import (
     check_training_clips,
@@ -21,12 +23,13 @@ from auscult.corpus.training_checks import (
     likely_segments,
 )
 from auscult.corpus.windowing import cut_into_windows
-from auscult.detectors import Config, Progress, detector_type
+from auscult.detectors import Config, Detector, Progress, detector_type
 from auscult.detectors.options import (
     DEFAULT_PRESET,
     check_nothing_missing,
     config_for_recordings,
     make_config,
+    name_and_settings,
     preset_for_recordings,
 )
 from auscult.errors import FitError, OptionError
@@ -40,9 +43,10 @@ DEFAULT_DETECTOR = "auto"
 
 
 def fit(
-    clips: Iterable[Clip],
-    detector: str = DEFAULT_DETECTOR,
+    recordings: Recordings,
+    detector: str | type[Detector] | Detector = DEFAULT_DETECTOR,
     *,
+    sample_rate: int | None = None,
     preset: str | None = None,
     calibrate: str = "auto",
     keep_likely_cuts_together: bool = True,
@@ -56,8 +60,12 @@ def fit(
     """Fit a detector on normal recordings of one machine, and calibrate it.
 
     Args:
-        clips: recordings of normal running; clips labelled as anomalies or as test clips are refused.
-        detector: a name from `auscult.detectors.DETECTORS`.
+        recordings: recordings of normal running: a folder, which is searched as by `auscult.open_corpus`, a
+            path or several; a `Corpus` or `Clip` objects; an array (N,) of one recording or (M, N) of
+            several, a list of arrays, or `Waveform` objects. In folders anomalies and test clips are left
+            out, with a warning in the model; `Clip` objects that are labelled as such are refused.
+        sample_rate: of arrays, which require it, in Hz. Files are resampled to it; default their own rate.
+        detector: a name from `auscult.detectors.DETECTORS`, a detector class, or an instance with options.
         preset: a named set of options; the gamma VAE has ``exact`` (its default) and ``report``. All
             detectors have ``vibration``: the front end that resolves the orders of shafts. With `auto` it
             adds members with that front end, and is the default for tables of signals.
@@ -86,25 +94,32 @@ def fit(
         The fitted model.
 
     Raises:
+        CorpusError: a folder contains no recordings.
         FitError: there are no usable recordings, or training diverged.
         OptionError: an unknown detector, preset, option or value, or a required option is missing.
+
+    Example:
+        >>> import auscult, numpy as np
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 16000))  # 20 recordings of 1 s
+        >>> model = auscult.fit(noise, sample_rate=16000)
+        >>> louder = 2 * noise[0]
+        >>> model.score(louder, 16000).anomalous
+        True
     """
-    corpus = clips if isinstance(clips, Corpus) else Corpus(clips)
-    if conditions:
-        (corpus,) = apply_conditions([corpus], conditions)
-        corpus, findings = without_anomalies(corpus)
-    else:
-        findings = assumed_normal(corpus)
+    corpus, findings = _training_corpus(recordings, sample_rate, conditions)
+    if sample_rate is not None:
+        settings["sample_rate"] = sample_rate
+    name, of_instance = name_and_settings(detector)
     spec = plan_fit(
         corpus,
-        detector,
+        name,
         preset=preset,
         calibrate=calibrate,
         keep_likely_cuts_together=keep_likely_cuts_together,
         window=window,
         other_machines=other_machines,
         channel=channel,
-        settings=settings,
+        settings={**of_instance, **settings},
     )
     try:
         prepared = inspect_clips(spec, progress, findings)
@@ -116,6 +131,25 @@ def fit(
     if corpus.conditions:
         model.provenance["conditions"] = corpus.conditions
     return model
+
+
+def _training_corpus(
+    recordings: Recordings, sample_rate: int | None, conditions: Mapping[str, str] | None
+) -> tuple[Corpus, tuple[Finding, ...]]:
+    """The clips to fit on, and what was found when they were selected."""
+    if isinstance(recordings, Corpus):
+        corpus = recordings
+    else:
+        paths, clips = split_paths(recordings, sample_rate)
+        if paths and clips:
+            raise OptionError("give either paths, or clips, arrays and waveforms")
+        if paths:
+            return training_clips(paths, conditions=conditions)
+        corpus = Corpus(clips)
+    if not conditions:
+        return corpus, assumed_normal(corpus)
+    (corpus,) = apply_conditions([corpus], conditions)
+    return without_anomalies(corpus)
 
 
 @dataclass(frozen=True)
@@ -226,18 +260,6 @@ def plan_fit(
         keep_likely_cuts_together,
         other_files,
     )
-
-
-def without_anomalies(corpus: Corpus) -> tuple[Corpus, tuple[Finding, ...]]:
-    """The clips to fit on, and findings about those that are left out or learned without being asked for."""
-    paths = tuple(clip.path for clip in corpus if clip.condition == "anomaly")
-    left_out = [Finding("left_out", message, paths) for message in left_out_of_training(corpus)]
-    return corpus.for_training(), (*left_out, *assumed_normal(corpus))
-
-
-def assumed_normal(corpus: Corpus) -> tuple[Finding, ...]:
-    """Findings about clips that are learned as normal without being called so."""
-    return tuple(Finding("assumed_normal", message) for message in learned_unasked(corpus))
 
 
 def inspect_clips(

@@ -15,8 +15,8 @@ from auscult.api.fit import (
     check_options,
     inspect_clips,
     plan_fit,
-    without_anomalies,
 )
+from auscult.api.training_clips import without_anomalies
 from auscult.corpus import Clip, Finding, attribute_groups, open_corpus
 from auscult.corpus.conditions import apply_conditions
 from auscult.corpus.fingerprints import content_key, file_digests, fingerprints

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +29,11 @@ from auscult.cli.options import (
 )
 from auscult.cli.progress import show_progress
 from auscult.detectors import DETECTORS, detector_type
-from auscult.errors import FitError, OptionError
+from auscult.errors import OptionError
 from auscult.runtime.parallel import workers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from auscult.corpus import Clip, Corpus
     from auscult.sound.tables import TableSettings
@@ -211,55 +210,15 @@ def training_clips(
     conditions: Mapping[str, str] | None = None,
     tables: TableSettings | None = None,
 ) -> Corpus:
-    """The training clips of all folders.
+    """The training clips of all folders, as of `auscult.api.training_clips`; findings are printed."""
+    from auscult.api.training_clips import training_clips as select_clips
 
-    Args:
-        folders: folders, manifests and recordings.
-        single_machine: require that all clips are of one machine.
-        conditions: the conditions that the user states, by pattern.
-        tables: what the user states about tables.
-
-    Raises:
-        CorpusError: a folder contains no recordings.
-        FitError: a folder contains no training clips, or there are several machines.
-    """
-    from auscult.corpus import Corpus
-    from auscult.corpus.conditions import learned_unasked, left_out_of_training
-    from auscult.corpus.folders import open_corpora
-
-    corpora = open_corpora(folders, conditions=conditions, tables=tables)
-    training = [corpus.for_training() for corpus in corpora]  # one by one: not all may have splits
-    for folder, corpus, clips in zip(folders, corpora, training, strict=True):
-        left_out = left_out_of_training(corpus)
-        if not clips:
-            reasons = "; ".join(left_out) or "they are test clips or supplemental clips"
-            recordings = text.count(len(corpus), "recording")
-            raise FitError(
-                f"{folder}: none of its {recordings} can be used for training: {reasons}; give a folder of "
-                "normal recordings that are no test clips, such as train/"
-            )
-        for reason in left_out:
-            text.warn(f"{folder}: {reason}")
-    other_files = sum((Counter(corpus.other_files) for corpus in corpora), Counter())
-    joined = (clip for corpus in training for clip in corpus)
-    clips = Corpus(joined, root=_common_root(folders), conditions=conditions, other_files=other_files)
-    for reason in learned_unasked(clips):
-        text.warn(reason)
-    machines = [machine for machine in clips.machines if machine is not None]
-    if single_machine and len(machines) > 1:
-        raise FitError(
-            f"{len(machines)} machines ({', '.join(machines)}), but a model covers one: give the folder of "
-            "one machine, or an output folder for one model per machine, e.g. -o models/"
-        )
+    clips, findings = select_clips(
+        folders, single_machine=single_machine, conditions=conditions, tables=tables
+    )
+    for finding in findings:
+        text.warn(finding.message)
     return clips
-
-
-def _common_root(folders: Sequence[str]) -> str | None:
-    """The folder that all lie in; ``None`` if they are on different drives."""
-    try:
-        return os.path.commonpath([os.path.abspath(folder) for folder in folders])
-    except ValueError:
-        return None
 
 
 def _is_folder(output: str) -> bool:

@@ -15,6 +15,7 @@ from auscult.corpus.clip import Clip
 from auscult.corpus.feature_cache import CachedSound, CacheEntry
 from auscult.corpus.files import with_table
 from auscult.corpus.long_recording import read_window
+from auscult.errors import UnsupportedAudio
 from auscult.sound import Waveform, read_audio, resample
 from auscult.sound.tables import TableSettings
 from auscult.spectrum import FrontEnd, log_mel
@@ -55,6 +56,8 @@ class AudioClip:
     ) -> AudioClip:
         """Create an audio clip that reads ``clip.path``, or its window, when its audio is first requested.
 
+        A clip in memory has its samples already.
+
         Args:
             clip: the path and the metadata.
             channel: which channel of a multichannel file.
@@ -65,6 +68,8 @@ class AudioClip:
         Raises (when the audio is requested):
             AudioError: the file cannot be used.
         """
+        if clip.waveform is not None:
+            return cls(clip, partial(_in_memory, clip, channel, sample_rate))
         clip = with_table(clip)
         if clip.window is not None:
             return cls(clip, partial(read_window, clip.path, channel, sample_rate, *clip.window, clip.table))
@@ -150,6 +155,18 @@ class AudioClip:
         frames = log_mel(self.waveform().samples, front_end)
         frames.flags.writeable = False  # as are those from the cache
         return frames
+
+
+def _in_memory(clip: Clip, channel: int, sample_rate: int | None) -> Waveform:
+    """The waveform of a clip in memory, or its window."""
+    assert clip.waveform is not None
+    waveform = clip.waveform
+    if channel:
+        raise UnsupportedAudio(clip.path, f"has no channel {channel}: samples in memory have one, channel 0")
+    if clip.window is not None:
+        first, last = (round(seconds * waveform.sample_rate) for seconds in clip.window)
+        waveform = replace(waveform, samples=waveform.samples[first:last])
+    return resample(waveform, sample_rate)
 
 
 def _read(path: str, channel: int, sample_rate: int | None, table: TableSettings | None) -> Waveform:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, overload
 
+from auscult.sound import Waveform
 from auscult.sound.tables import TableSettings
 
 Split = Literal["train", "test", "supplemental"]
@@ -18,7 +19,7 @@ class Clip:
     """The metadata of one recording; an unknown field is ``None``, never guessed.
 
     Attributes:
-        path: the audio file.
+        path: the audio file; a name in angle brackets for samples in memory.
         machine: machine type or name (``"fan"``).
         section: section or machine id as written, two digits (``"00"``).
         split: ``"train"``, ``"test"`` or ``"supplemental"``.
@@ -31,6 +32,7 @@ class Clip:
         window: start and end in seconds, if the clip is a part of the file.
         unclear: why the condition is unknown although names say something about it, as ``"NAME: reason"``.
         table: how the file is read if it is a table; ``None`` for audio.
+        waveform: the samples, if the recording is in memory and not in a file.
     """
 
     path: str
@@ -45,6 +47,7 @@ class Clip:
     unclear: str | None = None
     window: tuple[float, float] | None = None
     table: TableSettings | None = None
+    waveform: Waveform | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:
@@ -52,8 +55,9 @@ class Clip:
         return f"{self.path} ({self.window[0]:g}–{self.window[1]:g} s)" if self.window else self.path
 
     def to_json(self) -> dict[str, Any]:
-        """Return the clip as JSON-compatible data; `from_json` is the inverse."""
+        """Return the clip as JSON-compatible data, without samples; `from_json` is the inverse."""
         data = {**vars(self), "attributes": dict(self.attributes)}
+        del data["waveform"]
         if self.window is None:
             del data["window"]
         if data.pop("table") is not None:

@@ -17,6 +17,7 @@ import soundfile
 
 from auscult.corpus.clip import Clip
 from auscult.errors import CorpusError
+from auscult.sound import AudioInfo, audio_info
 from auscult.sound.tables import TableSettings, is_table, settings_for
 from auscult.sound.tables.kinds import EXTENSIONS as TABLE_EXTENSIONS
 from auscult.sound.tables.own_files import is_written_by_auscult
@@ -93,6 +94,18 @@ def without_extension(name: str) -> str:
     return root if extension.lower() in AUDIO_EXTENSIONS or extension.lower() in TABLE_EXTENSIONS else name
 
 
+def clip_info(clip: Clip) -> AudioInfo:
+    """Return what the header of a clip's file says, or the same of samples in memory.
+
+    Raises:
+        AudioError: the file cannot be read.
+    """
+    if clip.waveform is None:
+        return audio_info(clip.path, table=clip.table)
+    waveform = clip.waveform
+    return AudioInfo(waveform.sample_rate, 1, waveform.seconds, "memory", str(waveform.samples.dtype))
+
+
 def with_table(clip: Clip, given: TableSettings | None = None) -> Clip:
     """Return a clip that says how its file is read if that is a table; others are returned as they are.
 
@@ -103,7 +116,12 @@ def with_table(clip: Clip, given: TableSettings | None = None) -> Clip:
     Raises:
         OptionError: the sidecar is not valid.
     """
-    if clip.table is not None or is_audio_name(os.path.basename(clip.path)) or not is_table(clip.path):
+    if (
+        clip.waveform is not None
+        or clip.table is not None
+        or is_audio_name(os.path.basename(clip.path))
+        or not is_table(clip.path)
+    ):
         return clip
     return replace(clip, table=settings_for(clip.path, given))
 

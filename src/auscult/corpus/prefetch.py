@@ -14,6 +14,7 @@ from auscult.runtime.memory import retain_heap
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
 
+R = TypeVar("R")
 T = TypeVar("T")
 
 #: Recordings submitted ahead for each thread: enough that no thread waits for a long recording.
@@ -21,11 +22,11 @@ AHEAD = 2
 
 
 def prefetch(
-    recordings: Iterable[AudioClip],
-    fn: Callable[[AudioClip], T],
+    recordings: Iterable[R],
+    fn: Callable[[R], T],
     *,
     threads: int | None = None,
-) -> Iterator[tuple[AudioClip, T | AudioError]]:
+) -> Iterator[tuple[R, T | AudioError]]:
     """Apply a function to recordings in threads, ahead of their use.
 
     Decoding and the linear algebra of log-mels release the interpreter lock, so that threads run in
@@ -53,11 +54,11 @@ def prefetch(
 
 
 def _prefetch_in_threads(
-    recordings: Iterable[AudioClip], fn: Callable[[AudioClip], T], threads: int
-) -> Iterator[tuple[AudioClip, T | AudioError]]:
+    recordings: Iterable[R], fn: Callable[[R], T], threads: int
+) -> Iterator[tuple[R, T | AudioError]]:
     from threadpoolctl import threadpool_limits
 
-    pending: deque[tuple[AudioClip, Future[T | AudioError]]] = deque()
+    pending: deque[tuple[R, Future[T | AudioError]]] = deque()
     # Each thread runs its linear algebra single-threaded; nested threads would wait for each other.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
         try:
@@ -94,7 +95,7 @@ def default_threads() -> int:
     return min(cores, max(1, int(limit))) if limit.isdecimal() else cores
 
 
-def _outcome(fn: Callable[[AudioClip], T], recording: AudioClip) -> T | AudioError:
+def _outcome(fn: Callable[[R], T], recording: R) -> T | AudioError:
     try:
         return fn(recording)
     except AudioError as error:
@@ -102,7 +103,7 @@ def _outcome(fn: Callable[[AudioClip], T], recording: AudioClip) -> T | AudioErr
 
 
 def _next_result(
-    pending: deque[tuple[AudioClip, Future[T | AudioError]]],
-) -> tuple[AudioClip, T | AudioError]:
+    pending: deque[tuple[R, Future[T | AudioError]]],
+) -> tuple[R, T | AudioError]:
     recording, future = pending.popleft()
     return recording, future.result()

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from auscult.corpus.clip import Clip
+from auscult.corpus.files import clip_info
 from auscult.corpus.findings import Finding
 from auscult.corpus.inspection import Inspection
 from auscult.errors import AudioError, FitError
-from auscult.sound import audio_info
 
 
 def common_channels(clips: Sequence[Clip]) -> int:
@@ -23,7 +23,7 @@ def common_channels(clips: Sequence[Clip]) -> int:
     errors = []
     for clip in clips:
         try:
-            counts[audio_info(clip.path, table=clip.table).channels] += 1
+            counts[clip_info(clip).channels] += 1
         except AudioError as error:
             errors.append(error)
     if not counts:

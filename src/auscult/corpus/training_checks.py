@@ -9,8 +9,8 @@ from typing import NamedTuple
 from auscult.corpus.audio_clip import AudioClip
 from auscult.corpus.clip import Clip
 from auscult.corpus.conditions import unclear_conditions
+from auscult.corpus.files import clip_info
 from auscult.errors import AudioError, FitError
-from auscult.sound import audio_info
 
 #: With this many clips per set of attributes, on average, these may be segments of one recording.
 CLIPS_PER_RECORDING = 3
@@ -98,7 +98,7 @@ def common_format(clips: Sequence[Clip]) -> CommonFormat:
     errors: list[AudioError] = []
     for clip in clips:
         try:
-            info = audio_info(clip.path, table=clip.table)
+            info = clip_info(clip)
         except AudioError as error:
             errors.append(error)
             continue

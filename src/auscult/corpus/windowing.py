@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from auscult.corpus.clip import Clip
+from auscult.corpus.files import clip_info
 from auscult.corpus.findings import Finding
 from auscult.errors import AudioError
-from auscult.sound import audio_info
 
 _TOLERANCE = 1e-6  # seconds, for rounding
 _MAX_NAMED = 3
@@ -78,6 +78,6 @@ def _declared_seconds(clip: Clip) -> float | None:
     """Length by the header; ``None`` if it is not declared or the file cannot be read, which inspection
     reports."""
     try:
-        return audio_info(clip.path, table=clip.table).seconds
+        return clip_info(clip).seconds
     except AudioError:
         return None

@@ -33,4 +33,21 @@ def detector_type(name: str) -> type[Detector]:
     return getattr(import_module(module), class_name)
 
 
-__all__ = ["DETECTORS", "Config", "Detector", "Evidence", "Progress", "detector_type"]
+def register(kind: type[Detector]) -> None:
+    """Add a detector class to the registry of this process, so that it is known by its name.
+
+    Raises:
+        OptionError: the name belongs to another class, or the class cannot be imported by name, as one that
+            is defined within a function.
+    """
+    known = DETECTORS.get(kind.name)
+    if known == (kind.__module__, kind.__qualname__):
+        return
+    if known is not None:
+        raise OptionError(f"{kind.__qualname__}.name is {kind.name!r}, the name of another detector")
+    if getattr(import_module(kind.__module__), kind.__qualname__, None) is not kind:
+        raise OptionError(f"{kind.__qualname__} must be defined at the top of a module")
+    DETECTORS[kind.name] = kind.__module__, kind.__qualname__
+
+
+__all__ = ["DETECTORS", "Config", "Detector", "Evidence", "Progress", "detector_type", "register"]

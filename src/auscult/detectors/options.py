@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any, get_args, get_type_hints
 
 from auscult.corpus import Clip
-from auscult.detectors import detector_type
+from auscult.detectors import Detector, detector_type, register
 from auscult.detectors.base import Config
 from auscult.errors import OptionError
 from auscult.spectrum import FrontEnd, doubled_for, halved_for, vibration_front_end
@@ -193,6 +193,33 @@ def config_for_recordings(
     if n_fft == front_end.n_fft:
         return config
     return replace(config, front_end=replace(front_end, n_fft=n_fft, hop=n_fft // 2))
+
+
+def name_and_settings(detector: str | type[Detector] | Detector) -> tuple[str, dict[str, Any]]:
+    """Return the name of a detector that is given as a name, a class or an instance, and its options.
+
+    A class that is not in the registry is added to it.
+
+    Returns:
+        The name, and the options of an instance that differ from the defaults.
+
+    Raises:
+        OptionError: the name of a class belongs to another detector, or the class cannot be imported by name.
+    """
+    if isinstance(detector, str):
+        return detector, {}
+    kind = detector if isinstance(detector, type) else type(detector)
+    register(kind)
+    if isinstance(detector, type):
+        return kind.name, {}
+    config, default = detector.config, kind.config_type()
+    pairs = [(config, default), (config.front_end, default.front_end)]
+    return kind.name, {
+        f.name: getattr(given, f.name)
+        for given, usual in pairs
+        for f in fields(given)  # type: ignore[arg-type]
+        if f.name != "front_end" and getattr(given, f.name) != getattr(usual, f.name)
+    }
 
 
 def missing_options(detector: str, settings: Mapping[str, Any]) -> list[str]:

@@ -150,14 +150,12 @@ class AxesModel(Model):
     def _input_warnings(self, waveform: Waveform) -> Iterator[str]:
         yield from (w for w in super()._input_warnings(waveform) if "(counted from 0) was scored" not in w)
 
-    def _check_shape(self, samples: np.ndarray) -> None:
+    def _in_memory(self, samples: np.ndarray, sample_rate: int) -> AudioClip:
         if samples.ndim != 2 or len(samples) != len(self.axes):
             raise OptionError(
                 f"samples must have the shape ({len(self.axes)}, N), a row for each channel, got "
                 f"{samples.shape}"
             )
-
-    def _in_memory(self, samples: np.ndarray, sample_rate: int) -> AudioClip:
         return AudioClip.of_axes([super(AxesModel, self)._in_memory(row, sample_rate) for row in samples])
 
 

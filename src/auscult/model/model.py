@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,14 +12,13 @@ import numpy as np
 from auscult.corpus import AudioClip, Clip
 from auscult.corpus.files import with_table
 from auscult.corpus.prefetch import prefetch
-from auscult.decision import Threshold, conformal_threshold, few_recordings_label
+from auscult.corpus.sources import Recording, as_clip
+from auscult.decision import Threshold, conformal_threshold, few_recordings_label, fixed_threshold, p_value
 from auscult.detectors import Detector
 from auscult.detectors.maps.map_limits import MapLimits
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.errors import (
     AudioError,
-    EmptyAudio,
-    NonFiniteAudio,
     OptionError,
     TooShortAudio,
     UnsupportedAudio,
@@ -30,7 +28,7 @@ from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.model.score import Score
 from auscult.model.sensor_check import SensorFinding, sensor_findings, verdict
-from auscult.sound import Waveform, stream_audio
+from auscult.sound import Waveform, stream_audio, waveform_of
 from auscult.sound.defects import measure
 from auscult.sound.measures import Measures
 from auscult.sound.resampling import resampling_note
@@ -206,48 +204,61 @@ class Model:
 
     def score(
         self,
-        samples: np.ndarray,
-        sample_rate: int,
+        recording: Recording,
+        sample_rate: int | None = None,
         *,
-        threshold: Threshold | None = None,
+        threshold: Threshold | float | None = None,
+        false_alarms: float | None = None,
         explain: bool = False,
     ) -> Score:
-        """Score samples in memory.
+        """Score a recording.
 
         Args:
-            samples: (N,) float samples of one channel, in the unit of the training recordings; ±1 is the full
-                scale of files of integers.
-            sample_rate: in Hz; audio at another rate than the model's is resampled, with a warning.
-            threshold: the decision threshold; default the conformal threshold at 5 % false alarms.
+            recording: a path, a `Clip`, a `Waveform`, or an array (N,) of floating-point samples of one
+                channel, in the unit of the training recordings; ±1 is the full scale of files of integers.
+                For a model of several channels an array has the shape (channels, N).
+            sample_rate: of an array, Hz; audio at another rate than the model's is resampled, with a warning.
+            threshold: the score above which a recording is anomalous; default the conformal threshold for
+                ``false_alarms``.
+            false_alarms: the accepted rate of false alarms, between 0 and 1; default 0.05.
             explain: whether to compute ``Score.map``.
 
         Raises:
-            AudioError: the samples are empty, too short, or not finite.
-            OptionError: more than one channel, integer samples, or a sample rate that is not positive.
-        """
-        samples = np.asarray(samples)
-        self._check_shape(samples)
-        if samples.dtype.kind != "f":
-            raise OptionError(
-                f"samples must be floating point with full scale ±1, got {samples.dtype}; divide 16-bit "
-                "samples by 32768"
-            )
-        if sample_rate < 1:
-            raise OptionError(f"sample_rate must be positive, got {sample_rate}")
-        if not samples.size:
-            raise EmptyAudio("<memory>", "no samples")
-        if not np.all(np.isfinite(samples)):
-            raise NonFiniteAudio("<memory>", "samples contain NaN or infinity")
-        recording = self._in_memory(samples.astype(np.float32), int(sample_rate))
-        return self.score_recording(recording, threshold=threshold, explain=explain)
+            AudioError: the recording cannot be used, or is too short.
+            OptionError: more than one channel, integer samples, a missing or invalid sample rate, both
+                ``threshold`` and ``false_alarms``, or a value of them that is not valid.
 
-    def _check_shape(self, samples: np.ndarray) -> None:
-        if samples.ndim != 1:
-            raise OptionError(f"samples must be one channel of shape (N,), got shape {samples.shape}")
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 16000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=16000)
+            >>> model.score(0.1 * noise[0] + noise[1], 16000).anomalous
+            False
+        """
+        limit = self._limit(threshold, false_alarms)
+        return self.score_recording(self.open(recording, sample_rate), threshold=limit, explain=explain)
+
+    def open(self, recording: Recording, sample_rate: int | None = None) -> AudioClip:
+        """Return a recording with its audio, as this model reads it; arguments and errors as of `score`."""
+        if isinstance(recording, np.ndarray):
+            if sample_rate is None:
+                raise OptionError("give the sample rate of the array in Hz, as sample_rate=")
+            return self._in_memory(recording, sample_rate)
+        return self.audio_clip(as_clip(recording))
 
     def _in_memory(self, samples: np.ndarray, sample_rate: int) -> AudioClip:
-        """A recording of samples, resampled to the rate of the model."""
-        return AudioClip.from_waveform(Waveform(samples, sample_rate), sample_rate=self.sample_rate)
+        """A recording of samples (N,), resampled to the rate of the model."""
+        return AudioClip.from_waveform(waveform_of(samples, sample_rate), sample_rate=self.sample_rate)
+
+    def _limit(self, threshold: Threshold | float | None, false_alarms: float | None) -> Threshold:
+        """The threshold that the arguments of `score` state."""
+        if threshold is not None and false_alarms is not None:
+            raise OptionError("threshold and false_alarms exclude each other: choose one")
+        if isinstance(threshold, Threshold):
+            return threshold
+        if threshold is not None:
+            return fixed_threshold(threshold)
+        return self.threshold() if false_alarms is None else self.threshold(false_alarms)
 
     def score_recording(
         self, recording: AudioClip, *, threshold: Threshold | None = None, explain: bool = False
@@ -272,7 +283,7 @@ class Model:
         if not np.isfinite(value):
             reason = f"its {name} score is {value}: the model overflows on this recording"
             raise UnsupportedAudio(recording.clip.path, reason)
-        above = threshold.is_anomalous(value)
+        above, calibration = threshold.is_anomalous(value), self.calibration.scores.get(name, ())
         findings, state = self.sensor_check(recording, above=above)
         notes = waveform.notes
         if any(finding.kind == "rate" for finding in findings):  # it says more than the note
@@ -288,6 +299,7 @@ class Model:
             path=recording.clip.path,
             score=value,
             threshold=threshold.value,
+            p_value=p_value(value, calibration) if len(calibration) else None,
             anomalous=None if verdict(above, findings) == "sensor" else above,
             warnings=warnings,
             scores=dict(judged.scores),
@@ -388,34 +400,39 @@ class Model:
         lengths = self.provenance.get("seconds") or ()
         return f"{' to '.join(dict.fromkeys(f'{length:.3g}' for length in lengths))} s"
 
-    def score_clips(
+    def score_many(
         self,
-        clips: Iterable[Clip],
+        recordings: Iterable[Recording],
+        sample_rate: int | None = None,
         *,
-        threshold: Threshold | None = None,
+        threshold: Threshold | float | None = None,
+        false_alarms: float | None = None,
         explain: bool = False,
         threads: int | None = None,
     ) -> Iterator[Score | AudioError]:
-        """Score files in order, holding only a few in memory at a time.
+        """Score recordings in order, holding only a few in memory at a time.
 
-        Each thread takes a clip all the way from the file to the score. Measured on two cores with clips of
-        10 s, this is 1.7 times as fast as one thread. Decoding on one thread and scoring on the other is 1.2
-        times as fast, and ONNX Runtime on both cores is slower than on one. Running the network on several
-        clips at once gains nothing for clips of 2 s or more, since the windows of one clip fill a run
-        already, and 5 % of the total time for clips of 1 s.
+        Each thread takes a recording all the way from the file to the score. Measured on two cores with
+        clips of 10 s, this is 1.7 times as fast as one thread. Decoding on one thread and scoring on the
+        other is 1.2 times as fast, and ONNX Runtime on both cores is slower than on one. Running the network
+        on several clips at once gains nothing for clips of 2 s or more, since the windows of one clip fill a
+        run already, and 5 % of the total time for clips of 1 s.
 
         Args:
-            clips: the files.
-            threshold: the decision threshold; default the conformal threshold at 5 % false alarms.
-            explain: whether to compute ``Score.map``.
+            recordings: each as of `score`.
+            sample_rate, threshold, false_alarms, explain: as of `score`.
             threads: default one per core, or fewer if ``OMP_NUM_THREADS`` says so.
 
         Yields:
-            For each clip its score, or the error if it cannot be used.
+            For each recording its score, or the error if it cannot be used.
         """
-        threshold = threshold or self.threshold()
-        score_clip = partial(self.score_recording, threshold=threshold, explain=explain)
-        for _, outcome in prefetch(map(self.audio_clip, clips), score_clip, threads=threads):
+        limit = self._limit(threshold, false_alarms)
+
+        def score(recording: Recording) -> Score:
+            opened = self.open(recording, sample_rate)
+            return self.score_recording(opened, threshold=limit, explain=explain)
+
+        for _, outcome in prefetch(recordings, score, threads=threads):
             yield outcome
 
     def save(self, path: str) -> None:

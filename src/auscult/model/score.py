@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ class Score:
         score: the anomaly score; higher is more anomalous.
         threshold: the decision threshold; ``None`` if no decision is possible.
         anomalous: score > threshold; ``None`` without a threshold, or if the verdict is ``sensor``.
+        p_value: share of the calibration scores that are at least as high, counting this one: at most α with
+            probability α for a normal recording like those of the calibration. ``None`` without calibration.
         warnings: reasons to trust this score less.
         scores: every score of the detector, by name.
         nearest: path of the most similar normal recording among those that the model was given; ``None`` if
@@ -45,11 +48,12 @@ class Score:
     score: float
     threshold: float | None
     anomalous: bool | None
+    p_value: float | None = None
     warnings: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     nearest: str | None = None
     nearest_window: tuple[float, float] | None = None
-    map: np.ndarray | None = None
+    map: np.ndarray | None = field(default=None, repr=False, compare=False)
     maps_are_zscores: bool = False
     map_limits: MapLimits | None = None
     axis: int | None = None
@@ -69,3 +73,15 @@ class Score:
         ``anomaly`` or ``normal``, and ``None`` without a threshold."""
         above = None if self.threshold is None else self.score > self.threshold
         return verdict(above, self.findings)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the map and its limits as JSON-compatible data, with the verdict."""
+        data = {key: value for key, value in vars(self).items() if not key.startswith("map")}
+        return {
+            **data,
+            "verdict": self.verdict,
+            "warnings": list(self.warnings),
+            "scores": dict(self.scores),
+            "nearest_window": list(self.nearest_window) if self.nearest_window else None,
+            "findings": [vars(finding) for finding in self.findings],
+        }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from auscult.errors import EmptyAudio, NonFiniteAudio, OptionError
 from auscult.sound.measures import Measures
 
 
@@ -39,3 +40,33 @@ class Waveform:
     def seconds(self) -> float:
         """Length in seconds."""
         return len(self.samples) / self.sample_rate
+
+
+def waveform_of(samples: np.ndarray, sample_rate: int, path: str = "<memory>") -> Waveform:
+    """Make a waveform of samples in memory.
+
+    Args:
+        samples: (N,) floating point; ±1 is the full scale of files of integers.
+        sample_rate: in Hz.
+        path: name of the recording in messages.
+
+    Raises:
+        OptionError: more than one channel, integer samples, or a sample rate that is not positive.
+        EmptyAudio: there are no samples.
+        NonFiniteAudio: NaN or infinity among them.
+    """
+    samples = np.asarray(samples)
+    if samples.ndim != 1:
+        raise OptionError(f"samples must be one channel of shape (N,), got shape {samples.shape}")
+    if samples.dtype.kind != "f":
+        raise OptionError(
+            f"samples must be floating point with full scale ±1, got {samples.dtype}; divide 16-bit "
+            "samples by 32768"
+        )
+    if sample_rate < 1:
+        raise OptionError(f"sample_rate must be positive, got {sample_rate}")
+    if not samples.size:
+        raise EmptyAudio(path, "no samples")
+    if not np.all(np.isfinite(samples)):
+        raise NonFiniteAudio(path, "samples contain NaN or infinity")
+    return Waveform(samples.astype(np.float32), int(sample_rate), path=path)

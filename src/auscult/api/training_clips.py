@@ -1,0 +1,85 @@
+"""The recordings that a model is fitted on, of paths as users give them."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from auscult.corpus import Corpus, Finding
+from auscult.corpus.conditions import learned_unasked, left_out_of_training
+from auscult.corpus.folders import open_corpora
+from auscult.errors import FitError
+from auscult.sound.tables import TableSettings
+
+
+def training_clips(
+    paths: Sequence[str],
+    *,
+    single_machine: bool = True,
+    conditions: Mapping[str, str] | None = None,
+    tables: TableSettings | None = None,
+) -> tuple[Corpus, tuple[Finding, ...]]:
+    """Open paths and select their training clips.
+
+    Args:
+        paths: folders, manifests and recordings.
+        single_machine: require that all clips are of one machine.
+        conditions: the conditions that the user states, by pattern.
+        tables: what the user states about tables.
+
+    Returns:
+        The clips; and findings about anomalies that are left out, and about clips that are taken as normal
+        without being called so.
+
+    Raises:
+        CorpusError: a folder contains no recordings.
+        FitError: a folder contains no training clips, or there are several machines.
+    """
+    corpora = open_corpora(paths, conditions=conditions, tables=tables)
+    training = [corpus.for_training() for corpus in corpora]  # one by one: not all may have splits
+    findings: list[Finding] = []
+    for path, corpus, clips in zip(paths, corpora, training, strict=True):
+        left_out = left_out_of_training(corpus)
+        if not clips:
+            reasons = "; ".join(left_out) or "they are test clips or supplemental clips"
+            recordings = f"{len(corpus):,} recording{'' if len(corpus) == 1 else 's'}"
+            raise FitError(
+                f"{path}: none of its {recordings} can be used for training: {reasons}; give a folder of "
+                "normal recordings that are no test clips, such as train/"
+            )
+        anomalies = tuple(clip.path for clip in corpus if clip.condition == "anomaly")
+        findings += (Finding("left_out", f"{path}: {reason}", anomalies) for reason in left_out)
+    other_files = sum((Counter(corpus.other_files) for corpus in corpora), Counter())
+    joined = (clip for corpus in training for clip in corpus)
+    clips = Corpus(joined, root=_common_root(paths), conditions=conditions, other_files=other_files)
+    findings += assumed_normal(clips)
+    machines = [machine for machine in clips.machines if machine is not None]
+    if single_machine and len(machines) > 1:
+        raise FitError(
+            f"{len(machines)} machines ({', '.join(machines)}), but a model covers one: give the folder of "
+            "one machine, or an output folder for one model per machine, e.g. -o models/ (in Python "
+            "auscult.fit_machines)"
+        )
+    return clips, tuple(findings)
+
+
+def without_anomalies(corpus: Corpus) -> tuple[Corpus, tuple[Finding, ...]]:
+    """The clips to fit on, and findings about those that are left out or taken as normal without being
+    called so."""
+    paths = tuple(clip.path for clip in corpus if clip.condition == "anomaly")
+    left_out = [Finding("left_out", message, paths) for message in left_out_of_training(corpus)]
+    return corpus.for_training(), (*left_out, *assumed_normal(corpus))
+
+
+def assumed_normal(corpus: Corpus) -> tuple[Finding, ...]:
+    """Findings about clips that are taken as normal without being called so."""
+    return tuple(Finding("assumed_normal", message) for message in learned_unasked(corpus))
+
+
+def _common_root(paths: Sequence[str]) -> str | None:
+    """The folder that all lie in; ``None`` if they are on different drives."""
+    try:
+        return os.path.commonpath([os.path.abspath(path) for path in paths])
+    except ValueError:
+        return None

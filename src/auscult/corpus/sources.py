@@ -1,0 +1,85 @@
+"""What can be given as recordings in Python: paths, clips, waveforms and arrays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from os import PathLike
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from auscult.corpus.clip import Clip, Corpus
+from auscult.errors import FitError, OptionError
+from auscult.sound import Waveform, waveform_of
+
+#: One recording: its file, a clip, or samples in memory.
+Recording: TypeAlias = str | PathLike[str] | Clip | Waveform | np.ndarray
+#: Recordings: one, several, or a folder of them.
+Recordings: TypeAlias = Recording | Corpus | Iterable[Recording]
+
+
+def split_paths(source: Recordings, sample_rate: int | None = None) -> tuple[list[str], list[Clip]]:
+    """Separate paths, which have yet to be opened, from clips and recordings in memory, which become clips.
+
+    Args:
+        source: one recording or several. The rows of a 2-D array are recordings of one channel.
+        sample_rate: of arrays, Hz.
+
+    Returns:
+        The paths, and the clips; those in memory are named by their position.
+
+    Raises:
+        OptionError: something is no recording, or an array has no sample rate.
+        AudioError: samples are empty or not finite.
+    """
+    paths: list[str] = []
+    clips: list[Clip] = []
+    for index, item in enumerate(_items(source)):
+        if isinstance(item, str | PathLike):
+            paths.append(os.fspath(item))
+        else:
+            clips.append(as_clip(item, sample_rate, name=f"<recording {index}>"))
+    return paths, clips
+
+
+def as_clip(recording: Recording, sample_rate: int | None = None, *, name: str = "<memory>") -> Clip:
+    """Return a recording as a clip; its metadata are unknown unless it is one.
+
+    Args:
+        recording: a file, a clip, or samples of one channel.
+        sample_rate: of an array, Hz.
+        name: path of a clip in memory.
+
+    Raises:
+        OptionError: it is no recording, or an array without a sample rate.
+        AudioError: the samples are empty or not finite.
+    """
+    if isinstance(recording, Clip):
+        return recording
+    if isinstance(recording, str | PathLike):
+        return Clip(os.fspath(recording))
+    if isinstance(recording, Waveform):
+        return Clip(recording.path or name, waveform=recording)
+    if isinstance(recording, np.ndarray):
+        if sample_rate is None:
+            raise OptionError("give the sample rate of arrays in Hz, as sample_rate=")
+        return Clip(name, waveform=waveform_of(recording, sample_rate, name))
+    raise OptionError(
+        f"{type(recording).__name__} is no recording: give a path, an array with sample_rate=, a Clip or a "
+        "Waveform"
+    )
+
+
+def _items(source: Any) -> Sequence[Recording]:
+    """The recordings of a source, not opened."""
+    if isinstance(source, str | PathLike | Clip | Waveform):
+        return [source]
+    if isinstance(source, np.ndarray) and source.ndim < 2:
+        return [source]
+    if not isinstance(source, Iterable):
+        raise OptionError(f"{type(source).__name__} is no recording and holds none")
+    items: list[Recording] = list(source)
+    if not items:
+        raise FitError("there are no recordings")
+    return items
