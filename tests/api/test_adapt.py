@@ -126,7 +126,7 @@ def test_clips_of_a_single_fold_are_scored_by_the_old_detector(files):
     model = fitted(files[:30])
     for clips in (files[30:31], [replace(c, source_recording="tape") for c in files[30:34]]):
         adapted = accepted(model, clips)
-        old = [score.score for score in model.score_clips(clips)]
+        old = [score.score for score in model.score_many(clips)]
         assert adapted.calibration.scores["distance"][30:].tolist() == old, "of one recording: one fold"
 
 
@@ -150,7 +150,7 @@ def test_clips_above_the_threshold_are_refused_without_accept_or_replace(files):
 def test_a_minority_above_the_threshold_is_refused_without_recommending_replace(files):
     model = fitted(files[:20])
     clips = [*files[20:26], files[30]]
-    scores = [score.anomalous for score in model.score_clips(clips)]
+    scores = [score.anomalous for score in model.score_many(clips)]
     above = sum(scores)
     assert 0 < above < len(clips) / 2
     with pytest.raises(NotNormalError, match=f"{above} of 7 recordings are above") as caught:
@@ -162,7 +162,7 @@ def test_a_minority_above_the_threshold_is_refused_without_recommending_replace(
 def test_clips_below_the_threshold_need_no_confirmation(files):
     model = fitted(files[:28])
     normal = [
-        c for c, s in zip(files[28:30], model.score_clips(files[28:30]), strict=True) if not s.anomalous
+        c for c, s in zip(files[28:30], model.score_many(files[28:30]), strict=True) if not s.anomalous
     ]
     assert normal
     judged = auscult.adapt(model, normal).provenance["adaptations"][0]["judged"]
@@ -244,7 +244,7 @@ def test_doubtful_recordings_below_the_threshold_are_refused(files, faulty_senso
 def test_the_message_tells_whether_more_are_above_than_expected(files):
     model = fitted(files[:28])
     normal = model.calibration.scores["distance"]
-    normal[:] = np.sort([s.score for s in model.score_clips(files[:28])])[-2]  # one or two of 28 are above
+    normal[:] = np.sort([s.score for s in model.score_many(files[:28])])[-2]  # one or two of 28 are above
     model = auscult.Model(model.detector, model.calibration, provenance=model.provenance)  # knows none
     with pytest.raises(NotNormalError, match=r"expected of normal recordings: 1\.4") as caught:
         auscult.adapt(model, files[:28])
@@ -405,10 +405,10 @@ def test_clips_like_the_new_ones_score_lower_after_adapting(files):
     model = fitted(files[:30])
     adapted = accepted(model, files[30:36])
     for clip in files[36:]:
-        old, new = (next(m.score_clips([clip])) for m in (model, adapted))
+        old, new = (next(m.score_many([clip])) for m in (model, adapted))
         assert new.score < old.score
-    assert next(model.score_clips(files[39:])).anomalous
-    assert not next(adapted.score_clips(files[39:])).anomalous
+    assert next(model.score_many(files[39:])).anomalous
+    assert not next(adapted.score_many(files[39:])).anomalous
 
 
 def test_provenance_records_each_adaptation(files):
@@ -435,7 +435,7 @@ def test_an_adapted_model_survives_saving_and_loading(files, tmp_path):
     adapted.save(tmp_path / "adapted.auscult")
     loaded = auscult.load(tmp_path / "adapted.auscult")
     assert loaded.threshold() == adapted.threshold()
-    assert next(loaded.score_clips(files[38:39])).score == next(adapted.score_clips(files[38:39])).score
+    assert next(loaded.score_many(files[38:39])).score == next(adapted.score_many(files[38:39])).score
     assert json.loads(json.dumps(adapted.provenance)) == loaded.provenance
 
 

@@ -70,7 +70,7 @@ def model(score: str = "") -> Model:
 
 
 def score_values(model: Model, clips) -> np.ndarray:
-    return np.array([score.score for score in model.score_clips(clips)])
+    return np.array([score.score for score in model.score_many(clips)])
 
 
 def test_metrics_are_computed_from_the_scores_of_the_model(clips):

@@ -286,7 +286,7 @@ def test_the_model_reads_the_channel_that_it_was_fitted_on(tmp_path, machine_sou
     for model in (near, far):
         (warning,) = [w for w in model.provenance["warnings"] if "channels" in w]
         assert f"recordings have 2 channels: the model learns channel {model.channel} only" in warning
-    levels = [next(m.score_clips(clips[:1])).score for m in (near, far)]
+    levels = [next(m.score_many(clips[:1])).score for m in (near, far)]
     assert levels[0] - levels[1] == pytest.approx(40, abs=1)
 
 

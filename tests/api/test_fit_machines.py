@@ -46,7 +46,7 @@ def calibration_scores(folder: Path) -> dict[str, dict[str, np.ndarray]]:
 
 def scores(folder: Path, plant: Path) -> dict[str, list[float]]:
     clips = list(open_corpus(plant / "fan"))[:3]
-    return {p.stem: [s.score for s in load(p).score_clips(clips)] for p in sorted(folder.glob("*.auscult"))}
+    return {p.stem: [s.score for s in load(p).score_many(clips)] for p in sorted(folder.glob("*.auscult"))}
 
 
 def assert_same_scores(actual, expected, **tolerance) -> None:
@@ -84,7 +84,7 @@ def test_machines_of_different_size_train_together_as_they_do_alone(plant, tmp_p
     clips = list(open_corpus(plant / "fan"))[:3]
     for name, together in scores(tmp_path, plant).items():
         alone = fit(open_corpus(plant / name), **QUICK)
-        assert together == pytest.approx([s.score for s in alone.score_clips(clips)], rel=1e-4)
+        assert together == pytest.approx([s.score for s in alone.score_many(clips)], rel=1e-4)
 
 
 def test_existing_models_are_not_fitted_again(plant_copy, tmp_path, batch_sizes):

@@ -137,7 +137,7 @@ def test_a_detector_is_a_name_a_class_or_an_instance(samples, monkeypatch):
         (np.zeros((3, 100), np.int16), {"sample_rate": RATE}, OptionError, "divide 16-bit samples by 32768"),
         (np.zeros((2, 3, 100)), {"sample_rate": RATE}, OptionError, "one channel of shape"),
         ([np.full(100, np.nan)], {"sample_rate": RATE}, NonFiniteAudio, "<recording 0>"),
-        ([], {}, FitError, "there are no recordings"),
+        ([], {}, FitError, "there are no clips"),
         (7, {}, OptionError, "int is no recording"),
         ([None], {}, OptionError, "NoneType is no recording"),
         (["a.wav", Clip("b.wav")], {}, OptionError, "either paths, or clips"),

@@ -176,7 +176,7 @@ def test_segments_of_one_recording_are_scored_by_the_old_detector(run, copy, tar
     assert run("adapt", "--accept", copy, *same_speed, "--group-by", "spd").exit_code == 0
     adapted, old = auscult.load(tmp_path / "fan.adapted.auscult"), auscult.load(copy)
     clips = [auscult.Clip(str(path)) for path in same_speed]
-    scores = [score.scores["mahalanobis"] for score in old.score_clips(clips)]
+    scores = [score.scores["mahalanobis"] for score in old.score_many(clips)]
     assert adapted.calibration.scores["mahalanobis"][24:].tolist() == pytest.approx(scores)
 
 

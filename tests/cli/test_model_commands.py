@@ -341,7 +341,7 @@ def test_evaluate_refuses_unlabelled_clips_and_several_machines(run, model, mach
 
 
 def test_insufficient_labels_are_reported_before_scoring(run, model, machine, tmp_path, monkeypatch):
-    monkeypatch.setattr("auscult.model.Model.score_clips", lambda *_, **__: pytest.fail("scoring started"))
+    monkeypatch.setattr("auscult.model.Model.score_many", lambda *_, **__: pytest.fail("scoring started"))
     folder = tmp_path / "normal"
     shutil.copytree(machine / "train", folder)
     for clip in sorted(folder.iterdir()):

@@ -81,5 +81,5 @@ def _items(source: Any) -> Sequence[Recording]:
         raise OptionError(f"{type(source).__name__} is no recording and holds none")
     items: list[Recording] = list(source)
     if not items:
-        raise FitError("there are no recordings")
+        raise FitError("no training recordings: there are no clips")
     return items

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -240,11 +241,11 @@ class Model:
 
     def open(self, recording: Recording, sample_rate: int | None = None) -> AudioClip:
         """Return a recording with its audio, as this model reads it; arguments and errors as of `score`."""
-        if isinstance(recording, np.ndarray):
-            if sample_rate is None:
-                raise OptionError("give the sample rate of the array in Hz, as sample_rate=")
-            return self._in_memory(recording, sample_rate)
-        return self.audio_clip(as_clip(recording))
+        if isinstance(recording, str | PathLike | Clip | Waveform):
+            return self.audio_clip(as_clip(recording))
+        if sample_rate is None:
+            raise OptionError("give the sample rate of the array in Hz, as sample_rate=")
+        return self._in_memory(np.asarray(recording), sample_rate)
 
     def _in_memory(self, samples: np.ndarray, sample_rate: int) -> AudioClip:
         """A recording of samples (N,), resampled to the rate of the model."""
