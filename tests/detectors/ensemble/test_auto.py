@@ -22,7 +22,7 @@ from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import make_config
 from auscult.errors import FitError, MissingExtraError, OptionError
 from auscult.model import Model
-from auscult.model.calibration_plan import PreparedFit
+from auscult.model.calibration_plan import MANY_FOLDS, PreparedFit
 from auscult.model.fitting import fit_models
 from auscult.model.model_file import load_model
 from auscult.sound import Waveform
@@ -193,10 +193,20 @@ def test_fold_models_are_complete_detectors(ensembles, unseen, tmp_path):
     assert first != third
 
 
-def test_a_model_is_calibrated_with_the_fold_models(ensembles, normals, tmp_path):
+def test_held_out_scores_are_those_that_the_fold_model_would_compute(ensembles, normals, folds):
+    fold_models = ensembles[1:]
+    for recording, fold in zip(normals, folds, strict=True):
+        known = fold_models[fold]
+        other = Auto(known.config)
+        other.arrays, other.facts = known.arrays, known.facts
+        assert other.score(recording).scores == pytest.approx(known.score(recording).scores, rel=1e-12)
+
+
+def test_a_model_is_calibrated_with_the_fold_models(normals):
     (made,) = fit_models([PreparedFit("auto", config(), Inspection(tuple(normals), (), None), "crossfit")])
-    folds = folds_of(normals, 5, config().seed)
-    expected = [ensembles[1 + f].score(r).scores["mean"] for f, r in zip(folds, normals, strict=True)]
+    folds = folds_of(normals, MANY_FOLDS, config().seed)
+    _, fold_models = Auto.crossfit(config(), normals, folds)
+    expected = [fold_models[f].score(r).scores["mean"] for f, r in zip(folds, normals, strict=True)]
     np.testing.assert_allclose(made.calibration.scores["mean"], expected, rtol=1e-6)
     assert made.provenance["warnings"] == []
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from auscult.corpus import AudioClip
+from auscult.corpus.prefetch import map_in_threads
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config, Detector, Progress
 from auscult.detectors.ensemble.members import Member
@@ -113,13 +114,16 @@ def held_out(
         are estimated from at most `MAX_PROFILE_CLIPS` recordings.
     """
     step = -(-len(training.recordings) // MAX_PROFILE_CLIPS)
-    scores, parts, folds = [], [], []
-    for index, (fold, recording) in enumerate(zip(training.folds, training.recordings, strict=True)):
-        evidence = fold_models[fold].score(recording, explain=index % step == 0)
-        scores.append(evidence.scores[score])
-        if evidence.maps:
-            parts.append(MapProfile.fit([evidence.maps[score]]))
-            folds.append(fold)
+    explained = set(training.recordings[::step])
+    fold_of = dict(zip(training.recordings, training.folds, strict=True))
+
+    def score_and_profile(recording: AudioClip) -> tuple[float, MapProfile | None]:
+        evidence = fold_models[fold_of[recording]].score(recording, explain=recording in explained)
+        return evidence.scores[score], MapProfile.fit([evidence.maps[score]]) if evidence.maps else None
+
+    scores, profiles = zip(*map_in_threads(training.recordings, score_and_profile), strict=True)
+    parts = [profile for profile in profiles if profile is not None]
+    folds = training.folds[::step]
     return np.array(scores), MapProfile.cross_merged(parts, folds, len(fold_models))
 
 
