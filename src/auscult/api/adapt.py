@@ -18,13 +18,14 @@ from auscult.corpus.clip import Domain
 from auscult.corpus.findings import Finding, other_files_findings
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection, inspect_recordings
+from auscult.corpus.several_channels import of_axis, together, usable_in_all
 from auscult.corpus.time_blocks import MIN_RECORDINGS
 from auscult.corpus.training_checks import check_no_anomalies, segment_warnings
 from auscult.detectors import Detector, Progress
 from auscult.errors import FitError, OptionError
 from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 from auscult.model import Calibration, Model
-from auscult.model.axes import require_one_channel
+from auscult.model.axes import AxesModel
 from auscult.model.calibration_plan import (
     FEW_FOLDS,
     alone_warning,
@@ -69,8 +70,8 @@ def adapt(
 
     Args:
         model: the model to adapt.
-        clips: normal recordings of the same machine. Clips labelled as anomalies are refused; test clips add
-            a warning to the model.
+        clips: normal recordings of the same machine, with all channels of the model. Clips labelled as
+            anomalies are refused; test clips add a warning to the model.
         domain: the domain of clips whose domain is unknown.
         accept: the machine is running normally in another way: recordings above the threshold are normal too.
         replace: the machine was repaired or has changed for good: only these recordings are normal from now
@@ -92,19 +93,13 @@ def adapt(
     """
     if accept and replace:
         raise OptionError("accept and replace exclude each other: choose one")
-    require_one_channel(model, "Adapting")
     other_files = clips.other_files if isinstance(clips, Corpus) else {}
     clips = [dataclasses.replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
     check_no_anomalies(clips)
     model.detector.check_can_adapt(replace=replace)
     recordings = [model.audio_clip(clip) for clip in clips]
-    inspection = inspect_recordings(
-        recordings,
-        minimum_samples=model.detector.minimum_samples(),
-        minimum_clips=1,
-        front_ends=model.detector.front_ends(model.detector.config),
-        progress=progress,
-    )
+    of_axes = _inspect_axes(model, recordings, progress)
+    inspection = together(of_axes, model.names) if isinstance(model, AxesModel) else of_axes[0]
     findings = (*inspection.findings, *other_files_findings(other_files))
     inspection = dataclasses.replace(inspection, findings=findings)
     if not replace:
@@ -124,10 +119,41 @@ def adapt(
     count = crossfit_folds(model.detector.name, config) if replace else FEW_FOLDS
     folds = folds_of(usable, count, config.seed)
     make_model = _replaced if replace else _extended
-    adapted = make_model(model, usable, folds, progress)
-    costs = adaptation_costs(model, adapted, usable, replaced=replace)
-    adapted.provenance = _provenance(model, adapted, inspection, reviewed, costs, replaced=replace)
-    return adapted
+    if not isinstance(model, AxesModel):
+        adapted = make_model(model, usable, folds, progress)
+        entry = _entry(model, adapted, inspection, reviewed, replaced=replace)
+        adapted.provenance = _provenance(model, adapted, inspection, reviewed, entry, replaced=replace)
+        return adapted
+    axes = [
+        make_model(axis, [recording.axes[i] for recording in usable], folds, progress)
+        for i, axis in enumerate(model.axes)
+    ]
+    entry = _entry(model, AxesModel(axes, model.names), inspection, reviewed, replaced=replace)
+    for i, (before, after) in enumerate(zip(model.axes, axes, strict=True)):
+        of_channel = of_axis(inspection, i, of_axes[i])
+        after.provenance = _provenance(before, after, of_channel, reviewed, entry, replaced=replace)
+    return AxesModel(axes, model.names)
+
+
+def _inspect_axes(
+    model: Model, recordings: Sequence[AudioClip], progress: Progress | None
+) -> list[Inspection]:
+    """Inspect recordings for a model, each channel if there are several; all are then of the same ones."""
+    inspections = [
+        inspect_recordings(
+            of_channel,
+            minimum_samples=axis.detector.minimum_samples(),
+            minimum_clips=1,
+            front_ends=axis.detector.front_ends(axis.detector.config),
+            progress=progress,
+        )
+        for axis, of_channel in zip(
+            model.axes or [model],
+            zip(*(recording.axes for recording in recordings), strict=True) if model.axes else [recordings],
+            strict=True,
+        )
+    ]
+    return usable_in_all(inspections) if model.axes else inspections
 
 
 def _without_duplicates(model: Model, inspection: Inspection) -> Inspection:
@@ -253,12 +279,36 @@ def _replaced(
     )
 
 
+def _entry(
+    before: Model, after: Model, inspection: Inspection, reviewed: Review, *, replaced: bool
+) -> dict[str, Any]:
+    """The entry of an adaptation in the provenance."""
+    recordings = inspection.usable
+    changes = [
+        _detector_changes(old.detector, new.detector)
+        for old, new in zip(before.axes or [before], after.axes or [after], strict=True)
+    ]
+    return {
+        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "clips": len(recordings),
+        "domains": dict(Counter(r.clip.domain or "unknown" for r in recordings)),
+        "replaced": before.provenance.get("clips", 0) if replaced else 0,
+        "left_out": [path for f in inspection.findings if f.kind in UNUSABLE_KINDS for path in f.paths],
+        "changes": list(dict.fromkeys(change for of_axis in changes for change in of_axis)),
+        "judged": reviewed.to_json(),
+        "threshold_before": before.threshold().value,
+        "threshold_after": after.threshold().value,
+        "costs": adaptation_costs(before, after, recordings, replaced=replaced),
+        "versions": package_versions(),
+    }
+
+
 def _provenance(
     before: Model,
     after: Model,
     inspection: Inspection,
     reviewed: Review,
-    costs: Mapping[str, Any],
+    entry: Mapping[str, Any],
     *,
     replaced: bool,
 ) -> dict[str, Any]:
@@ -270,21 +320,8 @@ def _provenance(
     alone = [r for r, is_used in zip(recordings, used, strict=True) if not is_used]
     kept: Mapping[str, Any] = {} if replaced else old  # what describes the recordings in the model
     earlier, label = kept.get("clips", 0), inspection.threshold_label
-    domains = Counter(r.clip.domain or "unknown" for r in recordings)
+    domains = Counter(entry["domains"])
     lengths = [seconds for seconds in (kept.get("seconds"), inspection.duration_range) if seconds]
-    entry = {
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "clips": len(recordings),
-        "domains": dict(domains),
-        "replaced": old.get("clips", 0) if replaced else 0,
-        "left_out": [path for f in inspection.findings if f.kind in UNUSABLE_KINDS for path in f.paths],
-        "changes": _detector_changes(before.detector, after.detector),
-        "judged": reviewed.to_json(),
-        "threshold_before": before.threshold().value,
-        "threshold_after": after.threshold().value,
-        "costs": costs,
-        "versions": package_versions(),
-    }
     machines = {*old.get("machines", ()), *(r.clip.machine for r in recordings if r.clip.machine)}
     return {
         **old,
