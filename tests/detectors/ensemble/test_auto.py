@@ -20,6 +20,8 @@ from auscult.detectors.ensemble.members import MEMBERS, Member
 from auscult.detectors.maps.bin_residuals import BinResiduals
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import make_config
+from auscult.detectors.reconstruction.subspace_residual import SubspaceResidual
+from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import FitError, MissingExtraError, OptionError
 from auscult.model import Model
 from auscult.model.calibration_plan import MANY_FOLDS, PreparedFit
@@ -191,6 +193,26 @@ def test_fold_models_are_complete_detectors(ensembles, unseen, tmp_path):
             assert loaded.score(clip).scores == pytest.approx(ensembles[index].score(clip).scores, rel=1e-9)
     first, third = (ensembles[index].score(unseen[0]).scores["mean"] for index in (1, 3))
     assert first != third
+
+
+def test_members_that_differ_only_in_the_score_are_fitted_once(normals, folds, unseen, monkeypatch):
+    fitted = []
+    fit_statistics = SubspaceResidual.fit_statistics
+    monkeypatch.setattr(
+        SubspaceResidual, "fit_statistics", lambda self, of: fitted.append(1) or fit_statistics(self, of)
+    )
+    both, _ = Auto.crossfit(config(members="residual,error"), normals, folds)
+    assert len(fitted) == 1 + 5
+    alone, _ = Auto.crossfit(config(members="error"), normals, folds)
+    for name, array in alone.arrays.items():
+        if name.startswith("error/"):
+            np.testing.assert_array_equal(both.arrays[name], array)
+    again = recording(unseen[0].waveform().samples, "again")  # without what the first score has left
+    error = alone.score(again).scores["mean"]
+    z = both._members()["error"].score(unseen[0]).scores["residual"]
+    assert FUSIONS["arsinh"](Standardizer.from_arrays(alone.arrays["standard"]).z(np.array([z]))) == (
+        pytest.approx(error)
+    )
 
 
 def test_held_out_scores_are_those_that_the_fold_model_would_compute(ensembles, normals, folds):

@@ -391,7 +391,7 @@ def _fit_members(
         report = prefixed_progress(progress, name)
         try:
             member_config = config_within_budget(left, member, config, training, report)
-            fits.append(crossfit_member(name, member, member_config, training, report))
+            fits.append(crossfit_member(name, member, member_config, training, report, earlier=fits))
         except FitError as error:
             skipped.setdefault(str(error), []).append(name)
     return fits, skipped
