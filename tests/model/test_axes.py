@@ -229,6 +229,8 @@ def test_each_channel_is_adapted_alone(model, folder, tmp_path, replace):
         np.testing.assert_allclose(first.detector.arrays[array], values)
     assert first.provenance["normal_range"] == single.provenance["normal_range"]
     assert adapted.provenance["clips"] == count + 10
+    assert adapted.provenance["channel_names"] == model.provenance["channel_names"]
+    assert (adapted.expected_channels, adapted.provenance["channels"]) == (3, 3)
     entry = adapted.provenance["adaptations"][-1]
     assert entry["threshold_before"] == model.threshold().value
     assert entry["threshold_after"] == adapted.threshold().value
