@@ -62,7 +62,8 @@ SOME_LEFT_OUT = 4
     metavar="NAME",
     help="Named set of detector options: gamma_vae has exact, report and public_code, gamma_observation "
     "gaussian and gamma, discriminative published; vibration, for all detectors, resolves the orders of a "
-    "shaft in recordings of an accelerometer.  [default: gamma_vae: exact]",
+    "shaft in recordings of an accelerometer.  [default: gamma_vae: exact; auto, if recordings are tables: "
+    "vibration]",
 )
 @click.option(
     "--time",
