@@ -6,8 +6,8 @@
 Each side runs `bench.speed_child` of its own checkout in a separate process, and the sides take turns. One
 more side is this version with the members that are the nearest to those of version 0.1.0. Next to the time
 that passed, the processor time of the process is measured, which depends less on what else runs on the
-machine. Parts that are stored in results/speed_versions.json are not measured again. Writes a table to
-docs/performance.md.
+machine. Each round is stored in results/speed_versions.json, so that an interrupted run continues. Writes a
+table to docs/performance.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -30,13 +30,14 @@ from typing import Any
 from auscult.runtime.files import write_atomically
 from bench.markdown import table, this_machine, write_section
 from bench.speed_clips import Clips
-from bench.speed_clock import ROOT, Record, Runs, environment, interleaved, spread
+from bench.speed_clock import ROOT, Record, Runs, environment, spread
 from bench.speed_page import NONE, figure, per
 
 OLD, NEW, SIX = "0.1.0", "this version", "this version, six members"
 #: The members of version 0.1.0; the frames that are now the nearest to its short ones overlap less.
 SIX_MEMBERS = "levels,modulation,neighbours,quarter_levels,quarter_modulation,quarter_neighbours"
 CLIPS, MANY_CLIPS = 200, 1000
+FIT, FIT_OF_MANY = f"fit of {CLIPS} clips", f"fit of {MANY_CLIPS} clips"
 
 
 @dataclass(frozen=True)
@@ -83,26 +84,46 @@ class Side:
         }
 
 
-def measured(sides: Mapping[str, Side], clips: Clips, repeats: int) -> dict[str, Callable[[], Runs]]:
-    """The parts, by name: functions that measure them."""
+#: What a side runs.
+Part = Callable[[Side], Record]
+
+
+def parts_of(clips: Clips) -> dict[str, Part]:
+    """The parts, by name."""
     folder = clips.machine(CLIPS)
     clip = sorted(folder.glob("*.wav"))[0]
-
-    def each(run: Callable[[Side], Record], times: int, names: Sequence[str] = tuple(sides)) -> Runs:
-        return interleaved({name: partial(run, sides[name]) for name in names}, times)
-
-    def score(cores: int) -> Runs:
-        return each(lambda side: side.task("score", folder=str(folder), cores=cores), repeats)
-
     return {
-        f"fit of {CLIPS} clips": lambda: each(lambda side: side.fit(folder), repeats),
-        "score on one core": lambda: score(1),
-        **({"score on two cores": lambda: score(2)} if (os.cpu_count() or 1) > 1 else {}),
-        "`auscult score` of one clip": lambda: each(lambda side: side.start(clip), repeats),
-        f"fit of {MANY_CLIPS} clips": lambda: each(
-            lambda side: side.fit(clips.machine(MANY_CLIPS)), 1, (OLD, NEW)
-        ),
+        FIT: lambda side: side.fit(folder),
+        **{
+            f"score on {name}": partial(Side.task, name="score", folder=str(folder), cores=cores)
+            for cores, name in ((1, "one core"), (2, "two cores"))
+            if cores <= (os.cpu_count() or 1)
+        },
+        "`auscult score` of one clip": lambda side: side.start(clip),
+        FIT_OF_MANY: lambda side: side.fit(clips.machine(MANY_CLIPS)),
     }
+
+
+def measure(
+    runs: Runs, part: Part, sides: Mapping[str, Side], rounds: int, store: Callable[[], None]
+) -> None:
+    """Measure the missing rounds of a part, in each of which the sides take turns.
+
+    Args:
+        runs: the runs of each side, to which those that are measured are added.
+        part: what is measured.
+        sides: by name.
+        rounds: how many there are to be.
+        store: called after each round.
+    """
+    while (done := len(runs.get(OLD, []))) < rounds:
+        of_round = {}
+        for name, side in sides.items():
+            print(f"    {name}, {done + 1} of {rounds}", file=sys.stderr)
+            of_round[name] = part(side)
+        for name, record in of_round.items():  # complete rounds only
+            runs.setdefault(name, []).append(record)
+        store()
 
 
 def page(parts: Mapping[str, Runs], seconds: float) -> str:
@@ -146,7 +167,11 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("results/speed_versions.json"))
     parser.add_argument("--print", action="store_true", dest="only_print", help="do not write to docs/")
     args = parser.parse_args()
-    parts: dict[str, Any] = json.loads(args.output.read_text()) if args.output.exists() else {}
+    runs: dict[str, Runs] = json.loads(args.output.read_text()) if args.output.exists() else {}
+
+    def store() -> None:
+        write_atomically(args.output, json.dumps(runs, indent=1).encode())
+
     with ExitStack() as stack:
         folder = args.folder or Path(stack.enter_context(TemporaryDirectory()))
         folder.mkdir(parents=True, exist_ok=True)
@@ -157,14 +182,16 @@ def main() -> None:
             SIX: Side(ROOT, clips.folder / "six.auscult", {"members": SIX_MEMBERS}),
         }
         words = args.only.split(",") if args.only else [""]
-        for name, measure in measured(sides, clips, args.repeats).items():
-            if name not in parts and any(word in name for word in words):
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        for name, part in parts_of(clips).items():
+            if any(word in name for word in words):
                 print(f"{name} …", file=sys.stderr)
-                parts[name] = measure()
-                args.output.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(args.output, json.dumps(parts, indent=1).encode())
+                of_part = {OLD: sides[OLD], NEW: sides[NEW]} if name == FIT_OF_MANY else sides
+                rounds = 1 if name == FIT_OF_MANY else args.repeats
+                measure(runs.setdefault(name, {}), part, of_part, rounds, store)
+    measured = {name: of_part for name, of_part in runs.items() if of_part}
     text = (
-        f"{page(parts, clips.seconds)}\n\n{this_machine()}, {time.strftime('%Y-%m-%d')}. Median [minimum, "
+        f"{page(measured, clips.seconds)}\n\n{this_machine()}, {time.strftime('%Y-%m-%d')}. Median [minimum, "
         "maximum] of alternating rounds; × 0.1.0: the median over the rounds of the ratio within a round."
     )
     print(text)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bench.speed_clock import ROOT
-from bench.speed_versions import NEW, OLD, Side, page
+from bench.speed_versions import NEW, OLD, Side, measure, page
 
 
 def records(*seconds: float, **more: float) -> list[dict[str, float]]:
@@ -22,6 +22,23 @@ def test_factors_are_medians_of_the_ratios_within_a_round():
     assert cells[3] == cells[5] == "2.00"  # not 12 / 6 of the medians of other rounds, nor 40 / 10
     assert cells[6] == "333 [200, 400]"  # 200 clips of 10 s
     assert cells[7] == "50 [50, 50]"
+
+
+def test_an_interrupted_run_continues_with_the_missing_rounds():
+    sides = {name: Side(Path(name), Path(), {}) for name in (OLD, NEW)}
+    turns: list[str] = []
+    runs: dict[str, list[dict[str, float]]] = {OLD: [{"seconds": 1.0}], NEW: [{"seconds": 2.0}]}
+
+    def part(side: Side) -> dict[str, float]:
+        if len(turns) == 3:
+            raise KeyboardInterrupt
+        turns.append(str(side.checkout))
+        return {"seconds": 3.0}
+
+    with pytest.raises(KeyboardInterrupt):
+        measure(runs, part, sides, 3, lambda: None)
+    assert turns == [OLD, NEW, OLD]
+    assert len(runs[OLD]) == len(runs[NEW]) == 2  # the round that was not complete does not count
 
 
 def test_a_side_runs_the_code_of_the_checkout(tmp_path):
