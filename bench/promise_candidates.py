@@ -20,7 +20,7 @@ class HeldOut:
         target: (N,) bool, true for training clips of the target domain.
         recordings: (N,) number of the recording that each training clip was cut from.
         test: (M,) scores of the test clips by the final model.
-        test_by_fold: (M, K) scores of the test clips by the model of each fold; NaN if they were not scored.
+        test_by_fold: (M, K) scores of the test clips by the model of each fold; K is 0 if there are none.
     """
 
     normal: np.ndarray

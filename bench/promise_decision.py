@@ -55,7 +55,9 @@ Results = Mapping[str, Mapping[str, Measured]]
 def alarm_rates(
     machine: PromiseMachine, candidate: str, detectors: Sequence[str], seeds: Sequence[int]
 ) -> np.ndarray:
-    """(M,) how often each test clip is an alarm, over detectors and seeds."""
+    """(M,) how often each test clip is an alarm, over detectors and seeds; NaN if that was not measured."""
+    if candidate == WITH_FOLD_MODELS and not machine.by_fold:
+        return np.full(len(machine.labels), np.nan)
     decide = CANDIDATES[candidate]
     alarms = [
         decide(machine.held_out(d, seed, FIVE), machine.held_out(d, seed, MAX_FOLDS), RATE)
@@ -77,7 +79,10 @@ def measured(
         if (machine.anomaly & mask).any()
     }
     false_alarms = {
-        group: clustered_rate(rates[mask], machine.recordings[mask]) for group, mask in machine.groups.items()
+        group: Estimate(np.nan)
+        if np.isnan(rates[mask]).any()
+        else clustered_rate(rates[mask], machine.recordings[mask])
+        for group, mask in machine.groups.items()
     }
     return Measured(detection, false_alarms)
 

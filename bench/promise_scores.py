@@ -57,11 +57,11 @@ class PromiseMachine:
     Args:
         folder: with ``train/`` and ``test/``.
         output: folder for the scores.
-        by_fold: test clips that the fold models score too, for jackknife+: all, or the normal ones of the
-            source domain, of which rule 1 needs the false-alarm rate, or none.
+        by_fold: whether the fold models score the test clips too, which takes most of the time and only
+            jackknife+ needs.
     """
 
-    def __init__(self, folder: str, output: Path, by_fold: str = "all") -> None:
+    def __init__(self, folder: str, output: Path, *, by_fold: bool) -> None:
         self.data = MachineData(Path(folder).name, folder)
         self.by_fold = by_fold
         self.name, self.output = self.data.name, output / self.data.name
@@ -99,13 +99,6 @@ class PromiseMachine:
                     groups[domain, case] = mask
         return groups
 
-    @property
-    def _scored_by_fold(self) -> np.ndarray:
-        """(M,) bool, true for test clips that the fold models score too."""
-        if self.by_fold == "source normals":
-            return ~self.anomaly & ~self.target
-        return np.full(len(self.labels), self.by_fold == "all")
-
     def held_out(self, detector: str, seed: int, folds: int) -> HeldOut:
         """The scores with some number of folds; computed and written first if that was not done."""
         key = (detector, seed, folds)
@@ -134,9 +127,7 @@ class PromiseMachine:
         name = final.decisive_score
         sources = {r.clip.source_recording or i: i for i, r in reversed([*enumerate(recordings)])}
         test = list(data.test_audio(config.front_end.sample_rate))
-        test_by_fold = np.full((len(test), len(fold_models)), np.nan)
-        for i in np.flatnonzero(self._scored_by_fold):
-            test_by_fold[i] = [model.score(test[i]).scores[name] for model in fold_models]
+        scorers = fold_models if self.by_fold else []
         return HeldOut(
             normal=np.array(
                 [fold_models[f].score(r).scores[name] for f, r in zip(folds, recordings, strict=True)]
@@ -145,7 +136,7 @@ class PromiseMachine:
             target=np.array([r.clip.domain == "target" for r in recordings]),
             recordings=np.array([sources[r.clip.source_recording or i] for i, r in enumerate(recordings)]),
             test=np.array([final.score(r).scores[name] for r in test]),
-            test_by_fold=test_by_fold,
+            test_by_fold=np.array([[model.score(r).scores[name] for model in scorers] for r in test]),
         )
 
 
@@ -160,11 +151,11 @@ def real_data() -> Path:
 def real_machines(root: Path, output: Path) -> list[PromiseMachine]:
     """The real machines below ``AUSCULT_REAL_DATA``."""
     folders = {**machine_folders(root / "bldc"), **machine_folders(root / "real")}
-    return [PromiseMachine(folder, output / "real") for folder in folders.values()]
+    return [PromiseMachine(folder, output / "real", by_fold=True) for folder in folders.values()]
 
 
 def simulated_machines(
-    output: Path, *, clips: int, target_clips: int, seconds: float, by_fold: str
+    output: Path, *, clips: int, target_clips: int, seconds: float
 ) -> list[PromiseMachine]:
     """Simulated machines with independent clips, which are written first."""
     folder = output / f"simulated-{clips}-{target_clips}"
@@ -178,4 +169,4 @@ def simulated_machines(
         seed=0,
     )
     folders = machine_folders(folder / "recordings")
-    return [PromiseMachine(path, folder, by_fold) for path in folders.values()]
+    return [PromiseMachine(path, folder, by_fold=False) for path in folders.values()]

@@ -115,7 +115,7 @@ def candidates_table(
                 f"{fmean(of_candidate[m].mean_detection for m in machines):.1f}",
                 f"{100 * fmean(promised):.1f} ({broken} of {len(promised)})",
                 f"{100 * worst[candidate]:.0f}",
-                f"{100 * fmean(of_simulated):.1f}",
+                "–" if np.isnan(of_simulated).any() else f"{100 * fmean(of_simulated):.1f}",
                 "yes" if is_admissible(candidate, real, simulated, machines) else "no",
                 ", ".join(m for m, chosen in decision.left_out.items() if chosen == candidate) or "–",
             ]

@@ -149,13 +149,16 @@ def plain_first_epoch(folder: str, network: str) -> Record:
     return {"loss": loss, "megabytes": peak_of_this_process()}
 
 
-def fit(folder: str, detector: str, model: str, epochs: int) -> Record:
-    """Fit and save a model with default settings and calibration, but the given number of epochs."""
+def fit(
+    folder: str, detector: str, model: str, epochs: int, settings: dict[str, Any] | None = None
+) -> Record:
+    """Fit and save a model with default calibration, the given number of epochs, and other settings."""
     import auscult
     from auscult.detectors import detector_type
 
     config = detector_type(detector).config_type
     options: dict[str, Any] = {"epochs": epochs, "device": "cpu"} if hasattr(config, "epochs") else {}
+    options |= settings or {}
     started = time.perf_counter()
     auscult.fit(auscult.open_corpus(folder), detector, **options).save(model)
     return {

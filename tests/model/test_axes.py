@@ -14,7 +14,7 @@ from click.testing import CliRunner
 import auscult
 from auscult.cli import commands
 from auscult.corpus import Clip, open_corpus
-from auscult.errors import FitError, ModelFileError, OptionError, UnsupportedAudio
+from auscult.errors import FitError, ModelFileError, NotNormalError, OptionError, UnsupportedAudio
 from auscult.model.axes import AxesModel
 from auscult.model.model_file import load_model
 from auscult.sound import read_audio
@@ -211,14 +211,65 @@ def test_one_channel_gives_a_plain_model(tmp_path, machine_sound):
     assert model.channel == 0
 
 
+@pytest.mark.parametrize("replace", [False, True])
+def test_each_channel_is_adapted_alone(model, folder, tmp_path, replace):
+    clips = open_corpus(folder / "wav/test").where(condition="normal")
+    adapted = auscult.adapt(model, clips, accept=not replace, replace=replace)
+    assert isinstance(adapted, AxesModel)
+    name, count = model.detector.decisive_score, 0 if replace else 30
+    assert len(adapted.calibration) == count + 10
+    for before, axis in zip(model.axes, adapted.axes, strict=True):
+        new = [before.audio_clip(clip) for clip in clips]
+        means = [np.mean([m.scores_of(recording)[name] for recording in new]) for m in (before, axis)]
+        assert means[1] < means[0], "it learned the recordings of its channel"
+    single = auscult.adapt(model.axes[0], clips, accept=not replace, replace=replace)
+    first = adapted.axes[0]  # whose folds the others share
+    np.testing.assert_allclose(first.calibration.scores[name], single.calibration.scores[name])
+    for array, values in single.detector.arrays.items():
+        np.testing.assert_allclose(first.detector.arrays[array], values)
+    assert first.provenance["normal_range"] == single.provenance["normal_range"]
+    assert adapted.provenance["clips"] == count + 10
+    assert adapted.provenance["channel_names"] == model.provenance["channel_names"]
+    assert (adapted.expected_channels, adapted.provenance["channels"]) == (3, 3)
+    entry = adapted.provenance["adaptations"][-1]
+    assert entry["threshold_before"] == model.threshold().value
+    assert entry["threshold_after"] == adapted.threshold().value
+    assert entry["costs"]["new_false_alarms"]["count"] == 10
+    adapted.save(str(tmp_path / "m.auscult"))
+    loaded, clip = load_model(tmp_path / "m.auscult"), Clip(str(folder / "wav/test/anomaly_01.wav"))
+    assert loaded.threshold() == adapted.threshold()
+    score = loaded.score_recording(loaded.audio_clip(clip))
+    assert score.axis == 1
+    assert score.score > np.median(loaded.calibration.scores[name])
+
+
+def test_a_fault_of_one_axis_is_not_learned_unasked(model, folder):
+    faults = [Clip(str(folder / f"wav/test/anomaly_{i:02}.wav")) for i in (1, 4, 7)]
+    with pytest.raises(NotNormalError) as error:
+        auscult.adapt(model, faults)
+    assert len(error.value.judged["paths_above"]) == 3
+    again = [Clip(str(folder / f"wav/train/normal_{i:02}.wav")) for i in range(3)]
+    with pytest.raises(FitError, match="already in the model"):
+        auscult.adapt(model, again)
+
+
+def test_recordings_with_other_channels_are_not_learned(model, folder, tmp_path, signals):
+    for i in range(3):
+        samples = signals(400 + i)
+        soundfile.write(tmp_path / f"two_{i}.wav", samples[:, :2], RATE)
+        soundfile.write(tmp_path / f"four_{i}.wav", np.column_stack([samples, samples[:, 0]]), RATE)
+    with pytest.raises(FitError, match="no usable new recordings"):
+        auscult.adapt(model, [Clip(str(tmp_path / f"two_{i}.wav")) for i in range(3)], accept=True)
+    with pytest.raises(UnsupportedAudio, match="it has 4 channels, but the model judges 3 together"):
+        auscult.adapt(model, [Clip(str(tmp_path / f"four_{i}.wav")) for i in range(3)], accept=True)
+
+
 def test_what_is_not_possible(model, folder, tmp_path):
     clips = open_corpus(folder / "wav/train")
     with pytest.raises(FitError, match="compares their scores with those of held-out recordings"):
         auscult.fit(clips, "pooled_gaussian", channel="all", calibrate="none")
     with pytest.raises(OptionError, match="channel='both': give a number from 0, or 'all'"):
         auscult.fit(clips, "pooled_gaussian", channel="both")
-    with pytest.raises(OptionError, match="Adapting a model of several channels is not possible"):
-        auscult.adapt(model, clips)
     with pytest.raises(OptionError, match="Exporting a model of several channels is not possible"):
         auscult.export(model, str(tmp_path / "m.onnx"))
 

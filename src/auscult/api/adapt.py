@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from auscult.api.adapt_costs import adaptation_costs
 from auscult.api.adapt_maps import MAX_MAPS, extended_maps
-from auscult.api.adapt_review import Judged, Review, judge, named, review
+from auscult.api.adapt_provenance import entry, provenance
+from auscult.api.adapt_review import Judged, judge, named, review
 from auscult.corpus import AudioClip, Clip, Corpus, folds_of
 from auscult.corpus.clip import Domain
 from auscult.corpus.findings import Finding, other_files_findings
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection, inspect_recordings
+from auscult.corpus.several_channels import of_axis, together, usable_in_all
 from auscult.corpus.time_blocks import MIN_RECORDINGS
-from auscult.corpus.training_checks import check_no_anomalies, segment_warnings
-from auscult.detectors import Detector, Progress
+from auscult.corpus.training_checks import check_no_anomalies
+from auscult.detectors import Progress
 from auscult.errors import FitError, OptionError
-from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 from auscult.model import Calibration, Model
-from auscult.model.axes import require_one_channel
+from auscult.model.axes import AxesModel
 from auscult.model.calibration_plan import (
     FEW_FOLDS,
-    alone_warning,
     calibrated_on,
     crossfit_folds,
-    number_of_sources,
 )
 from auscult.model.fitting import scores_and_profiles
 from auscult.model.normal_index import NormalIndex
-from auscult.model.normal_range import NormalRange
 from auscult.runtime.number_ranges import with_ranges
 from auscult.runtime.parallel import blas_single_thread
-from auscult.runtime.versions import package_versions
 
 
 @blas_single_thread()
@@ -69,8 +62,8 @@ def adapt(
 
     Args:
         model: the model to adapt.
-        clips: normal recordings of the same machine. Clips labelled as anomalies are refused; test clips add
-            a warning to the model.
+        clips: normal recordings of the same machine, with all channels of the model. Clips labelled as
+            anomalies are refused; test clips add a warning to the model.
         domain: the domain of clips whose domain is unknown.
         accept: the machine is running normally in another way: recordings above the threshold are normal too.
         replace: the machine was repaired or has changed for good: only these recordings are normal from now
@@ -92,19 +85,13 @@ def adapt(
     """
     if accept and replace:
         raise OptionError("accept and replace exclude each other: choose one")
-    require_one_channel(model, "Adapting")
     other_files = clips.other_files if isinstance(clips, Corpus) else {}
     clips = [dataclasses.replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
     check_no_anomalies(clips)
     model.detector.check_can_adapt(replace=replace)
     recordings = [model.audio_clip(clip) for clip in clips]
-    inspection = inspect_recordings(
-        recordings,
-        minimum_samples=model.detector.minimum_samples(),
-        minimum_clips=1,
-        front_ends=model.detector.front_ends(model.detector.config),
-        progress=progress,
-    )
+    of_axes = _inspect_axes(model, recordings, progress)
+    inspection = together(of_axes, model.names) if isinstance(model, AxesModel) else of_axes[0]
     findings = (*inspection.findings, *other_files_findings(other_files))
     inspection = dataclasses.replace(inspection, findings=findings)
     if not replace:
@@ -124,10 +111,43 @@ def adapt(
     count = crossfit_folds(model.detector.name, config) if replace else FEW_FOLDS
     folds = folds_of(usable, count, config.seed)
     make_model = _replaced if replace else _extended
-    adapted = make_model(model, usable, folds, progress)
-    costs = adaptation_costs(model, adapted, usable, replaced=replace)
-    adapted.provenance = _provenance(model, adapted, inspection, reviewed, costs, replaced=replace)
-    return adapted
+    if not isinstance(model, AxesModel):
+        adapted = make_model(model, usable, folds, progress)
+        of_adaptation = entry(model, adapted, inspection, reviewed, replaced=replace)
+        adapted.provenance = provenance(model, adapted, inspection, reviewed, of_adaptation, replaced=replace)
+        return adapted
+    axes = [
+        make_model(axis, [recording.axes[i] for recording in usable], folds, progress)
+        for i, axis in enumerate(model.axes)
+    ]
+    adapted = AxesModel(axes, model.names, provenance={})
+    of_adaptation = entry(model, adapted, inspection, reviewed, replaced=replace)
+    for i, (before, after) in enumerate(zip(model.axes, axes, strict=True)):
+        of_channel = of_axis(inspection, i, of_axes[i])
+        after.provenance = provenance(before, after, of_channel, reviewed, of_adaptation, replaced=replace)
+    of_all = provenance(model, adapted, inspection, reviewed, of_adaptation, replaced=replace)
+    return AxesModel(axes, model.names, provenance=of_all)
+
+
+def _inspect_axes(
+    model: Model, recordings: Sequence[AudioClip], progress: Progress | None
+) -> list[Inspection]:
+    """Inspect recordings for a model, each channel if there are several; all are then of the same ones."""
+    inspections = [
+        inspect_recordings(
+            of_channel,
+            minimum_samples=axis.detector.minimum_samples(),
+            minimum_clips=1,
+            front_ends=axis.detector.front_ends(axis.detector.config),
+            progress=progress,
+        )
+        for axis, of_channel in zip(
+            model.axes or [model],
+            zip(*(recording.axes for recording in recordings), strict=True) if model.axes else [recordings],
+            strict=True,
+        )
+    ]
+    return usable_in_all(inspections) if model.axes else inspections
 
 
 def _without_duplicates(model: Model, inspection: Inspection) -> Inspection:
@@ -251,112 +271,3 @@ def _replaced(
         channel=model.channel,
         provenance={"map_limits": {name: of_score.to_json() for name, of_score in limits.items()}},
     )
-
-
-def _provenance(
-    before: Model,
-    after: Model,
-    inspection: Inspection,
-    reviewed: Review,
-    costs: Mapping[str, Any],
-    *,
-    replaced: bool,
-) -> dict[str, Any]:
-    """The provenance of the old model, updated for the new recordings."""
-    old, recordings = before.provenance, inspection.usable
-    used = [True] * len(recordings)
-    if replaced:
-        used = calibrated_on(after.detector.name, after.detector.config, recordings)
-    alone = [r for r, is_used in zip(recordings, used, strict=True) if not is_used]
-    kept: Mapping[str, Any] = {} if replaced else old  # what describes the recordings in the model
-    earlier, label = kept.get("clips", 0), inspection.threshold_label
-    domains = Counter(r.clip.domain or "unknown" for r in recordings)
-    lengths = [seconds for seconds in (kept.get("seconds"), inspection.duration_range) if seconds]
-    entry = {
-        "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "clips": len(recordings),
-        "domains": dict(domains),
-        "replaced": old.get("clips", 0) if replaced else 0,
-        "left_out": [path for f in inspection.findings if f.kind in UNUSABLE_KINDS for path in f.paths],
-        "changes": _detector_changes(before.detector, after.detector),
-        "judged": reviewed.to_json(),
-        "threshold_before": before.threshold().value,
-        "threshold_after": after.threshold().value,
-        "costs": costs,
-        "versions": package_versions(),
-    }
-    machines = {*old.get("machines", ()), *(r.clip.machine for r in recordings if r.clip.machine)}
-    return {
-        **old,
-        **after.provenance,
-        "clips": earlier + len(recordings),
-        "calibration_recordings": _calibration_recordings(
-            kept, [r for r, is_used in zip(recordings, used, strict=True) if is_used]
-        ),
-        "domains": dict(Counter(kept.get("domains", {})) + domains),
-        "machines": sorted(machines),
-        "seconds": (min(low for low, _ in lengths), max(high for _, high in lengths)),
-        "channels": max(kept.get("channels", 1), inspection.channels),
-        "threshold_label": kept.get("threshold_label") if earlier > len(recordings) else label,  # of most
-        "normal_range": _normal_range(before, inspection, replaced=replaced),
-        "warnings": [
-            *kept.get("warnings", ()),
-            *_warnings(before, inspection, reviewed),
-            *([alone_warning(alone)] if alone else []),
-        ],
-        "adaptations": [*old.get("adaptations", ()), entry],
-    }
-
-
-def _calibration_recordings(kept: Mapping[str, Any], recordings: Sequence[AudioClip]) -> int | None:
-    """The number of independent recordings with a calibration score; ``None`` if that of the earlier ones is
-    unknown, as for models of version 0.1.0."""
-    earlier = kept.get("calibration_recordings", None if kept.get("clips") else 0)
-    return None if earlier is None else earlier + number_of_sources(recordings)
-
-
-def _normal_range(before: Model, inspection: Inspection, *, replaced: bool) -> dict[str, Any] | None:
-    """The range of the normal recordings in the adapted model, as plain data."""
-    if not replaced and before.normal_range is None:
-        return None  # that of the earlier recordings is unknown
-    new = NormalRange.of(inspection.usable, inspection.measures, before.detector.config.front_end)
-    merged = NormalRange.merged([new, None if replaced else before.normal_range])
-    return merged.to_json() if merged else None
-
-
-def _detector_changes(before: Detector, after: Detector) -> list[str]:
-    """What the detector reports about this adaptation."""
-    return list(after.facts.get("adaptations", ())[len(before.facts.get("adaptations", ())) :])
-
-
-def _warnings(before: Model, inspection: Inspection, reviewed: Review) -> Iterator[str]:
-    """Warnings about the new recordings, given the model before it is adapted."""
-    yield from (finding.message for finding in inspection.findings)
-    if reviewed.threshold.value is None:
-        yield f"the recordings were {reviewed.describe()}"
-    yield from (f"{doubt}; this is normal for the model from now on" for doubt in reviewed.doubts())
-    clips = [recording.clip for recording in inspection.usable]
-    if tests := [clip.path for clip in clips if clip.split == "test"]:
-        yield (
-            f"{TEST_CLIPS_WARNING} ({len(tests)} of {len(clips)}, {tests[0]}): the model "
-            "is adapted to them and cannot be evaluated on them"
-        )
-    shortest, longest = inspection.duration_range or (0.0, 0.0)
-    if not (before.has_usual_length(shortest) and before.has_usual_length(longest)):
-        yield (
-            f"the recordings are {shortest:.3g} to {longest:.3g} s long, but the model was fitted on "
-            f"recordings of {before.lengths}: the false-alarm rate holds only for recordings of one length"
-        )
-    if inspection.channels > before.expected_channels:
-        yield (
-            f"the recordings have up to {inspection.channels} channels, those of the model "
-            f"{before.expected_channels}: only channel {before.channel} (counted from 0) was used"
-        )
-    fitted_on = before.provenance.get("machines", ())
-    unknown_machines = sorted({clip.machine for clip in clips if clip.machine} - set(fitted_on))
-    if unknown_machines and fitted_on:
-        yield (
-            f"a model of {', '.join(fitted_on)} is adapted to recordings of {', '.join(unknown_machines)}: "
-            "is it the same machine?"
-        )
-    yield from segment_warnings(inspection.usable)

@@ -38,12 +38,14 @@ def adaptation_costs(
     """
     name = after.detector.decisive_score
     limits = [working_threshold(model).value for model in (before, after)]
-    new = [before.detector.score(r).scores[name] for r in recordings], after.calibration.scores[name]
+    # With several channels the scale of earlier scores changes too, so they are those of the new model.
+    kept, added = np.split(after.calibration.scores[name], [-len(recordings)])
+    new = [[before.scores_of(recording)[name] for recording in recordings], added]
     old_scores = before.calibration.scores.get(name, np.empty(0))
-    old = [old_scores, _scores_of_earlier(before, after, name) if replaced else old_scores]
+    old = [old_scores, _scores_of_earlier(before, after, name) if replaced else kept]
     return {
         "earlier_false_alarms": _rates(old, limits, len(old[1])),
-        "new_false_alarms": _rates([new[0], new[1][-len(recordings) :]], limits, len(recordings)),
+        "new_false_alarms": _rates(new, limits, len(recordings)),
     }
 
 
@@ -58,7 +60,7 @@ def _scores_of_earlier(before: Model, after: Model, name: str) -> np.ndarray:
         recording = after.audio_clip(Clip(path=path))
         try:
             if before.normals.contains(recording, front_end):
-                scores.append(after.detector.score(recording).scores[name])
+                scores.append(after.scores_of(recording)[name])
         except AudioError:
             continue  # it is not the recording any more that the model was fitted on
     return np.array(scores)

@@ -165,7 +165,7 @@ def judge(
     """Score recordings with a model and look for sensor faults; each must be readable and long enough."""
     name, limit, judged = model.detector.decisive_score, working_threshold(model), []
     for recording in recordings:
-        score = model.detector.score(recording).scores[name]
+        score = model.scores_of(recording)[name]
         findings, state = model.sensor_check(recording, above=exceeds(score, limit))
         serious = tuple(finding for finding in findings if finding.effect != "note")
         judged.append(Judged(recording.clip.path, score, serious, state))
@@ -175,7 +175,10 @@ def judge(
 
 
 def review(model: Model, recordings: Sequence[AudioClip], judged: Sequence[Judged]) -> Review:
-    """Compare the scores of recordings with the threshold, and the recordings with each other."""
+    """Compare the scores of recordings with the threshold, and the recordings with each other.
+
+    Recordings of several channels are compared with each other by the first one.
+    """
     threshold = working_threshold(model)
     above = [r for r, j in zip(recordings, judged, strict=True) if exceeds(j.score, threshold)]
     compared = above if len(above) > 1 else recordings

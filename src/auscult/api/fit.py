@@ -70,9 +70,10 @@ def fit(
             detectors have ``vibration``: the front end that resolves the orders of shafts. With `auto` it
             adds members with that front end, and is the default for tables of signals.
         calibrate: how calibration scores are obtained. ``holdout`` holds out a tenth of the recordings of
-            each domain. ``crossfit`` scores each fifth of the recordings with a model fitted on the other
-            four, and fits the final model on all. ``auto`` is ``crossfit`` below 400 clips, else ``holdout``.
-            ``none`` skips calibration and keeps the baseline's split of vectors.
+            each domain. ``crossfit`` scores each recording with a model that was not fitted on it, and fits
+            the final model on all. There is one such model for each independent recording, at most 50, or
+            five for a detector that trains a network. ``auto`` is ``crossfit`` below 400 clips, else
+            ``holdout``. ``none`` skips calibration and keeps the baseline's split of vectors.
         keep_likely_cuts_together: whether clips that seem to be cut from a few longer recordings are assigned
             to the same fold: they share attributes in that way, their ends continue each other, or they are
             closer to each other than to the rest. The threshold may then be higher than necessary, but the

@@ -61,7 +61,8 @@ SOME_LEFT_OUT = 4
     metavar="NAME",
     help="Named set of detector options: gamma_vae has exact, report and public_code, gamma_observation "
     "gaussian and gamma, discriminative published; vibration, for all detectors, resolves the orders of a "
-    "shaft in recordings of an accelerometer.  [default: gamma_vae: exact]",
+    "shaft in recordings of an accelerometer.  [default: gamma_vae: exact; auto, if recordings are tables: "
+    "vibration]",
 )
 @click.option(
     "--time",
@@ -92,9 +93,9 @@ SOME_LEFT_OUT = 4
     type=click.Choice(["auto", "crossfit", "holdout", "none"]),
     default="auto",
     show_default=True,
-    help="How to obtain calibration scores from held-out normal recordings: crossfit fits five additional "
-    "models, holdout keeps a tenth of the recordings out of fitting, auto cross-fits below 400 recordings, "
-    "none skips calibration.",
+    help="How to obtain calibration scores from held-out normal recordings: crossfit fits additional models, "
+    "each without one recording (networks: without a fifth of them), holdout keeps a tenth of the recordings "
+    "out of fitting, auto cross-fits below 400 recordings, none skips calibration.",
 )
 @click.option(
     "--window",

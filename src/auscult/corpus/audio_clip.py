@@ -97,6 +97,7 @@ class AudioClip:
         """Return this audio clip with another source recording; both share log-mels and features."""
         other = copy(self)
         other.clip = replace(self.clip, source_recording=source_recording)
+        other.axes = tuple(axis.with_source(source_recording) for axis in self.axes)
         return other
 
     def waveform(self) -> Waveform:

@@ -73,6 +73,18 @@ def _prefetch_in_threads(
                 future.cancel()
 
 
+def map_in_threads(recordings: Iterable[AudioClip], fn: Callable[[AudioClip], T]) -> Iterator[T]:
+    """As `prefetch`, but yield only the results, in order.
+
+    Raises:
+        AudioError: a recording cannot be used.
+    """
+    for _, outcome in prefetch(recordings, fn):
+        if isinstance(outcome, AudioError):
+            raise outcome
+        yield outcome
+
+
 def decode_with_features(recording: AudioClip, front_ends: Sequence[FrontEnd] = ()) -> Waveform:
     """Decode a recording once, compute its log-mels from the waveform, and return the waveform.
 

@@ -1,4 +1,4 @@
-"""Inspections of several channels of the same recordings, made to agree before a model is fitted on all."""
+"""Inspections of several channels of the same recordings, made to agree before a model learns all of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from auscult.corpus.audio_clip import AudioClip
 from auscult.corpus.clip import Clip
 from auscult.corpus.files import clip_info
 from auscult.corpus.findings import Finding
@@ -62,6 +63,50 @@ def grouped_alike(inspections: Sequence[Inspection]) -> list[Inspection]:
         )
         for inspection in inspections
     ]
+
+
+def together(inspections: Sequence[Inspection], names: Sequence[str]) -> Inspection:
+    """Return one inspection of recordings with all channels; see `AudioClip.of_axes`.
+
+    Its measures and prints are those of the first channel.
+
+    Args:
+        inspections: of each channel, of the same recordings in the same order.
+        names: names of the channels, for findings about some of them.
+    """
+    channels: dict[Finding, list[str]] = {}
+    for inspection, name in zip(inspections, names, strict=True):
+        for finding in dict.fromkeys(inspection.findings):
+            channels.setdefault(finding, []).append(name)
+    return replace(
+        inspections[0],
+        usable=tuple(
+            AudioClip.of_axes(of_recording)
+            for of_recording in zip(*(inspection.usable for inspection in inspections), strict=True)
+        ),
+        findings=tuple(
+            f if len(of) == len(names) else replace(f, message=f"channel {', '.join(of)}: {f.message}")
+            for f, of in channels.items()
+        ),
+    )
+
+
+def of_axis(inspection: Inspection, axis: int, original: Inspection) -> Inspection:
+    """Return the inspection of one channel of recordings that are left of those of `together`.
+
+    Args:
+        inspection: of the recordings with all channels.
+        axis: number of the channel.
+        original: the inspection of the channel that was given to `together`.
+    """
+    names = [recording.clip.name for recording in original.usable]
+    measures = dict(zip(names, original.measures, strict=True))
+    return replace(
+        inspection,
+        usable=tuple(recording.axes[axis] for recording in inspection.usable),
+        measures=tuple(measures[recording.clip.name] for recording in inspection.usable),
+        prints=(),
+    )
 
 
 def _only(inspection: Inspection, names: set[str]) -> Inspection:

@@ -95,6 +95,8 @@ class Detector(ABC):
         has_codes: whether `codes` is implemented.
         maps_are_zscores: whether maps are z-scores with respect to normal recordings already. Otherwise they
             are contributions to the score, which the model standardises before it shows them.
+        fits_all_scores: whether what is fitted does not depend on the score in the configuration, so that a
+            detector that was fitted with another score can be used.
         trains_together: whether `fit_fleet` trains the networks of all detectors in the same steps, so that
             it is faster than fitting one after the other.
         export_needs: what an ONNX export would require, if `export` is not implemented.
@@ -116,6 +118,7 @@ class Detector(ABC):
     fits_frame_length: ClassVar[bool] = True
     has_codes: ClassVar[bool] = False
     maps_are_zscores: ClassVar[bool] = False
+    fits_all_scores: ClassVar[bool] = False
     trains_together: ClassVar[bool] = False
     export_needs: ClassVar[str] = "an implementation of its method export"
 

@@ -9,7 +9,7 @@ keeps the false-alarm rate of the largest. The map is that of the channel with t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,12 @@ class AxesModel(Model):
         held = [audio.waveform() for audio in recording.axes]  # so that each channel is read once
         self._check_channels(recording.clip.path, held)
         return super().score_recording(recording, threshold=threshold, explain=explain)
+
+    def scores_of(self, recording: AudioClip) -> Mapping[str, float]:
+        """As of `Model`, of a recording with all channels; errors as of `score_recording`."""
+        held = [audio.waveform() for audio in recording.axes]
+        self._check_channels(recording.clip.path, held)
+        return super().scores_of(recording)
 
     def _judge(self, recording: AudioClip, *, explain: bool) -> Judged:
         judged = [axis.detector.score(audio) for axis, audio in zip(self.axes, recording.axes, strict=True)]

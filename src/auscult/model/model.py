@@ -316,6 +316,11 @@ class Model:
             seconds=waveform.seconds,
         )
 
+    def scores_of(self, recording: AudioClip) -> Mapping[str, float]:
+        """Return the scores of a recording that is at the model's rate, without a verdict; errors as of
+        `score_recording`."""
+        return self._judge(recording, explain=False).scores
+
     def _judge(self, recording: AudioClip, *, explain: bool) -> Judged:
         """The scores of a recording and, on request, the map of the decisive one."""
         evidence = self.detector.score(recording, explain=explain)

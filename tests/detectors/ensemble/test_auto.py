@@ -20,9 +20,11 @@ from auscult.detectors.ensemble.members import MEMBERS, Member
 from auscult.detectors.maps.bin_residuals import BinResiduals
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import make_config
+from auscult.detectors.reconstruction.subspace_residual import SubspaceResidual
+from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import FitError, MissingExtraError, OptionError
 from auscult.model import Model
-from auscult.model.calibration_plan import PreparedFit
+from auscult.model.calibration_plan import MANY_FOLDS, PreparedFit
 from auscult.model.fitting import fit_models
 from auscult.model.model_file import load_model
 from auscult.sound import Waveform
@@ -193,10 +195,40 @@ def test_fold_models_are_complete_detectors(ensembles, unseen, tmp_path):
     assert first != third
 
 
-def test_a_model_is_calibrated_with_the_fold_models(ensembles, normals, tmp_path):
+def test_members_that_differ_only_in_the_score_are_fitted_once(normals, folds, unseen, monkeypatch):
+    fitted = []
+    fit_statistics = SubspaceResidual.fit_statistics
+    monkeypatch.setattr(
+        SubspaceResidual, "fit_statistics", lambda self, of: fitted.append(1) or fit_statistics(self, of)
+    )
+    both, _ = Auto.crossfit(config(members="residual,error"), normals, folds)
+    assert len(fitted) == 1 + 5
+    alone, _ = Auto.crossfit(config(members="error"), normals, folds)
+    for name, array in alone.arrays.items():
+        if name.startswith("error/"):
+            np.testing.assert_array_equal(both.arrays[name], array)
+    again = recording(unseen[0].waveform().samples, "again")  # without what the first score has left
+    error = alone.score(again).scores["mean"]
+    z = both._members()["error"].score(unseen[0]).scores["residual"]
+    assert FUSIONS["arsinh"](Standardizer.from_arrays(alone.arrays["standard"]).z(np.array([z]))) == (
+        pytest.approx(error)
+    )
+
+
+def test_held_out_scores_are_those_that_the_fold_model_would_compute(ensembles, normals, folds):
+    fold_models = ensembles[1:]
+    for recording, fold in zip(normals, folds, strict=True):
+        known = fold_models[fold]
+        other = Auto(known.config)
+        other.arrays, other.facts = known.arrays, known.facts
+        assert other.score(recording).scores == pytest.approx(known.score(recording).scores, rel=1e-12)
+
+
+def test_a_model_is_calibrated_with_the_fold_models(normals):
     (made,) = fit_models([PreparedFit("auto", config(), Inspection(tuple(normals), (), None), "crossfit")])
-    folds = folds_of(normals, 5, config().seed)
-    expected = [ensembles[1 + f].score(r).scores["mean"] for f, r in zip(folds, normals, strict=True)]
+    folds = folds_of(normals, MANY_FOLDS, config().seed)
+    _, fold_models = Auto.crossfit(config(), normals, folds)
+    expected = [fold_models[f].score(r).scores["mean"] for f, r in zip(folds, normals, strict=True)]
     np.testing.assert_allclose(made.calibration.scores["mean"], expected, rtol=1e-6)
     assert made.provenance["warnings"] == []
 

@@ -101,6 +101,8 @@ class Auto(Detector):
     config_type = AutoConfig
     scores: ClassVar[tuple[str, ...]] = ("mean", "minimum")
     maps_are_zscores = True
+    #: Of a fold model, the (K,) scores of its members by recording of its fold. Copies do not have it.
+    _held_out: dict[AudioClip, np.ndarray]
 
     @classmethod
     def uses_other_machines(cls, config: AutoConfig) -> bool:  # type: ignore[override]
@@ -182,14 +184,17 @@ class Auto(Detector):
             ensemble.arrays |= {"standard": standard, **map_arrays}
             ensemble.facts["warnings"] = warnings
             ensembles.append(ensemble)
+        _keep_held_out(ensembles[1:], training, normal_scores)
         return ensembles[0], ensembles[1:]
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         """As in `Detector`. Maps are z-scores: `_mean_map` for ``mean``, and for ``minimum`` the map of the
         member with the smallest score."""
         members = self._members()
-        evidence = {name: member.score(recording, explain=explain) for name, member in members.items()}
-        raw = np.array([evidence[name].scores[member.decisive_score] for name, member in members.items()])
+        raw: np.ndarray | None = getattr(self, "_held_out", {}).get(recording)
+        if raw is None or explain:
+            evidence = {name: member.score(recording, explain=explain) for name, member in members.items()}
+            raw = np.array([evidence[name].scores[m.decisive_score] for name, m in members.items()])
         z = Standardizer.from_arrays(self.arrays["standard"]).z(raw)  # (K,)
         weights = self._weights()
         compressed = FUSIONS[self.config.fusion](z)
@@ -279,11 +284,12 @@ class Auto(Detector):
     ) -> tuple[Self, list[Self]]:
         """As in `Detector`; see `crossfit`."""
         members = {name: member.cross_refitted(recordings, folds) for name, member in self._members().items()}
-        training, normal_scores, profiles = TrainingSet(recordings, folds), [], {}
+        training, of_members, profiles = TrainingSet(recordings, folds), [], {}
         for name, (final, fold_models) in members.items():
             scores, profiles[name] = held_out(final.decisive_score, fold_models, training)
-            normal_scores.append(scores)
-        standard = Standardizer.fit(np.stack(normal_scores, axis=1)).to_arrays()
+            of_members.append(scores)
+        normal_scores = np.stack(of_members, axis=1)  # (N, K)
+        standard = Standardizer.fit(normal_scores).to_arrays()
         maps = _map_arrays(recordings, folds, profiles, self.config.front_end)
         line = "; ".join(f"{name}: {final.facts['adaptations'][-1]}" for name, (final, _) in members.items())
         ensembles = []
@@ -294,6 +300,7 @@ class Auto(Detector):
             ensemble.facts = {**self._copy().facts, **ensemble.facts}
             ensemble.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
             ensembles.append(ensemble)
+        _keep_held_out(ensembles[1:], training, normal_scores)
         return ensembles[0], ensembles[1:]
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
@@ -326,6 +333,7 @@ class Auto(Detector):
     ) -> Self:
         """Store members in this detector, in place, with their weights and times; return the detector."""
         self.arrays = {f"{n}/{key}": array for n, m in members.items() for key, array in m.arrays.items()}
+        self._cached = self.arrays, dict(members)
         self.facts["members"] = {
             name: {
                 **details[name],
@@ -354,6 +362,14 @@ class Auto(Detector):
         return members
 
 
+def _keep_held_out(fold_models: Sequence[Auto], training: TrainingSet, scores: np.ndarray) -> None:
+    """Give the fold models the (N, K) held-out scores of the members, which calibration asks for again."""
+    for model in fold_models:
+        model._held_out = {}
+    for recording, fold, of_members in zip(training.recordings, training.folds, scores, strict=True):
+        fold_models[fold]._held_out[recording] = of_members
+
+
 def _fit_members(
     config: AutoConfig, training: TrainingSet, progress: Progress | None
 ) -> tuple[list[MemberFit], dict[str, list[str]]]:
@@ -375,7 +391,7 @@ def _fit_members(
         report = prefixed_progress(progress, name)
         try:
             member_config = config_within_budget(left, member, config, training, report)
-            fits.append(crossfit_member(name, member, member_config, training, report))
+            fits.append(crossfit_member(name, member, member_config, training, report, earlier=fits))
         except FitError as error:
             skipped.setdefault(str(error), []).append(name)
     return fits, skipped

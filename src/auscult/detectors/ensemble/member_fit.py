@@ -6,12 +6,13 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
 from auscult.corpus import AudioClip
+from auscult.corpus.prefetch import map_in_threads
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config, Detector, Progress
 from auscult.detectors.ensemble.members import Member
@@ -63,7 +64,13 @@ class MemberFit:
 
 
 def crossfit_member(
-    name: str, member: Member, config: Config, training: TrainingSet, progress: Progress | None
+    name: str,
+    member: Member,
+    config: Config,
+    training: TrainingSet,
+    progress: Progress | None,
+    *,
+    earlier: Sequence[MemberFit] = (),
 ) -> MemberFit:
     """Cross-fit a member and score every recording with the model of its fold.
 
@@ -73,15 +80,18 @@ def crossfit_member(
         config: the detector's configuration.
         training: recordings and folds.
         progress: called after each step.
+        earlier: members that have been fitted; one that differs only in the score is not fitted again, if
+            the detector fits all scores.
 
     Raises:
         FitError: the member cannot be fitted; the message says how many recordings each fold leaves.
     """
     started = time.monotonic()
     kind, folds = detector_type(member.detector), training.folds
+    config = kind.without_validation_split(config)
     try:
-        final, fold_models = kind.crossfit(
-            kind.without_validation_split(config),
+        final, fold_models = _with_other_score(kind, config, earlier) or kind.crossfit(
+            config,
             training.recordings,
             folds,
             other_machines=training.other_machines,
@@ -96,6 +106,24 @@ def crossfit_member(
     scores, profiles = held_out(member.score, fold_models, training)
     seconds = round(time.monotonic() - started, 3)
     return MemberFit(name, member, final, fold_models, scores, profiles, seconds)
+
+
+def _with_other_score(
+    kind: type[Detector], config: Config, earlier: Sequence[MemberFit]
+) -> tuple[Detector, list[Detector]] | None:
+    """The final detector and the fold models of a member that differs only in the score, with this score."""
+    for fit in earlier:
+        if kind.fits_all_scores and fit.final.config == replace(config, score=fit.final.config.score):
+            final, *fold_models = (
+                _same_fit(kind(config), fitted) for fitted in (fit.final, *fit.fold_models)
+            )
+            return final, fold_models
+    return None
+
+
+def _same_fit(detector: Detector, fitted: Detector) -> Detector:
+    detector.arrays, detector.facts = fitted.arrays, dict(fitted.facts)
+    return detector
 
 
 def held_out(
@@ -113,13 +141,16 @@ def held_out(
         are estimated from at most `MAX_PROFILE_CLIPS` recordings.
     """
     step = -(-len(training.recordings) // MAX_PROFILE_CLIPS)
-    scores, parts, folds = [], [], []
-    for index, (fold, recording) in enumerate(zip(training.folds, training.recordings, strict=True)):
-        evidence = fold_models[fold].score(recording, explain=index % step == 0)
-        scores.append(evidence.scores[score])
-        if evidence.maps:
-            parts.append(MapProfile.fit([evidence.maps[score]]))
-            folds.append(fold)
+    explained = set(training.recordings[::step])
+    fold_of = dict(zip(training.recordings, training.folds, strict=True))
+
+    def score_and_profile(recording: AudioClip) -> tuple[float, MapProfile | None]:
+        evidence = fold_models[fold_of[recording]].score(recording, explain=recording in explained)
+        return evidence.scores[score], MapProfile.fit([evidence.maps[score]]) if evidence.maps else None
+
+    scores, profiles = zip(*map_in_threads(training.recordings, score_and_profile), strict=True)
+    parts = [profile for profile in profiles if profile is not None]
+    folds = training.folds[::step]
     return np.array(scores), MapProfile.cross_merged(parts, folds, len(fold_models))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -107,9 +108,12 @@ def _first_bands(bands: int) -> np.ndarray:
     return np.arange(count) * bands // count
 
 
+@lru_cache(maxsize=16)
 def coarse_sizes(bands: int) -> np.ndarray:
-    """Return the number of fine bands in each coarse band."""
-    return np.diff(_first_bands(bands), append=bands)
+    """Return the number of fine bands in each coarse band, read-only."""
+    sizes = np.diff(_first_bands(bands), append=bands)
+    sizes.flags.writeable = False
+    return sizes
 
 
 def _to_coarse(x: np.ndarray) -> np.ndarray:

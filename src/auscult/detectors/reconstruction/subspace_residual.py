@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from operator import methodcaller
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,7 @@ class SubspaceResidual(AdditiveDetector[WindowMoments]):
     config: SubspaceResidualConfig
     config_type = SubspaceResidualConfig
     scores = ("weighted", "residual", *(f"residual_{rank}" for rank in RANKS))
+    fits_all_scores = True
 
     def __init__(self, config: Config | None = None) -> None:
         super().__init__(config)
@@ -129,15 +131,20 @@ class SubspaceResidual(AdditiveDetector[WindowMoments]):
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         """As in `Detector`; the mean of a map over time, summed over bands, is the score, except at the ends
         of the clip."""
-        windows, subspaces = self._windows(recording), self.subspaces.of_ranks(self.needed_ranks)
+        subspaces = self.subspaces.of_ranks(self.needed_ranks)
         averaged, context = self.config.rank_values, self.config.context
-        computed = subspace_scores(subspaces.mean_squares(windows), subspaces, averaged, context)
+        # Members of an ensemble that differ only in the score have the same.
+        mean_squares = recording.feature(
+            ("mean squares", self._fit_digest(), self.config.front_end, context, subspaces.ranks),
+            lambda: subspaces.mean_squares(self._windows(recording)),
+        )
+        computed = subspace_scores(mean_squares, subspaces, averaged, context)
         by_rank = {f"residual_{rank}": value for rank, value in computed.by_rank.items()}
         values = {"weighted": computed.weighted, "residual": computed.residual, **by_rank}
         scores = {name: values[name] for name in self.scores}
         if not explain:
             return Evidence(scores)
-        maps = subspace_maps(computed, subspaces.residuals(windows), context)
+        maps = subspace_maps(computed, subspaces.residuals(self._windows(recording)), context)
         return Evidence(scores, {name: maps[name] for name in self.scores})
 
     def export(self, samples: Value) -> GraphEvidence:
@@ -166,6 +173,14 @@ class SubspaceResidual(AdditiveDetector[WindowMoments]):
             "noise": (ranks, width),
             "dimensions": (ranks,),
         }
+
+    def _fit_digest(self) -> bytes:
+        """Return a digest of the mean and the axes of the subspaces; cached."""
+        cached: tuple[dict[str, np.ndarray], bytes] | None = getattr(self, "_digest", None)
+        if cached is None or cached[0] is not self.arrays:
+            values = (np.ascontiguousarray(self.arrays[name]) for name in ("mean", "axes"))
+            self._digest = cached = self.arrays, blake2b(b"".join(map(bytes, values))).digest()
+        return cached[1]
 
     def _windows(self, recording: AudioClip) -> np.ndarray:
         """Return the (V, width) float64 context windows of a recording.

@@ -133,7 +133,7 @@ def subspace_scores(
         averaged: the ranks that the scores average, weighted by ν_R.
         context: frames in one window.
     """
-    weights = np.where(np.isin(subspaces.ranks, averaged), subspaces.dimensions, 0.0)
+    weights = np.where([rank in averaged for rank in subspaces.ranks], subspaces.dimensions, 0.0)
     weights /= weights.sum()
     by_band, normal = (
         squares.reshape(len(weights), context, -1).mean(axis=1) + SQUARE_FLOOR
