@@ -192,6 +192,13 @@ def test_members_of_models_of_version_0_1_0_have_no_weights():
     assert text.members({}) == []
 
 
+def test_members_of_one_kind_share_a_line():
+    member = {"detector": "pooled_gaussian", "config": {"score": "joint"}, "weight": 1.0}
+    heavier = {**member, "weight": 2.0}
+    lines = text.members({"levels": member, "modulation": heavier, "half_levels": member})
+    assert [line.split("  ")[0] for _, line in lines] == ["levels, half_levels", "modulation"]
+
+
 @pytest.mark.parametrize(
     ("length", "seconds"), [("90", 90), ("60s", 60), ("5m", 300), ("1.5h", 5400), ("0.5H", 1800)]
 )

@@ -131,15 +131,19 @@ def size(number: int) -> str:
 
 
 def members(of_ensemble: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, str]]:
-    """The members of an ensemble as pairs for `facts`: ``levels  pooled_gaussian, joint  weight 1``.
+    """The members of an ensemble as pairs for `facts`, those of one kind on a line.
+
+    For example ``levels, half_levels  pooled_gaussian, joint  weight 1``.
 
     Args:
         of_ensemble: ``facts["members"]`` of a fitted `auto`.
     """
-    rows = []
+    kinds: dict[tuple[str, str, str], list[str]] = {}  # last word of the name, score and weight to names
     for name, member in of_ensemble.items():
         weight = f"weight {member['weight']:g}" if "weight" in member else NONE  # none in files of 0.1.0
-        rows.append((name, f"{member['detector']}, {member['config']['score']}", weight))
+        score = f"{member['detector']}, {member['config']['score']}"
+        kinds.setdefault((name.rpartition("_")[2], score, weight), []).append(name)
+    rows = [(", ".join(names), score, weight) for (_, score, weight), names in kinds.items()]
     widths = [max(len(row[i]) for row in rows) for i in range(2)] if rows else []
-    lines = [f"{name:<{widths[0]}}  {score:<{widths[1]}}  {weight}" for name, score, weight in rows]
+    lines = [f"{names:<{widths[0]}}  {score:<{widths[1]}}  {weight}" for names, score, weight in rows]
     return list(zip(["members", *[""] * len(lines)], lines, strict=False))
