@@ -150,10 +150,11 @@ def test_the_map_of_mean_combines_the_members_maps_and_the_bin_residuals(ensembl
         raw = member.score(unseen[-1], explain=True).maps[member.decisive_score]
         profile = MapProfile.from_arrays(arrays[f"profile/{name}"])
         maps.append(resized(profile.smoothed_zscore(raw), frames.shape))
-    residuals = BinResiduals(arrays["bins/mean"], arrays["bins/weights"]).map(frames)
+    bins = BinResiduals(arrays["bins/mean"], arrays["bins/weights"])
     centre, spread = arrays["profile/bins"]
     levels, residual = (np.arcsinh(map) for map in maps)
-    expected = (residuals - centre) / spread + 0.5 * (levels + 2 * residual) / 3
+    wide = (bins.map(frames) - centre) / spread
+    expected = (bins.residuals(frames) + wide) / 2 + 0.5 * (levels + 2 * residual) / 3
     actual = final.score(unseen[-1], explain=True).maps["mean"]
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
 

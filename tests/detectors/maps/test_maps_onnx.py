@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from auscult.detectors.maps.bin_residuals import BinResiduals, WindowSums
-from auscult.detectors.maps.bin_residuals_onnx import residual_map
+from auscult.detectors.maps.bin_residuals_onnx import bin_residuals, smoothed
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.maps.map_profile_onnx import resized as resized_in_graph
 from auscult.detectors.maps.map_profile_onnx import smoothed_zscore
@@ -51,5 +51,7 @@ def test_bin_residuals(frames, bands):
     """The median is of an even and of an odd number of values, and clips have another level."""
     bins = BinResiduals.fit(WindowSums.of(random_map(40, bands, seed) for seed in range(4)))
     map = random_map(frames, bands, 9) + 20.0
-    result = run(lambda x: residual_map(x, bins), map, np.float64)
+    result = run(lambda x: bin_residuals(x, bins), map, np.float64)
+    np.testing.assert_allclose(result, bins.residuals(map), atol=1e-5)
+    result = run(lambda x: smoothed(bin_residuals(x, bins), bands), map, np.float64)
     np.testing.assert_allclose(result, bins.map(map), atol=1e-5)

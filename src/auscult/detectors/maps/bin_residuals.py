@@ -92,15 +92,21 @@ class BinResiduals:
         min_spread = np.sqrt(NOISE * np.einsum("ib,i,ib->b", middle, variances, middle)) * _MIN_SPREAD_DB
         return cls(mean, middle / np.maximum(spread, min_spread))
 
+    def residuals(self, frames: np.ndarray) -> np.ndarray:
+        """Compute the (T, B) float64 residuals of a (T, B) log-mel in dB, in standard deviations over normal
+        recordings."""
+        return np.asarray((_windows(frames) - self.mean) @ self.weights)
+
     def map(self, frames: np.ndarray) -> np.ndarray:
-        """Compute the (T, B) float32 map of a (T, B) log-mel in dB.
+        """Compute the (T, B) float32 map of a (T, B) log-mel in dB: its residuals, `smoothed`."""
+        return smoothed(self.residuals(frames))
 
-        Each bin is its residual, in standard deviations over normal recordings, smoothed over neighbours.
-        """
-        from scipy.ndimage import gaussian_filter
 
-        residual = (_windows(frames) - self.mean) @ self.weights
-        return gaussian_filter(residual, SMOOTHING, mode="nearest").astype(np.float32)
+def smoothed(residuals: np.ndarray) -> np.ndarray:
+    """Return (T, B) residuals smoothed over neighbouring bins, (T, B) float32."""
+    from scipy.ndimage import gaussian_filter
+
+    return gaussian_filter(residuals, SMOOTHING, mode="nearest").astype(np.float32)
 
 
 def _windows(frames: np.ndarray) -> np.ndarray:

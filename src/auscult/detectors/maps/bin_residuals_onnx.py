@@ -1,4 +1,4 @@
-"""Map of bin residuals: ONNX counterpart of `auscult.detectors.maps.bin_residuals`."""
+"""Bin residuals and their map: ONNX counterpart of `auscult.detectors.maps.bin_residuals`."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from auscult.detectors.onnx_export.graph import Value
 from auscult.detectors.onnx_export.windows import context_windows
 
 
-def residual_map(frames: Value, bins: BinResiduals) -> Value:
-    """`BinResiduals.map` of (T, B) float32 log-mel frames in dB; (T, B) float64."""
-    over_frames, over_bands = SMOOTHING
+def bin_residuals(frames: Value, bins: BinResiduals) -> Value:
+    """`BinResiduals.residuals` of (T, B) float32 log-mel frames in dB; (T, B) float64."""
     relative = frames.double() - _median(frames).double()
     padding = np.array([CONTEXT // 2, 0, CONTEXT // 2, 0])
     windows = context_windows(frames.graph.Pad(relative, padding, mode="edge"), CONTEXT)
-    weights = bins.weights @ band_smoothing(bins.weights.shape[1], over_bands)  # also smooths over bands
-    return smoothed_over_frames((windows - bins.mean.astype(np.float64)) @ weights, over_frames)
+    return (windows - bins.mean.astype(np.float64)) @ bins.weights.astype(np.float64)
+
+
+def smoothed(residuals: Value, bands: int) -> Value:
+    """`smoothed` of (T, B) float64 residuals of B bands; (T, B) float64."""
+    over_frames, over_bands = SMOOTHING
+    return smoothed_over_frames(residuals @ band_smoothing(bands, over_bands), over_frames)
 
 
 def _median(values: Value) -> Value:
