@@ -161,9 +161,7 @@ def test_a_minority_above_the_threshold_is_refused_without_recommending_replace(
 
 def test_clips_below_the_threshold_need_no_confirmation(files):
     model = fitted(files[:28])
-    normal = [
-        c for c, s in zip(files[28:30], model.score_many(files[28:30]), strict=True) if not s.anomalous
-    ]
+    normal = [c for c, s in zip(files[28:30], model.score_many(files[28:30]), strict=True) if not s.anomalous]
     assert normal
     judged = auscult.adapt(model, normal).provenance["adaptations"][0]["judged"]
     assert (judged["recordings"], judged["above"], judged["paths_above"]) == (len(normal), 0, [])
