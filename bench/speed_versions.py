@@ -36,7 +36,7 @@ from bench.speed_page import NONE, figure, per
 OLD, NEW, SIX = "0.1.0", "this version", "this version, six members"
 #: The members of version 0.1.0; the frames that are now the nearest to its short ones overlap less.
 SIX_MEMBERS = "levels,modulation,neighbours,quarter_levels,quarter_modulation,quarter_neighbours"
-CLIPS, MANY_CLIPS = 200, 1000
+CLIPS, SCORED, MANY_CLIPS = 200, 100, 1000
 FIT, FIT_OF_MANY = f"fit of {CLIPS} clips", f"fit of {MANY_CLIPS} clips"
 
 
@@ -90,12 +90,14 @@ Part = Callable[[Side], Record]
 
 def parts_of(clips: Clips) -> dict[str, Part]:
     """The parts, by name."""
-    folder = clips.machine(CLIPS)
-    clip = sorted(folder.glob("*.wav"))[0]
+    folder, scored = clips.machine(CLIPS), clips.machine(SCORED)
+    clip = sorted(scored.glob("*.wav"))[0]
     return {
         FIT: lambda side: side.fit(folder),
         **{
-            f"score on {name}": partial(Side.task, name="score", folder=str(folder), cores=cores)
+            f"score of {SCORED} clips on {name}": partial(
+                Side.task, name="score", folder=str(clips.machine(SCORED)), cores=cores
+            )
             for cores, name in ((1, "one core"), (2, "two cores"))
             if cores <= (os.cpu_count() or 1)
         },
@@ -134,7 +136,7 @@ def page(parts: Mapping[str, Runs], seconds: float) -> str:
             passed, processor = (spread(records, q) for q in ("seconds", "processor_seconds"))
             speed = NONE
             if part.startswith("score"):
-                speed = figure(per(passed, CLIPS * seconds), 0)
+                speed = figure(per(passed, SCORED * seconds), 0)
             factors = [_factor(runs, side, q) for q in ("seconds", "processor_seconds")]
             row = [part, side, figure(passed, 2), factors[0], figure(processor, 2), factors[1], speed]
             megabytes = figure(spread(records, "megabytes"), 0) if "megabytes" in records[0] else NONE

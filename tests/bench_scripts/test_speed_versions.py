@@ -20,7 +20,7 @@ def test_factors_are_medians_of_the_ratios_within_a_round():
     assert [cell.strip() for cell in old.strip("|").split("|")][3] == "1"
     cells = [cell.strip() for cell in new.strip("|").split("|")]
     assert cells[3] == cells[5] == "2.00"  # not 12 / 6 of the medians of other rounds, nor 40 / 10
-    assert cells[6] == "333 [200, 400]"  # 200 clips of 10 s
+    assert cells[6] == "167 [100, 200]"  # 100 clips of 10 s
     assert cells[7] == "50 [50, 50]"
 
 

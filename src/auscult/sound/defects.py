@@ -5,6 +5,8 @@ They are measured at the sample rate of the file, since resampling rounds off fl
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from auscult.sound.level import clipped_samples, level_db
@@ -118,6 +120,11 @@ def level_change(samples: np.ndarray) -> float:
     return float(np.ptp(_level_db(powers)))
 
 
+@lru_cache(maxsize=2)
+def _hann(length: int) -> np.ndarray:
+    return np.hanning(length).astype(np.float32)
+
+
 def _short_blocks(samples: np.ndarray, sample_rate: int, seconds: float = _LEVEL_SECONDS) -> np.ndarray:
     """(M, length) blocks of so many seconds of (N,) samples, without the rest."""
     length = max(_LEVEL_MINIMUM, round(seconds * sample_rate))
@@ -138,7 +145,7 @@ def level_without_hum(samples: np.ndarray, sample_rate: int) -> float | None:
     length = min(len(samples), sample_rate)
     count = min(_HUM_SEGMENTS, len(samples) // length)
     starts = np.linspace(0, len(samples) - length, count).round().astype(int)
-    window = np.hanning(length).astype(np.float32)
+    window = _hann(length)
     power = np.zeros(length // 2 + 1)
     for start in starts:
         segment = samples[start : start + length]

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -38,11 +39,38 @@ def distances(a: np.ndarray, b: np.ndarray, metric: str = "euclidean") -> np.nda
     if metric == "cosine":
         a, b = (v / np.maximum(np.linalg.norm(v, axis=-1, keepdims=True), 1e-12) for v in (a, b))
         return np.maximum(1 - a @ np.swapaxes(b, -1, -2), 0.0)
-    # The mean is subtracted to avoid cancellation of large squares far from the origin.
-    centre = b.mean(axis=-2, keepdims=True)
-    a, b = a - centre, b - centre
-    squares = (a**2).sum(-1)[..., None] + (b**2).sum(-1)[..., None, :] - 2 * a @ np.swapaxes(b, -1, -2)
-    return np.sqrt(np.maximum(squares, 0.0))
+    return Centred.of(b).distances(a)
+
+
+@dataclass(frozen=True)
+class Centred:
+    """Vectors less their mean, prepared for Euclidean distances; in float64.
+
+    Subtracting the mean avoids cancellation of large squares far from the origin.
+
+    Attributes:
+        centre: (..., 1, D) their mean.
+        vectors: (..., N, D) the vectors less the mean.
+        squares: (..., 1, N) the squared norms of these.
+    """
+
+    centre: np.ndarray
+    vectors: np.ndarray
+    squares: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: np.ndarray) -> Centred:
+        """Prepare (..., N, D) vectors."""
+        vectors = vectors.astype(np.float64)
+        centre = vectors.mean(axis=-2, keepdims=True)
+        vectors = vectors - centre
+        return cls(centre, vectors, (vectors**2).sum(-1)[..., None, :])
+
+    def distances(self, a: np.ndarray) -> np.ndarray:
+        """Return the (..., M, N) distances from (..., M, D) vectors."""
+        a = a - self.centre
+        squares = (a**2).sum(-1)[..., None] + self.squares - 2 * a @ np.swapaxes(self.vectors, -1, -2)
+        return np.sqrt(np.maximum(squares, 0.0))
 
 
 @dataclass(frozen=True)
@@ -170,6 +198,11 @@ class Neighbours:
             fitted.append((cls(of_subset, target[index], *parts, metric), leave_one_out.scores))
         return fitted
 
+    @cached_property
+    def centred(self) -> Centred:
+        """The vectors, prepared for Euclidean distances."""
+        return Centred.of(self.vectors)
+
     def scores(self, x: np.ndarray) -> dict[str, float]:
         """Return every score of a vector (D,)."""
         return {name: float(value) for name, (value, _) in self.scores_and_nearest(x).items()}
@@ -179,7 +212,10 @@ class Neighbours:
     ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return some scores (...) of vectors (..., D), one of each space, and the index (...) of the normal
         vector that attains it."""
-        d = np.maximum(distances(x[..., None, :], self.vectors, self.metric)[..., 0, :], MIN_DISTANCE)
+        x = x[..., None, :].astype(np.float64)
+        euclidean = self.metric == "euclidean"
+        between = self.centred.distances(x) if euclidean else distances(x, self.vectors, self.metric)
+        d = np.maximum(between[..., 0, :], MIN_DISTANCE)
         by_score = {
             "density": lambda: d / self.density,
             "nearest": lambda: d,
