@@ -4,7 +4,8 @@ The Fourier transform of real frames of n samples is a product with a matrix of 
 symmetries leave a quarter of the multiplications, so that it takes half the time of ONNX Runtime's own DFT on
 one core. Samples j and n − j are first added for the cosines, which are even, and subtracted for the sines,
 which are odd. And bins k and n/2 − k share their partial sums over even j and over odd j, which are added for
-bin k and subtracted for bin n/2 − k.
+bin k and subtracted for bin n/2 − k. If the bands use bins of the lower half only, as those for the orders of
+a shaft do, just these bins are computed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ def log_mel(samples: Value, front_end: FrontEnd) -> Value:
     """Compute the (1 + N // hop, n_mels) float32 log-mel, in dB, of (N,) float32 samples."""
     graph, half = samples.graph, front_end.n_fft // 2
     frames = _frames(samples, front_end)  # (T, n_fft)
-    n_low = half // 2 + 1  # number of bins in the lower half; the upper ones share their partial sums
+    filters = mel_filters(front_end)
+    used = 1 + int(max(np.flatnonzero(filters.any(axis=1)), default=0))  # number of bins that are needed
+    n_low = min(half // 2 + 1, used)  # number of bins in the lower half; the upper ones share partial sums
     window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(half + 1) / front_end.n_fft)
     window[half] /= 2  # the middle sample is paired with itself
     real, imaginary = [], []
@@ -31,11 +34,12 @@ def log_mel(samples: Value, front_end: FrontEnd) -> Value:
         j = np.arange(first, half + 1, 2)
         real.append((left + right) @ _windowed_waves(graph, np.cos, j, n_low, front_end.n_fft, window))
         imaginary.append((left - right) @ _windowed_waves(graph, np.sin, j, n_low, front_end.n_fft, window))
-    filters = mel_filters(front_end)
-    upper_filters = filters[half - np.arange(n_low)] * (np.arange(n_low) < half / 2)[:, None]
     low = (real[0] + real[1]).square() + (imaginary[0] + imaginary[1]).square()  # (T, n_low)
-    high = (real[0] - real[1]).square() + (imaginary[0] - imaginary[1]).square()
-    power = low @ filters[:n_low] + high @ upper_filters  # (T, n_mels)
+    power = low @ filters[:n_low]  # (T, n_mels)
+    if used > n_low:
+        upper_filters = filters[half - np.arange(n_low)] * (np.arange(n_low) < half / 2)[:, None]
+        high = (real[0] - real[1]).square() + (imaginary[0] - imaginary[1]).square()
+        power = power + high @ upper_filters
     return (graph.Log(graph.Max(power, front_end.floor)) * (10 / math.log(10))).float()
 
 
