@@ -9,10 +9,11 @@ those that the model detects at 5 % false alarms) and the share of the positive 
 mask. For comparison: a map of the spectrogram, which needs no detector, and a random bin. Existing model
 files are not fitted again. Writes its table to docs/detectors.md.
 
-The map of `auto` was chosen on the machines of seeds 3 and 4, by this rule: of combinations of bin residuals
-at several widths of smoothing with the members' maps of some or all families, with several weights, all from
-arrays that models stored before, the one with the highest mean over the seven machines; among those within
-one point of it, the simplest. The published table is of a seed that nothing was chosen on.
+The map of `auto` was chosen on the machines of seeds 3 and 4 and on five real machines, by this rule: of
+combinations of bin residuals, smoothed and not, with the members' maps of some or all families, with several
+weights, all from arrays that models stored before, the one with the highest mean over the seven simulated
+machines, provided that its limits (`MapLimits`) are exceeded by as many recordings of real faults as before;
+among those within one point of it, the simplest. The published table is of a seed that nothing was chosen on.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from auscult.detectors.base import Config, Detector, Evidence
 from auscult.detectors.ensemble.auto import FUSIONS, Auto, AutoConfig
 from auscult.detectors.ensemble.member_fit import TrainingSet, config_within_budget
 from auscult.detectors.ensemble.members import MEMBERS, Member
-from auscult.detectors.maps.bin_residuals import BinResiduals
+from auscult.detectors.maps.bin_residuals import BinResiduals, sharpened
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import make_config
 from auscult.detectors.reconstruction.subspace_residual import SubspaceResidual
@@ -153,8 +153,8 @@ def test_the_map_of_mean_combines_the_members_maps_and_the_bin_residuals(ensembl
     bins = BinResiduals(arrays["bins/mean"], arrays["bins/weights"])
     centre, spread = arrays["profile/bins"]
     levels, residual = (np.arcsinh(map) for map in maps)
-    wide = (bins.map(frames) - centre) / spread
-    expected = (bins.residuals(frames) + wide) / 2 + 0.5 * (levels + 2 * residual) / 3
+    combined = (bins.map(frames) - centre) / spread + 0.5 * (levels + 2 * residual) / 3
+    expected = sharpened(combined, bins.residuals(frames))
     actual = final.score(unseen[-1], explain=True).maps["mean"]
     np.testing.assert_allclose(actual, expected, rtol=1e-4, atol=1e-4)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from auscult.detectors.maps.bin_residuals import BinResiduals, WindowSums
+from auscult.detectors.maps.bin_residuals import BinResiduals, WindowSums, sharpened
 from auscult.errors import FitError
 
 
@@ -74,3 +74,13 @@ def test_sums_without_a_fold_are_those_of_the_others():
     expected = BinResiduals.fit(WindowSums.of(clips[:2] + clips[4:]))
     np.testing.assert_allclose(without.mean, expected.mean, atol=1e-9)
     np.testing.assert_allclose(without.weights, expected.weights, atol=1e-9)
+
+
+def test_sharpening_moves_the_maximum_to_the_bin_with_the_largest_residual():
+    map, residuals = np.full((3, 4), 5.0), np.zeros((3, 4))
+    map[1, 1], residuals[1, 2] = 5.5, 4.0
+    result = sharpened(map, residuals)
+    assert np.unravel_index(result.argmax(), result.shape) == (1, 2)
+    np.testing.assert_allclose(result[1, 2], 5 * (1 + np.sqrt(0.5)))
+    np.testing.assert_array_equal(result[residuals == 0], map[residuals == 0])
+    np.testing.assert_array_equal(sharpened(-map, residuals), -map)

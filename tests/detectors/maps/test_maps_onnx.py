@@ -8,8 +8,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from auscult.detectors.maps.bin_residuals import BinResiduals, WindowSums
+from auscult.detectors.maps.bin_residuals import BinResiduals, WindowSums, sharpened
 from auscult.detectors.maps.bin_residuals_onnx import bin_residuals, smoothed
+from auscult.detectors.maps.bin_residuals_onnx import sharpened as sharpened_in_graph
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.maps.map_profile_onnx import resized as resized_in_graph
 from auscult.detectors.maps.map_profile_onnx import smoothed_zscore
@@ -55,3 +56,6 @@ def test_bin_residuals(frames, bands):
     np.testing.assert_allclose(result, bins.residuals(map), atol=1e-5)
     result = run(lambda x: smoothed(bin_residuals(x, bins), bands), map, np.float64)
     np.testing.assert_allclose(result, bins.map(map), atol=1e-5)
+    map -= map.mean()
+    result = run(lambda x: sharpened_in_graph(x.double(), bin_residuals(x, bins)), map, np.float64)
+    np.testing.assert_allclose(result, sharpened(map, bins.residuals(map)), atol=1e-4)

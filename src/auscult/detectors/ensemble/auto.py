@@ -34,7 +34,7 @@ from auscult.detectors.ensemble.member_fit import (
 )
 from auscult.detectors.ensemble.member_maps import placed
 from auscult.detectors.ensemble.members import ENCODER, Member, chosen_members
-from auscult.detectors.maps.bin_residuals import CONTEXT, BinResiduals, WindowSums, smoothed
+from auscult.detectors.maps.bin_residuals import CONTEXT, BinResiduals, WindowSums, sharpened, smoothed
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.detectors.statistics.standardizer import Standardizer
@@ -231,15 +231,15 @@ class Auto(Detector):
         """Combine the members' maps (T, B), by weights (K,), with the bin residuals of the log-mel frames.
 
         The members' maps locate an anomaly well in frequency but hardly in time, since members score pooled
-        clips; they are compressed as the scores are. The bin residuals locate it in time: smoothed, which
-        shows a weak fault that covers several bins, and unsmoothed, which shows in which of these bins it is.
-        The mean of both has more maxima in the fault than either; see `bench.explanations`.
+        clips; the bin residuals locate it in time. The maps are compressed as the scores are. Both parts are
+        smoothed, so that a weak fault that covers several bins stands out. `sharpened` then shows in which of
+        these bins it is.
         """
         bins = BinResiduals(self.arrays["bins/mean"], self.arrays["bins/weights"])
         residuals = bins.residuals(frames)
-        local = (residuals + self._profile("bins").zscore(smoothed(residuals))) / 2
         of_members = np.tensordot(weights, np.arcsinh(maps), axes=1)
-        return (local + MEMBERS_WEIGHT * of_members).astype(np.float32)
+        map = self._profile("bins").zscore(smoothed(residuals)) + MEMBERS_WEIGHT * of_members
+        return sharpened(map, residuals).astype(np.float32)
 
     def _weights(self) -> np.ndarray:
         """Return the (K,) weights of the members, which sum to 1."""

@@ -9,7 +9,7 @@ import numpy as np
 from auscult.detectors.base import Detector
 from auscult.detectors.ensemble.member_maps import covered_bands
 from auscult.detectors.maps.bin_residuals import BinResiduals
-from auscult.detectors.maps.bin_residuals_onnx import bin_residuals, smoothed
+from auscult.detectors.maps.bin_residuals_onnx import bin_residuals, sharpened, smoothed
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.maps.map_profile_onnx import resized, smoothed_zscore
 from auscult.detectors.onnx_export.front_end import log_mel
@@ -67,13 +67,13 @@ def ensemble_evidence(
     fused = (_arsinh(z) if compress else z) * weights
     of_members = [_arsinh(map) * np.float32(weight) for map, weight in zip(maps, weights, strict=True)]
     profile, residuals = profiles["bins"], bin_residuals(frames, bins)
-    wide = (smoothed(residuals, front_end.n_mels) - profile.centre) / profile.floored_spread
-    local = (residuals + wide) * 0.5
+    smooth = (smoothed(residuals, front_end.n_mels) - profile.centre) / profile.floored_spread
+    mean_map = smooth + graph.Sum(*of_members).double() * members_weight
     stacked = graph.Concat(*(graph.Unsqueeze(map, np.array([0])) for map in maps), axis=0)  # (K, T, B)
     return GraphEvidence(
         scores={"mean": fused.sum(), "minimum": graph.ReduceMin(z, keepdims=0)},
         maps={
-            "mean": (local + graph.Sum(*of_members).double() * members_weight).float(),
+            "mean": sharpened(mean_map, residuals).float(),
             "minimum": graph.Gather(stacked, graph.ArgMin(z, axis=0, keepdims=0)),
         },
     )

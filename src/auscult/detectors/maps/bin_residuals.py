@@ -25,6 +25,8 @@ NOISE = 1.0
 #: Standard deviations, in frames and bands, of the smoothing of the map: an event is mostly short and covers
 #: several bands.
 SMOOTHING = (0.5, 2.0)
+#: Residual, in standard deviations, at which `sharpened` has 71 % of its effect.
+SHARPENING = 4.0
 _MIN_SPREAD_DB = 1e-3  # a band that varies less than this is constant
 
 
@@ -107,6 +109,16 @@ def smoothed(residuals: np.ndarray) -> np.ndarray:
     from scipy.ndimage import gaussian_filter
 
     return gaussian_filter(residuals, SMOOTHING, mode="nearest").astype(np.float32)
+
+
+def sharpened(map: np.ndarray, residuals: np.ndarray) -> np.ndarray:
+    """Return a smoothed (T, B) map in which the bins with large residuals stand out from their neighbours.
+
+    Positive values are multiplied by 1 + r / √(r² + `SHARPENING`²), which is between 0 and 2. A sum
+    with the (T, B) residuals r would also raise bins of normal recordings, and thus the limits of maps.
+    """
+    share = residuals / np.sqrt(residuals**2 + SHARPENING**2)
+    return np.asarray(map + np.maximum(map, 0.0) * share)
 
 
 def _windows(frames: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from auscult.detectors.maps.bin_residuals import CONTEXT, SMOOTHING, BinResiduals
+from auscult.detectors.maps.bin_residuals import CONTEXT, SHARPENING, SMOOTHING, BinResiduals
 from auscult.detectors.maps.map_profile_onnx import band_smoothing, smoothed_over_frames
 from auscult.detectors.onnx_export.graph import Value
 from auscult.detectors.onnx_export.windows import context_windows
@@ -22,6 +22,12 @@ def smoothed(residuals: Value, bands: int) -> Value:
     """`smoothed` of (T, B) float64 residuals of B bands; (T, B) float64."""
     over_frames, over_bands = SMOOTHING
     return smoothed_over_frames(residuals @ band_smoothing(bands, over_bands), over_frames)
+
+
+def sharpened(map: Value, residuals: Value) -> Value:
+    """`sharpened` of a (T, B) float64 map by (T, B) float64 residuals; (T, B) float64."""
+    share = residuals / map.graph.Sqrt(residuals.square() + SHARPENING**2)
+    return map + map.graph.Max(map, np.float64(0.0)) * share
 
 
 def _median(values: Value) -> Value:
