@@ -27,6 +27,7 @@ ROOMS = [
     {"detectors"},
     {"model"},
     {"api"},
+    {"sklearn"},
     {"dcase"},
     {"benchmark"},
     {"report"},
@@ -169,6 +170,8 @@ def test_slow_modules_are_imported_where_they_are_used(file):
     slow = {name for top in tops for name in SLOW if top == name or top.startswith(name + ".")}
     if path in NETWORKS:
         assert slow == {"torch"}, "listed as a module of networks"
+    elif path == "sklearn.py":
+        assert slow == {"sklearn"}, "a class of scikit-learn"
     elif not path.startswith("detectors/training/"):
         assert not slow
 

@@ -32,6 +32,10 @@ from os import PathLike, fspath
 from typing import Any
 
 
+class AuscultWarning(UserWarning):
+    """A reason to trust a result less."""
+
+
 class AuscultError(Exception):
     """Base class of all exceptions that auscult raises."""
 
