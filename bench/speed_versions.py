@@ -118,7 +118,7 @@ def measure(
         rounds: how many there are to be.
         store: called after each round.
     """
-    while (done := len(runs.get(OLD, []))) < rounds:
+    while (done := min((len(runs.get(name, [])) for name in sides), default=rounds)) < rounds:
         of_round = {}
         for name, side in sides.items():
             print(f"    {name}, {done + 1} of {rounds}", file=sys.stderr)
@@ -147,6 +147,8 @@ def page(parts: Mapping[str, Runs], seconds: float) -> str:
 
 def _factor(runs: Runs, side: str, quantity: str) -> str:
     """How many times less of a quantity a side takes than version 0.1.0: the median of the rounds."""
+    if OLD not in runs:
+        return NONE
     if side == OLD:
         return "1"
     ratios = [
@@ -188,7 +190,7 @@ def main() -> None:
         for name, part in parts_of(clips).items():
             if any(word in name for word in words):
                 print(f"{name} …", file=sys.stderr)
-                of_part = {OLD: sides[OLD], NEW: sides[NEW]} if name == FIT_OF_MANY else sides
+                of_part = {NEW: sides[NEW]} if name == FIT_OF_MANY else sides  # for the memory
                 rounds = 1 if name == FIT_OF_MANY else args.repeats
                 measure(runs.setdefault(name, {}), part, of_part, rounds, store)
     measured = {name: of_part for name, of_part in runs.items() if of_part}

@@ -24,6 +24,12 @@ def test_factors_are_medians_of_the_ratios_within_a_round():
     assert cells[7] == "50 [50, 50]"
 
 
+def test_there_are_no_factors_without_the_old_version():
+    row = page({"fit of 1000 clips": {NEW: records(5.0, megabytes=50.0)}}, 10.0).splitlines()[-1]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[2:6] == ["5.00 (once)", "–", "10.00 (once)", "–"]
+
+
 def test_an_interrupted_run_continues_with_the_missing_rounds():
     sides = {name: Side(Path(name), Path(), {}) for name in (OLD, NEW)}
     turns: list[str] = []
