@@ -13,8 +13,9 @@ The map of `auto` was chosen on the machines of seeds 3 and 4 and on five real m
 combinations of bin residuals, smoothed and not, with the members' maps of some or all families, with several
 weights, all from arrays that models stored before, the one with the highest mean over the seven simulated
 machines, provided that its limits (`MapLimits`) are exceeded by as many recordings of real faults as before,
-all five machines together; among those within one point of it, the simplest. The published table is of a seed
-that nothing was chosen on.
+all five machines together; among those within one point of it, the simplest. The condition was added when the
+sum of smoothed and unsmoothed residuals, the best on simulated machines, hid steady faults of real ones. The
+published table is of a seed that nothing was chosen on.
 """
 
 from __future__ import annotations
