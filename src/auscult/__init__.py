@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from auscult.errors import MissingExtraError as MissingExtraError
     from auscult.errors import ModelFileError as ModelFileError
     from auscult.errors import NonFiniteAudio as NonFiniteAudio
+    from auscult.errors import NotFittedError as NotFittedError
     from auscult.errors import NotNormalError as NotNormalError
     from auscult.errors import OptionError as OptionError
     from auscult.errors import TableError as TableError
@@ -82,6 +83,7 @@ _LAZY_NAMES = {
     "MissingExtraError": ("auscult.errors", "MissingExtraError"),
     "ModelFileError": ("auscult.errors", "ModelFileError"),
     "NonFiniteAudio": ("auscult.errors", "NonFiniteAudio"),
+    "NotFittedError": ("auscult.errors", "NotFittedError"),
     "NotNormalError": ("auscult.errors", "NotNormalError"),
     "OptionError": ("auscult.errors", "OptionError"),
     "TableError": ("auscult.errors", "TableError"),

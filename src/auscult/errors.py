@@ -17,6 +17,7 @@
     ├── FitError               fitting cannot start or failed
     │   ├── DivergedError      training loss is NaN, infinite or far too large; names the epoch
     │   └── NotNormalError     recordings to adapt to that the model finds anomalous: .judged, .recommended
+    ├── NotFittedError         a detector that scores before it is fitted
     ├── ModelFileError         corrupt, truncated, foreign or newer model file: .path, .reason
     ├── ExportError            exported graph whose scores differ from the model's
     ├── EvaluationError        labels or score files from which no metric can be computed
@@ -165,6 +166,13 @@ class NotNormalError(FitError):
         It applies only if the recordings are normal, which nothing but knowledge of the machine can decide.
         """
         return "replace" if 2 * self.judged["above"] > self.judged["recordings"] else "accept"
+
+
+class NotFittedError(AuscultError, ValueError):
+    """The detector has to be fitted first."""
+
+    def __init__(self) -> None:
+        super().__init__("the detector is not fitted: call its method fit first")
 
 
 class ModelFileError(_FileError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 
@@ -14,7 +15,7 @@ import soundfile
 from auscult.corpus import AudioClip, Clip
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.options import make_config
-from auscult.errors import FitError, OptionError, TooShortAudio
+from auscult.errors import FitError, NotFittedError, OptionError, TooShortAudio
 from auscult.model import Model
 from auscult.model.model_file import load_model
 from auscult.sound import Waveform
@@ -315,8 +316,11 @@ def test_poor_training_sets_give_a_detector_or_a_fit_error(name, machine_sound, 
         unfitted(name).fit([])
 
 
-def test_an_unfitted_detector_has_no_state():
-    for name in DETECTORS:
-        detector = unfitted(name)
-        assert (detector.arrays, detector.facts, detector.name) == ({}, {}, name)
-        assert detector.scores
+@pytest.mark.parametrize("name", DETECTORS)
+def test_an_unfitted_detector_has_no_state_and_says_so(name, normals):
+    detector = unfitted(name)
+    assert (detector.arrays, detector.facts, detector.name) == ({}, {}, name)
+    assert detector.scores
+    for unchanged in (detector, pickle.loads(pickle.dumps(detector))):
+        with pytest.raises(NotFittedError, match="call its method fit first"):
+            unchanged.score(normals[0])

@@ -14,7 +14,7 @@ import numpy as np
 
 from auscult.corpus import AudioClip
 from auscult.detectors.crossfit import FitJob, FittedFolds, fit_jobs
-from auscult.errors import FitError, MissingExtraError, OptionError
+from auscult.errors import FitError, MissingExtraError, NotFittedError, OptionError
 from auscult.spectrum import FrontEnd
 
 if TYPE_CHECKING:
@@ -241,6 +241,7 @@ class Detector(ABC):
 
         Raises:
             AudioError: the recording cannot be used, or is shorter than one window.
+            NotFittedError: `fit` was not called.
         """
 
     @classmethod
@@ -405,6 +406,11 @@ class Detector(ABC):
             OptionError: this detector cannot be exported; the message says what an export would require.
         """
         raise OptionError(f"{self.name} cannot be exported: that would require {self.export_needs}")
+
+    def check_fitted(self) -> None:
+        """Raise `NotFittedError` if `fit` was not called; `score` begins with it."""
+        if not self.arrays:
+            raise NotFittedError
 
     def __getstate__(self) -> dict[str, Any]:
         """State for pickling and copying: only what defines the detector, not what is derived from it."""

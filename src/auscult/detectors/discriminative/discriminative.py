@@ -267,6 +267,7 @@ class Discriminative(OnnxNetwork, FleetDetector):
         return refitted
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
+        self.check_fitted()
         views, bank = self._views(recording), self._bank()
         scores = bank.scores(self._embed(views))
         return Evidence(scores, self._maps(recording, views, bank, scores) if explain else {})

@@ -137,6 +137,7 @@ class EmbeddingMemory(FleetDetector):
         return refitted
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
+        self.check_fitted()
         embedding = self._embed(recording)
         distance = self._density().distance(self._scaled(embedding.pooled))
         values = {**self._bank().scores(embedding.pooled), "mahalanobis": distance}

@@ -190,6 +190,7 @@ class Auto(Detector):
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         """As in `Detector`. Maps are z-scores: `_mean_map` for ``mean``, and for ``minimum`` the map of the
         member with the smallest score."""
+        self.check_fitted()
         members = self._members()
         raw: np.ndarray | None = getattr(self, "_held_out", {}).get(recording)
         if raw is None or explain:

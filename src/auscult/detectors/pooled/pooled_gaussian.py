@@ -85,6 +85,7 @@ class PooledGaussian(BankDetector):
         The mean of a map over time, summed over bands, is the score. The contribution of a band is measured
         relative to its mean contribution over normal clips, so it can be negative.
         """
+        self.check_fitted()
         x = self.view(recording)
         parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         distances = PooledDensities.from_arrays(self.arrays).shares_and_means(x)

@@ -130,6 +130,7 @@ class SpectralMemory(BankDetector):
         The mean of a map over time, summed over bands, is the score plus the mean over views of M / S, a
         constant of the model; M and S are the mean and standard deviation by which a view is standardised.
         """
+        self.check_fitted()
         x = self.view(recording)
         raw, nearest = self._group_scores(x)
         by_group = Standardizer.from_arrays(self.arrays["by_group"])

@@ -265,6 +265,7 @@ class GammaObservation(ClipDensityDetector):
         return self.run(self._windows(recording))["code"].astype(np.float64)
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
+        self.check_fitted()
         log_ratio, deviance = self._frame_values(self.run(self._windows(recording)))  # (T, bands)
         by_frame = deviance.mean(axis=1)  # (T,)
         n_top = max(1, round(self.config.top * len(by_frame)))

@@ -238,6 +238,7 @@ class GammaVAE(NetworkDetector):
         return self._codes(self.run(self._windows(recording)))
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
+        self.check_fitted()
         windows = self._windows(recording)
         outputs = self.run(windows)
         residuals = (rebuilt - windows for rebuilt in self._reconstructions(outputs))

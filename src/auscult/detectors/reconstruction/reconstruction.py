@@ -65,6 +65,7 @@ class NetworkDetector(ClipDensityDetector):
     batch_score = "mse"
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
+        self.check_fitted()
         windows = self._windows(recording)
         return self.residual_evidence(self.run(windows)["rebuilt"] - windows, explain=explain)
 

@@ -131,6 +131,7 @@ class SubspaceResidual(AdditiveDetector[WindowMoments]):
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         """As in `Detector`; the mean of a map over time, summed over bands, is the score, except at the ends
         of the clip."""
+        self.check_fitted()
         subspaces = self.subspaces.of_ranks(self.needed_ranks)
         averaged, context = self.config.rank_values, self.config.context
         # Members of an ensemble that differ only in the score have the same.
