@@ -114,3 +114,39 @@ def test_what_cannot_be_fitted_is_refused(waveforms):
         AnomalyDetector("nothing", sample_rate=RATE).fit(waveforms)
     with pytest.raises(NotFittedError):
         AnomalyDetector(sample_rate=RATE).score_samples(waveforms)
+
+
+def test_integers_are_refused_since_their_scale_is_unknown(detector, waveforms):
+    integers = (32767 * waveforms).astype(np.int16)
+    for call in (detector.predict, clone(detector).fit):
+        with pytest.raises(OptionError, match="divide 16-bit samples by 32768"):
+            call(integers)
+
+
+def test_waveforms_may_have_another_length(detector, waveforms):
+    assert detector.score_samples(waveforms[:, :3900]).shape == (20,)
+    assert detector.score_samples([waveforms[0][:3900]]).shape == (1,)
+
+
+def test_copies_share_a_fold():
+    """Otherwise each is scored by a density that was fitted on its copies."""
+    rng = np.random.default_rng(0)
+    rates = []
+    for _ in range(20):
+        vectors, new = rng.normal(size=(40, 5)), rng.normal(size=(200, 5))
+        rates.append(np.mean(AnomalyDetector().fit(np.repeat(vectors, 5, axis=0)).predict(new) == -1))
+    assert np.mean(rates) < 0.06
+
+
+def test_a_fit_forgets_the_earlier_one(waveforms):
+    vectors = np.random.default_rng(0).normal(size=(30, 4))
+    fitted = AnomalyDetector("spectral_memory", sample_rate=RATE, options=SMALL).fit(waveforms)
+    fitted.set_params(sample_rate=None).fit(vectors)
+    assert not hasattr(fitted, "model_")
+    with pytest.raises(OptionError, match="fitted on feature vectors"):
+        fitted.predict(["a.wav"])
+    for few in (vectors[:1], vectors[:2]):
+        with pytest.raises(ValueError, match="minimum of 3 is required"):
+            fitted.fit(few)
+    with pytest.raises(OptionError, match="false-alarm rate"):
+        AnomalyDetector(false_alarms=2).fit(vectors)

@@ -13,17 +13,17 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, OutlierMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from auscult.corpus import Clip
 from auscult.corpus.sources import Recording
-from auscult.decision import conformal_threshold
+from auscult.decision import conformal_threshold, required_count
 from auscult.detectors.statistics.densities import Gaussian
 from auscult.errors import AudioError, AuscultWarning, OptionError
 from auscult.sound import Waveform
 
-#: Folds for the held-out distances of feature vectors.
-FOLDS = 5
+#: Folds for the held-out distances of feature vectors, and the fewest vectors that leave two outside of each.
+FOLDS, MIN_VECTORS = 5, 3
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
@@ -45,7 +45,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         density_: the fitted density, of feature vectors.
         offset_: minus the conformal threshold: `predict` is -1 below it. With too few training samples for
             the rate of false alarms it is minus the largest held-out score, and a warning says so.
-        n_features_in_: number of columns of X, if it is numeric.
+        n_features_in_: number of columns of X, if these are features.
 
     Example:
         >>> import numpy as np
@@ -80,11 +80,16 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             ValueError: X is not valid; `auscult.OptionError` is one.
             AuscultError: as of `auscult.fit`.
         """
+        required_count(self.false_alarms)  # checks the rate before anything is fitted
+        for fitted in {"model_", "density_"} & vars(self).keys():
+            delattr(self, fitted)
         if _holds_recordings(X):
             held_out = self._fit_recordings(list(X))
+        elif self.sample_rate is not None:
+            held_out = self._fit_recordings(_waveforms(X))
         else:
-            rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=2)
-            held_out = self._fit_vectors(rows) if self.sample_rate is None else self._fit_recordings(rows)
+            rows = validate_data(self, X, dtype=np.float64, ensure_min_samples=MIN_VECTORS)
+            held_out = self._fit_vectors(rows)
         threshold = conformal_threshold(held_out, self.false_alarms)
         if threshold.value is None:
             message = f"{threshold.warning}; offset_ is that of the largest held-out score instead"
@@ -101,12 +106,12 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             AudioError: a recording cannot be used.
         """
         check_is_fitted(self)
-        if _holds_recordings(X):
-            return self._score_recordings(list(X))
-        rows = validate_data(self, X, dtype=np.float64, reset=False)
-        if self.sample_rate is not None:
-            return self._score_recordings(rows)
-        return -self.density_.distance(rows)[0]
+        of_vectors = "density_" in vars(self)
+        if _holds_recordings(X) or not of_vectors:
+            if of_vectors:
+                raise OptionError("fitted on feature vectors, which recordings cannot be compared with")
+            return self._score_recordings(list(X) if _holds_recordings(X) else _waveforms(X))
+        return -self.density_.distance(validate_data(self, X, dtype=np.float64, reset=False))[0]
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Return the (M,) scores relative to the threshold: negative for anomalies."""
@@ -119,7 +124,10 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def _fit_vectors(self, rows: np.ndarray) -> np.ndarray:
         """Fit the density; return the (M,) held-out distances of the training vectors."""
         source = np.zeros(len(rows), bool)
-        folds = np.arange(len(rows)) % min(FOLDS, len(rows) - 1)  # at least two vectors outside of each
+        _, copies = np.unique(rows, axis=0, return_inverse=True)  # equal vectors share a fold
+        folds = copies.ravel() % FOLDS
+        if min(np.sum(folds != fold) for fold in np.unique(folds)) < 2:  # nearly all are equal
+            folds = np.arange(len(rows)) % FOLDS
         held_out = np.empty(len(rows))
         for fold in np.unique(folds):
             density = Gaussian.fit(rows[folds != fold], source[folds != fold])
@@ -145,6 +153,17 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
                 raise outcome
             scores.append(-outcome.score)
         return np.array(scores)
+
+
+def _waveforms(samples: Any) -> np.ndarray:
+    """The rows of a numeric array as waveforms; integers are refused, since their scale is unknown."""
+    rows = np.asarray(samples)
+    if rows.dtype.kind in "iu":
+        raise OptionError(
+            f"waveforms must be floating point with full scale ±1, got {rows.dtype}; divide 16-bit samples "
+            "by 32768"
+        )
+    return check_array(rows, dtype=np.float64)
 
 
 def _holds_recordings(samples: Any) -> bool:

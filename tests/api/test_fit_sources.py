@@ -189,3 +189,53 @@ def test_many_recordings_are_scored_in_order_and_errors_take_their_place(folder,
     assert first == model.score(folder / "00.wav")
     assert isinstance(error, AudioError)
     assert third == model.score(samples[3], RATE)
+
+
+def test_an_array_that_is_filled_again_and_again_is_copied(samples, model):
+    """As by a program that reads a microphone."""
+
+    def filled():
+        for row in (*samples, 5 * samples[3]):
+            buffer[:] = row
+            yield buffer
+
+    buffer = np.empty_like(samples[0])
+    expected = [model.score(row, RATE).score for row in (*samples, 5 * samples[3])]
+    for threads in (1, 4):
+        assert [score.score for score in model.score_many(filled(), RATE, threads=threads)] == expected
+    fitted = auscult.fit(filled(), "spectral_memory", sample_rate=RATE, calibrate="none", **SMALL)
+    assert len(np.unique(fitted.detector.arrays["bank"], axis=0)) == 21
+
+
+def test_one_recording_is_many_recordings_of_one(folder, samples, model):
+    for single in (folder / "03.wav", str(folder / "03.wav"), samples[3]):
+        (score,) = model.score_many(single, RATE)
+        assert score.score == model.score(folder / "03.wav").score
+
+
+@pytest.mark.parametrize(
+    ("waveform", "error"),
+    [
+        (Waveform(np.zeros(100, np.int16), RATE), OptionError),
+        (Waveform(np.full(100, np.nan, np.float32), RATE), NonFiniteAudio),
+        (Waveform(np.full(100, 1e300), RATE), NonFiniteAudio),
+        (Waveform(np.zeros((1, 100), np.float32), RATE), OptionError),
+        (Waveform(np.zeros(100, np.float32), 0), OptionError),
+    ],
+)
+def test_waveforms_are_checked(waveform, error, model):
+    with pytest.raises(error):
+        model.score(waveform)
+    with pytest.raises(error):
+        auscult.fit([waveform], "spectral_memory")
+
+
+def test_what_is_no_number_is_refused(samples, model):
+    for rate in ("16000", 8000.5, float("nan"), -1):
+        with pytest.raises(OptionError, match="sample_rate"):
+            model.score(samples[0], rate)
+    for threshold in ("0.05", True):
+        with pytest.raises(OptionError, match="threshold must be a number"):
+            model.score(samples[0], RATE, threshold=threshold)
+    outcomes = list(model.score_many([samples[0], None, samples[1].astype(np.int16)], RATE))
+    assert [isinstance(outcome, AudioError) for outcome in outcomes] == [False, True, True]

@@ -74,7 +74,7 @@ def export(
     Raises:
         OptionError: the detector cannot be exported; the message says what an export would require.
         MissingExtraError: onnx is not installed.
-        ExportError: the scores of the file would differ from those of the model; no file is written.
+        ExportError: scores or maps of the file would differ from those of the model; no file is written.
         OSError: the file cannot be written.
     """
     require_one_channel(model, "Exporting")
@@ -84,11 +84,12 @@ def export(
         raise MissingExtraError("Exporting", "export") from error
     parity = _compare(model, onnx_bytes, check)
     if not max(parity.score, parity.map) <= TOLERANCE:
+        differing = "maps" if parity.score <= TOLERANCE else "scores"
         raise ExportError(
-            f"{os.fspath(path)}: not written, because its scores differ from the model's: on {parity.sounds} "
-            f"sounds the largest relative difference is {parity.score:.1e} for scores and {parity.map:.1e} "
-            f"for maps, but {TOLERANCE:.0e} is allowed; an ill-conditioned covariance can cause this "
-            "(covariance=auto avoids it)"
+            f"{os.fspath(path)}: not written, because its {differing} differ from those of the model: on "
+            f"{parity.sounds} sounds the largest relative difference is {parity.score:.1e} for scores and "
+            f"{parity.map:.1e} for maps, but {TOLERANCE:.0e} is allowed; an ill-conditioned covariance can "
+            "cause this (covariance=auto avoids it)"
         )
     write_atomically(path, onnx_bytes)
     return parity

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from os import PathLike
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -30,16 +31,19 @@ def split_paths(source: Recordings, sample_rate: int | None = None) -> tuple[lis
         The paths, and the clips; those in memory are named by their position.
 
     Raises:
+        FitError: there are none.
         OptionError: something is no recording, or an array has no sample rate.
         AudioError: samples are empty or not finite.
     """
     paths: list[str] = []
     clips: list[Clip] = []
-    for index, item in enumerate(_items(source)):
+    for index, item in enumerate(each(source)):
         if isinstance(item, str | PathLike):
             paths.append(os.fspath(item))
         else:
             clips.append(as_clip(item, sample_rate, name=f"<recording {index}>"))
+    if not paths and not clips:
+        raise FitError("no training recordings: there are no clips")
     return paths, clips
 
 
@@ -60,7 +64,9 @@ def as_clip(recording: Recording, sample_rate: int | None = None, *, name: str =
     if isinstance(recording, str | PathLike):
         return Clip(os.fspath(recording))
     if isinstance(recording, Waveform):
-        return Clip(recording.path or name, waveform=recording)
+        path = recording.path or name
+        checked = waveform_of(recording.samples, recording.sample_rate, path)
+        return Clip(path, waveform=replace(recording, samples=checked.samples))
     if isinstance(recording, np.ndarray):
         if sample_rate is None:
             raise OptionError("give the sample rate of arrays in Hz, as sample_rate=")
@@ -71,15 +77,16 @@ def as_clip(recording: Recording, sample_rate: int | None = None, *, name: str =
     )
 
 
-def _items(source: Any) -> Sequence[Recording]:
-    """The recordings of a source, not opened."""
-    if isinstance(source, str | PathLike | Clip | Waveform):
-        return [source]
-    if isinstance(source, np.ndarray) and source.ndim < 2:
-        return [source]
-    if not isinstance(source, Iterable):
+def each(source: Recordings) -> Iterator[Recording]:
+    """Yield the recordings of a source one by one: a single one, or those of an iterable, as it yields them.
+
+    Raises:
+        OptionError: it is no recording and holds none.
+    """
+    single = isinstance(source, str | PathLike | Clip | Waveform)
+    if single or (isinstance(source, np.ndarray) and source.ndim < 2):
+        yield source  # type: ignore[misc]
+    elif isinstance(source, Iterable):
+        yield from source
+    else:
         raise OptionError(f"{type(source).__name__} is no recording and holds none")
-    items: list[Recording] = list(source)
-    if not items:
-        raise FitError("no training recordings: there are no clips")
-    return items

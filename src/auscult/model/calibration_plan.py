@@ -9,7 +9,6 @@ import numpy as np
 
 from auscult.corpus import AudioClip, alone_in_domain, folds_of
 from auscult.corpus.inspection import Inspection
-from auscult.decision import DEFAULT_RATE, required_count
 from auscult.detectors import Config, detector_type
 from auscult.detectors.crossfit import FitJob
 from auscult.errors import FitError
@@ -91,12 +90,10 @@ def crossfit_folds(detector: str, config: Config) -> int:
 def calibrated_on(detector: str, config: Config, recordings: Sequence[AudioClip]) -> list[bool]:
     """Return for each recording whether the threshold of a cross-fitted detector uses its score.
 
-    With cheap folds it does not use a recording that is alone in its domain, unless the others are too few
-    for a threshold at the default rate.
+    With cheap folds it does not use a recording that is alone in its domain, if there are others.
     """
     alone = alone_in_domain([r.clip for r in recordings])
-    few = alone.count(False) < required_count(DEFAULT_RATE)
-    if few or not detector_type(detector).has_cheap_folds(config):
+    if all(alone) or not detector_type(detector).has_cheap_folds(config):
         return [True] * len(recordings)
     return [not is_alone for is_alone in alone]
 

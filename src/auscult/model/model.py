@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from auscult.corpus import AudioClip, Clip
 from auscult.corpus.files import with_table
 from auscult.corpus.prefetch import prefetch
-from auscult.corpus.sources import Recording, as_clip
+from auscult.corpus.sources import Recording, Recordings, as_clip, each
 from auscult.decision import Threshold, conformal_threshold, few_recordings_label, fixed_threshold, p_value
 from auscult.detectors import Detector
 from auscult.detectors.maps.map_limits import MapLimits
@@ -257,6 +257,8 @@ class Model:
             raise OptionError("threshold and false_alarms exclude each other: choose one")
         if isinstance(threshold, Threshold):
             return threshold
+        if isinstance(threshold, bool | str):
+            raise OptionError(f"threshold must be a number, got {threshold!r}")
         if threshold is not None:
             return fixed_threshold(threshold)
         return self.threshold() if false_alarms is None else self.threshold(false_alarms)
@@ -408,7 +410,7 @@ class Model:
 
     def score_many(
         self,
-        recordings: Iterable[Recording],
+        recordings: Recordings,
         sample_rate: int | None = None,
         *,
         threshold: Threshold | float | None = None,
@@ -434,11 +436,22 @@ class Model:
         """
         limit = self._limit(threshold, false_alarms)
 
-        def score(recording: Recording) -> Score:
-            opened = self.open(recording, sample_rate)
-            return self.score_recording(opened, threshold=limit, explain=explain)
+        def opened() -> Iterator[AudioClip | AudioError]:
+            # In the thread that iterates: an iterable may fill one array again and again.
+            for index, recording in enumerate(each(recordings)):
+                try:
+                    yield self.open(recording, sample_rate)
+                except AudioError as error:
+                    yield error
+                except OptionError as error:
+                    yield UnsupportedAudio(f"<recording {index}>", str(error))
 
-        for _, outcome in prefetch(recordings, score, threads=threads):
+        def score(recording: AudioClip | AudioError) -> Score:
+            if isinstance(recording, AudioError):
+                raise recording
+            return self.score_recording(recording, threshold=limit, explain=explain)
+
+        for _, outcome in prefetch(opened(), score, threads=threads):
             yield outcome
 
     def save(self, path: str) -> None:

@@ -43,7 +43,7 @@ class Waveform:
 
 
 def waveform_of(samples: np.ndarray, sample_rate: int, path: str = "<memory>") -> Waveform:
-    """Make a waveform of samples in memory.
+    """Make a waveform of samples in memory, which are copied.
 
     Args:
         samples: (N,) floating point; ±1 is the full scale of files of integers.
@@ -63,10 +63,12 @@ def waveform_of(samples: np.ndarray, sample_rate: int, path: str = "<memory>") -
             f"samples must be floating point with full scale ±1, got {samples.dtype}; divide 16-bit "
             "samples by 32768"
         )
-    if sample_rate < 1:
-        raise OptionError(f"sample_rate must be positive, got {sample_rate}")
+    if not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
+        raise OptionError(f"sample_rate must be a positive whole number, got {sample_rate!r}")
     if not samples.size:
         raise EmptyAudio(path, "no samples")
-    if not np.all(np.isfinite(samples)):
-        raise NonFiniteAudio(path, "samples contain NaN or infinity")
-    return Waveform(samples.astype(np.float32), int(sample_rate), path=path)
+    with np.errstate(over="ignore"):
+        copied = samples.astype(np.float32)
+    if not np.all(np.isfinite(copied)):
+        raise NonFiniteAudio(path, "samples contain NaN, infinity or values beyond the range of float32")
+    return Waveform(copied, int(sample_rate), path=path)
