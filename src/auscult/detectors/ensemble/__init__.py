@@ -1,1 +1,1 @@
-"""The default detector: an ensemble whose members are selected by pseudo-anomalies."""
+"""The default detector: an ensemble of simple detectors at three lengths of frames."""

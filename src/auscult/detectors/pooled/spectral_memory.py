@@ -243,6 +243,11 @@ class SpectralMemory(BankDetector):
         }
 
 
+#: Banks that are kept prepared, which takes most of the time of a score: enough for the members of several
+#: models, while those of all fold models would need much memory.
+_PREPARED = 16
+
+
 class _Fit:
     """A fitted detector as a key: equal as long as its arrays are the same object."""
 
@@ -256,9 +261,7 @@ class _Fit:
         return isinstance(other, _Fit) and other.arrays is self.arrays
 
 
-@lru_cache(
-    maxsize=4
-)  # saves four fifths of the time of a score; those of all fold models would need much memory
+@lru_cache(_PREPARED)
 def _neighbours(fit: _Fit) -> list[tuple[np.ndarray, np.ndarray, Neighbours]]:
     """Return indices and bands of the groups of equal width, and the neighbours in each of their spaces."""
     a, target = fit.arrays, fit.detector.target
