@@ -388,7 +388,7 @@ def _fit_members(
     started = time.monotonic()
     for name, member in members.items():
         left = math.inf if config.time_limit is None else config.time_limit - (time.monotonic() - started)
-        if fits and left < fits[-1].seconds:
+        if fits and left < max(fit.seconds for fit in fits):
             reason = f"not enough of the time limit of {config.time_limit:g} s is left"
             skipped.setdefault(reason, []).append(name)
             continue

@@ -201,11 +201,6 @@ class BankDetector(Detector):
             ("pooled views", front_end, views), lambda: pooled_views(recording.log_mel(front_end), views)
         )
 
-    @property
-    def target(self) -> np.ndarray:
-        """(N,) bool, true for clips of the bank that are of the target domain."""
-        return np.array([domain == "target" for domain, _ in self.facts["clips"]], bool)
-
     def represent(self, recording: AudioClip) -> Representation:
         axes = {"view_names": self.config.view_names}
         return Representation({"views": self.view(recording)}, axes=axes)

@@ -264,7 +264,7 @@ class _Fit:
 @lru_cache(_PREPARED)
 def _neighbours(fit: _Fit) -> list[tuple[np.ndarray, np.ndarray, Neighbours]]:
     """Return indices and bands of the groups of equal width, and the neighbours in each of their spaces."""
-    a, target = fit.arrays, fit.detector.target
+    a, target = fit.arrays, fit.detector.bank.target
     return [
         (
             g,
