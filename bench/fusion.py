@@ -28,7 +28,7 @@ on these machines:
 3. As an estimate for other machines, each real machine is also judged by the set that has the highest mean
    over the others (the simplest of those within a tenth of a point).
 4. Networks are no candidates, since `auto` must not need PyTorch. With ``--networks`` a table says what they
-   add to the chosen set with the chosen fusion.
+   add to the set that is in use.
 
 Writes its tables to docs/auto.md; with ``--print`` only to the terminal.
 """
@@ -44,7 +44,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from auscult.errors import AuscultError
-from bench.fusion_candidates import Candidate, Decision, decide, measure
+from bench.fusion_candidates import IN_USE, Candidate, Decision, decide, measure
 from bench.fusion_scores import (
     SEEDS,
     SOURCES,
@@ -107,7 +107,7 @@ def sections(
         f"{note}",
     }
     if networks:
-        result["networks"] = f"{networks_table(real, seeds, candidate)}\n\n{note}"
+        result["networks"] = f"{networks_table(real, seeds, IN_USE)}\n\n{note}"
     return result
 
 

@@ -70,6 +70,8 @@ RISE, FALL, TOLERANCE = 4.0, 1.0, 0.1
 BEARINGS = ("FemtoBearing", "PaderbornBearing")
 
 VERSION_0_1_0 = Candidate("0.1.0", "mean of z", "pseudo-anomalies")
+#: What `auto` is since the decision with three seeds.
+IN_USE = Candidate("three lengths, low residual of two scores, domain, modulation twice", FUSION)
 CANDIDATES = [Candidate(m, f, c) for m in SETS for f in FUSIONS for c in CHOICES]
 
 #: Candidate to the measures of the machines by name.

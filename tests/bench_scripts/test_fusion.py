@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from bench.fusion_candidates import (
     BEARINGS,
     CANDIDATES,
     FUSION,
+    IN_USE,
+    SETS,
     VERSION_0_1_0,
     Candidate,
     best,
     decide,
 )
 from bench.fusion_rules import CHOICES, FUSIONS, Evidence, agreement, chosen, stability
+from bench.fusion_scores import SOURCES
+
+from auscult.detectors.ensemble.members import MEMBERS
 
 MACHINES = (*BEARINGS, "a", "b")
 SIMPLE = Candidate("two lengths, residual, density, equal", FUSION)
@@ -99,3 +106,20 @@ def test_criteria_recognise_a_member_that_is_noise_or_depends_on_the_fold():
     assert kept.tolist() == [True, True, True, False]
     assert chosen("none", evidence).all()
     assert set(CHOICES) == {"none", "agreement", "stability", "pseudo-anomalies"}
+
+
+def test_the_set_in_use_is_that_of_auto():
+    """A source that is named twice has twice the weight."""
+    used = Counter(SETS[IN_USE.members])
+    of_auto = {
+        (m.detector, m.score, m.settings.get("views"), m.settings.get("ranks"), m.divisor): m.weight
+        for m in MEMBERS.values()
+        if not m.trains
+    }
+    of_bench = {}
+    for name, weight in used.items():
+        source, score = SOURCES[name.partition(":")[0]], name.partition(":")[2]
+        options = source.settings.get("views"), source.settings.get("ranks")
+        of_bench[(source.detector, score, *options, source.divisor)] = weight
+    assert of_bench == of_auto
+    assert IN_USE in CANDIDATES
