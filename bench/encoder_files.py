@@ -13,7 +13,6 @@ Writes its table to docs/encoders.md, with ``--print`` only to the terminal.
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 import time
@@ -34,7 +33,7 @@ from auscult.detectors.embedding.encoder import Encoder, read_encoder
 from auscult.detectors.embedding.encoder_report import encoder_rate
 from auscult.sound import resample
 from bench.encoder_framing import HEADER, cells
-from bench.encoders import run
+from bench.encoders import parse_options, run
 from bench.markdown import table, this_machine, write_section
 
 SECONDS = 10
@@ -93,11 +92,7 @@ def training_clips(data: Path) -> list[AudioClip]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the measurements."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("encoders", nargs="+", metavar="FILE.onnx[:OUTPUT]")
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--print", action="store_true", dest="only_print")
-    options = parser.parse_args(arguments)
+    options = parse_options(__doc__, arguments, "FILE.onnx[:OUTPUT]")
     data = Path(os.environ["AUSCULT_REAL_DATA"])
     clips, references = training_clips(data), dict[str, np.ndarray]()
     machines: list[str] = []

@@ -12,7 +12,6 @@ every score with default options. Finished runs are reused. Writes its tables to
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -23,7 +22,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in a fit by a user
 
 from auscult.detectors.embedding.embedding_memory import EmbeddingMemory
 from auscult.evaluation import Result
-from bench.encoders import METRICS, row, run
+from bench.encoders import METRICS, parse_options, row, run
 from bench.markdown import table, write_section
 
 #: Name of a pooling to its options; the plain mean weights all frames and all values equally.
@@ -47,11 +46,7 @@ def cells(results: Sequence[Result], machines: Sequence[str]) -> list[str]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the measurements."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("encoders", nargs="+", metavar="FILE.onnx")
-    parser.add_argument("-o", "--output", type=Path, required=True)
-    parser.add_argument("--print", action="store_true", dest="only_print")
-    options = parser.parse_args(arguments)
+    options = parse_options(__doc__, arguments)
     data = Path(os.environ["AUSCULT_REAL_DATA"])
     machines: list[str] = []
     rows, score_rows = [], []

@@ -81,13 +81,20 @@ def time_rows(data: Path, encoders: Sequence[str]) -> list[list[str]]:
     return rows
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the measurements."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("encoders", nargs="+", metavar="FILE.onnx")
+def parse_options(
+    description: str | None, arguments: Sequence[str] | None, metavar: str = "FILE.onnx"
+) -> argparse.Namespace:
+    """Parse the arguments of a script about encoder files: ``encoders``, ``output`` and ``only_print``."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("encoders", nargs="+", metavar=metavar)
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--print", action="store_true", dest="only_print")
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the measurements."""
+    options = parse_options(__doc__, arguments)
     data = Path(os.environ["AUSCULT_REAL_DATA"])
     plain = run(data, options.output / "without", list(WITHOUT), {})
     machines = list(dict.fromkeys(r.machine for r in plain))

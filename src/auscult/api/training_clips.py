@@ -40,16 +40,14 @@ def training_clips(
     training = [corpus.for_training() for corpus in corpora]  # one by one: not all may have splits
     findings: list[Finding] = []
     for path, corpus, clips in zip(paths, corpora, training, strict=True):
-        left_out = left_out_of_training(corpus)
         if not clips:
-            reasons = "; ".join(left_out) or "they are test clips or supplemental clips"
+            reasons = "; ".join(left_out_of_training(corpus)) or "they are test clips or supplemental clips"
             recordings = f"{len(corpus):,} recording{'' if len(corpus) == 1 else 's'}"
             raise FitError(
                 f"{path}: none of its {recordings} can be used for training: {reasons}; give a folder of "
                 "normal recordings that are no test clips, such as train/"
             )
-        anomalies = tuple(clip.path for clip in corpus if clip.condition == "anomaly")
-        findings += (Finding("left_out", f"{path}: {reason}", anomalies) for reason in left_out)
+        findings += _left_out(corpus, f"{path}: ")
     other_files = sum((Counter(corpus.other_files) for corpus in corpora), Counter())
     joined = (clip for corpus in training for clip in corpus)
     clips = Corpus(joined, root=_common_root(paths), conditions=conditions, other_files=other_files)
@@ -67,14 +65,18 @@ def training_clips(
 def without_anomalies(corpus: Corpus) -> tuple[Corpus, tuple[Finding, ...]]:
     """The clips to fit on, and findings about those that are left out or taken as normal without being
     called so."""
-    paths = tuple(clip.path for clip in corpus if clip.condition == "anomaly")
-    left_out = [Finding("left_out", message, paths) for message in left_out_of_training(corpus)]
-    return corpus.for_training(), (*left_out, *assumed_normal(corpus))
+    return corpus.for_training(), (*_left_out(corpus), *assumed_normal(corpus))
 
 
 def assumed_normal(corpus: Corpus) -> tuple[Finding, ...]:
     """Findings about clips that are taken as normal without being called so."""
     return tuple(Finding("assumed_normal", message) for message in learned_unasked(corpus))
+
+
+def _left_out(corpus: Corpus, prefix: str = "") -> list[Finding]:
+    """Findings about anomalies that are left out; their messages begin with the prefix."""
+    paths = tuple(clip.path for clip in corpus if clip.condition == "anomaly")
+    return [Finding("left_out", f"{prefix}{message}", paths) for message in left_out_of_training(corpus)]
 
 
 def _common_root(paths: Sequence[str]) -> str | None:

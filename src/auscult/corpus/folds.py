@@ -10,6 +10,11 @@ from auscult.corpus.audio_clip import AudioClip
 from auscult.corpus.clip import Clip
 
 
+def source_keys(clips: Sequence[Clip]) -> list[str | int]:
+    """Return a key for each clip, equal for clips cut from one recording; unique where that is unknown."""
+    return [i if clip.source_recording is None else clip.source_recording for i, clip in enumerate(clips)]
+
+
 def folds_of(recordings: Sequence[AudioClip], count: int, seed: int) -> list[int]:
     """Return the fold of each recording, numbered from 0; no fold is empty.
 
@@ -26,8 +31,8 @@ def folds_of(recordings: Sequence[AudioClip], count: int, seed: int) -> list[int
 def folds_of_clips(clips: Sequence[Clip], count: int, seed: int) -> list[int]:
     """`folds_of` for clips, of which only the metadata is needed."""
     groups: dict[str | int, list[int]] = {}
-    for i, clip in enumerate(clips):
-        groups.setdefault(i if clip.source_recording is None else clip.source_recording, []).append(i)
+    for i, source in enumerate(source_keys(clips)):
+        groups.setdefault(source, []).append(i)
     by_domain: dict[str, list[list[int]]] = {}
     for group in groups.values():
         by_domain.setdefault(clips[group[0]].domain or "", []).append(group)
@@ -51,8 +56,6 @@ def alone_in_domain(clips: Sequence[Clip]) -> list[bool]:
     """
     target = [clip.domain == "target" for clip in clips]
     recordings: dict[bool, set[str | int]] = {}
-    for i, clip in enumerate(clips):
-        recordings.setdefault(target[i], set()).add(
-            i if clip.source_recording is None else clip.source_recording
-        )
+    for is_target, source in zip(target, source_keys(clips), strict=True):
+        recordings.setdefault(is_target, set()).add(source)
     return [len(recordings) > 1 and len(recordings[domain]) == 1 for domain in target]

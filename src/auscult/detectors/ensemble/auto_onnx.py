@@ -80,7 +80,7 @@ def ensemble_evidence(
 
 
 def _arsinh(x: Value) -> Value:
-    """Return the inverse hyperbolic sine, of which ONNX Runtime has the operator for float32 only."""
+    """Return the inverse hyperbolic sine; ONNX Runtime has this operator for float32 only."""
     graph, absolute = x.graph, x.graph.Abs(x)
     root = graph.Sqrt(x.square() + graph.CastLike(np.float32(1), x))
     return graph.Sign(x) * graph.Log(absolute + root)

@@ -14,6 +14,7 @@ from typing import Any, Self
 import numpy as np
 
 from auscult.corpus import AudioClip, Clip
+from auscult.corpus.folds import source_keys
 from auscult.detectors.base import Config, Detector, Progress, Representation
 from auscult.detectors.statistics.pooled_views import FAMILIES, VIEWS, distribute_over_frames, pooled_views
 from auscult.errors import FitError, OptionError
@@ -40,9 +41,7 @@ class NormalBank:
     @property
     def groups(self) -> np.ndarray:
         """(N,) int, equal for clips cut from the same source recording."""
-        keys = [
-            i if clip.source_recording is None else clip.source_recording for i, clip in enumerate(self.clips)
-        ]
+        keys = source_keys(self.clips)
         first_index = {key: i for i, key in reversed(list(enumerate(keys)))}
         return np.array([first_index[key] for key in keys])
 
