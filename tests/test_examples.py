@@ -9,11 +9,13 @@ import pytest
 
 import auscult
 import auscult.sklearn
+from auscult.runtime.option_fields import option
 
 #: What the documentation shows with an example.
 WITH_EXAMPLE = {
     "fit": auscult.fit,
     "Model.score": auscult.Model.score,
+    "option": option,
     "AnomalyDetector": auscult.sklearn.AnomalyDetector,
 }
 

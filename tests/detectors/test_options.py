@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import fields
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from auscult.detectors.options import (
     parse_settings,
 )
 from auscult.errors import OptionError
+from auscult.runtime.option_fields import option_fields
 from auscult.spectrum import FrontEnd
 
 
@@ -117,6 +119,30 @@ def test_configurations_round_trip_through_json(name):
         settings = {"n_mels": 40, "f_max": 3500.0, "seed": 1, "score": kind.scores[-1]}
         config = make_config(name, preset=preset, settings=settings)
         assert config_from_json(name, json.loads(json.dumps(config_to_json(config)))) == config
+
+
+@pytest.mark.parametrize("owner", [*map(detector_type, DETECTORS), None])
+def test_every_option_has_a_help_text(owner):
+    options = owner.config_type if owner else FrontEnd
+    described = {f.name: f.metadata["help"] for f in option_fields(options)}
+    assert described.keys() == {f.name for f in fields(options)} - {"front_end"}, (
+        "define every option by auscult.runtime.option_fields.option"
+    )
+    for name, text in described.items():
+        assert text == text[0].upper() + text[1:].rstrip(".") + ".", (
+            f"help of {name} is not a sentence: {text}"
+        )
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_only_the_choices_of_an_option_are_accepted(name):
+    for f in option_fields(detector_type(name).config_type):
+        for choice in f.metadata["choices"]:
+            needed = {"sampler": {"kl": "exact"}}.get(f.name, {})
+            assert getattr(make_config(name, settings={f.name: choice, **needed}), f.name) == choice
+        if f.metadata["choices"]:
+            with pytest.raises(OptionError, match=f"{f.name}='none of them': choose one of"):
+                make_config(name, settings={f.name: "none of them"})
 
 
 @given(st.dictionaries(st.text(max_size=5), st.none() | st.integers() | st.text(max_size=5), max_size=3))

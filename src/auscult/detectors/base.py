@@ -15,6 +15,7 @@ import numpy as np
 from auscult.corpus import AudioClip
 from auscult.detectors.crossfit import FitJob, FittedFolds, fit_jobs
 from auscult.errors import FitError, MissingExtraError, NotFittedError, OptionError
+from auscult.runtime.option_fields import check_choices, option
 from auscult.spectrum import FrontEnd
 
 if TYPE_CHECKING:
@@ -59,13 +60,18 @@ class Representation:
 
 @dataclass
 class Config:
-    """Options common to all detectors; each detector adds its own in a subclass."""
+    """Options common to all detectors; each detector adds its own in a subclass.
 
-    score: str = ""  # the score that is compared with the threshold; empty: the detector's first
-    seed: int = 13711  # as in the DCASE baseline
+    They are fields defined by `auscult.runtime.option_fields.option`, with their description. A subclass
+    that checks values calls ``super().__post_init__()`` first.
+    """
+
+    score: str = option("", "Score that is compared with the threshold; empty: the detector's first.")
+    seed: int = option(13711, "Seed of the random numbers; the default is that of the DCASE baseline.")
     front_end: FrontEnd = field(default_factory=FrontEnd)
 
     def __post_init__(self) -> None:
+        check_choices(self)
         if not 0 <= self.seed < 2**63:
             raise OptionError(f"seed must be at least 0 and less than 2**63, got {self.seed}")
 

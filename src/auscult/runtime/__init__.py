@@ -1,1 +1,1 @@
-"""Parallel processes, memory allocation and atomic file writes."""
+"""Parallel processes, memory allocation, atomic file writes and options of dataclasses."""

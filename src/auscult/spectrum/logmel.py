@@ -15,6 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from auscult.errors import OptionError
+from auscult.runtime.option_fields import option
 
 _BREAK_HZ = 1000.0  # Slaney's mel scale is linear below and logarithmic above this frequency
 _HZ_PER_MEL = 200.0 / 3.0
@@ -26,13 +27,21 @@ _BLOCK = 2**16  # float64 samples in the frames of one block: 512 KiB
 class FrontEnd:
     """Parameters of the log-mel spectrogram. The defaults are those of the DCASE baseline."""
 
-    sample_rate: int = 16000  # Hz; clips of another rate must be resampled first
-    n_fft: int = 1024  # samples in one frame
-    hop: int = 512  # samples from the start of one frame to the next
-    n_mels: int = 128  # number of mel bands
-    f_min: float = 0.0  # Hz, lower edge of the lowest band
-    f_max: float | None = None  # Hz, upper edge of the highest band; None: half the sample rate
-    floor: float = 2.220446e-16  # minimum mel power; smaller values are raised to it before the logarithm
+    sample_rate: int = option(
+        16000,
+        "Sample rate. fit takes that of the recordings; recordings of another rate are resampled.",
+        unit="Hz",
+    )
+    n_fft: int = option(1024, "Length of a frame, an even number.", unit="samples")
+    hop: int = option(512, "Distance from the start of one frame to that of the next.", unit="samples")
+    n_mels: int = option(128, "Number of mel bands.")
+    f_min: float = option(0.0, "Lower edge of the lowest band.", unit="Hz")
+    f_max: float | None = option(
+        None, "Upper edge of the highest band; none: half the sample rate.", unit="Hz"
+    )
+    floor: float = option(
+        2.220446e-16, "Minimum mel power; smaller values are raised to it before the logarithm."
+    )
 
     def __post_init__(self) -> None:
         top = self.top

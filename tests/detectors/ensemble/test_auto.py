@@ -423,7 +423,7 @@ def test_progress_stages_are_prefixed_with_the_members_names(normals):
     ("settings", "message"),
     [
         ({"members": "ear"}, "ear"),
-        ({"fusion": "rank"}, "fusion must be one of arsinh, mean, got 'rank'"),
+        ({"fusion": "rank"}, "fusion='rank': choose one of arsinh, mean"),
         ({"folds": 1}, "folds must be at least 2, got 1"),
         ({"time_limit": 0}, "time_limit must be positive, got 0"),
         ({"time_limit": -1.5}, r"time_limit must be positive, got -1\.5"),

@@ -29,6 +29,7 @@ from auscult.detectors.onnx_export.runtime import OnnxNetwork
 from auscult.detectors.statistics.neighbours import METRICS, SCORES, Neighbours
 from auscult.detectors.statistics.pooled_views import pooled_view
 from auscult.errors import FitError, OptionError
+from auscult.runtime.option_fields import option
 from auscult.spectrum import band_centres
 
 #: Numbers of groups of bands and of segments of time that are occluded in turn for a map.
@@ -65,24 +66,36 @@ SIZES = {
 class DiscriminativeConfig(Config):
     """Settings of `Discriminative`; the preset ``published`` has those of the publications."""
 
-    size: str = "compact"  # compact: trains in minutes on a CPU; published: for a GPU
-    width: int = 16  # channels of the first residual stage
-    points: int = 0  # of the clip's spectrum; 0: 8000 in the compact size, 80,000 in the published one
-    epochs: int = 16
-    batch_size: int = 16  # as published 64, for thousands of clips
-    learning_rate: float = 1e-3  # of AdamW
-    mixup: float = 0.5  # share of the clips that are mixed with another
-    exchange: float = 0.5  # share of the clips that take the spectrum embedding of another
-    disturb: float = 0.5  # share of pseudo-anomalous clips, which double the classes; 0: none, as published
-    least_clips: int = 300  # minimum clips per epoch; a smaller training set is repeated within the epoch
-    metric: str = "euclidean"  # between embeddings: euclidean, or cosine as published
-    max_others: int = 200  # maximum clips of each other machine
-    device: str = "auto"  # auto, cpu, cuda, mps
+    size: str = option(
+        "compact",
+        "Size of the network and of its inputs: compact trains in minutes on a CPU; published is that of the "
+        "publications, for a GPU.",
+        choices=SIZES,
+    )
+    width: int = option(16, "Channels of the first residual stage.")
+    points: int = option(
+        0,
+        "Points of the clip's spectrum, at least 64; 0: "
+        + ", ".join(f"{preset.points} in the {size} size" for size, preset in SIZES.items())
+        + ".",
+    )
+    epochs: int = option(16, "Passes over the training clips.")
+    batch_size: int = option(16, "Clips in one training step; published: 64, for thousands of clips.")
+    learning_rate: float = option(1e-3, "Learning rate of AdamW.")
+    mixup: float = option(0.5, "Share of the clips that are mixed with another.")
+    exchange: float = option(0.5, "Share of the clips that take the spectrum embedding of another.")
+    disturb: float = option(
+        0.5, "Share of pseudo-anomalous clips, which double the classes; 0: none, as published."
+    )
+    least_clips: int = option(
+        300, "Minimum number of clips in an epoch; a smaller training set is repeated within it."
+    )
+    metric: str = option("euclidean", "Distance between embeddings; published: cosine.", choices=METRICS)
+    max_others: int = option(200, "Maximum number of clips of each other machine; 0: use no other machines.")
+    device: str = option("auto", "Device to train on: auto, cpu, cuda or mps.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.size not in SIZES:
-            raise OptionError(f"size={self.size!r}: choose one of {', '.join(SIZES)}")
         if min(self.width, self.epochs) < 1 or not self.learning_rate > 0:
             raise OptionError("width, epochs and learning_rate must be positive")
         if self.batch_size < 2:
@@ -91,8 +104,6 @@ class DiscriminativeConfig(Config):
             raise OptionError("mixup, exchange and disturb must be between 0 and 1")
         if min(self.max_others, self.least_clips) < 0:
             raise OptionError("max_others and least_clips must not be negative")
-        if self.metric not in METRICS:
-            raise OptionError(f"metric={self.metric!r}: choose one of {', '.join(METRICS)}")
         if self.points and self.points < 64:
             raise OptionError(f"points={self.points}: must be at least 64, or 0 for the default of the size")
 

@@ -8,6 +8,7 @@ from auscult.detectors.base import Config
 from auscult.detectors.embedding.encoder import INPUTS
 from auscult.detectors.statistics.neighbours import METRICS
 from auscult.errors import OptionError
+from auscult.runtime.option_fields import option
 from auscult.sound.limits import MAX_RATE, MIN_RATE
 
 #: Minimum length of a clip, seconds; a shorter one is an error.
@@ -18,28 +19,43 @@ MIN_SECONDS = 0.1
 class EmbeddingMemoryConfig(Config):
     """Settings of `EmbeddingMemory`."""
 
-    encoder: str = ""  # path of an ONNX file, required; see docs/encoders.md
-    encoder_input: str = "auto"  # auto (by the shape of the file's input), waveform, log_mel
-    encoder_output: str = ""  # name of the output with the features; required if the file has several
-    # Sample rate of the encoder, Hz, to which recordings are resampled; none: that in the file's metadata
-    # (sample_rate), else 16000.
-    encoder_rate: int | None = None
-    embed_encoder: bool = True  # true: the model file contains the encoder; false: only its path and SHA-256
-    window_seconds: float = 10.0  # maximum length per run; longer clips are split into windows
-    threads: int = 1  # of the encoder; 0: one per core
-    # Of the encoder: cpu, cuda, auto, or names of execution providers of ONNX Runtime joined by +.
-    device: str = "cpu"
-    encoder_batch: int = 1  # windows of equal length encoded at once; more need an encoder that takes several
-    rdp_gamma: float = 9.0  # emphasis of frames far from the clip's mean; 0: equal weights
-    gem_power: float = 3.0  # of the generalised mean over the frames; 1: the plain mean, which keeps signs
-    metric: str = "cosine"  # cosine, euclidean
-    neighbours: int = 1  # from which the density around a normal clip is computed
+    encoder: str = option("", "ONNX file of the pretrained encoder. See docs/encoders.md.")
+    encoder_input: str = option(
+        "auto", "Input of the encoder; auto: according to its shape in the file.", choices=INPUTS
+    )
+    encoder_output: str = option(
+        "", "Name of the encoder's output with the features; required if it has several outputs."
+    )
+    encoder_rate: int | None = option(
+        None,
+        "Sample rate of the encoder, to which recordings are resampled; none: sample_rate in the metadata of "
+        "the file, otherwise 16000.",
+        unit="Hz",
+    )
+    embed_encoder: bool = option(
+        True, "Store the encoder in the model file; false: only its path and SHA-256."
+    )
+    window_seconds: float = option(
+        10.0, "Maximum length that is encoded at once; longer recordings are split into windows.", unit="s"
+    )
+    threads: int = option(1, "Threads of the encoder; 0: one for each core.")
+    device: str = option(
+        "cpu",
+        "Device of the encoder: cpu, cuda, auto, or execution providers of ONNX Runtime, joined by +.",
+    )
+    encoder_batch: int = option(
+        1,
+        "Windows of equal length that are encoded at once; more than 1 needs an encoder that takes several.",
+    )
+    rdp_gamma: float = option(9.0, "Emphasis of frames far from the recording's mean; 0: equal weights.")
+    gem_power: float = option(
+        3.0, "Power of the generalised mean over the frames; 1: the plain mean, which keeps signs."
+    )
+    metric: str = option("cosine", "Distance between embeddings.", choices=METRICS)
+    neighbours: int = option(1, "Neighbours from which the density around a normal recording is computed.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for option, choices in (("encoder_input", INPUTS), ("metric", METRICS)):
-            if getattr(self, option) not in choices:
-                raise OptionError(f"{option}={getattr(self, option)!r}: choose one of {', '.join(choices)}")
         if self.encoder_rate is not None and not MIN_RATE <= self.encoder_rate <= MAX_RATE:
             raise OptionError(
                 f"encoder_rate={self.encoder_rate}: it must be from {MIN_RATE} to {MAX_RATE} Hz"

@@ -23,6 +23,7 @@ import numpy as np
 from auscult.corpus import AudioClip, folds_of
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.detectors.embedding.config import EmbeddingMemoryConfig
 from auscult.detectors.embedding.embedding_memory import EmbeddingMemory
 from auscult.detectors.ensemble.member_fit import (
     MemberFit,
@@ -33,12 +34,13 @@ from auscult.detectors.ensemble.member_fit import (
     prefixed_progress,
 )
 from auscult.detectors.ensemble.member_maps import placed
-from auscult.detectors.ensemble.members import ENCODER, Member, chosen_members
+from auscult.detectors.ensemble.members import ENCODER, MEMBERS, Member, chosen_members
 from auscult.detectors.maps.bin_residuals import CONTEXT, BinResiduals, WindowSums, sharpened, smoothed
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import FitError, OptionError
+from auscult.runtime.option_fields import option, same_option
 from auscult.spectrum import FrontEnd, order_front_end
 
 if TYPE_CHECKING:
@@ -58,22 +60,36 @@ FUSIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {"arsinh": np.arcsin
 class AutoConfig(Config):
     """Options of `Auto`."""
 
-    members: str = "untrained"  # comma-separated names from members.MEMBERS, untrained, or all
-    fusion: str = "arsinh"  # of the members' standardised scores: their mean, or the mean of their arsinh
-    folds: int = 5  # of cross-fitting in `fit`; `crossfit` is given the folds
-    order_n_fft: int | None = None  # frame length of the members for the orders of a shaft; none: no such
-    time_limit: float | None = None  # approximate time limit for fitting in seconds; none: no limit
-    encoder: str = ""  # path of a pretrained encoder, which becomes a member; see docs/encoders.md
-    encoder_input: str = "auto"  # this and the following as of embedding_memory
-    encoder_output: str = ""
-    encoder_rate: int | None = None
-    embed_encoder: bool = True
+    members: str = option(
+        "untrained",
+        "Names of members, comma-separated: untrained (all that are not networks), all (also networks, if "
+        f"PyTorch is installed), or some of {', '.join(MEMBERS)}.",
+    )
+    fusion: str = option(
+        "arsinh",
+        "Combination of the members' standardised scores: their mean, or the mean of their arsinh.",
+        choices=FUSIONS,
+    )
+    folds: int = option(
+        5, "Folds in which the members are cross-fitted, where calibration does not set them."
+    )
+    order_n_fft: int | None = option(
+        None,
+        "Frame length of additional members that resolve the orders of a shaft; none: no such members.",
+        unit="samples",
+    )
+    time_limit: float | None = option(None, "Approximate time limit for fitting; none: no limit.", unit="s")
+    encoder: str = option(
+        "", "ONNX file of a pretrained encoder, which becomes a member; empty: none. See docs/encoders.md."
+    )
+    encoder_input: str = same_option(EmbeddingMemoryConfig, "encoder_input")
+    encoder_output: str = same_option(EmbeddingMemoryConfig, "encoder_output")
+    encoder_rate: int | None = same_option(EmbeddingMemoryConfig, "encoder_rate")
+    embed_encoder: bool = same_option(EmbeddingMemoryConfig, "embed_encoder")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self.candidates()
-        if self.fusion not in FUSIONS:
-            raise OptionError(f"fusion must be one of {', '.join(FUSIONS)}, got {self.fusion!r}")
         if self.folds < 2:
             raise OptionError(f"folds must be at least 2, got {self.folds}")
         if self.time_limit is not None and not self.time_limit > 0:

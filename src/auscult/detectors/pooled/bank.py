@@ -18,6 +18,7 @@ from auscult.corpus.folds import source_keys
 from auscult.detectors.base import Config, Detector, Progress, Representation
 from auscult.detectors.statistics.pooled_views import FAMILIES, VIEWS, distribute_over_frames, pooled_views
 from auscult.errors import FitError, OptionError
+from auscult.runtime.option_fields import option
 from auscult.runtime.parallel import blas_single_thread
 
 
@@ -70,10 +71,15 @@ class NormalBank:
 class BankConfig(Config):
     """Options of detectors that are fitted on a bank."""
 
-    # Comma-separated names from `pooled_views.VIEWS`, or a name from `pooled_views.FAMILIES`.
-    views: str = "levels"
-    # Fit and compute all scores. If not, only the score that is compared with the threshold, which is faster.
-    all_scores: bool = True
+    views: str = option(
+        "levels",
+        f"Pooled views of a recording: {' or '.join(FAMILIES)}, or some of {', '.join(VIEWS)}, "
+        "comma-separated.",
+    )
+    all_scores: bool = option(
+        True,
+        "Compute all scores; false: only the one that is compared with the threshold, which is faster.",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -19,6 +19,7 @@ from auscult.detectors.pooled.bank import BankConfig, BankDetector, NormalBank
 from auscult.detectors.pooled.pooled_densities import KINDS, PooledDensities, coarse_sizes
 from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import OptionError
+from auscult.runtime.option_fields import option
 
 if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
@@ -33,7 +34,7 @@ _KIND_OF_SCORE = {"gaussian": "gaussian", "largest": "gaussian", "mixture": "mix
 class PooledGaussianConfig(BankConfig):
     """Options of `PooledGaussian`."""
 
-    components: int = 2  # of the mixture of each view
+    components: int = option(2, "Components of the Gaussian mixture of each view, 1 to 16.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -23,6 +23,7 @@ from auscult.detectors.pooled.bank import BankConfig, BankDetector, NormalBank
 from auscult.detectors.statistics.neighbours import Neighbours
 from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import OptionError
+from auscult.runtime.option_fields import option
 
 if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
@@ -34,18 +35,15 @@ OVER_GROUPS = ("max", "mean")
 class SpectralMemoryConfig(BankConfig):
     """Options of `SpectralMemory`. In the literature K is 1 or 2, or 16 and 9 if domains differ much."""
 
-    groups: int = 8  # number of groups of neighbouring bands; at most one for each band
-    over_groups: str = "max"  # how the scores of a view's groups are combined: max or mean
-    k_source: int = 1  # number of neighbours for the density around a clip of the source domain
-    k_target: int = 1  # the same for the target domain; all of them if there are fewer
+    groups: int = option(8, "Number of groups of neighbouring bands; at most one for each band.")
+    over_groups: str = option("max", "How the scores of a view's groups are combined.", choices=OVER_GROUPS)
+    k_source: int = option(1, "Neighbours for the density around a normal recording of the source domain.")
+    k_target: int = option(1, "Neighbours for that of the target domain; all of them if there are fewer.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.groups < 1:
             raise OptionError(f"groups must be at least 1, got {self.groups}")
-        if self.over_groups not in OVER_GROUPS:
-            known = ", ".join(OVER_GROUPS)
-            raise OptionError(f"over_groups must be one of {known}, got {self.over_groups!r}")
         if min(self.k_source, self.k_target) < 1:
             raise OptionError(
                 f"k_source and k_target must be at least 1, got {self.k_source} and {self.k_target}"

@@ -15,6 +15,7 @@ from auscult.corpus import AudioClip
 from auscult.detectors.base import Representation
 from auscult.detectors.reconstruction.reconstruction import NetworkConfig, NetworkDetector
 from auscult.errors import OptionError
+from auscult.runtime.option_fields import option
 
 if TYPE_CHECKING:
     import torch
@@ -32,8 +33,8 @@ _BOTTLENECK_LAYER = 4
 class AutoencoderConfig(NetworkConfig):
     """Options of the autoencoder; the defaults are the baseline's."""
 
-    hidden: int = 128  # width of the hidden layers
-    bottleneck: int = 8  # width of the narrowest layer
+    hidden: int = option(128, "Width of the hidden layers.")
+    bottleneck: int = option(8, "Width of the narrowest layer, the code.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

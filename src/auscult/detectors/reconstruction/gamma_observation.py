@@ -31,6 +31,7 @@ from auscult.detectors.reconstruction.gamma_likelihood import (
 )
 from auscult.detectors.reconstruction.network import WindowConfig
 from auscult.errors import FitError, OptionError
+from auscult.runtime.option_fields import option
 from auscult.spectrum import context_windows, spread_over_frames
 
 if TYPE_CHECKING:
@@ -51,16 +52,16 @@ _SHAPE_WINDOWS = 4096  # number of windows from which the initial shapes are est
 class GammaObservationConfig(WindowConfig):
     """Options of the gamma observation model."""
 
-    latent: str = "gaussian"  # distribution of the code: gamma, gaussian
-    kl_weight: float = 1.0  # of the code's divergence from its prior; 1 is the evidence lower bound
-    top: float = 0.1  # share of the frames that count in deviance_top
-    latents: int = 8  # width of the code
-    hidden: int = 128  # width of the hidden layers
+    latent: str = option("gaussian", "Distribution of the code.", choices=LATENTS)
+    kl_weight: float = option(
+        1.0, "Weight of the code's divergence from its prior; 1 is the evidence lower bound."
+    )
+    top: float = option(0.1, "Share of the frames that count in the score deviance_top.")
+    latents: int = option(8, "Width of the code.")
+    hidden: int = option(128, "Width of the hidden layers.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.latent not in LATENTS:
-            raise OptionError(f"latent={self.latent!r}: choose one of {', '.join(LATENTS)}")
         if min(self.latents, self.hidden) < 1 or self.kl_weight < 0:
             raise OptionError("latents and hidden must be positive, kl_weight not negative")
         if not 0 < self.top <= 1:

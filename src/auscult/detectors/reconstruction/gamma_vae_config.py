@@ -6,13 +6,8 @@ from dataclasses import dataclass
 
 from auscult.detectors.reconstruction.reconstruction import NetworkConfig
 from auscult.errors import OptionError
+from auscult.runtime.option_fields import option
 
-_CHOICES = {
-    "latent": ("shape_scale", "shape_rate", "mean_variance"),
-    "head": ("softmax", "softplus"),
-    "kl": ("eq2_text_labels", "eq2_shape_scale", "exact", "arguments_reversed"),
-    "sampler": ("implicit", "boosted_uncorrected", "weibull", "mean"),
-}
 _MAX_DRAWS = 1000  # samples of each window, for scores in a reasonable time
 
 
@@ -20,26 +15,46 @@ _MAX_DRAWS = 1000  # samples of each window, for scores in a reasonable time
 class GammaVAEConfig(NetworkConfig):
     """Options for everything that the report leaves open; the defaults are the preset ``exact``."""
 
-    latent: str = "shape_scale"  # parameters that the heads output: shape_scale, shape_rate, mean_variance
-    head: str = "softplus"  # softmax (the report), softplus (adds 0.1 to the first head)
-    kl: str = "exact"  # eq2_text_labels, eq2_shape_scale (unbounded for a prior shape > 1), exact,
-    # arguments_reversed (as in the public code)
-    sampler: str = "implicit"  # implicit (gamma), boosted_uncorrected (as in the public code: the shape is 8
-    # too large and gets no gradient), weibull (Weibull posterior, needs kl=exact), mean (none)
-    scoring: str = "mean"  # code that is decoded: mean (of the sampler's distribution), sample (one sample),
-    # or a number N: each score is the mean over N samples of a clip
-    prior_shape: float = 2.0
-    prior_scale: float = 1.0
-    kl_weight: float = 1.0
-    kl_warmup: int = 10  # epochs over which the weight rises to kl_weight; 0: full from the start
-    latents: int = 8
-    hidden: int = 128
+    latent: str = option(
+        "shape_scale",
+        "Parameters of the gamma distribution that the two heads output.",
+        choices=("shape_scale", "shape_rate", "mean_variance"),
+    )
+    head: str = option(
+        "softplus",
+        "Activation of the heads: softmax as in the report; softplus, which adds 0.1 to the first head.",
+        choices=("softmax", "softplus"),
+    )
+    kl: str = option(
+        "exact",
+        "Divergence of the code from its prior: exact; eq2_text_labels and eq2_shape_scale are two readings "
+        "of equation 2 of the report, of which the second is unbounded for a prior shape above 1; "
+        "arguments_reversed is that of the public code.",
+        choices=("eq2_text_labels", "eq2_shape_scale", "exact", "arguments_reversed"),
+    )
+    sampler: str = option(
+        "implicit",
+        "How codes are sampled in training: implicit is a gamma distribution; boosted_uncorrected is as in "
+        "the public code, where the shape is 8 too large and gets no gradient; weibull is a Weibull "
+        "posterior, which needs kl=exact; mean draws no samples.",
+        choices=("implicit", "boosted_uncorrected", "weibull", "mean"),
+    )
+    scoring: str = option(
+        "mean",
+        "Code that is decoded for the scores: mean (of the sampler's distribution), sample (one sample), or "
+        "a number N, for the mean of the scores of N samples.",
+    )
+    prior_shape: float = option(2.0, "Shape of the gamma prior of the code.")
+    prior_scale: float = option(1.0, "Scale of the gamma prior of the code.")
+    kl_weight: float = option(1.0, "Weight of the divergence in the loss.")
+    kl_warmup: int = option(
+        10, "Number of epochs over which the weight rises to kl_weight; 0: full weight from the start."
+    )
+    latents: int = option(8, "Width of the code.")
+    hidden: int = option(128, "Width of the hidden layers.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for option, choices in _CHOICES.items():
-            if getattr(self, option) not in choices:
-                raise OptionError(f"{option}={getattr(self, option)!r}: choose one of {', '.join(choices)}")
         if self.sampler == "weibull" and self.kl != "exact":
             raise OptionError("sampler=weibull has its own exact divergence: it needs kl=exact")
         if min(self.prior_shape, self.prior_scale) <= 0:

@@ -21,6 +21,7 @@ from auscult.detectors.base import Config, FleetDetector, Progress, Representati
 from auscult.detectors.onnx_export.runtime import OnnxNetwork
 from auscult.errors import AudioError, FitError, OptionError, TooShortAudio
 from auscult.evaluation.remarks import NOT_CONVERGED_WARNING
+from auscult.runtime.option_fields import option
 from auscult.spectrum import context_windows
 
 if TYPE_CHECKING:
@@ -42,13 +43,17 @@ PRECISIONS = ("float32", "bf16")
 class WindowConfig(Config):
     """Options of a network on context windows; the defaults are the DCASE baseline's."""
 
-    epochs: int = 100  # passes over the training vectors
-    batch_size: int = 256  # vectors in one step
-    learning_rate: float = 1e-3  # of Adam
-    context: int = 5  # frames in one vector
-    validation: float = 0.1  # share of the vectors held out, which only show the loss; 0 where fit calibrates
-    device: str = "auto"  # auto, cpu, cuda, mps
-    precision: str = "float32"  # of the products in training: float32, bf16
+    epochs: int = option(100, "Passes over the training vectors.")
+    batch_size: int = option(256, "Vectors in one training step.")
+    learning_rate: float = option(1e-3, "Learning rate of Adam.")
+    context: int = option(5, "Frames in one vector.")
+    validation: float = option(
+        0.1,
+        "Share of the training vectors that are held out to show the validation loss. It is 0 where fit "
+        "calibrates by cross-fitting, which holds out recordings itself.",
+    )
+    device: str = option("auto", "Device to train on: auto, cpu, cuda or mps.")
+    precision: str = option("float32", "Precision of matrix products in training.", choices=PRECISIONS)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -56,8 +61,6 @@ class WindowConfig(Config):
             raise OptionError("epochs, context and learning_rate must be positive")
         if self.batch_size < 2:
             raise OptionError(f"batch_size must be at least 2 for batch normalisation, got {self.batch_size}")
-        if self.precision not in PRECISIONS:
-            raise OptionError(f"precision={self.precision!r}: choose one of {', '.join(PRECISIONS)}")
         if not 0 <= self.validation < 1:
             raise OptionError(f"validation must be at least 0 and less than 1, got {self.validation:g}")
 

@@ -29,7 +29,8 @@ from auscult.detectors.reconstruction.residuals import (
     residual_maps,
     residual_scores,
 )
-from auscult.errors import FitError, OptionError
+from auscult.errors import FitError
+from auscult.runtime.option_fields import option
 from auscult.spectrum import context_windows
 
 if TYPE_CHECKING:
@@ -44,12 +45,12 @@ _PRIOR_CLIPS = 2.0
 class NetworkConfig(WindowConfig):
     """Options of a network that reconstructs its windows."""
 
-    covariance: str = "auto"  # auto, exact, float32 (the baseline's), ledoit_wolf
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.covariance not in COVARIANCES:
-            raise OptionError(f"covariance={self.covariance!r}: choose one of {', '.join(COVARIANCES)}")
+    covariance: str = option(
+        "auto",
+        "Covariance of the residual for the Mahalanobis scores: float32 is that of the DCASE baseline, "
+        "auto is exact, or ledoit_wolf if that is ill-conditioned.",
+        choices=COVARIANCES,
+    )
 
 
 class NetworkDetector(ClipDensityDetector):

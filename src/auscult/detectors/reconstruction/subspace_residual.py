@@ -22,6 +22,7 @@ from auscult.detectors.base import Config, Evidence, Progress
 from auscult.detectors.reconstruction.subspaces import RANKS, Subspaces, subspace_maps, subspace_scores
 from auscult.detectors.statistics.window_moments import WindowMoments
 from auscult.errors import AudioError, FitError, OptionError, TooShortAudio
+from auscult.runtime.option_fields import option
 from auscult.spectrum import context_windows
 
 if TYPE_CHECKING:
@@ -35,10 +36,16 @@ _ARRAYS_OF_SUBSPACES = ("mean", "axes", "noise", "dimensions")
 class SubspaceResidualConfig(Config):
     """Options of `SubspaceResidual`."""
 
-    ranks: str = "4,8,16"  # comma-separated; some of subspaces.RANKS: those that the first two scores average
-    context: int = 5  # frames in one window
-    # Compute all scores. If not, only the score that is compared with the threshold, which is faster.
-    all_scores: bool = True
+    ranks: str = option(
+        "4,8,16",
+        "Ranks that the first two scores average over, comma-separated: some of "
+        f"{', '.join(map(str, RANKS))}.",
+    )
+    context: int = option(5, "Frames in one window.")
+    all_scores: bool = option(
+        True,
+        "Compute all scores; false: only the one that is compared with the threshold, which is faster.",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
