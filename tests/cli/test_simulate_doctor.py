@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -74,7 +74,7 @@ def test_doctor_json(run):
     report = json.loads(result.stdout)
     assert report["python"] == sys.version.split()[0]
     assert report["packages"]["numpy"] == version("numpy")
-    assert set(report["packages"]) == set(doctor.REQUIRED)
+    assert set(report["packages"]) == set(doctor.dependencies()[0])
     assert report["optional"]["torch"] == {
         "version": version("torch"), "for": "fitting networks", "extra": "train",
     }  # fmt: skip
@@ -125,11 +125,19 @@ def test_doctor_checks_the_declared_dependencies():
     def names(requirements):
         return {re.split("[<>=~;]", requirement)[0] for requirement in requirements}
 
-    assert names(project["dependencies"]) == set(doctor.REQUIRED)
-    for extra in ("train", "report"):
-        assert names(project["optional-dependencies"][extra]) == {
-            name for name, _, package_extra in doctor.OPTIONAL if package_extra == extra
-        }
+    required, optional = doctor.dependencies()
+    extras = project["optional-dependencies"]
+    assert set(required) == names(project["dependencies"])
+    assert set(optional) == set().union(*(names(extras[extra]) for extra in doctor.PURPOSES))
+    assert set(extras) - set(doctor.PURPOSES) <= {"dev", "docs"}, "every extra for users has a purpose"
+
+
+def test_doctor_without_metadata_of_the_package(monkeypatch):
+    def not_installed(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(doctor, "requires", not_installed)
+    assert doctor.dependencies() == ([], {})
 
 
 def test_doctor_lists_capture_devices(monkeypatch, tmp_path):

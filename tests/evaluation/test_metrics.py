@@ -7,8 +7,13 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from auscult.errors import EvaluationError
-from auscult.evaluation import auc, harmonic_mean, pauc, precision_recall_f1, roc_curve
-from auscult.evaluation.metrics import Ranking, area_under_curve, harmonic_means, partial_area_under_curve
+from auscult.evaluation import auc, harmonic_mean, pauc, roc_curve
+from auscult.evaluation.metrics import (
+    Ranking,
+    area_under_curve,
+    harmonic_means,
+    partial_area_under_curve,
+)
 
 TIED_SCORES = st.lists(st.tuples(st.booleans(), st.integers(0, 6)), min_size=2, max_size=80)
 FLOAT_SCORES = st.lists(st.tuples(st.booleans(), st.floats(-1e3, 1e3)), min_size=2, max_size=80)
@@ -100,18 +105,3 @@ def test_harmonic_mean():
     for bad in ([], [0.5, -0.1], [np.nan]):
         with pytest.raises(EvaluationError, match="harmonic mean"):
             harmonic_mean(bad)
-
-
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=40))
-def test_precision_recall_f1_equal_sklearn(pairs):
-    labels, decisions = (np.array(column) for column in zip(*pairs, strict=True))
-    detection = precision_recall_f1(labels, decisions)
-    expected = reference.precision_recall_fscore_support(labels, decisions, average="binary", zero_division=0)
-    assert (detection.precision, detection.recall, detection.f1) == pytest.approx(expected[:3], abs=1e-12)
-
-
-def test_invalid_decisions_are_refused():
-    with pytest.raises(EvaluationError, match="2 labels but 1 decisions"):
-        precision_recall_f1([0, 1], [1])
-    with pytest.raises(EvaluationError, match="each decision"):
-        precision_recall_f1([0, 1], [0.5, 1])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
 
@@ -18,30 +19,14 @@ from auscult.cli import text
 from auscult.cli.options import json_option
 from auscult.errors import OptionError
 
-REQUIRED = (
-    "numpy",
-    "scipy",
-    "scikit-learn",
-    "threadpoolctl",
-    "joblib",
-    "soundfile",
-    "soxr",
-    "safetensors",
-    "onnxruntime",
-    "click",
-    "rich",
-)
-#: Package, purpose, and the extra that installs it.
-OPTIONAL = (
-    ("torch", "fitting networks", "train"),
-    ("onnx", "fitting networks", "train"),
-    ("matplotlib", "pictures and reports", "report"),
-    ("distributed", "work on a Dask cluster", "cluster"),
-    ("h5py", "tables in HDF5 and MATLAB 7.3", "sensors"),
-    ("pyarrow", "tables in Parquet and Feather", "sensors"),
-    ("nptdms", "tables in TDMS", "sensors"),
-    ("pyuff", "tables in Universal File Format", "sensors"),
-)
+#: What the optional dependencies of each extra are for.
+PURPOSES = {
+    "train": "fitting networks",
+    "report": "pictures and reports",
+    "cluster": "work on a Dask cluster",
+    "export": "exporting models to ONNX",
+    "sensors": "tables of signals in HDF5, Parquet, TDMS and UFF",
+}
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 
 
@@ -57,9 +42,11 @@ def command(as_json: bool) -> None:
 
 
 def _examine() -> dict[str, Any]:
-    packages = {name: _version(name) for name in REQUIRED}
+    required, optional = dependencies()
+    packages = {name: _version(name) for name in required}
     extras = {
-        name: {"version": _version(name), "for": purpose, "extra": extra} for name, purpose, extra in OPTIONAL
+        name: {"version": _version(name), "for": PURPOSES[extra], "extra": extra}
+        for name, extra in optional.items()
     }
     sound = _sound()
     advice = [
@@ -67,14 +54,14 @@ def _examine() -> dict[str, Any]:
         for name, installed in packages.items()
         if installed is None
     ]
-    missing: dict[tuple[str, str], list[str]] = {}
-    for name, purpose, extra in OPTIONAL:
+    missing: dict[str, list[str]] = {}
+    for name, extra in optional.items():
         if extras[name]["version"] is None:
-            missing.setdefault((purpose, extra), []).append(name)
+            missing.setdefault(extra, []).append(name)
     advice += [
-        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} required for {purpose}: "
+        f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} required for {PURPOSES[extra]}: "
         f"pip install 'auscult[{extra}]'"
-        for (purpose, extra), names in missing.items()
+        for extra, names in missing.items()
     ]
     advice += [
         f"{form} files cannot be read by libsndfile {sound['libsndfile']}: pip install --upgrade soundfile"
@@ -107,6 +94,28 @@ def _examine() -> dict[str, Any]:
         "cache_problem": problem,
         "advice": advice,
     }
+
+
+def dependencies() -> tuple[list[str], dict[str, str]]:
+    """Return the packages that auscult requires, and the optional ones with the first extra that lists them.
+
+    Extras for developers are left out. Without metadata, as in a source folder that is not installed, there
+    are none.
+    """
+    try:
+        requirements = requires("auscult") or []
+    except PackageNotFoundError:
+        return [], {}
+    required: list[str] = []
+    optional: dict[str, str] = {}
+    for requirement in requirements:
+        name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+        extra = re.search(r"extra\s*==\s*[\"'](\w+)", requirement)
+        if extra is None:
+            required.append(name)
+        elif extra[1] in PURPOSES:
+            optional.setdefault(name, extra[1])
+    return required, optional
 
 
 def _version(package: str) -> str | None:

@@ -3,7 +3,7 @@
 from auscult.evaluation.clip_labels import labels_of
 from auscult.evaluation.evaluate import Evaluation, evaluate_scores
 from auscult.evaluation.intervals import Estimate, proportion_interval
-from auscult.evaluation.metrics import auc, harmonic_mean, pauc, precision_recall_f1, roc_curve
+from auscult.evaluation.metrics import auc, harmonic_mean, pauc, roc_curve
 from auscult.evaluation.protocol import Labels
 from auscult.evaluation.results import Result, read_results, write_results
 from auscult.evaluation.results_table import results_table
@@ -23,7 +23,6 @@ __all__ = [
     "harmonic_mean",
     "labels_of",
     "pauc",
-    "precision_recall_f1",
     "proportion_interval",
     "read_results",
     "read_submission",

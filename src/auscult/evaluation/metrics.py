@@ -154,40 +154,6 @@ def harmonic_means(terms: np.ndarray) -> np.ndarray:
         return len(terms) / np.sum(1 / terms, axis=0)  # 1/0 is infinite, and K/∞ is 0
 
 
-@dataclass(frozen=True)
-class Detection:
-    """How well decisions match labels; a ratio with denominator 0 is 0, as in the official evaluator."""
-
-    precision: float
-    recall: float
-    f1: float
-
-
-def precision_recall_f1(labels: ArrayLike, decisions: ArrayLike) -> Detection:
-    """Precision, recall and F1 of decisions.
-
-    Args:
-        labels: (N,) true or 1 for anomalous clips.
-        decisions: (N,) true or 1 for clips flagged as anomalous.
-
-    Raises:
-        EvaluationError: lengths differ or a value is neither true nor false.
-    """
-    anomaly, flagged = as_booleans(labels, "label"), as_booleans(decisions, "decision")
-    if len(anomaly) != len(flagged):
-        raise EvaluationError(f"{len(anomaly)} labels but {len(flagged)} decisions")
-    hits, flags, anomalies = (np.array([float(np.sum(x))]) for x in (anomaly & flagged, flagged, anomaly))
-    precision, recall, f1 = detection_rates(hits, flags, anomalies)
-    return Detection(float(precision[0]), float(recall[0]), float(f1[0]))
-
-
-def detection_rates(
-    hits: np.ndarray, flags: np.ndarray, anomalies: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Precision, recall and F1 of (R,) counts: flagged anomalies, flagged clips, anomalies; 0/0 is 0."""
-    return _ratio(hits, flags), _ratio(hits, anomalies), _ratio(2 * hits, flags + anomalies)
-
-
 def as_booleans(values: ArrayLike, name: str) -> np.ndarray:
     """Converts N booleans, zeros and ones to an (N,) bool array.
 
@@ -215,10 +181,6 @@ def as_scores(values: ArrayLike) -> np.ndarray:
     if len(bad):
         raise EvaluationError(f"{len(bad)} of {len(scores)} scores are not finite, first at index {bad[0]}")
     return scores
-
-
-def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    return np.divide(numerator, denominator, out=np.zeros_like(numerator), where=denominator > 0)
 
 
 def _curve(labels: ArrayLike, scores: ArrayLike) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

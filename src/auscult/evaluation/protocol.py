@@ -194,11 +194,6 @@ def official_names(year: int | None = None) -> tuple[str, ...]:
     return {2020: TERMS_2020, 2021: TERMS_2021}.get(year or 0, TERMS)
 
 
-def official_terms(sections: Sequence[Mapping[str, np.ndarray]], year: int | None = None) -> list[np.ndarray]:
-    """The metrics of all sections that enter the year's official score."""
-    return [section[name] for section in sections for name in official_names(year) if name in section]
-
-
 def mean_over(terms: Sequence[np.ndarray], year: int | None = None) -> np.ndarray:
     """(R,) mean over (R,) terms by the year's rules: arithmetic for 2020, harmonic otherwise."""
     stacked = np.stack(terms)
