@@ -10,12 +10,14 @@ import pytest
 import auscult
 import auscult.sklearn
 from auscult.runtime.option_fields import option
+from auscult.runtime.suggestions import did_you_mean
 
 #: What the documentation shows with an example.
 WITH_EXAMPLE = {
     "fit": auscult.fit,
     "Model.score": auscult.Model.score,
     "option": option,
+    "did_you_mean": did_you_mean,
     "AnomalyDetector": auscult.sklearn.AnomalyDetector,
 }
 

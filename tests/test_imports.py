@@ -39,7 +39,7 @@ DETECTOR_ROOMS = [
     {"base"},
     {"__init__"},
     {"options", "additive"},
-    {"names"},
+    {"names", "descriptions"},
     {"pooled", "reconstruction", "discriminative", "embedding"},
     {"ensemble"},
 ]

@@ -101,6 +101,20 @@ def test_unknown_detectors_and_presets_are_named_with_the_known_ones():
         make_config("gamma_vae", preset="best")
 
 
+@pytest.mark.parametrize(
+    ("detector", "preset", "settings", "meant"),
+    [
+        ("autoencodr", None, {}, "autoencoder"),
+        ("Auto", None, {}, "auto"),
+        ("autoencoder", None, {"n_mel": 64}, "n_mels"),
+        ("gamma_vae", "raport", {}, "report"),
+    ],
+)
+def test_a_wrong_name_is_answered_by_a_similar_one(detector, preset, settings, meant):
+    with pytest.raises(OptionError, match=rf"\(did you mean {meant}[ ?]"):
+        make_config(detector, preset=preset, settings=settings)
+
+
 def test_a_missing_required_option_is_named_with_the_documentation():
     with pytest.raises(OptionError, match=r"'encoder'.*--set encoder=….*docs/encoders\.md"):
         check_nothing_missing("embedding_memory", {})

@@ -20,6 +20,7 @@ from auscult import __version__
 from auscult.cli import text
 from auscult.cli.streams import use_plain_characters
 from auscult.errors import AuscultError, OptionError
+from auscult.runtime.suggestions import similar_names
 
 FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
 #: Commands of other programs, and the command that does the same here.
@@ -58,9 +59,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in self.subcommands and not name.startswith("-"):
-            from difflib import get_close_matches
-
-            similar = get_close_matches(name.lower(), self.subcommands, n=2)
+            similar = similar_names(name, self.subcommands)
             meant = _OTHER_NAMES.get(name.lower(), "")
             if meant in self.subcommands and meant not in similar:
                 similar.insert(0, meant)
@@ -123,6 +122,7 @@ def _report_error(error: Exception, code: int) -> int:
         "bench": ("auscult.cli.bench", "Compare detectors on many machines in one table."),
         "table": ("auscult.cli.table", "Print the results of benchmarks as a table for a report."),
         "dcase": ("auscult.cli.dcase", "Work with the DCASE Challenge: download, submit, evaluate."),
+        "detectors": ("auscult.cli.detectors", "List the detectors, or the options of one."),
         "encoders": ("auscult.cli.encoders", "List public audio encoders and how to export them."),
         "doctor": ("auscult.cli.doctor", "Check the installation and report what is missing."),
     },

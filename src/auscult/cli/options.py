@@ -134,7 +134,7 @@ def training_options(command: F) -> F:
             "pairs",
             multiple=True,
             metavar="KEY=VALUE",
-            help="Set an option of the detector, e.g. n_mels=64; docs/detectors.md lists them. May be "
+            help="Set an option of the detector, e.g. n_mels=64; auscult detectors NAME lists them. May be "
             "repeated.",
         ),
         click.option(

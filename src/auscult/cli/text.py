@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 
         ).rstrip()
         for row in (header, ["─" * width for width in widths], *rows)
     )
+
+
+def wrapped_table(header: Sequence[str], rows: Iterable[Sequence[str]], width: int = 100) -> str:
+    """Format columns aligned left under a header; the last one is wrapped to a total ``width``."""
+    rows = list(rows)
+    before = sum(max(len(row[i]) for row in (header, *rows)) + 2 for i in range(len(header) - 1))
+    lines: list[list[str]] = []
+    for row in rows:
+        wrapped = textwrap.wrap(row[-1], width - before) or [""]
+        lines.append([*row[:-1], wrapped[0]])
+        lines.extend([*[""] * (len(row) - 1), line] for line in wrapped[1:])
+    return table(header, lines, names=len(header))
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> str:

@@ -6,6 +6,7 @@ from importlib import import_module
 
 from auscult.detectors.base import Config, Detector, Evidence, Progress
 from auscult.errors import OptionError
+from auscult.runtime.suggestions import did_you_mean
 
 #: Detector name to module and class name.
 DETECTORS = {
@@ -28,7 +29,8 @@ def detector_type(name: str) -> type[Detector]:
         OptionError: no detector has that name; the message lists the known names.
     """
     if name not in DETECTORS:
-        raise OptionError(f"no detector named {name!r}: choose one of {', '.join(DETECTORS)}")
+        suggestion = did_you_mean(name, DETECTORS)
+        raise OptionError(f"no detector named {name!r}{suggestion}: choose one of {', '.join(DETECTORS)}")
     module, class_name = DETECTORS[name]
     return getattr(import_module(module), class_name)
 

@@ -12,6 +12,7 @@ from auscult.corpus import Clip
 from auscult.detectors import Detector, detector_type, register
 from auscult.detectors.base import Config
 from auscult.errors import OptionError
+from auscult.runtime.suggestions import did_you_mean
 from auscult.spectrum import FrontEnd, doubled_for, halved_for, vibration_front_end
 
 #: Detector to the preset that is used if none is given.
@@ -77,8 +78,11 @@ def make_config(
     front_options = {f.name for f in fields(FrontEnd)}
     unknown = [key for key in values if key not in options | front_options]
     if unknown:
-        known = ", ".join(sorted(options | front_options))
-        raise OptionError(f"{detector} has no option {unknown[0]!r}; available options: {known}")
+        known = sorted(options | front_options)
+        raise OptionError(
+            f"{detector} has no option {unknown[0]!r}{did_you_mean(unknown[0], known)}; "
+            f"available options: {', '.join(known)}"
+        )
     typed = {k: _typed(kind.config_type, k, v) for k, v in values.items() if k in options}
     front = {k: _typed(FrontEnd, k, v) for k, v in values.items() if k in front_options}
     config = kind.config_type(**typed, front_end=replace(FrontEnd(), **front))
@@ -108,8 +112,11 @@ def _of_preset(
             orders = {ORDERS: orders["n_fft"]} if orders["n_fft"] > FrontEnd().n_fft else {}
         return {**(presets[default] if default else {}), **orders}
     if preset is not None and preset not in presets:
-        known = ", ".join([*presets, VIBRATION])
-        raise OptionError(f"{detector} has no preset {preset!r}; available presets: {known}")
+        known = [*presets, VIBRATION]
+        raise OptionError(
+            f"{detector} has no preset {preset!r}{did_you_mean(preset, known)}; "
+            f"available presets: {', '.join(known)}"
+        )
     return dict(presets[preset]) if preset else {}
 
 
