@@ -1,0 +1,19 @@
+"""Alarms of a machine that is monitored continuously: which scores raise one, and how many are false."""
+
+from auscult.decision.alarms.budget import AlarmBudget, required_seconds, upper_rate
+from auscult.decision.alarms.episodes import AlarmRule, AlarmTracker, Episode, find_episodes
+from auscult.decision.alarms.policy import AlarmPolicy, Session, calibrate_alarms, verify_alarms
+
+__all__ = [
+    "AlarmBudget",
+    "AlarmPolicy",
+    "AlarmRule",
+    "AlarmTracker",
+    "Episode",
+    "Session",
+    "calibrate_alarms",
+    "find_episodes",
+    "required_seconds",
+    "upper_rate",
+    "verify_alarms",
+]

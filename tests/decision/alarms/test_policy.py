@@ -1,0 +1,111 @@
+"""Alarm policies on simulated scores whose rate of excursions is known or measured."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+
+from auscult.decision.alarms import AlarmBudget, AlarmPolicy, Session, calibrate_alarms, verify_alarms
+from auscult.errors import FitError
+
+PERIOD = 0.992
+WEEK = AlarmBudget(1, "week")
+
+
+def running(hours: float, seed: int, shift: float = 0.0) -> Session:
+    """Scores of normal running that follow each other like those of overlapping windows."""
+    noise = np.random.default_rng(seed).standard_t(6, int(hours * 3600 / PERIOD))
+    return Session(lfilter([math.sqrt(1 - 0.95**2)], [1, -0.95], noise) + shift, f"day {seed}")
+
+
+@pytest.mark.parametrize(("hours", "method"), [(2, "tail"), (24, "tail"), (250, "conformal")])
+def test_other_normal_running_keeps_the_budget(hours, method):
+    alarms, weeks = 0, 3
+    for seed in range(weeks):
+        policy = calibrate_alarms([running(hours, seed)], WEEK, PERIOD)
+        assert policy.method == method
+        alarms += verify_alarms(policy, [running(168, 100 + seed)]).verification.alarms
+    # Three weeks at the promised rate of one alarm a week have more than seven with a probability of 1 %.
+    assert alarms <= 7
+
+
+def test_a_shift_of_the_scores_is_an_alarm():
+    policy = calibrate_alarms([running(8, 0)], WEEK, PERIOD)
+    faulty = verify_alarms(policy, [running(0.5, 1, shift=policy.rule.threshold + 1)])
+    assert faulty.verification.alarms >= 1
+
+
+def test_a_larger_budget_has_a_lower_threshold():
+    thresholds = [
+        calibrate_alarms([running(4, 0)], AlarmBudget(count, "week"), PERIOD).rule.threshold
+        for count in (100, 10, 1)
+    ]
+    assert thresholds == sorted(thresholds)
+    assert len(set(thresholds)) == 3
+
+
+def test_no_alarm_in_the_calibration_itself_if_one_would_exceed_the_budget():
+    for seed in range(5):
+        policy = calibrate_alarms([running(3, seed)], WEEK, PERIOD)
+        assert policy.calibration.alarms == 0
+        assert policy.calibration.seconds == pytest.approx(3 * 3600, rel=1e-3)
+
+
+def test_without_verification_a_policy_is_on_probation():
+    policy = calibrate_alarms([running(3, 0)], WEEK, PERIOD)
+    assert policy.state == "probation"
+    assert policy.missing_seconds / 86400 == pytest.approx(16.1, abs=0.05)
+
+
+def test_enough_quiet_running_arms_it():
+    policy = calibrate_alarms([running(24, 0)], AlarmBudget(1, "day"), PERIOD)
+    quiet = Session(np.zeros(int(24 * 3600 / PERIOD)))
+    part = verify_alarms(policy, [quiet])
+    assert part.state == "probation"
+    assert 0 < part.missing_seconds < policy.missing_seconds
+    complete = verify_alarms(policy, [quiet] * 3)
+    assert (complete.state, complete.missing_seconds) == ("armed", 0.0)
+    assert complete.verification.sessions == 3
+
+
+def test_a_broken_promise_is_refused():
+    policy = calibrate_alarms([running(24, 0)], WEEK, PERIOD)
+    alarms = [running(1, seed, shift=policy.rule.threshold) for seed in range(3)]
+    assert verify_alarms(policy, alarms).state == "refused"
+
+
+def test_alarms_in_a_few_sessions_widen_the_limits():
+    policy = calibrate_alarms([running(24, 0)], WEEK, PERIOD)
+    noisy = Session(np.tile(np.repeat([0.0, policy.rule.threshold + 5], 200), 5))
+    sessions = [noisy, *(running(0.5, seed) for seed in range(3))]
+    verification = verify_alarms(policy, sessions).verification
+    assert verification.alarms == 5
+    counted = verify_alarms(policy, [Session(np.concatenate([s.scores for s in sessions]))]).verification
+    assert verification.upper_rate >= counted.upper_rate
+    assert verification.lower_rate == 0.0
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [np.zeros(0), np.zeros(10_000), np.arange(20.0), np.full(1000, np.nan)],
+    ids=["none", "equal", "few", "nan"],
+)
+def test_too_little_running_is_refused(scores):
+    with pytest.raises(FitError):
+        calibrate_alarms([Session(scores)], WEEK, PERIOD)
+
+
+def test_short_sessions_are_added_up():
+    sessions = [running(0.05, seed) for seed in range(40)]
+    policy = calibrate_alarms(sessions, AlarmBudget(1, "hour"), PERIOD)
+    assert policy.method == "conformal"
+    assert policy.calibration.sessions == 40
+
+
+def test_json():
+    policy = verify_alarms(calibrate_alarms([running(3, 0)], WEEK, PERIOD), [running(3, 1)])
+    assert AlarmPolicy.from_json(json.loads(json.dumps(policy.to_json()))) == policy
