@@ -1,19 +1,20 @@
 # Two commands do everything on a machine that has only Python 3.11+ (with venv) and make:
 #   make demo   set up, simulate two machines, fit three detectors, print the table, write a report
 #   make test   set up, then run lint, type checks and tests
+#   make docs   set up, then build the documentation into site/, to be opened from the disk
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint types clean
+.PHONY: setup demo test lint types docs clean
 
 setup: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,report,cluster,export,sensors,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train,report,cluster,export,sensors,docs,dev]'
 	touch $(STAMP)
 
 demo: setup
@@ -32,5 +33,9 @@ types: setup
 test: lint types
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
+docs: setup
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+	@echo "documentation: site/index.html"
+
 clean:
-	rm -rf $(VENV) demo results build dist
+	rm -rf $(VENV) demo results build dist site

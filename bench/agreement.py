@@ -5,7 +5,7 @@
 The official code's harmonic means (AUC source, AUC target, pAUC; 100 epochs; seeds 13711 and 1 to 9) were
 measured once on the same clips (``AUSCULT_REAL_DATA``/bldc) and are constants below. The same seed means
 different random numbers in the two programs. The difference of the two means has Welch's interval over seeds;
-it is about other seeds on these clips. Writes its table to docs/reproduction.md.
+it is about other seeds on these clips. Writes its table to docs/results/reproduction.md.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def main() -> None:
         )
     header = ["score", "official", "ours", "difference", "our seeds 13711, 1–9"]
     text = f"{table(header, rows)}\n\nMeasured on {this_machine()}."
-    write_section("reproduction.md", "bench.agreement", text)
+    write_section("results/reproduction.md", "bench.agreement", text)
     print(text)
 
 

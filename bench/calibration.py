@@ -4,8 +4,8 @@
 
 Fits detectors with every calibration method on the real motor (``AUSCULT_REAL_DATA``/bldc) and on simulated
 machines, sets the conformal threshold for 5, 10 and 20 %, and counts alarms on normal test clips. Existing
-model files are not fitted again. Writes its table to docs/decision.md, in a section for each list of
-detectors.
+model files are not fitted again. Writes its table to docs/results/false-alarms.md, in a section for each list
+of detectors.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def main() -> None:
     ]
     text = table(header, rows_of(counts))
     section = f"bench.calibration {args.detectors}"
-    write_section("decision.md", section, f"{text}\n\nMeasured on {this_machine()}.")
+    write_section("results/false-alarms.md", section, f"{text}\n\nMeasured on {this_machine()}.")
     print(text)
 
 

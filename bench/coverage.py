@@ -6,7 +6,7 @@ Scores are normally distributed. Half of their variance is that of recordings, s
 recording are alike. Three tenths of both parts change with the seed, and anomalies stand out by another
 distance for each seed. Of what does not change, half is the same for both detectors of a difference; of
 similar systems 98 %, and nothing changes with the seed. The true value is that over all recordings and
-seeds. Writes its table to docs/evaluation.md.
+seeds. Writes its table to docs/results/intervals.md.
 """
 
 from __future__ import annotations
@@ -235,7 +235,7 @@ def main() -> None:
         f"error of a coverage of 95 % is {error:.1f} points. –: no interval. Measured on {this_machine()}."
     )
     if not args.only_print:
-        write_section("evaluation.md", "bench.coverage", text)
+        write_section("results/intervals.md", "bench.coverage", text)
     print(text)
 
 

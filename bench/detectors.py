@@ -4,7 +4,7 @@
 
 Runs `auscult bench --detectors all` on the real motor (``AUSCULT_REAL_DATA``/bldc) and on simulated machines;
 finished runs are reused. Peak memory is that of one fit and its scores in a separate process. Writes the
-tables between its markers in docs/detectors.md; with ``--print`` only to the terminal.
+tables between its markers in docs/results/detectors.md; with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -251,7 +251,7 @@ def main() -> None:
     details += [f"{key} {value}" for key, value in settings.items()]
     text = section(benches, peaks, f"{'; '.join(details).capitalize()}.")
     if not args.only_print:
-        write_section("detectors.md", "bench.detectors", text)
+        write_section("results/detectors.md", "bench.detectors", text)
     print(text)
 
 

@@ -4,7 +4,7 @@
 
 Fits the detectors that can be exported on simulated clips (one epoch, since the weights of a network do not
 affect its speed) and exports them. Separate processes then score a clip, alternately with the file and with
-auscult. Writes its table between its markers in docs/edge.md; with ``--print`` only to the terminal.
+auscult. Writes its table between its markers in docs/results/edge.md; with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -184,7 +184,7 @@ def main() -> None:
     if arguments.print:
         print(page)
     else:
-        write_section("edge.md", "edge", page)
+        write_section("results/edge.md", "edge", page)
 
 
 if __name__ == "__main__":

@@ -20,12 +20,12 @@ from bench.memory import peak_of_this_process
 
 
 def by_onnx(model: str) -> dict[str, Callable[[str], float]]:
-    """Score and map in one run, as in `docs/edge.md`."""
+    """Score and map in one run, as in `docs/how-to/small-computer.md`."""
     import wave
 
     import numpy as np
 
-    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import, as in docs/edge.md
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # before the import, as in docs/how-to/small-computer.md
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

@@ -4,7 +4,7 @@
 
 The real machines are those of ``AUSCULT_REAL_DATA``. For each, `auto` is fitted without options and exported.
 Every test clip is then scored with the file and with auscult, from the same samples. Writes its table between
-its markers in docs/edge.md; with ``--print`` only to the terminal.
+its markers in docs/results/edge.md; with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def main() -> None:
     if arguments.print:
         print(page)
     else:
-        write_section("edge.md", "verdicts", page)
+        write_section("results/edge.md", "verdicts", page)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ reading and resampling the clip: the least of `REPETITIONS` runs, which take tur
 files. The difference is that of the mean features from those of
 the first file whose name begins alike: the norm of the difference divided by the norm, median over the
 first `COMPARED` training clips of every machine. Finished runs are reused, the rest is measured each time.
-Writes its table to docs/encoders.md, with ``--print`` only to the terminal.
+Writes its table to docs/results/encoders.md, with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text += f"\n\nMeasured on {this_machine()}, one thread."
     print(text)
     if not options.only_print:
-        write_section("encoders.md", "files", text)
+        write_section("results/encoders.md", "files", text)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
     python -m bench.encoder_framing -o results/framing yamnet.onnx yamnet_whole.onnx [--print]
 
-The files have the same weights and differ only in the length of their input; the script in docs/encoders.md
-writes both. Each is fitted on the five real machines (``AUSCULT_REAL_DATA``) with the default pooling and
-with the plain mean over the frames, and with both distances. The first table gives the mean over the five
-scores, so that no score is chosen by its result, and the mean of the default score; the second one gives
-every score with default options. Finished runs are reused. Writes its tables to docs/encoders.md, with
-``--print`` only to the terminal.
+The files have the same weights and differ only in the length of their input; the script in
+docs/how-to/export-an-encoder.md writes both. Each is fitted on the five real machines (``AUSCULT_REAL_DATA``)
+with the default pooling and with the plain mean over the frames, and with both distances. The first table
+gives the mean over the five scores, so that no score is chosen by its result, and the mean of the default
+score; the second one gives every score with default options. Finished runs are reused. Writes its tables to
+docs/results/encoders.md, with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = f"{means}\n\n{table(['encoder', 'score', *machines, 'mean'], score_rows)}"
     print(text)
     if not options.only_print:
-        write_section("encoders.md", "framing", text)
+        write_section("results/encoders.md", "framing", text)
 
 
 if __name__ == "__main__":

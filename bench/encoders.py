@@ -5,7 +5,7 @@
 Every encoder is fitted on the five real machines (``AUSCULT_REAL_DATA``) with the cosine and with the
 Euclidean distance, next to detectors without an encoder. Nothing is trained, so scores do not depend on the
 seed and there is one. Finished runs are reused. Also measures the time of a fit with an empty cache and of
-the next fit with another metric. Writes its tables to docs/encoders.md, with ``--print`` only to the
+the next fit with another metric. Writes its tables to docs/results/encoders.md, with ``--print`` only to the
 terminal.
 """
 
@@ -117,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     text = f"{accuracy}\n\n{times}\n\nMeasured on {this_machine()}, one thread."
     print(text)
     if not options.only_print:
-        write_section("encoders.md", "encoders", text)
+        write_section("results/encoders.md", "encoders", text)
 
 
 if __name__ == "__main__":

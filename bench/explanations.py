@@ -7,7 +7,7 @@ test clips of medium severity. The mask of such a clip marks the bins in which t
 everything else. Reported are the percentage of maps whose maximum lies in the mask (over all clips, and over
 those that the model detects at 5 % false alarms) and the share of the positive sum of the map within the
 mask. For comparison: a map of the spectrogram, which needs no detector, and a random bin. Existing model
-files are not fitted again. Writes its table to docs/detectors.md.
+files are not fitted again. Writes its table to docs/results/maps.md.
 
 The map of `auto` was chosen on the machines of seeds 3 and 4 and on five real machines, by this rule: of
 combinations of bin residuals, smoothed and not, with the members' maps of some or all families, with several
@@ -226,7 +226,7 @@ def main() -> None:
     note += f" Measured on {this_machine()}.\n\n{by_fault(results, chosen[0].name)}"
     print(f"{text}\n\n{note}")
     if not args.print:
-        write_section("detectors.md", "bench.explanations", f"{text}\n\n{note}")
+        write_section("results/maps.md", "bench.explanations", f"{text}\n\n{note}")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 There are two methods to use n target clips: fitting again with them, and `auscult.adapt` of a model that was
 fitted without any. Simulated machines have ten target clips, the real motor (``AUSCULT_REAL_DATA``/bldc)
 five; for smaller n the results of several random draws are averaged. Finished runs are reused. Writes its
-tables to docs/few-target.md; with ``--print`` only to the terminal.
+tables to docs/results/few-target.md; with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def main() -> None:
             results = scored(fleet, choice, settings, args.draws, output / data)
             text = section(choice.name, results, fleet)
             if not args.only_print:
-                write_section("few-target.md", f"bench.few_target {data}", text)
+                write_section("results/few-target.md", f"bench.few_target {data}", text)
             print(text)
     except AuscultError as error:
         sys.exit(str(error))

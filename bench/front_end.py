@@ -5,10 +5,10 @@
 The machines are all those of ``AUSCULT_REAL_DATA``/real whose sample rate is above 16 kHz. Each detector is
 fitted and scored on each machine with frames of 1024 samples (hop 512) and with frames of the power of two
 nearest to 64 ms (hop of half a frame). Everything else is equal: recordings, seeds, and for cross-fitting the
-groups by the original recording (attribute ``rec``). The measure of a machine is the harmonic mean of the
-AUC in the source domain, the AUC in the target domain, and the pAUC; its gain is the difference between the
-two front ends, mean over the seeds. Finished runs are reused. Writes its tables to docs/detectors.md; with
-``--print`` only to the terminal.
+groups by the original recording (attribute ``rec``). The measure of a machine is the harmonic mean of the AUC
+in the source domain, the AUC in the target domain, and the pAUC; its gain is the difference between the two
+front ends, mean over the seeds. Finished runs are reused. Writes its tables to docs/results/front-end.md;
+with ``--print`` only to the terminal.
 
 The decision rule was fixed before the first run. It is applied to ``auto``, and separately to the mean gain
 of the other detectors that are not the baseline's (``autoencoder`` and ``gamma_vae`` always keep 1024
@@ -177,7 +177,7 @@ def main() -> None:
     except AuscultError as error:
         sys.exit(str(error))
     if not args.only_print:
-        write_section("detectors.md", "bench.front_end", text)
+        write_section("results/front-end.md", "bench.front_end", text)
     print(text)
 
 

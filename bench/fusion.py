@@ -30,7 +30,7 @@ on these machines:
 4. Networks are no candidates, since `auto` must not need PyTorch. With ``--networks`` a table says what they
    add to the set that is in use.
 
-Writes its tables to docs/auto.md; with ``--print`` only to the terminal.
+Writes its tables to docs/results/auto.md; with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ from bench.fusion_tables import (
 )
 from bench.markdown import this_machine, write_section
 
-PAGE = "auto.md"
+PAGE = "results/auto.md"
 _MEASURE = "Harmonic mean of AUC source, AUC target and pAUC in percent"
 
 

@@ -1,7 +1,7 @@
 """Training on an NVIDIA GPU: agreement with the CPU, and the time of a step by what makes it fast.
 
     python -m bench.gpu [--quick] [--work FOLDER] [-o FILE.json]      # measure
-    python -m bench.gpu --write FILE.json                             # docs/performance.md
+    python -m bench.gpu --write FILE.json                             # docs/results/performance.md
 
 Measures, for each network and size of fleet, the time of a step and machine with and without a captured
 graph, and in float32, TF32 and bfloat16. All variants of a row are measured in turns, `REPEATS` times, and
@@ -143,7 +143,7 @@ def fit_times(folder: Path, epochs: int) -> list[dict]:
 
 
 def page(result: dict[str, Any]) -> str:
-    """The section of docs/performance.md, from the results of a run."""
+    """The section of docs/results/performance.md, from the results of a run."""
     columns = [*(f"{kind} {precision}" for kind, precision in VARIANTS), "CPU float32"]
     rows = [
         [f"`{row['network']}`", str(row["machines"])]
@@ -204,7 +204,7 @@ def main() -> None:
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the page from these results")
     options = parser.parse_args()
     if options.write:
-        write_section("performance.md", "bench.gpu", page(json.loads(options.write.read_text())))
+        write_section("results/performance.md", "bench.gpu", page(json.loads(options.write.read_text())))
         return
     if not torch.cuda.is_available():
         parser.error("PyTorch finds no NVIDIA GPU on this machine")

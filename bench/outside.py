@@ -5,7 +5,7 @@
 
 `auto` and the baseline are fitted without options, once for each seed. The scores of PyOD's detectors are
 read from their score files, as by `auscult bench --scores`. All are compared on the same test clips. Finished
-fits are reused. Writes its tables to docs/auto.md; with ``--print`` only to the terminal.
+fits are reused. Writes its tables to docs/results/auto.md; with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def main() -> None:
     )
     text = f"{results_table(results)}\n\n{differences_table(results)}\n\n{note}"
     if not args.only_print:
-        write_section("auto.md", "bench.outside", text)
+        write_section("results/auto.md", "bench.outside", text)
     print(text)
 
 

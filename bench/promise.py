@@ -42,7 +42,7 @@ Pooled calibration is compared with the largest p-value over the domains, which 
 domain of a new recording, where each domain has at least 1/α − 1 independent recordings. It is not a
 candidate, since most machines have fewer; a table says what it costs.
 
-Writes its tables to docs/decision.md; with ``--print`` only to the terminal.
+Writes its tables to docs/results/false-alarms.md; with ``--print`` only to the terminal.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ from bench.promise_scores import (
 )
 from bench.promise_tables import candidates_table, detection_table, domains_table, promise_table, worst_fit
 
-PAGE = "decision.md"
+PAGE = "results/false-alarms.md"
 #: The detector for which the candidates are also compared alone.
 DEFAULT = "auto"
 

@@ -3,7 +3,7 @@
     python -m bench.rejected_ideas
 
 Uses simulated clips of 10 s and one thread unless stated otherwise; alternatives are run alternately. Writes
-its tables to docs/performance.md. Nothing else should run on the machine at the same time.
+its tables to docs/results/performance.md. Nothing else should run on the machine at the same time.
 """
 
 from __future__ import annotations
@@ -224,7 +224,7 @@ def write_threads() -> None:
     """Measure two threads in one training step, and write the table."""
     rows = table(["operation", "one thread", "alternative"], two_threads())
     machine = f"{this_machine()}, medians of {ROUNDS} alternating rounds."
-    write_section("performance.md", "bench.rejected_ideas threads", f"{rows}\n\n{machine}")
+    write_section("results/performance.md", "bench.rejected_ideas threads", f"{rows}\n\n{machine}")
 
 
 def main() -> None:
@@ -243,12 +243,14 @@ def main() -> None:
     write_threads()
     machine = f"{this_machine()}, one thread, medians of {ROUNDS} alternating rounds."
     write_section(
-        "performance.md",
+        "results/performance.md",
         "bench.rejected_ideas",
         f"{table(['operation', 'current', 'alternative'], rows)}\n\n{machine}",
     )
     header = ["a clip of 10 s, `autoencoder`", "ms", "share"]
-    write_section("performance.md", "bench.rejected_ideas parts", f"{table(header, part_rows)}\n\n{machine}")
+    write_section(
+        "results/performance.md", "bench.rejected_ideas parts", f"{table(header, part_rows)}\n\n{machine}"
+    )
 
 
 if __name__ == "__main__":

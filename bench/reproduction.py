@@ -5,7 +5,7 @@
 Compares all presets of the gamma VAE, each also with options changed, with the autoencoder, with five seeds
 on the real motor (``AUSCULT_REAL_DATA``/bldc); on simulated machines only the readings of the report, unless
 ``--variants`` names others. The seeds of a variant are trained together. Finished fits are reused. Writes the
-tables between the markers of docs/reproduction.md, or with ``--to FILE`` into a file.
+tables between the markers of docs/results/reproduction.md, or with ``--to FILE`` into a file.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What follows from the intervals of `bench.reproduction`: sentences for docs/reproduction.md.
+"""What follows from the intervals of `bench.reproduction`: sentences for docs/results/reproduction.md.
 
 A difference counts as higher or lower only if its 95 % interval does not contain 0. With too few independent
 recordings there is no interval, and nothing follows.

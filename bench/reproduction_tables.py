@@ -1,4 +1,4 @@
-"""The tables of `bench.reproduction` in docs/reproduction.md."""
+"""The tables of `bench.reproduction` in docs/results/reproduction.md."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def write_tables(outcomes: Sequence[Outcome], file: Path | None = None) -> None:
 
 
 def write_text(name: str, text: str, file: Path | None) -> None:
-    """Write a section into docs/reproduction.md, or append it to a file."""
+    """Write a section into docs/results/reproduction.md, or append it to a file."""
     if file is None:
-        write_section("reproduction.md", name, text)
+        write_section("results/reproduction.md", name, text)
     else:
         with file.open("a") as appended:
             appended.write(f"<!-- {name} -->\n\n{text}\n\n")

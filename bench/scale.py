@@ -4,8 +4,8 @@
 
 Runs `auscult fit ROOT`, `auscult bench` and `auscult score --output` with one and two processes, distributes
 empty tasks to two processes and to a Dask cluster of two workers, and extrapolates a plant of 10,000 machines
-and a year of archive from measured steps (`bench.scale_plan`). Writes its tables to docs/scale.md; with
-``--quick`` it only prints them.
+and a year of archive from measured steps (`bench.scale_plan`). Writes its tables to docs/results/scale.md;
+with ``--quick`` it only prints them.
 """
 
 from __future__ import annotations
@@ -279,7 +279,7 @@ def main() -> None:
     }
     for name, text in tables.items():
         if not args.quick:
-            write_section("scale.md", f"bench.scale {name}", text)
+            write_section("results/scale.md", f"bench.scale {name}", text)
         print(f"\n{name}\n\n{text}")
 
 

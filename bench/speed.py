@@ -4,9 +4,9 @@
 
 The sides of a comparison run alternately, each run in a separate process. Each part is stored in
 results/speed.json as soon as it is measured, so that an interrupted run can be continued; ``--again``
-measures stored parts again. Writes its tables to docs/performance.md and the plot docs/performance.png; with
-``--quick``, whose numbers mean nothing, it only prints. Nothing else should run on the machine at the same
-time.
+measures stored parts again. Writes its tables to docs/results/performance.md and the plot
+docs/results/performance.png; with ``--quick``, whose numbers mean nothing, it only prints. Nothing else
+should run on the machine at the same time.
 """
 
 from __future__ import annotations
@@ -109,10 +109,10 @@ def main() -> None:
     texts = page(entries)
     for name, text in texts.items():
         if not (args.quick or args.only_print):
-            write_section("performance.md", f"bench.speed {name}", text)
+            write_section("results/performance.md", f"bench.speed {name}", text)
         print(f"\n{name}\n\n{text}")
     if not (args.quick or args.only_print):
-        draw({name: entry["groups"] for name, entry in entries.items()}, DOCS / "performance.png")
+        draw({name: entry["groups"] for name, entry in entries.items()}, DOCS / "results" / "performance.png")
 
 
 if __name__ == "__main__":

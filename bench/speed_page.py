@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md; every factor compares two sides of the same run."""
+"""The tables of docs/results/performance.md; every factor compares two sides of the same run."""
 
 from __future__ import annotations
 

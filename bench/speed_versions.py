@@ -7,7 +7,7 @@ Each side runs `bench.speed_child` of its own checkout in a separate process, an
 more side is this version with the members that are the nearest to those of version 0.1.0. Next to the time
 that passed, the processor time of the process is measured, which depends less on what else runs on the
 machine. Each round is stored in results/speed_versions.json, so that an interrupted run continues. Writes a
-table to docs/performance.md.
+table to docs/results/performance.md.
 """
 
 from __future__ import annotations
@@ -200,7 +200,7 @@ def main() -> None:
     )
     print(text)
     if not args.only_print:
-        write_section("performance.md", "bench.speed_versions", text)
+        write_section("results/performance.md", "bench.speed_versions", text)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 The real machines are those of ``AUSCULT_REAL_DATA``; simulated recordings are written to the output folder.
 The measure of a machine is the harmonic mean of the AUC in the source domain, the AUC in the target domain,
-and the pAUC. Writes its tables to docs/detectors.md; with ``--print`` only to the terminal.
+and the pAUC. Writes its tables to docs/results/subspaces.md; with ``--print`` only to the terminal.
 
 Each choice (`VARIANTS`) is compared with its alternatives over all sets of successive ranks. Each real
 machine is left out in turn. The set of ranks is chosen by the mean over the other real machines plus the mean
@@ -159,7 +159,7 @@ def main() -> None:
     )
     text = f"{table(header, rows)}\n\n{note}\n\n{table(decision_header, decisions)}\n\n{decision_note}"
     if not args.only_print:
-        write_section("detectors.md", "bench.subspaces", text)
+        write_section("results/subspaces.md", "bench.subspaces", text)
     print(text)
 
 

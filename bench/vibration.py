@@ -14,7 +14,8 @@ Decision, written before the comparison of the three was run: with `auto`, "both
 1 point below that of "default". Otherwise the preset remains "orders". The machines that were recorded by
 microphones are a guard: they are reported, by one seed, but nothing is decided on them.
 
-Finished runs are reused. Writes its tables to docs/vibration.md; with ``--print`` only to the terminal.
+Finished runs are reused. Writes its tables to docs/results/vibration.md; with ``--print`` only to the
+terminal.
 """
 
 from __future__ import annotations
@@ -152,7 +153,7 @@ def main() -> None:
     except AuscultError as error:
         sys.exit(str(error))
     if not args.only_print:
-        write_section("vibration.md", "bench.vibration", text)
+        write_section("results/vibration.md", "bench.vibration", text)
     print(text)
 
 

@@ -1,4 +1,4 @@
-"""docs/edge.md: its program runs as written and without auscult; bench.edge measures both sides."""
+"""The program of docs/how-to/small-computer.md runs without auscult; bench.edge measures both sides."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ for name in ("auscult", "scipy", "torch", "onnx", "soundfile", "soxr", "sklearn"
 @pytest.fixture(scope="module")
 def program() -> str:
     """The program of the page, as written there."""
-    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "edge.md").read_text(), re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "how-to/small-computer.md").read_text(), re.DOTALL)
     return code
 
 
@@ -92,7 +92,7 @@ def test_the_page_documents_the_metadata_of_the_file(exported):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(exported[1] / "fan.onnx", providers=["CPUExecutionProvider"])
-    page = (DOCS / "edge.md").read_text()
+    page = (DOCS / "reference/onnx-file.md").read_text()
     for key in session.get_modelmeta().custom_metadata_map:
         assert f"`{key}`" in page
 

@@ -48,7 +48,7 @@ def test_systems_are_sorted_by_hits_with_the_random_bin_last():
 
 
 def test_the_script_runs_and_reuses_existing_models(fan, tmp_path, monkeypatch, capsys):
-    page = (DOCS / "detectors.md").read_bytes()
+    page = (DOCS / "results/maps.md").read_bytes()
     options = ["--data", str(Path(fan).parent), "--detectors", "pooled_gaussian", "--print"]
     monkeypatch.setattr(sys, "argv", ["explanations", "-o", str(tmp_path), *options])
     explanations.main()
@@ -58,4 +58,4 @@ def test_the_script_runs_and_reuses_existing_models(fan, tmp_path, monkeypatch, 
     monkeypatch.setattr(auscult, "fit", lambda *_, **__: pytest.fail("fitted again"))
     explanations.main()
     assert capsys.readouterr().out == table
-    assert (DOCS / "detectors.md").read_bytes() == page
+    assert (DOCS / "results/maps.md").read_bytes() == page

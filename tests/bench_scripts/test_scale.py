@@ -45,6 +45,6 @@ def test_extrapolated_tables_are_marked_and_the_page_has_all_sections():
     text = scale.plan_table(STEPS)
     assert text.count("extrapolated") == 2
     assert "| 10,000 machines, continuously | 10.0 | 320 | 1.0 | 20.0 | network, 256 % |" in text
-    page = (DOCS / "scale.md").read_text()
+    page = (DOCS / "results/scale.md").read_text()
     for name in ("processes", "steps", "plan"):
         assert page.count(f"<!-- bench.scale {name} -->") == page.count(f"<!-- /bench.scale {name} -->") == 1

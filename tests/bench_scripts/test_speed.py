@@ -174,7 +174,7 @@ def test_missing_values_of_plain_are_extrapolated_from_the_last_two():
 
 
 def test_the_page_has_a_section_for_every_part():
-    text = (DOCS / "performance.md").read_text()
+    text = (DOCS / "results/performance.md").read_text()
     for name in ["about", *PARTS]:
         assert text.count(f"<!-- bench.speed {name} -->") == text.count(f"<!-- /bench.speed {name} -->") == 1
     assert set(PARTS) == set(speed_page.TABLES)
@@ -196,7 +196,7 @@ def test_stored_parts_are_reused_unless_asked_or_the_size_differs(tmp_path, monk
 
 @pytest.mark.slow
 def test_the_quick_command_measures_both_sides_and_does_not_write_the_page(tmp_path):
-    page = (DOCS / "performance.md").read_bytes()
+    page = (DOCS / "results/performance.md").read_bytes()
     output = tmp_path / "speed.json"
     only = "peak,features,epoch"
     command = [sys.executable, "-m", "bench.speed", "--quick", "--only", only, "--folder", str(tmp_path)]
@@ -211,6 +211,6 @@ def test_the_quick_command_measures_both_sides_and_does_not_write_the_page(tmp_p
         parts["epoch"]["4"]["plain"][0]["loss"], rel=0.1
     )
     assert "× plain" in process.stdout
-    assert (DOCS / "performance.md").read_bytes() == page
+    assert (DOCS / "results/performance.md").read_bytes() == page
     draw(parts, tmp_path / "growth.png")
     assert (tmp_path / "growth.png").read_bytes()[:4] == b"\x89PNG"

@@ -1,13 +1,11 @@
-"""All commands: help, documentation, start-up time, and exit codes of failures."""
+"""All commands: help, start-up time, and exit codes of failures."""
 
 from __future__ import annotations
 
-import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
@@ -16,8 +14,6 @@ from auscult import __version__
 from auscult.cli import commands, text
 from auscult.cli.commands import LazyGroup
 from auscult.errors import FitError, OptionError
-
-DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
 
 
 def _all_commands(group: LazyGroup = commands, prefix: str = "") -> Iterator[tuple[str, click.Command, str]]:
@@ -40,13 +36,6 @@ OPTIONS = [
 ]
 
 
-def _section(name: str) -> str:
-    """The section of docs/commands.md on a command."""
-    section = re.search(rf"^#+ auscult {name}\n(.*?)(?=^#+ auscult |\Z)", DOCS.read_text(), re.M | re.S)
-    assert section, f"docs/commands.md has no section on auscult {name}"
-    return section[1]
-
-
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_summary_in_the_list_is_the_short_help(name):
     command, summary = COMMANDS[name]
@@ -65,35 +54,6 @@ def test_every_command_has_help(run, name):
 def test_every_option_has_a_help_text(name, option):
     assert option.help
     assert len(option.help) > 5
-
-
-@pytest.mark.parametrize(("name", "option"), OPTIONS, ids=lambda v: v if isinstance(v, str) else v.name)
-def test_every_option_is_documented(name, option):
-    flag = max(option.opts, key=len)
-    assert f"`{flag}" in _section(name), f"docs/commands.md does not name {flag} of auscult {name}"
-
-
-@pytest.mark.parametrize(("name", "option"), OPTIONS, ids=lambda v: v if isinstance(v, str) else v.name)
-def test_documented_texts_equal_the_help_texts(name, option):
-    flag = max(option.opts, key=len)
-    short = "".join(f", `{form}`" for form in option.opts if form != flag)
-    if isinstance(option.type, click.Choice):
-        flag += f" {'|'.join(option.type.choices)}"
-    elif not option.is_flag:
-        flag += f" {option.metavar}"
-    text, _, default = option.help.partition("  [default: ")
-    default = default.removesuffix("]") or (str(option.default) if option.show_default else "")
-    text += f" Default: {default}." if default else ""
-    text += " Required." if option.required else ""
-    cells = [cell.replace("|", r"\|") for cell in (f"`{flag}`{short}", text)]
-    assert f"| {cells[0]} | {cells[1]} |" in _section(name)
-
-
-@pytest.mark.parametrize("name", COMMANDS)
-def test_documentation_names_only_existing_options(name):
-    known = {form for option in COMMANDS[name][0].params for form in option.opts} | {"--help"}
-    named = set(re.findall(r"^\| `(--[a-z-]+)", _section(name), re.M))
-    assert named <= known
 
 
 def test_help_lists_all_commands(run):

@@ -52,7 +52,7 @@ def test_a_wrong_name_is_an_error_that_lists_the_names():
 def test_names_and_scripts_are_consistent_with_the_documentation():
     from pathlib import Path
 
-    page = (Path(__file__).parents[2] / "docs" / "encoders.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "export-an-encoder.md").read_text()
     for encoder in KNOWN_ENCODERS:
         for step in encoder.steps:
             for word in step.replace(",", " ").split():

@@ -92,9 +92,9 @@ def test_telemetry_is_switched_off_by_importing_any_module(module):
 def test_every_page_and_script_switches_it_off_before_the_import():
     root = Path(__file__).parents[2]
     for path in (
-        *root.glob("docs/*.md"),
+        *root.glob("docs/**/*.md"),
         *root.glob("bench/*.py"),
-        *root.glob("tools/*.py"),
+        *root.glob("tools/**/*.py"),
         root / "README.md",
     ):
         content = path.read_text(encoding="utf-8")

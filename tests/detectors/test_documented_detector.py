@@ -19,13 +19,13 @@ from auscult.model.model_file import load_model
 from auscult.sound import Waveform
 
 RATE = 8000
-PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "own-detector.md"
 
 
 @pytest.fixture
 def example(monkeypatch):
     """The detector of the page, registered by the line of the page."""
-    text = PAGE.read_text(encoding="utf-8").partition("## Adding a detector")[2]
+    text = PAGE.read_text(encoding="utf-8")
     code, line = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     registered = eval(f"{{{line}}}")
     ((name, (module_name, _)),) = registered.items()

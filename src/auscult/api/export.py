@@ -1,8 +1,8 @@
 """Exports a model as one ONNX file, from waveform to score and map: `auscult.export`.
 
 Before the file is written, its scores of synthetic sounds, and of recordings if some are given, are compared
-with those of the model; if they differ, no file is written. ``docs/edge.md`` shows how to score with the file
-without auscult.
+with those of the model; if they differ, no file is written. ``docs/how-to/small-computer.md``
+shows how to score with the file without auscult.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _NOTE = """\
 auscult neither ships nor downloads encoders. The figures are those of their authors; check licences
 before use. "run" means that the export and a fit were run with the published weights: see
-docs/encoders.md. auscult encoders NAME shows where to get one and how to export it to ONNX."""
+docs/how-to/encoders.md. auscult encoders NAME shows where to get one and how to export it to ONNX."""
 
 
 @click.command("encoders", short_help="List public audio encoders and how to export them.")

@@ -119,7 +119,7 @@ class Detector(ABC):
     config_type: ClassVar[type[Config]]
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     required_options: ClassVar[tuple[str, ...]] = ()
-    docs_page: ClassVar[str] = "docs/detectors.md"
+    docs_page: ClassVar[str] = "docs/reference/detectors/index.md"
     extra: ClassVar[str] = ""
     fits_frame_length: ClassVar[bool] = True
     has_codes: ClassVar[bool] = False
@@ -196,7 +196,7 @@ class Detector(ABC):
         raise OptionError(
             f"{self.name} has no codes, embeddings or pooled views: use a model of another detector, such as "
             "autoencoder, gamma_vae, embedding_memory or spectral_memory; a detector of your own has them if "
-            "it implements the method represent (docs/architecture.md)"
+            "it implements the method represent (docs/how-to/own-detector.md)"
         )
 
     @classmethod

@@ -82,7 +82,7 @@ def crossfit_folds(detector: str, config: Config) -> int:
     """Return the maximum number of folds that a detector is cross-fitted with.
 
     Fold models that are fitted on nearly all recordings give scores, and with them a threshold, that are
-    hardly too high for the final model (see docs/decision.md).
+    hardly too high for the final model (see docs/explanation/calibration.md).
     """
     return MANY_FOLDS if detector_type(detector).has_cheap_folds(config) else FEW_FOLDS
 

@@ -5,7 +5,7 @@ scores under ``calibration/…``, the statistics of normal maps under ``profile/
 the normal recordings; of a model of several channels, those of each of its models under ``axes/0/…`` and so
 on. The header holds the schema version, the detector's name, configuration and facts, the
 paths of the normal recordings, the channel, the provenance, and a digest of header and arrays.
-``docs/model-file.md`` describes the format.
+``docs/reference/model-file.md`` describes the format.
 """
 
 from __future__ import annotations

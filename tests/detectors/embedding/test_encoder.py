@@ -141,9 +141,9 @@ def test_one_of_several_outputs_can_be_chosen(encoder_file, tmp_path):
 
 
 def test_a_missing_file_or_one_that_is_not_onnx_is_an_error(tmp_path):
-    with pytest.raises(OptionError, match=r"missing\.onnx.*No such file.*docs/encoders\.md"):
+    with pytest.raises(OptionError, match=r"missing\.onnx.*No such file.*docs/how-to/export-an-encoder\.md"):
         read_encoder(str(tmp_path / "missing.onnx"))
-    with pytest.raises(OptionError, match=r"docs/encoders\.md"):
+    with pytest.raises(OptionError, match=r"docs/how-to/export-an-encoder\.md"):
         read_encoder(str(tmp_path))
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(OptionError, match=r"text\.onnx.*cannot be opened as an ONNX model"):
@@ -174,7 +174,7 @@ def test_the_error_for_external_weights_gives_the_export_option(encoder_file, tm
 )
 def test_files_with_unsuitable_inputs_or_outputs_are_errors(tmp_path, file, options, message):
     path = identity(tmp_path / "wrong.onnx", **file)
-    with pytest.raises(OptionError, match=rf"wrong\.onnx.*{message}.*docs/encoders\.md"):
+    with pytest.raises(OptionError, match=rf"wrong\.onnx.*{message}.*docs/how-to/export-an-encoder\.md"):
         open_encoder(path, **options)
 
 

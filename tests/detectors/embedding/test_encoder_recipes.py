@@ -1,4 +1,4 @@
-"""The scripts of docs/encoders.md that need no package beyond those of auscult, run on small files."""
+"""The scripts of docs/how-to/export-an-encoder.md that need no further package, run on small files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RNG = np.random.default_rng(3)
 
 def run_script(name: str, folder: Path, *arguments: str) -> None:
     """Run a script from the documentation in a folder."""
-    page = (Path(__file__).parents[3] / "docs" / "encoders.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "export-an-encoder.md").read_text()
     (script,) = [s for s in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if s.startswith(f"# {name}")]
     (folder / name).write_text(script)
     subprocess.run(

@@ -67,7 +67,9 @@ def test_files_of_other_frameworks_are_recognised_by_content_or_extension(tmp_pa
     for suffix in suffixes:
         path = tmp_path / f"encoder{suffix}"
         write(path)
-        with pytest.raises(OptionError, match=rf"encoder{suffix}'.*{message}.*docs/encoders\.md"):
+        with pytest.raises(
+            OptionError, match=rf"encoder{suffix}'.*{message}.*docs/how-to/export-an-encoder\.md"
+        ):
             open_file(path)
 
 

@@ -19,7 +19,7 @@ MIN_SECONDS = 0.1
 class EmbeddingMemoryConfig(Config):
     """Settings of `EmbeddingMemory`."""
 
-    encoder: str = option("", "ONNX file of the pretrained encoder. See docs/encoders.md.")
+    encoder: str = option("", "ONNX file of the pretrained encoder. See docs/how-to/encoders.md.")
     encoder_input: str = option(
         "auto", "Input of the encoder; auto: according to its shape in the file.", choices=INPUTS
     )

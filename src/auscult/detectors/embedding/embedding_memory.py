@@ -45,7 +45,7 @@ class EmbeddingMemory(FleetDetector):
     )
     required_options: ClassVar[tuple[str, ...]] = ("encoder",)
     fits_frame_length = False  # the frames are part of the input that a log-mel encoder was trained on
-    docs_page = "docs/encoders.md"
+    docs_page = "docs/how-to/encoders.md"
 
     @classmethod
     def files(cls, config: EmbeddingMemoryConfig) -> tuple[str, ...]:  # type: ignore[override]
@@ -225,7 +225,7 @@ class EmbeddingMemory(FleetDetector):
             raise OptionError(
                 f"encoder={c.encoder!r}: it returns {features} features for {recording.clip.path} but "
                 f"{expected} for other clips; the number of features must not depend on the length of the "
-                "clip, see docs/encoders.md"
+                "clip, see docs/reference/encoder-file.md"
             )
         return embedding
 
@@ -239,7 +239,7 @@ class EmbeddingMemory(FleetDetector):
         if not c.encoder:
             raise OptionError(
                 "embedding_memory needs a pretrained encoder: set the option encoder to the path of an ONNX "
-                "file (--set encoder=PATH); see docs/encoders.md for how to export one"
+                "file (--set encoder=PATH); see docs/how-to/export-an-encoder.md for how to export one"
             )
         blob = read_encoder(c.encoder)
         self.facts = {"encoder": {"file": os.path.basename(c.encoder), "sha256": digest(blob)}}

@@ -1,8 +1,8 @@
 """A pretrained audio encoder in an ONNX file provided by the user: opened, checked, and run window by window.
 
-One float32 input, a waveform or log-mel frames, and one output, frames × features; ``docs/encoders.md`` has
-the full requirements. Long clips are split into windows, the last of which ends with the clip; frames of it
-that the window before covers completely are left out.
+One float32 input, a waveform or log-mel frames, and one output, frames × features;
+``docs/reference/encoder-file.md`` has the full requirements. Long clips are split into windows, the last of
+which ends with the clip; frames of it that the window before covers completely are left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from auscult.errors import OptionError
 INPUTS = ("auto", "waveform", "log_mel")
 #: Share of a frame by which rounding may make it overlap a boundary.
 _ROUNDING = 1e-6
-_SEE = "see docs/encoders.md for the requirements and how to export an encoder"
+_SEE = "see docs/how-to/export-an-encoder.md for the requirements and how to export an encoder"
 
 
 def read_encoder(path: str) -> np.ndarray:
@@ -98,8 +98,8 @@ class Encoder:
             fallback: use the CPU, with a warning, if the device is not available.
 
         Raises:
-            OptionError: not an ONNX model, its inputs and outputs do not meet `docs/encoders.md`, or the
-                device is not available.
+            OptionError: not an ONNX model, its inputs and outputs do not meet
+                `docs/reference/encoder-file.md`, or the device is not available.
         """
         session = _session(blob, path, threads, providers(device, fallback=fallback), fallback)
         inputs, chosen = session.get_inputs(), _chosen_output(session, path, output)

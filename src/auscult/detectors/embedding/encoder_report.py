@@ -103,7 +103,7 @@ def encoder_warnings(
             f"the output {encoder.output} of {name} looks like class probabilities "
             f"({outputs[0].probabilities}), which say little about machines: use the features before the "
             "classifier, by encoder_output=NAME if the file has them, else by another export; see "
-            "docs/encoders.md"
+            "docs/how-to/export-an-encoder.md"
         )
     if config.gem_power != 1 and all(output.positive < _FEW_POSITIVE for output in outputs):
         share = 100 * max(output.positive for output in outputs)

@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _REQUIREMENTS = "pip install torch torchaudio onnx onnxscript"
-_FRONTS = "copy fronts.py from docs/encoders.md"
-_CHECK = "check the file as docs/encoders.md describes, then: auscult fit DIR -o MODEL --set encoder={file}"
+_FRONTS = "copy fronts.py from docs/how-to/export-an-encoder.md"
+_CHECK = (
+    "check the file as docs/how-to/export-an-encoder.md describes, "
+    "then: auscult fit DIR -o MODEL --set encoder={file}"
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class KnownEncoder:
             ``None`` for one without a classifier, or not published.
         download: address of the weights.
         steps: how to export it to ONNX, in order.
-        measured: whether the export was run with the published weights (see docs/encoders.md).
+        measured: whether the export was run with the published weights (see
+            docs/results/encoders.md).
     """
 
     name: str
@@ -64,8 +68,9 @@ def _own_export(file: str, code: str, output: str) -> tuple[str, ...]:
         _REQUIREMENTS,
         f"load the checkpoint with {code}",
         f"wrap it in a module that takes the waveform (B, N) and returns (B, F, D): {output}; replace stft "
-        "and other operations without export as fronts.py in docs/encoders.md does",
-        f"torch.onnx.export to {file}, and write sample_rate into its metadata, as in docs/encoders.md",
+        "and other operations without export as fronts.py in docs/how-to/export-an-encoder.md does",
+        f"torch.onnx.export to {file}, and write sample_rate into its metadata, as in "
+        "docs/how-to/export-an-encoder.md",
         _CHECK.format(file=file),
     )
 
@@ -177,7 +182,7 @@ KNOWN_ENCODERS: tuple[KnownEncoder, ...] = (
             "eat.onnx",
             "transformers (AutoModel, trust_remote_code) after reading that code",
             "extract_features of its Kaldi filter bank, without the class token, the patches of one time "
-            "step side by side, limited as docs/encoders.md says",
+            "step side by side, limited as docs/how-to/export-an-encoder.md says",
         ),
     ),
     KnownEncoder(

@@ -17,7 +17,7 @@ _KERAS = (
 )
 _TORCH = (
     "a PyTorch file: load it in the network's own code and convert that to ONNX (by torch.onnx.export, as in "
-    "the recipes of docs/encoders.md)"
+    "the recipes of docs/how-to/export-an-encoder.md)"
 )
 #: Format to the kind of file and how to convert it.
 _HINTS = {
@@ -27,7 +27,7 @@ _HINTS = {
     "torch": _TORCH,
     "safetensors": (
         "a file of weights without the network: load them in the network's own code and convert that to ONNX "
-        "(by torch.onnx.export, as in the recipes of docs/encoders.md)"
+        "(by torch.onnx.export, as in the recipes of docs/how-to/export-an-encoder.md)"
     ),
     "lfs": "a pointer of Git LFS, without the content of the file: run git lfs pull in its repository",
 }

@@ -80,7 +80,9 @@ class AutoConfig(Config):
     )
     time_limit: float | None = option(None, "Approximate time limit for fitting; none: no limit.", unit="s")
     encoder: str = option(
-        "", "ONNX file of a pretrained encoder, which becomes a member; empty: none. See docs/encoders.md."
+        "",
+        "ONNX file of a pretrained encoder, which becomes a member; empty: none. See "
+        "docs/how-to/encoders.md.",
     )
     encoder_input: str = same_option(EmbeddingMemoryConfig, "encoder_input")
     encoder_output: str = same_option(EmbeddingMemoryConfig, "encoder_output")

@@ -115,7 +115,7 @@ def chosen_members(
     if ENCODER in requested and encoder is None:
         raise OptionError(
             f"members={names!r}: the member {ENCODER} needs a pretrained encoder: set encoder=FILE.onnx; see "
-            "docs/encoders.md"
+            "docs/how-to/encoders.md"
         )
     members = MEMBERS if order_n_fft is None else {**MEMBERS, **order_members(order_n_fft)}
     if without_frames := (requested - {*members}) & {*order_members(0)}:

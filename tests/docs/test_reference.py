@@ -1,0 +1,91 @@
+"""The generated reference: every command, detector, option, exception and public name has its place."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+from pathlib import Path
+
+import click
+import pytest
+from tools.reference_pages import MARKER, common_options, detector, error_tree, fill
+from tools.reference_pages.commands import command, walk
+
+import auscult
+from auscult import errors
+from auscult.cli.commands import LazyGroup
+from auscult.detectors import DETECTORS, detector_type
+from auscult.spectrum import FrontEnd
+
+DOCS = Path(__file__).parents[2] / "docs"
+REFERENCE = DOCS / "reference"
+COMMANDS = {name: c for name, c in walk() if not isinstance(c, LazyGroup)}
+
+
+def markers(folder: str) -> list[str]:
+    """What the pages of a folder ask to be generated."""
+    return [
+        match[0]
+        for path in sorted((REFERENCE / folder).glob("*.md"))
+        for match in MARKER.finditer(path.read_text())
+    ]
+
+
+def test_every_command_and_every_detector_has_one_place():
+    for folder, kind, names in (("cli", "command", COMMANDS), ("detectors", "detector", DETECTORS)):
+        wanted = sorted(f"<!-- generate: {kind} {name} -->" for name in names)
+        assert sorted(m for m in markers(folder) if m.startswith(f"<!-- generate: {kind} ")) == wanted
+    for name in DETECTORS:
+        assert f"<!-- generate: detector {name} -->" in (REFERENCE / "detectors" / f"{name}.md").read_text()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_has_all_options_with_their_help(name):
+    text = command(name)
+    assert f"auscult {name}" in text
+    for option in COMMANDS[name].params:
+        if isinstance(option, click.Option) and not option.hidden:
+            (row,) = re.findall(rf"^\| `{max(option.opts, key=len)}[ `].*$", text, re.MULTILINE)
+            first = option.help.partition("  [default")[0].split()[0]
+            assert first.strip(",.") in row
+            assert ("Required." in row) == option.required
+
+
+@pytest.mark.parametrize("name", DETECTORS)
+def test_a_detector_has_all_options_scores_and_presets(name):
+    kind = detector_type(name)
+    text = detector(name) + common_options()
+    for field in dataclasses.fields(kind.config_type):
+        assert field.name == "front_end" or f"\n| `{field.name}` | " in text
+    for score in (*kind.scores, *kind.presets):
+        assert f"`{score}`" in text
+    assert all(f"`{option}`" in text for option in kind.required_options)
+
+
+def test_the_front_end_has_all_options():
+    assert all(f"\n| `{field.name}` | " in common_options() for field in dataclasses.fields(FrontEnd))
+
+
+def test_every_exception_is_in_the_tree():
+    public = [n for n, c in vars(errors).items() if inspect.isclass(c) and issubclass(c, errors.AuscultError)]
+    tree = error_tree()
+    for name in public:
+        assert (f"`{name}` |" in tree) != name.startswith("_")
+    assert "`judged`, `recommended`" in tree
+
+
+def test_every_public_name_is_on_a_page():
+    page = (REFERENCE / "python.md").read_text()
+    for name in auscult.__all__:
+        value = getattr(auscult, name)
+        if not (inspect.isclass(value) and issubclass(value, Exception)) and not name.startswith("__"):
+            assert f"::: auscult.{name}\n" in page
+
+
+def test_an_unknown_marker_is_an_error():
+    assert fill("A page.\n\n<!-- bench.fusion sets -->\n") == "A page.\n\n<!-- bench.fusion sets -->\n"
+    with pytest.raises(KeyError):
+        fill("<!-- generate: command select -->")
+    with pytest.raises(KeyError):
+        fill("<!-- generate: nothing -->")

@@ -1,0 +1,1 @@
+"""Scripts of development: checks of the language, and what is generated for the documentation."""
