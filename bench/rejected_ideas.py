@@ -28,7 +28,7 @@ import torch
 import auscult
 from auscult.corpus import AudioClip, Corpus
 from auscult.detectors.reconstruction.autoencoder import Autoencoder
-from auscult.detectors.reconstruction.network import WindowDetector
+from auscult.detectors.reconstruction.network_detector import NetworkDetector
 from auscult.detectors.training.step import FleetStep
 from auscult.runtime.memory import retain_heap
 from auscult.simulation import simulate
@@ -103,8 +103,8 @@ def fleet_step(threads: int) -> Callable[[], None]:
     frames = torch.randn(FRAMES, bands, generator=generators[0])
     windows = frames.as_strided((FRAMES - config.context + 1, width), (bands, 1))
     step = FleetStep(
-        detector.build(generators).train(),
-        detector.loss,
+        detector.network.build(generators).train(),
+        detector.network.loss,
         windows,
         generators,
         batch_size=config.batch_size,
@@ -152,7 +152,7 @@ def busy_processes(count: int) -> Iterator[None]:
             process.wait()
 
 
-def batching(detector: WindowDetector, frames: np.ndarray) -> list[list[str]]:
+def batching(detector: NetworkDetector, frames: np.ndarray) -> list[list[str]]:
     """The network on the windows of one clip, and on those of eight clips in one run, in ms per clip."""
     rows = []
     for seconds, count in ((1.0, 32), (10.0, len(frames))):

@@ -36,19 +36,19 @@ SETTINGS = {
 @pytest.mark.parametrize("name", SCORES)
 def test_the_first_twenty_steps_equal_those_of_a_machine_trained_alone(name):
     """Layer widths of the baseline, float32, machines of different sizes; 20 steps of the largest."""
-    kind = detector_type(name)(make_config(name, settings={}))
+    definition = detector_type(name)(make_config(name, settings={})).network
     frames = (8 * np.random.default_rng(3).standard_normal((sum(SIZES) + 4, 128)) - 40).astype(np.float32)
     starts = np.split(np.arange(sum(SIZES)), np.cumsum(SIZES)[:-1])
 
     def trained(machines: list[int]) -> tuple[torch.nn.ModuleDict, list[list[dict]]]:
         def build(generators):
-            network = kind.build(generators)
-            kind.prepare(network, frames, [starts[m] for m in machines])
+            network = definition.build(generators)
+            definition.initialise(network, frames, [starts[m] for m in machines])
             return network
 
         network, histories, *_ = train_fleet(
             build,
-            kind.loss,
+            definition.loss,
             FleetVectors(frames, [starts[m] for m in machines], [np.empty(0, int)] * len(machines), 5),
             machines,
             TrainingPlan(4, 64, device="cpu"),

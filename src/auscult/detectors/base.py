@@ -40,6 +40,10 @@ class Evidence:
     scores: Mapping[str, float]
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
 
+    def __or__(self, other: Evidence) -> Evidence:
+        """Return the scores and maps of both."""
+        return Evidence({**self.scores, **other.scores}, {**self.maps, **other.maps})
+
 
 @dataclass(frozen=True)
 class Representation:
@@ -422,7 +426,7 @@ class Detector(ABC):
         """State for pickling and copying: only what defines the detector, not what is derived from it."""
         return {"config": self.config, "arrays": self.arrays, "facts": self.facts}
 
-    def _copy(self) -> Detector:
+    def _copy(self) -> Self:
         """Return a copy whose ``arrays`` and ``facts`` can be changed without changing this detector's."""
         other = copy.copy(self)
         other.arrays, other.facts = dict(self.arrays), copy.deepcopy(self.facts)

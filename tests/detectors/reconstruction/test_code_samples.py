@@ -117,18 +117,19 @@ def test_scores_from_samples_are_a_pure_function(number, tmp_path):
 def test_the_score_is_that_of_the_decoded_sample():
     """Against the definition, with the network of the training and the mean over the samples of a clip."""
     detector, clip = scoring(3), clips(4, 1)[0]
-    windows = detector._windows(clip)
+    windows = detector.windows(clip)
     outputs = detector.run(windows)
     assert set(outputs) == {"shape", "scale"}
     uniform = scoring_numbers(detector.config.seed).random((3, len(windows), 4))
-    rebuilt = [
+    samples = [
         detector.run_network(
             {"x": (outputs["scale"] * stats.gamma.ppf(u, outputs["shape"])).clip(1e-6).astype(np.float32)},
             "decoder",
-        )["rebuilt"]
+        )
         for u in uniform
     ]
-    single = [detector.residual_evidence(r - windows, explain=True) for r in rebuilt]
+    residual, _ = detector.scorers
+    single = [residual.evidence(windows, sample, explain=True) for sample in samples]
     evidence = detector.score(clip, explain=True)
     for name in RESIDUAL_SCORES:
         assert len({e.scores[name] for e in single}) == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,8 +14,13 @@ from torch.distributions import Normal, kl_divergence
 from auscult.corpus import AudioClip, Clip
 from auscult.detectors.options import make_config
 from auscult.detectors.reconstruction.gamma_likelihood import divergence
-from auscult.detectors.reconstruction.gamma_observation import LATENTS, GammaObservation
+from auscult.detectors.reconstruction.gamma_observation import (
+    LATENTS,
+    GammaObservation,
+    GammaObservationNetwork,
+)
 from auscult.detectors.training.layers_onnx import TrainedNetwork
+from auscult.detectors.training.step import Batch
 from auscult.detectors.training.training import FleetVectors, TrainingPlan, train_fleet
 from auscult.errors import OptionError
 
@@ -53,8 +59,8 @@ def clips(count: int, offset: float | np.ndarray = 0.0, **options) -> list[Audio
 def prepared(detector: GammaObservation, offset: float | np.ndarray = 0.0, machines: int = 1):
     """An untrained network prepared on 300 frames, and 30 of their windows (1, 30, width)."""
     frames = (noise(9, 300) + offset).astype(np.float32)
-    network = detector.build([torch.Generator().manual_seed(seed) for seed in range(machines)])
-    detector.prepare(network, frames, [np.arange(298 - 10 * m) for m in range(machines)])
+    network = detector.network.build([torch.Generator().manual_seed(seed) for seed in range(machines)])
+    detector.network.initialise(network, frames, [np.arange(298 - 10 * m) for m in range(machines)])
     windows = np.lib.stride_tricks.sliding_window_view(frames[:32], (CONTEXT, BANDS)).reshape(1, 30, WIDTH)
     return network.eval(), torch.from_numpy(windows.copy())
 
@@ -62,7 +68,7 @@ def prepared(detector: GammaObservation, offset: float | np.ndarray = 0.0, machi
 def scored(detector: GammaObservation, network, x: torch.Tensor, machine: int = 0) -> dict[str, np.ndarray]:
     """The outputs of the graph of one machine for windows (1, N, width)."""
     detector.arrays = {
-        "network": TrainedNetwork.of_machine(network, machine).to_onnx(detector.outputs, WIDTH)
+        "network": TrainedNetwork.of_machine(network, machine).to_onnx(detector.network.outputs, WIDTH)
     }
     return detector.run(x[0].numpy())
 
@@ -80,7 +86,7 @@ def test_presets_and_size():
     for preset in LATENTS:
         detector = GammaObservation(make_config("gamma_observation", preset=preset))
         assert detector.config.latent == preset
-        network = detector.build([torch.Generator().manual_seed(0)])
+        network = detector.network.build([torch.Generator().manual_seed(0)])
         assert sum(p.numel() for p in network.parameters()) == 268_944 + 128, (
             "those of gamma_vae, and the shapes"
         )
@@ -95,7 +101,8 @@ def test_the_loss_is_the_likelihood_plus_the_weighted_divergence(latent):
     mask = torch.cat([torch.ones(1, 20, 1), torch.zeros(1, 10, 1)], dim=1)
     decoded: list[torch.Tensor] = []
     network["level"].register_forward_hook(lambda _module, _inputs, output: decoded.append(output))
-    total, figures = detector.loss(network, x, mask, [torch.Generator().manual_seed(0)], torch.tensor([0]))
+    batch = Batch(x, mask, [torch.Generator().manual_seed(0)], torch.tensor([0]))
+    total, figures = detector.network.loss(network, batch)
     observation = network["observation"]
     mean = 10 ** ((decoded[0] * observation.sd + observation.mean) / 10).double().numpy()
     power, shape = 10 ** (x.double().numpy() / 10), observation.shapes().repeat(1, 1, CONTEXT).numpy()
@@ -107,18 +114,18 @@ def test_the_loss_is_the_likelihood_plus_the_weighted_divergence(latent):
 
 def test_the_divergence_of_gaussian_codes_matches_torch():
     mean, log_variance = torch.randn(1, 5, 3), torch.randn(1, 5, 3)
-    ours = gamma_observation(latent="gaussian").divergence_from_prior(mean, log_variance)
+    ours = gamma_observation(latent="gaussian").network.divergence_from_prior(mean, log_variance)
     theirs = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0))
     torch.testing.assert_close(ours, theirs)
 
 
 @pytest.mark.parametrize(("latent", "second"), [("gamma", [0.5, 2.0, 1.0]), ("gaussian", [-1.0, 0.0, 1.0])])
 def test_samples_have_the_moments_of_the_posterior_and_pass_gradients_on(latent, second):
-    detector = gamma_observation(latent=latent)
+    definition = gamma_observation(latent=latent).network
     first = torch.tensor([0.8, 1.5, 4.0]).expand(1, 200_000, 3).clone().requires_grad_()
     second = torch.tensor(second).expand(1, 200_000, 3).clone().requires_grad_()
-    z = detector.sample(first, second, [torch.Generator().manual_seed(1)])
-    mean, variance = detector.moments(first, second)
+    z = definition.sample(first, second, [torch.Generator().manual_seed(1)])
+    mean, variance = definition.moments(first, second)
     torch.testing.assert_close(z.mean(1), mean[:, 0], rtol=0.02, atol=0)
     torch.testing.assert_close(z.var(1), variance[:, 0], rtol=0.05, atol=0)
     for parameter in (first, second):
@@ -127,13 +134,17 @@ def test_samples_have_the_moments_of_the_posterior_and_pass_gradients_on(latent,
         torch.testing.assert_close(ours.mean(1), exact.mean(1), rtol=0.05, atol=0)
 
 
-def test_shapes_are_estimated_and_then_trained():
+def test_shapes_are_estimated_and_then_trained(monkeypatch):
     detector = gamma_observation(epochs=30, batch_size=64, learning_rate=1e-2, validation=0.0)
     network, _ = prepared(detector)
     np.testing.assert_allclose(network["observation"].shapes().detach().flatten(), SHAPES, rtol=0.35)
     with torch.no_grad():  # training corrects a wrong start
         network["observation"].log_shape.zero_()
-    detector.prepare = lambda new, *_: new.load_state_dict(network.state_dict())
+    monkeypatch.setattr(
+        GammaObservationNetwork,
+        "initialise",
+        lambda _self, new, *_: new.load_state_dict(network.state_dict()),
+    )
     detector.fit(clips(12))
     np.testing.assert_allclose(detector.facts["shapes"], SHAPES, rtol=0.15)
 
@@ -159,13 +170,13 @@ def test_a_machine_of_a_fleet_equals_the_machine_trained_alone(latent):
 
     def trained(machines: list[int]):
         def build(generators):
-            network = detector.build(generators).double()
-            detector.prepare(network, frames, [starts[m] for m in machines])
+            network = detector.network.build(generators).double()
+            detector.network.initialise(network, frames, [starts[m] for m in machines])
             return network
 
         network, histories, *_ = train_fleet(
             build,
-            lambda network, x, mask, *rest: detector.loss(network, x, mask.double(), *rest),
+            lambda modules, batch: detector.network.loss(modules, replace(batch, mask=batch.mask.double())),
             FleetVectors(frames, [starts[m] for m in machines], [np.empty(0, int)] * len(machines), CONTEXT),
             machines,
             TrainingPlan(3, 16, device="cpu"),
@@ -192,8 +203,8 @@ def test_the_graph_gives_what_the_trained_network_gives(latent):
     outputs = [scored(detector, network, x, machine) for machine in range(2)]
     observation = network.double()["observation"]
     windows = observation.normalised(x.double().expand(2, -1, -1))
-    code = detector.posterior(network, windows)
-    levels = network["level"](network["decoder"](detector.moments(*code)[0]))
+    code = detector.network.posterior(network, windows)
+    levels = network["level"](network["decoder"](detector.network.moments(*code)[0]))
     log_ratio = observation.log_ratio(windows, levels)
     expected = {
         "log_ratio": log_ratio,

@@ -34,8 +34,8 @@ def train(name: str, device: str, *, machines: int = 2, precision: str = "float3
     options = {"n_mels": BANDS, "context": CONTEXT, "hidden": 32, **settings}
     detector = detector_type(name)(make_config(name, settings=options))
     network, histories, errors, _ = train_fleet(
-        detector.build,
-        detector.loss,
+        detector.network.build,
+        detector.network.loss,
         FleetVectors(FRAMES, STARTS[:machines], [np.arange(750, 850)] * machines, CONTEXT),
         range(machines),
         TrainingPlan(epochs, BATCH, device=device, precision=precision),

@@ -14,7 +14,7 @@ from auscult.detectors import detector_type
 from auscult.detectors.onnx_export.graph import Value
 from auscult.detectors.options import make_config
 from auscult.detectors.reconstruction.gamma_vae import GammaVAE
-from auscult.detectors.reconstruction.gamma_vae_onnx import posterior, posterior_mean
+from auscult.detectors.reconstruction.latents import gamma_moments
 from auscult.detectors.training.layers_onnx import TrainedNetwork
 
 WIDTH = 3 * 6
@@ -32,7 +32,7 @@ VARIANTS = [
 
 def fleet(detector, machines: int) -> torch.nn.ModuleDict:
     """An untrained fleet with random normalisations, in evaluation mode."""
-    network = detector.build([torch.Generator().manual_seed(seed) for seed in range(machines)])
+    network = detector.network.build([torch.Generator().manual_seed(seed) for seed in range(machines)])
     generator = torch.Generator().manual_seed(99)
     for name, tensor in network.state_dict().items():
         if ".norms." in name:
@@ -57,7 +57,7 @@ def assert_close(values: np.ndarray, expected: torch.Tensor, message: str = "") 
 def test_every_machine_of_a_fleet_gets_the_right_weights():
     detector = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
     network = fleet(detector, 3)
-    blobs = [TrainedNetwork.of_machine(network, m).to_onnx(detector.outputs, WIDTH) for m in range(3)]
+    blobs = [TrainedNetwork.of_machine(network, m).to_onnx(detector.network.outputs, WIDTH) for m in range(3)]
     network.double()
     for machine, blob in enumerate(blobs):
         assert blob.dtype == np.uint8
@@ -74,16 +74,16 @@ def test_every_posterior_of_the_gamma_vae(settings):
     network = fleet(detector, 1)
 
     def outputs(network: TrainedNetwork, x: Value) -> dict[str, Value]:
-        shape, scale = posterior(network, x, detector.config)
-        return {"shape": shape, "scale": scale, "mean": posterior_mean(shape, scale, detector.config.sampler)}
+        shape, scale = detector.network.posterior_in_graph(network, x)
+        return {"shape": shape, "scale": scale, "mean": detector.network.mean_in_graph(shape, scale)}
 
     exported = run(TrainedNetwork.of_machine(network, 0).to_onnx(outputs, WIDTH), X)
-    shape, scale = detector.posterior(network.double(), torch.from_numpy(X).double()[None])
+    shape, scale = detector.network.posterior(network.double(), torch.from_numpy(X).double()[None])
     assert_close(exported["shape"], shape[0])
     assert_close(exported["scale"], scale[0])
     # From the shape in float32: the mean of a Weibull is very sensitive to a small shape.
     rounded = (torch.from_numpy(exported[name]).double() for name in ("shape", "scale"))
-    mean, _ = detector.moments(*rounded)
+    mean, _ = gamma_moments(*rounded, detector.config.sampler)
     np.testing.assert_allclose(exported["mean"], mean.float().numpy(), rtol=1e-6)
 
 
@@ -92,11 +92,10 @@ def test_every_posterior_of_the_gamma_vae(settings):
 def test_the_gamma_vae_decodes_the_posterior_mean(settings):
     detector = GammaVAE(make_config("gamma_vae", settings={**SMALL, **settings}))
     network = fleet(detector, 1)
-    exported = run(TrainedNetwork.of_machine(network, 0).to_onnx(detector.outputs, WIDTH), X)
-    shape, scale = detector.posterior(network.double(), torch.from_numpy(X).double()[None])
-    assert_close(
-        exported["rebuilt"], network["rebuild"](network["decoder"](detector.moments(shape, scale)[0]))[0]
-    )
+    exported = run(TrainedNetwork.of_machine(network, 0).to_onnx(detector.network.outputs, WIDTH), X)
+    shape, scale = detector.network.posterior(network.double(), torch.from_numpy(X).double()[None])
+    mean, _ = gamma_moments(shape, scale, detector.config.sampler)
+    assert_close(exported["rebuilt"], network["rebuild"](network["decoder"](mean))[0])
     assert_close(exported["shape"], shape[0])
     assert_close(exported["scale"], scale[0])
 
@@ -106,7 +105,9 @@ def test_codes_that_are_drawn_have_a_graph_of_their_own():
     detector = GammaVAE(make_config("gamma_vae", settings={**SMALL, "scoring": "sample"}))
     network, codes = fleet(detector, 1), np.abs(X[:, : detector.config.latents])
     trained = TrainedNetwork.of_machine(network, 0)
-    graphs = {name: trained.to_onnx(graph.outputs, graph.width) for name, graph in detector.graphs().items()}
+    graphs = {
+        name: trained.to_onnx(graph.outputs, graph.width) for name, graph in detector.network.graphs().items()
+    }
     assert run(graphs["network"], X).keys() == {"shape", "scale"}
     network.double()
     expected = network["rebuild"](network["decoder"](torch.from_numpy(codes).double()[None]))
@@ -115,7 +116,7 @@ def test_codes_that_are_drawn_have_a_graph_of_their_own():
 
 def test_a_normalisation_is_part_of_the_linear_layer_before_it():
     detector = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
-    blob = TrainedNetwork.of_machine(fleet(detector, 1), 0).to_onnx(detector.outputs, WIDTH)
+    blob = TrainedNetwork.of_machine(fleet(detector, 1), 0).to_onnx(detector.network.outputs, WIDTH)
     nodes = [node.op_type for node in onnx.load_from_string(blob.tobytes()).graph.node]
     assert nodes == ["Gemm", "Relu"] * 9 + ["Gemm", "Identity"]
 

@@ -32,9 +32,9 @@ def fleet_step(name: str, machines: int, **settings) -> FleetStep:
     generators = [torch.Generator().manual_seed(seed) for seed in range(machines)]
     frames = 10 * torch.randn(200, BANDS, generator=torch.Generator().manual_seed(99))
     windows = frames.as_strided((200 - CONTEXT + 1, CONTEXT * BANDS), (BANDS, 1))
-    network = detector.build(generators).train()
+    network = detector.network.build(generators).train()
     sizes = {"batch_size": BATCH, "epoch_steps": 6}
-    return FleetStep(network, detector.loss, windows, generators, **sizes, learning_rate=1e-3)
+    return FleetStep(network, detector.network.loss, windows, generators, **sizes, learning_rate=1e-3)
 
 
 def batches(machines: int, steps: int) -> list[tuple[torch.Tensor, torch.Tensor]]:

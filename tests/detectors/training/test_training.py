@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -36,8 +37,8 @@ def train(detector, starts, seeds, *, epochs=3, validation=None, reports=None, f
         CONTEXT,
     )
     network, *results = train_fleet(
-        lambda generators: detector.build(generators).double(),
-        lambda network, x, mask, *rest: detector.loss(network, x, mask.double(), *rest),
+        lambda generators: detector.network.build(generators).double(),
+        lambda modules, batch: detector.network.loss(modules, replace(batch, mask=batch.mask.double())),
         vectors,
         seeds,
         TrainingPlan(epochs, BATCH, device="cpu", **plan),
@@ -71,7 +72,7 @@ def test_the_loop_matches_plain_pytorch():
     )
 
     generator = torch.Generator().manual_seed(5)
-    plain = plain_autoencoder(autoencoder.build([generator])).double()
+    plain = plain_autoencoder(autoencoder.network.build([generator])).double()
     optimiser = torch.optim.Adam(plain.parameters(), lr=1e-3)
     windows = torch.from_numpy(np.stack([FRAMES[s : s + CONTEXT].ravel() for s in starts])).double()
     for epoch in range(epochs):
@@ -129,13 +130,13 @@ def test_a_last_batch_of_one_vector_is_skipped():
     seen = []
     detector = make_detector("autoencoder")
 
-    def loss(network, x, mask, generators, epoch):
-        seen.append(int(mask.sum()))
-        return detector.loss(network, x, mask, generators, epoch)
+    def loss(modules, batch):
+        seen.append(int(batch.mask.sum()))
+        return detector.network.loss(modules, batch)
 
     vectors = FleetVectors(FRAMES, [np.arange(2 * BATCH + 1)], [np.empty(0, int)], CONTEXT)
     plan = TrainingPlan(2, BATCH, device="cpu")
-    train_fleet(detector.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None)
+    train_fleet(detector.network.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None)
     assert seen == [BATCH] * 4
 
 
@@ -147,7 +148,7 @@ def test_the_weights_are_those_of_the_last_epoch():
     assert [e["loss"] for e in more[:2]] == [e["loss"] for e in history]
     assert not torch.equal(short["rebuild.weight"], longer["rebuild.weight"])
     unchanged, *_ = train(detector, starts, [9], epochs=2, learning_rate=0.0)
-    first = detector.build([torch.Generator().manual_seed(9)])["rebuild"].weight
+    first = detector.network.build([torch.Generator().manual_seed(9)])["rebuild"].weight
     assert torch.equal(unchanged["rebuild.weight"], first.double())
 
 
@@ -174,13 +175,15 @@ def test_machines_with_different_seeds_have_different_orders():
     orders: list[torch.Tensor] = []
     detector = make_detector("autoencoder")
 
-    def loss(network, x, mask, generators, epoch):
-        orders.append(x[:, :, 0].clone())  # (M, B) the first value identifies the vector
-        return detector.loss(network, x, mask, generators, epoch)
+    def loss(modules, batch):
+        orders.append(batch.x[:, :, 0].clone())  # (M, B) the first value identifies the vector
+        return detector.network.loss(modules, batch)
 
     vectors = FleetVectors(FRAMES, [np.arange(BATCH)] * 2, [np.empty(0, int)] * 2, CONTEXT)
     plan = TrainingPlan(2, BATCH, device="cpu")
-    train_fleet(detector.build, loss, vectors, [0, 1], plan, names=["a", "b"], progress=lambda *_: None)
+    train_fleet(
+        detector.network.build, loss, vectors, [0, 1], plan, names=["a", "b"], progress=lambda *_: None
+    )
     first, second = orders
     assert not torch.equal(first[0], first[1]), "each machine is shuffled differently"
     assert not torch.equal(first[0], second[0]), "each epoch is shuffled again"
@@ -207,15 +210,15 @@ def test_figures_are_means_over_the_vectors_of_an_epoch():
     seen: list[tuple[float, int]] = []
     detector = make_detector("gamma_vae")
 
-    def loss(network, x, mask, *rest):
-        losses, figures = detector.loss(network, x, mask, *rest)
-        seen.append((losses.detach(), figures["kl_per_dimension"].detach(), int(mask.sum())))
+    def loss(modules, batch):
+        losses, figures = detector.network.loss(modules, batch)
+        seen.append((losses.detach(), figures["kl_per_dimension"].detach(), int(batch.mask.sum())))
         return losses, figures
 
     vectors = FleetVectors(FRAMES, [np.arange(2 * BATCH + 3)], [np.empty(0, int)], CONTEXT)
     plan = TrainingPlan(2, BATCH, device="cpu")
     _, (history,), *_ = train_fleet(
-        detector.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None
+        detector.network.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None
     )
     assert [epoch["epoch"] for epoch in history] == [1, 2]
     for epoch, steps in zip(history, (seen[:3], seen[3:]), strict=True):

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 from auscult.corpus import AudioClip
 from auscult.detectors.base import Representation
-from auscult.detectors.reconstruction.reconstruction import NetworkConfig, NetworkDetector
+from auscult.detectors.reconstruction.network_detector import NetworkDetector
+from auscult.detectors.reconstruction.residual_scorer import ReconstructionConfig, ResidualScorer
+from auscult.detectors.reconstruction.window_network import WindowNetwork
 from auscult.errors import OptionError
 from auscult.runtime.option_fields import option
 
@@ -22,15 +24,14 @@ if TYPE_CHECKING:
 
     from auscult.detectors.onnx_export.graph import Value
     from auscult.detectors.training.layers_onnx import TrainedNetwork
-    from auscult.detectors.training.step import Loss
-
+    from auscult.detectors.training.step import Batch, Loss
 
 #: The layer with the codes, counted from 0: it follows the four hidden layers of the encoder.
 _BOTTLENECK_LAYER = 4
 
 
 @dataclass
-class AutoencoderConfig(NetworkConfig):
+class AutoencoderConfig(ReconstructionConfig):
     """Options of the autoencoder; the defaults are the baseline's."""
 
     hidden: int = option(128, "Width of the hidden layers.")
@@ -42,12 +43,10 @@ class AutoencoderConfig(NetworkConfig):
             raise OptionError("hidden and bottleneck must be positive")
 
 
-class Autoencoder(NetworkDetector):
-    """An autoencoder trained on windows of normal sound; large reconstruction errors are anomalous."""
+class AutoencoderNetwork(WindowNetwork):
+    """Nine layers with ReLU, of which the fifth is the bottleneck, and a linear one."""
 
-    name = "autoencoder"
     config: AutoencoderConfig
-    config_type = AutoencoderConfig
 
     def build(self, generators: Sequence[torch.Generator]) -> torch.nn.ModuleDict:
         from torch import nn
@@ -55,13 +54,38 @@ class Autoencoder(NetworkDetector):
         from auscult.detectors.training.layers import Linear, Stack
 
         c = self.config
-        width, hidden = c.context * c.front_end.n_mels, [c.hidden] * 4
+        hidden = [c.hidden] * 4
         return nn.ModuleDict(
             {
-                "layers": Stack(generators, [width, *hidden, c.bottleneck, *hidden]),
-                "rebuild": Linear(generators, c.hidden, width),
+                "layers": Stack(generators, [c.width, *hidden, c.bottleneck, *hidden]),
+                "rebuild": Linear(generators, c.hidden, c.width),
             }
         )
+
+    def loss(self, modules: torch.nn.ModuleDict, batch: Batch) -> Loss:
+        from auscult.detectors.training.layers import mean_squared_error
+
+        rebuilt = modules["rebuild"](modules["layers"](batch.x, batch.mask))  # (M, B, width)
+        return mean_squared_error(rebuilt, batch.x, batch.mask), {}
+
+    def outputs(self, trained: TrainedNetwork, x: Value) -> dict[str, Value]:
+        return {"rebuilt": trained.linear("rebuild", trained.stack("layers", x))}
+
+
+class Autoencoder(NetworkDetector):
+    """An autoencoder trained on windows of normal sound; large reconstruction errors are anomalous."""
+
+    name = "autoencoder"
+    config: AutoencoderConfig
+    config_type = AutoencoderConfig
+    network_type = AutoencoderNetwork
+    scores = ResidualScorer.scores
+    fits_frame_length = False  # always the frames of the baseline
+    batch_score = "mse"
+
+    @property
+    def scorers(self) -> tuple[ResidualScorer]:
+        return (ResidualScorer(self.config, self.arrays, self.facts),)
 
     def represent(self, recording: AudioClip) -> Representation:
         """Return the outputs of the bottleneck, which the stored network does not return when scoring."""
@@ -70,21 +94,6 @@ class Autoencoder(NetworkDetector):
         network, opened = self.arrays["network"], self.__dict__.get("_bottleneck")
         if opened is None or opened.network is not network:
             opened = self._bottleneck = IntermediateNetwork(network, "Relu", _BOTTLENECK_LAYER)
-        codes = opened.run({"x": self._windows(recording)})
+        codes = opened.run({"x": self.windows(recording)})
         # Inside, networks of version 0.1.0 have a machine axis.
         return self.representation_by(codes.reshape(-1, codes.shape[-1]))
-
-    def loss(
-        self,
-        network: torch.nn.ModuleDict,
-        x: torch.Tensor,
-        mask: torch.Tensor,
-        generators: Sequence[torch.Generator],
-        epochs: torch.Tensor,
-    ) -> Loss:
-        from auscult.detectors.training.layers import mean_squared_error
-
-        return mean_squared_error(network["rebuild"](network["layers"](x, mask)), x, mask), {}
-
-    def outputs(self, network: TrainedNetwork, x: Value) -> dict[str, Value]:
-        return {"rebuilt": network.linear("rebuild", network.stack("layers", x))}

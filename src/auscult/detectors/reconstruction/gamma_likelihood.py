@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 SHAPE_RANGE = (0.1, 1000.0)
 #: Nats of power in a decibel.
 NATS_PER_DECIBEL = math.log(10) / 10
-#: Largest magnitude of the logarithm of a Gaussian code's variance.
-LOG_VARIANCE_LIMIT = 20.0
-#: Lower limit of a band's mean deviance before its logarithm is taken.
-SMALLEST_DEVIANCE = 1e-6
 #: Log-ratio (43 dB) above which the exponential is continued by its tangent, so that no sound overflows.
 LINEAR_ABOVE = 10.0
 

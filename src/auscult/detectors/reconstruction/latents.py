@@ -1,4 +1,4 @@
-"""Latent samples of variational autoencoders for a fleet: every machine has its own random generator."""
+"""Latent codes of variational autoencoders in training: samples, moments, and how many latents are active."""
 
 from __future__ import annotations
 
@@ -7,8 +7,60 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from auscult.detectors.reconstruction.code_samples import BOOST, EPSILON
+from auscult.detectors.reconstruction.gamma_kl import log_gamma
+
 #: A latent is active if the variance of its posterior mean is at least this share of its posterior variance.
 _ACTIVE = 0.01
+
+
+def gamma_moments(shape: Tensor, scale: Tensor, sampler: str = "implicit") -> tuple[Tensor, Tensor]:
+    """Return mean and variance of the distribution from which `sample_gamma` draws, each (M, B, latents)."""
+    if sampler == "weibull":
+        mean = scale * log_gamma(1 + 1 / shape).exp()
+        return mean, scale.square() * log_gamma(1 + 2 / shape).exp() - mean.square()
+    if sampler == "boosted_uncorrected":
+        shape = shape + BOOST
+    return shape * scale, shape * scale.square()
+
+
+def sample_gamma(
+    shape: Tensor, scale: Tensor, generators: Sequence[torch.Generator], sampler: str = "implicit"
+) -> Tensor:
+    """Return a sample of a gamma posterior that passes gradients on, (M, B, latents).
+
+    ``boosted_uncorrected`` is the sampler of the public code, after Naesseth et al., "Reparameterization
+    gradients through acceptance-rejection sampling algorithms", AISTATS 2017. That code draws ẑ from
+    Gamma(shape + 8, 1), computes a normal variate ε from it by the inverse of the transform of Marsaglia &
+    Tsang (ACM Trans. Math. Softw. 26, 2000), and transforms ε again. The two cancel, so the shape gets no
+    gradient, and the factor that would undo the increase of the shape is missing. What remains is ẑ, a
+    constant for the gradient, times the scale.
+
+    Args:
+        shape, scale: (M, B, latents), of the posterior.
+        generators: one per machine.
+        sampler: as in `GammaVAEConfig`.
+    """
+    if sampler == "mean":
+        return gamma_moments(shape, scale)[0].clamp_min(EPSILON)
+    if sampler == "weibull":
+        uniform = sample_per_machine(
+            shape, generators, lambda k, g: torch.rand(k.shape, generator=g, device=k.device)
+        )
+        unscaled = (-torch.log1p(-uniform)).clamp_min(1e-30).pow(1 / shape)
+    else:
+        if sampler == "boosted_uncorrected":
+            shape = shape.detach() + BOOST
+        unscaled = sample_per_machine(shape, generators, lambda k, g: torch._standard_gamma(k, generator=g))
+    return (scale * unscaled).clamp_min(EPSILON)
+
+
+def sample_gaussian(mean: Tensor, log_variance: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """Return a sample of a Gaussian posterior that passes gradients on, (M, B, latents)."""
+    noise = sample_per_machine(
+        mean, generators, lambda m, g: torch.randn(m.shape, dtype=m.dtype, generator=g, device=m.device)
+    )
+    return mean + (log_variance / 2).exp() * noise
 
 
 def sample_per_machine(

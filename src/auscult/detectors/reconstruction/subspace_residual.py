@@ -7,23 +7,21 @@ subspace (Baldi & Hornik, Neural Networks 2, 1989). No single rank suits all mac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from operator import methodcaller
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from auscult.corpus import AudioClip
-from auscult.corpus.prefetch import prefetch
 from auscult.detectors.additive import AdditiveDetector
 from auscult.detectors.base import Config, Evidence, Progress
+from auscult.detectors.reconstruction.clip_windows import load_log_mels, windows_of
 from auscult.detectors.reconstruction.subspaces import RANKS, Subspaces, subspace_maps, subspace_scores
 from auscult.detectors.statistics.window_moments import WindowMoments
-from auscult.errors import AudioError, FitError, OptionError, TooShortAudio
+from auscult.errors import FitError, OptionError
 from auscult.runtime.option_fields import option
-from auscult.spectrum import context_windows
 
 if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
@@ -96,17 +94,9 @@ class SubspaceResidual(AdditiveDetector[WindowMoments]):
             vars(self)["scores"] = (self.decisive_score,)  # instead of those of the class
 
     def statistics(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> WindowMoments:
-        config, compute_log_mel = self.config, methodcaller("log_mel", self.config.front_end)
-
-        def clips() -> Iterator[tuple[np.ndarray, bool]]:
-            for done, (recording, frames) in enumerate(prefetch(recordings, compute_log_mel), start=1):
-                if isinstance(frames, AudioError):
-                    raise frames
-                yield frames, recording.clip.domain == "target"
-                if progress:
-                    progress("features", done, len(recordings), {})
-
-        return WindowMoments.of(clips(), config.context, config.front_end.n_mels)
+        log_mels = load_log_mels(recordings, self.config.front_end, progress)
+        clips = ((frames, recording.clip.domain == "target") for recording, frames in log_mels)
+        return WindowMoments.of(clips, self.config.context, self.config.front_end.n_mels)
 
     def fit_statistics(self, statistics: WindowMoments) -> Mapping[str, np.ndarray]:
         windows = round(statistics.counts.sum())
@@ -191,16 +181,4 @@ class SubspaceResidual(AdditiveDetector[WindowMoments]):
         return cached[1]
 
     def _windows(self, recording: AudioClip) -> np.ndarray:
-        """Return the (V, width) float64 context windows of a recording.
-
-        Raises:
-            TooShortAudio: the recording is shorter than one window.
-        """
-        frames = recording.log_mel(self.config.front_end)
-        windows = context_windows(frames.astype(np.float64), self.config.context)
-        if not len(windows):
-            seconds = self.minimum_samples() / self.config.front_end.sample_rate
-            raise TooShortAudio(
-                recording.clip.path, f"shorter than the {seconds:.3f} s that {self.name} needs"
-            )
-        return windows
+        return windows_of(recording, self.config.front_end, self.config.context, np.float64)

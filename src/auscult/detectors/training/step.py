@@ -7,31 +7,39 @@ have full length, no step reads a number back from the device, and results are a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from auscult.detectors.training.adam import Adam
 
-#: Return value of a detector's loss: the loss of every machine (M,), and figures to log, each (M,) or (M, K).
+#: The loss of every machine (M,), and figures to log, each (M,) or (M, K).
 Loss = tuple[Tensor, dict[str, Tensor]]
 #: Steps before a graph is captured: libraries initialise themselves in the first ones.
 _WARM_UP = 3
 
 
-class LossFunction(Protocol):
-    """A detector's loss on one batch of the fleet; see `WindowDetector.loss`."""
+@dataclass(frozen=True)
+class Batch:
+    """One batch of windows of every machine, and what else its loss may depend on.
 
-    def __call__(
-        self,
-        network: nn.ModuleDict,
-        x: Tensor,
-        mask: Tensor,
-        generators: Sequence[torch.Generator],
-        epochs: Tensor,
-    ) -> Loss: ...
+    Attributes:
+        x: (M, B, width), the windows.
+        mask: (M, B, 1), 1 for real vectors, which come first, and 0 for padding.
+        generators: random generators, one per machine.
+        epochs: (M,) index of the current epoch of each machine, from 0.
+    """
+
+    x: Tensor
+    mask: Tensor
+    generators: Sequence[torch.Generator]
+    epochs: Tensor
+
+
+LossFunction = Callable[[nn.ModuleDict, Batch], Loss]
 
 
 class FleetStep:
@@ -90,7 +98,7 @@ class FleetStep:
         """Compute the losses and gradients and update the weights, without waiting for the device."""
         self.optimiser.zero_gradients()
         x = self.windows.index_select(0, self.index.flatten()).unflatten(0, self.index.shape)  # (M, B, width)
-        losses, figures = self.loss(self.network, x, self.mask, self.generators, self.epochs)
+        losses, figures = self.loss(self.network, Batch(x, self.mask, self.generators, self.epochs))
         losses.sum().backward()
         self.optimiser.step()
         self.batch_errors.scatter_(1, self.steps, batch_error(losses, figures).detach()[:, None])

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from auscult.detectors.training.process import torch_single_thread
 from auscult.detectors.training.products import precision
-from auscult.detectors.training.step import FleetStep, LossFunction, batch_error
+from auscult.detectors.training.step import Batch, FleetStep, LossFunction, batch_error
 from auscult.errors import DivergedError, OptionError
 from auscult.runtime.memory import retain_heap
 
@@ -243,9 +243,8 @@ def _validate(step: FleetStep, held_out: Sequence[Sequence[int] | np.ndarray]) -
             row[: len(part)] = part
         counts = [len(starts[first : first + batch_size]) for starts in held_out]
         mask = _mask(torch.tensor(counts), batch_size).to(device)
-        losses, figures = step.loss(
-            step.network, step.windows[index.to(device)], mask, generators, step.epochs
-        )
+        batch = Batch(step.windows[index.to(device)], mask, generators, step.epochs)
+        losses, figures = step.loss(step.network, batch)
         errors = batch_error(losses, figures).tolist()
         for slot, result in results.items():
             if counts[slot]:

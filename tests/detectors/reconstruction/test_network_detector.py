@@ -1,4 +1,4 @@
-"""Sizes of the two networks, layer by layer, and the common base class of all networks."""
+"""Sizes of the networks, layer by layer, and what all detectors with a network have in common."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SMALL = {"sample_rate": 8000, "n_mels": 8, "n_fft": 512, "hop": 256, "hidden": 8
 
 
 def build(name: str) -> torch.nn.ModuleDict:
-    return detector_type(name)().build([torch.Generator().manual_seed(0)])
+    return detector_type(name)().network.build([torch.Generator().manual_seed(0)])
 
 
 def widths(network: torch.nn.ModuleDict) -> dict[str, list[tuple[int, int]]]:
@@ -79,7 +79,7 @@ def test_the_default_options_are_those_of_the_baseline():
 def test_a_window_is_five_frames_with_the_oldest_first():
     detector = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
     clip = recording(1.0)
-    frames, windows = clip.log_mel(detector.config.front_end), detector._windows(clip)
+    frames, windows = clip.log_mel(detector.config.front_end), detector.windows(clip)
     assert windows.shape == (len(frames) - 4, 40)
     np.testing.assert_array_equal(windows[3], frames[3:8].ravel())
 
@@ -87,9 +87,9 @@ def test_a_window_is_five_frames_with_the_oldest_first():
 def test_minimum_samples_is_exactly_one_window():
     detector = detector_type("autoencoder")(make_config("autoencoder", settings=SMALL))
     needed = detector.minimum_samples()
-    assert len(detector._windows(recording(needed / 8000))) == 1
+    assert len(detector.windows(recording(needed / 8000))) == 1
     with pytest.raises(TooShortAudio, match=r"0\.wav: .*0\.128 s"):
-        detector._windows(recording((needed - 1) / 8000))
+        detector.windows(recording((needed - 1) / 8000))
 
 
 def test_a_tenth_of_the_vectors_is_held_out_of_training(monkeypatch):
@@ -151,34 +151,6 @@ def test_an_unavailable_device():
         detector.fit([recording(1.0)])
 
 
-def convergence_warnings(*losses: float) -> list[str]:
-    detector = detector_type("autoencoder")()
-    detector.facts = {"warnings": []}
-    detector._warn_if_not_converged([{"loss": loss} for loss in losses])
-    return detector.facts["warnings"]
-
-
-def test_training_that_has_not_converged_gives_a_warning():
-    (warning,) = convergence_warnings(100.0, 60.0)
-    assert "fell by 40 % over the last epoch of 2" in warning
-    assert "epochs=100" in warning
-    (warning,) = convergence_warnings(*np.linspace(2000, 1000, 10))  # by 10 % in the last one
-    assert "over the last epoch of 10" in warning
-    (warning,) = convergence_warnings(*[1.0] * 90, *[0.7] * 10)
-    assert "fell by 30 % over the last 10 epochs of 100" in warning
-
-
-def test_training_that_has_converged_gives_none():
-    assert convergence_warnings(100.0, 99.0) == []
-    assert convergence_warnings(*np.linspace(1.0, 0.99, 10)) == []
-    assert convergence_warnings(*np.linspace(1.2, 1.0, 100)) == []
-
-
-def test_one_epoch_is_not_enough():
-    (warning,) = convergence_warnings(100.0)
-    assert "it has one epoch" in warning
-
-
 def test_batch_scores_are_the_mean_squared_errors_of_the_last_epoch():
     """Of about 150 training windows and 16 held-out ones, in batches of 32."""
     settings = {**SMALL, "batch_size": 32, "validation": 0.1}
@@ -186,7 +158,7 @@ def test_batch_scores_are_the_mean_squared_errors_of_the_last_epoch():
     detector.fit([recording(1.0, seed) for seed in range(6)])
     assert set(detector.facts["batch_scores"]) == {"mse"}
     batches = detector.facts["batch_scores"]["mse"]
-    windows = sum(len(detector._windows(recording(1.0, seed))) for seed in range(6))
+    windows = sum(len(detector.windows(recording(1.0, seed))) for seed in range(6))
     held_out = round(0.1 * windows)
     assert len(batches) == -(-(windows - held_out) // 32) + -(-held_out // 32)
     assert np.mean(batches) == pytest.approx(detector.facts["history"][-1]["loss"], rel=0.1)

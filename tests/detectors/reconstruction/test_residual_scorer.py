@@ -13,7 +13,7 @@ import torch
 from auscult.corpus import AudioClip, Clip
 from auscult.detectors import detector_type
 from auscult.detectors.options import make_config
-from auscult.detectors.reconstruction.reconstruction import NetworkDetector
+from auscult.detectors.reconstruction.network_detector import NetworkDetector
 from auscult.detectors.reconstruction.residuals import ResidualMoments, pooled_residual
 from auscult.detectors.statistics.densities import Gaussian
 from auscult.errors import FitError, TooShortAudio
@@ -32,7 +32,7 @@ def recording(seconds: float, seed: int = 0, domain: str | None = None) -> Audio
 
 
 def residual_of(detector: NetworkDetector, clip: AudioClip) -> np.ndarray:
-    windows = detector._windows(clip)
+    windows = detector.windows(clip)
     return detector.run(windows)["rebuilt"] - windows
 
 
@@ -55,7 +55,7 @@ def test_without_target_clips_the_source_covariance_is_used_for_both(fitted):
 def test_the_covariance_is_that_of_the_training_vectors_in_batches(fitted):
     """One batch holds all vectors here, so the covariance can be computed directly."""
     (first, _), recordings = fitted
-    windows = np.concatenate([first._windows(r) for r in recordings[:3]])  # 84
+    windows = np.concatenate([first.windows(r) for r in recordings[:3]])  # 84
     order = np.random.default_rng([first.config.seed, 10]).permutation(84)
     x = windows[np.sort(order[8:])]  # a tenth is held out
     residual = (first.run(x)["rebuilt"] - x).reshape(-1, 8).astype(np.float64)
@@ -69,7 +69,9 @@ def test_facts_describe_the_training(fitted):
         assert [epoch["epoch"] for epoch in detector.facts["history"]] == [1, 2]
         assert {"loss", "validation"} <= set(detector.facts["history"][0])
         assert detector.facts["covariance_source"]["condition"] >= 1
-        assert detector.parameters == sum(p.numel() for p in detector.build([torch.Generator()]).parameters())
+        assert detector.parameters == sum(
+            p.numel() for p in detector.network.build([torch.Generator()]).parameters()
+        )
 
 
 def test_a_replaced_network_is_used(fitted):
@@ -82,9 +84,10 @@ def test_a_replaced_network_is_used(fitted):
 
 
 @pytest.mark.parametrize(("covariance", "shrunk"), [("auto", True), ("exact", False), ("ledoit_wolf", True)])
-def test_an_ill_conditioned_covariance_gives_a_warning(monkeypatch, covariance, shrunk):
+def test_an_ill_conditioned_covariance_gives_a_warning(covariance, shrunk):
     detector = autoencoder(covariance=covariance)
     detector.facts = {"warnings": []}
+    (scorer,) = detector.scorers
     rng = np.random.default_rng(0)
 
     def reconstruct(x):  # the errors of the last and the first band differ by a ten-thousandth
@@ -92,9 +95,8 @@ def test_an_ill_conditioned_covariance_gives_a_warning(monkeypatch, covariance, 
         residual[..., -1] = residual[..., 0] + 1e-4 * residual[..., -1]
         return {"rebuilt": x + residual.reshape(len(x), -1)}
 
-    monkeypatch.setattr(detector, "run", reconstruct)
     frames = np.zeros((300, 8), np.float32)
-    detector.fit_window_statistics(frames, np.arange(296), np.arange(300) >= 150)
+    scorer.fit_windows(reconstruct, frames, np.arange(296), np.arange(300) >= 150)
     for domain in ("source", "target"):
         diagnostics = detector.facts[f"covariance_{domain}"]
         assert diagnostics["condition"] > 1e6
@@ -207,7 +209,8 @@ def test_every_covariance_option_can_be_adapted(fitted, covariance):
     detector = first._copy()
     detector.config = replace(first.config, covariance=covariance)
     frames = recordings[0].log_mel(detector.config.front_end)
-    detector.fit_window_statistics(frames, np.arange(28), np.zeros(len(frames), bool))
+    (scorer,) = detector.scorers
+    scorer.fit_windows(detector.run, frames, np.arange(28), np.zeros(len(frames), bool))
     after = detector.adapted([recording(1.0, 9, "target")])
     assert all(np.all(np.isfinite(array)) for array in after.arrays.values())
     assert after.facts["covariance_target"]["vectors"] == 28
