@@ -37,6 +37,7 @@ ROOMS = [
 DETECTOR_ROOMS = [
     {"crossfit", "onnx_export", "statistics", "maps", "training"},
     {"base"},
+    {"plugins"},
     {"__init__"},
     {"options", "additive"},
     {"names", "descriptions"},

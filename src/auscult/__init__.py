@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from auscult.errors import NotFittedError as NotFittedError
     from auscult.errors import NotNormalError as NotNormalError
     from auscult.errors import OptionError as OptionError
+    from auscult.errors import PluginError as PluginError
     from auscult.errors import TableError as TableError
     from auscult.errors import TooLongAudio as TooLongAudio
     from auscult.errors import TooShortAudio as TooShortAudio
@@ -86,6 +87,7 @@ _LAZY_NAMES = {
     "NotFittedError": ("auscult.errors", "NotFittedError"),
     "NotNormalError": ("auscult.errors", "NotNormalError"),
     "OptionError": ("auscult.errors", "OptionError"),
+    "PluginError": ("auscult.errors", "PluginError"),
     "TableError": ("auscult.errors", "TableError"),
     "TooLongAudio": ("auscult.errors", "TooLongAudio"),
     "TooShortAudio": ("auscult.errors", "TooShortAudio"),

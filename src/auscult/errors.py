@@ -23,6 +23,7 @@
     ├── EvaluationError        labels or score files from which no metric can be computed
     ├── WorkersError           worker processes or cluster unavailable, or workers that died
     ├── OptionError            unknown option, or invalid value of an option
+    ├── PluginError            unusable detector of another package: .detector, .distribution, .reason
     └── MissingExtraError      optional dependency not installed; names the extra to install
 """
 
@@ -193,6 +194,23 @@ class WorkersError(AuscultError):
 
 class OptionError(AuscultError, ValueError):
     """The option does not exist, or its value is invalid."""
+
+
+class PluginError(AuscultError):
+    """The detector of another installed package cannot be used.
+
+    Args:
+        detector: name of the detector.
+        distribution: name and version of the package.
+        reason: what is wrong.
+    """
+
+    def __init__(self, detector: str, distribution: str, reason: str) -> None:
+        super().__init__(detector, distribution, reason)  # unchanged arguments, so that it can be pickled
+        self.detector, self.distribution, self.reason = detector, distribution, reason
+
+    def __str__(self) -> str:
+        return f"the detector {self.detector!r} of {self.distribution} cannot be used: {self.reason}"
 
 
 class MissingExtraError(AuscultError, ImportError):

@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 from itertools import combinations
 from typing import Any
 
-from auscult.detectors import DETECTORS, Config, Detector, detector_type
+from auscult.detectors import Config, Detector, detector_names, detector_type
 from auscult.detectors.names import DetectorName
 from auscult.detectors.options import DEFAULT_PRESET, check_nothing_missing, make_config, missing_options
-from auscult.errors import MissingExtraError, OptionError
+from auscult.errors import MissingExtraError, OptionError, PluginError
 from auscult.spectrum import FrontEnd
 
 #: Selects every registered detector.
@@ -146,7 +146,7 @@ def choose_detectors(
     notes: list[str] = []
     for name in detectors:
         if name == ALL:
-            for detector in DETECTORS:
+            for detector in detector_names():
                 reason = _reason_to_leave_out(detector, settings)
                 if reason is None:
                     choices.append(_all_presets(detector)[0])
@@ -188,10 +188,10 @@ def _all_presets(detector: str) -> list[DetectorChoice]:
 def _reason_to_leave_out(detector: str, settings: Mapping[str, Any]) -> str | None:
     """Why the detector cannot be fitted with these settings, or ``None`` if it can."""
     choice = DetectorChoice(detector, DEFAULT_PRESET.get(detector))
-    if missing := missing_options(detector, choice.applicable_settings(settings)):
-        return f"it requires the option {missing[0]!r} (--set {missing[0]}=…)"
     try:
+        if missing := missing_options(detector, choice.applicable_settings(settings)):
+            return f"it requires the option {missing[0]!r} (--set {missing[0]}=…)"
         detector_type(detector).check_can_fit()
-    except MissingExtraError as error:
+    except (MissingExtraError, PluginError) as error:
         return str(error)
     return None

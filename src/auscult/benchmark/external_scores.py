@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from auscult.corpus import Clip
-from auscult.detectors import DETECTORS
+from auscult.detectors import detector_names
 from auscult.errors import EvaluationError, OptionError
 from auscult.evaluation import read_submission
 
@@ -41,7 +41,7 @@ def check_system_names(names: Iterable[str]) -> None:
             it begins with ``published``, or has control characters.
     """
     for name in names:
-        if re.split(r"[@\[:]", name)[0].strip() in DETECTORS:
+        if re.split(r"[@\[:]", name)[0].strip() in detector_names():
             raise OptionError(f"--scores {name}=…: the name is taken by a detector; choose another one")
         if name.startswith("published "):
             raise OptionError(f"--scores {name}=…: names of published systems begin so; choose another one")

@@ -29,8 +29,7 @@ def command(name: str | None, as_json: bool) -> None:
 
     Options are set by --set OPTION=VALUE, presets are chosen by --preset.
     """
-    from auscult.detectors import DETECTORS
-    from auscult.detectors.descriptions import describe_detector
+    from auscult.detectors.descriptions import describe_all, describe_detector
 
     if name:
         detector = describe_detector(name)
@@ -39,12 +38,14 @@ def command(name: str | None, as_json: bool) -> None:
         else:
             click.echo(_description(detector))
         return
-    detectors = list(map(describe_detector, DETECTORS))
+    detectors, errors = describe_all()
     if as_json:
         text.print_json([asdict(detector) for detector in detectors])
     else:
         click.echo(text.wrapped_table(["detector", "needs", "presets", "description"], map(_row, detectors)))
         click.echo(f"\n{_NOTE}")
+    for error in errors:
+        text.warn(str(error))
 
 
 def _row(detector: DetectorDescription) -> list[str]:
@@ -55,8 +56,9 @@ def _row(detector: DetectorDescription) -> list[str]:
 
 
 def _needs(detector: DetectorDescription) -> str:
-    extras = [f"auscult[{detector.extra}]"] if detector.extra else []
-    return ", ".join([*extras, *(f"--set {option}=…" for option in detector.required_options)])
+    packages = [detector.distribution] if detector.distribution else []
+    packages += [f"auscult[{detector.extra}]"] if detector.extra else []
+    return ", ".join([*packages, *(f"--set {option}=…" for option in detector.required_options)])
 
 
 def _description(detector: DetectorDescription) -> str:

@@ -17,7 +17,7 @@ import click
 
 from auscult.cli import text
 from auscult.cli.options import json_option
-from auscult.errors import OptionError
+from auscult.errors import OptionError, PluginError
 
 #: What the optional dependencies of each extra are for.
 PURPOSES = {
@@ -78,6 +78,8 @@ def _examine() -> dict[str, Any]:
             f"the cache folder {cache['folder']} is not writable: {reason}; set AUSCULT_CACHE to another"
         )
     advice += [problem] if problem else []
+    plugins = _plugins()
+    advice += [plugin["problem"] for plugin in plugins if plugin["problem"]]
     return {
         "auscult": _version("auscult"),
         "python": platform.python_version(),
@@ -90,6 +92,7 @@ def _examine() -> dict[str, Any]:
         "devices": _training_devices() if extras["torch"]["version"] else [],
         "sound": sound,
         "sound_devices": _sound_devices(),
+        "plugins": plugins,
         "cache": cache,
         "cache_problem": problem,
         "advice": advice,
@@ -186,6 +189,23 @@ def _cache() -> dict[str, Any] | None:
     return {"folder": folder, "entries": entries, "bytes": size, "most_bytes": cache.max_bytes}
 
 
+def _plugins() -> list[dict[str, str | None]]:
+    """The detectors of other packages, and why one of them cannot be used."""
+    try:
+        plugins = import_module("auscult.detectors").find_plugins()
+    except (ImportError, OSError):  # the missing package is reported already
+        return []
+    described = []
+    for plugin in plugins.values():
+        problem = None
+        try:
+            plugin.load()
+        except PluginError as error:
+            problem = str(error)
+        described.append({"detector": plugin.name, "package": plugin.distribution, "problem": problem})
+    return described
+
+
 def _write_problem(folder: str) -> str | None:
     """Why a folder, which need not exist yet, cannot be written to; ``None`` if it can."""
     existing = next(path for path in (Path(folder), *Path(folder).parents) if path.exists())
@@ -213,6 +233,7 @@ def _as_text(report: dict[str, Any]) -> str:
         ("training devices", ", ".join(report["devices"]) or text.NONE),
         ("libsndfile", f"{sound['libsndfile']}: {formats}"),
         ("cache", report["cache_problem"] or _cache_as_text(report["cache"])),
+        ("plugins", "; ".join(f"{p['detector']} of {p['package']}" for p in report["plugins"]) or "none"),
         ("audio inputs", "; ".join(report["sound_devices"]) or "none"),
     ]
     advice = report["advice"] or ["Nothing is missing."]

@@ -1,10 +1,16 @@
-"""Registry of detectors. To add one, write a module and add it to `DETECTORS`; imported on first use."""
+"""Registry of detectors; each is imported on first use.
+
+A detector of auscult is a line in `DETECTORS`. Other packages add detectors by entry points (see
+`auscult.detectors.plugins`), and a class that is passed to `auscult.fit` is known for the time of the
+process.
+"""
 
 from __future__ import annotations
 
 from importlib import import_module
 
 from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.detectors.plugins import Plugin, installed_plugins
 from auscult.errors import OptionError
 from auscult.runtime.suggestions import did_you_mean
 
@@ -20,19 +26,42 @@ DETECTORS = {
     "spectral_memory": ("auscult.detectors.pooled.spectral_memory", "SpectralMemory"),
     "subspace_residual": ("auscult.detectors.reconstruction.subspace_residual", "SubspaceResidual"),
 }
+_BUILT_IN = frozenset(DETECTORS)
 
 
 def detector_type(name: str) -> type[Detector]:
-    """Return the class of a detector.
+    """Return the class of a detector, which is imported now if it was not yet.
 
     Raises:
         OptionError: no detector has that name; the message lists the known names.
+        PluginError: it is the detector of another package, and cannot be used.
     """
-    if name not in DETECTORS:
-        suggestion = did_you_mean(name, DETECTORS)
-        raise OptionError(f"no detector named {name!r}{suggestion}: choose one of {', '.join(DETECTORS)}")
-    module, class_name = DETECTORS[name]
-    return getattr(import_module(module), class_name)
+    if name in DETECTORS:
+        module, class_name = DETECTORS[name]
+        return getattr(import_module(module), class_name)
+    if plugin := find_plugins().get(name):
+        return plugin.load()
+    known = detector_names()
+    suggestion = did_you_mean(name, known)
+    raise OptionError(f"no detector named {name!r}{suggestion}: choose one of {', '.join(known)}")
+
+
+def find_plugins() -> dict[str, Plugin]:
+    """Return the detectors of other packages by name, those included that cannot be used."""
+    return installed_plugins(_BUILT_IN)
+
+
+def package_of(name: str) -> str:
+    """Return name and version of the package that adds a detector; empty for one of `DETECTORS`."""
+    return "" if name in DETECTORS else find_plugins()[name].distribution
+
+
+def detector_names() -> list[str]:
+    """Return the names of all detectors: `DETECTORS`, then those of other packages.
+
+    Whether these can be imported is not known until they are used.
+    """
+    return [*DETECTORS, *(name for name, plugin in find_plugins().items() if not plugin.conflict)]
 
 
 def register(kind: type[Detector]) -> None:
@@ -45,11 +74,25 @@ def register(kind: type[Detector]) -> None:
     known = DETECTORS.get(kind.name)
     if known == (kind.__module__, kind.__qualname__):
         return
-    if known is not None:
+    plugin = find_plugins().get(kind.name)
+    if plugin and not plugin.conflict and plugin.load() is kind:
+        return
+    if known is not None or plugin is not None:
         raise OptionError(f"{kind.__qualname__}.name is {kind.name!r}, the name of another detector")
     if getattr(import_module(kind.__module__), kind.__qualname__, None) is not kind:
         raise OptionError(f"{kind.__qualname__} must be defined at the top of a module")
     DETECTORS[kind.name] = kind.__module__, kind.__qualname__
 
 
-__all__ = ["DETECTORS", "Config", "Detector", "Evidence", "Progress", "detector_type", "register"]
+__all__ = [
+    "DETECTORS",
+    "Config",
+    "Detector",
+    "Evidence",
+    "Progress",
+    "detector_names",
+    "detector_type",
+    "find_plugins",
+    "package_of",
+    "register",
+]

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args, get_type_hints
 
-from auscult.detectors import detector_type
+from auscult.detectors import DETECTORS, detector_type, find_plugins, package_of
 from auscult.detectors.base import Config
 from auscult.detectors.options import DEFAULT_PRESET, VIBRATION
-from auscult.runtime.option_fields import option_fields
+from auscult.errors import PluginError
 from auscult.spectrum import FrontEnd
 
 
@@ -52,6 +52,7 @@ class DetectorDescription:
         default_preset: the preset that is used if none is given; ``None``: the defaults of the options.
         extra: optional dependencies of auscult that fitting needs; empty: none.
         required_options: options that have to be set.
+        distribution: name and version of the package that it is from; empty: auscult itself.
         options: all options: its own, those of every detector, then those of the front end.
     """
 
@@ -63,6 +64,7 @@ class DetectorDescription:
     default_preset: str | None
     extra: str
     required_options: tuple[str, ...]
+    distribution: str
     options: tuple[OptionDescription, ...]
 
     @property
@@ -76,6 +78,7 @@ def describe_detector(name: str) -> DetectorDescription:
 
     Raises:
         OptionError: there is no such detector.
+        PluginError: it is the detector of another package, and cannot be used.
     """
     kind = detector_type(name)
     common = {f.name for f in fields(Config)}
@@ -90,6 +93,7 @@ def describe_detector(name: str) -> DetectorDescription:
         DEFAULT_PRESET.get(name),
         kind.extra,
         kind.required_options,
+        package_of(name),
         (
             *(o for o in of_config if o.name not in common),
             *(o for o in of_config if o.name in common),
@@ -98,24 +102,40 @@ def describe_detector(name: str) -> DetectorDescription:
     )
 
 
+def describe_all() -> tuple[list[DetectorDescription], list[PluginError]]:
+    """Describe all detectors; for those of other packages that cannot be used, return the errors instead."""
+    described, errors = [describe_detector(name) for name in DETECTORS], []
+    for name, plugin in find_plugins().items():
+        try:
+            plugin.load()
+            described.append(describe_detector(name))
+        except PluginError as error:
+            errors.append(error)
+        except Exception as error:  # from code of the package, which must not hide the other detectors
+            errors.append(PluginError(name, plugin.distribution, f"{type(error).__name__}: {error}"))
+    return described, errors
+
+
 def _options_of(
     owner: type, required: tuple[str, ...] = (), choices: Mapping[str, tuple[str, ...]] | None = None
 ) -> list[OptionDescription]:
     """The options that a dataclass defines; those in ``choices`` have these instead of their own."""
-    hints = get_type_hints(owner)
+    hints, defaults = get_type_hints(owner), owner()
     described = []
-    for f in option_fields(owner):
+    for f in fields(owner):
+        if f.name == "front_end":  # its fields are options themselves
+            continue
         types = get_args(hints[f.name]) or (hints[f.name],)
         described.append(
             OptionDescription(
                 f.name,
                 types[0].__name__,
                 type(None) in types,
-                f.default,
+                getattr(defaults, f.name),
                 f.name in required,
-                f.metadata["help"],
-                (choices or {}).get(f.name, f.metadata["choices"]),
-                f.metadata["unit"],
+                f.metadata.get("help", ""),
+                (choices or {}).get(f.name, f.metadata.get("choices", ())),
+                f.metadata.get("unit", ""),
             )
         )
     return described

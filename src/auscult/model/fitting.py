@@ -14,7 +14,7 @@ from auscult.corpus import AudioClip
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection
 from auscult.corpus.training_checks import segment_warnings
 from auscult.decision import conformal_threshold, few_recordings_warning
-from auscult.detectors import Detector, Progress, detector_type
+from auscult.detectors import Detector, Progress, detector_type, package_of
 from auscult.detectors.crossfit import FitJob
 from auscult.detectors.maps.map_limits import MapLimits
 from auscult.detectors.maps.map_profile import MapProfile
@@ -175,6 +175,7 @@ def _calibrated_model(
         "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "versions": package_versions(),
         **code_provenance(type(final)),
+        **({"detector_package": package} if (package := package_of(final.name)) else {}),
     }
     return Model(
         final,

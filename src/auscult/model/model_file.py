@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from auscult.detectors import detector_type
+from auscult.detectors import Detector, detector_type
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json
-from auscult.errors import FitError, ModelFileError, OptionError
+from auscult.errors import FitError, ModelFileError, OptionError, PluginError
 from auscult.model.axes import ALL, AxesModel
 from auscult.model.model import Calibration, Model
 from auscult.model.normal_index import NormalIndex
@@ -113,8 +113,8 @@ def load_model(path: str | os.PathLike[str]) -> Model:
 
 def _model(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Model:
     """The model of one channel."""
+    kind = _detector_class(path, header)
     try:
-        kind = detector_type(header["detector"])
         detector = kind(config_from_json(header["detector"], header["config"]))
         detector.facts = header["facts"]
         detector.arrays = _with_prefix(arrays, "detector/")
@@ -160,6 +160,26 @@ def _model(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[st
         channel=channel,
         provenance=provenance,
     )
+
+
+def _detector_class(path: str | os.PathLike[str], header: dict[str, Any]) -> type[Detector]:
+    """The class of a model's detector, which may be in another package.
+
+    Raises:
+        ModelFileError: it is not named, or cannot be used here.
+    """
+    try:
+        return detector_type(header["detector"])
+    except (KeyError, TypeError) as error:
+        raise ModelFileError(path, "corrupt model file: header field 'detector' is invalid") from error
+    except PluginError as error:
+        raise ModelFileError(path, str(error)) from error
+    except OptionError as error:
+        package = header.get("provenance", {}).get("detector_package")
+        advice = f"install {package}" if package else "install the package that it is from"
+        raise ModelFileError(
+            path, f"its detector {header['detector']!r} is not installed here: {advice}"
+        ) from error
 
 
 def read_header_and_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
