@@ -31,6 +31,7 @@ ROOMS = [
     {"dcase"},
     {"benchmark"},
     {"report"},
+    {"monitor"},
     {"cli", "__main__"},
 ]
 #: The same inside ``detectors``: shared parts first, then the families, then the ensemble of them.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -77,10 +77,24 @@ class AudioClip:
         return cls(clip, partial(_read, clip.path, channel, sample_rate, clip.table), cached=sound)
 
     @classmethod
-    def from_waveform(cls, waveform: Waveform, *, sample_rate: int | None = None) -> AudioClip:
-        """Create an audio clip from samples in memory, resampled in the same way as a file."""
+    def from_waveform(
+        cls,
+        waveform: Waveform,
+        *,
+        sample_rate: int | None = None,
+        log_mels: Mapping[FrontEnd, np.ndarray] | None = None,
+    ) -> AudioClip:
+        """Create an audio clip from samples in memory, resampled in the same way as a file.
+
+        Args:
+            waveform: the samples.
+            sample_rate: resample to this rate, Hz.
+            log_mels: log-mels that are known already.
+        """
         clip = Clip(path=waveform.path or "<memory>")
-        return cls(clip, partial(resample, waveform, sample_rate))
+        audio = cls(clip, partial(resample, waveform, sample_rate))
+        audio._log_mels.update(log_mels or {})
+        return audio
 
     @classmethod
     def of_axes(cls, axes: Sequence[AudioClip]) -> AudioClip:
