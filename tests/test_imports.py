@@ -68,6 +68,7 @@ SLOW = {
     "pyarrow",
     "nptdms",
     "pyuff",
+    "sounddevice",
 }
 
 

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from auscult.errors import NotNormalError as NotNormalError
     from auscult.errors import OptionError as OptionError
     from auscult.errors import PluginError as PluginError
+    from auscult.errors import SourceError as SourceError
     from auscult.errors import TableError as TableError
     from auscult.errors import TooLongAudio as TooLongAudio
     from auscult.errors import TooShortAudio as TooShortAudio
@@ -88,6 +89,7 @@ _LAZY_NAMES = {
     "NotNormalError": ("auscult.errors", "NotNormalError"),
     "OptionError": ("auscult.errors", "OptionError"),
     "PluginError": ("auscult.errors", "PluginError"),
+    "SourceError": ("auscult.errors", "SourceError"),
     "TableError": ("auscult.errors", "TableError"),
     "TooLongAudio": ("auscult.errors", "TooLongAudio"),
     "TooShortAudio": ("auscult.errors", "TooShortAudio"),

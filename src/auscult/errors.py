@@ -12,6 +12,7 @@
     │   ├── TooLongAudio       longer than the limit for reading into memory
     │   ├── TableError         a table that is no signal, or is damaged; names line and column
     │   └── TooShortAudio      shorter than one window of the detector
+    ├── SourceError            live audio source that cannot be opened: .source, .reason
     ├── CorpusError            invalid folder, file name or manifest: .path, .reason
     │   └── DownloadError      no network, wrong checksum, no disk space, or unsafe archive
     ├── FitError               fitting cannot start or failed
@@ -106,6 +107,22 @@ class TableError(AudioError):
         super().__init__(path, reason)
         self.args = (path, reason, line, column)  # unchanged arguments, so that the error can be pickled
         self.line, self.column = line, column
+
+
+class SourceError(AuscultError):
+    """A live source of audio cannot be opened, such as a microphone, a stream or a folder.
+
+    Args:
+        source: what it is called, without passwords.
+        reason: why, and what to do.
+    """
+
+    def __init__(self, source: str, reason: str) -> None:
+        super().__init__(source, reason)
+        self.source, self.reason = source, reason
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.reason}"
 
 
 class CorpusError(_FileError):

@@ -12,14 +12,13 @@ import soundfile
 
 from auscult.corpus import machine_folders, open_corpus
 from auscult.corpus.files import (
-    AUDIO_EXTENSIONS,
-    SHARED_EXTENSIONS,
     FolderReport,
     audio_files,
     describe_other_files,
     walk_audio,
 )
 from auscult.errors import CorpusError
+from auscult.sound.audio_names import AUDIO_EXTENSIONS, SHARED_EXTENSIONS
 
 NOISE = 0.1 * np.random.default_rng(0).standard_normal(2000)
 #: Usual extensions of libsndfile's formats.

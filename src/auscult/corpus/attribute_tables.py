@@ -23,8 +23,10 @@ from auscult.corpus.dcase_names import (
     source_recording_from,
     split_folder_key,
 )
-from auscult.corpus.files import is_audio_name, natural_order, without_extension
+from auscult.corpus.files import without_extension
 from auscult.errors import CorpusError
+from auscult.runtime.natural_order import natural_order
+from auscult.sound.audio_names import is_audio_name
 
 #: (split, file name without extension) to the values of a clip; the split is ``None`` if the table does not
 #: state it.

@@ -13,7 +13,6 @@ from functools import lru_cache
 
 from auscult.corpus.clip import Clip, Condition, Corpus
 from auscult.corpus.dcase_names import parse_name, split_folder_key
-from auscult.corpus.files import is_audio_name
 from auscult.corpus.vocabulary import (
     condition_if_nothing_else,
     condition_of_name,
@@ -22,6 +21,7 @@ from auscult.corpus.vocabulary import (
     qualifies_normal,
 )
 from auscult.errors import OptionError
+from auscult.sound.audio_names import is_audio_name
 
 #: The pattern of recordings that lie in the named folder itself.
 HERE = "."

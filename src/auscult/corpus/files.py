@@ -6,7 +6,6 @@ Tables are among them only if the user states something about tables, or a sidec
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,39 +16,15 @@ import soundfile
 
 from auscult.corpus.clip import Clip
 from auscult.errors import CorpusError
+from auscult.runtime.natural_order import natural_order
 from auscult.sound import AudioInfo, audio_info
+from auscult.sound.audio_names import AUDIO_EXTENSIONS, SHARED_EXTENSIONS, is_audio_name, is_hidden
 from auscult.sound.tables import TableSettings, is_table, settings_for
 from auscult.sound.tables.kinds import EXTENSIONS as TABLE_EXTENSIONS
 from auscult.sound.tables.own_files import is_written_by_auscult
 from auscult.sound.tables.sidecar import NAME as SIDECAR
 from auscult.sound.tables.sidecar import find_sidecar
 
-#: Extensions of audio files, in lower case; letter case is ignored. All formats of libsndfile are among them,
-#: except raw samples without a header.
-AUDIO_EXTENSIONS = frozenset(
-    (
-        *(
-            ".wav",
-            ".wave",
-            ".wavex",
-            ".bwf",
-            ".rf64",
-            ".bw64",
-            ".w64",
-            ".flac",
-            ".ogg",
-            ".oga",
-            ".opus",
-            ".mp3",
-        ),
-        *(".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".voc", ".nist", ".sph", ".svx", ".8svx", ".avr"),
-        *(".htk", ".ircam", ".mat4", ".mat5", ".mpc2k", ".paf", ".pvf", ".sd2", ".sds", ".wve"),
-    )
-)
-#: Extensions that programs also use for other data: these are audio files if libsndfile can open them.
-SHARED_EXTENSIONS = frozenset((".mat", ".iff", ".sf", ".mpc", ".xi"))
-#: Folders that macOS, Windows and file systems make by themselves.
-_SYSTEM_FOLDERS = frozenset(("__MACOSX", "lost+found", "System Volume Information", "$RECYCLE.BIN"))
 #: What to do if a folder cannot be listed.
 LISTING_REMEDY = "allow reading it, or check the drive that it is on"
 _SHOWN_KINDS = 5  # extensions named in a message
@@ -76,11 +51,6 @@ class FolderReport:
     def errors(self) -> list[CorpusError]:
         """The error for each folder that could not be listed."""
         return [_cannot_be_listed(folder, reason) for folder, reason in self.unlisted]
-
-
-def is_audio_name(name: str) -> bool:
-    """Whether a file name has an audio extension; hidden files and the ``._`` files of macOS do not count."""
-    return not _is_hidden(name) and os.path.splitext(name)[1].lower() in AUDIO_EXTENSIONS
 
 
 def without_extension(name: str) -> str:
@@ -259,20 +229,13 @@ def subfolders(folder: str | PathLike[str], *, report: FolderReport | None = Non
     """
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if _is_folder(e) and not _is_hidden(e.name)]
+            names = [e.name for e in entries if _is_folder(e) and not is_hidden(e.name)]
     except OSError as error:
         if report is None:
             raise _cannot_be_listed(os.fspath(folder), _reason(error)) from error
         report.unlisted.append((os.fspath(folder), _reason(error)))
         return []
     return sorted(names, key=natural_order)
-
-
-def natural_order(text: str) -> tuple[list[str | int], str]:
-    """Return a sorting key by which runs of digits compare as numbers; the text itself breaks ties."""
-    pieces: list[str | int] = list(re.split(r"([0-9]+)", text))
-    pieces[1::2] = [int(digits) for digits in pieces[1::2]]
-    return pieces, text
 
 
 def _walk(
@@ -290,13 +253,13 @@ def _walk(
             raise _cannot_be_listed(folder, _reason(error)) from error
         report.unlisted.append((folder, _reason(error)))
         return
-    files = [name for name in is_folder if not is_folder[name] and not _is_hidden(name) and name != SIDECAR]
+    files = [name for name in is_folder if not is_folder[name] and not is_hidden(name) and name != SIDECAR]
     names = {name for name in files if is_recording(os.path.join(folder, name), tables)}
     if report is not None:
         report.other_files.update(os.path.splitext(name)[1].lower() for name in files if name not in names)
     for name in sorted(name for name in is_folder if is_folder[name] and recursive):
         real = os.path.realpath(os.path.join(folder, name))
-        if not _is_hidden(name) and real not in seen:
+        if not is_hidden(name) and real not in seen:
             seen.add(real)
             names.add(name + os.sep)
     for name in sorted(names, key=natural_order):  # with the separator, folders sort like their paths
@@ -312,10 +275,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in _SYSTEM_FOLDERS
 
 
 def _reason(error: OSError) -> str:

@@ -20,7 +20,6 @@ from auscult.corpus.dcase_names import (
     split_folder_key,
 )
 from auscult.corpus.files import (
-    AUDIO_EXTENSIONS,
     FolderReport,
     audio_files,
     holds_audio,
@@ -33,6 +32,7 @@ from auscult.corpus.machine_folder import is_machine_folder, machine_corpus
 from auscult.corpus.manifest import read_manifest
 from auscult.corpus.vocabulary import condition_if_nothing_else
 from auscult.errors import CorpusError, OptionError
+from auscult.sound.audio_names import AUDIO_EXTENSIONS
 from auscult.sound.tables import TableSettings, is_table
 from auscult.sound.tables.own_files import is_manifest
 from auscult.sound.tables.text_table import holds_table

@@ -1,0 +1,6 @@
+"""Live sources of audio: what arrives, in blocks, and interruptions while nothing arrives."""
+
+from auscult.sound.live.opening import open_source
+from auscult.sound.live.source import Block, Interruption, Source
+
+__all__ = ["Block", "Interruption", "Source", "open_source"]
