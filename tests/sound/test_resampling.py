@@ -7,6 +7,7 @@ import pytest
 
 from auscult.errors import OptionError
 from auscult.sound import Waveform, resample
+from auscult.sound.resampling import BlockResampler
 
 
 def tone(hertz: float, rate: int, seconds: float = 1.0) -> np.ndarray:
@@ -56,3 +57,34 @@ def test_very_short_waveforms(count: int) -> None:
 def test_invalid_rates_are_refused(rate: int) -> None:
     with pytest.raises(OptionError, match=f"sample_rate must be positive, got {rate}"):
         resample(Waveform(tone(440, 16000), 16000), rate)
+
+
+@pytest.mark.parametrize("size", [100, 4410])
+def test_blocks_of_a_stream_are_resampled_as_one_recording(size):
+    samples = np.random.default_rng(0).normal(0, 0.1, (22050, 2)).astype(np.float32)
+    resampler = BlockResampler(44100, 16000, 2)
+    parts = [resampler.push(samples[i : i + size], i) for i in range(0, len(samples), size)]
+    starts = [first for block, first in parts if len(block)]
+    joined = np.concatenate([block for block, _ in parts])
+    assert starts[0] == 0
+    assert len(joined) >= 8000 - 800
+    for channel in range(2):
+        expected = resample(Waveform(samples[:, channel].copy(), 44100), 16000).samples
+        np.testing.assert_allclose(joined[:, channel], expected[: len(joined)], atol=1e-6)
+
+
+def test_a_gap_in_a_stream_is_kept_when_it_is_resampled():
+    resampler = BlockResampler(32000, 16000, 1)
+    block = np.ones((3200, 1), np.float32)
+    first, start = resampler.push(block, 0)
+    _, after = resampler.push(block, 32000)
+    assert start == 0
+    assert after == 16000
+    assert after > len(first)
+
+
+def test_a_stream_of_the_target_rate_is_unchanged():
+    block = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
+    samples, first = BlockResampler(16000, 16000, 3).push(block, 7)
+    assert first == 7
+    np.testing.assert_array_equal(samples, block)

@@ -1,0 +1,101 @@
+"""Scores of the windows of a live stream, equal to those of recordings that consist of the same samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from auscult.corpus import AudioClip
+from auscult.errors import OptionError
+from auscult.model import Model
+from auscult.monitor.windows import STEP_SECONDS, Window, WindowStream, step_samples
+
+#: Length of a window for models that do not know the length of their training recordings, seconds.
+DEFAULT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class ScoredWindow:
+    """A window with its score.
+
+    Attributes:
+        first: index of its first sample, at the rate of the model.
+        last: index after its last sample.
+        score: the score that the model compares with its threshold.
+        recent: (n_mels,) mean log-mel of the last step of the window, dB, of the first channel.
+        clip: the window, for an explanation.
+    """
+
+    first: int
+    last: int
+    score: float
+    recent: np.ndarray = field(repr=False)
+    clip: AudioClip = field(repr=False)
+
+
+class WindowScorer:
+    """Scores a stream of samples window by window.
+
+    Windows are as long as the shortest training recording, since the score of a model depends on the length.
+
+    Args:
+        model: the model; with several axes it scores as many channels.
+        step: seconds between the starts of windows, about.
+
+    Attributes:
+        model: the model.
+        channels: the channels of the stream that are scored.
+        length: of a window, samples at the model's rate.
+        step: between the starts of windows, samples.
+    """
+
+    def __init__(self, model: Model, *, step: float = STEP_SECONDS) -> None:
+        self.model = model
+        axes = model.axes or (model,)
+        self.channels = [axis.channel for axis in axes]
+        front_ends = type(model.detector).front_ends(model.detector.config)
+        seconds = (model.provenance.get("seconds") or (DEFAULT_SECONDS,))[0]
+        self.length = max(round(seconds * model.sample_rate), model.detector.minimum_samples())
+        self.step = step_samples(front_ends, step)
+        self._streams = [WindowStream(front_ends, self.length, self.step) for _ in axes]
+
+    @property
+    def period(self) -> float:
+        """Seconds between scores."""
+        return self.step / self.model.sample_rate
+
+    def push(self, samples: np.ndarray, first: int) -> Iterator[ScoredWindow]:
+        """Add samples at the model's rate, and yield the windows that they complete.
+
+        Args:
+            samples: (B, C) the next samples of all channels of the stream.
+            first: index of the first of them; a jump is a gap, which no window spans.
+
+        Raises:
+            OptionError: the stream lacks a channel that the model needs.
+        """
+        if samples.ndim != 2 or samples.shape[1] <= max(self.channels):
+            raise OptionError(
+                f"the model needs channel {max(self.channels)} (counted from 0), but the source has "
+                f"{samples.shape[1] if samples.ndim == 2 else 1}"
+            )
+        streams = zip(self._streams, self.channels, strict=True)
+        per_channel = [stream.push(samples[:, channel], first) for stream, channel in streams]
+        for windows in zip(*per_channel, strict=True):
+            yield self._scored(windows)
+
+    def skip(self) -> None:
+        """Forget all samples, so that the next window begins with the next ones."""
+        for stream in self._streams:
+            stream.restart(-1)
+
+    def _scored(self, windows: tuple[Window, ...]) -> ScoredWindow:
+        clips = [window.audio_clip(self.model.sample_rate) for window in windows]
+        clip = AudioClip.of_axes(clips) if self.model.axes else clips[0]
+        front_end = self.model.detector.config.front_end
+        score = self.model.scores_of(clip)[self.model.detector.decisive_score]
+        recent = windows[0].log_mels[front_end][-max(1, self.step // front_end.hop) :]
+        first = windows[0].first
+        return ScoredWindow(first, first + self.length, float(score), recent.mean(axis=0), clip)
