@@ -14,7 +14,7 @@ from auscult.corpus import AudioClip, Clip
 from auscult.detectors import detector_type
 from auscult.detectors.options import make_config
 from auscult.detectors.reconstruction.network_detector import NetworkDetector
-from auscult.detectors.reconstruction.residuals import ResidualMoments, pooled_residual
+from auscult.detectors.reconstruction.residuals import Residual
 from auscult.detectors.statistics.densities import Gaussian
 from auscult.errors import FitError, TooShortAudio
 from auscult.sound import Waveform
@@ -108,18 +108,14 @@ def test_an_ill_conditioned_covariance_gives_a_warning(covariance, shrunk):
 
 def test_the_density_is_that_of_the_pooled_residuals(fitted):
     (_, second), recordings = fitted
-    pooled = np.stack(
-        [pooled_residual(ResidualMoments.from_residual(residual_of(second, r), 8)) for r in recordings]
-    )
+    pooled = np.stack([Residual(residual_of(second, r), 8).pooled() for r in recordings])
     expected = Gaussian.fit(pooled, np.array([False, False, False, True]))
     np.testing.assert_allclose(second.arrays["residual_means"], expected.means)
     np.testing.assert_allclose(second.arrays["residual_precision"], expected.precision, rtol=1e-6)
     assert second.arrays["residual_counts"].tolist() == [3, 1]
     clip = recording(1.0, 50)
     evidence = second.score(clip, explain=True)
-    distance, shares, _ = expected.distance(
-        pooled_residual(ResidualMoments.from_residual(residual_of(second, clip), 8))
-    )
+    distance, shares, _ = expected.distance(Residual(residual_of(second, clip), 8).pooled())
     assert evidence.scores["residual_gaussian"] == pytest.approx(distance, rel=1e-6)
     by_band = evidence.maps["residual_gaussian"].mean(axis=0)
     np.testing.assert_allclose(by_band, shares.reshape(2, 8).sum(axis=0), rtol=0.3, atol=0.05 * distance)
@@ -129,8 +125,7 @@ def test_a_single_clip_is_used_as_two_halves():
     clip = recording(1.0)
     detector = autoencoder().fit([clip])
     residual = residual_of(detector, clip)
-    moments = [ResidualMoments.from_residual(part, 8) for part in (residual[:14], residual[14:])]
-    halves = np.stack([pooled_residual(half) for half in moments])
+    halves = np.stack([Residual(part, 8).pooled() for part in (residual[:14], residual[14:])])
     np.testing.assert_allclose(
         detector.arrays["residual_means"][0], halves.mean(axis=0), rtol=1e-5, atol=1e-6
     )

@@ -104,10 +104,7 @@ def test_the_gamma_vae_decodes_the_posterior_mean(settings):
 def test_codes_that_are_drawn_have_a_graph_of_their_own():
     detector = GammaVAE(make_config("gamma_vae", settings={**SMALL, "scoring": "sample"}))
     network, codes = fleet(detector, 1), np.abs(X[:, : detector.config.latents])
-    trained = TrainedNetwork.of_machine(network, 0)
-    graphs = {
-        name: trained.to_onnx(graph.outputs, graph.width) for name, graph in detector.network.graphs().items()
-    }
+    graphs = detector.network.stored(TrainedNetwork.of_machine(network, 0))
     assert run(graphs["network"], X).keys() == {"shape", "scale"}
     network.double()
     expected = network["rebuild"](network["decoder"](torch.from_numpy(codes).double()[None]))

@@ -123,14 +123,10 @@ class GammaObservationNetwork(WindowNetwork):
     def posterior(
         self, modules: torch.nn.ModuleDict, x: torch.Tensor, mask: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the parameters of the code's posterior, each (M, B, latents).
+        """Return the parameters of the code's posterior, each (M, B, latents), of normalised x (M, B, width).
 
-        These are shape and scale of a gamma, or mean and logarithm of the variance of a Gaussian.
-
-        Args:
-            modules: of the fleet.
-            x: (M, B, width), normalised windows.
-            mask: (M, B, 1), 1 for real vectors and 0 for padding; ``None``: all are real.
+        These are shape and scale of a gamma, or mean and logarithm of the variance of a Gaussian. The mask is
+        that of a `Batch`; ``None``: all vectors are real.
         """
         from torch.nn.functional import softplus
 

@@ -11,7 +11,7 @@ with the report's width and learning rate.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -33,7 +33,7 @@ from auscult.detectors.reconstruction.latent_scorer import LatentScorer
 from auscult.detectors.reconstruction.network_detector import NetworkDetector
 from auscult.detectors.reconstruction.residual_scorer import ReconstructionConfig, ResidualScorer
 from auscult.detectors.reconstruction.scorer import Outputs
-from auscult.detectors.reconstruction.window_network import ScoringGraph, WindowNetwork
+from auscult.detectors.reconstruction.window_network import WindowNetwork
 from auscult.errors import OptionError
 from auscult.runtime.option_fields import option
 
@@ -148,12 +148,9 @@ class GammaVAENetwork(WindowNetwork):
     def posterior(
         self, modules: torch.nn.ModuleDict, x: torch.Tensor, mask: torch.Tensor | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return shape and scale of the posterior, each (M, B, latents).
+        """Return shape and scale of the posterior, each (M, B, latents), of x (M, B, width).
 
-        Args:
-            modules: of the fleet.
-            x: (M, B, width), windows.
-            mask: (M, B, 1), 1 for real vectors and 0 for padding; ``None``: all are real.
+        The mask is that of a `Batch`; ``None``: all vectors are real.
         """
         from torch.nn.functional import softmax, softplus
 
@@ -199,10 +196,9 @@ class GammaVAENetwork(WindowNetwork):
         """Return the reconstruction ``rebuilt`` (N, width) of codes (N, latents)."""
         return {"rebuilt": trained.linear("rebuild", trained.stack("decoder", codes))}
 
-    def graphs(self) -> dict[str, ScoringGraph]:
-        """Return the network, and for random codes its decoder as well."""
-        decoder = {"decoder": ScoringGraph(self.decoded, self.config.latents)} if self.config.draws else {}
-        return {**super().graphs(), **decoder}
+    def stored(self, trained: TrainedNetwork) -> dict[str, np.ndarray]:
+        decoder = {"decoder": trained.to_onnx(self.decoded, self.config.latents)} if self.config.draws else {}
+        return {**super().stored(trained), **decoder}
 
     def posterior_in_graph(self, trained: TrainedNetwork, x: Value) -> tuple[Value, Value]:
         """Return `posterior` of windows x (N, width) in an ONNX graph, each (N, latents) float32."""
@@ -258,6 +254,10 @@ class GammaVAE(NetworkDetector):
     def scorers(self) -> tuple[ResidualScorer, LatentScorer]:
         parts = self.config, self.arrays, self.facts
         return ResidualScorer(*parts), LatentScorer(*parts, self.config.latents)
+
+    def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
+        decoder: Mapping[str, tuple[None]] = {"decoder": (None,)} if self.config.draws else {}
+        return {**super().expected_shapes(), **decoder}
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         self.check_fitted()

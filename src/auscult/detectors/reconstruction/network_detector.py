@@ -20,11 +20,7 @@ from auscult.detectors.base import Evidence, FleetDetector, Progress, Representa
 from auscult.detectors.onnx_export.runtime import OnnxNetwork
 from auscult.detectors.reconstruction.clip_windows import FleetWindows, windows_of
 from auscult.detectors.reconstruction.scorer import Outputs, Scorer
-from auscult.detectors.reconstruction.training_warnings import (
-    collapse_warning,
-    convergence_warnings,
-    has_collapsed,
-)
+from auscult.detectors.reconstruction.training_warnings import collapse_warnings, convergence_warnings
 from auscult.detectors.reconstruction.window_network import NetworkConfig, WindowNetwork
 from auscult.errors import DivergedError, FitError
 
@@ -117,9 +113,9 @@ class NetworkDetector(OnnxNetwork, FleetDetector):
         for scorer, of_scorer in zip(scorers, zip(*vectors, strict=True), strict=True):
             scorer.fit(of_scorer, target)
         if "active_units" in history[-1]:
-            self.facts["collapsed"] = has_collapsed(history)
-            if self.facts["collapsed"]:
-                self.facts["warnings"].append(collapse_warning(history, self.config.variant))
+            warnings = collapse_warnings(history, self.config.variant)
+            self.facts["collapsed"] = bool(warnings)
+            self.facts["warnings"] += warnings
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
         """As in `Detector`: the network is unchanged, the scorers are updated."""
@@ -179,17 +175,13 @@ class NetworkDetector(OnnxNetwork, FleetDetector):
         return Representation({"mean_code": codes.mean(axis=0)}, {"codes": codes}, seconds)
 
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:
-        shapes: dict[str, tuple[int | None, ...]] = {name: (None,) for name in self.network.graphs()}
+        shapes: dict[str, tuple[int | None, ...]] = {"network": (None,)}
         for scorer in self.scorers:
             shapes |= scorer.expected_shapes()
         return shapes
 
     def minimum_samples(self) -> int:
         return (self.config.context - 1) * self.config.front_end.hop
-
-    @property
-    def parameters(self) -> int:
-        return int(self.facts["parameters"])
 
 
 def _train(
@@ -225,9 +217,7 @@ def _train(
         if errors[slot]:
             continue
         trained = TrainedNetwork.of_machine(modules, slot)
-        detector.arrays = {
-            name: trained.to_onnx(graph.outputs, graph.width) for name, graph in network.graphs().items()
-        }
+        detector.arrays = network.stored(trained)
         detector.facts = {"parameters": parameters, "history": histories[slot], "warnings": []}
         detector.facts |= network.trained_facts(trained)
         if detector.batch_score:

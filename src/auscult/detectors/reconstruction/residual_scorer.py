@@ -2,8 +2,8 @@
 
 In addition to the baseline's scores of the residual there is the density of the time-pooled residual: the
 reconstruction error differs by band, and where normal clips agree in that, an anomalous clip differs from
-them even if its mean square is small. Harada et al., EUSIPCO 2023, for the covariances (see `residuals`);
-Ledoit & Wolf, J. Multivariate Analysis 88 (2004), for the density.
+them even if its mean square is small. Harada et al., EUSIPCO 2023, for the covariances; Ledoit & Wolf, J.
+Multivariate Analysis 88 (2004), for the density.
 """
 
 from __future__ import annotations
@@ -15,17 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auscult.detectors.base import Evidence
-from auscult.detectors.reconstruction.residuals import (
+from auscult.detectors.reconstruction.residual_covariance import (
     COVARIANCES,
     ResidualCovariance,
-    ResidualMoments,
-    pooled_residual,
-    pooled_residual_map,
     precision_matrix,
     residual_covariances,
-    residual_maps,
-    residual_scores,
 )
+from auscult.detectors.reconstruction.residuals import SQUARE_FLOOR, Residual
 from auscult.detectors.reconstruction.scorer import Outputs, Scorer
 from auscult.detectors.reconstruction.window_network import NetworkConfig
 from auscult.runtime.option_fields import option
@@ -65,24 +61,56 @@ class ResidualScorer(Scorer):
     config: ReconstructionConfig
 
     def pooled(self, windows: np.ndarray, outputs: Outputs) -> np.ndarray:
-        return pooled_residual(ResidualMoments.from_residual(outputs["rebuilt"] - windows, self.bands))
+        return Residual(outputs["rebuilt"] - windows, self.bands).pooled()
 
     def evidence(self, windows: np.ndarray, outputs: Outputs, *, explain: bool) -> Evidence:
-        residual = outputs["rebuilt"] - windows
-        moments = ResidualMoments.from_residual(residual, self.bands)
-        distance, shares, _ = self.density.distance(pooled_residual(moments))
-        scores = {**residual_scores(moments, self.precisions), "residual_gaussian": float(distance)}
+        residual = Residual(outputs["rebuilt"] - windows, self.bands)
+        distance, shares, _ = self.density.distance(residual.pooled())
+        scores = {**residual.scores(self.precisions), "residual_gaussian": float(distance)}
         if not explain:
             return Evidence(scores)
-        maps = residual_maps(residual, moments, self.precisions, self.config.context)
-        pooled_map = pooled_residual_map(shares, residual, self.config.context)
-        return Evidence(scores, {**maps, "residual_gaussian": pooled_map})
+        maps = {**residual.maps(self.precisions), "residual_gaussian": residual.pooled_map(shares)}
+        return Evidence(scores, maps)
 
     def evidence_in_graph(self, windows: Value, output: Callable[[str], Value]) -> GraphEvidence:
-        from auscult.detectors.reconstruction.residuals_onnx import residual_evidence
+        from auscult.detectors.onnx_export.graph import GraphEvidence
+        from auscult.detectors.onnx_export.windows import spread_over_frames
+        from auscult.detectors.statistics.densities_onnx import distance
 
-        return residual_evidence(
-            output("rebuilt") - windows, self.config.context, self.precisions, self.density
+        graph, bands, context = windows.graph, self.bands, self.config.context
+        rows = (output("rebuilt") - windows).double().reshape(-1, bands)  # (V · context, bands)
+        squares = rows.square()
+        mean, mean_square = rows.mean(0), squares.mean(0)
+
+        pooled = graph.Concat(mean, graph.Log(mean_square + SQUARE_FLOOR), axis=0)
+        pooled_distance, pooled_shares, _ = distance(pooled, self.density)
+        band_share = pooled_shares.reshape(2, bands).sum(0)
+
+        stacked = np.stack(list(self.precisions.values()))  # (domains, bands, bands)
+        precision_times_mean = stacked @ mean  # (domains, bands)
+        mean_distances = (precision_times_mean * mean).sum(1)  # (domains,)
+        nearest_to_mean = graph.Gather(precision_times_mean, graph.ArgMin(mean_distances, axis=0, keepdims=0))
+        scatter = graph.Gemm(rows, rows, transA=1) / rows.count().double()  # (bands, bands)
+        row_distances = (stacked * scatter).sum(2).sum(1)  # (domains,)
+        nearest_to_rows = graph.Gather(stacked, graph.ArgMin(row_distances, axis=0, keepdims=0))
+
+        shares = {
+            "mse": squares / float(bands),
+            "mahalanobis": rows * nearest_to_mean,
+            "mahalanobis_frames": rows * (rows @ nearest_to_rows),
+            "residual_gaussian": (squares + SQUARE_FLOOR) * (band_share / (mean_square + SQUARE_FLOOR)),
+        }
+        return GraphEvidence(
+            scores={
+                "mse": mean_square.mean(),
+                "mahalanobis": graph.ReduceMin(mean_distances, keepdims=0),
+                "mahalanobis_frames": graph.ReduceMin(row_distances, keepdims=0),
+                "residual_gaussian": pooled_distance,
+            },
+            maps={
+                name: spread_over_frames(share.reshape(-1, context * bands), context, bands).float()
+                for name, share in shares.items()
+            },
         )
 
     @property

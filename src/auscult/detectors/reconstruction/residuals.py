@@ -1,227 +1,91 @@
-"""Anomaly scores from the reconstruction error of an autoencoder.
+"""Scores and maps of one recording from the reconstruction error of a network.
 
-The residual is r = x̂ − x, a (V, context · bands) array for the V windows of a clip. Covariances are those of
-its rows of ``bands`` values, one row for every frame of every window. Sources: the DCASE Task 2 baseline
-(2023–2026) as described by Harada et al., "First-shot anomaly detection for machine condition monitoring",
-EUSIPCO 2023; shrinkage by Ledoit & Wolf, J. Multivariate Analysis 88 (2004).
+The residual is r = x̂ − x, a (V, context · bands) array for the V windows of a clip. Source of the first three
+scores: the DCASE Task 2 baseline (2023–2026) as described by Harada et al., "First-shot anomaly detection for
+machine condition monitoring", EUSIPCO 2023.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
-from auscult.detectors.statistics.ledoit_wolf import shrinkage
-from auscult.errors import FitError, OptionError
 from auscult.spectrum import spread_over_frames
 
-COVARIANCES = ("auto", "exact", "float32", "ledoit_wolf")
-#: Above this condition number, a float32 inverse has no correct digit.
-MAX_CONDITION = 1e6
 #: Added to squared residuals, in dB², so that a band without reconstruction error has a logarithm.
 SQUARE_FLOOR = 1e-9
 
 
-@dataclass
-class ResidualCovariance:
-    """Sums from which the covariance of one domain and its shrinkage are computed.
+class Residual:
+    """The residual of one recording.
 
-    Attributes:
-        outer: (bands, bands) float64, Σ rᵀr over rows centred within their batch.
-        fourth: Σ ‖row‖⁴, which Ledoit and Wolf's shrinkage needs in addition to ``outer``.
-        vectors: number of windows, by which the baseline divides.
-        rows: number of rows, ``context`` for each window.
-    """
-
-    outer: np.ndarray
-    fourth: float = 0.0
-    vectors: int = 0
-    rows: int = 0
-
-    def add(self, residual: np.ndarray, bands: int) -> None:
-        """Add one batch of (B, context · bands) residuals, centred on the mean row of the batch."""
-        rows = residual.reshape(-1, bands).astype(np.float64)
-        rows -= rows.mean(axis=0)
-        self.outer += rows.T @ rows
-        self.fourth += float(np.sum(np.sum(rows**2, axis=1) ** 2))
-        self.vectors += len(residual)
-        self.rows += len(rows)
-
-    def covariance(self) -> np.ndarray:
-        """Return (bands, bands) Σ rᵀr / (N − 1) with N the number of windows; the baseline divides so."""
-        return self.outer / max(1, self.vectors - 1)
-
-    def shrinkage(self) -> float:
-        """Return Ledoit and Wolf's weight of the identity, in [0, 1], for rows of known mean zero."""
-        return shrinkage(self.outer, len(self.outer), self.fourth, self.rows)[0]
-
-    def merged(self, precision: np.ndarray, weight: float) -> ResidualCovariance:
-        """Return these sums plus those of earlier vectors of which only the precision matrix is known.
-
-        Args:
-            precision: (bands, bands), the inverse covariance of the earlier vectors.
-            weight: the number of earlier vectors minus one, by which their covariance was divided.
-        """
-        outer = self.outer + weight * np.linalg.inv(precision)
-        vectors = self.vectors + round(weight) + 1
-        return ResidualCovariance((outer + outer.T) / 2, self.fourth, vectors, self.rows)
-
-
-def residual_covariances(
-    batches: Iterable[tuple[np.ndarray, np.ndarray]], bands: int
-) -> dict[str, ResidualCovariance]:
-    """Return the covariance sums of both domains.
+    Maps are (T, bands) float32. The value of a frame is the mean over the windows that contain it, so the
+    averages of maps that are given below are not exact at the ends of the recording.
 
     Args:
-        batches: residuals (B, context · bands), and a mask (B,) that is true for the target domain.
+        residual: (V, context · bands).
         bands: number of mel bands.
 
-    Returns:
-        ``source`` and ``target``; a domain without windows uses the sums of the other.
-    """
-    sums = {name: ResidualCovariance(np.zeros((bands, bands))) for name in ("source", "target")}
-    for residual, is_target in batches:
-        for name, mask in (("source", ~is_target), ("target", is_target)):
-            if mask.any():
-                sums[name].add(residual[mask], bands)
-    if not sums["target"].vectors:
-        sums["target"] = sums["source"]
-    if not sums["source"].vectors:
-        sums["source"] = sums["target"]
-    return sums
-
-
-def precision_matrix(sums: ResidualCovariance, method: str) -> tuple[np.ndarray, dict[str, float]]:
-    """Return the inverse covariance for a Mahalanobis distance.
-
-    Args:
-        sums: covariance sums of one domain.
-        method: ``exact`` (float64 inverse), ``float32`` (the baseline's, meaningless if ill-conditioned),
-            ``ledoit_wolf`` (shrunk towards the identity, then inverted), or ``auto``: exact, but shrunk if
-            the condition number exceeds 1e6.
-
-    Returns:
-        (bands, bands) float64, and diagnostics: ``condition`` and ``shrinkage`` (0 if not shrunk).
-
-    Raises:
-        OptionError: ``method`` is none of these.
-        FitError: the inverse does not exist.
-    """
-    if method not in COVARIANCES:
-        raise OptionError(f"covariance={method!r}: choose one of {', '.join(COVARIANCES)}")
-    covariance = sums.covariance()
-    eigenvalues = np.linalg.eigvalsh(covariance)
-    condition = float(eigenvalues[-1] / eigenvalues[0]) if eigenvalues[0] > 0 else float("inf")
-    shrink = method == "ledoit_wolf" or (method == "auto" and not condition <= MAX_CONDITION)
-    weight = sums.shrinkage() if shrink else 0.0
-    if shrink:
-        mean_variance = max(np.trace(covariance) / len(covariance), np.finfo(np.float64).tiny)
-        # The weight can be 0 if all rows lie in a plane; a millionth keeps the covariance invertible.
-        weight = max(weight, 1.0 / MAX_CONDITION)
-        covariance = (1 - weight) * covariance + weight * mean_variance * np.eye(len(covariance))
-    try:
-        inverse = np.linalg.inv(covariance.astype(np.float32) if method == "float32" else covariance)
-    except np.linalg.LinAlgError as error:
-        raise FitError(
-            f"covariance={method}: the covariance of the residuals has no inverse; use covariance=auto"
-        ) from error
-    condition = min(condition, np.finfo(np.float64).max.item())  # JSON cannot represent infinity
-    return inverse.astype(np.float64), {"condition": condition, "shrinkage": weight}
-
-
-@dataclass(frozen=True)
-class ResidualMoments:
-    """Moments of the rows of one clip's residual, shared by all its scores.
-
     Attributes:
-        mean: (bands,) float64 mean row r̄.
-        scatter: (bands, bands) float64, the mean of rᵀr; its diagonal is the mean square of every band.
+        rows: (V · context, bands) float64, one row for every frame of every window.
+        mean: (bands,) mean row r̄.
+        scatter: (bands, bands), the mean of rᵀr; its diagonal is the mean square of every band.
     """
 
-    mean: np.ndarray
-    scatter: np.ndarray
+    def __init__(self, residual: np.ndarray, bands: int) -> None:
+        self.context = residual.shape[1] // bands
+        self.rows = residual.reshape(-1, bands).astype(np.float64)
+        self.mean = self.rows.mean(axis=0)
+        self.scatter = self.rows.T @ self.rows / len(self.rows)
 
-    @classmethod
-    def from_residual(cls, residual: np.ndarray, bands: int) -> ResidualMoments:
-        """Compute the moments of a (V, context · bands) residual."""
-        rows = residual.reshape(-1, bands).astype(np.float64)
-        return cls(rows.mean(axis=0), rows.T @ rows / len(rows))
+    def scores(self, precisions: Mapping[str, np.ndarray]) -> dict[str, float]:
+        """Return the three scores of the baseline, given the (bands, bands) precision of each domain.
 
+        ``mse`` is the mean square. ``mahalanobis`` is the official selective Mahalanobis score: the average
+        of the full N×N matrix R Σ⁻¹ Rᵀ, which equals r̄ᵀ Σ⁻¹ r̄ for the mean row r̄. ``mahalanobis_frames`` is
+        the mean squared distance of the single rows. Each of these two is the smaller value over the domains.
+        """
+        return {
+            "mse": float(np.trace(self.scatter)) / len(self.mean),
+            "mahalanobis": min(map(self._distance_of_mean, precisions.values())),
+            "mahalanobis_frames": min(map(self._mean_distance, precisions.values())),
+        }
 
-def residual_scores(moments: ResidualMoments, precisions: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Return the three scores of one clip.
+    def maps(self, precisions: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Return a map of each score, which averages to score / bands.
 
-    ``mse`` is the mean square. ``mahalanobis`` is the official selective Mahalanobis score: the average
-    of the full N×N matrix R Σ⁻¹ Rᵀ, which equals r̄ᵀ Σ⁻¹ r̄ for the mean row r̄. ``mahalanobis_frames`` is
-    the mean squared distance of the single rows. Each of these two is the smaller value over the domains.
+        The quadratic forms are divided among the bands: r_b (Σ⁻¹ v)_b summed over the bands b is rᵀ Σ⁻¹ v.
+        """
+        nearest_to_mean = min(precisions.values(), key=self._distance_of_mean)
+        nearest_to_rows = min(precisions.values(), key=self._mean_distance)
+        return {
+            "mse": self._map(self.rows**2 / len(self.mean)),
+            "mahalanobis": self._map(self.rows * (nearest_to_mean @ self.mean)),
+            "mahalanobis_frames": self._map(self.rows * (self.rows @ nearest_to_rows)),
+        }
 
-    Args:
-        moments: of the clip's residual.
-        precisions: domain to (bands, bands).
-    """
-    mean, scatter = moments.mean, moments.scatter
-    return {
-        "mse": float(np.trace(scatter)) / len(mean),
-        "mahalanobis": min(float(mean @ p @ mean) for p in precisions.values()),
-        "mahalanobis_frames": min(float(np.sum(scatter * p)) for p in precisions.values()),
-    }
+    def pooled(self) -> np.ndarray:
+        """Return (2 · bands,): the mean of every band in dB, then the logarithm of its mean square."""
+        return np.concatenate([self.mean, np.log(np.diag(self.scatter) + SQUARE_FLOOR)])
 
+    def pooled_map(self, shares: np.ndarray) -> np.ndarray:
+        """Return the map of a score of `pooled`, which averages over time to the share of each band.
 
-def residual_maps(
-    residual: np.ndarray, moments: ResidualMoments, precisions: Mapping[str, np.ndarray], context: int
-) -> dict[str, np.ndarray]:
-    """Return a map of each score of `residual_scores`: (T, bands) float32 that averages to score / bands.
+        Args:
+            shares: (2 · bands,) contribution of each element of the vector to the score. That of a band is
+                distributed over time in proportion to the squared residual.
+        """
+        square = self.rows**2 + SQUARE_FLOOR
+        return self._map(shares.reshape(2, -1).sum(axis=0) * square / square.mean(axis=0))
 
-    The quadratic forms are divided among the bands: r_b (Σ⁻¹ v)_b summed over the bands b is rᵀ Σ⁻¹ v. The
-    value of a frame is the mean over the windows that contain it, so the average is not exact at the ends of
-    the clip.
+    def _distance_of_mean(self, precision: np.ndarray) -> float:
+        return float(self.mean @ precision @ self.mean)
 
-    Args:
-        residual: (V, context · bands).
-        moments: of the residual.
-        precisions: domain to (bands, bands).
-        context: frames in one window.
-    """
-    mean, scatter = moments.mean, moments.scatter
-    bands = len(mean)
-    rows = residual.reshape(-1, bands).astype(np.float64)
-    nearest_to_mean = min(precisions.values(), key=lambda p: float(mean @ p @ mean))
-    nearest_to_rows = min(precisions.values(), key=lambda p: float(np.sum(scatter * p)))
-    shares = {
-        "mse": rows**2 / bands,
-        "mahalanobis": rows * (nearest_to_mean @ mean),
-        "mahalanobis_frames": rows * (rows @ nearest_to_rows),
-    }
-    return {
-        name: spread_over_frames(share.reshape(len(residual), -1), context).astype(np.float32)
-        for name, share in shares.items()
-    }
+    def _mean_distance(self, precision: np.ndarray) -> float:
+        return float(np.sum(self.scatter * precision))
 
-
-def pooled_residual(moments: ResidualMoments) -> np.ndarray:
-    """Return the residual of a clip pooled over time: the mean and the log mean square of every band.
-
-    Returns:
-        (2 · bands,) float64: means of the signed residual in dB, then logarithms of its mean square.
-    """
-    return np.concatenate([moments.mean, np.log(np.diag(moments.scatter) + SQUARE_FLOOR)])
-
-
-def pooled_residual_map(shares: np.ndarray, residual: np.ndarray, context: int) -> np.ndarray:
-    """Return the map of a score of `pooled_residual`: each band's share, distributed over time in proportion
-    to the squared residual.
-
-    Args:
-        shares: (2 · bands,) contribution of each element of the vector to the score.
-        residual: (V, context · bands).
-        context: frames in one window.
-
-    Returns:
-        (T, bands) float32 that averages over T to the share of each band, except at the ends of the clip.
-    """
-    share = shares.reshape(2, -1).sum(axis=0)  # (bands,)
-    square = residual.reshape(-1, len(share)).astype(np.float64) ** 2 + SQUARE_FLOOR
-    parts = share * square / square.mean(axis=0)
-    return spread_over_frames(parts.reshape(len(residual), -1), context).astype(np.float32)
+    def _map(self, shares: np.ndarray) -> np.ndarray:
+        """Return the map of shares, an array like ``rows``."""
+        by_window = shares.reshape(-1, self.context * len(self.mean))
+        return spread_over_frames(by_window, self.context).astype(np.float32)

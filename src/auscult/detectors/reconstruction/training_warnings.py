@@ -41,20 +41,17 @@ def convergence_warnings(history: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def has_collapsed(history: Sequence[Mapping[str, Any]]) -> bool:
-    """Return whether no latent of a variational autoencoder is active in the last epoch."""
-    return history[-1]["active_units"] < 0.5
-
-
-def collapse_warning(history: Sequence[Mapping[str, Any]], variant: str) -> str:
-    """Return the warning about a collapsed posterior.
+def collapse_warnings(history: Sequence[Mapping[str, Any]], variant: str) -> list[str]:
+    """Return a warning if no latent of a variational autoencoder is active in the last epoch.
 
     Args:
         history: the figures of every epoch.
         variant: the options of the detector that decide it.
     """
-    return (
+    if not history[-1]["active_units"] < 0.5:
+        return []
+    return [
         "the posterior has collapsed: no latent carries information about the input (KL "
         f"{history[-1]['kl']:.4g} nats, {variant}); the detector expects one constant window, and its scores "
         "only measure how far a clip is from that window"
-    )
+    ]

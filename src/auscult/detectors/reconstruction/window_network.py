@@ -6,7 +6,7 @@ Only fitting imports PyTorch: a trained network is stored and run as ONNX.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,19 +63,6 @@ class NetworkConfig(Config):
         return ""
 
 
-@dataclass(frozen=True)
-class ScoringGraph:
-    """A part of a trained network that is stored as an ONNX graph, with input ``x``.
-
-    Attributes:
-        outputs: computes the named outputs, each (N, …), from the trained network and x (N, width).
-        width: length of one input vector.
-    """
-
-    outputs: Callable[[TrainedNetwork, Value], Mapping[str, Value]]
-    width: int
-
-
 class WindowNetwork(ABC):
     """A network on context windows; machines of a fleet share the program, but no weights.
 
@@ -108,12 +95,12 @@ class WindowNetwork(ABC):
     def outputs(self, trained: TrainedNetwork, x: Value) -> Mapping[str, Value]:
         """Return the network outputs needed for scoring x (N, width), by name; each (N, …) float32."""
 
-    def graphs(self) -> dict[str, ScoringGraph]:
-        """Return the parts that scoring runs, by the name of their array in the detector's ``arrays``.
+    def stored(self, trained: TrainedNetwork) -> dict[str, np.ndarray]:
+        """Return the ONNX files that scoring runs, by the name of their array in the detector's ``arrays``.
 
-        One part by default, ``network``, which computes `outputs` of the windows.
+        One file by default, ``network``, which computes `outputs` of the input ``x``.
         """
-        return {"network": ScoringGraph(self.outputs, self.config.width)}
+        return {"network": trained.to_onnx(self.outputs, self.config.width)}
 
     def trained_facts(self, trained: TrainedNetwork) -> dict[str, object]:
         """Return what the facts of the detector say about trained weights; nothing by default."""
