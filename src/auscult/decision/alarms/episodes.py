@@ -88,11 +88,13 @@ class AlarmTracker:
     Attributes:
         rule: the rule.
         episode: the current alarm, or ``None``.
+        persistent: the last persistent score, or ``None`` if there are too few scores.
     """
 
     def __init__(self, rule: AlarmRule) -> None:
         self.rule = rule
         self.episode: Episode | None = None
+        self.persistent: float | None = None
         self._recent: deque[float] = deque(maxlen=rule.n)
 
     def push(self, time: float, score: float) -> Episode | None:
@@ -108,7 +110,7 @@ class AlarmTracker:
         self._recent.append(score)
         if len(self._recent) < self.rule.k:
             return None
-        value = sorted(self._recent)[-self.rule.k]
+        self.persistent = value = sorted(self._recent)[-self.rule.k]
         known = self.episode
         if known is None:
             if value > self.rule.threshold:
@@ -127,6 +129,7 @@ class AlarmTracker:
         A current alarm stays until scores after the gap end it.
         """
         self._recent.clear()
+        self.persistent = None
 
 
 def persistent_scores(scores: ArrayLike, k: int, n: int) -> np.ndarray:
