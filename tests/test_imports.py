@@ -17,6 +17,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 #: The folders in the order of the data flow; a module imports only from its own folder and from those before.
 ROOMS = [
     {"errors"},
+    {"findings"},
     {"runtime"},
     {"sound"},
     {"spectrum"},

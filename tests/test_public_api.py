@@ -23,7 +23,7 @@ PUBLIC_ERRORS = {
 NAMES = {
     *("Calibration", "Clip", "Corpus", "Evaluation", "Finding", "Fitted", "Model", "Score", "Threshold"),
     *("Waveform", "adapt", "evaluate", "export", "fit", "fit_machines", "load", "open_corpus", "p_value"),
-    *("read_audio", "__version__"),
+    *("AuscultWarning", "read_audio", "__version__"),
     *PUBLIC_ERRORS,
 }
 

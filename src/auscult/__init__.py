@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from auscult.api.fit_machines import fit_machines as fit_machines
     from auscult.corpus import Clip as Clip
     from auscult.corpus import Corpus as Corpus
-    from auscult.corpus import Finding as Finding
     from auscult.corpus import open_corpus as open_corpus
     from auscult.decision import Threshold as Threshold
     from auscult.decision import p_value as p_value
     from auscult.errors import AudioError as AudioError
     from auscult.errors import AuscultError as AuscultError
+    from auscult.errors import AuscultWarning as AuscultWarning
     from auscult.errors import CorpusError as CorpusError
     from auscult.errors import DivergedError as DivergedError
     from auscult.errors import DownloadError as DownloadError
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from auscult.errors import UnsupportedAudio as UnsupportedAudio
     from auscult.errors import WorkersError as WorkersError
     from auscult.evaluation import Evaluation as Evaluation
+    from auscult.findings import Finding as Finding
     from auscult.model import Calibration as Calibration
     from auscult.model import Model as Model
     from auscult.model import Score as Score
@@ -75,6 +76,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 _LAZY_NAMES = {
     "AudioError": ("auscult.errors", "AudioError"),
     "AuscultError": ("auscult.errors", "AuscultError"),
+    "AuscultWarning": ("auscult.errors", "AuscultWarning"),
     "CorpusError": ("auscult.errors", "CorpusError"),
     "DivergedError": ("auscult.errors", "DivergedError"),
     "DownloadError": ("auscult.errors", "DownloadError"),
@@ -101,7 +103,7 @@ _LAZY_NAMES = {
     "Clip": ("auscult.corpus", "Clip"),
     "Corpus": ("auscult.corpus", "Corpus"),
     "Evaluation": ("auscult.evaluation", "Evaluation"),
-    "Finding": ("auscult.corpus", "Finding"),
+    "Finding": ("auscult.findings", "Finding"),
     "Fitted": ("auscult.api.fit_machines", "Fitted"),
     "Model": ("auscult.model", "Model"),
     "Score": ("auscult.model", "Score"),

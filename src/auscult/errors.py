@@ -30,13 +30,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
 
 class AuscultWarning(UserWarning):
-    """A reason to trust a result less."""
+    """A reason to trust a result less.
+
+    Args:
+        message: the problem and what to do about it.
+        kind: a fixed identifier, as of `auscult.Finding`.
+        paths: the affected recordings; empty if all are, or if the problem is not about recordings.
+    """
+
+    def __init__(self, message: str, kind: str = "other", paths: Sequence[str] = ()) -> None:
+        super().__init__(message, kind, paths)  # unchanged arguments, so that the warning can be pickled
+        self.message, self.kind, self.paths = message, kind, tuple(paths)
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class AuscultError(Exception):

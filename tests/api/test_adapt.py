@@ -19,6 +19,7 @@ from auscult.corpus import Clip, folds_of
 from auscult.detectors import DETECTORS
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.errors import FitError, NotNormalError, OptionError
+from auscult.findings import messages
 
 RATE = 8000
 
@@ -216,7 +217,7 @@ def test_what_a_sensor_with_a_fault_recorded_is_left_out(files, faulty_sensor, o
     (entry,) = adapted.provenance["adaptations"]
     assert entry["left_out"] == [clip.path for clip in clips]
     assert set(adapted.normals.paths).isdisjoint(entry["left_out"])
-    about = [w for w in adapted.provenance["warnings"] if any(path in w for path in entry["left_out"])]
+    about = [w for w in messages(adapted.warnings) if any(path in w for path in entry["left_out"])]
     assert ["silent:" in about[0], "gaps (drop-outs):" in about[1], len(about)] == [True, True, 2]
     assert adapted.normal_range.held_seconds == 0.0
     with pytest.raises(FitError, match=r"no usable new recordings.*because of a sensor fault.*because of"):
@@ -235,7 +236,7 @@ def test_doubtful_recordings_below_the_threshold_are_refused(files, faulty_senso
     lines = str(caught.value).splitlines()
     assert [line for line in lines if "1 of 4" in line and text in line and clip.path in line]
     assert [line for line in lines if "left out because of a sensor fault" in line]
-    warnings = accepted(model, [clip]).provenance["warnings"]
+    warnings = messages(accepted(model, [clip]).warnings)
     assert [w for w in warnings if text in w and "normal for the model from now on" in w]
 
 
@@ -267,7 +268,7 @@ def test_profiles_and_limits_of_maps_cover_the_new_recordings(files):
 
 def test_other_lengths_and_more_channels_cause_warnings(files, machine_sound, tmp_path):
     long = written(tmp_path, "long.wav", np.stack([machine_sound(96, 1.0)] * 2, axis=1))
-    warnings = accepted(fitted(files[:30]), [long, files[39]]).provenance["warnings"]
+    warnings = messages(accepted(fitted(files[:30]), [long, files[39]]).warnings)
     assert any("0.25 to 1 s long, but the model was fitted on recordings of 0.25 s" in w for w in warnings)
     assert any("up to 2 channels, those of the model 1: only channel 0" in w for w in warnings)
 
@@ -331,7 +332,7 @@ def test_a_single_recording_of_a_domain_does_not_set_the_threshold(files, monkey
     assert len(replaced.detector.facts["fitted_on"]) == 28
     assert set(replaced.calibration.domains) == {"source"}
     assert len(replaced.calibration) == replaced.provenance["calibration_recordings"] == 25
-    assert "the 3 clips of the target domain are one recording" in replaced.provenance["warnings"][-1]
+    assert "the 3 clips of the target domain are one recording" in messages(replaced.warnings)[-1]
 
 
 def test_what_replacing_cannot_do_is_refused(files, monkeypatch):
@@ -474,7 +475,7 @@ def test_unusable_files_are_left_out_and_named(files, tmp_path):
     adapted = accepted(model, [Clip(bad), *files[30:32]])
     (entry,) = adapted.provenance["adaptations"]
     assert (entry["left_out"], entry["clips"]) == ([bad], 2)
-    assert any(bad in warning for warning in adapted.provenance["warnings"])
+    assert any(bad in warning for warning in messages(adapted.warnings))
     with pytest.raises(FitError, match=r"no usable new recordings.*bad\.wav"):
         auscult.adapt(model, [Clip(bad)])
 
@@ -488,7 +489,7 @@ def test_recordings_that_the_model_was_fitted_on_are_ignored(files, tmp_path):
     assert len(adapted.calibration) == 32
     (entry,) = adapted.provenance["adaptations"]
     assert (entry["clips"], entry["left_out"]) == (2, []), "duplicates are not failures"
-    (warning,) = [w for w in adapted.provenance["warnings"] if "already in the model" in w]
+    (warning,) = [w for w in messages(adapted.warnings) if "already in the model" in w]
     assert warning.startswith(f"3 of 5 recordings are already in the model ({files[28].path})")
     with pytest.raises(
         FitError, match=r"no usable new recordings.*2 of 2 recordings are already in the model"
@@ -499,10 +500,10 @@ def test_recordings_that_the_model_was_fitted_on_are_ignored(files, tmp_path):
 def test_test_clips_and_other_machines_cause_warnings(files):
     model = fitted(files[:30])
     clips = [replace(files[30], split="test", condition="normal"), replace(files[31], machine="pump")]
-    warnings = accepted(model, clips).provenance["warnings"]
+    warnings = messages(accepted(model, clips).warnings)
     assert any("test clips" in w and "(1 of 2" in w and "cannot be evaluated" in w for w in warnings)
     assert any("a model of fan is adapted to recordings of pump" in w for w in warnings)
-    warnings = accepted(model, files[30:32]).provenance["warnings"]
+    warnings = messages(accepted(model, files[30:32]).warnings)
     assert not [w for w in warnings if "taken in" in w or "is adapted to" in w]
 
 

@@ -14,6 +14,7 @@ from auscult.corpus import Clip
 from auscult.decision import fixed_threshold
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.errors import EvaluationError, UnreadableAudio
+from auscult.findings import Finding, messages
 from auscult.model import Calibration, Model
 from auscult.model.normal_index import NormalIndex
 from auscult.spectrum import FrontEnd
@@ -92,7 +93,7 @@ def test_metrics_are_computed_from_the_scores_of_the_model(clips):
 
 def test_files_of_other_kinds_are_reported(clips):
     outcome = auscult.evaluate(model(), auscult.Corpus(clips, other_files={".m4a": 2}), intervals=False)
-    assert outcome.warnings[-1] == "2 files of other kinds were not read: 2 .m4a"
+    assert outcome.warnings[-1].message == "2 files of other kinds were not read: 2 .m4a"
 
 
 def test_the_decisive_score_is_evaluated(clips):
@@ -160,7 +161,7 @@ def test_clips_that_the_model_was_fitted_on_are_left_out_and_reported(clips, kno
     new = auscult.evaluate(model(), [c for c in clips if c.path not in outcome.fitted_on])
     assert outcome.evaluation == new.evaluation
     assert outcome.to_json()["fitted_on"] == list(outcome.fitted_on)
-    (warning,) = outcome.warnings
+    (warning,) = messages(outcome.warnings)
     assert "fitted on 6 of these 48 recordings, 1 of them anomalies" in warning
     assert outcome.to_json()["warnings"] == [warning]
     assert auscult.evaluate(model(), clips).fitted_on == ()
@@ -183,7 +184,7 @@ def test_copies_in_other_formats_are_known_by_their_content(clips, tmp_path):
     copies = [replace(clips[0], path=path) for path in paths]
     outcome = auscult.evaluate(model(), [*clips[1:], *copies])
     assert outcome.to_json()["copies"] == [paths]
-    assert outcome.warnings[0].startswith("1 clip is a copy")
+    assert outcome.warnings[0].message.startswith("1 clip is a copy")
     with pytest.raises(
         EvaluationError, match=r"other\.wav is labelled normal and .*other\.flac is labelled anom"
     ):
@@ -212,7 +213,7 @@ def test_a_threshold_that_finds_few_separable_faults_is_reported_with_what_to_do
     )
     provenance = {"threshold_set_by": "5 recordings in the target domain (a.wav)"}
     fitted = Model(model().detector, calibration, provenance=provenance)
-    (warning,) = auscult.evaluate(fitted, clips, intervals=False).warnings
+    (warning,) = messages(auscult.evaluate(fitted, clips, intervals=False).warnings)
     assert "the threshold finds only 0 % of the faults (AUC 100.0 %)" in warning
     assert "--false-alarms 20%" in warning
     assert "which finds 100 % of all faults" in warning
@@ -222,18 +223,18 @@ def test_a_threshold_that_finds_few_separable_faults_is_reported_with_what_to_do
 
 def test_scores_in_the_wrong_order_are_no_sign_of_exchanged_labels_for_another_machine(clips):
     own = model("quiet")
-    assert [w for w in auscult.evaluate(own, clips).warnings if w.startswith("AUC far below")]
+    assert [w for w in messages(auscult.evaluate(own, clips).warnings) if w.startswith("AUC far below")]
     other = Model(own.detector, own.calibration, provenance={"machines": ["pump"]})
     assert auscult.evaluate(other, clips, intervals=False).warnings == (
-        "the model was fitted on pump, but these are recordings of fan",
+        Finding("other_machine", "the model was fitted on pump, but these are recordings of fan"),
     )
 
 
 def test_scores_in_the_wrong_order_of_a_network_that_has_not_converged_are_explained_by_that(clips):
     early = model("quiet")
-    early.detector.facts["warnings"] = ["training has not converged: it has one epoch; train longer"]
-    (low,) = (w for w in auscult.evaluate(early, clips).warnings if "AUC far below 50 %" in w)
-    assert low.endswith("Training has not converged: it has one epoch; train longer")
+    early.detector.add_finding("not_converged", "training has not converged: it has one epoch")
+    (low,) = (w for w in messages(auscult.evaluate(early, clips).warnings) if "AUC far below 50 %" in w)
+    assert low.endswith("Training has not converged: it has one epoch")
 
 
 def test_recordings_without_a_condition_are_refused_with_what_to_do(clips):

@@ -19,6 +19,7 @@ from auscult.corpus import Clip
 from auscult.detectors import DETECTORS
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.errors import FitError, OptionError
+from auscult.findings import messages
 from auscult.model import calibration_plan, fitting
 from auscult.runtime.parallel import workers
 
@@ -35,7 +36,8 @@ class Ledger(Detector):
     def fit(self, recordings, *, other_machines=(), progress=None):
         self.arrays = {"mean": np.mean([r.log_mel(self.config.front_end).mean(0) for r in recordings], 0)}
         paths = [r.clip.path for r in recordings]
-        self.facts = {"fitted_on": paths, "warnings": ["a warning of the detector"]}
+        self.facts = {"fitted_on": paths, "findings": []}
+        self.add_finding("own", "a warning of the detector")
         fitted.append(self)
         return self
 
@@ -128,7 +130,7 @@ def test_a_single_recording_of_a_domain_does_not_set_the_threshold(files, monkey
     assert list(model.calibration.domains) == ["source"] * 30 + ([] if cheap else ["target"] * 10)
     assert model.provenance["calibration_recordings"] == (30 if cheap else 31)
     warning = "the 10 clips of the target domain are one recording: .* but the threshold ignores it"
-    assert any(re.match(warning, w) for w in model.provenance["warnings"]) == cheap
+    assert any(re.match(warning, w) for w in messages(model.warnings)) == cheap
     few = fit([*clips[:18], *clips[30:]], calibrate="crossfit")
     assert len(few.calibration) == (18 if cheap else 28)
     assert (few.threshold().value is None) == cheap
@@ -199,9 +201,9 @@ def test_a_threshold_from_few_recordings_says_for_which_units_it_holds(files):
     assert independent.provenance["calibration_recordings"] == 40
     assert few.threshold().label == "for units and conditions of 10 recordings"
     assert few.threshold(0.1).label is None, "nine are enough for 10 %"
-    (warning,) = [w for w in few.provenance["warnings"] if "independent recordings" in w]
+    (warning,) = [w for w in messages(few.warnings) if "independent recordings" in w]
     assert "the 40 clips come from 10 independent recordings, and 5 % false alarms need 19" in warning
-    assert not [w for w in independent.provenance["warnings"] if "independent recordings" in w]
+    assert not [w for w in messages(independent.warnings) if "independent recordings" in w]
     assert fit(segments, calibrate="none").provenance["calibration_recordings"] is None
 
 
@@ -220,7 +222,7 @@ def test_without_calibration_there_is_a_score_but_no_decision(files, machine_sou
     assert fitted[0].facts["fitted_on"] == [c.path for c in files]
     score = model.score(machine_sound(99), RATE)
     assert (score.threshold, score.anomalous) == (None, None)
-    assert any("19 more" in warning for warning in score.warnings)
+    assert any("19 more" in warning for warning in messages(score.warnings))
 
 
 def test_auto_changes_from_crossfit_to_holdout(files, monkeypatch):
@@ -247,7 +249,7 @@ def test_unusable_files_are_left_out_and_named(files, tmp_path):
     model = fit([*files[:21], Clip(bad), Clip(empty), Clip(short)], calibrate="none")
     assert fitted[0].facts["fitted_on"] == [c.path for c in files[:21]]
     for path in (bad, empty, short):
-        assert any(path in warning for warning in model.provenance["warnings"]), path
+        assert any(path in warning for warning in messages(model.warnings)), path
     assert model.provenance["clips"] == 21
     assert model.provenance["left_out"] == [bad, empty, short]
 
@@ -270,7 +272,7 @@ def test_the_model_has_the_sample_rate_of_most_files(files, tmp_path, machine_so
     model = fit(clips, calibrate="none")
     assert model.sample_rate == RATE
     assert fitted[0].facts["fitted_on"][-1] == str(fast), "it is resampled, not left out"
-    assert any("16000" in warning and "fast.wav" in warning for warning in model.provenance["warnings"])
+    assert any("16000" in warning and "fast.wav" in warning for warning in messages(model.warnings))
     assert fit(clips, calibrate="none", sample_rate=16000).sample_rate == 16000
 
 
@@ -284,18 +286,19 @@ def test_the_model_reads_the_channel_that_it_was_fitted_on(tmp_path, machine_sou
     near, far = (fit(clips, calibrate="none", channel=c) for c in (0, 1))
     assert (near.channel, far.channel) == (0, 1)
     for model in (near, far):
-        (warning,) = [w for w in model.provenance["warnings"] if "channels" in w]
+        (warning,) = [w for w in messages(model.warnings) if "channels" in w]
         assert f"recordings have 2 channels: the model learns channel {model.channel} only" in warning
     levels = [next(m.score_many(clips[:1])).score for m in (near, far)]
     assert levels[0] - levels[1] == pytest.approx(40, abs=1)
 
 
 def test_provenance_describes_the_training_data(files):
-    provenance = fit(files[28:], calibrate="crossfit").provenance
+    model = fit(files[28:], calibrate="crossfit")
+    provenance = model.provenance
     assert (provenance["clips"], provenance["machines"]) == (12, ["fan"])
     assert provenance["domains"] == {"source": 2, "target": 10}
-    assert "a warning of the detector" in provenance["warnings"]
-    assert any("usable recordings: record at least 20" in warning for warning in provenance["warnings"])
+    assert "a warning of the detector" in messages(model.warnings)
+    assert any("usable recordings: record at least 20" in warning for warning in messages(model.warnings))
     versions = provenance["versions"]
     assert versions["auscult"] == auscult.__version__
     assert versions.get("torch") == next((d.version for d in distributions(name="torch")), None)
@@ -351,7 +354,7 @@ def test_the_validation_option_cannot_be_combined_with_calibration(files):
 def test_likely_segments_of_one_recording_stay_in_one_fold_with_a_warning(files):
     with_speed = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
     model = fit(with_speed)
-    (warning,) = [w for w in model.provenance["warnings"] if "--group-by" in w]
+    (warning,) = [w for w in messages(model.warnings) if "--group-by" in w]
     assert "40 clips have only 10 combinations of spd in their names" in warning
     assert "those with the same are taken as parts of one recording" in warning
     speed = {clip.path: (clip.attributes["spd"], clip.domain) for clip in with_speed}
@@ -360,13 +363,13 @@ def test_likely_segments_of_one_recording_stay_in_one_fold_with_a_warning(files)
     scored.clear()
     split = fit(with_speed, keep_likely_cuts_together=False)
     assert any(speed[path] in {speed[p] for p in model.facts["fitted_on"]} for path, model in scored)
-    assert [w for w in split.provenance["warnings"] if "--group-by spd" in w]
+    assert [w for w in messages(split.warnings) if "--group-by spd" in w]
 
 
 def test_a_few_operating_conditions_are_not_treated_as_segments(files):
     """With only four of them, each fold would hold out a quarter of the normal conditions."""
     with_speed = [replace(clip, attributes={"spd": str(i % 4)}) for i, clip in enumerate(files)]
-    (hint,) = [w for w in fit(with_speed).provenance["warnings"] if "--group-by" in w]
+    (hint,) = [w for w in messages(fit(with_speed).warnings) if "--group-by" in w]
     assert "40 clips have only 4 combinations of spd in their names: if they were cut" in hint
     assert "--group-by spd" in hint
 
@@ -376,7 +379,7 @@ def test_there_is_no_segment_warning_without_a_reason(files):
     known = [replace(clip, source_recording=clip.attributes["spd"]) for clip in with_speed]
     equal = [replace(clip, attributes={"spd": "1"}) for clip in files]  # says nothing about recordings
     for clips, calibrate in ((known, "auto"), (files, "auto"), (equal, "auto"), (with_speed, "none")):
-        assert not [w for w in fit(clips, calibrate=calibrate).provenance["warnings"] if "--group-by" in w]
+        assert not [w for w in messages(fit(clips, calibrate=calibrate).warnings) if "--group-by" in w]
 
 
 def test_the_networks_of_one_machine_are_distributed_over_workers(files):
@@ -403,7 +406,7 @@ def test_conditions_state_what_recordings_are_and_are_kept_in_the_model(machine_
     model = auscult.fit(corpus, **quick, conditions={"klong": "anomaly"})
     assert model.provenance["clips"] == 6
     assert model.provenance["conditions"] == {"klong": "anomaly"}
-    assert "3 recordings labelled as anomalies left out: klong (3)" in model.provenance["warnings"]
+    assert "3 recordings labelled as anomalies left out: klong (3)" in messages(model.warnings)
     stated = auscult.open_corpus(tmp_path / "rec", conditions={"klong": "normal"})
     model = auscult.fit(stated, **quick)
     assert (model.provenance["clips"], model.provenance["conditions"]) == (9, {"klong": "normal"})

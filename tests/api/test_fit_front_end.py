@@ -17,6 +17,7 @@ from auscult.benchmark.stage import Stage, run_stage
 from auscult.corpus import Clip
 from auscult.detectors.ensemble.members import order_members
 from auscult.errors import OptionError
+from auscult.findings import messages
 from auscult.model import Model
 from auscult.model.model_file import load_model
 from auscult.sound.tables import TableSettings
@@ -66,7 +67,7 @@ def test_one_stray_short_recording_does_not_shorten_the_frames_of_all(tmp_path):
 @pytest.mark.parametrize("rate", [1000, 3200])
 def test_slow_vibration_is_scored(tmp_path, rate):
     model = auscult.fit(write(tmp_path / "normal", rate, 2.0, 24), "auto", **THREE)
-    assert not any("contain no bin" in warning for warning in model.provenance["warnings"])
+    assert not any("contain no bin" in warning for warning in messages(model.warnings))
     fault = write(tmp_path / "fault", rate, 2.0, 2, tone=0.05)[0]
     assert score(model, fault) > model.threshold().value
 
@@ -88,13 +89,13 @@ def test_bands_without_a_bin_are_reported_by_fit_and_the_benchmark(tmp_path, mac
     expected = "19 of 128 mel bands (42 to 1775 Hz) contain no bin of the 1024-sample transform at 192000 Hz"
     short = {"n_fft": 1024, "hop": 512}
     model = auscult.fit(clips, "spectral_memory", calibrate="none", **short)
-    assert sum(warning.startswith(expected) for warning in model.provenance["warnings"]) == 1
+    assert sum(warning.startswith(expected) for warning in messages(model.warnings)) == 1
     chosen = auscult.fit(clips, "spectral_memory", calibrate="none")
     assert chosen.detector.config.front_end.n_fft == 4096
-    assert not any("contain no bin" in warning for warning in chosen.provenance["warnings"])
+    assert not any("contain no bin" in warning for warning in messages(chosen.warnings))
     machine, choice = MachineData("fan", str(root)), DetectorChoice("spectral_memory")
     result = run_stage(tmp_path / "stage", machine, choice, 1, short)
-    assert any(warning.startswith(expected) for warning in result.warnings)
+    assert any(warning.startswith(expected) for warning in messages(result.warnings))
 
 
 def test_the_benchmark_uses_the_front_end_of_fit(tmp_path):
@@ -187,7 +188,7 @@ def test_auto_has_members_for_orders_by_default_if_recordings_are_tables(tmp_pat
 def test_tables_that_are_too_short_for_orders_have_a_note(tmp_path):
     model = auscult.fit(write_tables(tmp_path, 8000, 0.2), calibrate="none", members="levels")
     assert model.provenance["preset"] is None
-    (note,) = (w for w in model.provenance["warnings"] if "orders" in w)
+    (note,) = (w for w in messages(model.warnings) if "orders" in w)
     assert note.startswith("auto has no members for the orders of a shaft: recordings of 0.2 s are too short")
 
 

@@ -15,6 +15,7 @@ from auscult import fit, fit_machines, load, open_corpus
 from auscult.corpus import machine_folders
 from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.errors import FitError, OptionError
+from auscult.findings import messages
 from auscult.runtime.parallel import workers
 
 QUICK = {"epochs": 2, "n_mels": 32, "batch_size": 32, "calibrate": "none", "detector": "autoencoder"}
@@ -165,9 +166,8 @@ def test_anomalies_are_left_out_and_unclear_folders_asked_about_by_machine(plant
     quick = PLAIN | {"calibrate": "none"}
     fan, pump, valve = fit_machines(folders, tmp_path / "models", **quick)
     assert (fan.error, valve.error) == (None, None)
-    assert (
-        "2 recordings labelled as anomalies left out: train/faulty (2)"
-        in load(fan.path).provenance["warnings"]
+    assert "2 recordings labelled as anomalies left out: train/faulty (2)" in messages(
+        load(fan.path).warnings
     )
     assert "what 2 recordings are is unclear: train/klong" in pump.error
     _, pump, _ = fit_machines(folders, tmp_path / "models", conditions={"klong": "anomaly"}, **quick)

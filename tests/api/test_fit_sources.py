@@ -16,6 +16,7 @@ from auscult.detectors import DETECTORS, Config, Detector, Evidence
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.spectral_memory import SpectralMemory
 from auscult.errors import AudioError, FitError, NonFiniteAudio, OptionError
+from auscult.findings import messages
 from auscult.model.model_file import load_model
 from auscult.sound import Waveform
 
@@ -91,7 +92,7 @@ def test_anomalies_in_a_folder_are_left_out_with_a_warning(folder, samples, mode
             soundfile.write(tmp_path / condition / f"{i:02}.wav", row, RATE, subtype="FLOAT")
     fitted = auscult.fit(tmp_path, "spectral_memory", **SMALL)
     assert same(fitted, model)
-    (warning,) = (w for w in fitted.provenance["warnings"] if "anomal" in w)
+    (warning,) = (w for w in messages(fitted.warnings) if "anomal" in w)
     assert "3" in warning
 
 

@@ -38,7 +38,7 @@ def test_writes_a_new_model_and_keeps_the_old_one(run, model, copy, targets, tmp
     assert lines["calibration"] == "crossfit, 24 → 28 recordings"
     limits = [f"{m.threshold().value:.6g}" for m in (auscult.load(copy), adapted)]
     assert lines["threshold"] == f"{limits[0]} → {limits[1]} (5 % false alarms)"
-    assert "test clips among the recordings taken in (4 of 4" in result.stderr
+    assert "test clips among the recordings added (4 of 4" in result.stderr
     assert run("score", tmp_path / "fan.adapted.auscult", targets[0]).exit_code == 0
 
 
@@ -104,7 +104,7 @@ def test_evaluate_warns_if_the_model_was_adapted_to_test_clips(run, copy, machin
     run("adapt", "--accept", copy, *targets[:2])
     result = run("evaluate", tmp_path / "fan.adapted.auscult", machine, "-q")
     assert result.exit_code == 0, result.output
-    assert "Warning: test clips among the recordings taken in (2 of 2" in result.stderr
+    assert "Warning: test clips among the recordings added (2 of 2" in result.stderr
     assert "test clips" not in run("evaluate", copy, machine, "-q").stderr
 
 

@@ -43,7 +43,7 @@ def test_json_summarizes_the_written_model(run, machine, tmp_path):
     assert list(summary) == [
         "model", "detector", "preset", "score", "parameters", "channels", "clips", "domains", "calibration",
         "members", "encoder", "threshold", "false_alarms", "threshold_label", "bytes", "fit_seconds",
-        "left_out", "warnings",
+        "left_out", "warnings", "findings",
     ]  # fmt: skip
     assert summary["model"] == str(path)
     assert summary["bytes"] == path.stat().st_size

@@ -167,7 +167,7 @@ def test_inspect_json(run, model):
     loaded = load(model)
     assert list(output) == [
         "schema", "detector", "score", "parameters", "config", "front_end", "channel", "calibration", "facts",
-        "provenance", "warnings", "history",
+        "provenance", "warnings", "findings", "history",
     ]  # fmt: skip
     assert (output["schema"], output["detector"], output["score"]) == (2, "autoencoder", "mse")
     assert output["parameters"] == loaded.detector.parameters

@@ -190,7 +190,10 @@ def test_notes_of_reading_are_reported_once_for_each_kind(tmp_path: Path) -> Non
         path.write_bytes(data)
         recordings.append(AudioClip.from_file(Clip(str(path)), sample_rate=RATE))
     finding = only(inspect(recordings))
-    assert (finding.kind, [os.path.basename(p) for p in finding.paths]) == ("file_notes", ["a.wav", "b.wav"])
+    assert (finding.kind, [os.path.basename(p) for p in finding.paths]) == (
+        "wrong_length",
+        ["a.wav", "b.wav"],
+    )
     assert "declares 8194 bytes of samples but 32000 are there" in finding.message
 
 

@@ -10,6 +10,7 @@ import pytest
 import auscult
 from auscult.corpus import open_corpus
 from auscult.corpus.training_checks import likely_segments
+from auscult.findings import messages
 from auscult.simulation import simulate
 
 
@@ -56,9 +57,9 @@ def test_clips_of_another_folder_are_not_known_to_be_independent(fan, changed):
 def test_fits_of_simulated_machines_have_no_note_about_recordings(fan):
     options = {"n_mels": 16}
     model = auscult.fit(open_corpus(fan).for_training(), "pooled_gaussian", **options)
-    assert not any("combinations of" in warning for warning in model.provenance["warnings"])
+    assert not any("combinations of" in warning for warning in messages(model.warnings))
     assert model.provenance["threshold_label"] is None
     (fan / "simulation.json").unlink()
     other = auscult.fit(open_corpus(fan).for_training(), "pooled_gaussian", **options)
-    assert any("combinations of" in warning for warning in other.provenance["warnings"])
+    assert any("combinations of" in warning for warning in messages(other.warnings))
     assert (model.calibration.scores["gaussian"] == other.calibration.scores["gaussian"]).all(), "same folds"

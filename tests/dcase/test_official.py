@@ -13,6 +13,7 @@ from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
 from auscult.dcase.official import evaluate_submission
 from auscult.errors import EvaluationError, OptionError
 from auscult.evaluation import write_submission
+from auscult.findings import messages
 
 MACHINES = ("ToyDrone", "Vacuum")
 
@@ -295,7 +296,7 @@ def test_scores_that_cannot_be_right_are_one_line(challenge, change, warning):
         return [f"{name},{change(float(value))}" for name, value in (row.split(",") for row in rows)]
 
     challenge.edit("anomaly_score", changed)
-    (line,) = challenge.evaluate().warnings
+    (line,) = messages(challenge.evaluate().warnings)
     assert line.startswith(warning)
     assert "Vacuum" not in line
     assert challenge.evaluate().to_json()["warnings"] == [line]

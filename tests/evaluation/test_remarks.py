@@ -9,6 +9,7 @@ from auscult.corpus import Clip
 from auscult.errors import EvaluationError
 from auscult.evaluation import evaluate_scores, labels_of
 from auscult.evaluation.remarks import missed_by_threshold
+from auscult.findings import Finding, messages
 
 
 def _clips(size=20, *, sections=(None,), domains=(None,)):
@@ -34,30 +35,32 @@ def test_plausible_scores_have_no_warning():
 def test_equal_scores_are_one_line():
     clips = _clips(sections=("00", "01"))
     assert evaluate_scores(clips, np.ones(80)).warnings == (
-        "all scores of 00, 01 are equal: they do not depend on the recording",
+        Finding("equal_scores", "all scores of 00, 01 are equal: they do not depend on the recording"),
     )
-    (warning,) = evaluate_scores(clips[:40], np.ones(40)).warnings
+    (warning,) = messages(evaluate_scores(clips[:40], np.ones(40)).warnings)
     assert warning.startswith("all scores are equal")
     scores = _scores(clips)
     scores[40:] = 1.0
-    assert "all scores of 01 are equal" in evaluate_scores(clips, scores).warnings[0]
+    assert "all scores of 01 are equal" in messages(evaluate_scores(clips, scores).warnings)[0]
 
 
 def test_reversed_scores_are_one_line():
     clips = _clips(domains=("source", "target"))
-    (warning,) = evaluate_scores(clips, -3 * _scores(clips)).warnings
+    (warning,) = messages(evaluate_scores(clips, -3 * _scores(clips)).warnings)
     assert warning.startswith("AUC far below 50 %: ")
     assert "(source)" in warning
     assert "(target)" in warning
-    (warning,) = evaluate_scores(clips[:2] + clips[20:22], [3.0, 4.0, 1.0, 2.0], intervals=False).warnings
+    few = evaluate_scores(clips[:2] + clips[20:22], [3.0, 4.0, 1.0, 2.0], intervals=False)
+    (warning,) = messages(few.warnings)
     assert warning.startswith("AUC far below 50 %: 0.0 %. Anom")
     early = "training has not converged: the loss fell by 6 % over the last epoch of 10; train longer"
-    for fit_warnings in ([early], ["of another kind", early]):
-        (warning,) = evaluate_scores(clips, -3 * _scores(clips), fit_warnings=fit_warnings).warnings
+    not_converged = Finding("not_converged", early)
+    for fit_findings in ([not_converged], [Finding("other", early.lower()), not_converged]):
+        (warning,) = messages(evaluate_scores(clips, -3 * _scores(clips), fit_findings=fit_findings).warnings)
         assert warning.endswith(f" (target). T{early[1:]}")
         assert "exchanged" not in warning
     many = _clips(sections=[f"{i:02}" for i in range(6)])
-    (warning,) = evaluate_scores(many, -3 * _scores(many)).warnings
+    (warning,) = messages(evaluate_scores(many, -3 * _scores(many)).warnings)
     assert "(02) and 3 more" in warning
 
 
@@ -65,7 +68,7 @@ def test_an_auc_significantly_below_one_half_is_reported():
     clips = _clips(300)
     evaluation = evaluate_scores(clips, _scores(clips, -0.25))
     assert 0.4 < evaluation.overall.auc_source.value < evaluation.overall.auc_source.high < 0.5
-    assert "far below" in evaluation.warnings[0]
+    assert "far below" in messages(evaluation.warnings)[0]
 
 
 def test_copies_are_reported_and_count_once_for_intervals():
@@ -83,7 +86,9 @@ def test_copies_are_reported_and_count_once_for_intervals():
     assert twice.overall.auc_source == once.overall.auc_source
     assert len(twice.copies) == 20
     assert twice.to_json()["copies"][0] == [clips[0].path, copies[0].path]
-    assert twice.warnings[0].startswith("20 clips are copies of another clip: each recording counts once")
+    (finding, *_) = twice.warnings
+    assert (finding.kind, len(finding.paths)) == ("copies", 40)
+    assert "20 clips are copies of another clip" in finding.message
     unknown = evaluate_scores([*clips, *copies], np.tile(scores, 2), threshold=0.5)
     assert unknown.copies == ()
     assert unknown.overall.decisions["recall_source"].high < once.overall.decisions["recall_source"].high
@@ -93,7 +98,7 @@ def test_a_path_that_is_listed_twice_is_a_copy():
     clips = _clips(5)
     evaluation = evaluate_scores([*clips, clips[0]], [*_scores(clips), 0.0])
     assert evaluation.copies == ((clips[0].path, clips[0].path),)
-    assert evaluation.warnings[0].startswith("1 clip is a copy")
+    assert messages(evaluation.warnings)[0].startswith("1 clip is a copy")
 
 
 def test_copies_join_the_recordings_that_they_were_cut_from():

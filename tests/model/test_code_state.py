@@ -78,7 +78,7 @@ def test_there_is_a_warning_if_the_code_has_changed_since_the_fit(outside):
     for _ in range(2):  # computed, and from the cache folder
         warning = code_warning(outside("SIGN = -1\n"), provenance)
         assert warning is not None
-        assert "has changed since the model was fitted" in warning
+        assert "has changed since the model was fitted" in warning.message
 
 
 def test_a_module_next_to_the_detector_counts(outside, tmp_path):
@@ -93,7 +93,7 @@ def test_a_module_next_to_the_detector_counts(outside, tmp_path):
     assert code_warning(outside(source), provenance) is None
     helper.write_text("SIGN = -1\n")
     assert code_state(outside(source))[0] != state[0]
-    assert "has changed" in code_warning(outside(source), provenance)
+    assert "has changed" in code_warning(outside(source), provenance).message
 
 
 def test_versions_of_what_a_detector_of_another_package_imports_are_part_of_the_state(outside):

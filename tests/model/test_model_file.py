@@ -20,6 +20,7 @@ from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json, make_config
 from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.errors import ModelFileError
+from auscult.findings import Finding
 from auscult.model import Calibration, Model, model_file
 from auscult.model.model_file import load_model, read_header_and_arrays, save_model
 from auscult.model.normal_index import NormalIndex
@@ -38,7 +39,8 @@ def model(machine_sound) -> Model:
     detector.fit([AudioClip.from_waveform(Waveform(machine_sound(i), RATE)) for i in range(3)])
     scores = {name: np.arange(3.0) + i for i, name in enumerate(detector.scores)}
     calibration = Calibration("crossfit", scores, ["source", None, "target"])
-    provenance = {"clips": 3, "warnings": ["few – of 3"], "versions": {"auscult": "0.1.0"}}
+    few = Finding("few_recordings", "few – of 3", ("a – 1.wav",))
+    provenance = {"clips": 3, "findings": [few.to_json()], "versions": {"auscult": "0.1.0"}}
     profiles = {name: MapProfile(np.arange(4.0) + i, np.ones(4)) for i, name in enumerate(detector.scores)}
     normals = NormalIndex(("a – 1.wav", "b.wav"), np.arange(16, dtype=np.float32).reshape(2, 8))
     return Model(detector, calibration, profiles=profiles, normals=normals, channel=1, provenance=provenance)
@@ -208,7 +210,7 @@ def corrupt_array(name, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h, a: h.update(detector="ear"), "settings.*'ear'"),
+        (lambda h, a: h.update(detector="ear"), "detector 'ear' is not installed"),
         (lambda h, a: h["config"].update(colour="red"), "settings.*'colour'"),
         (lambda h, a: h["config"].update(epochs="many"), "settings.*epochs"),
         (lambda h, a: h["config"].update(covariance="pca"), "settings.*pca"),
@@ -301,3 +303,22 @@ def test_old_names_of_options_and_presets_are_read(model, data, path):
     earlier = {**stored, "altered": 7, "choose": False, "time": stored.pop("time_limit")}
     same = make_config("auto", settings={"time_limit": 9, "fusion": "mean"})
     assert config_from_json("auto", earlier) == same, "scores stay as they were"
+
+
+def test_warnings_of_old_files_are_findings(model, data, path):
+    """Files of version 0.1.0 hold strings, also those of the members of an ensemble."""
+    header, arrays = read_header_and_arrays(path)
+    del header["provenance"]["findings"]
+    header["provenance"]["warnings"] = ["few clips", "test clips among the recordings taken in (1 of 2)"]
+    of_member = {"facts": {"warnings": ["training has not converged: it has one epoch"]}}
+    header["facts"] = {"warnings": [], "parameters": 1, "members": {"autoencoder": of_member}}
+    header["digest"] = model_file._digest(header, arrays)
+    path.write_bytes(save(arrays, metadata={"auscult": json.dumps(header)}))
+    loaded = load_model(path)
+    assert [finding.kind for finding in loaded.warnings] == ["other", "test_clips"]
+    assert loaded.detector.findings == ()
+    (finding,) = loaded.detector.facts["members"]["autoencoder"]["facts"]["findings"]
+    assert finding["kind"] == "not_converged"
+    again = path.with_suffix(".again")
+    loaded.save(again)
+    assert load_model(again).warnings == loaded.warnings

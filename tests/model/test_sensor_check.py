@@ -13,6 +13,7 @@ import soxr
 import auscult
 from auscult.corpus import AudioClip, Clip
 from auscult.decision import fixed_threshold
+from auscult.findings import messages
 from auscult.model import Model, Score
 from auscult.model.machine_state import OFF_OR_OTHER, VERY_UNLIKE
 from auscult.model.sensor_check import SensorFinding, verdict
@@ -105,7 +106,7 @@ def test_what_cannot_be_judged_has_the_verdict_sensor_whatever_the_score(judge, 
     score = judge(samples, threshold)
     assert (score.verdict, score.anomalous) == ("sensor", None)
     assert kinds(score) == [kind]
-    assert score.findings[0].message in score.warnings
+    assert score.findings[0].message in messages(score.warnings)
     assert score.state is None, "the sensor does not show it"
 
 
@@ -152,14 +153,14 @@ def test_another_level_is_reported_in_decibels(fitted, gain, text):
     level = 10 * np.log10(np.var(machine(73, level=gain)))
     outside = max(usual.level - level, level - usual.highest_level)
     assert finding.message.startswith(f"{outside:.0f} {text}")
-    assert finding.message in score.warnings
+    assert finding.message in messages(score.warnings)
 
 
 def test_a_machine_that_stands_still_in_a_quiet_room_stays_an_anomaly(judge):
     room = 3e-4 * low_passed(np.random.default_rng(0).standard_normal(2 * RATE), 6000)
     score = judge(room, ALWAYS)
     assert (score.verdict, score.state) == ("anomaly", VERY_UNLIKE)
-    assert VERY_UNLIKE in score.warnings
+    assert VERY_UNLIKE in messages(score.warnings)
 
 
 @pytest.mark.parametrize("seed", range(80, 90))
@@ -177,7 +178,7 @@ def test_noise_at_the_level_of_the_machine_is_a_state_and_no_verdict(judge, slop
     noise = samples * machine(0).std() / samples.std()
     assert judge(noise).state == OFF_OR_OTHER
     assert judge(noise).verdict == "normal"
-    assert any(OFF_OR_OTHER in warning for warning in judge(noise).warnings)
+    assert any(OFF_OR_OTHER in warning for warning in messages(judge(noise).warnings))
     assert (judge(noise, ALWAYS).verdict, judge(noise, ALWAYS).state) == ("anomaly", VERY_UNLIKE)
 
 
@@ -235,7 +236,7 @@ def test_the_range_is_in_the_model_file(fitted, tmp_path):
 
 def test_gaps_among_the_training_recordings_are_reported(tmp_path):
     clips = write(tmp_path / "gaps", [*(machine(i) for i in range(20)), with_gaps(machine(21), 20)])
-    warnings = auscult.fit(clips, "spectral_memory").provenance["warnings"]
+    warnings = messages(auscult.fit(clips, "spectral_memory").warnings)
     assert any("20 ms" in warning and "20.wav" in warning for warning in warnings)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 import auscult
 from auscult.corpus import AudioClip, Clip
+from auscult.findings import messages
 from auscult.model import Model
 from auscult.sound import Waveform
 
@@ -28,7 +29,7 @@ def fitted(request: pytest.FixtureRequest, machine_sound, tmp_path_factory) -> t
 @pytest.mark.parametrize("offset", [-1.0, -0.05, 0.0, 0.05, 1.0])
 def test_an_offset_that_the_recordings_of_the_model_lack(fitted, machine_sound, offset: float) -> None:
     model, usual = fitted
-    assert not any("offset" in warning for warning in model.provenance["warnings"])
+    assert not any("offset" in warning for warning in messages(model.warnings))
     samples = (machine_sound(50, 1.0) + usual + offset).astype(np.float32)
     score = model.score_recording(AudioClip(Clip("a.wav"), lambda: Waveform(samples, RATE)))
     assert [finding.kind for finding in score.findings] == (["offset"] if offset else [])

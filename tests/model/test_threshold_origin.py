@@ -20,7 +20,10 @@ def test_a_small_domain_above_all_others_sets_the_threshold():
     assert origin is not None
     assert origin.paths == tuple(f"rec/{i}.wav" for i in range(30, 35))
     assert (origin.value, origin.without) == (1.9, 0.5)
-    assert "5 recordings in the target domain (30.wav, 31.wav, 32.wav and 2 more) alone" in origin.warning
+    assert (
+        "5 recordings in the target domain (30.wav, 31.wav, 32.wav and 2 more) alone"
+        in origin.finding.message
+    )
 
 
 def test_an_attribute_value_or_a_single_recording_sets_the_threshold():

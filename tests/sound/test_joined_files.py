@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from auscult.errors import AudioError, TruncatedAudio, UnreadableAudio, UnsupportedAudio
+from auscult.findings import Finding
 from auscult.sound import Waveform, audio_info, read_audio
 
 RATE = 16000
@@ -56,7 +57,8 @@ def test_mp3s_that_were_joined_are_read_completely(tmp_path: Path, between: byte
     assert isinstance(single, Waveform)
     assert isinstance(joined, Waveform), joined
     np.testing.assert_array_equal(joined.samples, np.tile(single.samples, 2))
-    assert joined.notes == ("2 MP3 streams, one after the other: read as one recording",)
+    message = "2 MP3 streams, one after the other: read as one recording"
+    assert joined.notes == (Finding("joined_streams", message),)
 
 
 def test_mp3s_of_different_rates_or_channels_are_refused(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from auscult.errors import OptionError
+from auscult.findings import Finding
 from auscult.sound import Waveform, resample
 from auscult.sound.resampling import BlockResampler
 
@@ -25,11 +26,12 @@ def test_the_same_rate_returns_the_same_object(rate: int | None) -> None:
     [(44100, 16000), (48000, 16000), (16000, 44100), (8000, 16000), (384000, 4000), (11025, 11024)],
 )
 def test_a_tone_keeps_frequency_and_level(old: int, new: int) -> None:
-    result = resample(Waveform(tone(440, old), old, path="a.wav", notes=("before",)), new)
+    before = Finding("other", "before")
+    result = resample(Waveform(tone(440, old), old, path="a.wav", notes=(before,)), new)
     assert result.samples.dtype == np.float32
     assert (result.sample_rate, result.path) == (new, "a.wav")
     limit = f": it contains nothing above {old / 2:g} Hz" if new > old else ""
-    assert result.notes == ("before", f"resampled from {old} Hz to {new} Hz{limit}")
+    assert result.notes == (before, Finding("resampled", f"resampled from {old} Hz to {new} Hz{limit}"))
     assert abs(result.seconds - 1.0) <= 1 / new
     middle = slice(new // 4, new // 2)
     np.testing.assert_allclose(result.samples[middle], tone(440, new)[middle], atol=1e-4)

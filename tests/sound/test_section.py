@@ -44,7 +44,7 @@ def test_a_resampled_section_equals_that_of_the_resampled_file(path, rate):
 def test_a_file_that_ends_within_the_section_gives_a_note(path):
     section = read_section(path, 18.5, 5.0)
     assert section.seconds == pytest.approx(1.5)
-    assert any("ends 3.5 s before the end of the section" in note for note in section.notes)
+    assert any("ends 3.5 s before the end of the section" in note.message for note in section.notes)
 
 
 def test_only_what_is_needed_is_decoded(path, tmp_path):

@@ -109,7 +109,7 @@ def test_wav(
     elif declared == "fewer" and len(samples) - length > 128 and length:
         assert isinstance(result, Waveform)
         assert len(result.samples) == frames
-        assert "declares" in result.notes[0]
+        assert "declares" in result.notes[0].message
     elif declared == "more" or (declared == "none" and len(samples) > 3):
         assert isinstance(result, TruncatedAudio)
 
@@ -213,7 +213,7 @@ def test_ogg(
         assert bool(result.notes) == (len(frames) > 1)
     elif isinstance(result, Waveform):  # whole streams are missing, or it is reported
         complete_streams = [sum(frames[:n]) for n in range(1, len(frames))]
-        assert len(result.samples) in complete_streams or "pages are missing" in result.notes[0]
+        assert len(result.samples) in complete_streams or "pages are missing" in result.notes[0].message
 
 
 def test_a_chained_ogg_gives_the_samples_of_all_streams(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_chained_ogg_gives_the_samples_of_all_streams(tmp_path: Path) -> None:
         result = read(tmp_path, b"".join(streams))
         assert isinstance(result, Waveform)
         np.testing.assert_array_equal(result.samples, np.concatenate(parts))
-        assert "2 OGG streams" in result.notes[0]
+        assert "2 OGG streams" in result.notes[0].message
         assert audio_info(tmp_path / "a").seconds == result.seconds
 
 

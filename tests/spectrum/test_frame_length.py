@@ -10,10 +10,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from auscult.errors import OptionError
+from auscult.findings import messages
 from auscult.spectrum import (
     FrontEnd,
     band_centres,
-    empty_band_warnings,
+    empty_band_findings,
     empty_bands,
     halved_for,
     log_mel,
@@ -49,7 +50,7 @@ def test_frame_lengths_for_some_clips(samples: int, n_fft: int) -> None:
 def test_no_band_of_the_baseline_is_empty_up_to_64_khz(rate: int) -> None:
     front_end = FrontEnd(sample_rate=rate)
     assert not len(empty_bands(front_end))
-    assert not list(empty_band_warnings([front_end]))
+    assert not list(empty_band_findings([front_end]))
     assert without_empty_bands(front_end) == front_end
 
 
@@ -72,7 +73,7 @@ def test_empty_bands_are_those_that_never_change_and_what_the_warning_suggests_l
     )
     constant = (np.ptp(log_mel(noise, front_end), axis=0) == 0).sum()
     assert len(empty_bands(front_end)) == constant > 0
-    (warning,) = empty_band_warnings([front_end, FrontEnd()])
+    (warning,) = messages(empty_band_findings([front_end, FrontEnd()]))
     assert f"{constant} of {front_end.n_mels} mel bands" in warning
     suggested = dict(part.split("=") for part in warning.replace(",", "").split() if "=" in part)
     n_fft, hop, n_mels = (int(suggested[key]) for key in ("n_fft", "hop", "n_mels"))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from auscult.api.adapt_maps import MAX_MAPS, extended_maps
-from auscult.api.adapt_provenance import entry, provenance
+from auscult.api.adapt_provenance import entry, new_findings, provenance
 from auscult.api.adapt_review import Judged, judge, named, review
 from auscult.corpus import AudioClip, Clip, Corpus, folds_of
 from auscult.corpus.clip import Domain
@@ -20,6 +20,7 @@ from auscult.corpus.time_blocks import MIN_RECORDINGS
 from auscult.corpus.training_checks import check_no_anomalies
 from auscult.detectors import Progress
 from auscult.errors import FitError, OptionError
+from auscult.findings import issue_warnings
 from auscult.model import Calibration, Model
 from auscult.model.axes import AxesModel
 from auscult.model.calibration_plan import (
@@ -76,6 +77,9 @@ def adapt(
         the threshold at 5 % false alarms before and after, and what the adaptation costs (``costs``): the
         false-alarm rates of the earlier and of the new recordings, before and after.
 
+    Warns:
+        AuscultWarning: for each finding about these recordings; see `new_findings`.
+
     Raises:
         NotNormalError: recordings are above the threshold, and neither ``accept`` nor ``replace`` is given.
         FitError: no recordings, anomalies among them, none that is both usable and new, or too few to replace
@@ -115,6 +119,7 @@ def adapt(
         adapted = make_model(model, usable, folds, progress)
         of_adaptation = entry(model, adapted, inspection, reviewed, replaced=replace)
         adapted.provenance = provenance(model, adapted, inspection, reviewed, of_adaptation, replaced=replace)
+        issue_warnings(new_findings(model, adapted))
         return adapted
     axes = [
         make_model(axis, [recording.axes[i] for recording in usable], folds, progress)
@@ -126,7 +131,9 @@ def adapt(
         of_channel = of_axis(inspection, i, of_axes[i])
         after.provenance = provenance(before, after, of_channel, reviewed, of_adaptation, replaced=replace)
     of_all = provenance(model, adapted, inspection, reviewed, of_adaptation, replaced=replace)
-    return AxesModel(axes, model.names, provenance=of_all)
+    adapted = AxesModel(axes, model.names, provenance=of_all)
+    issue_warnings(new_findings(model, adapted))
+    return adapted
 
 
 def _inspect_axes(

@@ -11,11 +11,11 @@ from auscult.api.adapt_costs import adaptation_costs
 from auscult.api.adapt_review import Review
 from auscult.corpus import AudioClip
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection
-from auscult.corpus.training_checks import segment_warnings
+from auscult.corpus.training_checks import segment_findings
 from auscult.detectors import Detector
-from auscult.evaluation.remarks import TEST_CLIPS_WARNING
+from auscult.findings import Finding, findings_to_json
 from auscult.model import Model
-from auscult.model.calibration_plan import alone_warning, calibrated_on, number_of_sources
+from auscult.model.calibration_plan import alone_finding, calibrated_on, number_of_sources
 from auscult.model.normal_range import NormalRange
 from auscult.runtime.versions import package_versions
 
@@ -77,13 +77,19 @@ def provenance(
         "channels": max(kept.get("channels", 1), inspection.channels),
         "threshold_label": kept.get("threshold_label") if earlier > len(recordings) else label,  # of most
         "normal_range": _normal_range(before, inspection, replaced=replaced),
-        "warnings": [
-            *kept.get("warnings", ()),
-            *_warnings(before, inspection, reviewed),
-            *([alone_warning(alone)] if alone else []),
+        "findings": [
+            *kept.get("findings", ()),
+            *findings_to_json(_findings(before, inspection, reviewed)),
+            *findings_to_json([alone_finding(alone)] if alone else []),
         ],
         "adaptations": [*old.get("adaptations", ()), of_adaptation],
     }
+
+
+def new_findings(before: Model, after: Model) -> tuple[Finding, ...]:
+    """The findings of an adapted model that are about its last adaptation."""
+    kept = 0 if after.provenance["adaptations"][-1]["replaced"] else len(before.warnings)
+    return after.warnings[kept:]
 
 
 def _calibration_recordings(kept: Mapping[str, Any], recordings: Sequence[AudioClip]) -> int | None:
@@ -107,34 +113,40 @@ def _detector_changes(before: Detector, after: Detector) -> list[str]:
     return list(after.facts.get("adaptations", ())[len(before.facts.get("adaptations", ())) :])
 
 
-def _warnings(before: Model, inspection: Inspection, reviewed: Review) -> Iterator[str]:
-    """Warnings about the new recordings, given the model before it is adapted."""
-    yield from (finding.message for finding in inspection.findings)
+def _findings(before: Model, inspection: Inspection, reviewed: Review) -> Iterator[Finding]:
+    """Findings about the new recordings, given the model before it is adapted."""
+    yield from inspection.findings
     if reviewed.threshold.value is None:
-        yield f"the recordings were {reviewed.describe()}"
-    yield from (f"{doubt}; this is normal for the model from now on" for doubt in reviewed.doubts())
+        yield Finding("not_scored", f"the recordings were {reviewed.describe()}")
+    for doubt in reviewed.doubts():
+        yield Finding("doubtful", f"{doubt}; this is normal for the model from now on")
     clips = [recording.clip for recording in inspection.usable]
     if tests := [clip.path for clip in clips if clip.split == "test"]:
-        yield (
-            f"{TEST_CLIPS_WARNING} ({len(tests)} of {len(clips)}, {tests[0]}): the model "
-            "is adapted to them and cannot be evaluated on them"
+        yield Finding(
+            "test_clips",
+            f"test clips among the recordings added ({len(tests)} of {len(clips)}, {tests[0]}): the model "
+            "is adapted to them and cannot be evaluated on them",
+            tuple(tests),
         )
     shortest, longest = inspection.duration_range or (0.0, 0.0)
     if not (before.has_usual_length(shortest) and before.has_usual_length(longest)):
-        yield (
+        yield Finding(
+            "length",
             f"the recordings are {shortest:.3g} to {longest:.3g} s long, but the model was fitted on "
-            f"recordings of {before.lengths}: the false-alarm rate holds only for recordings of one length"
+            f"recordings of {before.lengths}: the false-alarm rate holds only for recordings of one length",
         )
     if inspection.channels > before.expected_channels:
-        yield (
+        yield Finding(
+            "channels",
             f"the recordings have up to {inspection.channels} channels, those of the model "
-            f"{before.expected_channels}: only channel {before.channel} (counted from 0) was used"
+            f"{before.expected_channels}: only channel {before.channel} (counted from 0) was used",
         )
     fitted_on = before.provenance.get("machines", ())
     unknown_machines = sorted({clip.machine for clip in clips if clip.machine} - set(fitted_on))
     if unknown_machines and fitted_on:
-        yield (
+        yield Finding(
+            "other_machine",
             f"a model of {', '.join(fitted_on)} is adapted to recordings of {', '.join(unknown_machines)}: "
-            "is it the same machine?"
+            "is it the same machine?",
         )
-    yield from segment_warnings(inspection.usable)
+    yield from segment_findings(inspection.usable)

@@ -17,7 +17,8 @@ from auscult.decision import Threshold
 from auscult.errors import AudioError, EvaluationError
 from auscult.evaluation import Evaluation, evaluate_scores
 from auscult.evaluation.clip_labels import labels_of
-from auscult.evaluation.remarks import LOW_AUC_WARNING, MIN_RECALL, fitted_on_remark, missed_by_threshold
+from auscult.evaluation.remarks import MIN_RECALL, fitted_on_remark, missed_by_threshold
+from auscult.findings import Finding, findings_to_json, issue_warnings, messages
 from auscult.model import Model, Score
 from auscult.model.code_state import code_warning
 from auscult.model.known_recordings import was_fitted_on
@@ -48,7 +49,7 @@ class ModelEvaluation:
     clips: tuple[Clip, ...]
     errors: tuple[AudioError, ...]
     fitted_on: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the metrics of `Evaluation.to_json`, and the files that were left out.
@@ -60,7 +61,8 @@ class ModelEvaluation:
             **self.evaluation.to_json(),
             "errors": errors,
             "fitted_on": list(self.fitted_on),
-            "warnings": list(self.warnings),
+            "warnings": messages(self.warnings),
+            "findings": findings_to_json(self.warnings),
         }
 
 
@@ -104,6 +106,9 @@ def evaluate(
         intervals: whether metrics have intervals.
         progress: called with ``("score", done, total, {})`` after each clip.
 
+    Warns:
+        AuscultWarning: for each of ``warnings`` of the result.
+
     Raises:
         EvaluationError: there are no labels, not all the labels that a metric needs, a recording with both
             labels, no clip that can be scored, or too few clips that the model was not fitted on.
@@ -132,19 +137,21 @@ def evaluate(
             intervals=intervals,
             identities=[s.identity for s in new],
             sensor=[s.score.unusable for s in new],
-            fit_warnings=model.detector.facts.get("warnings", ()),
+            fit_findings=model.detector.findings,
         )
     except EvaluationError as error:
-        raise EvaluationError("; ".join([*remarks, str(error)])) from error
+        raise EvaluationError("; ".join([*messages(remarks), str(error)])) from error
     other_machine = tuple(_other_machine_remark(model, clips))
     # Of another machine, scores in the wrong order are no sign of exchanged labels.
-    warnings = [w for w in evaluation.warnings if not (other_machine and w.startswith(LOW_AUC_WARNING))]
+    findings = [f for f in evaluation.warnings if not (other_machine and f.kind == "low_auc")]
     if missed := missed_by_threshold(evaluation.overall):
-        warnings.append(f"{missed}. {_remedy(model, threshold, new)}")
+        findings.append(Finding("low_recall", f"{missed}. {_remedy(model, threshold, new)}"))
     if others := describe_other_files(other_files, "read"):
-        warnings.append(others)
+        findings.append(Finding("other_files", others))
     if of_code := code_warning(type(model.detector), model.provenance):
-        warnings.append(of_code)
+        findings.append(of_code)
+    findings = [*other_machine, *remarks, *findings]
+    issue_warnings(findings)
     return ModelEvaluation(
         evaluation,
         threshold,
@@ -152,16 +159,19 @@ def evaluate(
         tuple(s.clip for s in scored),
         tuple(errors),
         tuple(clip.path for clip in fitted_on),
-        (*other_machine, *remarks, *warnings),
+        tuple(findings),
     )
 
 
-def _other_machine_remark(model: Model, clips: Sequence[Clip]) -> Iterator[str]:
-    """A warning that the clips are of a machine that the model was not fitted on, by the machines' names."""
+def _other_machine_remark(model: Model, clips: Sequence[Clip]) -> Iterator[Finding]:
+    """A finding that the clips are of a machine that the model was not fitted on, by the machines' names."""
     learned = model.provenance.get("machines") or []
     others = dict.fromkeys(c.machine for c in clips if c.machine is not None and c.machine not in learned)
     if learned and others:
-        yield f"the model was fitted on {', '.join(learned)}, but these are recordings of {', '.join(others)}"
+        message = (
+            f"the model was fitted on {', '.join(learned)}, but these are recordings of {', '.join(others)}"
+        )
+        yield Finding("other_machine", message)
 
 
 def _remedy(model: Model, threshold: Threshold, scored: Sequence[_Scored]) -> str:

@@ -33,6 +33,7 @@ from auscult.detectors.options import (
     preset_for_recordings,
 )
 from auscult.errors import FitError, OptionError
+from auscult.findings import issue_warnings
 from auscult.model import Model
 from auscult.model.axes import ALL, joined
 from auscult.model.calibration_plan import PreparedFit, crossfit_folds, resolve_calibration
@@ -94,6 +95,9 @@ def fit(
     Returns:
         The fitted model.
 
+    Warns:
+        AuscultWarning: for each of ``Model.warnings``, with its kind and the affected recordings.
+
     Raises:
         CorpusError: a folder contains no recordings.
         FitError: there are no usable recordings, or training diverged.
@@ -131,6 +135,7 @@ def fit(
         raise model
     if corpus.conditions:
         model.provenance["conditions"] = corpus.conditions
+    issue_warnings(model.warnings)
     return model
 
 
@@ -271,7 +276,7 @@ def inspect_clips(
     Args:
         spec: the fit.
         progress: called with the progress.
-        findings: further findings, which become warnings of the model.
+        findings: further findings, for the model.
 
     Returns:
         What to fit, for each channel; of the same recordings and folds.

@@ -24,6 +24,7 @@ from auscult.corpus.long_recording import release
 from auscult.detectors import Config, Progress, detector_type
 from auscult.detectors.options import config_to_json
 from auscult.errors import AuscultError, CorpusError, FitError, ModelFileError
+from auscult.findings import issue_warnings
 from auscult.model import Model
 from auscult.model.axes import joined
 from auscult.model.batching import batch_key, batches, max_batch, naming_machines
@@ -49,12 +50,14 @@ class Fitted:
         error: why there is no model, else ``None``.
         already_fitted: whether the file already held a model fitted on the same recordings with the same
             settings.
+        warnings: what the user should know about the recordings and the fit.
     """
 
     machine: str
     path: str
     error: str | None = None
     already_fitted: bool = False
+    warnings: tuple[Finding, ...] = ()
 
 
 def fit_machines(
@@ -98,6 +101,9 @@ def fit_machines(
 
     Returns:
         The result for each machine, in the order of ``folders``.
+
+    Warns:
+        AuscultWarning: for each of ``warnings`` of the machines that were fitted now, after their name.
 
     Raises:
         OptionError: an unknown detector, preset, option or value, a missing option that is required, or a
@@ -143,7 +149,14 @@ def fit_machines(
         results |= {result.machine: result for result in fitted}
         if progress:
             progress("machines", len(results), len(machines), {})
-    return [results[machine.name] for machine in machines]
+    in_order = [results[machine.name] for machine in machines]
+    for result in in_order:
+        if not result.already_fitted:
+            issue_warnings(
+                replace(finding, message=f"{result.machine}: {finding.message}")
+                for finding in result.warnings
+            )
+    return in_order
 
 
 @dataclass(frozen=True)
@@ -201,8 +214,9 @@ def _check_machine(options: _MachineFitOptions, machine: _MachineFolder) -> _Pen
         return Fitted(machine.name, path, str(error))
     key = _model_key(spec, machine.folder)
     try:
-        if load_model(path).provenance.get("key") == key:
-            return Fitted(machine.name, path, already_fitted=True)
+        model = load_model(path)
+        if model.provenance.get("key") == key:
+            return Fitted(machine.name, path, already_fitted=True, warnings=model.warnings)
     except ModelFileError:  # there is no model file, or none that can be used
         pass
     return _PendingFit(machine, key, spec.config, spec.networks)
@@ -297,7 +311,7 @@ def _fit_batch(
             model.provenance["conditions"] = dict(options.conditions)
         path = options.model_path(pending.machine.name)
         model.save(path)
-        results.append(Fitted(pending.machine.name, path))
+        results.append(Fitted(pending.machine.name, path, warnings=model.warnings))
     return results
 
 

@@ -35,8 +35,8 @@ def add_result(bench: BenchResult, stage: Stage, result: StageResult, rule: Thre
     sensor = bench.sensor.setdefault(machine, result.sensor)
     for note in [*result.notes, *result.content.remarks(result.clips), *sensor.remarks()]:
         bench.note(f"{machine}: {note}")
-    for warning in result.warnings:
-        bench.repeated_notes.append((f"{machine} {detector} seed {stage.seed}", warning))
+    for finding in result.warnings:
+        bench.repeated_notes.append((f"{machine} {detector} seed {stage.seed}", finding.message))
     thresholds = {score: result.normal.threshold(score, rule) for score in result.scores}
     for score, threshold in thresholds.items():
         names = {"machine": machine, "detector": detector, "score": score, "seed": stage.seed}

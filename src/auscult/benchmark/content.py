@@ -51,7 +51,8 @@ class ClipContent:
 
     def remarks(self, clips: Sequence[Clip]) -> Iterator[str]:
         """A note that clips were left out, if any were."""
-        return fitted_on_remark([clip for clip in clips if clip.path in self.fitted_on], len(clips))
+        fitted_on = [clip for clip in clips if clip.path in self.fitted_on]
+        return (finding.message for finding in fitted_on_remark(fitted_on, len(clips)))
 
     def to_json(self) -> dict[str, Any]:
         """The attributes by name."""

@@ -33,6 +33,7 @@ from auscult.evaluation import (
 )
 from auscult.evaluation.decision_rates import clip_rates
 from auscult.evaluation.table import wrapped
+from auscult.findings import Finding
 from auscult.runtime.files import write_atomically
 
 SCHEMA = 1
@@ -126,7 +127,7 @@ class BenchResult:
         scores: np.ndarray,
         thresholds: tuple[Threshold | None, Threshold | None] = (None, None),
         seconds: tuple[float | None, float | None] = (None, None),
-        fit_warnings: Sequence[str] = (),
+        fit_findings: Sequence[Finding] = (),
     ) -> None:
         """Adds one system's scores of one machine: a result and score files for each section.
 
@@ -141,7 +142,7 @@ class BenchResult:
             thresholds: the threshold for the decisions in score files, and that of the model for recall and
                 false-alarm rate; ``None`` for no decisions and no rates.
             seconds: times to fit and to score.
-            fit_warnings: warnings of the fit, which may explain a low AUC.
+            fit_findings: findings of the fit, which may explain a low AUC.
         """
         detector, score, seed = system
         threshold, own_threshold = thresholds
@@ -176,7 +177,7 @@ class BenchResult:
             identities = [content.identities.get(clip.path, clip.path) for clip in section_clips]
             try:
                 evaluation = evaluate_scores(
-                    section_clips, values, identities=identities, fit_warnings=fit_warnings
+                    section_clips, values, identities=identities, fit_findings=fit_findings
                 )
                 metrics = evaluation.overall
             except EvaluationError as error:
@@ -184,7 +185,7 @@ class BenchResult:
                 self.note(f"{machine} section {section}: scores but no metrics: {error}")
                 continue
             name = f"{machine} {column}{f' seed {seed}' if score else ''}"
-            self.repeated_notes += [(name, warning) for warning in evaluation.warnings]
+            self.repeated_notes += [(name, finding.message) for finding in evaluation.warnings]
             labels = labels_of(section_clips, identities)
             clip_names = tuple(names.get(c.path, os.path.basename(c.path)) for c in section_clips)
             digests = tuple(self.digests.get(machine, {}).get(c.path, "") for c in section_clips)

@@ -25,10 +25,10 @@ from auscult.benchmark.sensor_faults import SensorFaults
 from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.fingerprints import content_key, file_digests
 from auscult.corpus.inspection import UNUSABLE_KINDS
-from auscult.corpus.training_checks import segment_warnings
 from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_for_recordings, config_to_json, preset_for_recordings
 from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
+from auscult.findings import Finding, findings_from_json, findings_to_json
 from auscult.model import Model
 from auscult.model.batching import naming_machines
 from auscult.model.calibration_plan import PreparedFit
@@ -54,7 +54,7 @@ class StageResult:
         score_seconds: time to score the test clips, plus the estimated time to read them and compute
             log-mels.
         errors: test clips that could not be scored, ``{"path", "error"}``.
-        warnings: warnings of the fit.
+        warnings: findings of the fit.
         notes: notes about the machine's recordings, which do not depend on the detector.
         content: which test clips are copies, or were fitted on.
         sensor: which test clips have signs of a sensor fault.
@@ -66,7 +66,7 @@ class StageResult:
     fit_seconds: float
     score_seconds: float
     errors: list[dict[str, str]]
-    warnings: list[str]
+    warnings: list[Finding]
     notes: list[str]
     content: ClipContent
     sensor: SensorFaults
@@ -259,10 +259,9 @@ def score_and_save(
     scored_recordings = [r for r in recordings if r.clip.path in scored]
     content = ClipContent.of(scored_recordings, model)
     sensor = SensorFaults.of(scored_recordings, machine, model)
-    findings, of_model = prepared.inspection.findings, model.provenance["warnings"]
-    notes = [finding.message for finding in findings if finding.kind in GROUPING_KINDS]
-    notes += [warning for warning in segment_warnings(prepared.inspection.usable) if warning in of_model]
-    warnings = [warning for warning in of_model if warning not in notes]
+    of_recordings = (*GROUPING_KINDS, "likely_segments")
+    notes = [finding.message for finding in model.warnings if finding.kind in of_recordings]
+    warnings = [finding for finding in model.warnings if finding.kind not in of_recordings]
     result = StageResult(
         clips, scores, normal, fit_seconds, score_seconds, errors, warnings, notes, content, sensor
     )
@@ -309,7 +308,7 @@ def _to_json(result: StageResult) -> dict[str, Any]:
         "fit_seconds": result.fit_seconds,
         "score_seconds": result.score_seconds,
         "errors": result.errors,
-        "warnings": result.warnings,
+        "warnings": findings_to_json(result.warnings),
         "notes": result.notes,
         "content": result.content.to_json(),
         "sensor": result.sensor.to_json(),
@@ -337,7 +336,7 @@ def _read_result(path: Path, key: str) -> StageResult | None:
         fit_seconds=data["fit_seconds"],
         score_seconds=data["score_seconds"],
         errors=data["errors"],
-        warnings=data["warnings"],
+        warnings=[*findings_from_json(data["warnings"])],
         notes=data["notes"],
         content=ClipContent.from_json(data["content"]),
         sensor=SensorFaults.from_json(data["sensor"]),

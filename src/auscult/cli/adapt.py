@@ -147,10 +147,11 @@ def _clips(inputs: tuple[str, ...], conditions: dict[str, str], tables: TableSet
 
 
 def _summary(model: str, before: Model, output: str, after: Model) -> dict[str, Any]:
+    from auscult.api.adapt_provenance import new_findings
+
     adaptation = after.provenance["adaptations"][-1]
     threshold = after.threshold()
-    kept = 0 if adaptation["replaced"] else len(before.provenance.get("warnings", ()))
-    warnings = after.provenance["warnings"][kept:]
+    findings = [*new_findings(before, after), *threshold.findings]
     return {
         "model": output,
         "adapted_from": model,
@@ -174,7 +175,7 @@ def _summary(model: str, before: Model, output: str, after: Model) -> dict[str, 
         "costs": adaptation["costs"],
         "bytes": os.path.getsize(output),
         "left_out": adaptation["left_out"],
-        "warnings": [*warnings, *([threshold.warning] if threshold.warning else [])],
+        **text.warnings_and_findings(findings),
     }
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any, NoReturn
@@ -19,7 +20,7 @@ import click
 from auscult import __version__
 from auscult.cli import text
 from auscult.cli.streams import use_plain_characters
-from auscult.errors import AuscultError, OptionError
+from auscult.errors import AuscultError, AuscultWarning, OptionError
 from auscult.runtime.suggestions import similar_names
 
 FAILED, USAGE, INTERRUPTED, BROKEN_PIPE = 1, 2, 130, 141
@@ -94,7 +95,9 @@ class _Auscult(LazyGroup):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():  # the commands print the findings of their results
+                warnings.simplefilter("ignore", AuscultWarning)
+                return super().invoke(ctx)
         except BrokenPipeError:  # as after `| head`; what is still buffered must not raise again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return BROKEN_PIPE

@@ -55,8 +55,7 @@ def command(submission: str, ground_truth: str, year: int, as_json: bool) -> int
             text.note(f"{kind}: {name}")
         if len(names) > _SHOWN:
             text.note(f"{kind}: … and {len(names) - _SHOWN} more")
-    for warning in report.warnings:
-        text.warn(warning)
+    text.warn_of(report.warnings)
     if as_json:
         text.print_json(report.to_json())
     else:

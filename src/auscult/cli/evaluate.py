@@ -100,7 +100,6 @@ def command(
             check_writable(path, model=model)
 
     from auscult.api.evaluate import evaluate
-    from auscult.evaluation.remarks import TEST_CLIPS_WARNING
 
     loaded = open_model(model, folder, channel=channel, tables=tables)
     decision_threshold = chosen_threshold(
@@ -110,9 +109,7 @@ def command(
     corpus = apply_group_by(corpus, group_by)
     if decision_threshold.warning:
         text.warn(decision_threshold.warning)
-    for warning in loaded.provenance.get("warnings", ()):
-        if warning.startswith(TEST_CLIPS_WARNING):
-            text.warn(warning)
+    text.warn_of(finding for finding in loaded.warnings if finding.kind == "test_clips")
     with show_progress(quiet=quiet) as progress:
         result = evaluate(
             loaded,
@@ -123,8 +120,7 @@ def command(
             progress=progress,
         )
     _write_curves(result, year, roc, histogram)
-    for warning in result.warnings:
-        text.warn(warning)
+    text.warn_of(result.warnings)
     for error in result.errors:
         text.note(f"Error: {error}")
     if as_json:

@@ -20,6 +20,7 @@ from auscult.cli.options import (
     threshold_options,
 )
 from auscult.errors import AudioError, OptionError, TooLongAudio
+from auscult.findings import messages
 
 if TYPE_CHECKING:
     from auscult.corpus import AudioClip
@@ -100,7 +101,7 @@ def command(
     if score.axis is not None:
         audio = audio.axes[score.axis]
     of_code = code_warning(type(loaded.detector), loaded.provenance)
-    warnings = [*score.warnings, *([of_code] if of_code else [])]
+    warnings = messages([*score.warnings, *([of_code] if of_code else [])])
     nearest_missing = score.nearest is not None and not os.path.exists(score.nearest)
     explained = explanation(
         score,

@@ -10,7 +10,7 @@ import click
 
 from auscult.api.fit import DEFAULT_DETECTOR
 from auscult.cli import text
-from auscult.cli.fit_summary import format_summary, summarize
+from auscult.cli.fit_summary import format_summary, model_findings, summarize
 from auscult.cli.options import (
     Seconds,
     apply_group_by,
@@ -173,7 +173,6 @@ def command(
     )
 
     from auscult.api.fit import fit
-    from auscult.corpus.conditions import learned_unasked
 
     with show_progress(quiet=quiet, name=os.path.basename(output)) as progress, workers(jobs, cluster):
         model = fit(
@@ -193,10 +192,8 @@ def command(
     if as_json:
         text.print_json(result)
     else:
-        printed_before = learned_unasked(corpus)
-        for warning in result["warnings"]:
-            if warning not in printed_before:
-                text.warn(warning)
+        # Those of the last kind were printed when the clips were selected.
+        text.warn_of(finding for finding in model_findings(model) if finding.kind != "assumed_normal")
         click.echo(format_summary(result, model))
     if left_out := result["left_out"]:
         text.note(f"Error: {text.count(len(left_out), 'recording')} left out: {', '.join(left_out)}")
@@ -217,8 +214,7 @@ def training_clips(
     clips, findings = select_clips(
         folders, single_machine=single_machine, conditions=conditions, tables=tables
     )
-    for finding in findings:
-        text.warn(finding.message)
+    text.warn_of(findings)
     return clips
 
 

@@ -11,13 +11,18 @@ from typing import TYPE_CHECKING, Any
 from auscult.cli import text
 
 if TYPE_CHECKING:
+    from auscult.findings import Finding
     from auscult.model import Model
+
+
+def model_findings(model: Model) -> list[Finding]:
+    """What the user should know about a model, and about its threshold at the default rate."""
+    return [*model.warnings, *model.threshold().findings]
 
 
 def summarize(model: Model, output: str) -> dict[str, Any]:
     """Summarize a model that was written to ``output``; the fields of ``--json``."""
     threshold = model.threshold()
-    warnings = [*model.provenance["warnings"], *([threshold.warning] if threshold.warning else [])]
     return {
         "model": output,
         "detector": model.detector.name,
@@ -36,7 +41,7 @@ def summarize(model: Model, output: str) -> dict[str, Any]:
         "bytes": os.path.getsize(output),
         "fit_seconds": model.provenance["fit_seconds"],
         "left_out": model.provenance["left_out"],
-        "warnings": warnings,
+        **text.warnings_and_findings(model_findings(model)),
     }
 
 

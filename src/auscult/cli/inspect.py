@@ -55,9 +55,10 @@ def _contents(model: Model) -> dict[str, Any]:
     front_end = config.pop("front_end")
     threshold = model.threshold()
     provenance = dict(model.provenance)
-    warnings = [*provenance.pop("warnings", []), *([threshold.warning] if threshold.warning else [])]
+    provenance.pop("findings", None)
+    findings = [*model.warnings, *threshold.findings]
     if of_code := code_warning(type(model.detector), provenance):
-        warnings.append(of_code)
+        findings.append(of_code)
     return {
         "schema": SCHEMA,
         "detector": model.detector.name,
@@ -74,7 +75,7 @@ def _contents(model: Model) -> dict[str, Any]:
         },
         "facts": _summary(model.detector.facts),
         "provenance": provenance,
-        "warnings": warnings,
+        **text.warnings_and_findings(findings),
     }
 
 
@@ -116,7 +117,7 @@ def _summary(facts: dict[str, Any]) -> dict[str, Any]:
 
     The facts of the members of an ensemble are summarized in the same way.
     """
-    long = ("history", "warnings", "parameters", "clips", "cut_from", "batch_scores")
+    long = ("history", "findings", "parameters", "clips", "cut_from", "batch_scores")
     short = {k: v for k, v in facts.items() if k not in long}
     if "members" in short:
         short["members"] = {n: {**m, "facts": _summary(m["facts"])} for n, m in short["members"].items()}

@@ -29,6 +29,7 @@ from auscult.cli.repeated import RepeatedErrors, RepeatedWarnings
 from auscult.cli.score_events import EventList, ScorePlot
 from auscult.cli.score_formats import Format, Layout, Tally, format_from_name, row_printer
 from auscult.errors import EvaluationError, OptionError
+from auscult.findings import messages
 
 if TYPE_CHECKING:
     from auscult.corpus import Clip
@@ -159,9 +160,8 @@ def command(
     if fail_on_anomaly and decision_threshold.value is None:
         raise EvaluationError(f"--fail-on-anomaly: {decision_threshold.warning}")
     of_code = code_warning(type(loaded.detector), loaded.provenance)
-    of_model = tuple(warning for warning in (decision_threshold.warning, of_code) if warning)
-    for warning in of_model:
-        text.warn(warning)
+    of_model = [*decision_threshold.findings, *([of_code] if of_code else [])]
+    text.warn_of(of_model)
     if window is not None:
         _check_window(loaded, window)
 
@@ -186,7 +186,7 @@ def command(
         hop=hop,
         each_channel=each_channel,
         tables=tables,
-        warnings=(of_code,) if of_code else (),
+        warnings=(of_code.message,) if of_code else (),
     )
     relative = not all(map(os.path.isabs, inputs))
     file = ResultFile(output, layout, settings, relative=relative) if output else None
@@ -197,7 +197,7 @@ def command(
         errors.print()
         return FAILED
     score_plot = ScorePlot(plot, scan.count) if plot is not None else None
-    warnings, events = RepeatedWarnings(), EventList()
+    warnings, events, printed_before = RepeatedWarnings(), EventList(), messages(of_model)
     with ExitStack() as stack:
         stack.enter_context(workers(jobs, cluster))  # first: without workers no file must be created
         clips: Iterator[Clip | CorpusError] = expand_inputs(inputs, loaded.tables)
@@ -224,7 +224,7 @@ def command(
             else:
                 other_length += not loaded.has_usual_length(row["seconds"])
                 for warning in row["warnings"]:
-                    if warning not in of_model:
+                    if warning not in printed_before:
                         warnings.add(warning, row["path"])
             if row["path"] != last_path:
                 recordings += 1

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auscult.findings import findings_to_json, messages
 from auscult.runtime.printable import printable as printable
 
 if TYPE_CHECKING:
     from auscult.decision import Threshold
     from auscult.evaluation import Estimate
+    from auscult.findings import Finding
 
 NONE = "–"
 #: What messages name for Python beside the option: ``--channel N (in Python channel=N)``.
@@ -34,6 +36,17 @@ def note(text: str) -> None:
 def warn(text: str) -> None:
     """Print a warning on standard error."""
     note(f"Warning: {text}")
+
+
+def warn_of(findings: Iterable[Finding]) -> None:
+    """Print a warning for each finding."""
+    for finding in findings:
+        warn(finding.message)
+
+
+def warnings_and_findings(findings: Sequence[Finding]) -> dict[str, Any]:
+    """The fields of JSON output about findings: their messages, and kind, message and paths of each."""
+    return {"warnings": messages(findings), "findings": findings_to_json(findings)}
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 1) -> str:

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 
 from auscult.corpus.audio_clip import AudioClip
 from auscult.corpus.files import describe_other_files
 from auscult.corpus.sound_print import SoundPrint
+from auscult.findings import Finding
 from auscult.sound.level import SILENCE_DB, has_offset
 from auscult.sound.measures import Measures
-
-Kind = Literal[
-    "unreadable", "too_short", "constant", "sensor", "too_few_clips", "silence", "clipping", "duplicates",
-    "mixed_sample_rates", "mixed_channels", "mixed_lengths", "outlier", "known", "cuts", "gaps",
-    "dc_offset", "file_notes", "other_files", "left_out",
-    "copies", "remainder", "assumed_normal", "channels", "orders",
-]  # fmt: skip
 
 LENGTH_RATIO = 1.5  # longest to shortest recording that still counts as one length
 OUTLIER_RATIO = 3.0  # an outlier is further away than this multiple of the median distance …
@@ -30,21 +22,6 @@ OUTLIER_DB = 6.0  # … and than this, dB
 _NEIGHBOUR = 2  # the second-nearest, so that two segments of one stray recording are still outliers
 _OUTLIER_CLIPS = 5  # with fewer recordings the median distance is not meaningful
 _MAX_NAMED = 3  # files named in a message
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A problem of the recordings that the user should know about.
-
-    Attributes:
-        kind: a fixed identifier, for programs.
-        message: the problem and what to do about it, for people.
-        paths: the affected recordings; empty if all are.
-    """
-
-    kind: Kind
-    message: str
-    paths: tuple[str, ...] = ()
 
 
 @dataclass
@@ -62,7 +39,7 @@ class ClipSummary:
     spectrum: np.ndarray = field(repr=False)  # (n_mels,) mean log-mel, dB
     print: SoundPrint = field(repr=False)
     rate: int = 0  # sample rate of the waveform, Hz
-    notes: tuple[str, ...] = ()  # of reading the file
+    notes: tuple[Finding, ...] = ()  # of reading the file
     channel_names: tuple[str, ...] = ()  # of a table
 
 
@@ -123,13 +100,13 @@ def offset_findings(summaries: Sequence[ClipSummary]) -> Iterable[Finding]:
 
 def note_findings(summaries: Sequence[ClipSummary]) -> Iterable[Finding]:
     """Report what reading found out about files, once for each kind of note."""
-    kinds: dict[str, list[tuple[str, ClipSummary]]] = {}
+    kinds: dict[str, list[tuple[Finding, ClipSummary]]] = {}
     for summary in summaries:
         for note in summary.notes:
-            kinds.setdefault(re.sub("[0-9]+", "", note), []).append((note, summary))
-    for notes in kinds.values():
+            kinds.setdefault(note.kind, []).append((note, summary))
+    for kind, notes in kinds.items():
         affected = [summary for _, summary in notes]
-        yield make_finding("file_notes", affected, f"read with a note: {notes[0][0]}")
+        yield make_finding(kind, affected, f"read with a note: {notes[0][0].message}")
 
 
 def channel_findings(channels: int, channel: int) -> tuple[Finding, ...]:
@@ -251,7 +228,7 @@ def _neighbour_distances(spectra: np.ndarray) -> np.ndarray:
     return out
 
 
-def make_finding(kind: Kind, summaries: Sequence[ClipSummary], description: str) -> Finding:
+def make_finding(kind: str, summaries: Sequence[ClipSummary], description: str) -> Finding:
     """Return a finding that names the number and the first of some recordings, or of windows of these."""
     paths = tuple(dict.fromkeys(summary.path for summary in summaries))
     names = ", ".join(os.path.basename(path) for path in paths[:_MAX_NAMED])

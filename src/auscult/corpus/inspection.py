@@ -27,7 +27,6 @@ from auscult.errors import AudioError
 from auscult.sound import Waveform
 from auscult.sound.defects import measure
 from auscult.sound.measures import Measures
-from auscult.sound.resampling import resampling_note
 from auscult.spectrum import FrontEnd, log_mel
 
 #: Kinds of finding whose recordings are excluded from fitting.
@@ -169,7 +168,7 @@ def _summarize(recording: AudioClip, front_ends: Sequence[FrontEnd]) -> ClipSumm
         spectrum=frames.mean(axis=0),
         print=sound_print(waveform.samples, frames),
         rate=waveform.sample_rate,
-        notes=tuple(n for n in waveform.notes if n != resampling_note(file_rate, waveform.sample_rate)),
+        notes=tuple(note for note in waveform.notes if note.kind != "resampled"),
     )
 
 

@@ -11,6 +11,7 @@ from auscult.corpus.clip import Clip
 from auscult.corpus.conditions import unclear_conditions
 from auscult.corpus.files import clip_info
 from auscult.errors import AudioError, FitError
+from auscult.findings import Finding
 
 #: With this many clips per set of attributes, on average, these may be segments of one recording.
 CLIPS_PER_RECORDING = 3
@@ -34,17 +35,18 @@ def likely_segments(clips: Sequence[Clip]) -> tuple[list[str], int]:
     return list(names), len(groups)
 
 
-def segment_warnings(recordings: Sequence[AudioClip]) -> Iterator[str]:
-    """Warn if clips may be segments of a few longer recordings, which would be split between folds."""
+def segment_findings(recordings: Sequence[AudioClip]) -> Iterator[Finding]:
+    """Report if clips may be segments of a few longer recordings, which would be split between folds."""
     clips = [r.clip for r in recordings if r.clip.attributes and r.clip.source_recording is None]
     attributes, n_groups = likely_segments(clips)
     if attributes:
         names = ",".join(attributes)
-        yield (
+        yield Finding(
+            "likely_segments",
             f"{len(clips)} clips have only {n_groups} combinations of {names} in their names: if they were "
             f"cut from {n_groups} longer recordings, give --group-by {names} (in Python "
             "auscult.corpus.attribute_groups). Otherwise parts of one recording are both learned and used to "
-            "set the threshold, and there will be more false alarms than accepted"
+            "set the threshold, and there will be more false alarms than accepted",
         )
 
 

@@ -24,6 +24,7 @@ from auscult.evaluation.protocol import ScoredSection, check_year
 from auscult.evaluation.remarks import score_remarks
 from auscult.evaluation.score_files import Row, Submission, read_submission
 from auscult.evaluation.summary import Summary, measure_sections, summarise
+from auscult.findings import Finding, messages
 
 
 @dataclass
@@ -60,7 +61,7 @@ class OfficialReport:
     sections: Mapping[tuple[str, str], Summary]
     mismatches: Mismatches
     year: int
-    warnings: Sequence[str] = ()
+    warnings: Sequence[Finding] = ()
 
     @property
     def complete(self) -> bool:
@@ -87,7 +88,7 @@ class OfficialReport:
             "missing": list(self.mismatches.missing),
             "extra": list(self.mismatches.extra),
             "doubled": list(self.mismatches.doubled),
-            "warnings": list(self.warnings),
+            "warnings": messages(self.warnings),
         }
 
 

@@ -22,6 +22,7 @@ from numpy.typing import ArrayLike
 
 from auscult.decision.gamma_fit import fit_gamma, plain_gamma_fit
 from auscult.errors import EvaluationError, FitError, OptionError
+from auscult.findings import Finding
 
 THRESHOLD_METHODS = ("conformal", "gamma", "gamma_scipy")
 
@@ -53,6 +54,11 @@ class Threshold:
     needed: int = 0
     warning: str | None = None
     label: str | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """The warning as a finding, if there is one."""
+        return (Finding("threshold", self.warning),) if self.warning else ()
 
     def is_anomalous(self, score: float) -> bool | None:
         """Return ``score > value``, or ``None`` (no verdict) if there is no value."""

@@ -114,7 +114,7 @@ class AdditiveDetector(Detector, Generic[S]):
         return self._replaced(final, recordings), [self._replaced(m, recordings) for m in fold_models]
 
     def _fit_to(self, statistics: S) -> Self:
-        self.arrays, self.facts = dict(self.fit_statistics(statistics)), {"warnings": []}
+        self.arrays, self.facts = dict(self.fit_statistics(statistics)), {"findings": []}
         return self
 
     def _replaced(self, other: Self, recordings: Sequence[AudioClip]) -> Self:

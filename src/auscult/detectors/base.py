@@ -15,6 +15,7 @@ import numpy as np
 from auscult.corpus import AudioClip
 from auscult.detectors.crossfit import FitJob, FittedFolds, fit_jobs
 from auscult.errors import FitError, MissingExtraError, NotFittedError, OptionError
+from auscult.findings import Finding, findings_from_json
 from auscult.runtime.option_fields import check_choices, option
 from auscult.spectrum import FrontEnd
 
@@ -114,7 +115,7 @@ class Detector(ABC):
     Attributes:
         config: the options.
         arrays: fitted arrays by name; empty until fitted.
-        facts: facts about the fit, JSON-serialisable; empty until fitted. Common keys are ``warnings``,
+        facts: facts about the fit, JSON-serialisable; empty until fitted. Common keys are ``findings``,
             ``parameters``, ``history`` and ``adaptations``.
     """
 
@@ -445,6 +446,15 @@ class Detector(ABC):
     def parameters(self) -> int:
         """Number of fitted parameters."""
         return int(self.facts.get("parameters", sum(a.size for a in self.arrays.values())))
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the user should know about the fit, from ``facts["findings"]``."""
+        return findings_from_json(self.facts.get("findings", ()))
+
+    def add_finding(self, kind: str, message: str) -> None:
+        """Add a `Finding` to ``facts["findings"]``."""
+        self.facts.setdefault("findings", []).append(Finding(kind, message).to_json())
 
     def minimum_samples(self) -> int:
         """Return the number of samples that a recording needs to be scored."""

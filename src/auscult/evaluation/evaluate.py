@@ -16,6 +16,7 @@ from auscult.evaluation.intervals import Estimate
 from auscult.evaluation.protocol import Labels, ScoredSection, check_year, mean_over, section_metrics
 from auscult.evaluation.remarks import copies_remark, score_remarks
 from auscult.evaluation.summary import Summary, measure_sections, summarise
+from auscult.findings import Finding, messages
 
 if TYPE_CHECKING:  # at run time only attributes of clips are read
     from auscult.corpus import Clip
@@ -82,7 +83,7 @@ class Evaluation:
     year: int | None
     left_out: Mapping[str, str] = field(default_factory=dict)
     copies: Sequence[Sequence[str]] = ()
-    warnings: Sequence[str] = ()
+    warnings: Sequence[Finding] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The overall metrics at the top level, each ``{"value", "low", "high"}``; sections; attributes."""
@@ -93,7 +94,7 @@ class Evaluation:
             "year": self.year,
             "left_out": dict(self.left_out),
             "copies": [list(paths) for paths in self.copies],
-            "warnings": list(self.warnings),
+            "warnings": messages(self.warnings),
             "sections": {name: section.to_json() for name, section in self.sections.items()},
             "attributes": {name: result.to_json() for name, result in self.attributes.items()},
         }
@@ -108,7 +109,7 @@ def evaluate_scores(
     intervals: bool = True,
     identities: Sequence[Hashable] | None = None,
     sensor: ArrayLike | None = None,
-    fit_warnings: Sequence[str] = (),
+    fit_findings: Sequence[Finding] = (),
 ) -> Evaluation:
     """Evaluates scores of labelled clips with 95 % intervals.
 
@@ -135,7 +136,7 @@ def evaluate_scores(
             They count for the AUCs, but not for the rates of decisions; their own rate is
             ``sensor_rate_source``, ``…_target``. It must not depend on the scores: leaving out clips with low
             scores would raise the recall.
-        fit_warnings: warnings of the fit of the model, among which may be the reason for a low AUC.
+        fit_findings: findings of the fit of the model, among which may be the reason for a low AUC.
 
     Raises:
         EvaluationError: a label is missing; a recording has both labels; a metric lacks normal or anomalous
@@ -177,7 +178,7 @@ def evaluate_scores(
         year=year,
         left_out=left_out,
         copies=copies,
-        warnings=(*copies_remark(copies), *score_remarks(sections, summaries, fit_warnings)),
+        warnings=(*copies_remark(copies), *score_remarks(sections, summaries, fit_findings)),
     )
 
 

@@ -1,4 +1,4 @@
-"""Warnings about copies among the clips, and about scores that cannot be right."""
+"""Findings about copies among the clips, and about scores that cannot be right."""
 
 from __future__ import annotations
 
@@ -10,17 +10,11 @@ import numpy as np
 from auscult.evaluation.intervals import Estimate
 from auscult.evaluation.protocol import ScoredSection
 from auscult.evaluation.summary import Summary
+from auscult.findings import Finding
 
 if TYPE_CHECKING:  # at run time only attributes of clips are read
     from auscult.corpus import Clip
 
-#: The start of a warning of a model that was adapted to test clips. It is repeated whenever the model is
-#: evaluated. Model files hold it, so it must not change.
-TEST_CLIPS_WARNING = "test clips among the recordings taken in"
-#: The start of a warning of a fit whose network was trained too briefly.
-NOT_CONVERGED_WARNING = "training has not converged"
-#: The start of a warning of scores that are in the wrong order.
-LOW_AUC_WARNING = "AUC far below 50 %"
 #: An AUC below this, or with an interval that ends below ½, is far below one half.
 LOW_AUC = 0.4
 #: From this AUC on, scores separate well, and a threshold should find at least `MIN_RECALL` of the anomalies.
@@ -36,14 +30,14 @@ _MAX_NAMED = 3  # sections named in a message
 def score_remarks(
     sections: Mapping[str, ScoredSection],
     summaries: Mapping[str, Summary],
-    fit_warnings: Sequence[str] = (),
-) -> list[str]:
-    """Warnings about the scores of sections, at most one line of each kind.
+    fit_findings: Sequence[Finding] = (),
+) -> list[Finding]:
+    """Findings about the scores of sections, at most one of each kind.
 
     Args:
         sections: labels and scores by the name of the section.
         summaries: the metrics of these sections.
-        fit_warnings: warnings of the fit. Training that has not converged explains scores in the wrong order.
+        fit_findings: findings of the fit. Training that has not converged explains scores in the wrong order.
     """
     constant = [name for name, section in sections.items() if np.ptp(section.scores) == 0]
     low = [
@@ -55,11 +49,12 @@ def score_remarks(
     remarks = []
     if constant:
         where = "" if len(sections) == 1 else f" of {_listed(constant)}"
-        remarks.append(f"all scores{where} are equal: they do not depend on the recording")
+        message = f"all scores{where} are equal: they do not depend on the recording"
+        remarks.append(Finding("equal_scores", message))
     if low:
-        early = [warning for warning in fit_warnings if warning.startswith(NOT_CONVERGED_WARNING)]
+        early = [finding.message for finding in fit_findings if finding.kind == "not_converged"]
         reason = f"{early[0][0].upper()}{early[0][1:]}" if early else _EXCHANGED
-        remarks.append(f"{LOW_AUC_WARNING}: {_listed(low)}. {reason}")
+        remarks.append(Finding("low_auc", f"AUC far below 50 %: {_listed(low)}. {reason}"))
     return remarks
 
 
@@ -85,8 +80,8 @@ def missed_by_threshold(summary: Summary) -> str | None:
     return f"the scores separate faults well, but the threshold finds {' and '.join(missed)}"
 
 
-def fitted_on_remark(clips: Sequence[Clip], count: int) -> Iterator[str]:
-    """A warning that the model was fitted on some of the clips, if it was on any.
+def fitted_on_remark(clips: Sequence[Clip], count: int) -> Iterator[Finding]:
+    """A finding that the model was fitted on some of the clips, if it was on any.
 
     Args:
         clips: the clips that the model was fitted on.
@@ -96,14 +91,16 @@ def fitted_on_remark(clips: Sequence[Clip], count: int) -> Iterator[str]:
         return
     anomalies = sum(clip.condition == "anomaly" for clip in clips)
     learned = f", {anomalies} of them anomalies, which it learned as normal," if anomalies else ""
-    yield (
+    yield Finding(
+        "fitted_on",
         f"the model was fitted on {len(clips)} of these {count} recordings{learned} and they are left out "
-        f"({_listed([clip.path for clip in clips])}): evaluate on recordings that it does not know"
+        f"({_listed([clip.path for clip in clips])}): evaluate on recordings that it does not know",
+        tuple(clip.path for clip in clips),
     )
 
 
-def copies_remark(copies: Sequence[Sequence[str]]) -> Iterator[str]:
-    """A warning that clips are copies of others, if any are.
+def copies_remark(copies: Sequence[Sequence[str]]) -> Iterator[Finding]:
+    """A finding that clips are copies of others, if any are.
 
     Args:
         copies: the paths of each group of copies.
@@ -112,7 +109,8 @@ def copies_remark(copies: Sequence[Sequence[str]]) -> Iterator[str]:
         number = sum(len(paths) for paths in copies) - len(copies)
         examples = _listed([" = ".join(paths[:2]) for paths in copies])
         verb = "clip is a copy" if number == 1 else "clips are copies"
-        yield f"{number} {verb} of another clip: each recording counts once for intervals ({examples})"
+        message = f"{number} {verb} of another clip: each recording counts once for intervals ({examples})"
+        yield Finding("copies", message, tuple(path for paths in copies for path in paths))
 
 
 def _aucs(section: str, summary: Summary) -> Iterator[tuple[str, Estimate]]:

@@ -10,6 +10,7 @@ keeps the false-alarm rate of the largest. The map is that of the channel with t
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from auscult.corpus import AudioClip, Clip
 from auscult.decision import Threshold
 from auscult.errors import AudioError, FitError, OptionError, UnsupportedAudio
+from auscult.findings import Finding, findings_to_json
 from auscult.model.model import Calibration, Judged, Model
 from auscult.model.score import Score
 from auscult.model.sensor_check import SensorFinding
@@ -153,8 +155,8 @@ class AxesModel(Model):
                 f"{len(self.axes)} together ({', '.join(self.names)})",
             )
 
-    def _input_warnings(self, waveform: Waveform) -> Iterator[str]:
-        yield from (w for w in super()._input_warnings(waveform) if "(counted from 0) was scored" not in w)
+    def _input_findings(self, waveform: Waveform) -> Iterator[Finding]:
+        yield from (f for f in super()._input_findings(waveform) if f.kind != "channels")
 
     def _in_memory(self, samples: np.ndarray, sample_rate: int) -> AudioClip:
         if samples.ndim != 2 or len(samples) != len(self.axes):
@@ -213,11 +215,11 @@ def _scaled(scores: np.ndarray | float, scale: tuple[float, float]) -> np.ndarra
 
 
 def _provenance(axes: Sequence[Model], names: Sequence[str]) -> dict[str, Any]:
-    """That of the first channel, with the warnings and the fitting times of all."""
-    warnings: dict[str, list[str]] = {}
+    """That of the first channel, with the findings and the fitting times of all."""
+    findings: dict[Finding, list[str]] = {}
     for axis, name in zip(axes, names, strict=True):
-        for warning in axis.provenance.get("warnings", ()):
-            warnings.setdefault(warning, []).append(name)
+        for finding in axis.warnings:
+            findings.setdefault(finding, []).append(name)
     return {
         **axes[0].provenance,
         "channels": len(axes),
@@ -226,8 +228,10 @@ def _provenance(axes: Sequence[Model], names: Sequence[str]) -> dict[str, Any]:
         "left_out": list(
             dict.fromkeys(path for axis in axes for path in axis.provenance.get("left_out", ()))
         ),
-        "warnings": [
-            warning if len(of) == len(axes) else f"channel {', '.join(of)}: {warning}"
-            for warning, of in warnings.items()
-        ],
+        "findings": findings_to_json(
+            finding
+            if len(of) == len(axes)
+            else replace(finding, message=f"channel {', '.join(of)}: {finding.message}")
+            for finding, of in findings.items()
+        ),
     }

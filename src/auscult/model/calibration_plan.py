@@ -12,6 +12,7 @@ from auscult.corpus.inspection import Inspection
 from auscult.detectors import Config, detector_type
 from auscult.detectors.crossfit import FitJob
 from auscult.errors import FitError
+from auscult.findings import Finding
 
 #: Number of folds of cross-fitting, at most one for each independent recording. The first is for networks and
 #: other detectors that are fitted again for each fold, the second for those that have cheap folds.
@@ -131,14 +132,15 @@ def calibration_plan(fit: PreparedFit, profile_clips: int) -> CalibrationPlan:
     return CalibrationPlan(method, FitJob(config, training, other_machines=fit.other_machines), held_out)
 
 
-def alone_warning(recordings: Sequence[AudioClip]) -> str:
+def alone_finding(recordings: Sequence[AudioClip]) -> Finding:
     """What it means that some recordings are one recording, and all of their domain."""
     domain, count = ("target" if recordings[0].clip.domain == "target" else "source"), len(recordings)
     which = f"the {count} clips of the {domain} domain are" if count > 1 else f"the {domain} domain is"
-    return (
+    return Finding(
+        "alone_in_domain",
         f"{which} one recording: the model is fitted on it, but the threshold ignores it, since a model that "
         f"is fitted without it knows nothing of the {domain} domain. No false-alarm rate is promised for "
-        "this domain: record it again, on other days and with other units"
+        "this domain: record it again, on other days and with other units",
     )
 
 

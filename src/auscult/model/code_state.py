@@ -11,6 +11,7 @@ from importlib.metadata import packages_distributions, version
 from typing import Any
 
 from auscult.detectors import Detector
+from auscult.findings import Finding
 from auscult.runtime.code_digest import source_digest
 from auscult.runtime.code_facts import CodeFacts, code_facts
 from auscult.runtime.versions import package_versions
@@ -59,8 +60,8 @@ def code_provenance(detector_class: type[Detector]) -> dict[str, Any]:
     return {"code": facts.code, "source": facts.source, "local_code": list(facts.local)}
 
 
-def code_warning(detector_class: type[Detector], provenance: Mapping[str, Any]) -> str | None:
-    """Return a warning if the code of a detector has changed since a model was fitted, as far as known.
+def code_warning(detector_class: type[Detector], provenance: Mapping[str, Any]) -> Finding | None:
+    """Return a finding if the code of a detector has changed since a model was fitted, as far as known.
 
     It is unknown for models of earlier versions, which have no digest, for those fitted with another version
     of Python, which has other syntax trees, and where there are no source files. There is no warning then.
@@ -77,7 +78,7 @@ def code_warning(detector_class: type[Detector], provenance: Mapping[str, Any]) 
     local = tuple(provenance.get("local_code", ()))
     if source_digest(_packages(detector_class), local) == provenance.get("source"):
         return None
-    return None if provenance["code"] == _facts(detector_class).code else _OTHER_CODE
+    return None if provenance["code"] == _facts(detector_class).code else Finding("changed_code", _OTHER_CODE)
 
 
 def _facts(detector_class: type[Detector]) -> CodeFacts:

@@ -12,17 +12,18 @@ import numpy as np
 
 from auscult.corpus import AudioClip
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection
-from auscult.corpus.training_checks import segment_warnings
+from auscult.corpus.training_checks import segment_findings
 from auscult.decision import conformal_threshold, few_recordings_warning
 from auscult.detectors import Detector, Progress, detector_type, package_of
 from auscult.detectors.crossfit import FitJob
 from auscult.detectors.maps.map_limits import MapLimits
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.errors import AudioError, FitError
+from auscult.findings import Finding, findings_to_json
 from auscult.model.calibration_plan import (
     CalibrationPlan,
     PreparedFit,
-    alone_warning,
+    alone_finding,
     calibration_plan,
     number_of_sources,
     profile_sample,
@@ -34,7 +35,7 @@ from auscult.model.normal_range import NormalRange
 from auscult.model.threshold_origin import threshold_origin
 from auscult.runtime.parallel import blas_single_thread
 from auscult.runtime.versions import package_versions
-from auscult.spectrum import empty_band_warnings
+from auscult.spectrum import empty_band_findings
 
 #: Maximum number of recordings whose maps are used to estimate the map profiles of normal recordings.
 MAX_PROFILE_CLIPS = 100
@@ -43,9 +44,10 @@ MAX_LIMIT_CLIPS = 40
 #: Maps are kept in memory up to this size until their limits are computed; the first of each score always is.
 MAX_MAP_BYTES = 200_000_000
 _MAX_NAMED = 3  # recordings that were left out, in an error
-_EQUAL_SCORES = (
+_EQUAL_SCORES = Finding(
+    "equal_scores",
     "the scores of all normal recordings are equal: the detector does not distinguish recordings with these "
-    "settings, so that its verdicts mean nothing"
+    "settings, so that its verdicts mean nothing",
 )
 
 
@@ -159,16 +161,18 @@ def _calibrated_model(
         "map_limits": {name: of_score.to_json() for name, of_score in limits.items()},
         "left_out": [path for f in fit.inspection.findings if f.kind in UNUSABLE_KINDS for path in f.paths],
         "preset": fit.preset,
-        "warnings": [
-            *(f.message for f in fit.inspection.findings),
-            *(segment_warnings(recordings) if plan.method == "crossfit" else ()),
-            *([alone_warning(plan.alone)] if plan.alone else []),
-            *empty_band_warnings(type(final).front_ends(final.config)),
-            *final.facts.get("warnings", []),
-            *([origin.warning] if origin else []),
-            *([few] if few and fit.inspection.threshold_label is None else []),
-            *([_EQUAL_SCORES] if len(decisive) > 1 and np.ptp(decisive) == 0 else []),
-        ],
+        "findings": findings_to_json(
+            [
+                *fit.inspection.findings,
+                *(segment_findings(recordings) if plan.method == "crossfit" else ()),
+                *([alone_finding(plan.alone)] if plan.alone else []),
+                *empty_band_findings(type(final).front_ends(final.config)),
+                *final.findings,
+                *([origin.finding] if origin else []),
+                *([Finding("few_recordings", few)] if few and fit.inspection.threshold_label is None else []),
+                *([_EQUAL_SCORES] if len(decisive) > 1 and np.ptp(decisive) == 0 else []),
+            ]
+        ),
         "threshold_label": fit.inspection.threshold_label if plan.method != "none" else None,
         "threshold_set_by": origin.group if origin else None,
         "fit_seconds": round(fit_seconds + time.perf_counter() - started, 3),

@@ -24,6 +24,7 @@ from auscult.errors import (
     TooShortAudio,
     UnsupportedAudio,
 )
+from auscult.findings import Finding, findings_from_json
 from auscult.model.machine_state import machine_state
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
@@ -32,7 +33,6 @@ from auscult.model.sensor_check import SensorFinding, sensor_findings, verdict
 from auscult.sound import Waveform, stream_audio, waveform_of
 from auscult.sound.defects import measure
 from auscult.sound.measures import Measures
-from auscult.sound.resampling import resampling_note
 from auscult.sound.section import read_section
 from auscult.sound.tables import TableSettings
 
@@ -82,7 +82,7 @@ class Model:
         profiles: score name to the statistics of its maps on normal recordings.
         normals: index of the normal recordings, to name the nearest one; empty by default.
         channel: the channel to read from files with several.
-        provenance: training data, package versions and warnings.
+        provenance: training data, package versions and findings.
 
     Attributes:
         expected_channels: files with more channels get a warning that names the channel that was read.
@@ -122,6 +122,11 @@ class Model:
     def sample_rate(self) -> int:
         """The sample rate that the detector needs, Hz."""
         return self.detector.config.front_end.sample_rate
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What the user should know about the recordings and the fit, from ``provenance["findings"]``."""
+        return findings_from_json(self.provenance.get("findings", ()))
 
     @property
     def normal_range(self) -> NormalRange | None:
@@ -224,6 +229,8 @@ class Model:
             false_alarms: the accepted rate of false alarms, between 0 and 1; default 0.05.
             explain: whether to compute ``Score.map``.
 
+        No Python warning is issued, since many recordings are scored in a loop: see ``Score.warnings``.
+
         Raises:
             AudioError: the recording cannot be used, or is too short.
             OptionError: more than one channel, integer samples, a missing or invalid sample rate, both
@@ -290,13 +297,13 @@ class Model:
         findings, state = self.sensor_check(recording, above=above)
         notes = waveform.notes
         if any(finding.kind == "rate" for finding in findings):  # it says more than the note
-            note = resampling_note(waveform.file_rate or self.sample_rate, self.sample_rate)
-            notes = tuple(n for n in notes if n != note)
-        warnings = (*notes, *(f.message for f in findings), *self._input_warnings(waveform))
+            notes = tuple(note for note in notes if note.kind != "resampled")
+        of_sensor = (Finding(finding.kind, finding.message) for finding in findings)
+        warnings = [*notes, *of_sensor, *self._input_findings(waveform)]
         if state:
-            warnings = (*warnings, state if above else f"{state}: it is unlike every normal recording")
-        if threshold.warning:
-            warnings = (*warnings, threshold.warning)
+            message = state if above else f"{state}: it is unlike every normal recording"
+            warnings.append(Finding("state", message))
+        warnings += threshold.findings
         nearest = self.normals.nearest(recording, self.detector.config.front_end)
         return Score(
             path=recording.clip.path,
@@ -304,7 +311,7 @@ class Model:
             threshold=threshold.value,
             p_value=p_value(value, calibration) if len(calibration) else None,
             anomalous=None if verdict(above, findings) == "sensor" else above,
-            warnings=warnings,
+            warnings=tuple(warnings),
             scores=dict(judged.scores),
             nearest=nearest.path if nearest else None,
             nearest_window=nearest.window if nearest else None,
@@ -374,18 +381,19 @@ class Model:
         shortest, longest = self.provenance.get("seconds") or (0.0, math.inf)
         return bool(shortest / LENGTH_TOLERANCE <= seconds <= longest * LENGTH_TOLERANCE)
 
-    def _input_warnings(self, waveform: Waveform) -> Iterator[str]:
+    def _input_findings(self, waveform: Waveform) -> Iterator[Finding]:
         """Reasons to trust the score of a waveform less."""
         if waveform.channels > self.expected_channels:
-            yield (
+            yield Finding(
+                "channels",
                 f"{waveform.channels} channels, only channel {self.channel} (counted from 0) was scored: "
                 "the model was fitted on recordings with "
-                f"{self.expected_channels}; auscult score --each-channel scores each on its own"
+                f"{self.expected_channels}; auscult score --each-channel scores each on its own",
             )
         if not self.has_usual_length(waveform.seconds):
-            yield self._length_warning(waveform)
+            yield Finding("length", self._describe_length(waveform))
 
-    def _length_warning(self, waveform: Waveform) -> str:
+    def _describe_length(self, waveform: Waveform) -> str:
         """What it means that a recording is much longer or shorter than those of training, and the remedy."""
         shortest, longest = self.provenance["seconds"]
         frames = self.detector.config.front_end.frames_in(len(waveform.samples))

@@ -22,6 +22,7 @@ from auscult.detectors import Detector, detector_type
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.errors import FitError, ModelFileError, OptionError, PluginError
+from auscult.findings import findings_from_json, findings_to_json
 from auscult.model.axes import ALL, AxesModel
 from auscult.model.model import Calibration, Model
 from auscult.model.normal_index import NormalIndex
@@ -97,7 +98,7 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     if "axes" not in header:
         return _model(path, header, arrays)
     try:
-        headers, provenance = list(header["axes"]), dict(header["provenance"])
+        headers, provenance = list(header["axes"]), _with_findings(header["provenance"])
         names = [str(name) for name in provenance["channel_names"]]
         axes = [
             _model(path, of_axis, _with_prefix(arrays, f"axes/{i}/")) for i, of_axis in enumerate(headers)
@@ -116,7 +117,7 @@ def _model(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[st
     kind = _detector_class(path, header)
     try:
         detector = kind(config_from_json(header["detector"], header["config"]))
-        detector.facts = header["facts"]
+        detector.facts = _with_findings(header["facts"])
         detector.arrays = _with_prefix(arrays, "detector/")
         domains = list(header["calibration"]["domains"])
         calibration = Calibration(header["calibration"]["how"], _with_prefix(arrays, "calibration/"), domains)
@@ -124,7 +125,7 @@ def _model(path: str | os.PathLike[str], header: dict[str, Any], arrays: dict[st
         bands = detector.config.front_end.n_mels
         normal_paths = tuple(header["normals"])
         normal_windows = tuple(w and (float(w[0]), float(w[1])) for w in header.get("normal_windows", ()))
-        channel, provenance = header["channel"], header["provenance"]
+        channel, provenance = header["channel"], _with_findings(header["provenance"])
         if provenance.get("preset") in _RENAMED_PRESETS:
             provenance = {**provenance, "preset": _RENAMED_PRESETS[provenance["preset"]]}
         shapes: dict[str, Any] = dict(detector.expected_shapes())
@@ -227,6 +228,19 @@ def is_model_file(path: str | os.PathLike[str]) -> bool:
             return file.read(256).startswith(f'{{"__metadata__":{{"{_KEY}":'.encode(), 8)
     except (OSError, ValueError):
         return False
+
+
+def _with_findings(data: dict[str, Any]) -> dict[str, Any]:
+    """Facts or a provenance with findings, where version 0.1.0 stored strings under ``warnings``."""
+    data = dict(data)
+    if "warnings" in data:
+        data["findings"] = findings_to_json(findings_from_json(data.pop("warnings")))
+    if "members" in data:
+        data["members"] = {
+            name: {**member, "facts": _with_findings(member["facts"])}
+            for name, member in data["members"].items()
+        }
+    return data
 
 
 def _with_prefix(arrays: dict[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

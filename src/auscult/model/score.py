@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from auscult.detectors.maps.map_limits import MapLimits
+from auscult.findings import Finding, messages
 from auscult.model.sensor_check import SensorFinding, Verdict, verdict
 
 
@@ -23,7 +24,7 @@ class Score:
         anomalous: score > threshold; ``None`` without a threshold, or if the verdict is ``sensor``.
         p_value: share of the calibration scores that are at least as high, counting this one: at most α with
             probability α for a normal recording like those of the calibration. ``None`` without calibration.
-        warnings: reasons to trust this score less.
+        warnings: reasons to trust this score less, each with a kind and a message.
         scores: every score of the detector, by name.
         nearest: path of the most similar normal recording among those that the model was given; ``None`` if
             the model holds none.
@@ -49,7 +50,7 @@ class Score:
     threshold: float | None
     anomalous: bool | None
     p_value: float | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Finding, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
     nearest: str | None = None
     nearest_window: tuple[float, float] | None = None
@@ -80,7 +81,7 @@ class Score:
         return {
             **data,
             "verdict": self.verdict,
-            "warnings": list(self.warnings),
+            "warnings": messages(self.warnings),
             "scores": dict(self.scores),
             "nearest_window": list(self.nearest_window) if self.nearest_window else None,
             "findings": [vars(finding) for finding in self.findings],

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from auscult.corpus import Clip
 from auscult.decision import conformal_threshold
+from auscult.findings import Finding
 
 #: A group sets the threshold if without it the threshold is below this fraction of its height above the
 #: median of the others. The fraction is smaller for fewer than `_SEVERAL` recordings, which may be chance.
@@ -39,12 +40,14 @@ class ThresholdOrigin:
     without: float
 
     @property
-    def warning(self) -> str:
+    def finding(self) -> Finding:
         """What this means, and what to do."""
-        return (
+        return Finding(
+            "threshold_origin",
             f"the threshold is set by {self.group} alone: without them it would be {self.without:.3g} "
             f"instead of {self.value:.3g}, and faults with scores between these are missed. Check that these "
-            "recordings are normal, and record more like them"
+            "recordings are normal, and record more like them",
+            self.paths,
         )
 
 

@@ -26,6 +26,7 @@ from dataclasses import dataclass
 import soundfile
 
 from auscult.errors import TruncatedAudio
+from auscult.findings import Finding
 from auscult.sound.aiff import check_aiff
 from auscult.sound.flac import open_flac
 from auscult.sound.mpeg import count_frames, needs_frame_count, open_run
@@ -52,7 +53,7 @@ class DecodingPlan:
     parts: tuple[PatchedFile, ...] = ()
     expected: int | None = None
     only_expected: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[Finding, ...] = ()
 
 
 def declared_samples(file: soundfile.SoundFile) -> int | None:
@@ -91,9 +92,8 @@ def decoding_plan(name: str, file: soundfile.SoundFile) -> DecodingPlan:
         case "MP3":
             return _mpeg_plan(name)
         case _:
-            return DecodingPlan(
-                notes=(f"whether a file of format {file.format} is complete cannot be checked",)
-            )
+            message = f"whether a file of format {file.format} is complete cannot be checked"
+            return DecodingPlan(notes=(Finding("unchecked_end", message),))
     return DecodingPlan()
 
 
@@ -101,9 +101,10 @@ def _ogg_plan(name: str, file: soundfile.SoundFile) -> DecodingPlan:
     chain = links(name)
     notes = []
     if any(link.begins_late for link in chain):
-        notes.append("pages are missing at the beginning of the OGG stream: read from there on")
+        message = "pages are missing at the beginning of the OGG stream: read from there on"
+        notes.append(Finding("missing_start", message))
     if len(chain) > 1:
-        notes.append(f"{len(chain)} OGG streams, one after the other: read as one recording")
+        notes.append(_joined_note(len(chain), "OGG"))
     # Each part ends with its last page, since bytes after it can stop the decoder.
     parts = tuple(PatchedFile(name, link.start, end=link.end) for link in chain)
     return DecodingPlan(parts, expected=declared_samples(file), notes=tuple(notes))
@@ -116,8 +117,12 @@ def _mpeg_plan(name: str) -> DecodingPlan:
             return DecodingPlan()
         case [run]:
             return DecodingPlan((open_run(name, run),) if needs_frame_count(run) else (), run.min_samples)
-    note = f"{len(runs)} MP3 streams, one after the other: read as one recording"
-    return DecodingPlan(tuple(open_run(name, run) for run in runs), notes=(note,))
+    return DecodingPlan(tuple(open_run(name, run) for run in runs), notes=(_joined_note(len(runs), "MP3"),))
+
+
+def _joined_note(streams: int, format: str) -> Finding:
+    message = f"{streams} {format} streams, one after the other: read as one recording"
+    return Finding("joined_streams", message)
 
 
 def too_few_decoded(

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 
 from auscult.errors import EmptyAudio, NonFiniteAudio, UnreadableAudio, UnsupportedAudio
+from auscult.findings import Finding
 from auscult.sound.audio_file import decoder_message, open_audio, open_decoder
 from auscult.sound.completeness import (
     DecodingPlan,
@@ -40,7 +41,7 @@ class DecodedChannel:
 
     sample_rate: int
     channels: int
-    notes: tuple[str, ...]
+    notes: tuple[Finding, ...]
     blocks: Iterator[np.ndarray]
     names: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from auscult.errors import OptionError
+from auscult.findings import Finding
 from auscult.sound.defects import measure
 from auscult.sound.waveform import Waveform
 
@@ -102,9 +103,9 @@ class BlockResampler:
         return resampled.reshape(-1, self.channels), start
 
 
-def resampling_note(sample_rate: int, target_rate: int) -> str:
+def resampling_note(sample_rate: int, target_rate: int) -> Finding:
     """Return the note of a resampled waveform."""
     note = f"resampled from {sample_rate} Hz to {target_rate} Hz"
     if target_rate > sample_rate:
         note += f": it contains nothing above {sample_rate / 2:g} Hz"
-    return note
+    return Finding("resampled", note)

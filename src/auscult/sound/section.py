@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from auscult.errors import OptionError, TooLongAudio
+from auscult.findings import Finding
 from auscult.sound.decoding import decode_channel
 from auscult.sound.resampling import resample
 from auscult.sound.tables import TableSettings
@@ -71,7 +72,8 @@ def read_section(
         )
     notes = decoded.notes
     if position < stop:
-        notes = (*notes, f"the file ends {(stop - position) / rate:.1f} s before the end of the section")
+        message = f"the file ends {(stop - position) / rate:.1f} s before the end of the section"
+        notes = (*notes, Finding("short_section", message))
     samples = np.concatenate(parts)
     section = Waveform(
         samples,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from auscult.errors import UnreadableAudio
+from auscult.findings import Finding
 from auscult.sound.chunks import (
     check_length,
     chunks,
@@ -112,11 +113,12 @@ def open_with_length(name: str, samples: WavSamples) -> PatchedFile:
     return PatchedFile(name, samples.offset, bytes(header), samples.offset + samples.present)
 
 
-def length_note(samples: WavSamples) -> str:
+def length_note(samples: WavSamples) -> Finding:
     """Return the note of a file that is read beyond its declared length."""
-    return (
+    return Finding(
+        "wrong_length",
         f"its header declares {samples.declared} bytes of samples but {samples.present} are there: read to "
-        "the end; the recorder did not update the header, or its length does not fit into 32 bits"
+        "the end; the recorder did not update the header, or its length does not fit into 32 bits",
     )
 
 

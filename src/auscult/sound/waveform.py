@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from auscult.errors import EmptyAudio, NonFiniteAudio, OptionError
+from auscult.findings import Finding
 from auscult.sound.measures import Measures
 
 
@@ -19,7 +20,7 @@ class Waveform:
             floating point. Never normalised, because the level carries information.
         sample_rate: sampling rate in Hz.
         path: the source file, or ``None`` for samples given in memory.
-        notes: processing that the user should know about ("resampled from 44100 Hz to 16000 Hz").
+        notes: what the user should know about the file and its processing, such as that it was resampled.
         channels: number of channels of the file that ``samples`` is one of.
         measures: what was measured before the samples were resampled; ``None`` if they were not, or if
             they are a window of a longer recording.
@@ -30,7 +31,7 @@ class Waveform:
     samples: np.ndarray
     sample_rate: int
     path: str | None = None
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[Finding, ...] = field(default=())
     channels: int = 1
     measures: Measures | None = None
     file_rate: int | None = None

@@ -2,7 +2,7 @@
 
 from auscult.spectrum.frame_length import (
     doubled_for,
-    empty_band_warnings,
+    empty_band_findings,
     empty_bands,
     halved_for,
     order_front_end,
@@ -30,7 +30,7 @@ __all__ = [
     "band_centres",
     "context_windows",
     "doubled_for",
-    "empty_band_warnings",
+    "empty_band_findings",
     "empty_bands",
     "halved_for",
     "log_mel",

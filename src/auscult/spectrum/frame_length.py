@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from auscult.errors import OptionError
+from auscult.findings import Finding
 from auscult.spectrum.logmel import FrontEnd, mel_edges
 
 #: A clip should have at least so many frames; otherwise they are halved.
@@ -123,18 +124,19 @@ def empty_bands(front_end: FrontEnd) -> np.ndarray:
     return edges[1:-1][above >= edges[2:]]
 
 
-def empty_band_warnings(front_ends: Iterable[FrontEnd]) -> Iterator[str]:
-    """Yield a warning for each front end that has mel bands without a bin; the message says what to set."""
+def empty_band_findings(front_ends: Iterable[FrontEnd]) -> Iterator[Finding]:
+    """Yield a finding for each front end that has mel bands without a bin; the message says what to set."""
     for front_end in front_ends:
         empty = empty_bands(front_end)
         if not len(empty):
             continue
         n_fft = doubled_for(front_end)
         fewer = without_empty_bands(front_end).n_mels
-        yield (
+        yield Finding(
+            "empty_bands",
             f"{len(empty)} of {front_end.n_mels} mel bands ({empty[0]:.0f} to {empty[-1]:.0f} Hz) contain no "
             f"bin of the {front_end.n_fft}-sample transform at {front_end.sample_rate} Hz and are constant: "
-            f"set n_fft={n_fft} and hop={n_fft // 2}, or n_mels={fewer}"
+            f"set n_fft={n_fft} and hop={n_fft // 2}, or n_mels={fewer}",
         )
 
 

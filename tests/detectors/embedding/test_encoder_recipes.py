@@ -18,6 +18,7 @@ import auscult
 from auscult.corpus import AudioClip
 from auscult.detectors.embedding.encoder import Encoder
 from auscult.errors import OptionError
+from auscult.findings import messages
 from auscult.model.model_file import load_model
 
 RATE = 16_000
@@ -114,9 +115,9 @@ def test_one_output_of_a_tagger_is_chosen_by_name(tagger, recordings, tmp_path):
     assert loaded.detector.config.encoder_output == "embeddings"
     (before, after) = (m.detector.score(AudioClip.from_file(clips[0])).scores for m in (model, loaded))
     assert before == after
-    assert not any("probabilities" in warning for warning in model.provenance["warnings"])
+    assert not any("probabilities" in warning for warning in messages(model.warnings))
     scores = auscult.fit(clips, encoder_output="Identity", **settings)
-    assert any("looks like class probabilities" in warning for warning in scores.provenance["warnings"])
+    assert any("looks like class probabilities" in warning for warning in messages(scores.warnings))
 
 
 @pytest.mark.parametrize("form", ["dynamic", "static", "weights"])

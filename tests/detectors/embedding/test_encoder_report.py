@@ -12,6 +12,7 @@ from auscult.detectors.embedding.embedding_memory import EmbeddingMemory
 from auscult.detectors.embedding.encoder_report import probability_reason
 from auscult.detectors.options import make_config
 from auscult.errors import OptionError
+from auscult.findings import messages
 from auscult.model.calibration_plan import PreparedFit
 from auscult.model.fitting import fit_models
 from auscult.sound import Waveform
@@ -57,7 +58,7 @@ def test_the_rate_is_read_from_the_metadata(encoder_file, with_rate, clips, text
     detector = fitted(with_rate(text), clips)
     encoder = detector.facts["encoder"]
     assert (encoder["rate"], encoder["rate_from"]) == (32000, "metadata")
-    assert not detector.facts["warnings"]
+    assert not messages(detector.findings)
     by_option = fitted(encoder_file(), clips, encoder_rate=32000)
     assert by_option.facts["encoder"]["rate_from"] == "option"
     np.testing.assert_array_equal(scores(detector, clips[0]), scores(by_option, clips[0]))
@@ -68,7 +69,7 @@ def test_the_rate_is_read_from_the_metadata(encoder_file, with_rate, clips, text
 def test_the_option_replaces_the_metadata_with_a_warning(with_rate, clips):
     detector = fitted(with_rate("32000"), clips, encoder_rate=8000)
     assert detector.facts["encoder"]["rate"] == 8000
-    (warning,) = detector.facts["warnings"]
+    (warning,) = messages(detector.findings)
     assert "8000 Hz" in warning
     assert "32000 Hz" in warning
 
@@ -130,7 +131,7 @@ def test_class_probabilities_are_warned_of(encoder_file, tmp_path, clips):
     model.graph.node[-1].output[0] = "features"
     model.graph.node.append(helper.make_node("Softmax", ["features"], ["y"], axis=-1))
     onnx.save(model, tmp_path / "softmax.onnx")
-    (warning,) = fitted(str(tmp_path / "softmax.onnx"), clips).facts["warnings"]
+    (warning,) = messages(fitted(str(tmp_path / "softmax.onnx"), clips).findings)
     assert "output y of softmax.onnx looks like class probabilities" in warning
     assert "encoder_output" in warning
     weights = numpy_helper.from_array(RNG.normal(size=(24, 527)).astype(np.float32), "classes")
@@ -139,7 +140,7 @@ def test_class_probabilities_are_warned_of(encoder_file, tmp_path, clips):
     del model.graph.output[:]
     model.graph.output.append(helper.make_tensor_value_info("y", TensorProto.FLOAT, (1, "F", 527)))
     onnx.save(model, tmp_path / "tagger.onnx")
-    (warning,) = fitted(str(tmp_path / "tagger.onnx"), clips).facts["warnings"]
+    (warning,) = messages(fitted(str(tmp_path / "tagger.onnx"), clips).findings)
     assert "527 columns" in warning
 
 
@@ -150,10 +151,10 @@ def test_features_that_are_never_positive_are_warned_of(encoder_file, tmp_path, 
     model.graph.node.append(helper.make_node("Neg", ["positive"], ["y"]))
     onnx.save(model, tmp_path / "negative.onnx")
     path = str(tmp_path / "negative.onnx")
-    (warning,) = fitted(path, clips).facts["warnings"]
+    (warning,) = messages(fitted(path, clips).findings)
     assert "at most 0 % of the features of negative.onnx are positive" in warning
     assert "gem_power=1" in warning
-    assert not fitted(path, clips, gem_power=1).facts["warnings"]
+    assert not fitted(path, clips, gem_power=1).findings
 
 
 def test_equal_scores_of_all_normal_recordings_are_warned_of(encoder_file, tmp_path, clips):
@@ -165,5 +166,5 @@ def test_equal_scores_of_all_normal_recordings_are_warned_of(encoder_file, tmp_p
     config = make_config("embedding_memory", settings={**SMALL, "encoder": str(tmp_path / "equal.onnx")})
     inspection = inspect_recordings(clips, minimum_samples=1, front_ends=[config.front_end])
     (fitted_model,) = fit_models([PreparedFit("embedding_memory", config, inspection, "crossfit")])
-    warnings = fitted_model.provenance["warnings"]
+    warnings = messages(fitted_model.warnings)
     assert any("scores of all normal recordings are equal" in warning for warning in warnings)

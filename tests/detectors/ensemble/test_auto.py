@@ -23,6 +23,7 @@ from auscult.detectors.options import make_config
 from auscult.detectors.reconstruction.subspace_residual import SubspaceResidual
 from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import FitError, MissingExtraError, OptionError
+from auscult.findings import messages
 from auscult.model import Model
 from auscult.model.calibration_plan import MANY_FOLDS, PreparedFit
 from auscult.model.fitting import fit_models
@@ -174,7 +175,7 @@ def test_facts_list_the_members(ensembles):
         assert (stored["detector"], stored["config"]["score"]) == (member.detector, member.score)
         assert stored["weight"] == member.weight
         assert stored["seconds"] > 0
-    assert facts["warnings"] == []
+    assert facts["findings"] == []
     assert json.loads(json.dumps(facts)) == facts
 
 
@@ -231,7 +232,7 @@ def test_a_model_is_calibrated_with_the_fold_models(normals):
     _, fold_models = Auto.crossfit(config(), normals, folds)
     expected = [fold_models[f].score(r).scores["mean"] for f, r in zip(folds, normals, strict=True)]
     np.testing.assert_allclose(made.calibration.scores["mean"], expected, rtol=1e-6)
-    assert made.provenance["warnings"] == []
+    assert messages(made.warnings) == []
 
 
 @pytest.fixture
@@ -279,7 +280,8 @@ class WithWarning(Clock):
 
     def fit(self, recordings, *, other_machines=(), progress=None):
         super().fit(recordings)
-        self.facts["warnings"] = ["all clips are equally long"]
+        self.facts["findings"] = []
+        self.add_finding("equal_lengths", "all clips are equally long")
         return self
 
 
@@ -296,13 +298,13 @@ def test_a_member_that_cannot_be_fitted_is_skipped_with_a_warning(table, normals
     made = Auto(config(members=f"levels,{table(Broken)}")).fit(normals)
     assert list(made.facts["members"]) == ["levels"]
     held_out = "14 of 18 recordings are left when one of 5 folds is held out"
-    assert made.facts["warnings"] == [f"skipped broken: broken: it does not start ({held_out})"]
+    assert messages(made.findings) == [f"skipped broken: broken: it does not start ({held_out})"]
 
 
 def test_too_few_clips_for_some_members(normals):
     made = Auto(config(members="levels,neighbours", folds=2)).fit(normals[:5])
     assert list(made.facts["members"]) == ["neighbours"]
-    (warning,) = made.facts["warnings"]
+    (warning,) = messages(made.findings)
     assert warning.startswith("skipped levels: pooled_gaussian: cannot estimate a variance from 2 recordings")
     assert "at least 4 are required (2 of 5 recordings are left when one of 2 folds is held out)" in warning
 
@@ -324,13 +326,13 @@ def test_a_very_short_time_limit_leaves_only_the_first_member(normals):
     made = Auto(config(members="untrained", time_limit=1e-6)).fit(normals[:10])
     names = [name for name, member in MEMBERS.items() if not member.trains]
     assert list(made.facts["members"]) == names[:1]
-    (warning,) = made.facts["warnings"]
+    (warning,) = messages(made.findings)
     assert warning == f"skipped {', '.join(names[1:])}: not enough of the time limit of 1e-06 s is left"
 
 
 def test_a_long_time_limit_has_no_effect(normals):
     made = Auto(config(time_limit=3600.0)).fit(normals)
-    assert (list(made.facts["members"]), made.facts["warnings"]) == (list(TWO), [])
+    assert (list(made.facts["members"]), messages(made.findings)) == (list(TWO), [])
 
 
 def test_a_network_gets_as_many_epochs_as_fit_into_the_time_limit(normals, monkeypatch):
@@ -348,7 +350,7 @@ def test_a_network_gets_as_many_epochs_as_fit_into_the_time_limit(normals, monke
 
 def test_warnings_of_members_are_warnings_of_the_ensemble(table, normals):
     made = Auto(config(members=f"levels,{table(WithWarning)}")).fit(normals)
-    assert made.facts["warnings"] == ["with_warning: all clips are equally long"]
+    assert messages(made.findings) == ["with_warning: all clips are equally long"]
 
 
 def test_the_ensemble_uses_other_machines_if_a_member_does():

@@ -23,6 +23,7 @@ from auscult.detectors.training.layers_onnx import TrainedNetwork
 from auscult.detectors.training.step import Batch
 from auscult.detectors.training.training import FleetVectors, TrainingPlan, train_fleet
 from auscult.errors import OptionError
+from auscult.findings import messages
 
 BANDS, CONTEXT = 6, 3
 WIDTH = CONTEXT * BANDS
@@ -269,7 +270,7 @@ def test_a_collapsed_posterior_is_reported(fitted):
     assert fitted.facts["collapsed"] == (fitted.facts["history"][-1]["active_units"] < 0.5)
     detector = gamma_observation(kl_weight=1e6, epochs=60, learning_rate=1e-2).fit(clips(3))
     assert detector.facts["collapsed"] is True
-    (warning,) = [w for w in detector.facts["warnings"] if "collapsed" in w]
+    (warning,) = [w for w in messages(detector.findings) if "collapsed" in w]
     assert "kl_weight=1e+06" in warning
 
 

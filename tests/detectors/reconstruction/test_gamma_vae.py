@@ -15,6 +15,7 @@ from auscult.detectors.reconstruction.latents import gamma_moments, sample_gamma
 from auscult.detectors.training.step import Batch
 from auscult.detectors.training.training import FleetVectors, TrainingPlan, train_fleet
 from auscult.errors import DivergedError, OptionError
+from auscult.findings import messages
 from auscult.sound import Waveform
 
 SMALL = {"sample_rate": 8000, "n_mels": 8, "n_fft": 512, "hop": 256, "context": 2, "hidden": 8, "latents": 4}
@@ -176,7 +177,7 @@ def test_an_unbounded_variant_raises_an_error_that_names_it():
 def test_a_collapsed_posterior_is_reported():
     detector = vae(kl_weight=1e6, kl_warmup=0, epochs=150, learning_rate=1e-2).fit(recordings(3))
     assert detector.facts["collapsed"] is True
-    (warning,) = [w for w in detector.facts["warnings"] if "collapsed" in w]
+    (warning,) = [w for w in messages(detector.findings) if "collapsed" in w]
     assert "kl_weight=1e+06" in warning
     assert np.isfinite(detector.score(recordings(1)[0]).scores["latent"])
 
@@ -190,7 +191,7 @@ def test_active_latents_are_not_reported_as_collapsed():
     detector = vae(kl_weight=0.1, epochs=40, batch_size=16, learning_rate=1e-2).fit(clips)
     assert detector.facts["collapsed"] is False
     assert detector.facts["history"][-1]["active_units"] >= 1
-    assert not [w for w in detector.facts["warnings"] if "collapsed" in w]
+    assert not [w for w in messages(detector.findings) if "collapsed" in w]
     codes = detector.codes(clips[0])
     assert codes.shape == (len(detector.windows(clips[0])), 8)
     evidence = detector.score(clips[1], explain=True)

@@ -86,7 +86,7 @@ def test_a_replaced_network_is_used(fitted):
 @pytest.mark.parametrize(("covariance", "shrunk"), [("auto", True), ("exact", False), ("ledoit_wolf", True)])
 def test_an_ill_conditioned_covariance_gives_a_warning(covariance, shrunk):
     detector = autoencoder(covariance=covariance)
-    detector.facts = {"warnings": []}
+    detector.facts = {"findings": []}
     (scorer,) = detector.scorers
     rng = np.random.default_rng(0)
 
@@ -101,7 +101,7 @@ def test_an_ill_conditioned_covariance_gives_a_warning(covariance, shrunk):
         diagnostics = detector.facts[f"covariance_{domain}"]
         assert diagnostics["condition"] > 1e6
         assert (diagnostics["shrinkage"] > 0) == shrunk
-    warnings = [w for w in detector.facts["warnings"] if "ill-conditioned" in w]
+    warnings = [f.message for f in detector.findings if f.kind == "ill_conditioned"]
     assert len(warnings) == (2 if covariance == "auto" else 0)
     assert all("Ledoit-Wolf" in w and "covariance=exact" in w for w in warnings)
 

@@ -18,9 +18,9 @@ from auscult.spectrum import FrontEnd, context_windows
 BANDS, CONTEXT, LATENTS = 4, 2, 3
 CONFIG = ReconstructionConfig(front_end=FrontEnd(n_mels=BANDS), context=CONTEXT, batch_size=16)
 KINDS = {
-    "residual": lambda: ResidualScorer(CONFIG, {}, {"warnings": []}),
-    "latent": lambda: LatentScorer(CONFIG, {}, {"warnings": []}, LATENTS),
-    "deviance": lambda: DevianceScorer(CONFIG, {}, {"warnings": []}, 0.25),
+    "residual": lambda: ResidualScorer(CONFIG, {}, {"findings": []}),
+    "latent": lambda: LatentScorer(CONFIG, {}, {"findings": []}, LATENTS),
+    "deviance": lambda: DevianceScorer(CONFIG, {}, {"findings": []}, 0.25),
 }
 TARGET = np.arange(12) % 4 == 3
 

@@ -160,8 +160,8 @@ def test_hit(tmp_path: Path) -> None:
     settings = TableSettings(25_000, ("2", "5"))
     check(tmp_path / "data1.npy", settings, 25_000, values[:, 2].ravel(), values[:, 5].ravel())
     (note,) = read_audio(tmp_path / "data1.npy", table=settings).notes
-    assert "5 recordings of 20480 values each" in note
-    assert "--window" in note
+    assert "5 recordings of 20480 values each" in note.message
+    assert "--window" in note.message
 
 
 def test_labview(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ class Discriminative(OnnxNetwork, FleetDetector):
             "classes": classes,
             "history": history,
             "cut_from": [r.clip.source_recording for r in recordings],
-            "warnings": [],
+            "findings": [],
         }
         own_views = all_views[: len(recordings)]
         self._set_usual(own_views, log_mels[: len(own_views)])

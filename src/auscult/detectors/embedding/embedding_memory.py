@@ -24,10 +24,11 @@ from auscult.detectors.embedding.clip_encoder import ClipEncoder, EncodedClip
 from auscult.detectors.embedding.config import MIN_SECONDS, EmbeddingMemoryConfig
 from auscult.detectors.embedding.embedding_maps import NormalStatistics
 from auscult.detectors.embedding.encoder import Encoder, digest, read_encoder
-from auscult.detectors.embedding.encoder_report import ClipOutput, encoder_facts, encoder_warnings
+from auscult.detectors.embedding.encoder_report import ClipOutput, encoder_facts, encoder_findings
 from auscult.detectors.statistics.low_rank_gaussian import LowRankGaussian
 from auscult.detectors.statistics.neighbours import Neighbours
 from auscult.errors import FitError, OptionError
+from auscult.findings import findings_to_json
 
 #: The exponential of a larger number does not fit into a float32 map.
 _MAX_EXPONENT = 80.0
@@ -89,7 +90,7 @@ class EmbeddingMemory(FleetDetector):
             detector.facts = {
                 "encoder": {**first.facts["encoder"], **encoder_facts(encoder, config, own_outputs)},
                 "cut_from": [],
-                "warnings": encoder_warnings(encoder, config, own_outputs),
+                "findings": findings_to_json(encoder_findings(encoder, config, own_outputs)),
             }
             detector._opened = encoder
             detector.arrays = {"encoder": blob} if detector.config.embed_encoder else {}

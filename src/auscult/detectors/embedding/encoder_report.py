@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from auscult.detectors.embedding.config import EmbeddingMemoryConfig
 from auscult.detectors.embedding.encoder import Encoder
 from auscult.errors import OptionError
+from auscult.findings import Finding
 from auscult.sound.limits import MAX_RATE, MIN_RATE
 
 #: Sample rate of encoders whose file does not give one, Hz.
@@ -87,32 +88,34 @@ def encoder_facts(
     }
 
 
-def encoder_warnings(
+def encoder_findings(
     encoder: Encoder, config: EmbeddingMemoryConfig, outputs: Sequence[ClipOutput]
-) -> list[str]:
-    """Warnings about the rate and the output of an encoder; ``outputs`` as for `encoder_facts`."""
-    warnings, name = [], os.path.basename(encoder.path)
+) -> Iterator[Finding]:
+    """Findings about the rate and the output of an encoder; ``outputs`` as for `encoder_facts`."""
+    name = os.path.basename(encoder.path)
     declared = None if encoder.sample_rate is None else _hertz(encoder.sample_rate)
     if config.encoder_rate is not None and declared not in (None, config.encoder_rate):
-        warnings.append(
+        yield Finding(
+            "encoder_rate",
             f"encoder_rate is {config.encoder_rate} Hz, but {name} gives its sample rate as "
-            f"{declared} Hz: omit encoder_rate to use that"
+            f"{declared} Hz: omit encoder_rate to use that",
         )
     if all(output.probabilities for output in outputs):
-        warnings.append(
+        yield Finding(
+            "probabilities",
             f"the output {encoder.output} of {name} looks like class probabilities "
             f"({outputs[0].probabilities}), which say little about machines: use the features before the "
             "classifier, by encoder_output=NAME if the file has them, else by another export; see "
-            "docs/how-to/export-an-encoder.md"
+            "docs/how-to/export-an-encoder.md",
         )
     if config.gem_power != 1 and all(output.positive < _FEW_POSITIVE for output in outputs):
         share = 100 * max(output.positive for output in outputs)
-        warnings.append(
+        yield Finding(
+            "few_positive",
             f"at most {share:.0f} % of the features of {name} are positive in any recording; pooling with "
             f"gem_power={config.gem_power:g} sets negative values to 0, so that recordings can hardly be "
-            "distinguished: set gem_power=1"
+            "distinguished: set gem_power=1",
         )
-    return warnings
 
 
 def probability_reason(frames: np.ndarray) -> str | None:

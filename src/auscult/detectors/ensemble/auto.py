@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -40,6 +40,7 @@ from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json
 from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import FitError, OptionError
+from auscult.findings import Finding, findings_to_json, messages
 from auscult.runtime.option_fields import option, same_option
 from auscult.spectrum import FrontEnd, order_front_end
 
@@ -186,11 +187,16 @@ class Auto(Detector):
         """
         training = TrainingSet(recordings, folds, other_machines)
         fits, skipped = _fit_members(config, training, progress)
-        warnings = [f"skipped {', '.join(names)}: {reason}" for reason, names in skipped.items()]
+        findings = [
+            Finding("skipped_member", f"skipped {', '.join(names)}: {reason}")
+            for reason, names in skipped.items()
+        ]
         if not fits:
-            raise FitError(f"auto: no member could be fitted: {'; '.join(warnings) or 'there are none'}")
+            raise FitError(
+                f"auto: no member could be fitted: {'; '.join(messages(findings)) or 'there are none'}"
+            )
         for fit in fits:
-            warnings += [f"{fit.name}: {warning}" for warning in fit.final.facts.get("warnings", ())]
+            findings += [replace(f, message=f"{fit.name}: {f.message}") for f in fit.final.findings]
         normal_scores = np.stack([fit.normal_scores for fit in fits], axis=1)  # (N, K)
         standard = Standardizer.fit(normal_scores).to_arrays()
         maps = _map_arrays(recordings, folds, {fit.name: fit.profiles for fit in fits}, config.front_end)
@@ -200,7 +206,7 @@ class Auto(Detector):
             members = {fit.name: fit.final if index < 0 else fit.fold_models[index] for fit in fits}
             ensemble = cls(config)._with_members(members, details)
             ensemble.arrays |= {"standard": standard, **map_arrays}
-            ensemble.facts["warnings"] = warnings
+            ensemble.facts["findings"] = findings_to_json(findings)
             ensembles.append(ensemble)
         _keep_held_out(ensembles[1:], training, normal_scores)
         return ensembles[0], ensembles[1:]

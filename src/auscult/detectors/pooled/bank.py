@@ -245,7 +245,7 @@ class BankDetector(Detector):
     def _with_bank(self, bank: NormalBank, arrays: Mapping[str, np.ndarray]) -> Self:
         """Replace the bank and what `fit_bank` computed from it, in place; return the detector."""
         self.arrays = {"bank": bank.vectors, **arrays}
-        self.facts = {"warnings": [], **self.facts, "clips": bank.to_facts()}
+        self.facts = {"findings": [], **self.facts, "clips": bank.to_facts()}
         return self
 
     def _pool(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> NormalBank:

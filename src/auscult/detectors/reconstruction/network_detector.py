@@ -20,9 +20,10 @@ from auscult.detectors.base import Evidence, FleetDetector, Progress, Representa
 from auscult.detectors.onnx_export.runtime import OnnxNetwork
 from auscult.detectors.reconstruction.clip_windows import FleetWindows, windows_of
 from auscult.detectors.reconstruction.scorer import Outputs, Scorer
-from auscult.detectors.reconstruction.training_warnings import collapse_warnings, convergence_warnings
+from auscult.detectors.reconstruction.training_warnings import collapse_findings, convergence_findings
 from auscult.detectors.reconstruction.window_network import NetworkConfig, WindowNetwork
 from auscult.errors import DivergedError, FitError
+from auscult.findings import findings_to_json
 
 if TYPE_CHECKING:
     import torch
@@ -88,7 +89,7 @@ class NetworkDetector(OnnxNetwork, FleetDetector):
         windows = FleetWindows(self.name, self.config, [self.config.seed], [recordings])
         if windows.errors[0]:
             raise windows.errors[0]
-        other.facts["warnings"] = []
+        other.facts["findings"] = []
         other.facts.pop("batch_scores", None)  # they belong to the recordings that are forgotten
         other._fit_scorers(windows, 0, recordings)
         other.facts.setdefault("adaptations", []).append(
@@ -102,7 +103,7 @@ class NetworkDetector(OnnxNetwork, FleetDetector):
         for scorer in scorers:
             starts = windows.train[machine]
             scorer.fit_windows(self.run_for_fitting(), windows.frames, starts, windows.is_target)
-        self.facts["warnings"] += convergence_warnings(history)
+        self.facts["findings"] += findings_to_json(convergence_findings(history))
         clips, target = [self.windows(r) for r in recordings], is_target(recordings)
         if len(clips) == 1:  # one clip has no variance: use its two halves as two clips
             half = len(clips[0]) // 2
@@ -113,9 +114,9 @@ class NetworkDetector(OnnxNetwork, FleetDetector):
         for scorer, of_scorer in zip(scorers, zip(*vectors, strict=True), strict=True):
             scorer.fit(of_scorer, target)
         if "active_units" in history[-1]:
-            warnings = collapse_warnings(history, self.config.variant)
-            self.facts["collapsed"] = bool(warnings)
-            self.facts["warnings"] += warnings
+            findings = collapse_findings(history, self.config.variant)
+            self.facts["collapsed"] = bool(findings)
+            self.facts["findings"] += findings_to_json(findings)
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
         """As in `Detector`: the network is unchanged, the scorers are updated."""
@@ -218,7 +219,7 @@ def _train(
             continue
         trained = TrainedNetwork.of_machine(modules, slot)
         detector.arrays = network.stored(trained)
-        detector.facts = {"parameters": parameters, "history": histories[slot], "warnings": []}
+        detector.facts = {"parameters": parameters, "history": histories[slot], "findings": []}
         detector.facts |= network.trained_facts(trained)
         if detector.batch_score:
             detector.facts["batch_scores"] = {detector.batch_score: batch_errors[slot]}

@@ -24,6 +24,7 @@ from auscult.detectors.reconstruction.residual_covariance import (
 from auscult.detectors.reconstruction.residuals import SQUARE_FLOOR, Residual
 from auscult.detectors.reconstruction.scorer import Outputs, Scorer
 from auscult.detectors.reconstruction.window_network import NetworkConfig
+from auscult.findings import Finding
 from auscult.runtime.option_fields import option
 from auscult.spectrum import context_windows
 
@@ -148,12 +149,14 @@ class ResidualScorer(Scorer):
             self.arrays[f"precision_{domain}"] = precision
             self.facts[f"covariance_{domain}"] = {**diagnostics, "vectors": counts[domain]}
             if diagnostics["shrinkage"] and self.config.covariance == "auto":
-                self.facts["warnings"].append(
+                finding = Finding(
+                    "ill_conditioned",
                     f"the {domain} covariance of the residuals is ill-conditioned (condition number "
                     f"{diagnostics['condition']:.1e}): shrunk by Ledoit-Wolf with weight "
                     f"{diagnostics['shrinkage']:.2g}, because its exact inverse is meaningless "
-                    "(covariance=exact uses it nevertheless)"
+                    "(covariance=exact uses it nevertheless)",
                 )
+                self.facts["findings"].append(finding.to_json())
 
     def update(self, clips: Sequence[tuple[np.ndarray, Outputs]], target: np.ndarray) -> list[str]:
         """Update the density and the covariances; ``mse`` depends on neither.

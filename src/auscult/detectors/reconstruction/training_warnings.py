@@ -1,4 +1,4 @@
-"""Warnings that follow from the history of a training: it was too short, or the code became constant."""
+"""Findings that follow from the history of a training: it was too short, or the code became constant."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from auscult.evaluation.remarks import NOT_CONVERGED_WARNING
+from auscult.findings import Finding
 
 #: Training has not converged if the loss falls by a larger share than this over the last tenth of the epochs,
 #: or would over `_LEAST_EPOCHS` at the same rate if a tenth is fewer.
@@ -15,8 +15,8 @@ MAX_CONVERGED_FALL = 0.2
 _LEAST_EPOCHS = 10
 
 
-def convergence_warnings(history: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a warning if training stopped early: anomalies can then score lower than normal clips.
+def convergence_findings(history: Sequence[Mapping[str, Any]]) -> list[Finding]:
+    """Return a finding if training stopped early: anomalies can then score lower than normal clips.
 
     Args:
         history: the figures of every epoch.
@@ -24,8 +24,11 @@ def convergence_warnings(history: Sequence[Mapping[str, Any]]) -> list[str]:
     tenth = max(1, len(history) // 10)
     if len(history) < 2 * tenth:
         return [
-            f"{NOT_CONVERGED_WARNING}: it has one epoch; train longer (epochs=100), otherwise anomalies can "
-            "score lower than normal clips"
+            Finding(
+                "not_converged",
+                "training has not converged: it has one epoch; train longer (epochs=100), otherwise "
+                "anomalies can score lower than normal clips",
+            )
         ]
     key = "reconstruction" if "reconstruction" in history[0] else "loss"
     before = np.mean([epoch[key] for epoch in history[-2 * tenth : -tenth]])
@@ -35,14 +38,17 @@ def convergence_warnings(history: Sequence[Mapping[str, Any]]) -> list[str]:
     epochs = max(100, 3 * len(history))
     last = "epoch" if tenth == 1 else f"{tenth} epochs"
     return [
-        f"{NOT_CONVERGED_WARNING}: the loss fell by {100 * fall:.0f} % over the last {last} of "
-        f"{len(history)}; train longer (epochs={epochs}), otherwise anomalies can score lower than normal "
-        "clips"
+        Finding(
+            "not_converged",
+            f"training has not converged: the loss fell by {100 * fall:.0f} % over the last {last} of "
+            f"{len(history)}; train longer (epochs={epochs}), otherwise anomalies can score lower than "
+            "normal clips",
+        )
     ]
 
 
-def collapse_warnings(history: Sequence[Mapping[str, Any]], variant: str) -> list[str]:
-    """Return a warning if no latent of a variational autoencoder is active in the last epoch.
+def collapse_findings(history: Sequence[Mapping[str, Any]], variant: str) -> list[Finding]:
+    """Return a finding if no latent of a variational autoencoder is active in the last epoch.
 
     Args:
         history: the figures of every epoch.
@@ -51,7 +57,10 @@ def collapse_warnings(history: Sequence[Mapping[str, Any]], variant: str) -> lis
     if not history[-1]["active_units"] < 0.5:
         return []
     return [
-        "the posterior has collapsed: no latent carries information about the input (KL "
-        f"{history[-1]['kl']:.4g} nats, {variant}); the detector expects one constant window, and its scores "
-        "only measure how far a clip is from that window"
+        Finding(
+            "collapsed",
+            "the posterior has collapsed: no latent carries information about the input (KL "
+            f"{history[-1]['kl']:.4g} nats, {variant}); the detector expects one constant window, and its "
+            "scores only measure how far a clip is from that window",
+        )
     ]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from auscult.errors import EmptyAudio, TableError, UnsupportedAudio
+from auscult.findings import Finding
 from auscult.sound.limits import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from auscult.sound.tables.arrow_files import open_feather, open_parquet
 from auscult.sound.tables.hdf5 import open_hdf5
@@ -58,7 +59,7 @@ class Signal:
     samples: int
     channels: int
     names: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Finding, ...]
     _table: Table
     _columns: tuple[Column, ...]
     _times: tuple[TimeAxis, float] | None  # with the sample rate by them
@@ -124,7 +125,7 @@ def open_signal(path: str, settings: TableSettings | None = None) -> Iterator[Si
             columns[0].length,
             len(columns),
             names,
-            tuple(dict.fromkeys(column.note for column in columns if column.note)),
+            tuple(dict.fromkeys(Finding("table_layout", column.note) for column in columns if column.note)),
             table,
             columns,
             used_times,
