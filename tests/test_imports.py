@@ -61,6 +61,7 @@ SLOW = {
     "onnxruntime",
     "sklearn",
     "matplotlib",
+    "jinja2",
     "scipy.stats",
     "joblib",
     "distributed",

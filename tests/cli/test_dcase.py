@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import shutil
+import sys
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -93,6 +94,16 @@ def test_bench_json_and_external_scores(run, bench, machine):
     } | {"autoencoder:mse"}
     by_system = {(r["detector"], r["score"]): r["harmonic_mean"] for r in output["results"]}
     assert by_system["theirs", ""] == pytest.approx(by_system["autoencoder", "mse"])
+
+
+def test_bench_without_jinja2_says_how_to_get_the_report(run, bench, machine, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    options = ("--detectors", "autoencoder", "--seeds", "7,", "--epochs", 1, "--set", "batch_size=64")
+    result = run("bench", machine.parent, "-o", bench[0], *options)
+    assert result.exit_code == 0, result.output
+    assert "autoencoder:mse" in result.stdout.replace("autoencoder\n", "autoencoder:")
+    assert "report:" not in result.stdout
+    assert "pip install 'auscult[report]'" in result.stderr
 
 
 def test_bench_continues_after_a_failure_with_exit_code_4(run, bench, machine, tmp_path):

@@ -10,6 +10,7 @@ import soundfile
 
 from auscult.benchmark import run_bench
 from auscult.evaluation import read_results, write_results
+from auscult.report.bench_report import environment as new_environment
 
 HOSTILE = "<img src=x onerror=alert(1)>&\"'"
 RATE = 16000
@@ -70,3 +71,9 @@ def bench(finished_bench, tmp_path):
     """A copy of the results folder that a test may change."""
     shutil.copytree(finished_bench[1], tmp_path / "results")
     return tmp_path / "results"
+
+
+@pytest.fixture(scope="session")
+def environment():
+    """The environment of the templates."""
+    return new_environment()

@@ -1,5 +1,5 @@
 import re
-import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -30,22 +30,28 @@ def stage(scores, *, seed=0, sections=("00",), domains=("source", "target"), lim
     return StageData("fan", "auto<b>", seed, Path(), tuple(clips), {"mse": values}, thresholds)
 
 
-def texts(markup):
-    return " ".join(ET.fromstring(markup).itertext())
+def names(marks):
+    return [mark.name for mark in marks]
+
+
+def only_chart(figure):
+    ((_, chart),) = figure.charts
+    return chart
 
 
 def test_roc_curves_name_the_auc_of_each_seed_and_their_mean():
     figure = roc_figure([stage([1, 2, 3, 4]), stage([3, 4, 1, 2], seed=1)], "")
-    assert "mse: AUC 50.0 %" in texts(figure)
-    assert "mse, seed 0: AUC 100.0 %" in texts(figure)
-    assert "mse, seed 1: AUC 0.0 %" in texts(figure)
-    assert {"false-positive rate", "true-positive rate"} <= set(ET.fromstring(figure).itertext())
-    assert "auto<b>" not in figure
+    assert figure.caption == "auto<b>"
+    assert names(figure.legend) == ["mse: AUC 50.0 %"]
+    chart = only_chart(figure)
+    assert names(chart.marks) == ["chance", "mse, seed 0: AUC 100.0 %", "mse, seed 1: AUC 0.0 %"]
+    assert [mark.style for mark in chart.marks[1:]] == ["s0", "s0 faint"]
+    assert (chart.x.label, chart.y.label) == ("false-positive rate", "true-positive rate")
 
 
 def test_a_perfect_curve_goes_through_the_corner():
-    figure = roc_figure([stage([1, 2, 3, 4])], "")
-    assert 'd="M46 194L46 8L330 8"' in figure
+    chart = only_chart(roc_figure([stage([1, 2, 3, 4])], ""))
+    assert (0, 1) in chart.marks[-1].points
 
 
 def test_without_anomalies_there_is_no_roc_curve():
@@ -60,7 +66,7 @@ def test_each_section_has_a_mask_and_a_figure():
     assert list(section_masks(two_sections.clips)) == ["00", "01"]
     assert [int(m.sum()) for m in section_masks(two_sections.clips).values()] == [8, 8]
     assert list(section_masks(stage([1]).clips)) == [""]
-    assert "01" in texts(roc_figure([two_sections], "01"))
+    assert roc_figure([two_sections], "01").caption == "auto<b>, section 01"
 
 
 def test_section_masks_exclude_clips_without_a_label():
@@ -72,24 +78,48 @@ def test_section_masks_exclude_clips_without_a_label():
 
 def test_each_domain_has_a_histogram_with_the_threshold():
     figure = histogram_figure(stage([1, 2, 3, 4]), "mse", "")
-    assert figure.count("<svg") == 2 + 2  # two charts, two samples in the legend
-    assert figure.count("threshold") == 2
-    assert "source domain: 2 normal, 2 anomalous" in texts(figure)
-    assert "target domain: 2 normal, 2 anomalous" in texts(figure)
-    assert "% of clips" in texts(figure)
+    assert [label for label, _ in figure.charts] == [
+        "source domain: 2 normal, 2 anomalous",
+        "target domain: 2 normal, 2 anomalous",
+    ]
+    assert names(figure.legend) == ["normal", "anomaly"]
+    for _, chart in figure.charts:
+        assert chart.threshold == 2.5
+        assert chart.y.label == "% of clips"
+        assert "2 normal and 2 anomalous clips" in chart.alt
+
+
+def test_the_outline_of_a_histogram_has_the_percentage_of_clips_and_ends_on_the_base_line():
+    chart = histogram_figure(stage([1, 1, 3, 4]), "mse", "").charts[0][1]
+    normal, anomaly = chart.marks
+    assert [mark.style for mark in chart.marks] == ["normal", "anomaly"]
+    assert max(height for _, height in normal.points) == 100
+    assert max(height for _, height in anomaly.points) == 50
+    assert normal.points[0][1] == normal.points[-1][1] == 0
+    assert sum(right - left for (left, y), (right, _) in pairwise(normal.points) if y) == pytest.approx(
+        (chart.x.high - chart.x.low) / 24
+    )
 
 
 def test_a_histogram_without_domains_and_threshold():
     figure = histogram_figure(stage([1, 2, 3, 4], domains=(None,), limit=None), "mse", "")
-    assert "all clips: 2 normal, 2 anomalous" in texts(figure)
-    assert "no threshold" in texts(figure)
+    (label, chart), missing = figure.charts
+    assert label == "all clips: 2 normal, 2 anomalous"
+    assert chart.threshold is None
+    assert missing == ("no threshold", None)
 
 
 @pytest.mark.parametrize("scores", [[1.0], [0.0], [-5, 3, 1, 2], [1e-9, 1, 1e6, 1e12]])
 def test_histograms_of_extreme_scores_can_be_drawn(scores):
-    figure = histogram_figure(stage(scores, domains=("source",)), "mse", "")
-    assert "nan" not in figure
-    assert figure.count('class="steps normal"') == 2
+    ((_, chart),) = histogram_figure(stage(scores, domains=("source",)), "mse", "").charts
+    assert len(chart.marks) == 2
+    assert_drawable(chart)
+
+
+def assert_drawable(chart):
+    pixels = [pixel for mark in chart.marks for pixel in chart.corners(mark)]
+    assert len(pixels) >= len(chart.marks)
+    assert np.isfinite(pixels).all()
 
 
 HISTORY = [
@@ -100,46 +130,54 @@ HISTORY = [
 
 
 def test_training_charts_show_losses_and_kl_divergence():
-    loss, kl = training_figures([stage([1]), stage([1], seed=7)], [HISTORY, HISTORY])
-    for name in ("loss: 3.333 at the end", "validation: 4 at the end", "reconstruction: 3 at the end"):
-        assert name in texts(loss)
-    assert "validation, seed 7" in texts(loss)
-    assert "kl: 3 at the end" in texts(kl)
-    assert "Active latent units at the end: 2 of 2. KL divergence per unit: 0.5, 0.25." in texts(kl)
-    assert "epoch" in texts(kl)
+    loss, kl = training_figures([(stage([1]), HISTORY), (stage([1], seed=7), HISTORY)])
+    assert names(loss.legend) == [
+        "loss: 3.333 at the end",
+        "validation: 4 at the end",
+        "reconstruction: 3 at the end",
+    ]
+    assert "validation, seed 7" in names(only_chart(loss).marks)
+    assert names(kl.legend) == ["kl: 3 at the end"]
+    assert kl.note == "Active latent units at the end: 2 of 2. KL divergence per unit: 0.5, 0.25."
+    assert [mark.points for mark in only_chart(kl).marks] == [[(1, 1.0), (2, 2.0), (3, 3.0)]] * 2
+    assert only_chart(kl).x.label == "epoch"
 
 
 def test_an_autoencoder_has_one_training_chart():
     history = [{"epoch": 1, "loss": 2.0}, {"epoch": 2, "loss": 1.0}]
-    (loss,) = training_figures([stage([1])], [history])
-    assert "validation" not in texts(loss)
+    (loss,) = training_figures([(stage([1]), history)])
+    assert names(loss.legend) == ["loss: 1 at the end"]
 
 
 def test_a_single_epoch_and_a_negative_loss_can_be_drawn():
     history = [{"epoch": 1, "loss": -2.0, "kl": float("nan")}]
-    (loss,) = training_figures([stage([1])], [history])
-    assert "nan" not in loss
+    (loss,) = training_figures([(stage([1]), history)])
+    assert_drawable(only_chart(loss))
 
 
 def test_latent_codes_are_shown_by_condition_and_domain():
     data = stage([1, 2, 3, 4])
     codes = np.random.default_rng(0).normal(size=(len(data.clips), 6)) * [10, 1, 0.1, 0.1, 0.1, 0.1]
     figure = latent_figure(data, data.clips, codes)
-    for name in ("normal source", "normal target", "anomaly source", "anomaly target"):
-        assert name in texts(figure)
-    assert len(re.findall('class="point ', figure)) == 8 + 4  # clips, and samples in the legend
-    assert float(re.search(r"component 1 \((\d+) %", figure)[1]) >= 90
+    assert names(figure.legend) == ["anomaly source", "anomaly target", "normal source", "normal target"]
+    chart = only_chart(figure)
+    assert [len(mark.points) for mark in chart.marks] == [2, 2, 2, 2]
+    assert explained(chart.x) >= 90
+
+
+def explained(axis):
+    return int(re.search(r"\((\d+) % of variance\)", axis.label)[1])
 
 
 def test_two_components_explain_two_dimensional_codes():
     data = stage([1, 2, 3, 4])
     plane = np.random.default_rng(1).normal(size=(len(data.clips), 2))
-    figure = latent_figure(data, data.clips, plane @ np.eye(2, 5))
-    explained = [int(p) for p in re.findall(r"\((\d+) % of variance\)", figure)]
-    assert sum(explained[:2]) in (99, 100, 101)
+    chart = only_chart(latent_figure(data, data.clips, plane @ np.eye(2, 5)))
+    assert explained(chart.x) + explained(chart.y) in (99, 100, 101)
 
 
 @pytest.mark.parametrize("latents", [1, 4])
 def test_constant_codes_can_be_drawn(latents):
     data = stage([1, 2, 3, 4])
-    assert "nan" not in latent_figure(data, data.clips, np.ones((len(data.clips), latents)))
+    chart = only_chart(latent_figure(data, data.clips, np.ones((len(data.clips), 2 * latents))))
+    assert_drawable(chart)

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from auscult.errors import EvaluationError
+from auscult.errors import EvaluationError, MissingExtraError
 from auscult.evaluation import read_results, write_results
 from auscult.report.bench_report import write_bench_report
 
@@ -65,6 +65,15 @@ def test_the_page_loads_nothing_from_other_files(page):
         assert "http" not in text
         assert "@import" not in text
         assert "url(" not in text
+
+
+def test_the_name_of_the_best_system_breaks_only_between_detector_and_score(page):
+    sentence = next(
+        i for i, part in enumerate(page.text) if part.startswith(" has the highest harmonic mean")
+    )
+    detector, score = page.text[sentence - 2 : sentence]
+    assert detector in ("autoencoder:", "gamma_vae@exact:")
+    assert score.isidentifier()
 
 
 def test_links_within_the_page_have_a_target(page):
@@ -185,6 +194,15 @@ def test_without_matplotlib_the_page_says_what_to_install(bench, monkeypatch):
     page = Page(write_bench_report(bench).read_text(encoding="utf-8"))
     assert "pip install 'auscult[report]'" in page.visible_text
     assert len(page.all("audio")) == 4
+
+
+def test_without_jinja2_no_page_is_written(bench, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    (bench / "report.html").unlink(missing_ok=True)
+    with pytest.raises(MissingExtraError) as caught:
+        write_bench_report(bench)
+    assert caught.value.args[1] == "report"
+    assert not (bench / "report.html").exists()
 
 
 def test_a_folder_without_results_is_an_error(tmp_path):

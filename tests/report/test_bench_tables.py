@@ -2,11 +2,13 @@ import re
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+import pytest
+
 from auscult.dcase.published import published_results
 from auscult.evaluation import Result
 from auscult.report.bench_data import BenchData
-from auscult.report.bench_tables import costs_table, machines_table, run_details, systems_table
-from auscult.report.bench_verdict import verdict_sentence
+from auscult.report.bench_tables import Cell, machines_table, systems_notes, systems_table
+from auscult.report.bench_verdict import verdict
 
 
 def row(machine, system, value, seed=0):
@@ -22,8 +24,29 @@ def bench(results, *differences, **facts):
     return BenchData(None, results, {**facts, "differences": entries}, [])
 
 
+def row_of(data, system):
+    """The text of the cells of a system, by title of the column."""
+    columns = systems_table(data)
+    index = [cell.text for cell in columns["System"]].index(system)
+    return {title: f"{cells[index].text} {cells[index].detail}".strip() for title, cells in columns.items()}
+
+
+def bold(rows):
+    """The text of the bold cells."""
+    return {cell.text for cells in rows for cell in cells if cell.bold}
+
+
+@pytest.fixture
+def tables(environment):
+    return environment.get_template("tables.html").module
+
+
+def parse(markup):
+    return ET.fromstring(f"<x>{markup}</x>")
+
+
 def visible_text(markup):
-    return re.sub(r"\s+", " ", "".join(ET.fromstring(f"<x>{markup}</x>").itertext()))
+    return re.sub(r"\s+", " ", "".join(parse(markup).itertext()))
 
 
 ONE_MACHINE = [row("fan", "base:mse", 0.7), row("fan", "new:mse", 0.8)]
@@ -33,78 +56,107 @@ def test_published_systems_are_shown_but_never_best():
     machines = dict.fromkeys(r.machine for r in published_results())
     results = [*(row(machine, "a:mse", 0.1) for machine in machines), *published_results()]
     data = bench(results, published=True)
-    table = systems_table(data)
-    assert "a:mse" in visible_text(verdict_sentence(data))
-    assert "published gamma_vae:mahalanobis" in table
-    assert "they were not run here" in table
-    assert set(re.findall("<strong>(.*?)</strong>", table)) == {"10.00"}
-    assert set(re.findall("<strong>(.*?)</strong>", machines_table(data))) == {"10.00"}
+    assert verdict(data).best == "a:mse"
+    assert row_of(data, "published gamma_vae:mahalanobis")["AUC-s"]
+    assert any("they were not run here" in note for note in systems_notes(data))
+    assert bold(systems_table(data).values()) == {"10.00"}
+    for machine in machines_table(data).values():
+        assert bold(machine.values()) == {"10.00"}
 
 
-def test_the_best_of_each_column_is_marked_and_spread_is_shown():
+def test_the_best_of_each_column_is_bold_and_spread_is_shown():
     results = [*ONE_MACHINE, *(row("fan", s, v, seed=1) for s, v in (("base:mse", 0.72), ("new:mse", 0.84)))]
-    table = systems_table(bench(results, ("fan", "new:mse", 0.1, -0.05, 0.25)))
-    assert set(re.findall("<strong>(.*?)</strong>", table)) == {"82.00"}
-    assert " ± 2.83" in table
-    assert table.index(">new:mse<") < table.index(">base:mse<")
+    data = bench(results, ("fan", "new:mse", 0.1, -0.05, 0.25))
+    assert bold(systems_table(data).values()) == {"82.00"}
+    assert row_of(data, "new:mse")["harmonic mean"] == "82.00 ± 2.83"
+    assert [cell.text for cell in systems_table(data)["System"]] == ["new:mse", "base:mse"]
+
+
+def test_differences_with_an_interval_without_zero_are_bold():
+    data = bench(ONE_MACHINE, ("fan", "new:mse", 0.1, 0.05, 0.25))
+    new, base = systems_table(data)["Difference from base:mse [points]"]
+    assert (new.text, new.bold, new.detail, new.order) == ("+10.0", True, "+5.0 to +25.0", 10.0)
+    assert (base.text, base.bold, base.order) == ("baseline", False, 0)
 
 
 def test_rates_are_the_last_columns_and_never_best():
     rates = {"recall": 0.9, "false_alarm_rate": 0.4, "accepted_rate": 0.05, "threshold_method": "conformal"}
     results = [replace(r, **rates) for r in ONE_MACHINE]
     data = bench([*results, replace(ONE_MACHINE[1], detector="other", score="")])
-    table = systems_table(data)
-    heads = [visible_text(head) for head in re.findall("<th scope=.col.>.*?</th>", table)]
-    assert heads[-2:] == ["recall", "FPR"]
-    assert heads.index("95 % interval") == heads.index("harmonic mean") + 1
-    assert re.findall("<td>([^<]*)</td></tr>", table) == ["40.0", "–", "40.0"]
-    assert "<strong>90.0</strong>" not in table
-    assert "<strong>40.0</strong>" not in table
-    assert "Recall: detected anomalies" in visible_text(table)
+    columns = systems_table(data)
+    assert list(columns)[-2:] == ["recall", "FPR"]
+    assert list(columns).index("95\u00a0% interval") == list(columns).index("harmonic mean") + 1
+    assert [cell.text for cell in columns["FPR"]] == ["40.0", "–", "40.0"]
+    assert not bold([columns["recall"], columns["FPR"]])
+    assert any("Recall: detected anomalies" in note for note in systems_notes(data))
     assert data.percent("new:mse") == 80.0
 
 
 def test_columns_are_explained():
-    text = visible_text(systems_table(bench(ONE_MACHINE, ("fan", "new:mse", 0.1, -0.05, 0.25))))
-    assert "Difference from base:mse [points]" in text
-    assert "clips of the source/target domain against the anomalous clips of both domains" in text
-    assert "Difference [points]" in visible_text(systems_table(bench(ONE_MACHINE)))
+    data = bench(ONE_MACHINE, ("fan", "new:mse", 0.1, -0.05, 0.25))
+    explained = "clips of the source/target domain against the anomalous clips of both domains"
+    assert explained in " ".join(systems_notes(data))
+    assert "Difference [points]" in systems_table(bench(ONE_MACHINE))
 
 
-def test_header_cells_have_a_scope():
-    results = [*ONE_MACHINE, row("pump", "base:mse", 0.7), row("pump", "new:mse", 0.8)]
+def test_header_cells_have_a_scope(tables):
+    data = bench([*ONE_MACHINE, row("pump", "base:mse", 0.7), row("pump", "new:mse", 0.8)])
     for table in (
-        systems_table(bench(results)),
-        machines_table(bench(results)),
-        costs_table(bench(results, costs=COSTS)),
+        tables.systems(systems_table(data), []),
+        tables.by_machine("by machine", machines_table(data), data.table.header),
+        tables.costs(COSTS),
     ):
-        headers = list(ET.fromstring(f"<x>{table}</x>").iter("th"))
+        headers = list(parse(table).iter("th"))
         assert headers
         assert all(header.get("scope") in ("col", "row", "rowgroup") for header in headers)
 
 
-def test_for_a_single_machine_there_is_no_table_by_machine():
-    assert machines_table(bench(ONE_MACHINE)) == ""
-
-
-def test_run_details_include_failures_and_notes():
-    details = run_details(
-        bench(
-            ONE_MACHINE,
-            root="/data/<b>",
-            seeds=[0, 1],
-            settings={"epochs": "3"},
-            versions={"auscult": "9.9"},
-            machine={"cores": 4},
-            failures=[{"machine": "fan", "detector": "gamma_vae", "seed": 0, "error": "diverged <x>"}],
-            notes=["left out a.wav"],
-        )
+def test_cells_show_what_is_bold_details_and_numbers_to_sort_by(tables):
+    table = tables.systems(
+        {"System": [Cell("<a>", detail="default")], "<b>": [Cell("1", True, "± <2>", 3)]}, ["<n>"]
     )
-    text = visible_text(details)
-    for part in ("/data/<b>", "0, 1", "epochs 3", "auscult 9.9", "cores 4", "left out a.wav", "2 fits"):
-        assert part in text
-    assert "fan gamma_vae, seed 0: diverged <x>" in text
-    assert "<x>" not in details
+    assert [head.text for head in parse(table).iter("button")] == ["System", "<b>"]
+    (cell,) = parse(table).iter("td")
+    assert cell.get("data-order") == "3"
+    assert cell.find("strong").text == "1"
+    assert cell.find("span").text == " ± <2>"
+    assert "<a> default" in visible_text(table)
+    assert "<n>" in visible_text(table)
+
+
+def test_for_a_single_machine_there_is_no_table_by_machine():
+    assert machines_table(bench(ONE_MACHINE)) == {}
+
+
+def test_run_details_include_failures_and_notes(tables):
+    data = bench(
+        ONE_MACHINE,
+        root="/data/<b>",
+        seeds=[0, 1],
+        settings={"epochs": "3"},
+        versions={"auscult": "9.9"},
+        machine={"cores": 4},
+        notes=["left out a.wav"],
+    )
+    details = tables.run_details(data, ["fan gamma_vae seed 0: diverged <x>"], "2 fits")
+    descriptions = dict(
+        zip(*([e.text for e in parse(details).iter(tag)] for tag in ("dt", "dd")), strict=True)
+    )
+    assert descriptions["Recordings"] == "/data/<b>"
+    assert descriptions["Seeds"] == "0, 1"
+    assert descriptions["Settings"] == "epochs 3"
+    assert descriptions["Computer"] == "cores 4"
+    assert descriptions["Versions"] == "auscult 9.9"
+    assert [item.text for item in parse(details).iter("li")] == [
+        "fan gamma_vae seed 0: diverged <x>",
+        "left out a.wav",
+    ]
+
+
+def test_run_details_of_older_results_are_incomplete(tables):
+    text = visible_text(tables.run_details(bench(ONE_MACHINE), [], "2 fits"))
+    assert "Failures (0) None." in text
+    assert "Settings defaults" in text.replace("Settingsdefaults", "Settings defaults")
 
 
 RANKING = [
@@ -127,28 +179,19 @@ TWO_MACHINES = [
 ]
 
 
-def cells(table, system):
-    """The text of the cells in the row of a system, by column header."""
-    root = ET.fromstring(f"<x>{table}</x>")
-    rows = [[re.sub(r"\s+", " ", "".join(cell.itertext())) for cell in tr] for tr in root.iter("tr")]
-    headers = rows[0]
-    (system_row,) = [row for row in rows if row[0].removesuffix(" default") == system]
-    return dict(zip(headers, system_row, strict=True))
-
-
 def test_better_and_worse_machines_are_counted_and_default_scores_are_marked():
-    difference = (None, "new:mse", 0.1, 0.05, 0.15)
-    table = systems_table(bench(TWO_MACHINES, difference, ranking=RANKING))
-    assert cells(table, "new:mse")["Machines better / worse"] == "1 / 1 worse on pump"
-    assert cells(table, "new:best")["Machines better / worse"] == "2 / 0"
-    assert cells(table, "base:mse")["Machines better / worse"] == "–"
-    assert cells(table, "new:mse")["System"] == "new:mse default"
-    assert cells(table, "new:best")["System"] == "new:best"
-    assert "Machines better / worse" not in visible_text(systems_table(bench(ONE_MACHINE, ranking=RANKING)))
+    data = bench(TWO_MACHINES, (None, "new:mse", 0.1, 0.05, 0.15), ranking=RANKING)
+    assert row_of(data, "new:mse")["Machines better / worse"] == "1 / 1 worse on pump"
+    assert row_of(data, "new:best")["Machines better / worse"] == "2 / 0"
+    assert row_of(data, "base:mse")["Machines better / worse"] == "–"
+    assert row_of(data, "new:mse")["System"] == "new:mse default"
+    assert row_of(data, "new:best")["System"] == "new:best"
+    assert "Machines better / worse" not in systems_table(bench(ONE_MACHINE, ranking=RANKING))
 
 
-def test_costs_and_requirements_have_a_row_for_each_detector():
-    assert cells(costs_table(bench(TWO_MACHINES, costs=COSTS)), "new") == {
+def test_costs_and_requirements_have_a_row_for_each_detector(tables):
+    head, row = parse(tables.costs(COSTS)).iter("tr")
+    assert dict(zip([th.text for th in head], [cell.text for cell in row], strict=True)) == {
         "Detector": "new",
         "Fit [s]": "12.3",
         "Score [ms/clip]": "5.1",
@@ -156,24 +199,19 @@ def test_costs_and_requirements_have_a_row_for_each_detector():
         "Model [MB]": "2.5",
         "Required to fit": "auscult[train], encoder=…",
     }
-    assert costs_table(bench(TWO_MACHINES)) == ""
 
 
 def test_a_long_list_of_worse_machines_is_shortened():
     worse = ["a", "b", "c", "d"]
     ranking = [{"system": "new:mse", "decisive": True, "better_on": [], "worse_on": worse}]
-    assert cells(systems_table(bench(TWO_MACHINES, ranking=ranking)), "new:mse")[
-        "Machines better / worse"
-    ] == ("0 / 4 worse on a, b, c, …")
+    data = bench(TWO_MACHINES, ranking=ranking)
+    assert row_of(data, "new:mse")["Machines better / worse"] == "0 / 4 worse on a, b, c, …"
 
 
-def test_by_machine_default_scores_are_shown_and_the_others_collapsed():
-    difference = (None, "new:mse", 0.1, 0.05, 0.15)
-    table = machines_table(bench(TWO_MACHINES, difference, ranking=RANKING))
-    shown, _, collapsed = table.partition("<details>")
-    assert "new:mse" in shown
-    assert "base:mse" in shown
-    assert "new:best" not in shown
-    assert "new:best" in collapsed
-    assert set(re.findall("<strong>(.*?)</strong>", shown)) == {"80.00"}, "the best of the scores shown"
-    assert "<details>" not in machines_table(bench(TWO_MACHINES))
+def test_by_machine_systems_can_be_left_out():
+    data = bench(TWO_MACHINES, (None, "new:mse", 0.1, 0.05, 0.15), ranking=RANKING)
+    assert data.secondary_systems == {"new:best"}
+    fan = machines_table(data, left_out=data.secondary_systems)["fan"]
+    assert list(fan) == ["base:mse", "new:mse"]
+    assert bold(fan.values()) == {"80.00"}, "the best of the scores shown"
+    assert list(machines_table(data)["fan"]) == ["base:mse", "new:mse", "new:best"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from auscult.report.chart import Axis, Chart, figure, kind_legend, legend
+from auscult.report.chart import Axis, Chart, Figure, Mark
 
 FINITE = st.floats(-1e6, 1e6, allow_nan=False)
 
@@ -40,80 +40,102 @@ def test_an_axis_without_finite_values_has_a_range():
     assert axis.low < axis.high
 
 
-def chart(**options):
+def chart(*marks, **options):
     return Chart(
-        Axis("false-positive rate", 0, 1), Axis("true-positive rate", 0, 1), alt="ROC <b>", **options
+        Axis("false-positive rate", 0, 1), Axis("true-positive rate", 0, 1), marks, "ROC <b>", **options
     )
 
 
-def test_a_chart_is_an_accessible_image_with_labelled_axes():
-    svg = ET.fromstring(chart().to_markup())
+@pytest.fixture
+def drawn(environment):
+    """Draws a chart and parses the SVG."""
+    return lambda chart: ET.fromstring(environment.get_template("charts.html").module.svg(chart))
+
+
+def paths(svg, name):
+    return [path for path in svg.iter("path") if name in path.get("class").split()]
+
+
+def test_a_chart_is_an_accessible_image_with_labelled_axes(drawn):
+    svg = drawn(chart())
     assert svg.get("role") == "img"
     assert svg.get("aria-label") == "ROC <b>"
     texts = {text.text for text in svg.iter("text")}
     assert {"false-positive rate", "true-positive rate", "0", "1"} <= texts
+    assert len(paths(svg, "grid")) == 6 + 6
 
 
-def test_the_corners_of_the_plot_are_the_ends_of_the_axes():
-    roc = chart(width=340, height=230)
-    assert roc.to_pixels(0, 0) == (46, 194)
-    assert roc.to_pixels(1, 1) == (330, 8)
+def test_pixels_are_linear_in_the_fractions_of_the_axes():
+    roc = chart()
+    (left, bottom), (right, top) = roc.to_pixels(0, 0), roc.to_pixels(1, 1)
+    assert left < right
+    assert bottom > top
+    assert roc.to_pixels(0.25, 0.5) == pytest.approx((left + (right - left) / 4, (top + bottom) / 2))
 
 
 def test_points_on_straight_lines_are_left_out():
-    roc = chart()
-    roc.line([0, 0, 0, 0.5, 1], [0, 0.2, 1, 1, 1], series=0, name="mse <i>")
-    (path,) = [p for p in ET.fromstring(roc.to_markup()).iter("path") if "line" in p.get("class")]
-    assert path.get("d") == "M46 194L46 8L330 8"
-    assert path.find("title").text == "mse <i>"
+    line = Mark("line", "s0", points=[(0, 0), (0, 0.2), (0, 1), (0.5, 1), (1, 1)])
+    roc = chart(line)
+    assert roc.corners(line) == [roc.to_pixels(x, y) for x, y in ((0, 0), (0, 1), (1, 1))]
 
 
 def test_a_line_that_turns_back_keeps_the_turning_point():
-    roc = chart()
-    roc.line([0, 1, 0.5], [0.5, 0.5, 0.5], series=0)
-    assert 'd="M46 101L330 101L188 101"' in roc.to_markup()
+    line = Mark("line", "s0", points=[(0, 0.5), (1, 0.5), (0.5, 0.5)])
+    assert len(chart().corners(line)) == 3
 
 
 def test_points_that_are_not_finite_are_left_out():
-    roc = chart()
-    roc.line([0, 0.5, 1], [0, math.nan, math.inf], series=0)
-    assert "nan" not in roc.to_markup()
-    assert "inf" not in roc.to_markup()
+    line = Mark("line", "s0", points=[(0, 0), (0.5, math.nan), (1, math.inf)])
+    assert chart().corners(line) == [chart().to_pixels(0, 0)]
 
 
-def test_series_differ_in_more_than_colour():
-    roc = chart()
-    for series in range(4):
-        roc.line([0, 1], [0, 1 / (1 + series)], series=series)
-    svg = ET.fromstring(roc.to_markup())
-    dashes = [p.get("stroke-dasharray") for p in svg.iter("path") if "line" in p.get("class")]
-    assert len(set(dashes)) == 4
+def test_a_line_connects_the_corners_and_has_a_tooltip(drawn):
+    line = Mark("line", "s0 faint", "mse <i>", [(0, 0), (0, 1), (1, 1)])
+    (path,) = paths(drawn(chart(line)), "line")
+    assert path.get("class") == "line s0 faint"
+    corners = [tuple(map(float, point.split())) for point in path.get("d").removeprefix("M").split("L")]
+    assert corners == chart().corners(line)
+    assert path.find("title").text == "mse <i>"
 
 
-def test_a_histogram_outline_starts_and_ends_on_the_base_line():
-    roc = chart()
-    roc.steps([0, 0.5, 1], [1, 0], kind="normal")
-    assert 'd="M46 194L46 8L188 8L188 194L330 194L330 194Z"' in roc.to_markup()
+def test_styles_differ_in_more_than_colour(environment):
+    css, _, _ = environment.loader.get_source(environment, "page.css")
+    rules = dict(re.findall(r"^\.(s\d|steps\.\w+) \{(.*?)\}", css, re.MULTILINE))
+    dashes = {name: re.findall("stroke-dasharray: ([^;]*)", rule) for name, rule in rules.items()}
+    series = [str(dashes[f"s{number}"]) for number in range(6)]
+    assert len(set(series)) == 6
+    assert dashes["steps.normal"] != dashes["steps.anomaly"]
 
 
-def test_every_point_is_drawn():
-    scatter = chart()
-    scatter.points([(x, x) for x in np.linspace(0, 1, 7)], kind="anomaly", shape="triangle")
-    assert len(re.findall('class="point anomaly"', scatter.to_markup())) == 7
-
-
-def test_a_vertical_line_outside_the_axis_is_not_drawn():
-    histogram = chart()
-    histogram.vertical_line(0.5, "threshold")
-    histogram.vertical_line(1.5, "outside")
-    assert "threshold" in histogram.to_markup()
-    assert "outside" not in histogram.to_markup()
-
-
-def test_legends_and_captions_are_escaped():
-    markup = figure(
-        "<f>", legend(["<a>", "b"]), kind_legend([("normal", None, "<n>"), ("anomaly", "circle", "x")])
+def test_the_outline_of_a_histogram_is_closed(drawn):
+    (path,) = paths(
+        drawn(chart(Mark("steps", "normal", points=[(0, 0), (0, 1), (0.5, 1), (0.5, 0)]))), "steps"
     )
-    assert markup.count("<li>") == 4
-    for unescaped in ("<a>", "<n>", "<f>"):
-        assert unescaped not in markup
+    assert path.get("d").endswith("Z")
+    assert path.get("class") == "steps normal"
+
+
+def test_every_point_is_drawn(drawn):
+    scatter = chart(Mark("triangle", "anomaly", points=[(x, x) for x in np.linspace(0, 1, 7)]))
+    markers = paths(drawn(scatter), "point")
+    assert len({marker.get("transform") for marker in markers}) == 7
+    assert {marker.get("class") for marker in markers} == {"point anomaly"}
+
+
+@pytest.mark.parametrize(("threshold", "count"), [(0.5, 1), (0.9, 1), (1.5, 0), (None, 0)])
+def test_a_threshold_outside_the_axis_is_not_drawn(drawn, threshold, count):
+    svg = drawn(chart(threshold=threshold))
+    assert len(paths(svg, "vertical-line")) == count
+    assert [text.text for text in svg.iter("text")].count("threshold") == count
+
+
+def test_captions_labels_legends_and_notes_are_escaped(environment):
+    legend = [Mark("line", "s0", "<a>"), Mark("steps", "normal", "<b>"), Mark("circle", "anomaly", "<c>")]
+    figure = Figure("<d>", [("<e>", chart()), ("<f>", None)], legend, "<g>")
+    drawn = ET.fromstring(environment.get_template("charts.html").module.figure(figure))
+    assert [item.find("svg/path").get("class") for item in drawn.iter("li")] == [
+        "line s0",
+        "steps normal",
+        "point anomaly",
+    ]
+    assert all(f"<{letter}>" in "".join(drawn.itertext()) for letter in "abcdefg")

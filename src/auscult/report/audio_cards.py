@@ -10,15 +10,13 @@ from pathlib import PurePath
 import numpy as np
 
 from auscult.corpus import AudioClip, Clip
-from auscult.decision import Threshold
 from auscult.errors import AudioError, MissingExtraError
 from auscult.model import Model, Score
 from auscult.report.bench_data import StageData
 from auscult.report.explanation import explanation
 from auscult.report.fragments import MAX_SECONDS, common_gain, excerpt, wav_bytes
-from auscult.report.markup import Markup, data_uri, tag
 from auscult.report.pictures import compact_png, draw_explanation, verdict_text
-from auscult.sound import resample
+from auscult.sound import Waveform, resample
 
 MAX_RATE = 16000  # Hz; applies to playback only, not to scoring
 _NO_GUARANTEE = "It does not guarantee a false-alarm rate, unlike the default threshold of `auscult score`."
@@ -32,11 +30,18 @@ THRESHOLD_NOTES = {
 }
 
 
-@dataclass(frozen=True)
-class _ScoredClip:
-    clip: Clip
-    recording: AudioClip
-    score: Score
+@dataclass
+class AudioCard:
+    """The sound of a clip with its picture and what the score says, or the reason why it cannot be read."""
+
+    caption: str  # which clip it is, with its label, domain and attributes
+    name: str  # of the file
+    note: str = ""  # explanation of the threshold, or the reason
+    verdict: str = ""
+    sound: bytes = b""  # a WAV file
+    playback: str = ""  # how the sound differs from the recording
+    picture: bytes = b""  # a PNG file; empty if it cannot be drawn
+    alt: str = ""  # description of the picture, or the reason why there is none
 
 
 def chosen_clips(stage: StageData, score: str) -> list[tuple[str, int]]:
@@ -59,90 +64,64 @@ def chosen_clips(stage: StageData, score: str) -> list[tuple[str, int]]:
     return chosen
 
 
-def audio_cards(stage: StageData, score: str, model: Model) -> list[Markup]:
+def audio_cards(stage: StageData, score: str, model: Model) -> list[AudioCard]:
     """Return a card for each chosen clip: the sound, its spectrogram, and where the score comes from.
 
     The card of a clip that cannot be read gives the reason.
     """
     model.detector.config.score = score
     threshold = stage.thresholds.get(score)
-    outcomes: list[tuple[str, _ScoredClip | AudioError, Clip]] = []
-    for caption, index in chosen_clips(stage, score):
+    cards = []
+    scored: list[tuple[AudioCard, AudioClip, Score]] = []
+    for choice, index in chosen_clips(stage, score):
         clip = stage.clips[index]
+        cards.append(AudioCard(f"{choice}: {_describe_clip(clip)}", PurePath(clip.path).name))
         try:
             waveform = model.audio_clip(clip).waveform()
             recording = AudioClip(clip, lambda decoded=waveform: decoded)  # type: ignore[misc]
             result = model.score_recording(recording, threshold=threshold, explain=True)
-            outcomes.append((caption, _ScoredClip(clip, recording, result), clip))
+            scored.append((cards[-1], recording, result))
         except AudioError as error:
-            outcomes.append((caption, error, clip))
-    scored = [outcome for _, outcome, _ in outcomes if isinstance(outcome, _ScoredClip)]
-    gain = common_gain([outcome.recording.waveform() for outcome in scored])
-    return [
-        _card(f"{caption}: {_describe_clip(clip)}", outcome, gain, model, threshold)
-        if isinstance(outcome, _ScoredClip)
-        else _unavailable_card(caption, clip, outcome)
-        for caption, outcome, clip in outcomes
-    ]
+            exists = os.path.exists(clip.path)
+            reason = f"cannot be read: {error.reason}" if exists else f"is no longer at {clip.path}"
+            cards[-1].note = f"The recording {reason}."
+    gain = common_gain([recording.waveform() for _, recording, _ in scored])
+    for card, recording, result in scored:
+        card.verdict = verdict_text(result)
+        card.note = THRESHOLD_NOTES[threshold.method] if threshold else ""
+        _add_sound(card, recording.waveform(), result, gain)
+        _add_picture(card, recording, result, model)
+    return cards
 
 
-def _card(
-    caption: str, scored: _ScoredClip, gain: float, model: Model, threshold: Threshold | None
-) -> Markup:
-    score = scored.score
-    waveform = scored.recording.waveform()
+def _add_sound(card: AudioCard, waveform: Waveform, score: Score, gain: float) -> None:
     assert score.map is not None  # computed with explain=True
     part, start = excerpt(waveform, np.maximum(score.map, 0).sum(axis=1))
     played = resample(part, min(MAX_RATE, part.sample_rate))
-    name = PurePath(scored.clip.path).name
-    sound = tag(
-        "audio", controls=True, preload="metadata", aria_label=f"{caption}, {name}",
-        src=data_uri(wav_bytes(played.samples * gain, played.sample_rate), "audio/wav"),
-    )  # fmt: skip
+    card.sound = wav_bytes(played.samples * gain, played.sample_rate)
     notes = [f"gain {20 * np.log10(gain):+.0f} dB (the same for the clips of this machine)"]
     if len(part.samples) < len(waveform.samples):
         notes.append(f"{MAX_SECONDS:.0f} s starting at {start:.1f} s")
     if played.sample_rate < part.sample_rate:
         notes.append(f"frequencies up to {played.sample_rate // 2000} kHz only")
-    text = tag(
-        "div",
-        tag("figcaption", caption),
-        tag("p", name, class_="file"),
-        tag("p", verdict_text(score), class_="verdict"),
-        tag("p", THRESHOLD_NOTES[threshold.method], class_="note") if threshold else None,
-        sound,
-        tag("p", "Playback: " + ", ".join(notes) + ".", class_="note"),
-    )
-    return tag("figure", text, _picture(scored, model, f"{caption}: {name}"), class_="wide")
+    card.playback = ", ".join(notes)
 
 
-def _picture(scored: _ScoredClip, model: Model, title: str) -> Markup:
+def _add_picture(card: AudioCard, recording: AudioClip, score: Score, model: Model) -> None:
     stream, front_end = io.BytesIO(), model.detector.config.front_end
-    nearest = None if scored.score.nearest is None else model.audio_clip(Clip(scored.score.nearest))
+    nearest = None if score.nearest is None else model.audio_clip(Clip(score.nearest))
     try:
-        explained = explanation(scored.score, front_end, scored.recording, nearest)
+        explained = explanation(score, front_end, recording, nearest)
     except AudioError:  # the nearest normal recording is no longer there
-        explained = explanation(scored.score, front_end, scored.recording)
+        explained = explanation(score, front_end, recording)
     try:
-        draw_explanation(stream, explained, title=PurePath(scored.clip.path).name, dots_per_inch=90)
+        draw_explanation(stream, explained, title=card.name, dots_per_inch=90)
     except MissingExtraError as error:
-        return tag("p", str(error), class_="note")
+        card.alt = str(error)
+        return
+    card.picture = compact_png(stream.getvalue())
     where = "; ".join(explained.in_words())
-    alt = f"{title}. Spectrogram and map of the deviation, {verdict_text(scored.score)}. Deviations: {where}."
-    return tag("img", src=data_uri(compact_png(stream.getvalue()), "image/png"), alt=alt, loading="lazy")
-
-
-def _unavailable_card(caption: str, clip: Clip, error: AudioError) -> Markup:
-    if os.path.exists(clip.path):
-        reason = f"The recording cannot be read: {error.reason}."
-    else:
-        reason = f"The recording is no longer at {clip.path}."
-    return tag(
-        "figure",
-        tag("figcaption", f"{caption}: {_describe_clip(clip)}"),
-        tag("p", reason, class_="note"),
-        class_="wide",
-    )
+    card.alt = f"Spectrogram and map of the deviation, {card.verdict}. Deviations: {where}."
 
 
 def _describe_clip(clip: Clip) -> str:

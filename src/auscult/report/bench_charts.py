@@ -12,12 +12,11 @@ import numpy as np
 from auscult.corpus import Clip
 from auscult.evaluation import auc, roc_curve
 from auscult.report.bench_data import StageData
-from auscult.report.chart import Axis, Chart, figure, kind_legend, legend
-from auscult.report.markup import Markup, tag
+from auscult.report.chart import Axis, Chart, Figure, Mark
 
 _FAINT_SEEDS = 4  # maximum number of seeds drawn besides the first
 _BINS = 24
-_KINDS = [("normal", None, "normal"), ("anomaly", None, "anomaly")]
+_KINDS = ("normal", "anomaly")
 
 
 def section_masks(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
@@ -34,7 +33,7 @@ def section_masks(clips: Sequence[Clip]) -> dict[str, np.ndarray]:
     return {name: mask for name, mask in masks.items() if mask.any()}
 
 
-def roc_figure(seeds: Sequence[StageData], section: str) -> Markup | None:
+def roc_figure(seeds: Sequence[StageData], section: str) -> Figure | None:
     """Return the ROC curves of one detector on one machine and section, a line for each score.
 
     Args:
@@ -50,12 +49,8 @@ def roc_figure(seeds: Sequence[StageData], section: str) -> Markup | None:
     if labels.all() or not labels.any():
         return None
     caption = ", ".join(filter(None, [first.detector, section and f"section {section}"]))
-    alt = f"ROC curves of {first.detector} on {first.machine} {section}".strip()
-    chart = Chart(
-        Axis("false-positive rate", 0, 1), Axis("true-positive rate", 0, 1), alt=f"{alt}: see the legend"
-    )
-    chart.line([0, 1], [0, 1], series=5, faint=True, name="chance")
-    names = []
+    marks = [Mark("line", "s5 faint", "chance", [(0, 0), (1, 1)])]
+    legend = []
     for series, score in enumerate(first.scores):
         aucs = []
         for index, stage in enumerate(seeds):
@@ -67,12 +62,14 @@ def roc_figure(seeds: Sequence[StageData], section: str) -> Markup | None:
             if index <= _FAINT_SEEDS:
                 fpr, tpr, _ = roc_curve(labels, values)
                 name = f"{score}, seed {stage.seed}: AUC {100 * aucs[-1]:.1f} %"
-                chart.line(list(fpr), list(tpr), series=series, faint=index > 0, name=name)
-        names.append(f"{score}: AUC {100 * fmean(aucs):.1f} %")
-    return figure(caption, chart.to_markup(), legend(names))
+                marks.append(Mark("line", _style(series, index), name, list(zip(fpr, tpr, strict=True))))
+        legend.append(Mark("line", _style(series), f"{score}: AUC {100 * fmean(aucs):.1f} %"))
+    x, y = Axis("false-positive rate", 0, 1), Axis("true-positive rate", 0, 1)
+    alt = f"ROC curves of {first.detector} on {first.machine} {section}".strip() + ": see the legend"
+    return Figure(caption, [("", Chart(x, y, marks, alt))], legend)
 
 
-def histogram_figure(stage: StageData, score: str, section: str) -> Markup:
+def histogram_figure(stage: StageData, score: str, section: str) -> Figure:
     """Return histograms of one score by condition, a chart for each domain, with the threshold."""
     mask = section_masks(stage.clips)[section]
     values, threshold = stage.scores[score], stage.thresholds.get(score)
@@ -80,68 +77,68 @@ def histogram_figure(stage: StageData, score: str, section: str) -> Markup:
     shown = [*values[mask], *([limit] if limit is not None else [])]
     positive = min(shown) > 0
     x = Axis.around(f"{score} score", shown, log=positive and max(shown) > 20 * min(shown), margin=0.02)
-    edges = _bin_edges(x)
+    edges = (np.geomspace if x.log else np.linspace)(x.low, x.high, _BINS + 1)
     domains = {clip.domain for clip, selected in zip(stage.clips, mask, strict=True) if selected}
-    charts = []
+    charts: list[tuple[str, Chart | None]] = []
     for domain in [d for d in ("source", "target", None) if d in domains]:
         in_domain = mask & [clip.domain == domain for clip in stage.clips]
-        heights, counts = {}, {}
-        for kind in ("normal", "anomaly"):
-            kind_values = values[in_domain & [clip.condition == kind for clip in stage.clips]]
-            counts[kind] = len(kind_values)
-            histogram, _ = np.histogram(np.clip(kind_values, edges[0], edges[-1]), bins=edges)
-            heights[kind] = 100 * histogram / max(1, len(kind_values))
+        by_kind = {kind: values[in_domain & [c.condition == kind for c in stage.clips]] for kind in _KINDS}
+        normal, anomaly = map(len, by_kind.values())
+        heights = {
+            kind: 100 * np.histogram(kind_values.clip(edges[0], edges[-1]), bins=edges)[0] / len(kind_values)
+            for kind, kind_values in by_kind.items()
+            if len(kind_values)
+        }
+        marks = [
+            Mark("steps", kind, points=list(zip(edges.repeat(2), [0, *bars.repeat(2), 0], strict=True)))
+            for kind, bars in heights.items()
+        ]
+        y = Axis("% of clips", 0, 1.15 * (max(float(bars.max()) for bars in heights.values()) or 1.0))
         domain_name = f"{domain} domain" if domain else "all clips"
-        alt = (
-            f"{score} scores of {stage.detector} on {f'{stage.machine} {section}'.strip()}, {domain_name}: "
-            f"{counts['normal']} normal and {counts['anomaly']} anomalous clips"
-        )
-        top = max(float(h.max()) for h in heights.values()) or 1.0
-        chart = Chart(x, Axis("% of clips", 0, top * 1.15), alt=alt, height=170)
-        for kind, bars in heights.items():
-            if counts[kind]:
-                chart.steps(list(edges), list(bars), kind=kind)
-        if limit is not None:
-            chart.vertical_line(limit, "threshold")
-        label = f"{domain_name}: {counts['normal']} normal, {counts['anomaly']} anomalous"
-        charts.append(tag("div", tag("p", label, class_="panel"), chart.to_markup()))
+        alt = f"{score} scores of {stage.detector} on {f'{stage.machine} {section}'.strip()}, {domain_name}: "
+        chart = Chart(x, y, marks, alt + f"{normal} normal and {anomaly} anomalous clips", limit, 170)
+        charts.append((f"{domain_name}: {normal} normal, {anomaly} anomalous", chart))
     caption = ", ".join(
         filter(None, [f"{stage.detector}:{score}", section and f"section {section}", f"seed {stage.seed}"])
     )
-    missing = None if limit is not None else tag("p", "no threshold", class_="panel")
-    return figure(caption, *charts, missing or Markup(), kind_legend(_KINDS))
+    if limit is None:
+        charts.append(("no threshold", None))
+    return Figure(caption, charts, [Mark("steps", kind, kind) for kind in _KINDS])
 
 
-def training_figures(
-    seeds: Sequence[StageData], histories: Sequence[Sequence[Mapping[str, Any]]]
-) -> list[Markup]:
-    """Return charts of the losses over the epochs, and of the KL divergence of variational networks."""
-    first = seeds[0]
-    shown = list(zip(seeds, histories, strict=True))[: 1 + _FAINT_SEEDS]
+def training_figures(seeds: Sequence[tuple[StageData, Sequence[Mapping[str, Any]]]]) -> list[Figure]:
+    """Return charts of the losses over the epochs, and of the KL divergence of variational networks.
+
+    Args:
+        seeds: the stages of one machine and detector, each with the means of every epoch.
+    """
+    (first, history), shown = seeds[0], seeds[: 1 + _FAINT_SEEDS]
+    x = Axis("epoch", 1, max(2, *(len(h) for _, h in shown)))
     figures = []
-    for keys, label in ((("loss", "validation", "reconstruction"), "loss"), (("kl",), "KL [nats]")):
-        series = {key: [_curve(h, key) for _, h in shown] for key in keys}
-        series = {key: curves for key, curves in series.items() if any(map(_has_values, curves))}
-        if not series:
+    for label, keys in {"loss": ("loss", "validation", "reconstruction"), "KL [nats]": ("kl",)}.items():
+        names: list[str] = []
+        marks: list[Mark] = []
+        legend: list[Mark] = []
+        for key in keys:
+            curves = [[float(epoch.get(key, math.nan)) for epoch in h] for _, h in shown]
+            if not np.isfinite(np.concatenate(curves)).any():
+                continue
+            for index, ((stage, _), curve) in enumerate(zip(shown, curves, strict=True)):
+                points = list(enumerate(curve, start=1))
+                marks.append(Mark("line", _style(len(names), index), f"{key}, seed {stage.seed}", points))
+            last = f"{curves[0][-1]:.4g}" if math.isfinite(curves[0][-1]) else "–"
+            legend.append(Mark("line", _style(len(names)), f"{key}: {last} at the end"))
+            names.append(key)
+        if not names:
             continue
-        values = [v for curves in series.values() for curve in curves for v in curve]
-        y = Axis.around(label, values, log=label == "loss")
-        x = Axis("epoch", 1, max(2, *(len(h) for _, h in shown)))
-        alt = f"{', '.join(series)} of {first.detector} on {first.machine} over {len(histories[0])} epochs"
-        chart = Chart(x, y, alt=alt)
-        for index, (key, curves) in enumerate(series.items()):
-            for (stage, _), curve, faint in zip(shown, curves, [False, *[True] * len(shown)], strict=False):
-                epochs = list(range(1, len(curve) + 1))
-                chart.line(epochs, curve, series=index, faint=faint, name=f"{key}, seed {stage.seed}")
-        names = [f"{key}: {_format(curves[0][-1])} at the end" for key, curves in series.items()]
-        note = _active_units_note(histories[0]) if label != "loss" else None
-        figures.append(
-            figure(f"{first.detector}, {label}", chart.to_markup(), legend(names), note or Markup())
-        )
+        y = Axis.around(label, [value for mark in marks for _, value in mark.points], log=label == "loss")
+        alt = f"{', '.join(names)} of {first.detector} on {first.machine} over {len(history)} epochs"
+        note = "" if label == "loss" else _active_units(history)
+        figures.append(Figure(f"{first.detector}, {label}", [("", Chart(x, y, marks, alt))], legend, note))
     return figures
 
 
-def latent_figure(stage: StageData, clips: Sequence[Clip], codes: np.ndarray) -> Markup:
+def latent_figure(stage: StageData, clips: Sequence[Clip], codes: np.ndarray) -> Figure:
     """Return a scatter chart of the first two principal components of the latent codes of clips.
 
     Args:
@@ -149,55 +146,41 @@ def latent_figure(stage: StageData, clips: Sequence[Clip], codes: np.ndarray) ->
         clips: the N clips, which set colour (condition) and shape (domain).
         codes: (N, 2 · latents) logarithms of shape and scale, averaged over the windows of each clip.
     """
-    centred = codes - codes.mean(axis=0)
-    left, singular_values, _ = np.linalg.svd(centred, full_matrices=False)
-    singular_values = np.append(singular_values, 0.0)[:2] if len(singular_values) < 2 else singular_values
-    components = np.zeros((len(codes), 2))
-    components[:, : min(2, left.shape[1])] = (left * singular_values[: left.shape[1]])[:, :2]
+    left, singular_values, _ = np.linalg.svd(codes - codes.mean(axis=0), full_matrices=False)
+    components = left[:, :2] * singular_values[:2]
     explained = singular_values[:2] ** 2 / max(float(np.sum(singular_values**2)), np.finfo(float).tiny)
     axes = [
         Axis.around(f"component {i + 1} ({100 * explained[i]:.0f} % of variance)", components[:, i])
         for i in range(2)
     ]
     alt = f"Latent codes of {len(clips)} test clips by {stage.detector} on {stage.machine}"
-    chart = Chart(axes[0], axes[1], alt=alt, height=280)
-    kinds: list[tuple[str, str | None, str]] = []
+    marks = []
     for condition in ("anomaly", "normal"):
         for domain in ("source", "target", None):
             mask = [c.condition == condition and c.domain == domain for c in clips]
             if any(mask):
                 shape = "triangle" if domain == "target" else "circle"
-                kinds.append((condition, shape, " ".join(filter(None, [condition, domain]))))
-                chart.points([(x, y) for x, y in components[mask]], kind=condition, shape=shape)
-    return figure(f"{stage.detector}, seed {stage.seed}", chart.to_markup(), kind_legend(kinds))
+                name = " ".join(filter(None, [condition, domain]))
+                marks.append(Mark(shape, condition, name, [(x, y) for x, y in components[mask]]))
+    chart = Chart(axes[0], axes[1], marks, alt, height=280)
+    return Figure(f"{stage.detector}, seed {stage.seed}", [("", chart)], marks)
 
 
 def _is_anomaly(clips: Sequence[Clip]) -> np.ndarray:
     return np.array([clip.condition == "anomaly" for clip in clips])
 
 
-def _bin_edges(axis: Axis) -> np.ndarray:
-    return (np.geomspace if axis.log else np.linspace)(axis.low, axis.high, _BINS + 1)
+def _style(series: int, index: int = 0) -> str:
+    """The style of a series; those of other seeds than the first are faint."""
+    return f"s{series % 6}" + (" faint" if index else "")
 
 
-def _curve(history: Sequence[Mapping[str, Any]], key: str) -> list[float]:
-    return [float(epoch.get(key, math.nan)) for epoch in history]
-
-
-def _has_values(curve: Sequence[float]) -> bool:
-    return any(map(math.isfinite, curve))
-
-
-def _format(value: float) -> str:
-    return f"{value:.4g}" if math.isfinite(value) else "–"
-
-
-def _active_units_note(history: Sequence[Mapping[str, Any]]) -> Markup | None:
+def _active_units(history: Sequence[Mapping[str, Any]]) -> str:
     """The number of active latent units after training, and the KL divergence of each."""
     last = history[-1]
     if "active_units" not in last:
-        return None
+        return ""
     kl_values = ", ".join(f"{float(v):.2g}" for v in last.get("kl_per_dimension", []))
     total = f" of {len(last['kl_per_dimension'])}" if kl_values else ""
     note = f"Active latent units at the end: {last['active_units']:.0f}{total}."
-    return tag("p", note + (f" KL divergence per unit: {kl_values}." if kl_values else ""), class_="note")
+    return note + (f" KL divergence per unit: {kl_values}." if kl_values else "")

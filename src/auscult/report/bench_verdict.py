@@ -3,55 +3,60 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from auscult.report.bench_data import BenchData, leading_number, signed_points
-from auscult.report.markup import Markup, join, tag
 
 _CHANCE = 50.0  # percent, for all metrics here
 _MAX_NAMES = 3  # systems listed in a sentence
 
 
-def verdict_sentence(bench: BenchData) -> Markup:
-    """Return a paragraph that says which system is best, how it compares with the baseline and whether that
-    difference is significant, and which systems are below chance."""
+@dataclass(frozen=True)
+class Verdict:
+    """The best system, which is empty if there is none, the sentence after its name, and a note."""
+
+    best: str
+    text: str
+    note: str = ""
+
+
+def verdict(bench: BenchData) -> Verdict:
+    """Return which system is best, how it compares with the baseline and whether that difference is
+    significant, and which systems are below chance."""
     complete = [s for s in bench.systems if bench.percent(s) > float("-inf")]
     if not complete:
-        return tag(
-            "p",
-            "No system has results with labels for every machine, so there is no best system.",
-            class_="lead",
-        )
+        return Verdict("", "No system has results with labels for every machine, so there is no best system.")
     best, percent = complete[0], bench.percent(complete[0])
     count = len(bench.machines)
     over = f"over {count} machines" if count > 1 else f"on {bench.machines[0]}"
-    text = [tag("strong", *_breakable(best)), f" has the highest harmonic mean {over}, {percent:.1f}\u00a0%"]
+    text = f" has the highest harmonic mean {over}, {percent:.1f}\u00a0%"
     text += _compare_with_baseline(bench, complete) + _compare_with_baseline_detector(bench, complete)
     if percent < _CHANCE:
-        text.append(" Even the highest is below chance: anomalies score lower than normal clips.")
-    return join(tag("p", *text, class_="lead"), _below_chance(bench, complete))
+        text += " Even the highest is below chance: anomalies score lower than normal clips."
+    return Verdict(best, text, _below_chance(bench, complete))
 
 
-def _compare_with_baseline(bench: BenchData, complete: list[str]) -> list[str]:
+def _compare_with_baseline(bench: BenchData, complete: list[str]) -> str:
     """The rest of the sentence: the difference of the best system from the baseline, or, if the baseline is
     the best, of the second best from it."""
     best = complete[0]
     if len(complete) == 1:
-        return [". It is the only system with results for every machine."]
+        return ". It is the only system with results for every machine."
+    other = complete[1] if best == bench.baseline else best
+    difference = bench.difference(other)
+    points = abs(100 * difference["value"]) if difference else bench.percent(best) - bench.percent(other)
     if best == bench.baseline:
-        other, difference = complete[1], bench.difference(complete[1])
-        text = f", and is the baseline. The second best, {other}, "
         below = difference is None or difference["value"] < 0
-        text += "is {points} points below it" if below else "is equal to it"
+        compared = f"{points:.1f} points below it" if below else "equal to it"
+        text = f", and is the baseline. The second best, {other}, is {compared}"
+    elif difference is None:
+        return ". No baseline was run for comparison."
     else:
-        other, difference = best, bench.difference(best)
-        text = f". It is {{points}} points above the baseline {bench.baseline}"
-    if difference is not None and difference["low"] is None:
-        points = f"{abs(100 * difference['value']):.1f}"
-        return [text.replace("{points}", points), f" ({difference.get('note') or 'no interval'})."]
+        text = f". It is {points:.1f} points above the baseline {bench.baseline}"
     if difference is None:
-        if best != bench.baseline:
-            return [". No baseline was run for comparison."]
-        return [text.replace("{points}", f"{bench.percent(best) - bench.percent(other):.1f}") + "."]
+        return f"{text}."
+    if difference["low"] is None:
+        return f"{text} ({difference.get('note') or 'no interval'})."
     low, high = 100 * difference["low"], 100 * difference["high"]
     seeds = "and seeds " if max(difference.get("seeds", [1])) > 1 else ""
     meaning = (
@@ -64,28 +69,25 @@ def _compare_with_baseline(bench: BenchData, complete: list[str]) -> list[str]:
         f"{counts['normal']} normal and {counts['anomaly']} anomalous recordings" if counts else "recordings"
     )
     interval = f"95\u00a0% interval {signed_points(low)} to {signed_points(high)} over {over}"
-    if seeds:
-        interval += " and seeds"
-    points = f"{abs(100 * difference['value']):.1f}"
-    return [text.replace("{points}", points), f" ({interval}). {meaning}"]
+    return f"{text} ({interval}{' and seeds' if seeds else ''}). {meaning}"
 
 
-def _compare_with_baseline_detector(bench: BenchData, complete: list[str]) -> list[str]:
+def _compare_with_baseline_detector(bench: BenchData, complete: list[str]) -> str:
     """Whether a gain over the baseline comes from another detector or only from another score."""
     best, baseline = complete[0], bench.baseline
     if baseline is None or best == baseline:
-        return []
+        return ""
     detector = _detector(baseline)
     same_detector = next((system for system in complete if _detector(system) == detector), None)
     if same_detector == best:
-        return [f" The gain comes from the score: the detector, {detector}, is that of the baseline."]
+        return f" The gain comes from the score: the detector, {detector}, is that of the baseline."
     if same_detector is None or same_detector == baseline:
-        return []
+        return ""
     points = bench.percent(best) - bench.percent(same_detector)
-    return [f" It is {points:.1f} points above {same_detector}, the best score of {detector} (no interval)."]
+    return f" It is {points:.1f} points above {same_detector}, the best score of {detector} (no interval)."
 
 
-def _below_chance(bench: BenchData, complete: list[str]) -> Markup | None:
+def _below_chance(bench: BenchData, complete: list[str]) -> str:
     """Names the systems whose harmonic mean or target AUC is below chance."""
     titles = bench.table.header[2:]
     parts = []
@@ -100,15 +102,8 @@ def _below_chance(bench: BenchData, complete: list[str]) -> Markup | None:
         elif low:
             parts.append(f"{title} of {', '.join(low)}")
     if not parts:
-        return None
-    text = f"Below chance (anomalies score lower than normal clips): {'; '.join(parts)}."
-    return tag("p", text, class_="note")
-
-
-def _breakable(system: str) -> list[Markup]:
-    """The name of a system in parts, so that a narrow page breaks it between detector and score only."""
-    detector, colon, score = system.partition(":")
-    return [tag("span", part, class_="part") for part in (detector + colon, score) if part]
+        return ""
+    return f"Below chance (anomalies score lower than normal clips): {'; '.join(parts)}."
 
 
 def _detector(system: str) -> str:
