@@ -59,19 +59,9 @@ def lock(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
 @pytest.fixture(scope="session")
 def machine_sound() -> Callable[..., np.ndarray]:
     """``machine_sound(seed, seconds=1.0, broken=False)``: float32 samples of a synthetic fan at 8 kHz."""
+    from auscult.testing import machine_sound
 
-    def sound(seed: int, seconds: float = 1.0, *, broken: bool = False) -> np.ndarray:
-        rng = np.random.default_rng([seed, 42])
-        t = np.arange(round(seconds * RATE)) / RATE
-        shaft = 47.0 * (1 + 0.01 * rng.standard_normal())
-        hum = sum(np.sin(2 * np.pi * k * shaft * t + rng.uniform(0, 6.3)) / k for k in range(1, 9))
-        samples = 0.05 * hum + 0.02 * rng.standard_normal(len(t))
-        if broken:  # a bearing fault: 31 impacts per second that ring at 2.6 kHz
-            since_impact = t % (1 / 31.0)
-            samples = samples + 0.5 * np.exp(-since_impact / 0.004) * np.sin(2 * np.pi * 2600 * since_impact)
-        return samples.astype(np.float32)
-
-    return sound
+    return machine_sound
 
 
 @dataclass

@@ -11,11 +11,13 @@ import auscult
 import auscult.sklearn
 from auscult.runtime.option_fields import option
 from auscult.runtime.suggestions import did_you_mean
+from auscult.testing import check_detector
 
 #: What the documentation shows with an example.
 WITH_EXAMPLE = {
     "fit": auscult.fit,
     "Model.score": auscult.Model.score,
+    "check_detector": check_detector,
     "option": option,
     "did_you_mean": did_you_mean,
     "AnomalyDetector": auscult.sklearn.AnomalyDetector,

@@ -29,6 +29,7 @@ ROOMS = [
     {"model"},
     {"api"},
     {"sklearn"},
+    {"testing"},
     {"dcase"},
     {"benchmark"},
     {"report"},

@@ -121,7 +121,17 @@ _LAZY_NAMES = {
 }
 
 #: Folders with public parts, so that ``auscult.detectors.DETECTORS`` needs no other import.
-_LAZY_FOLDERS = ("corpus", "decision", "detectors", "evaluation", "model", "runtime", "sound", "spectrum")
+_LAZY_FOLDERS = (
+    "corpus",
+    "decision",
+    "detectors",
+    "evaluation",
+    "model",
+    "runtime",
+    "sound",
+    "spectrum",
+    "testing",
+)
 
 __version__ = "0.1.0"
 __all__ = [*_LAZY_NAMES, "__version__"]
