@@ -1,6 +1,7 @@
 """Live sources of audio: what arrives, in blocks, and interruptions while nothing arrives."""
 
 from auscult.sound.live.opening import open_source
+from auscult.sound.live.reconnecting import Reconnecting
 from auscult.sound.live.source import Block, Interruption, Source
 
-__all__ = ["Block", "Interruption", "Source", "open_source"]
+__all__ = ["Block", "Interruption", "Reconnecting", "Source", "open_source"]

@@ -8,12 +8,15 @@ from typing import Literal
 
 from auscult.errors import OptionError, SourceError
 from auscult.sound.limits import MAX_CHANNELS, MAX_RATE, MIN_RATE
+from auscult.sound.live.address import address_of
+from auscult.sound.live.reconnecting import Reconnecting
 from auscult.sound.live.replay import Replay
 from auscult.sound.live.source import BLOCK_SECONDS, STALL_SECONDS, Source
 from auscult.sound.live.standard_input import StandardInput
+from auscult.sound.live.url_stream import UrlStream, require_ffmpeg
 
 _MAX_BLOCK_SECONDS = 60.0
-_KINDS = "a file, a folder, or - for raw samples on standard input"
+_KINDS = "a file, a folder, a URL, or - for raw samples on standard input"
 
 
 def open_source(
@@ -26,6 +29,9 @@ def open_source(
     speed: float | Literal["max"] = 1.0,
     start_time: float | None = None,
     sample_format: str = "s16le",
+    auth_env: str | None = None,
+    auth_file: str | None = None,
+    reconnect: bool = True,
 ) -> Source:
     """Open a source of audio that is processed while it arrives.
 
@@ -36,6 +42,7 @@ def open_source(
         text: one of
 
             - a file or a folder of recordings, which are played back: see `Replay`
+            - a URL with ``://``, which ffmpeg receives, such as ``rtsp://camera/mic``: see `UrlStream`
             - ``-``: raw samples on standard input: see `StandardInput`
         sample_rate: required rate in Hz; by default that of the source. Raw samples have none, so it must be
             given.
@@ -46,6 +53,10 @@ def open_source(
         speed: of a played recording: 1 for real time, ``"max"`` or infinity for as fast as possible.
         start_time: of a played recording, in seconds since 1970; by default when it was recorded.
         sample_format: of raw samples: ``s16le``, ``s32le`` or ``f32le``.
+        auth_env: environment variable with the ``user:password`` of a URL, so that the URL contains none.
+        auth_file: file with the ``user:password`` of a URL in its first line.
+        reconnect: connect a URL again whenever it is lost: see `Reconnecting`. Otherwise the source ends, and
+            one that cannot be connected is an error.
 
     Raises:
         SourceError: it cannot be opened.
@@ -74,6 +85,20 @@ def open_source(
             block_seconds=block_seconds,
             stall_seconds=stall,
         )
+    if "://" in text:
+        address = address_of(text, auth_env=auth_env, auth_file=auth_file)
+        require_ffmpeg(address.text)  # would be missing at each attempt
+
+        def connect() -> Source:
+            return UrlStream(
+                address,
+                sample_rate=sample_rate,
+                channels=channels,
+                block_seconds=block_seconds,
+                stall_seconds=stall,
+            )
+
+        return Reconnecting(connect, address.text, stall_seconds=stall) if reconnect else connect()
     if not os.path.exists(text):
         raise SourceError(text, f"no such file or folder; a source is {_KINDS}")
     return Replay(

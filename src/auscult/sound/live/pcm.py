@@ -30,12 +30,16 @@ class PcmDecoder:
     Args:
         sample_format: type of the samples.
         channels: number of channels, interleaved.
+        kept: how many of them are returned, the first ones; by default all.
+        rest: bytes that arrived already.
     """
 
-    def __init__(self, sample_format: SampleFormat, channels: int) -> None:
+    def __init__(
+        self, sample_format: SampleFormat, channels: int, *, kept: int | None = None, rest: bytes = b""
+    ) -> None:
         name, self._scale = _TYPES[sample_format]
-        self._type, self._channels = np.dtype(name), channels
-        self._rest = b""
+        self._type, self._channels, self._kept = np.dtype(name), channels, kept
+        self._rest = rest
 
     @property
     def remaining(self) -> int:
@@ -43,11 +47,11 @@ class PcmDecoder:
         return len(self._rest)
 
     def decode(self, data: bytes) -> np.ndarray:
-        """Return the (N, channels) float32 samples that are complete now; values of floats as they are."""
+        """Return the (N, kept) float32 samples that are complete now; values of floats as they are."""
         data = self._rest + data
         size = len(data) - len(data) % (self._type.itemsize * self._channels)
         self._rest = data[size:]
-        samples = np.frombuffer(data[:size], self._type).reshape(-1, self._channels)
+        samples = np.frombuffer(data[:size], self._type).reshape(-1, self._channels)[:, : self._kept]
         return samples.astype(np.float32) / np.float32(self._scale)
 
 
@@ -76,8 +80,8 @@ def pcm_blocks(
     """
     length = max(1, round(block_seconds * sample_rate))
     clock = ArrivalClock(sample_rate)
-    waiting: list[np.ndarray] = []  # samples that do not make a block yet
-    count = 0  # how many
+    waiting = [decoder.decode(b"")]  # samples that do not make a block yet
+    count = len(waiting[0])  # how many
     first = 0  # index of the first one of them
     arrived = time.time()
     silent_since = last_report = time.monotonic()

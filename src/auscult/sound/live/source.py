@@ -11,6 +11,8 @@ from typing import Literal, Self
 
 import numpy as np
 
+from auscult.errors import SourceError
+
 #: Length of a block, seconds.
 BLOCK_SECONDS = 0.25
 #: After this time without data an interruption is yielded, and again after each further one, seconds.
@@ -91,6 +93,19 @@ class Source(ABC):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class WrongLayout(SourceError):
+    """The source has another sample rate, or fewer channels, than required."""
+
+
+def check_layout(
+    source: str, present: tuple[int, int], sample_rate: int | None, channels: int | None
+) -> None:
+    """Raise `WrongLayout` unless a source with this rate and number of channels has the required ones."""
+    if sample_rate not in (None, present[0]) or present[1] < (channels or 0):
+        expected = layout(sample_rate or present[0], channels or present[1])
+        raise WrongLayout(source, f"has {layout(*present)}, but {expected} are required")
 
 
 def layout(sample_rate: int, channels: int) -> str:

@@ -1,0 +1,52 @@
+"""Times of samples by when they arrive: delays, drifting clocks, and pauses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from auscult.sound.live.clock import ArrivalClock
+
+RATE = 16_000
+BLOCK = 4000  # samples, 0.25 s
+
+
+def times(arrivals: np.ndarray) -> np.ndarray:
+    clock = ArrivalClock(RATE)
+    return np.array([clock.time_of(i * BLOCK, BLOCK, arrival) for i, arrival in enumerate(arrivals)])
+
+
+def test_delays_of_single_blocks_do_not_change_the_times():
+    recorded = 1e9 + 0.25 * np.arange(2000)
+    delays = np.random.default_rng(0).exponential(0.1, 2000)
+    delays[0] = 0
+    estimated = times(recorded + 0.25 + delays)
+    assert np.abs(estimated - recorded).max() < 0.02
+    assert (np.diff(estimated) >= 0).all()
+
+
+@pytest.mark.parametrize("drift", [1e-4, -1e-4])
+def test_a_drifting_clock_is_followed_all_day(drift):
+    recorded = 1e9 + 0.25 * (1 + drift) * np.arange(24 * 3600 * 4 // 8)  # three hours
+    estimated = times(recorded + 0.25)
+    assert np.abs(estimated - recorded).max() < 0.013
+    assert (np.diff(estimated) >= 0).all()
+
+
+def test_blocks_that_arrive_faster_than_in_real_time_have_the_time_of_their_arrival():
+    arrivals = 1e9 + 0.01 * np.arange(100)
+    assert times(arrivals) == pytest.approx(arrivals - 0.25)
+
+
+def test_after_a_pause_times_continue_with_the_arrivals():
+    clock = ArrivalClock(RATE)
+    assert clock.time_of(0, BLOCK, 1000.25) == 1000
+    clock.reset()
+    assert clock.time_of(BLOCK, BLOCK, 1100.25) == 1100
+    assert clock.time_of(2 * BLOCK, BLOCK, 1100.3) == pytest.approx(1100.05)
+
+
+def test_a_system_clock_that_is_set_back_does_not_make_times_decrease():
+    clock = ArrivalClock(RATE)
+    assert clock.time_of(0, BLOCK, 1000.25) == 1000
+    assert clock.time_of(BLOCK, BLOCK, 900.5) == 1000
