@@ -98,6 +98,10 @@ def test_a_line_connects_the_corners_and_has_a_tooltip(drawn):
     assert path.find("title").text == "mse <i>"
 
 
+def test_a_line_without_finite_points_is_not_drawn(drawn):
+    assert paths(drawn(chart(Mark("line", "s0", points=[(0, math.nan)]))), "line") == []
+
+
 def test_styles_differ_in_more_than_colour(environment):
     css, _, _ = environment.loader.get_source(environment, "page.css")
     rules = dict(re.findall(r"^\.(s\d|steps\.\w+) \{(.*?)\}", css, re.MULTILINE))
