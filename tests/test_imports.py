@@ -38,7 +38,7 @@ ROOMS = [
 ]
 #: The same inside ``detectors``: shared parts first, then the families, then the ensemble of them.
 DETECTOR_ROOMS = [
-    {"crossfit", "onnx_export", "statistics", "maps", "training"},
+    {"crossfit", "onnx_export", "statistics", "maps", "training", "typed_options"},
     {"base"},
     {"plugins"},
     {"__init__"},

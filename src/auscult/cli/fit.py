@@ -54,7 +54,8 @@ SOME_LEFT_OUT = 4
 @click.option(
     "--detector",
     metavar="NAME",
-    help=f"Detector to fit, one of {', '.join(DETECTORS)}.  [default: {DEFAULT_DETECTOR}]",
+    help=f"Detector to fit (auscult detectors describes them), one of {', '.join(DETECTORS)}.  "
+    f"[default: {DEFAULT_DETECTOR}]",
 )
 @click.option(
     "--preset",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, fields, replace
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 from auscult.corpus import Clip
 from auscult.detectors import Detector, detector_type, register
 from auscult.detectors.base import Config
+from auscult.detectors.typed_options import config_from_options, typed_value
 from auscult.errors import OptionError
 from auscult.runtime.suggestions import did_you_mean
 from auscult.spectrum import FrontEnd, doubled_for, halved_for, vibration_front_end
@@ -74,21 +74,7 @@ def make_config(
     """
     kind = detector_type(detector)
     values = {**_of_preset(detector, preset, settings or {}, seconds), **(settings or {})}
-    options = {f.name for f in fields(kind.config_type)} - {"front_end"}
-    front_options = {f.name for f in fields(FrontEnd)}
-    unknown = [key for key in values if key not in options | front_options]
-    if unknown:
-        known = sorted(options | front_options)
-        raise OptionError(
-            f"{detector} has no option {unknown[0]!r}{did_you_mean(unknown[0], known)}; "
-            f"available options: {', '.join(known)}"
-        )
-    typed = {k: _typed(kind.config_type, k, v) for k, v in values.items() if k in options}
-    front = {k: _typed(FrontEnd, k, v) for k, v in values.items() if k in front_options}
-    config = kind.config_type(**typed, front_end=replace(FrontEnd(), **front))
-    if config.score and config.score not in kind.scores:
-        raise OptionError(f"{detector} has no score {config.score!r}: choose one of {', '.join(kind.scores)}")
-    return config
+    return config_from_options(kind.config_type, values, detector, kind.scores)
 
 
 def _of_preset(
@@ -102,7 +88,7 @@ def _of_preset(
     presets = detector_type(detector).presets
     if preset == VIBRATION:
         default = DEFAULT_PRESET.get(detector)
-        rate = _typed(FrontEnd, "sample_rate", settings.get("sample_rate", FrontEnd().sample_rate))
+        rate = typed_value(FrontEnd, "sample_rate", settings.get("sample_rate", FrontEnd().sample_rate))
         try:
             orders = vibration_front_end(rate, seconds)
         except OptionError as error:
@@ -149,7 +135,7 @@ def preset_for_recordings(
         return preset, None
     try:
         vibration_front_end(
-            _typed(FrontEnd, "sample_rate", settings.get("sample_rate", sample_rate)), seconds
+            typed_value(FrontEnd, "sample_rate", settings.get("sample_rate", sample_rate)), seconds
         )
     except OptionError as error:
         return None, f"{detector} has no members for the orders of a shaft: {error}"
@@ -254,23 +240,3 @@ def config_from_json(detector: str, data: Mapping[str, Any]) -> Config:
     options = {renamed.get(key, key): value for key, value in data.items() if key not in skipped}
     settings = {**_EARLIER_VALUES.get(detector, {}), **options, **data.get("front_end", {})}
     return make_config(detector, settings=settings)
-
-
-def _typed(owner: type, name: str, value: Any) -> Any:
-    """Convert a value to the declared type of option ``name``: text is parsed, typed values are checked."""
-    hint = get_type_hints(owner)[name]
-    optional = type(None) in get_args(hint)
-    if optional and value in (None, "none", "None"):
-        return None
-    kind = get_args(hint)[0] if optional else hint
-    try:
-        if kind is bool:
-            return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
-        if kind is int and isinstance(value, float) and value != int(value):
-            raise ValueError
-        typed = kind(value)
-        if kind is float and not math.isfinite(typed):
-            raise ValueError
-        return typed
-    except (KeyError, TypeError, ValueError) as error:
-        raise OptionError(f"{name}={value!r} is not a valid {kind.__name__}") from error
