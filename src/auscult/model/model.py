@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,6 +16,7 @@ from auscult.corpus.files import with_table
 from auscult.corpus.prefetch import prefetch
 from auscult.corpus.sources import Recording, Recordings, as_clip, each
 from auscult.decision import Threshold, conformal_threshold, few_recordings_label, fixed_threshold, p_value
+from auscult.decision.alarms import AlarmPolicy
 from auscult.detectors import Detector
 from auscult.detectors.maps.map_limits import MapLimits
 from auscult.detectors.maps.map_profile import MapProfile
@@ -132,6 +134,18 @@ class Model:
     def normal_range(self) -> NormalRange | None:
         """The range of the normal recordings; ``None`` if unknown, as for models of version 0.1.0."""
         return NormalRange.from_json(self.provenance.get("normal_range"))
+
+    @property
+    def alarm_policy(self) -> AlarmPolicy | None:
+        """When continuous monitoring raises an alarm; ``None`` before `auscult.monitor.calibrate`."""
+        data = self.provenance.get("alarm_policy")
+        return AlarmPolicy.from_json(data) if data else None
+
+    def with_alarm_policy(self, policy: AlarmPolicy) -> Model:
+        """Return a copy of this model with another alarm policy."""
+        other = copy.copy(self)
+        other.provenance = {**self.provenance, "alarm_policy": policy.to_json()}
+        return other
 
     def map_limits(self, score: str) -> MapLimits:
         """The largest values in the maps of normal recordings; defaults for models of version 0.1.0."""

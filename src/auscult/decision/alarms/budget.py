@@ -11,8 +11,6 @@ import math
 import re
 from dataclasses import dataclass
 
-from scipy.special import gammaincinv
-
 from auscult.errors import OptionError
 
 #: Seconds in each period in which a budget can be stated; a month is a twelfth of a mean year.
@@ -84,14 +82,14 @@ def upper_rate(events: int, seconds: float, confidence: float = CONFIDENCE) -> f
         seconds: the time of observation; the limit is infinite if it is 0.
         confidence: one-sided, between 0 and 1.
     """
-    return float(gammaincinv(events + 1, confidence) / seconds) if seconds > 0 else math.inf
+    return _expected(events + 1, confidence) / seconds if seconds > 0 else math.inf
 
 
 def lower_rate(events: int, seconds: float, confidence: float = CONFIDENCE) -> float:
     """Return the lower confidence limit of a Poisson rate, as `upper_rate`; 0 without events."""
     if not events or not seconds > 0:
         return 0.0
-    return float(gammaincinv(events, 1 - confidence) / seconds)
+    return _expected(events, 1 - confidence) / seconds
 
 
 def required_seconds(budget: AlarmBudget, events: int = 0, confidence: float = CONFIDENCE) -> float:
@@ -101,4 +99,11 @@ def required_seconds(budget: AlarmBudget, events: int = 0, confidence: float = C
         >>> round(required_seconds(AlarmBudget(1, "week")) / 86400, 1)  # days without an alarm
         16.1
     """
-    return float(gammaincinv(events + 1, confidence) / budget.per_second)
+    return _expected(events + 1, confidence) / budget.per_second
+
+
+def _expected(events: int, probability: float) -> float:
+    """Return the expected number of events with which at least so many occur with a probability."""
+    from scipy.special import gammaincinv  # slow to import, and not needed to load a model
+
+    return float(gammaincinv(events, probability))

@@ -36,7 +36,7 @@ COOL_DOWN = 60.0
 #: The release level lies below the threshold by this part of the distance from the median score.
 HYSTERESIS = 0.25
 #: Quantiles of the persistent scores at which excursions are counted, from the highest.
-_LEVELS = (0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7)
+_LEVELS = (0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 #: Excursions that are enough for a tail.
 _ENOUGH_PEAKS = 30
 #: Resamples of the blocks, and the part of them whose thresholds are at most the one that is used.
@@ -168,7 +168,7 @@ def calibrate_alarms(
     expected = budget.per_second
     if threshold is None:
         method = "tail"
-        threshold, expected = _from_tail(persistent, budget, period, cool_down, seed)
+        threshold, expected = _from_tail(persistent, budget, period, n * period, seed)
     median = float(np.median(observed))
     rule = AlarmRule(threshold, threshold - HYSTERESIS * max(threshold - median, 0.0), k, n, cool_down)
     calibration = _observe(rule, sessions, period)
@@ -217,16 +217,24 @@ def _conformal(persistent: Sequence[np.ndarray], budget: AlarmBudget, period: fl
 
 
 def _from_tail(
-    persistent: Sequence[np.ndarray], budget: AlarmBudget, period: float, cool_down: float, seed: int
+    persistent: Sequence[np.ndarray], budget: AlarmBudget, period: float, pause: float, seed: int
 ) -> tuple[float, float]:
     """Return a threshold from the tail of the peaks, and the rate at which the tail says it is exceeded.
 
     The threshold is the 90 % quantile over resamples of the blocks: a few peaks say little about the tail,
     and a budget that is exceeded costs more than a somewhat higher threshold. It is never below the largest
     persistent score if an alarm in that time would exceed the budget.
+
+    Args:
+        persistent: persistent scores of each session.
+        budget: the accepted rate.
+        period: seconds between scores.
+        pause: seconds that separate two excursions: the persistent scores before and after have no window in
+            common.
+        seed: of the resamples.
     """
     seconds = sum(map(len, persistent)) * period
-    level, blocks = _tail_level(persistent, period, cool_down)
+    level, blocks = _tail_level(persistent, period, pause)
     peaks = [peak for block in blocks for peak in block]
     tail = PeakTail.fit(peaks, level, seconds)
     rng = np.random.default_rng(seed)
@@ -242,14 +250,14 @@ def _from_tail(
 
 
 def _tail_level(
-    persistent: Sequence[np.ndarray], period: float, cool_down: float
+    persistent: Sequence[np.ndarray], period: float, pause: float
 ) -> tuple[float, list[list[float]]]:
     """Return the highest level with enough excursions, and the peaks of these for each block."""
     observed = np.concatenate(persistent)
     best: tuple[float, list[list[float]]] | None = None
     for quantile in _LEVELS:
         level = float(np.quantile(observed, quantile))
-        rule = AlarmRule(level, level, cool_down=cool_down)
+        rule = AlarmRule(level, level, cool_down=pause)
         blocks = [
             [episode.peak for episode in find_episodes(block, period, rule)]
             for block in _blocks(persistent, _TAIL_BLOCK, period)

@@ -1,0 +1,149 @@
+"""Alarm policies of models: scores normal running as the monitor does, and sets the alarm rule."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from auscult.api.training_clips import training_clips
+from auscult.corpus import Clip, Corpus
+from auscult.corpus.files import clip_info
+from auscult.corpus.sources import Recordings, split_paths
+from auscult.decision.alarms import AlarmBudget, Session, calibrate_alarms, verify_alarms
+from auscult.detectors import Progress
+from auscult.errors import AudioError, FitError
+from auscult.model import Model
+from auscult.model.known_recordings import was_fitted_on
+from auscult.monitor.gate import GateSettings
+from auscult.monitor.machine import Gap, Judgement, MachineMonitor
+from auscult.sound.live import Block, Interruption, open_source
+
+#: Longer recordings are known by their names only: their samples are not held in memory. Seconds.
+_COMPARED_SECONDS = 600.0
+
+
+def calibrate(
+    model: Model,
+    recordings: Recordings,
+    budget: AlarmBudget | str,
+    *,
+    verify: Recordings | None = None,
+    sample_rate: int | None = None,
+    gate: GateSettings | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Return a model with an alarm policy that keeps a budget of false alarms in continuous monitoring.
+
+    Args:
+        model: a fitted model; it is not changed.
+        recordings: recordings of normal running that the model was not fitted on, the longer the better: a
+            folder, paths, clips, arrays or waveforms. Each is one session, and is scored as the monitor does,
+            a window about each second; what is not running or has a sensor fault does not count.
+        budget: the largest accepted rate of false alarms, such as ``"1/week"``.
+        verify: further normal recordings, later than the others, on which the alarms are counted. If there
+            are more than the budget allows, the policy is refused.
+        sample_rate: of arrays, Hz.
+        gate: when the machine counts as running.
+        progress: called with the stage ``calibrate`` or ``verify`` and the number of recordings done.
+
+    Raises:
+        FitError: a recording was used to fit the model, or the recordings are too short for a threshold.
+        AudioError: a recording cannot be used.
+        OptionError: the budget is invalid, or a recording lacks a channel that the model needs.
+
+    Example:
+        >>> import auscult, numpy as np
+        >>> from auscult.monitor.calibrate import calibrate
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))  # 20 recordings of 1 s
+        >>> model = auscult.fit(noise, "pooled_gaussian", sample_rate=8000)
+        >>> running = np.random.default_rng(1).normal(0, 0.1, 8000 * 600)  # ten minutes
+        >>> model = calibrate(model, running, "1/week", sample_rate=8000)
+        >>> model.alarm_policy.state
+        'probation'
+    """
+    budget = AlarmBudget.parse(budget) if isinstance(budget, str) else budget
+    period, sessions = _sessions(model, recordings, "calibrate", sample_rate, gate, progress)
+    policy = calibrate_alarms(sessions, budget, period)
+    if verify is not None:
+        _, later = _sessions(model, verify, "verify", sample_rate, gate, progress)
+        policy = verify_alarms(policy, later)
+    return model.with_alarm_policy(policy)
+
+
+def _sessions(
+    model: Model,
+    recordings: Recordings,
+    stage: str,
+    sample_rate: int | None,
+    gate: GateSettings | None,
+    progress: Progress | None,
+) -> tuple[float, list[Session]]:
+    """Return the seconds between scores, and the scores of each session."""
+    clips = list(_clips(recordings, sample_rate))
+    sessions: list[Session] = []
+    period = math.nan
+    for done, clip in enumerate(clips, start=1):
+        _check_unknown(model, clip)
+        monitor, scores = _score(model, clip, gate)
+        period = monitor.scorer.period
+        sessions += [Session(part, clip.path) for part in scores]
+        if progress:
+            progress(stage, done, len(clips), {})
+    return period, sessions
+
+
+def _clips(recordings: Recordings, sample_rate: int | None) -> Iterable[Clip]:
+    if isinstance(recordings, Corpus):
+        return recordings
+    paths, clips = split_paths(recordings, sample_rate)
+    return [*(training_clips(paths)[0] if paths else ()), *clips]
+
+
+def _check_unknown(model: Model, clip: Clip) -> None:
+    """Raise `FitError` if the model was fitted on a recording: the scores of these are too low."""
+    seconds = clip_info(clip).seconds
+    if clip.waveform is not None or (seconds is not None and seconds <= _COMPARED_SECONDS):
+        known = was_fitted_on(model, model.audio_clip(replace(clip, condition=None)))
+    else:
+        known = os.path.basename(clip.path) in map(os.path.basename, model.normals.paths)
+    if known:
+        raise FitError(
+            f"{clip.path}: the model was fitted on this recording, so that its scores are too low to set an "
+            "alarm threshold: give recordings that it was not fitted on"
+        )
+
+
+def _score(model: Model, clip: Clip, gate: GateSettings | None) -> tuple[MachineMonitor, list[np.ndarray]]:
+    """Return the scores that count, in parts without a gap."""
+    monitor: MachineMonitor | None = None
+    parts: list[list[float]] = [[]]
+    for item, rate in _items(model, clip):
+        if isinstance(item, Interruption):
+            if item.kind == "ended":
+                break
+            raise AudioError(clip.path, item.reason)
+        if monitor is None:
+            channels = item.samples.shape[1]
+            monitor = MachineMonitor(clip.name, model, None, sample_rate=rate, channels=channels, gate=gate)
+        for change in monitor.push(item):
+            if isinstance(change, Gap) or (isinstance(change, Judgement) and not change.counts):
+                parts.append([])
+            elif isinstance(change, Judgement):
+                parts[-1].append(change.score)
+    if monitor is None:
+        raise AudioError(clip.path, "the recording has no samples")
+    return monitor, [np.array(part) for part in parts if part]
+
+
+def _items(model: Model, clip: Clip) -> Iterator[tuple[Block | Interruption, int]]:
+    """Yield the blocks of a recording with its sample rate."""
+    if clip.waveform is not None:
+        yield Block(clip.waveform.samples[:, None], 0, 0.0), clip.waveform.sample_rate
+        return
+    with open_source(clip.path, speed="max", start_time=0.0) as source:
+        for item in source:
+            yield item, source.sample_rate
