@@ -46,7 +46,7 @@ def test_the_first_twenty_steps_equal_those_of_a_machine_trained_alone(name):
             definition.initialise(network, frames, [starts[m] for m in machines])
             return network
 
-        network, histories, *_ = train_fleet(
+        network, trained_machines = train_fleet(
             build,
             definition.loss,
             FleetVectors(frames, [starts[m] for m in machines], [np.empty(0, int)] * len(machines), 5),
@@ -55,7 +55,7 @@ def test_the_first_twenty_steps_equal_those_of_a_machine_trained_alone(name):
             names=[str(m) for m in machines],
             progress=lambda *_: None,
         )
-        return network, histories
+        return network, [machine.history for machine in trained_machines]
 
     fleet, histories = trained([0, 1, 2])
     for machine in range(3):

@@ -175,7 +175,7 @@ def test_a_machine_of_a_fleet_equals_the_machine_trained_alone(latent):
             detector.network.initialise(network, frames, [starts[m] for m in machines])
             return network
 
-        network, histories, *_ = train_fleet(
+        network, trained_machines = train_fleet(
             build,
             lambda modules, batch: detector.network.loss(modules, replace(batch, mask=batch.mask.double())),
             FleetVectors(frames, [starts[m] for m in machines], [np.empty(0, int)] * len(machines), CONTEXT),
@@ -184,7 +184,7 @@ def test_a_machine_of_a_fleet_equals_the_machine_trained_alone(latent):
             names=[str(m) for m in machines],
             progress=lambda *_: None,
         )
-        return network.state_dict(), histories
+        return network.state_dict(), [machine.history for machine in trained_machines]
 
     weights, histories = trained([0, 1])
     for machine in (0, 1):

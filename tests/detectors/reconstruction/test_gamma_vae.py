@@ -55,10 +55,11 @@ def test_every_variant_trains_or_raises_an_error(variant):
     arguments = (detector.network.build, detector.network.loss, vectors, [0], plan)
     if variant == ("mean_variance", "softmax", "exact", "weibull"):
         # Shapes m²/v of softmax heads reach 0.01, and a Weibull of that shape overflows float32.
-        _, _, (error,), _ = train_fleet(*arguments, names=["vae"], progress=lambda *_: None)
-        assert isinstance(error, DivergedError)
+        _, (machine,) = train_fleet(*arguments, names=["vae"], progress=lambda *_: None)
+        assert isinstance(machine.error, DivergedError)
         return
-    trained, (history,), *_ = train_fleet(*arguments, names=["vae"], progress=lambda *_: None)
+    trained, (machine,) = train_fleet(*arguments, names=["vae"], progress=lambda *_: None)
+    history = machine.history
     assert all(np.isfinite(epoch["loss"]) for epoch in history)
     assert len(history[-1]["kl_per_dimension"]) == 4
     assert history[-1]["kl"] == pytest.approx(sum(history[-1]["kl_per_dimension"]), rel=1e-6)

@@ -33,7 +33,7 @@ KINDS = [
 def train(name: str, device: str, *, machines: int = 2, precision: str = "float32", epochs=4, **settings):
     options = {"n_mels": BANDS, "context": CONTEXT, "hidden": 32, **settings}
     detector = detector_type(name)(make_config(name, settings=options))
-    network, histories, errors, _ = train_fleet(
+    network, trained = train_fleet(
         detector.network.build,
         detector.network.loss,
         FleetVectors(FRAMES, STARTS[:machines], [np.arange(750, 850)] * machines, CONTEXT),
@@ -42,8 +42,8 @@ def train(name: str, device: str, *, machines: int = 2, precision: str = "float3
         names=[f"machine {i}" for i in range(machines)],
         progress=lambda epoch, figures: None,
     )
-    assert errors == [None] * machines
-    return network.state_dict(), [[epoch["loss"] for epoch in history] for history in histories]
+    assert [machine.error for machine in trained] == [None] * machines
+    return network.state_dict(), [[epoch["loss"] for epoch in machine.history] for machine in trained]
 
 
 @pytest.fixture

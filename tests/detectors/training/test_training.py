@@ -36,7 +36,7 @@ def train(detector, starts, seeds, *, epochs=3, validation=None, reports=None, f
         validation or [np.empty(0, int)] * len(starts),
         CONTEXT,
     )
-    network, *results = train_fleet(
+    network, machines = train_fleet(
         lambda generators: detector.network.build(generators).double(),
         lambda modules, batch: detector.network.loss(modules, replace(batch, mask=batch.mask.double())),
         vectors,
@@ -45,7 +45,8 @@ def train(detector, starts, seeds, *, epochs=3, validation=None, reports=None, f
         names=[f"machine {i}" for i in range(len(starts))],
         progress=lambda epoch, figures: reports.append((epoch, figures)) if reports is not None else None,
     )
-    return network.state_dict(), *results
+    histories, errors = [m.history for m in machines], [m.error for m in machines]
+    return network.state_dict(), histories, errors, [m.batch_errors for m in machines]
 
 
 def plain_autoencoder(network: nn.ModuleDict) -> nn.Sequential:
@@ -217,9 +218,10 @@ def test_figures_are_means_over_the_vectors_of_an_epoch():
 
     vectors = FleetVectors(FRAMES, [np.arange(2 * BATCH + 3)], [np.empty(0, int)], CONTEXT)
     plan = TrainingPlan(2, BATCH, device="cpu")
-    _, (history,), *_ = train_fleet(
+    _, (machine,) = train_fleet(
         detector.network.build, loss, vectors, [0], plan, names=["m"], progress=lambda *_: None
     )
+    history = machine.history
     assert [epoch["epoch"] for epoch in history] == [1, 2]
     for epoch, steps in zip(history, (seen[:3], seen[3:]), strict=True):
         assert [count for *_, count in steps] == [BATCH, BATCH, 3]

@@ -106,10 +106,8 @@ class DevianceScorer(Scorer):
 
     def _by_frame(self, outputs: Outputs) -> tuple[np.ndarray, np.ndarray]:
         """Return log(x/μ) and deviance of every frame, each (T, bands) float64."""
-        log_ratio, deviance = (
-            spread_over_frames(outputs[name].astype(np.float64), self.config.context)
-            for name in ("log_ratio", "deviance")
-        )
+        by_window = (outputs[name].astype(np.float64) for name in ("log_ratio", "deviance"))
+        log_ratio, deviance = (spread_over_frames(values, self.config.context) for values in by_window)
         return log_ratio, deviance
 
 

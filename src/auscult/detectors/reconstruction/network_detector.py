@@ -204,7 +204,7 @@ def _train(
             progress("train", epochs, config.epochs, figures)
 
     variant = f", {config.variant}" if config.variant else ""
-    modules, histories, errors, batch_errors = train_fleet(
+    modules, machines = train_fleet(
         build,
         network.loss,
         vectors,
@@ -214,13 +214,13 @@ def _train(
         progress=report_epoch,
     )
     parameters = sum(p.numel() for p in modules.parameters()) // len(fleet)
-    for slot, detector in enumerate(fleet):
-        if errors[slot]:
+    for slot, (detector, machine) in enumerate(zip(fleet, machines, strict=True)):
+        if machine.error:
             continue
         trained = TrainedNetwork.of_machine(modules, slot)
         detector.arrays = network.stored(trained)
-        detector.facts = {"parameters": parameters, "history": histories[slot], "findings": []}
+        detector.facts = {"parameters": parameters, "history": machine.history, "findings": []}
         detector.facts |= network.trained_facts(trained)
         if detector.batch_score:
-            detector.facts["batch_scores"] = {detector.batch_score: batch_errors[slot]}
-    return errors
+            detector.facts["batch_scores"] = {detector.batch_score: machine.batch_errors}
+    return [machine.error for machine in machines]

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from auscult.detectors.training.machine import BatchSampler, MachineTraining
 from auscult.detectors.training.process import torch_single_thread
 from auscult.detectors.training.products import precision
 from auscult.detectors.training.step import Batch, FleetStep, LossFunction, batch_error
-from auscult.errors import DivergedError, OptionError
+from auscult.errors import OptionError
 from auscult.runtime.memory import retain_heap
-
-#: Training has diverged above this loss: the squared error of log-mels in dB stays below 1e5.
-DIVERGED = 1e12
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,7 @@ def train_fleet(
     *,
     names: Sequence[str],
     progress: Callable[[int, Mapping[str, float]], None],
-) -> tuple[nn.ModuleDict, list[list[dict]], list[DivergedError | None], list[list[float]]]:
+) -> tuple[nn.ModuleDict, list[MachineTraining]]:
     """Train one network per machine, all in the same steps.
 
     A machine with fewer vectors has shorter epochs and finishes earlier; its final weights are stored at that
@@ -92,9 +89,7 @@ def train_fleet(
             and the losses of that machine.
 
     Returns:
-        The network in evaluation mode on the CPU; for each machine its history, one dict per epoch; for each
-        machine the error if it diverged, or ``None``; and for each machine the reconstruction errors of the
-        batches in its last epoch, first those of training, then those of the held-out windows.
+        The network in evaluation mode on the CPU, and the history and results of each machine.
     """
     device = choose_device(plan.device)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -106,8 +101,11 @@ def train_fleet(
     windows = frames.as_strided(
         (len(frames) - vectors.context + 1, vectors.context * frames.shape[1]), (frames.shape[1], 1)
     )
-    samplers = [
-        _BatchSampler(starts, plan.batch_size, g) for starts, g in zip(vectors.train, generators, strict=True)
+    machines = [
+        MachineTraining(name, BatchSampler(starts, plan.batch_size, generator), held_out)
+        for name, starts, generator, held_out in zip(
+            names, vectors.train, generators, vectors.validation, strict=True
+        )
     ]
     step = FleetStep(
         network,
@@ -115,77 +113,35 @@ def train_fleet(
         windows,
         loss_generators,
         batch_size=plan.batch_size,
-        epoch_steps=max(len(sampler.counts) for sampler in samplers),
+        epoch_steps=max(len(machine.sampler.counts) for machine in machines),
         learning_rate=plan.learning_rate,
     )
-    histories = [_LossHistory(name) for name in names]
-    active = list(range(len(seeds)))  # machines still in training; `step` holds machine active[slot] at slot
-    final_weights: dict[int, dict[str, Tensor]] = {}
-    batch_errors: dict[int, list[float]] = {}
+    active = machines  # those still in training, in the order in which `step` holds them
     network.train()
     with precision(plan.precision):
         while active:
-            _train_to_next_epoch_end(step, [samplers[i] for i in active])
-            ended = [slot for slot, i in enumerate(active) if samplers[i].epoch > len(histories[i].epochs)]
-            held_out = [vectors.validation[i] if slot in ended else () for slot, i in enumerate(active)]
-            validations = _validate(step, held_out)
-            for slot in ended:
-                i = active[slot]
-                sampler, history = samplers[i], histories[i]
-                validation = validations.get(slot, _Validation())
-                history.append(step.pop_means(slot, sampler.vectors), validation.loss)
-                batch_errors[i] = step.pop_batch_errors(slot) + validation.batch_errors
-                if history.error or sampler.epoch == plan.epochs:
-                    final_weights[i] = {k: v[slot].clone() for k, v in network.state_dict().items()}
+            _train_to_next_epoch_end(step, [machine.sampler for machine in active])
+            ended = [machine.sampler.epoch > len(machine.history) for machine in active]
+            held_out = [machine.held_out if end else () for machine, end in zip(active, ended, strict=True)]
+            validation = _validate(step, held_out)
+            for slot in (slot for slot, end in enumerate(ended) if end):
+                machine = active[slot]
+                machine.end_epoch(step, slot, validation[slot])
+                if machine.error or machine.sampler.epoch == plan.epochs:
+                    machine.final_weights = {k: v[slot].clone() for k, v in network.state_dict().items()}
                 if slot == 0:
-                    progress(sampler.epoch, history.latest())
-            remaining = [slot for slot, i in enumerate(active) if i not in final_weights]
+                    progress(machine.sampler.epoch, machine.latest())
+            remaining = [slot for slot, machine in enumerate(active) if not machine.final_weights]
             if len(remaining) < len(active):
                 active = [active[slot] for slot in remaining]
                 if active:
                     step.keep_machines(remaining)
     for key, tensor in network.state_dict(keep_vars=True).items():
-        tensor.data = torch.stack([final_weights[i][key] for i in range(len(seeds))])
-    errors = [batch_errors[i] for i in range(len(seeds))]
-    return network.cpu().eval(), [h.epochs for h in histories], [h.error for h in histories], errors
+        tensor.data = torch.stack([machine.final_weights[key] for machine in machines])
+    return network.cpu().eval(), machines
 
 
-class _BatchSampler:
-    """The shuffled batches of one machine, epoch after epoch.
-
-    Short batches are padded with the machine's first vector. A last batch of one vector is skipped, as in the
-    baseline: batch normalisation has no variance there.
-    """
-
-    def __init__(self, starts: np.ndarray, batch_size: int, generator: torch.Generator) -> None:
-        self.starts, self.generator = torch.from_numpy(starts), generator
-        full, rest = divmod(len(starts), batch_size)
-        self.counts = torch.tensor([batch_size] * full + [rest] * (rest > 1))  # (S,) vectors in each batch
-        self.vectors = int(self.counts.sum())
-        self.epoch = 0  # number of finished epochs
-        self._index = self.starts[:1].repeat(len(self.counts), batch_size)  # (S, B)
-        self._position = 0  # of the next batch in the epoch
-
-    @property
-    def steps_left(self) -> int:
-        """Steps to the end of the epoch."""
-        return len(self.counts) - self._position
-
-    def next_batches(self, steps: int) -> tuple[Tensor, Tensor]:
-        """Return the first frames of the windows of the next L steps, (L, B), and the number of real vectors
-        in each step, (L,); real vectors come first in their batch."""
-        if self._position == 0:
-            order = torch.randperm(len(self.starts), generator=self.generator)[: self.vectors]
-            self._index.view(-1)[: self.vectors] = self.starts[order]
-        part = slice(self._position, self._position + steps)
-        if part.stop == len(self.counts):
-            self._position, self.epoch = 0, self.epoch + 1
-        else:
-            self._position = part.stop
-        return self._index[part], self.counts[part]
-
-
-def _train_to_next_epoch_end(step: FleetStep, samplers: Sequence[_BatchSampler]) -> None:
+def _train_to_next_epoch_end(step: FleetStep, samplers: Sequence[BatchSampler]) -> None:
     """Train until the first machine reaches the end of its epoch.
 
     The inputs of all these steps are prepared together.
@@ -205,38 +161,27 @@ def _mask(counts: Tensor, length: int) -> Tensor:
     return (torch.arange(length) < counts[..., None])[..., None].float()
 
 
-@dataclass
-class _Validation:
-    """The sum of the losses of the held-out vectors of one machine, their number, and each batch's error."""
-
-    total: float = 0.0
-    vectors: int = 0
-    batch_errors: list[float] = field(default_factory=list)
-
-    @property
-    def loss(self) -> float | None:
-        """The mean loss; ``None`` without vectors."""
-        return self.total / self.vectors if self.vectors else None
-
-
 @torch.no_grad()
-def _validate(step: FleetStep, held_out: Sequence[Sequence[int] | np.ndarray]) -> dict[int, _Validation]:
-    """Compute the loss of each machine on its held-out vectors, in evaluation mode; it trains nothing.
+def _validate(
+    step: FleetStep, held_out: Sequence[Sequence[int] | np.ndarray]
+) -> list[list[tuple[float, float, int]]]:
+    """Compute the losses of the machines on held-out vectors, in evaluation mode; it trains nothing.
 
     Args:
-        held_out: first frames of the held-out windows of every machine; machines without any are omitted.
+        step: of the machines.
+        held_out: first frames of the held-out windows of every machine; may be empty.
 
     Returns:
-        The result of each machine by slot.
+        For every machine the loss, the error and the number of vectors of each batch.
     """
-    results = {slot: _Validation() for slot, starts in enumerate(held_out) if len(starts)}
+    batches: list[list[tuple[float, float, int]]] = [[] for _ in held_out]
+    longest, batch_size, device = max(map(len, held_out)), step.index.shape[1], step.windows.device
     generators = []  # copies: validation must not change the random numbers of the training
-    for generator in step.generators if results else ():
+    for generator in step.generators if longest else ():
         generators.append(torch.Generator(generator.device))
         generators[-1].set_state(generator.get_state())
     step.network.eval()
-    device, batch_size = step.windows.device, step.index.shape[1]
-    for first in range(0, max(map(len, held_out)), batch_size):
+    for first in range(0, longest, batch_size):
         index = torch.zeros(len(held_out), batch_size, dtype=torch.int64)  # of full length, as in training
         for row, starts in zip(index, held_out, strict=True):
             part = torch.as_tensor(starts[first : first + batch_size], dtype=torch.int64)
@@ -246,33 +191,9 @@ def _validate(step: FleetStep, held_out: Sequence[Sequence[int] | np.ndarray]) -
         batch = Batch(step.windows[index.to(device)], mask, generators, step.epochs)
         losses, figures = step.loss(step.network, batch)
         errors = batch_error(losses, figures).tolist()
-        for slot, result in results.items():
-            if counts[slot]:
-                result.total += float(losses[slot]) * counts[slot]
-                result.vectors += counts[slot]
-                result.batch_errors.append(errors[slot])
+        for of_machine, *values in zip(batches, losses.tolist(), errors, counts, strict=True):
+            loss, error, count = values
+            if count:
+                of_machine.append((loss, error, count))
     step.network.train()
-    return results
-
-
-class _LossHistory:
-    """The figures of one machine for every epoch, and the error if its loss diverged."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.epochs: list[dict[str, Any]] = []
-        self.error: DivergedError | None = None
-
-    def append(self, means: Mapping[str, Any], validation: float | None) -> None:
-        """Add the means of one epoch and its validation loss, and set ``error`` if one of them diverged."""
-        figures = {**means} if validation is None else {**means, "validation": validation}
-        self.epochs.append({"epoch": len(self.epochs) + 1, **figures})
-        losses = [figures[key] for key in ("loss", "validation") if key in figures]
-        if not all(abs(value) <= DIVERGED for value in losses):  # also true for NaN
-            where = f"{self.name}: training diverged in epoch {len(self.epochs)}"
-            latest = ", ".join(f"{key} {value:.3g}" for key, value in self.latest().items())
-            self.error = DivergedError(f"{where}: {latest}")
-
-    def latest(self) -> dict[str, float]:
-        """Return the scalar figures of the last epoch."""
-        return {k: v for k, v in self.epochs[-1].items() if isinstance(v, float)}
+    return batches
