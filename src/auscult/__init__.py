@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from auscult.errors import OptionError as OptionError
     from auscult.errors import PluginError as PluginError
     from auscult.errors import SourceError as SourceError
+    from auscult.errors import StoreError as StoreError
     from auscult.errors import TableError as TableError
     from auscult.errors import TooLongAudio as TooLongAudio
     from auscult.errors import TooShortAudio as TooShortAudio
@@ -92,6 +93,7 @@ _LAZY_NAMES = {
     "OptionError": ("auscult.errors", "OptionError"),
     "PluginError": ("auscult.errors", "PluginError"),
     "SourceError": ("auscult.errors", "SourceError"),
+    "StoreError": ("auscult.errors", "StoreError"),
     "TableError": ("auscult.errors", "TableError"),
     "TooLongAudio": ("auscult.errors", "TooLongAudio"),
     "TooShortAudio": ("auscult.errors", "TooShortAudio"),

@@ -20,6 +20,7 @@
     │   └── NotNormalError     recordings to adapt to that the model finds anomalous: .judged, .recommended
     ├── NotFittedError         a detector that scores before it is fitted
     ├── ModelFileError         corrupt, truncated, foreign or newer model file: .path, .reason
+    ├── StoreError             event store locked, full, damaged or newer: .path, .reason, .full
     ├── ExportError            exported graph whose scores differ from the model's
     ├── EvaluationError        labels or score files from which no metric can be computed
     ├── WorkersError           worker processes or cluster unavailable, or workers that died
@@ -208,6 +209,21 @@ class NotFittedError(AuscultError, ValueError):
 
 class ModelFileError(_FileError):
     """The model file is corrupt, truncated, foreign, or written by a newer version of auscult."""
+
+
+class StoreError(_FileError):
+    """The event store is in use, damaged, newer than this version of auscult, or cannot be written.
+
+    Args:
+        path: the store, or the file in it.
+        reason: what is wrong, and what to do.
+        full: there is no room left on the disk. Nothing was written, and writing works again once there is.
+    """
+
+    def __init__(self, path: str | PathLike[str], reason: str, full: bool = False) -> None:
+        super().__init__(path, reason)
+        self.args = (path, reason, full)  # unchanged arguments, so that the error can be pickled
+        self.full = full
 
 
 class ExportError(AuscultError):

@@ -22,21 +22,22 @@ def file_lock(path: str | os.PathLike[str], *, waiting: Callable[[], None] | Non
         OSError: the file cannot be created, or the file system does not support locks.
     """
     with open(path, "ab") as file:
-        if not _try_lock(file):
+        if not try_lock(file):
             if waiting:
                 waiting()
             _lock(file)
         try:
             yield
         finally:
-            _unlock(file)
+            unlock(file)
 
 
 if sys.platform == "win32":
     import msvcrt
     import time
 
-    def _try_lock(file: IO[bytes]) -> bool:
+    def try_lock(file: IO[bytes]) -> bool:
+        """Lock an open file exclusively; ``False`` if another process, or another opening, holds the lock."""
         file.seek(0)
         try:
             msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
@@ -45,17 +46,19 @@ if sys.platform == "win32":
         return True
 
     def _lock(file: IO[bytes]) -> None:
-        while not _try_lock(file):
+        while not try_lock(file):
             time.sleep(0.5)
 
-    def _unlock(file: IO[bytes]) -> None:
+    def unlock(file: IO[bytes]) -> None:
+        """Release the lock of `try_lock`."""
         file.seek(0)
         msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
 
 else:
     import fcntl
 
-    def _try_lock(file: IO[bytes]) -> bool:
+    def try_lock(file: IO[bytes]) -> bool:
+        """Lock an open file exclusively; ``False`` if another process, or another opening, holds the lock."""
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -65,5 +68,6 @@ else:
     def _lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
 
-    def _unlock(file: IO[bytes]) -> None:
+    def unlock(file: IO[bytes]) -> None:
+        """Release the lock of `try_lock`."""
         fcntl.flock(file, fcntl.LOCK_UN)

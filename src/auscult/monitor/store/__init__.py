@@ -1,0 +1,44 @@
+"""The event store of a monitor: scores, events, sound and health of machines in one folder.
+
+`EventStore` writes, in one process at a time; `StoreReader` reads at any time. SQL is in this folder only.
+"""
+
+from auscult.monitor.store.event_store import EventStore
+from auscult.monitor.store.reader import MAX_POINTS, MAX_ROWS, StoreReader
+from auscult.monitor.store.records import (
+    CONDITIONS,
+    KINDS,
+    VERDICTS,
+    AuditEntry,
+    Event,
+    Feedback,
+    Gap,
+    Health,
+    Machine,
+    MachineState,
+    ScoreRow,
+    Sound,
+)
+from auscult.monitor.store.retention import Retention
+from auscult.monitor.store.summaries import Summaries
+
+__all__ = [
+    "CONDITIONS",
+    "KINDS",
+    "MAX_POINTS",
+    "MAX_ROWS",
+    "VERDICTS",
+    "AuditEntry",
+    "Event",
+    "EventStore",
+    "Feedback",
+    "Gap",
+    "Health",
+    "Machine",
+    "MachineState",
+    "Retention",
+    "ScoreRow",
+    "Sound",
+    "StoreReader",
+    "Summaries",
+]

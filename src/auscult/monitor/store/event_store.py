@@ -1,0 +1,285 @@
+"""The store of a monitor: everything that is written to it goes through one object."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from auscult.errors import OptionError, StoreError
+from auscult.monitor.store import writes
+from auscult.monitor.store.checks import check_time
+from auscult.monitor.store.clock import RetentionClock
+from auscult.monitor.store.connection import Database, T, store_errors
+from auscult.monitor.store.lock import StoreLock
+from auscult.monitor.store.reader import StoreReader
+from auscult.monitor.store.records import (
+    AuditEntry,
+    Condition,
+    Event,
+    Feedback,
+    Gap,
+    Machine,
+    ScoreRow,
+    Sound,
+)
+from auscult.monitor.store.repair import repair_sounds
+from auscult.monitor.store.retention import Keeper, Retention
+from auscult.monitor.store.schema import upgrade
+from auscult.monitor.store.scores import current_minute, insert_scores, pack_minutes
+from auscult.monitor.store.sounds import SoundFiles, encode
+from auscult.monitor.store.space import DiskSpace
+
+#: Author of entries of the audit log that the store makes itself.
+_STORE = "event store"
+
+
+class EventStore:
+    """Scores, events, sound and health of monitored machines, in one folder.
+
+    What a method has written survives a kill of the process when it returns; events and sound also survive a
+    power loss. One object serves any number of threads. Times are in seconds since 1970-01-01 UTC.
+
+    If the disk has less free space than the reserve, scores and sounds are dropped, scores are counted, and
+    the condition ``disk full`` lasts; events are still written as long as they fit. Everything is written
+    again once there is room.
+
+    Methods that write raise `OptionError` for invalid values, and `StoreError` if the store cannot be
+    written, with ``full`` set if there is no room.
+
+    Args:
+        folder: created if it does not exist.
+        retention: how long what is kept, and how much.
+        clock: seconds since 1970 UTC.
+        steady: seconds of a clock that never jumps.
+
+    Attributes:
+        read: the queries, see `StoreReader`.
+
+    Raises:
+        StoreError: another process writes this store, it is of a newer version, or it cannot be written.
+
+    Example:
+        >>> from tempfile import mkdtemp
+        >>> with EventStore(mkdtemp()) as store:
+        ...     store.put_machine(Machine("fan", "a1b2", "microphone 1", {}, since=0.0))
+        ...     number = store.add_event(Event("fan", "alarm", start=10.0, peak=3.2))
+        ...     store.read.event(number).peak
+        3.2
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        retention: Retention | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.folder = Path(folder)
+        retention = retention or Retention()
+        self._clock = clock
+        self._lock = threading.RLock()
+        with ExitStack() as opened:
+            with store_errors(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+            opened.callback(StoreLock(self.folder).release)
+            self._database = Database(self.folder)
+            opened.callback(self._database.close)
+            upgrade(self._database)
+            self._sounds = SoundFiles(self.folder)
+            repair_sounds(self._database, self._sounds, clock(), _STORE)
+            self._space = DiskSpace(self._database, retention.reserve_bytes, clock)
+            self._keeper = Keeper(self._database, self._sounds, retention)
+            self.read = StoreReader(self.folder)
+            opened.callback(self.read.close)
+            with self._database.transaction() as connection:
+                self._ids = dict(connection.execute("SELECT name, id FROM machines").fetchall())
+                (newest,) = connection.execute("SELECT max(time) FROM last_scores").fetchone()
+            self._retention_clock = RetentionClock(newest, clock, steady)
+            self._edge = 0.0  # the first minute that is not packed
+            self._close = opened.pop_all()
+
+    def __enter__(self) -> EventStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the store and release the lock."""
+        with self._lock:
+            self._close.close()
+
+    @property
+    def full(self) -> bool:
+        """Whether scores are dropped for lack of room."""
+        return self._space.full
+
+    @property
+    def dropped_scores(self) -> int:
+        """Scores dropped for lack of room since the store was opened."""
+        return self._space.dropped
+
+    def used_bytes(self) -> int:
+        """Return the size of the database and of the sound files."""
+        return self._keeper.used_bytes()
+
+    def put_machine(self, machine: Machine, author: str = _STORE) -> None:
+        """Add a machine, or replace what is known of the one of this name.
+
+        Args:
+            machine: the machine.
+            author: who did it, for the audit log.
+        """
+        entry = AuditEntry(
+            self._clock(), author, "machine", {"machine": machine.name, "model": machine.model}
+        )
+
+        def put(connection: sqlite3.Connection) -> int:
+            writes.insert_audit(connection, entry)
+            return writes.put_machine(connection, machine)
+
+        self._ids[machine.name] = self._write(put)
+
+    def add_scores(self, rows: Iterable[ScoreRow]) -> int:
+        """Add scores, best those of all machines of about a second at once.
+
+        Returns:
+            The number of scores written: all of them, or 0 for lack of room.
+        """
+        rows = list(rows)
+        if not rows:
+            return 0
+        with self._lock:
+            written = 0
+            if self._space.check():
+                try:
+                    self._database.write(
+                        lambda connection: insert_scores(connection, rows, self._ids), durable=False
+                    )
+                    written = len(rows)
+                except StoreError as error:
+                    self._failed(error)
+            self._space.dropped += len(rows) - written
+            edge = current_minute(rows[-1].time)
+            if edge != self._edge:
+                self._edge = edge
+                self._each_minute(rows[-1].time)
+            return written
+
+    def add_event(self, event: Event, score_map: np.ndarray | None = None) -> int:
+        """Add an event.
+
+        Args:
+            event: without a number.
+            score_map: up to four axes, rounded to float32.
+
+        Returns:
+            The number of the event.
+        """
+        machine = self._machine(event.machine)
+        return self._write(lambda connection: writes.insert_event(connection, event, machine, score_map))
+
+    def update_event(self, number: int, event: Event, score_map: np.ndarray | None = None) -> None:
+        """Replace what may change of an event: all but machine, kind and start.
+
+        Args:
+            number: of the event.
+            event: the new values.
+            score_map: as in `add_event`; ``None`` keeps the map.
+        """
+        self._write(lambda connection: writes.update_event(connection, number, event, score_map))
+
+    def add_sound(self, event: int, samples: np.ndarray, sample_rate: int, start: float) -> int:
+        """Write the sound around an event as FLAC of 24 bits.
+
+        Args:
+            event: number of the event.
+            samples: (N,) or (N, channels) floating point.
+            sample_rate: in Hz.
+            start: time of the first sample, usually some seconds before the event.
+
+        Returns:
+            The number of the sound.
+        """
+        check_time("start", start)
+        data, scale = encode(samples, sample_rate)
+        channels = samples.shape[1] if samples.ndim == 2 else 1
+        seconds = len(samples) / sample_rate
+        sound = Sound(0, event, "", start, seconds, sample_rate, channels, scale, len(data))
+        with self._lock:
+            if not self._space.check():
+                raise StoreError(self.folder, "no room left on the disk for sound", full=True)
+            self._keeper.make_room(len(data))
+            self.read.event(event)  # raises if there is none
+            name = self._sounds.write(data)
+            try:
+                number = self._write(
+                    lambda connection: writes.insert_sound(connection, replace(sound, name=name))
+                )
+            except BaseException:
+                self._sounds.remove(name)
+                raise
+            self._keeper.sound_bytes += len(data)
+            return number
+
+    def add_gap(self, gap: Gap) -> int:
+        """Add time without scores, and return its number."""
+        machine = self._machine(gap.machine)
+        return self._write(lambda connection: writes.insert_gap(connection, gap, machine))
+
+    def end_gap(self, number: int, end: float) -> None:
+        """Set the end of a gap."""
+        self._write(lambda connection: writes.end_gap(connection, number, end))
+
+    def set_condition(
+        self, machine: str | None, condition: Condition, lasting: bool, time: float, detail: str = ""
+    ) -> bool:
+        """Begin or end a condition of a machine, or of the monitor if that is ``None``.
+
+        Returns:
+            Whether that changed anything.
+        """
+        number = None if machine is None else self._machine(machine)
+        return self._write(
+            lambda connection: writes.set_condition(connection, number, condition, lasting, time, detail)
+        )
+
+    def add_feedback(self, feedback: Feedback) -> int:
+        """Add a note about an event, and return its number."""
+        return self._write(lambda connection: writes.insert_feedback(connection, feedback))
+
+    def add_audit(self, entry: AuditEntry) -> int:
+        """Add an entry to the audit log, and return its number."""
+        return self._write(lambda connection: writes.insert_audit(connection, entry))
+
+    def _machine(self, name: str) -> int:
+        if name not in self._ids:
+            raise OptionError(f"unknown machine {name!r:.80}: add it to the store first")
+        return self._ids[name]
+
+    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+        with self._lock:
+            return self._database.write(change)
+
+    def _each_minute(self, newest: float) -> None:
+        """Pack the scores and enforce the retention; without room, the next minute tries again."""
+        try:
+            self._database.write(lambda connection: pack_minutes(connection, newest), durable=False)
+            self._keeper.enforce(self._retention_clock.now())
+        except StoreError as error:
+            self._failed(error)
+
+    def _failed(self, error: StoreError) -> None:
+        """Go on without scores if there is no room; raise any other error."""
+        if not error.full:
+            raise error
+        self._space.failed()

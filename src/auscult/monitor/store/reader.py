@@ -1,0 +1,268 @@
+"""Queries for a page or the command line, at any time, also while another process writes."""
+
+from __future__ import annotations
+
+import json
+import os
+import time as clock
+from pathlib import Path
+
+import numpy as np
+
+from auscult.errors import OptionError, StoreError
+from auscult.monitor.store.arrays import unpack_array
+from auscult.monitor.store.checks import (
+    NAME_LENGTH,
+    check_choice,
+    check_count,
+    check_id,
+    check_text,
+    check_time,
+    optional_time,
+)
+from auscult.monitor.store.connection import ReadConnection
+from auscult.monitor.store.records import (
+    KINDS,
+    AuditEntry,
+    Event,
+    Feedback,
+    Gap,
+    Health,
+    Kind,
+    Machine,
+    MachineState,
+    Sound,
+)
+from auscult.monitor.store.rows import EVENT_COLUMNS, Where, event_of, only
+from auscult.monitor.store.schema import check_version
+from auscult.monitor.store.series import read_series
+from auscult.monitor.store.sounds import SoundFiles
+from auscult.monitor.store.summaries import Summaries
+
+#: Most rows of a page, and most points of a series.
+MAX_ROWS, MAX_POINTS = 1000, 10_000
+
+_EVENTS = f"SELECT {EVENT_COLUMNS} FROM events e JOIN machines m ON m.id = e.machine"
+_SOUND = "id, event, name, start, seconds, sample_rate, channels, scale, bytes"
+
+
+class StoreReader:
+    """Reads a store. One object serves any number of threads.
+
+    Every method raises `OptionError` for an argument that is out of range or names an unknown machine, and
+    `StoreError` if the store cannot be read.
+
+    Args:
+        folder: of the store.
+
+    Raises:
+        StoreError: there is no store, or it is of another version.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._sounds = SoundFiles(Path(folder))
+        self._connection = ReadConnection(Path(folder))
+        try:
+            check_version(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def __enter__(self) -> StoreReader:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def machines(self) -> list[Machine]:
+        """Return all machines in the order of their names."""
+        rows = self._connection.rows("SELECT name, model, source, policy, since FROM machines ORDER BY name")
+        return [
+            Machine(name, model, source, json.loads(policy), since)
+            for name, model, source, policy, since in rows
+        ]
+
+    def events(
+        self,
+        *,
+        since: float | None = None,
+        until: float | None = None,
+        machine: str | None = None,
+        kind: Kind | None = None,
+        lasting: bool = False,
+        before: int | None = None,
+        limit: int = 100,
+    ) -> list[Event]:
+        """Return events, those that arrived last first.
+
+        Args:
+            since, until: only those that overlap this time.
+            machine: only of this one.
+            kind: only of this kind.
+            lasting: only those that have not ended.
+            before: only those with smaller numbers; the last number of a page gives the next page.
+            limit: most events, up to 1000.
+        """
+        where = Where()
+        where.add("(e.end IS NULL OR e.end >= ?)", optional_time("since", since))
+        where.add("e.start < ?", optional_time("until", until))
+        where.add("e.machine = ?", self._machine(machine))
+        where.add("e.kind = ?", None if kind is None else check_choice("kind", kind, KINDS))
+        where.add("e.id < ?", None if before is None else check_id("before", before))
+        if lasting:
+            where.conditions.append("e.end IS NULL")
+        limit = check_count("limit", limit, MAX_ROWS)
+        rows = self._connection.rows(
+            f"{_EVENTS} {where} ORDER BY e.id DESC LIMIT ?",
+            (*where.values, limit),
+        )
+        return [event_of(row) for row in rows]
+
+    def event(self, number: int) -> Event:
+        """Return one event."""
+        rows = self._connection.rows(
+            f"{_EVENTS} WHERE e.id = ?",
+            (check_id("number", number),),
+        )
+        return event_of(only(rows, f"no event has the number {number}"))
+
+    def event_map(self, number: int) -> np.ndarray | None:
+        """Return the float32 map of an event, or ``None`` if it has none."""
+        rows = self._connection.rows("SELECT map FROM events WHERE id = ?", (check_id("number", number),))
+        (data,) = only(rows, f"no event has the number {number}")
+        try:
+            return None if data is None else unpack_array(data)
+        except ValueError as error:
+            raise StoreError(
+                self._connection.path, f"the map of event {number} is damaged: {error}"
+            ) from None
+
+    def sounds(self, event: int) -> list[Sound]:
+        """Return the sounds of an event, in the order of their numbers."""
+        rows = self._connection.rows(
+            f"SELECT {_SOUND} FROM sounds WHERE event = ? ORDER BY id", (check_id("event", event),)
+        )
+        return [Sound(*row) for row in rows]
+
+    def read_sound(self, number: int) -> tuple[np.ndarray, int]:
+        """Return the (N, channels) float32 samples of a sound and their rate in Hz."""
+        sound = self._sound(number)
+        return self._sounds.read(sound.name, sound.scale)
+
+    def sound_path(self, number: int) -> Path:
+        """Return the FLAC file of a sound."""
+        return self._sounds.path(self._sound(number).name)
+
+    def scores(self, machine: str, since: float, until: float, points: int = 1000) -> Summaries:
+        """Return at most so many summaries of the scores of a machine in [since, until): `read_series`."""
+        since, until = check_time("since", since), check_time("until", until)
+        if not since < until:
+            raise OptionError(f"since={since:g} must be before until={until:g}")
+        number = self._machine(check_text("machine", machine, NAME_LENGTH))
+        assert number is not None
+        return read_series(self._connection, number, since, until, check_count("points", points, MAX_POINTS))
+
+    def last_states(self) -> list[MachineState]:
+        """Return the last score, the open event and the conditions of each machine."""
+        with self._connection.snapshot():
+            rows = self._connection.rows(
+                "SELECT m.name, s.time, s.score, s.persistent, s.threshold "
+                "FROM machines m LEFT JOIN last_scores s ON s.machine = m.id"
+            )
+            machines = self.machines()
+            events = self._connection.rows(f"{_EVENTS} WHERE e.end IS NULL ORDER BY e.id")
+            health = self.health(lasting=True, limit=MAX_ROWS)
+        scores = {row[0]: row[1:] for row in rows}
+        opened = {event.machine: event for event in map(event_of, events)}
+        states = []
+        for machine in machines:
+            time, score, persistent, threshold = scores[machine.name]
+            conditions = tuple(entry for entry in health if entry.machine == machine.name)
+            event = opened.get(machine.name)
+            states.append(MachineState(machine, time, score, persistent, threshold, event, conditions))
+        return states
+
+    def alarms_per_day(self, since: float, until: float, machine: str | None = None) -> dict[str, int]:
+        """Return the number of alarms that started on each day in UTC that has any, as ``2026-01-31``."""
+        where = Where()
+        where.add("e.start >= ?", check_time("since", since))
+        where.add("e.start < ?", check_time("until", until))
+        where.add("e.machine = ?", self._machine(machine))
+        where.add("e.kind = ?", "alarm")
+        rows = self._connection.rows(
+            f"SELECT date(e.start, 'unixepoch') AS day, count(*) FROM events e {where} GROUP BY day "
+            "ORDER BY day",
+            tuple(where.values),
+        )
+        return dict(rows)
+
+    def score_age(self, machine: str | None = None, now: float | None = None) -> float | None:
+        """Return the seconds since the last score of a machine, or of any; ``None`` if there is none.
+
+        It is 0 if the clock has been set back to before that score.
+        """
+        where = Where()
+        where.add("machine = ?", self._machine(machine))
+        ((last,),) = self._connection.rows(f"SELECT max(time) FROM last_scores {where}", tuple(where.values))
+        now = clock.time() if now is None else check_time("now", now)
+        return None if last is None else max(0.0, now - last)
+
+    def gaps(self, machine: str, since: float | None = None, until: float | None = None) -> list[Gap]:
+        """Return the last 1000 gaps of a machine that overlap a time, in the order of arrival."""
+        where = Where()
+        where.add("g.machine = ?", self._machine(check_text("machine", machine, NAME_LENGTH)))
+        where.add("(g.end IS NULL OR g.end >= ?)", optional_time("since", since))
+        where.add("g.start < ?", optional_time("until", until))
+        rows = self._connection.rows(
+            "SELECT m.name, g.start, g.end, g.reason FROM gaps g JOIN machines m ON m.id = g.machine "
+            f"{where} ORDER BY g.id DESC LIMIT ?",
+            (*where.values, MAX_ROWS),
+        )
+        return [Gap(*row) for row in reversed(rows)]
+
+    def health(self, machine: str | None = None, *, lasting: bool = False, limit: int = 100) -> list[Health]:
+        """Return conditions of a machine, or of all and of the monitor, those that arrived last first."""
+        where = Where()
+        where.add("h.machine = ?", self._machine(machine))
+        if lasting:
+            where.conditions.append("h.end IS NULL")
+        rows = self._connection.rows(
+            "SELECT m.name, h.condition, h.start, h.end, h.detail FROM health h "
+            f"LEFT JOIN machines m ON m.id = h.machine {where} ORDER BY h.id DESC LIMIT ?",
+            (*where.values, check_count("limit", limit, MAX_ROWS)),
+        )
+        return [Health(*row) for row in rows]
+
+    def feedback(self, event: int) -> list[Feedback]:
+        """Return the notes about an event in the order of arrival."""
+        rows = self._connection.rows(
+            "SELECT event, time, author, text, verdict, data FROM feedback WHERE event = ? ORDER BY id",
+            (check_id("event", event),),
+        )
+        return [Feedback(*[*row[:-1], None if row[-1] is None else json.loads(row[-1])]) for row in rows]
+
+    def audit(self, limit: int = 100) -> list[AuditEntry]:
+        """Return the last entries of the audit log, the last one first."""
+        rows = self._connection.rows(
+            "SELECT time, author, action, detail FROM audit ORDER BY id DESC LIMIT ?",
+            (check_count("limit", limit, MAX_ROWS),),
+        )
+        return [AuditEntry(*[*row[:-1], json.loads(row[-1])]) for row in rows]
+
+    def _machine(self, name: str | None) -> int | None:
+        if name is None:
+            return None
+        rows = self._connection.rows(
+            "SELECT id FROM machines WHERE name = ?", (check_text("machine", name, NAME_LENGTH),)
+        )
+        return int(only(rows, f"unknown machine {name!r}")[0])
+
+    def _sound(self, number: int) -> Sound:
+        rows = self._connection.rows(
+            f"SELECT {_SOUND} FROM sounds WHERE id = ?", (check_id("number", number),)
+        )
+        return Sound(*only(rows, f"no sound has the number {number}"))

@@ -1,0 +1,46 @@
+"""Conditions of queries, and rows as values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from auscult.errors import OptionError
+from auscult.monitor.store.records import Event
+
+#: Columns of an event ``e`` of a machine ``m``, in the order of `event_of`.
+EVENT_COLUMNS = (
+    "m.name, e.kind, e.start, e.end, e.peak, e.peak_time, e.score, e.threshold, e.state, e.model, "
+    "e.explanation, e.id, e.map IS NOT NULL"
+)
+
+
+class Where:
+    """Conditions of a query and their values; a condition without a value is left out."""
+
+    def __init__(self) -> None:
+        self.conditions: list[str] = []
+        self.values: list[Any] = []
+
+    def add(self, condition: str, value: Any) -> None:
+        """Add a condition with one placeholder, unless its value is ``None``."""
+        if value is not None:
+            self.conditions.append(condition)
+            self.values.append(value)
+
+    def __str__(self) -> str:
+        return f"WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+
+
+def event_of(row: tuple) -> Event:
+    """Make an event of a row of `EVENT_COLUMNS`."""
+    *values, explanation, number, has_map = row
+    return Event(*[*values, json.loads(explanation), number, bool(has_map)])
+
+
+def only(rows: Iterable[tuple], otherwise: str) -> tuple:
+    """Return the first row; if there is none, raise `OptionError` with a text."""
+    for row in rows:
+        return row
+    raise OptionError(otherwise)

@@ -1,0 +1,202 @@
+"""The tables, and how those of an earlier version are changed to the current one.
+
+A step is never edited once it has been released: a change of the tables is a further step. Each step is one
+transaction together with the version that it makes (``PRAGMA user_version``).
+
+Rows have increasing numbers that are never used twice, so that their order does not depend on the clock.
+Times are seconds since 1970-01-01 UTC.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from auscult.errors import StoreError
+from auscult.monitor.store.connection import Database, ReadConnection
+
+#: Marks a database as an event store (``PRAGMA application_id``): "ausc" in ASCII.
+APPLICATION = 0x61757363
+
+_SUMMARY = """
+    start REAL NOT NULL,
+    count INTEGER NOT NULL,
+    lowest REAL NOT NULL,
+    mean REAL NOT NULL,
+    highest REAL NOT NULL,
+    persistent REAL,
+    threshold REAL,
+    levels BLOB"""
+
+#: Statements of each step; step i makes version i + 1.
+STEPS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE machines (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name TEXT NOT NULL UNIQUE,
+            model TEXT NOT NULL,
+            source TEXT NOT NULL,
+            policy TEXT NOT NULL,
+            since REAL NOT NULL
+        )""",
+        """CREATE TABLE last_scores (
+            machine INTEGER PRIMARY KEY REFERENCES machines,
+            time REAL NOT NULL,
+            score REAL NOT NULL,
+            persistent REAL,
+            threshold REAL
+        )""",
+        # The scores of the last minutes in the order of arrival: a second of 300 machines fills few pages.
+        """CREATE TABLE recent_scores (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            machine INTEGER NOT NULL REFERENCES machines,
+            time REAL NOT NULL,
+            score REAL NOT NULL,
+            persistent REAL,
+            threshold REAL,
+            levels BLOB
+        )""",
+        f"""CREATE TABLE score_minutes (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            machine INTEGER NOT NULL REFERENCES machines,{_SUMMARY}
+        )""",
+        "CREATE INDEX score_minutes_by_machine ON score_minutes (machine, start)",
+        # All scores of a minute, as long as they are kept.
+        """CREATE TABLE score_samples (
+            minute INTEGER PRIMARY KEY REFERENCES score_minutes,
+            start REAL NOT NULL,
+            samples BLOB NOT NULL
+        )""",
+        f"""CREATE TABLE score_hours (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            machine INTEGER NOT NULL REFERENCES machines,{_SUMMARY},
+            UNIQUE (machine, start)
+        )""",
+        """CREATE TABLE events (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            machine INTEGER NOT NULL REFERENCES machines,
+            kind TEXT NOT NULL,
+            start REAL NOT NULL,
+            end REAL,
+            peak REAL,
+            peak_time REAL,
+            score REAL,
+            threshold REAL,
+            state TEXT NOT NULL,
+            model TEXT NOT NULL,
+            explanation TEXT NOT NULL,
+            map BLOB
+        )""",
+        "CREATE INDEX events_by_machine ON events (machine, id)",
+        "CREATE INDEX events_by_start ON events (start)",
+        "CREATE INDEX open_events ON events (machine) WHERE end IS NULL",
+        """CREATE TABLE gaps (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            machine INTEGER NOT NULL REFERENCES machines,
+            start REAL NOT NULL,
+            end REAL,
+            reason TEXT NOT NULL
+        )""",
+        "CREATE INDEX gaps_by_machine ON gaps (machine, start)",
+        # A condition without a machine is one of the whole monitor.
+        """CREATE TABLE health (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            machine INTEGER REFERENCES machines,
+            condition TEXT NOT NULL,
+            start REAL NOT NULL,
+            end REAL,
+            detail TEXT NOT NULL
+        )""",
+        "CREATE INDEX lasting_conditions ON health (machine, condition) WHERE end IS NULL",
+    ),
+    (
+        """CREATE TABLE sounds (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            event INTEGER NOT NULL REFERENCES events,
+            name TEXT NOT NULL UNIQUE,
+            start REAL NOT NULL,
+            seconds REAL NOT NULL,
+            sample_rate INTEGER NOT NULL,
+            channels INTEGER NOT NULL,
+            scale REAL NOT NULL,
+            bytes INTEGER NOT NULL
+        )""",
+        "CREATE INDEX sounds_by_event ON sounds (event)",
+        # `data` is for what is learned from feedback, as JSON.
+        """CREATE TABLE feedback (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            event INTEGER NOT NULL REFERENCES events ON DELETE CASCADE,
+            time REAL NOT NULL,
+            author TEXT NOT NULL,
+            text TEXT NOT NULL,
+            verdict TEXT,
+            data TEXT
+        )""",
+        "CREATE INDEX feedback_by_event ON feedback (event)",
+        """CREATE TABLE audit (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            time REAL NOT NULL,
+            author TEXT NOT NULL,
+            action TEXT NOT NULL,
+            detail TEXT NOT NULL
+        )""",
+    ),
+)
+VERSION = len(STEPS)
+
+
+def upgrade(database: Database) -> int:
+    """Create the tables, or change those of an earlier version.
+
+    Returns:
+        The version before; 0 if the database was empty.
+
+    Raises:
+        StoreError: the database is of a newer version or not an event store.
+    """
+    with database.transaction() as connection:
+        before = _version_of(connection, database.path)
+    for version in range(before, VERSION):
+        with database.transaction() as connection:
+            for statement in STEPS[version]:
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id={APPLICATION}")
+            connection.execute(f"PRAGMA user_version={version + 1}")
+    return before
+
+
+def check_version(connection: ReadConnection) -> None:
+    """Check that a store that is only read has the current version.
+
+    Raises:
+        StoreError: it has another one, or is not an event store.
+    """
+    ((application,),) = connection.rows("PRAGMA application_id")
+    ((version,),) = connection.rows("PRAGMA user_version")
+    if application != APPLICATION:
+        raise StoreError(connection.path, "not an event store of auscult")
+    if version > VERSION:
+        raise _newer(connection.path, version)
+    if version < VERSION:
+        raise StoreError(
+            connection.path,
+            f"the store has version {version} and is upgraded to {VERSION} when it is opened for writing",
+        )
+
+
+def _version_of(connection: sqlite3.Connection, path: Path) -> int:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION and (application or version or tables):
+        raise StoreError(path, "not an event store of auscult")
+    if version > VERSION:
+        raise _newer(path, version)
+    return int(version)
+
+
+def _newer(path: Path, version: int) -> StoreError:
+    return StoreError(
+        path,
+        f"the store has version {version}, and this version of auscult knows up to {VERSION}: update auscult",
+    )
