@@ -118,6 +118,10 @@ def _report_error(error: Exception, code: int) -> int:
         "score": ("auscult.cli.score", "Score recordings and decide which are anomalous."),
         "explain": ("auscult.cli.explain", "Show where in time and frequency a score comes from."),
         "embed": ("auscult.cli.embed", "Write codes or embeddings of recordings to a NumPy file."),
+        "calibrate": (
+            "auscult.cli.calibrate",
+            "Set the alarms of continuous monitoring for a budget of false ones.",
+        ),
         "export": ("auscult.cli.export", "Export a model to ONNX, to score without auscult."),
         "inspect": ("auscult.cli.inspect", "Show the contents of a model file."),
         "evaluate": ("auscult.cli.evaluate", "Measure a model on labelled recordings."),

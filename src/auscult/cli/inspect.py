@@ -56,6 +56,8 @@ def _contents(model: Model) -> dict[str, Any]:
     threshold = model.threshold()
     provenance = dict(model.provenance)
     provenance.pop("findings", None)
+    policy = model.alarm_policy
+    provenance.pop("alarm_policy", None)
     findings = [*model.warnings, *threshold.findings]
     if of_code := code_warning(type(model.detector), provenance):
         findings.append(of_code)
@@ -75,6 +77,7 @@ def _contents(model: Model) -> dict[str, Any]:
         },
         "facts": _summary(model.detector.facts),
         "provenance": provenance,
+        "alarm_policy": policy.to_json() if policy else None,
         **text.warnings_and_findings(findings),
     }
 
@@ -126,6 +129,9 @@ def _summary(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_text(contents: dict[str, Any]) -> str:
+    from auscult.decision.alarms import AlarmPolicy
+    from auscult.decision.alarms.wording import describe_policy
+
     calibration, provenance = contents["calibration"], contents["provenance"]
     counts = ", ".join(f"{number:,} {domain}" for domain, number in calibration["domains"].items())
     threshold = calibration["threshold"]
@@ -160,6 +166,8 @@ def _as_text(contents: dict[str, Any]) -> str:
         for name, value in {**provenance, **facts}.items()
         if name not in ("adaptations", "code")
     ]
+    if contents["alarm_policy"]:
+        lines += describe_policy(AlarmPolicy.from_json(contents["alarm_policy"]))
     lines += [("adapted", _adaptation(entry)) for entry in provenance.get("adaptations", ())]
     lines += [("warning", warning) for warning in contents["warnings"]]
     return text.facts(lines)

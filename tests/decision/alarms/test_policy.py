@@ -107,5 +107,7 @@ def test_short_sessions_are_added_up():
 
 
 def test_json():
-    policy = verify_alarms(calibrate_alarms([running(3, 0)], WEEK, PERIOD), [running(3, 1)])
-    assert AlarmPolicy.from_json(json.loads(json.dumps(policy.to_json()))) == policy
+    calibrated = calibrate_alarms([running(3, 0)], WEEK, PERIOD)
+    for policy in (calibrated, verify_alarms(calibrated, [running(3, 1)])):
+        text = json.dumps(policy.to_json(), allow_nan=False)
+        assert AlarmPolicy.from_json(json.loads(text)) == policy

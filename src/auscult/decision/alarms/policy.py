@@ -76,6 +76,16 @@ class Observation:
     upper_rate: float = math.inf
     lower_rate: float = 0.0
 
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-compatible data: an unknown upper limit is ``None``, since JSON has no infinity."""
+        return {**asdict(self), "upper_rate": self.upper_rate if self.seconds else None}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Observation:
+        """Invert `to_json`."""
+        limit = data["upper_rate"]
+        return cls(**{**data, "upper_rate": math.inf if limit is None else limit})
+
 
 @dataclass(frozen=True)
 class AlarmPolicy:
@@ -114,7 +124,8 @@ class AlarmPolicy:
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-compatible data."""
-        return {**asdict(self), "budget": str(self.budget)}
+        observed = {name: getattr(self, name).to_json() for name in ("calibration", "verification")}
+        return {**asdict(self), "budget": str(self.budget), **observed}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AlarmPolicy:
@@ -125,8 +136,8 @@ class AlarmPolicy:
             AlarmBudget.parse(data["budget"]),
             data["method"],
             data["expected_rate"],
-            Observation(**data["calibration"]),
-            Observation(**data["verification"]),
+            Observation.from_json(data["calibration"]),
+            Observation.from_json(data["verification"]),
         )
 
 

@@ -1,0 +1,66 @@
+"""An alarm policy in words."""
+
+from __future__ import annotations
+
+from auscult.decision.alarms.budget import PERIODS
+from auscult.decision.alarms.policy import AlarmPolicy
+
+#: Units of a duration, with seconds, from the largest.
+_UNITS = (("d", PERIODS["day"]), ("h", PERIODS["hour"]), ("min", 60.0), ("s", 1.0))
+
+
+def describe_policy(policy: AlarmPolicy) -> list[tuple[str, str]]:
+    """Return names and descriptions of the parts of a policy, for text output."""
+    rule, calibration = policy.rule, policy.calibration
+    origin = (
+        "split conformal threshold of the largest scores of blocks of time"
+        if policy.method == "conformal"
+        else "extrapolated by a tail model, no guarantee until it is verified"
+    )
+    sessions = f"{calibration.sessions} session{'' if calibration.sessions == 1 else 's'}"
+    return [
+        ("alarm budget", f"{policy.budget} false alarms"),
+        (
+            "alarm rule",
+            f"{rule.k} of {rule.n} scores above {rule.threshold:.6g}, one each {policy.period:.3g} s; ends "
+            f"after {duration(rule.cool_down)} at or below {rule.release:.6g}",
+        ),
+        (
+            "alarm threshold",
+            f"from {duration(calibration.seconds)} of normal running in {sessions}: {origin}",
+        ),
+        ("verified", describe_verification(policy)),
+    ]
+
+
+def describe_verification(policy: AlarmPolicy) -> str:
+    """Return whether the budget of a policy is verified, what that rests on, and what is missing."""
+    seen, budget = policy.verification, policy.budget
+    alarms = f"{seen.alarms or 'no'} alarm{'' if seen.alarms == 1 else 's'}"
+    evidence = (
+        f"{alarms} in {duration(seen.seconds)} of other normal running, so at most "
+        f"{budget.per_period(seen.upper_rate)} with 90 % confidence"
+    )
+    if policy.state == "armed":
+        return f"armed: {evidence}"
+    if policy.state == "refused":
+        return (
+            f"refused: {alarms} in {duration(seen.seconds)} of normal running, so at least "
+            f"{budget.per_period(seen.lower_rate)} with 90 % confidence. Calibrate again with more normal "
+            "running that includes what raised these alarms"
+        )
+    missing = f"{duration(policy.missing_seconds)} of normal running without a further alarm are missing"
+    return f"on probation: {f'{evidence}; ' if seen.seconds else ''}{missing}"
+
+
+def duration(seconds: float) -> str:
+    """Return a duration with two or three digits: ``41 h``, ``16.1 d``.
+
+    Example:
+        >>> duration(600), duration(1_392_000)
+        ('10 min', '16.1 d')
+    """
+    for name, unit in _UNITS:
+        if seconds >= 2 * unit or unit == 1:
+            return f"{seconds / unit:.3g} {name}"
+    raise AssertionError

@@ -1,0 +1,77 @@
+"""``calibrate``, and what ``inspect`` shows of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+
+import auscult
+
+RATE = 8000
+
+
+def noise(seconds: float, seed: int, level: float = 0.1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, level, round(seconds * RATE)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("calibrate")
+    model = auscult.fit([noise(2, seed) for seed in range(20)], "pooled_gaussian", sample_rate=RATE)
+    model.save(str(folder / "fan.auscult"))
+    (folder / "normal").mkdir()
+    for index in range(2):
+        soundfile.write(folder / "normal" / f"{index}.flac", noise(400, 100 + index), RATE)
+    soundfile.write(folder / "louder.wav", noise(300, 200, level=0.2), RATE)
+    return folder
+
+
+@pytest.fixture
+def model(folder, tmp_path):
+    return shutil.copy(folder / "fan.auscult", tmp_path)
+
+
+def test_the_rule_is_stored_in_the_model(run, model, folder):
+    result = run("calibrate", model, folder / "normal", "--budget", "1/week", "--json", "-q")
+    assert result.exit_code == 0
+    printed = json.loads(result.stdout)
+    assert printed["state"] == "probation"
+    assert printed["missing_seconds"] / 86400 == pytest.approx(16.1, abs=0.1)
+    assert printed["policy"]["calibration"]["sessions"] == 2
+    policy = auscult.load(model).alarm_policy
+    assert policy.to_json() == printed["policy"]
+    inspected = json.loads(run("inspect", model, "--json").stdout)
+    assert inspected["alarm_policy"] == printed["policy"]
+    text = run("inspect", model).stdout
+    assert "1/week false alarms" in text
+    assert "on probation" in text
+
+
+def test_another_file_can_be_written(run, model, folder, tmp_path):
+    output = tmp_path / "armed.auscult"
+    result = run("calibrate", model, folder / "normal", "--budget", "2/day", "-o", output)
+    assert result.exit_code == 0
+    assert "2/day false alarms" in result.stdout
+    assert auscult.load(model).alarm_policy is None
+    assert auscult.load(str(output)).alarm_policy.budget.period == "day"
+
+
+def test_a_broken_budget_is_refused_with_exit_code_1(run, model, folder):
+    result = run(
+        "calibrate", model, folder / "normal", "--budget", "1/month", "--verify", folder / "louder.wav", "-q"
+    )
+    assert result.exit_code == 1
+    assert "refused: 1 alarm in" in result.stdout
+    assert auscult.load(model).alarm_policy.state == "refused"
+
+
+@pytest.mark.parametrize("budget", ["1", "often", "0/day"])
+def test_an_invalid_budget_is_wrong_usage(run, model, folder, budget):
+    result = run("calibrate", model, folder / "normal", "--budget", budget)
+    assert result.exit_code == 2
+    assert "Error:" in result.stderr
+    assert auscult.load(model).alarm_policy is None
