@@ -24,7 +24,8 @@ from typing import Any
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
 
 import auscult
-from auscult.detectors import DETECTORS, Detector, detector_type
+from auscult.detectors import DETECTORS, detector_type
+from auscult.detectors.exportable import Exportable
 from auscult.simulation import simulate
 from bench.markdown import table, this_machine, write_section
 
@@ -58,7 +59,7 @@ class DetectorCost:
 
 def exportable() -> list[str]:
     """The detectors that can be exported."""
-    return [name for name in DETECTORS if detector_type(name).export is not Detector.export]
+    return [name for name in DETECTORS if issubclass(detector_type(name), Exportable)]
 
 
 def measure(

@@ -26,7 +26,7 @@ from auscult.benchmark.detector_choices import DetectorChoice, choose_detectors
 from auscult.benchmark.machine import MachineData
 from auscult.benchmark.stage import run_stage
 from auscult.corpus import Clip, machine_folders
-from auscult.detectors import Detector
+from auscult.detectors.adaptable import Adaptable
 from auscult.detectors.options import parse_settings
 from auscult.errors import AuscultError
 from auscult.simulation import simulate
@@ -96,7 +96,7 @@ def adapted(machine: MachineData, targets: Sequence[Clip], fitted: Path) -> Scor
 
 def can_adapt(choice: DetectorChoice) -> bool:
     """Whether the detector can be adapted to more recordings without fitting it again."""
-    return choice.detector_class.adapted is not Detector.adapted
+    return issubclass(choice.detector_class, Adaptable)
 
 
 def scored(

@@ -17,7 +17,9 @@ from auscult.benchmark.grouping import group_training_clips
 from auscult.benchmark.machine import MachineData
 from auscult.benchmark.stage import run_stage
 from auscult.corpus import AudioClip, folds_of, machine_folders
+from auscult.corpus.folds import FOLDS
 from auscult.detectors import detector_type
+from auscult.detectors.crossfit import TrainingSet, crossfit
 from auscult.detectors.options import config_for_recordings, make_config
 from auscult.evaluation import labels_of
 from auscult.evaluation.protocol import Labels
@@ -30,7 +32,6 @@ from bench.trial import Trial
 
 #: Seeds of folds, pseudo-anomalies and networks.
 SEEDS = (13711, 1, 2)
-FOLDS = 5
 #: Pseudo-anomalies of each kind, as in `auto` of version 0.1.0.
 PSEUDO_ANOMALIES = 24
 #: The baseline that `auto` is compared with.
@@ -193,7 +194,7 @@ class Machine:
         front_end = source.front_end(self.front_end)
         config = make_config(source.detector, settings={**source.settings, "seed": seed})
         config = kind.without_validation_split(replace(config, front_end=front_end))
-        final, fold_models = kind.crossfit(config, trial.recordings, trial.folds)
+        final, fold_models = crossfit(kind, config, TrainingSet(trial.recordings, trial.folds))
         tests = [final.score(r).scores for r in self.data.test_audio(front_end.sample_rate)]
         parts = {
             "normal": trial.normal_scores(fold_models),

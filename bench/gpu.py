@@ -28,6 +28,7 @@ import torch
 import auscult
 from auscult.corpus import AudioClip, open_corpus
 from auscult.detectors import detector_type
+from auscult.detectors.crossfit import fit_all
 from auscult.detectors.options import make_config
 from auscult.detectors.training.step import FleetStep
 from bench.markdown import table, write_section
@@ -80,7 +81,7 @@ def trained(
                 raise _TrainingDone
 
     with contextlib.suppress(_TrainingDone):
-        detector_class.fit_fleet(fleet, sets, progress=progress)
+        fit_all(fleet, sets, progress=progress)
     steps = (epochs - 1) * steps_per_epoch(len(sets[0]), seconds)
     return 1e3 * (ends[epochs] - ends[1]) / steps / len(sets), losses
 

@@ -16,7 +16,9 @@ import numpy as np
 from auscult.benchmark.grouping import group_training_clips
 from auscult.benchmark.machine import MachineData
 from auscult.corpus import folds_of, machine_folders
+from auscult.corpus.folds import source_keys
 from auscult.detectors import detector_type
+from auscult.detectors.crossfit import TrainingSet, crossfit
 from auscult.detectors.options import config_for_recordings
 from auscult.evaluation import labels_of
 from auscult.evaluation.protocol import Labels
@@ -123,9 +125,10 @@ class PromiseMachine:
         inspection = data.inspect_training(kind.front_ends(config), kind(config).minimum_samples(), None)
         recordings = group_training_clips(data, inspection, "auto").usable
         folds = folds_of(recordings, count, seed)
-        final, fold_models = kind.crossfit(config, recordings, folds)
+        final, fold_models = crossfit(kind, config, TrainingSet(recordings, folds))
         name = final.decisive_score
-        sources = {r.clip.source_recording or i: i for i, r in reversed([*enumerate(recordings)])}
+        keys = source_keys([r.clip for r in recordings])
+        sources = {key: i for i, key in reversed([*enumerate(keys)])}
         test = list(data.test_audio(config.front_end.sample_rate))
         scorers = fold_models if self.by_fold else []
         return HeldOut(
@@ -134,7 +137,7 @@ class PromiseMachine:
             ),
             folds=np.array(folds),
             target=np.array([r.clip.domain == "target" for r in recordings]),
-            recordings=np.array([sources[r.clip.source_recording or i] for i, r in enumerate(recordings)]),
+            recordings=np.array([sources[key] for key in keys]),
             test=np.array([final.score(r).scores[name] for r in test]),
             test_by_fold=np.array([[model.score(r).scores[name] for model in scorers] for r in test]),
         )

@@ -65,6 +65,7 @@ def _statistics(folder: Path, fit: VariantFit) -> dict[str, Any]:
     from sklearn.model_selection import KFold, cross_val_predict
 
     from auscult.corpus import AudioClip, open_corpus
+    from auscult.detectors.representable import LatentSpace
     from auscult.model.model_file import load_model
 
     model = load_model(folder / "model.auscult")
@@ -74,7 +75,7 @@ def _statistics(folder: Path, fit: VariantFit) -> dict[str, Any]:
     facts["baseline_threshold"] = baseline_threshold(model.detector.facts["batch_scores"]["mse"]).value
     clips = open_corpus(fit.folder).where(split="test", condition="normal")
     key = next((k for k in ("spd", "vel", "speed") if all(k in c.attributes for c in clips)), None)
-    if key and model.detector.has_codes and len({c.attributes[key] for c in clips}) > 2:
+    if key and isinstance(model.detector, LatentSpace) and len({c.attributes[key] for c in clips}) > 2:
         rate = model.sample_rate
         recordings = [AudioClip.from_file(c, sample_rate=rate, cached=True) for c in clips]
         pooled = np.stack([model.detector.codes(r).mean(axis=0) for r in recordings])

@@ -75,6 +75,7 @@ def train(
     """
     from auscult.corpus import AudioClip, open_corpus
     from auscult.detectors import detector_type
+    from auscult.detectors.crossfit import fit_all
     from auscult.detectors.options import make_config
 
     detector_class = detector_type(detector)
@@ -94,7 +95,7 @@ def train(
                 raise _TrainingDone
 
     with suppress(_TrainingDone):
-        detector_class.fit_fleet(detectors, training_sets, progress=progress)
+        fit_all(detectors, training_sets, progress=progress)
     first, last = min(epoch_ends), max(epoch_ends)
     steps = (last - first) * steps_per_epoch(len(training_sets[0]), seconds)
     step = (epoch_ends[last] - epoch_ends[first]) / steps / len(training_sets)

@@ -12,16 +12,15 @@ from sklearn.decomposition import PCA
 
 import auscult
 from auscult.corpus import AudioClip, Clip, folds_of
+from auscult.corpus.folds import FOLDS
 from auscult.detectors.base import Config
+from auscult.detectors.crossfit import TrainingSet
 from auscult.detectors.options import config_for_recordings
 from auscult.detectors.reconstruction.subspace_residual import SubspaceResidual, SubspaceResidualConfig
 from auscult.detectors.reconstruction.subspaces import RANKS
 from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.evaluation import evaluate_scores
 from auscult.spectrum import context_windows
-
-#: Number of folds for the residuals of held-out training clips.
-FOLDS = 5
 
 
 @dataclass(frozen=True)
@@ -86,7 +85,7 @@ class Machine:
         folds = folds_of(training, FOLDS, config.seed)
         if max(folds) < 1:  # all are cut from one recording
             folds = [i % FOLDS for i in range(len(training))]
-        by_domain, fold_models = SubspaceResidual.crossfit(config, training, folds)
+        by_domain, fold_models = SubspaceResidual.crossfit(config, TrainingSet(training, folds))
         pooled = SubspaceResidual(config).fit([_without_domain(clip) for clip in training])
         held_out = [Residuals.of(fold_models[k], [clip]) for k, clip in zip(folds, training, strict=True)]
         return cls(

@@ -38,11 +38,11 @@ ROOMS = [
 ]
 #: The same inside ``detectors``: shared parts first, then the families, then the ensemble of them.
 DETECTOR_ROOMS = [
-    {"crossfit", "onnx_export", "statistics", "maps", "training", "typed_options"},
+    {"onnx_export", "statistics", "maps", "training", "typed_options"},
     {"base"},
     {"plugins"},
     {"__init__"},
-    {"options", "additive"},
+    {"options", "crossfit", "adaptable", "additive", "exportable", "representable"},
     {"names", "descriptions"},
     {"pooled", "reconstruction", "discriminative", "embedding"},
     {"ensemble"},

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from auscult.detectors import DETECTORS, Config, Detector, Evidence
-from auscult.detectors.base import Representation
+from auscult.detectors.adaptable import Refittable
+from auscult.detectors.crossfit import CrossFitting
 from auscult.detectors.onnx_export.graph import GraphEvidence
 from auscult.detectors.pooled.pooled_gaussian import PooledGaussian
+from auscult.detectors.representable import Representable, Representation
 from auscult.errors import FitError, OptionError
 from auscult.runtime.option_fields import option
 from auscult.spectrum import FrontEnd
@@ -24,10 +26,10 @@ class SpectrumConfig(Config):
     floor_db: float = option(1.0, "Lower limit of the standard deviation of a band.", unit="dB")
 
 
-class Spectrum(Detector):
+class PlainSpectrum(Detector):
     """Squared standardised difference of the mean spectrum from those of the normal recordings."""
 
-    name = "test_spectrum"
+    name = "test_plain_spectrum"
     scores = ("difference",)
     config_type = SpectrumConfig
     presets: ClassVar = {"coarse": {"floor_db": 3.0}}
@@ -52,6 +54,13 @@ class Spectrum(Detector):
         maps = {"difference": (self.standardised(frames) ** 2).astype(np.float32)} if explain else {}
         return Evidence({"difference": difference}, maps)
 
+    def expected_shapes(self):
+        return {"spectra": (None, self.config.front_end.n_mels)}
+
+
+class Spectrum(PlainSpectrum, Refittable, Representable):
+    name = "test_spectrum"
+
     def represent(self, recording):
         return Representation({"spectrum": self.spectrum(recording)})
 
@@ -66,13 +75,9 @@ class Spectrum(Detector):
         return self.with_spectra(np.stack([self.spectrum(r) for r in recordings]))
 
     def with_spectra(self, spectra: np.ndarray) -> Spectrum:
-        other = self._copy()
+        other = self.copied()
         other.arrays = {"spectra": spectra}
-        other.facts = {**self.facts, "adaptations": [*self.facts.get("adaptations", []), "more"]}
-        return other
-
-    def expected_shapes(self):
-        return {"spectra": (None, self.config.front_end.n_mels)}
+        return other.with_adaptation("more")
 
 
 class Misnamed(Spectrum):
@@ -230,13 +235,13 @@ class NeedsMore(Spectrum):
         return 20_000
 
 
-class Leaking(Spectrum):
+class Leaking(Spectrum, CrossFitting):
     name = "test_leaking"
 
     @classmethod
-    def crossfit(cls, config, recordings, folds, *, other_machines=(), progress=None):
-        final = cls(config).fit(recordings)
-        return final, [final] * (max(folds) + 1)
+    def crossfit(cls, config, training, progress=None):
+        final = cls(config).fit(training.recordings)
+        return final, [final] * training.fold_count
 
 
 class AdaptsInPlace(Spectrum):
@@ -327,8 +332,7 @@ def test_a_fault_is_reported_by_the_check_for_it(kind, checks):
 
 
 def test_checks_of_optional_methods_are_only_for_detectors_that_have_them():
-    class Plain(Spectrum):
-        adapted, refitted, represent = Detector.adapted, Detector.refitted, Detector.represent
+    class Plain(PlainSpectrum):
         presets: ClassVar = {}
 
     names = {check.__name__ for check in yield_checks(Plain)}

@@ -16,14 +16,15 @@ from sklearn.base import BaseEstimator, OutlierMixin
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
 from auscult.corpus import Clip
+from auscult.corpus.folds import FOLDS
 from auscult.corpus.sources import Recording
 from auscult.decision import conformal_threshold, required_count
 from auscult.detectors.statistics.densities import Gaussian
 from auscult.errors import AudioError, AuscultWarning, OptionError
 from auscult.sound import Waveform
 
-#: Folds for the held-out distances of feature vectors, and the fewest vectors that leave two outside of each.
-FOLDS, MIN_VECTORS = 5, 3
+#: The fewest feature vectors that leave two outside of each fold.
+MIN_VECTORS = 3
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):

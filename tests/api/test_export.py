@@ -15,7 +15,8 @@ import auscult
 from auscult.api.export import export
 from auscult.corpus import AudioClip, Clip
 from auscult.decision import fixed_threshold
-from auscult.detectors import DETECTORS, Detector, detector_type
+from auscult.detectors import DETECTORS, detector_type
+from auscult.detectors.exportable import Exportable
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import make_config
 from auscult.errors import ExportError, MissingExtraError, OptionError
@@ -90,7 +91,7 @@ CASES = [
     for name, (kind, _, settings) in MODELS.items()
     for score in ([settings["score"]] if "score" in settings else detector_type(kind).scores)
 ]
-NOT_EXPORTABLE = sorted(name for name in DETECTORS if detector_type(name).export is Detector.export)
+NOT_EXPORTABLE = sorted(name for name in DETECTORS if not issubclass(detector_type(name), Exportable))
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +122,7 @@ def fitted(normals):
             scores = {s: np.array([e.scores[s] for e in evidence]) for s in detector.scores}
             cache[name] = detector, Calibration("none", scores, [None] * 10), profiles
         detector, calibration, profiles = cache[name]
-        with_score = detector._copy()
+        with_score = detector.copied()
         with_score.config = replace(detector.config, score=score)
         return Model(with_score, calibration, profiles=profiles, provenance={"seconds": [1.0, 1.0]})
 

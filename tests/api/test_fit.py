@@ -16,11 +16,12 @@ import soundfile
 
 import auscult
 from auscult.corpus import Clip
+from auscult.corpus.folds import FOLDS
 from auscult.detectors import DETECTORS
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.errors import FitError, OptionError
 from auscult.findings import messages
-from auscult.model import calibration_plan, fitting
+from auscult.model import calibrated_model, fit_spec
 from auscult.runtime.parallel import workers
 
 RATE = 8000
@@ -93,7 +94,7 @@ def test_crossfit_scores_every_clip_once_with_a_model_that_was_not_fitted_on_it(
     model = fit(files, calibrate="crossfit")
     assert model.detector is fitted[0]
     assert fitted[0].facts["fitted_on"] == [c.path for c in files], "the final model is fitted on all"
-    assert len(fitted) == 1 + calibration_plan.FEW_FOLDS
+    assert len(fitted) == 1 + FOLDS
     assert Counter(path for path, _ in scored) == Counter(c.path for c in files)
     for path, fold_model in scored:
         assert path not in fold_model.facts["fitted_on"]
@@ -115,7 +116,7 @@ def test_detectors_with_cheap_folds_have_one_for_each_recording(files, monkeypat
     for path, fold_model in scored:
         assert source[path] not in {source[other] for other in fold_model.facts["fitted_on"]}
     fitted.clear()
-    monkeypatch.setattr(calibration_plan, "MANY_FOLDS", 8)
+    monkeypatch.setattr(fit_spec, "MANY_FOLDS", 8)
     fit(files, calibrate="crossfit")
     assert [len(model.facts["fitted_on"]) for model in fitted] == [40, *[35] * 8]
 
@@ -159,7 +160,7 @@ def test_every_score_has_a_profile_of_normal_maps(files, calibrate):
 
 
 def test_profiles_use_a_sample_in_proportion_to_the_domains(files, monkeypatch):
-    monkeypatch.setattr(fitting, "MAX_PROFILE_CLIPS", 8)
+    monkeypatch.setattr(calibrated_model, "MAX_PROFILE_CLIPS", 8)
     model = fit(files, calibrate="crossfit")
     assert len(scored) == len(model.calibration) == 40
     domain = {c.path: c.domain for c in files}
@@ -226,8 +227,8 @@ def test_without_calibration_there_is_a_score_but_no_decision(files, machine_sou
 
 
 def test_auto_changes_from_crossfit_to_holdout(files, monkeypatch):
-    assert calibration_plan.CROSSFIT_BELOW == 400
-    monkeypatch.setattr(calibration_plan, "CROSSFIT_BELOW", 20)
+    assert fit_spec.CROSSFIT_BELOW == 400
+    monkeypatch.setattr(fit_spec, "CROSSFIT_BELOW", 20)
     assert fit(files[:19]).calibration.method == "crossfit"
     assert fit(files[:20]).calibration.method == "holdout"
 

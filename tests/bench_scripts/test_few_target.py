@@ -10,11 +10,11 @@ from bench import few_target
 from bench.few_target import TargetDraw
 from bench.few_target_tables import METRICS, Scores, runs
 
-from auscult.benchmark import stage
 from auscult.benchmark.machine import MachineData
 from auscult.corpus import Clip, open_corpus
 from auscult.evaluation.estimates import estimate
 from auscult.evaluation.protocol import mean_over
+from auscult.model import batching
 from auscult.simulation import simulate
 
 TARGETS = [Clip(f"{i}.wav", domain="target") for i in range(10)]
@@ -87,7 +87,7 @@ def test_the_table_has_every_count_and_both_methods(run, tmp_path, monkeypatch):
     assert rows[0][header.index("gain over none")] == "–"
     training_clips = open_corpus(tmp_path / "recordings" / "fan").where(split="train")
     assert sum(clip.domain == "target" for clip in training_clips) == 10
-    monkeypatch.setattr(stage, "fit_models", lambda *_, **__: pytest.fail("fitted again"))
+    monkeypatch.setattr(batching, "fit_models", lambda *_, **__: pytest.fail("fitted again"))
     assert run(*options) == [header, _, *rows], "finished runs are reused"
 
 

@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.detectors.base import Config, Detector, Evidence
+from auscult.detectors.crossfit import TrainingSet
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.pooled_gaussian import PooledGaussian
 from auscult.evaluation import auc
@@ -135,7 +136,7 @@ def test_each_clip_is_scored_by_the_model_of_the_same_fold(trial):
 def test_a_real_detector_separates_pseudo_anomalies_from_normal_recordings(trial):
     config = make_config("pooled_gaussian")
     config.front_end = FRONT_END
-    _, fold_models = PooledGaussian.crossfit(config, trial.recordings, trial.folds)
+    _, fold_models = PooledGaussian.crossfit(config, TrainingSet(trial.recordings, trial.folds))
     normal, anomalous = trial.normal_scores(fold_models), trial.pseudo_anomaly_scores(fold_models)
     assert normal.keys() == anomalous.keys() == set(PooledGaussian.scores)
     outcome = trial.outcome(normal["joint"], anomalous["joint"])

@@ -81,7 +81,7 @@ def test_the_measured_fit_is_calibrated_as_the_real_one(planned, monkeypatch):
     fit_models = measured_fit.fit_models
 
     def recording(fits, progress):
-        calibrations.extend((len(fit.inspection.usable), fit.calibrate) for fit in fits)
+        calibrations.extend((len(fit.inspection.usable), fit.method) for fit in fits)
         return fit_models(fits, progress)
 
     monkeypatch.setattr(measured_fit, "fit_models", recording)

@@ -5,12 +5,12 @@ import shutil
 import pytest
 
 from auscult.benchmark import run_bench
-from auscult.benchmark import stage as stage_module
 from auscult.benchmark.machine import MachineData, total_seconds
 from auscult.corpus import Clip
 from auscult.corpus.audio_clip import AudioClip
 from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.errors import FitError
+from auscult.model import batching
 from auscult.spectrum import FrontEnd
 
 QUICK = {"epochs": "1", "n_mels": "32"}
@@ -21,7 +21,7 @@ FRONT = FrontEnd(sample_rate=8000, n_mels=32)
 def fitted_on(monkeypatch):
     """Machine to the other machines whose recordings were passed to its fits, one list per fit."""
     other_machines: dict[str, list[list[str]]] = {}
-    real = stage_module.fit_models
+    real = batching.fit_models
 
     def spy(fits, progress):
         for fit in fits:
@@ -31,7 +31,7 @@ def fitted_on(monkeypatch):
             )
         return real(fits, progress)
 
-    monkeypatch.setattr(stage_module, "fit_models", spy)
+    monkeypatch.setattr(batching, "fit_models", spy)
     return other_machines
 
 

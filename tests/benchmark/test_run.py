@@ -10,11 +10,11 @@ import soundfile
 
 import auscult
 from auscult.benchmark import run_bench
-from auscult.benchmark import stage as stage_module
 from auscult.dcase.published import published_results
 from auscult.detectors import detector_type
 from auscult.errors import CorpusError, OptionError
 from auscult.evaluation import auc, read_results, read_submission
+from auscult.model import batching
 
 QUICK = {"epochs": "2", "n_mels": "32"}
 AUTOENCODER_SCORES = detector_type("autoencoder").scores
@@ -120,13 +120,13 @@ def test_finished_stages_are_not_run_again(bench, root, tmp_path, monkeypatch):
     # A process killed between writing the model and the scores leaves a stage like this.
     (copy / "stages/pump/autoencoder/seed1/test.json").unlink()
     fitted_detectors = []
-    real = stage_module.fit_models
+    real = batching.fit_models
 
     def spy(fits, progress):
-        fitted_detectors.extend(fit.detector for fit in fits)
+        fitted_detectors.extend(fit.spec.detector for fit in fits)
         return real(fits, progress)
 
-    monkeypatch.setattr(stage_module, "fit_models", spy)
+    monkeypatch.setattr(batching, "fit_models", spy)
     resumed = run_bench(root, detectors=["autoencoder"], seeds=[0, 1], output=copy, settings=QUICK)
     assert fitted_detectors == ["autoencoder"]
     assert [(r.column, r.seed, r.machine, r.section, r.pauc) for r in resumed.results] == [
@@ -150,9 +150,9 @@ def test_a_stage_is_run_again_with_other_settings_or_other_clips(bench, root, tm
     shutil.copytree(bench.output, copy)
     shutil.copytree(root, data)
     fitted_epochs = []
-    real = stage_module.fit_models
+    real = batching.fit_models
     monkeypatch.setattr(
-        stage_module,
+        batching,
         "fit_models",
         lambda fits, _: fitted_epochs.append(fits[0].config.epochs) or real(fits),
     )

@@ -16,6 +16,7 @@ from auscult.cli import text
 from auscult.cli.fit import command
 from auscult.detectors import DETECTORS
 from auscult.detectors.discriminative.discriminative import Discriminative
+from auscult.model.fit_spec import CALIBRATIONS
 
 QUICK = ("--detector", "autoencoder", "--epochs", 1, "--calibrate", "none")
 
@@ -32,7 +33,7 @@ def unfitted(monkeypatch):
 
 def test_calibration_choices_equal_those_of_the_python_api():
     (choice,) = (p.type.choices for p in command.params if p.name == "calibrate")
-    assert tuple(choice) == fitting.CALIBRATIONS
+    assert tuple(choice) == CALIBRATIONS
 
 
 def test_json_summarizes_the_written_model(run, machine, tmp_path):

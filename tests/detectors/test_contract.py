@@ -7,6 +7,7 @@ from dataclasses import fields
 import pytest
 
 from auscult.detectors import DETECTORS, detector_type
+from auscult.detectors.crossfit import TrainingSet, crossfit
 from auscult.spectrum import FrontEnd
 from auscult.testing import CheckedDetector, yield_checks
 
@@ -63,7 +64,7 @@ def test_fold_models_are_fits_without_the_fold(name, checked):
     """However few recordings a fold has, and whatever is computed once for all folds."""
     folds = [0, 0, *range(1, 9)]
     clips = [*checked(name).normals[:8], *checked(name).normals[-2:]]
-    final, fold_models = checked(name).kind.crossfit(checked(name).fitted.config, clips, folds)
+    final, fold_models = crossfit(checked(name).kind, checked(name).fitted.config, TrainingSet(clips, folds))
     assert len(fold_models) == 9
     training_sets = [[c for c, f in zip(clips, folds, strict=True) if f != fold] for fold in range(9)]
     for model, training_set in zip((final, *fold_models), (clips, *training_sets), strict=True):

@@ -35,9 +35,9 @@ def test_each_worker_gets_about_the_same_number():
 
 def test_fold_models_count_as_networks():
     config = make_config("autoencoder", settings={"device": "cpu"})
-    assert max_batch("autoencoder", config, networks=1) == NETWORKS_ON_CPU
-    assert max_batch("autoencoder", config, networks=6) == 1
-    assert max_batch("pooled_gaussian", make_config("pooled_gaussian"), networks=1) == 1
+    assert max_batch("autoencoder", config, detectors=1) == NETWORKS_ON_CPU
+    assert max_batch("autoencoder", config, detectors=6) == 1
+    assert max_batch("pooled_gaussian", make_config("pooled_gaussian"), detectors=1) == 1
 
 
 def test_the_batch_size_depends_on_the_device_of_the_workers(monkeypatch):
@@ -47,9 +47,9 @@ def test_the_batch_size_depends_on_the_device_of_the_workers(monkeypatch):
     monkeypatch.setattr(module, "_device_type", gpu)  # as a worker with a GPU would answer
     config = make_config("autoencoder")
     with workers(2):
-        assert max_batch("autoencoder", config, networks=6) == MACHINES_ON_GPU
+        assert max_batch("autoencoder", config, detectors=6) == MACHINES_ON_GPU
 
 
 def test_a_device_that_no_worker_has_is_an_error():
     with workers(2), pytest.raises(OptionError, match="device="):
-        max_batch("autoencoder", make_config("autoencoder", settings={"device": "cuda:77"}), networks=1)
+        max_batch("autoencoder", make_config("autoencoder", settings={"device": "cuda:77"}), detectors=1)

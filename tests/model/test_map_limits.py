@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from auscult.model.fitting import _judged_normal
+from auscult.model.calibrated_model import _judged_normal
 
 
 def test_recordings_above_the_default_threshold_do_not_set_limits():

@@ -13,23 +13,21 @@ from auscult.api.adapt_review import Judged, judge, named, review
 from auscult.corpus import AudioClip, Clip, Corpus, folds_of
 from auscult.corpus.clip import Domain
 from auscult.corpus.findings import Finding, other_files_findings
+from auscult.corpus.folds import FOLDS
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection, inspect_recordings
 from auscult.corpus.several_channels import of_axis, together, usable_in_all
 from auscult.corpus.time_blocks import MIN_RECORDINGS
 from auscult.corpus.training_checks import check_no_anomalies
 from auscult.detectors import Progress
+from auscult.detectors.adaptable import adaptable
+from auscult.detectors.crossfit import TrainingSet
 from auscult.errors import FitError, OptionError
 from auscult.findings import issue_warnings
 from auscult.model import Calibration, Model
 from auscult.model.axes import AxesModel
-from auscult.model.calibration_plan import (
-    FEW_FOLDS,
-    calibrated_on,
-    crossfit_folds,
-)
-from auscult.model.fitting import scores_and_profiles
-from auscult.model.normal_index import NormalIndex
+from auscult.model.calibrated_model import calibrated_model
+from auscult.model.fit_spec import calibrated_on, crossfit_folds
 from auscult.runtime.number_ranges import with_ranges
 from auscult.runtime.parallel import blas_single_thread
 
@@ -92,7 +90,7 @@ def adapt(
     other_files = clips.other_files if isinstance(clips, Corpus) else {}
     clips = [dataclasses.replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
     check_no_anomalies(clips)
-    model.detector.check_can_adapt(replace=replace)
+    adaptable(model.detector, replace=replace)
     recordings = [model.audio_clip(clip) for clip in clips]
     of_axes = _inspect_axes(model, recordings, progress)
     inspection = together(of_axes, model.names) if isinstance(model, AxesModel) else of_axes[0]
@@ -112,7 +110,7 @@ def adapt(
     usable = inspection.usable
     config = model.detector.config
     # For more recordings the detector is adapted again for each fold, which has a cost with any detector.
-    count = crossfit_folds(model.detector.name, config) if replace else FEW_FOLDS
+    count = crossfit_folds(type(model.detector), config) if replace else FOLDS
     folds = folds_of(usable, count, config.seed)
     make_model = _replaced if replace else _extended
     if not isinstance(model, AxesModel):
@@ -217,14 +215,10 @@ def _extended(
     Its calibration has the old scores, and those of the new recordings by the detectors of the folds. What
     its maps are compared with is extended likewise, unless there is a single fold.
     """
-    detector = model.detector.adapted(recordings)
-    fold_models = [model.detector]
+    before = adaptable(model.detector)
+    detector, fold_models = before.adapted(recordings), [before]
     if max(folds) > 0:
-        training_sets = (
-            [r for r, r_fold in zip(recordings, folds, strict=True) if r_fold != fold]
-            for fold in range(max(folds) + 1)
-        )
-        fold_models = [model.detector.adapted(training_set) for training_set in training_sets]
+        fold_models = [before.adapted(subset) for subset in TrainingSet(recordings, folds).subsets()[1:]]
     clip_scores = []
     maps: dict[str, list[np.ndarray]] = {}
     step = -(-len(recordings) // MAX_MAPS)
@@ -264,17 +258,11 @@ def _replaced(
             "recordings of a single source cannot replace the earlier ones: record at least two that are not "
             "cut from the same recording"
         )
-    detector, fold_models = model.detector.cross_refitted(recordings, folds)
-    used = calibrated_on(detector.name, detector.config, recordings)
+    refittable = adaptable(model.detector, replace=True)
+    detector, fold_models = refittable.cross_refitted(TrainingSet(recordings, folds))
+    used = calibrated_on(type(detector), detector.config, recordings)
     with_fold = zip(folds, recordings, used, strict=True)
-    to_score = [(fold_models[fold], r) for fold, r, is_used in with_fold if is_used]
-    clip_scores, profiles, limits = scores_and_profiles(to_score, progress)
-    scores = {name: np.array([s[name] for s in clip_scores]) for name in detector.scores}
-    return Model(
-        detector,
-        Calibration("crossfit", scores, [r.clip.domain for _, r in to_score]),
-        profiles=profiles,
-        normals=NormalIndex.from_clips(recordings, detector.config.front_end),
-        channel=model.channel,
-        provenance={"map_limits": {name: of_score.to_json() for name, of_score in limits.items()}},
+    held_out = [(fold_models[fold], r) for fold, r, is_used in with_fold if is_used]
+    return calibrated_model(
+        detector, recordings, held_out, method="crossfit", channel=model.channel, progress=progress
     )

@@ -10,7 +10,7 @@ import numpy as np
 from auscult.detectors.maps.map_limits import MapLimits
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.model import Model
-from auscult.model.fitting import MAX_PROFILE_CLIPS
+from auscult.model.calibrated_model import MAX_PROFILE_CLIPS
 
 #: New recordings whose maps are computed, at most.
 MAX_MAPS = 40

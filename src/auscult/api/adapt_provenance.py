@@ -9,13 +9,14 @@ from typing import Any
 
 from auscult.api.adapt_costs import adaptation_costs
 from auscult.api.adapt_review import Review
-from auscult.corpus import AudioClip
+from auscult.corpus import Clip
+from auscult.corpus.folds import number_of_sources
 from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection
 from auscult.corpus.training_checks import segment_findings
 from auscult.detectors import Detector
 from auscult.findings import Finding, findings_to_json
 from auscult.model import Model
-from auscult.model.calibration_plan import alone_finding, calibrated_on, number_of_sources
+from auscult.model.fit_spec import alone_finding, calibrated_on
 from auscult.model.normal_range import NormalRange
 from auscult.runtime.versions import package_versions
 
@@ -57,8 +58,7 @@ def provenance(
     old, recordings = before.provenance, inspection.usable
     used = [True] * len(recordings)
     if replaced:
-        used = calibrated_on(after.detector.name, after.detector.config, recordings)
-    alone = [r for r, is_used in zip(recordings, used, strict=True) if not is_used]
+        used = calibrated_on(type(after.detector), after.detector.config, recordings)
     kept: Mapping[str, Any] = {} if replaced else old  # what describes the recordings in the model
     earlier, label = kept.get("clips", 0), inspection.threshold_label
     domains = Counter(of_adaptation["domains"])
@@ -69,7 +69,7 @@ def provenance(
         **after.provenance,
         "clips": earlier + len(recordings),
         "calibration_recordings": _calibration_recordings(
-            kept, [r for r, is_used in zip(recordings, used, strict=True) if is_used]
+            kept, [r.clip for r, is_used in zip(recordings, used, strict=True) if is_used]
         ),
         "domains": dict(Counter(kept.get("domains", {})) + domains),
         "machines": sorted(machines),
@@ -80,7 +80,7 @@ def provenance(
         "findings": [
             *kept.get("findings", ()),
             *findings_to_json(_findings(before, inspection, reviewed)),
-            *findings_to_json([alone_finding(alone)] if alone else []),
+            *findings_to_json(alone_finding(recordings, used)),
         ],
         "adaptations": [*old.get("adaptations", ()), of_adaptation],
     }
@@ -92,11 +92,11 @@ def new_findings(before: Model, after: Model) -> tuple[Finding, ...]:
     return after.warnings[kept:]
 
 
-def _calibration_recordings(kept: Mapping[str, Any], recordings: Sequence[AudioClip]) -> int | None:
+def _calibration_recordings(kept: Mapping[str, Any], clips: Sequence[Clip]) -> int | None:
     """The number of independent recordings with a calibration score; ``None`` if that of the earlier ones is
     unknown, as for models of version 0.1.0."""
     earlier = kept.get("calibration_recordings", None if kept.get("clips") else 0)
-    return None if earlier is None else earlier + number_of_sources(recordings)
+    return None if earlier is None else earlier + number_of_sources(clips)
 
 
 def _normal_range(before: Model, inspection: Inspection, *, replaced: bool) -> dict[str, Any] | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
-from auscult.corpus import AudioClip, Clip
+from auscult.corpus import Clip
 from auscult.corpus.prefetch import prefetch
-from auscult.detectors.base import Progress, Representation
+from auscult.detectors import Progress
+from auscult.detectors.representable import Representation, representable
 from auscult.errors import AudioError, EvaluationError
 from auscult.model import Model
 from auscult.model.axes import require_one_channel
@@ -34,7 +34,7 @@ class Embeddings:
     errors: Sequence[AudioError]
 
     def arrays(self) -> dict[str, np.ndarray]:
-        """Return all arrays by name; the names of those of the detector are in `Detector.represent`.
+        """Return all arrays by name; the names of those of the detector are in `Representable.represent`.
 
         ===================== ============== ==============================================================
         name                  shape          content
@@ -93,7 +93,7 @@ def embed(model: Model, clips: Iterable[Clip], *, progress: Progress | None = No
     used: list[Clip] = []
     representations: list[Representation] = []
     errors: list[AudioError] = []
-    compute = partial(_represent, model)
+    compute = representable(model.detector).represent
     for done, (recording, outcome) in enumerate(prefetch(map(model.audio_clip, clips), compute), start=1):
         if isinstance(outcome, AudioError):
             errors.append(outcome)
@@ -106,10 +106,6 @@ def embed(model: Model, clips: Iterable[Clip], *, progress: Progress | None = No
         first = f": {errors[0]}" if errors else ""
         raise EvaluationError(f"none of {len(clips)} recordings can be used{first}")
     return Embeddings(model.detector.name, used, representations, errors)
-
-
-def _represent(model: Model, recording: AudioClip) -> Representation:
-    return model.detector.represent(recording)
 
 
 def shapes(arrays: Mapping[str, np.ndarray]) -> dict[str, list[int]]:

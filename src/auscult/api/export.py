@@ -18,6 +18,7 @@ import numpy as np
 from auscult import __version__
 from auscult.corpus import AudioClip, Clip
 from auscult.decision import Threshold
+from auscult.detectors.exportable import export_graph
 from auscult.detectors.maps.map_profile_onnx import smoothed_zscore
 from auscult.detectors.onnx_export.graph import Graph
 from auscult.errors import AudioError, ExportError, MissingExtraError
@@ -98,7 +99,7 @@ def export(
 def _to_onnx(model: Model, threshold: Threshold) -> bytes:
     """The contents of the ONNX file."""
     graph, name = Graph(), model.detector.decisive_score
-    evidence = model.detector.export(graph.input("samples", np.float32, ("N",)))
+    evidence = export_graph(model.detector, graph.input("samples", np.float32, ("N",)))
     map = evidence.maps[name]
     if profile := model.profiles.get(name):
         map = smoothed_zscore(map, profile)

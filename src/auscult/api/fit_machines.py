@@ -9,28 +9,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from auscult.api.fit import (
-    DEFAULT_DETECTOR,
-    FitSpec,
-    check_options,
-    inspect_clips,
-    plan_fit,
-)
+from auscult.api.fit import DEFAULT_DETECTOR, inspect_fit
+from auscult.api.plan import check_options, plan_fit
 from auscult.api.training_clips import without_anomalies
-from auscult.corpus import Clip, Finding, attribute_groups, open_corpus
+from auscult.corpus import Clip, attribute_groups, open_corpus
 from auscult.corpus.conditions import apply_conditions
 from auscult.corpus.fingerprints import content_key, file_digests, fingerprints
 from auscult.corpus.long_recording import release
-from auscult.detectors import Config, Progress, detector_type
+from auscult.detectors import Config, Progress
 from auscult.detectors.options import config_to_json
 from auscult.errors import AuscultError, CorpusError, FitError, ModelFileError
-from auscult.findings import issue_warnings
-from auscult.model import Model
-from auscult.model.axes import joined
-from auscult.model.batching import batch_key, batches, max_batch, naming_machines
-from auscult.model.calibration_plan import PreparedFit
+from auscult.findings import Finding, issue_warnings
+from auscult.model.batching import batch_key, batches, fit_batch, max_batch
 from auscult.model.code_state import code_state
-from auscult.model.fitting import fit_models
+from auscult.model.fit_spec import FitSpec, InspectedFit
 from auscult.model.model_file import load_model
 from auscult.runtime.parallel import parallel_map, worker_count
 from auscult.sound.tables import TableSettings
@@ -115,17 +107,19 @@ def fit_machines(
     os.makedirs(output, exist_ok=True)
     options = _MachineFitOptions(
         output,
-        detector,
-        preset,
-        calibrate,
         tuple(group_by),
-        keep_likely_cuts_together,
-        window,
-        tuple(replace(clip, path=os.path.abspath(clip.path)) for clip in other_machines),
-        channel,
         tables,
         dict(conditions or {}),
-        settings,
+        tuple(replace(clip, path=os.path.abspath(clip.path)) for clip in other_machines),
+        {
+            "detector": detector,
+            "preset": preset,
+            "calibrate": calibrate,
+            "keep_likely_cuts_together": keep_likely_cuts_together,
+            "window": window,
+            "channel": channel,
+            "settings": settings,
+        },
     )
     if conditions:
         _check_patterns(folders.values(), conditions, tables)
@@ -139,8 +133,8 @@ def fit_machines(
             pending.append(outcome)
     fit_batches = batches(
         pending,
-        key=lambda fit: (batch_key(fit.config), fit.networks),
-        max_size=lambda fit: max_batch(detector, fit.config, networks=fit.networks),
+        key=lambda fit: (batch_key(fit.config), fit.detectors),
+        max_size=lambda fit: max_batch(detector, fit.config, detectors=fit.detectors),
     )
     fit_progress = progress if worker_count() == 1 else None
     if progress:
@@ -161,20 +155,14 @@ def fit_machines(
 
 @dataclass(frozen=True)
 class _MachineFitOptions:
-    """The options that all machines share."""
+    """The options that all machines share; ``plan`` are those of `plan_fit`."""
 
     output: str
-    detector: str
-    preset: str | None
-    calibrate: str
     group_by: tuple[str, ...]
-    keep_likely_cuts_together: bool
-    window: float | None
-    other_machines: tuple[Clip, ...]
-    channel: int | str
     tables: TableSettings | None
     conditions: Mapping[str, str]
-    settings: Mapping[str, Any]
+    other_machines: tuple[Clip, ...]
+    plan: Mapping[str, Any]
 
     def model_path(self, machine: str) -> str:
         return os.path.join(self.output, f"{machine}.auscult")
@@ -196,20 +184,20 @@ class _PendingFit:
         machine: the machine and its folder.
         key: digest of everything that the model depends on.
         config: the detector's configuration.
-        networks: number of detectors to fit, fold models included.
+        detectors: number of detectors to fit, fold models included.
     """
 
     machine: _MachineFolder
     key: str
     config: Config
-    networks: int
+    detectors: int
 
 
 def _check_machine(options: _MachineFitOptions, machine: _MachineFolder) -> _PendingFit | Fitted:
     """Check whether a machine needs fitting, without reading its recordings."""
     path = options.model_path(machine.name)
     try:
-        spec, _ = _fit_spec(options, machine)
+        spec = _fit_spec(options, machine)
     except AuscultError as error:
         return Fitted(machine.name, path, str(error))
     key = _model_key(spec, machine.folder)
@@ -219,7 +207,7 @@ def _check_machine(options: _MachineFitOptions, machine: _MachineFolder) -> _Pen
             return Fitted(machine.name, path, already_fitted=True, warnings=model.warnings)
     except ModelFileError:  # there is no model file, or none that can be used
         pass
-    return _PendingFit(machine, key, spec.config, spec.networks)
+    return _PendingFit(machine, key, spec.config, spec.detector_count)
 
 
 def _check_patterns(
@@ -235,11 +223,8 @@ def _check_patterns(
     apply_conditions(corpora, conditions)
 
 
-def _fit_spec(options: _MachineFitOptions, machine: _MachineFolder) -> tuple[FitSpec, tuple[Finding, ...]]:
-    """The settings and clips of one machine, and findings about the clips that are left out.
-
-    Raises as `auscult.fit` and `open_corpus` do.
-    """
+def _fit_spec(options: _MachineFitOptions, machine: _MachineFolder) -> FitSpec:
+    """The settings and clips of one machine; raises as `auscult.fit` and `open_corpus` do."""
     corpus = open_corpus(machine.folder, tables=options.tables)
     (opened,) = apply_conditions([corpus], options.conditions, must_match=False)
     corpus, findings = without_anomalies(opened)
@@ -249,20 +234,8 @@ def _fit_spec(options: _MachineFitOptions, machine: _MachineFolder) -> tuple[Fit
     if options.group_by:
         corpus = attribute_groups(corpus, options.group_by)
     own_files = {os.path.realpath(clip.path) for clip in corpus}
-    spec = plan_fit(
-        corpus,
-        options.detector,
-        preset=options.preset,
-        calibrate=options.calibrate,
-        keep_likely_cuts_together=options.keep_likely_cuts_together,
-        window=options.window,
-        other_machines=[
-            clip for clip in options.other_machines if os.path.realpath(clip.path) not in own_files
-        ],
-        channel=options.channel,
-        settings=options.settings,
-    )
-    return spec, findings
+    other_machines = [clip for clip in options.other_machines if os.path.realpath(clip.path) not in own_files]
+    return plan_fit(corpus, **options.plan, other_machines=other_machines, findings=findings)
 
 
 def _model_key(spec: FitSpec, folder: str) -> str:
@@ -272,11 +245,10 @@ def _model_key(spec: FitSpec, folder: str) -> str:
         [clip.domain, clip.source_recording, clip.section, dict(clip.attributes), clip.window]
         for clip in spec.clips
     ]
-    detector_class = detector_type(spec.detector)
-    content = [SCHEMA, list(code_state(detector_class)), spec.detector, spec.preset, settings]
+    content = [SCHEMA, list(code_state(spec.detector_class)), spec.detector, spec.preset, settings]
     content += [spec.calibrate, spec.channel, fingerprints(spec.clips, folder), labels]
-    content += [file_digests(detector_class.files(spec.config))]
-    if detector_class.uses_other_machines(spec.config):
+    content += [file_digests(spec.detector_class.files(spec.config))]
+    if spec.detector_class.uses_other_machines(spec.config):
         content.append(fingerprints(spec.other_machines, folder))
     return content_key(content)
 
@@ -285,35 +257,25 @@ def _fit_batch(
     options: _MachineFitOptions, progress: Progress | None, batch: Sequence[_PendingFit]
 ) -> list[Fitted]:
     """Fit the machines of one batch and save their models."""
-    results: list[Fitted] = []
-    prepared: dict[int, list[PreparedFit]] = {}
-    for index, pending in enumerate(batch):
-        try:
-            spec, findings = _fit_spec(options, pending.machine)
-            of_machine = naming_machines(progress, [pending.machine.name])
-            prepared[index] = inspect_clips(spec, of_machine, findings)
-        except AuscultError as error:
-            results.append(_failed(options, pending, error))
-    if prepared:
-        of_batch = naming_machines(progress, (batch[index].machine.name for index in prepared))
-        models = iter(fit_models([fit for fits in prepared.values() for fit in fits], of_batch))
-    else:
-        models = iter(())
+    jobs = [(pending.machine.name, partial(_inspect, options, pending.machine)) for pending in batch]
+    outcomes = fit_batch(jobs, progress)
     release()
-    for index, fits in prepared.items():
-        pending = batch[index]
-        model = joined([next(models) for _ in fits], fits[0].inspection.channel_names)
-        if not isinstance(model, Model):
-            results.append(_failed(options, pending, model))
+    results: list[Fitted] = []
+    for pending, outcome in zip(batch, outcomes, strict=True):
+        path = options.model_path(pending.machine.name)
+        if isinstance(outcome, AuscultError):
+            results.append(Fitted(pending.machine.name, path, str(outcome)))
             continue
+        _, model = outcome
         model.provenance["key"] = pending.key
         if options.conditions:
             model.provenance["conditions"] = dict(options.conditions)
-        path = options.model_path(pending.machine.name)
         model.save(path)
         results.append(Fitted(pending.machine.name, path, warnings=model.warnings))
     return results
 
 
-def _failed(options: _MachineFitOptions, pending: _PendingFit, error: AuscultError) -> Fitted:
-    return Fitted(pending.machine.name, options.model_path(pending.machine.name), str(error))
+def _inspect(
+    options: _MachineFitOptions, machine: _MachineFolder, progress: Progress | None
+) -> list[InspectedFit]:
+    return inspect_fit(_fit_spec(options, machine), progress)

@@ -7,10 +7,30 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from auscult.corpus import Corpus, Finding
-from auscult.corpus.conditions import learned_unasked, left_out_of_training
+from auscult.corpus.conditions import apply_conditions, learned_unasked, left_out_of_training
 from auscult.corpus.folders import open_corpora
-from auscult.errors import FitError
+from auscult.corpus.sources import Recordings, split_paths
+from auscult.errors import FitError, OptionError
 from auscult.sound.tables import TableSettings
+
+
+def clips_to_fit(
+    recordings: Recordings, sample_rate: int | None, conditions: Mapping[str, str] | None
+) -> tuple[Corpus, tuple[Finding, ...]]:
+    """Return the clips to fit on, and findings about their selection; arguments as of `auscult.fit`."""
+    if isinstance(recordings, Corpus):
+        corpus = recordings
+    else:
+        paths, clips = split_paths(recordings, sample_rate)
+        if paths and clips:
+            raise OptionError("give either paths, or clips, arrays and waveforms")
+        if paths:
+            return training_clips(paths, conditions=conditions)
+        corpus = Corpus(clips)
+    if not conditions:
+        return corpus, assumed_normal(corpus)
+    (corpus,) = apply_conditions([corpus], conditions)
+    return without_anomalies(corpus)
 
 
 def training_clips(

@@ -9,13 +9,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from auscult.api.fit import group_likely_segments
+from auscult.api.plan import group_likely_segments
 from auscult.benchmark.machine import MachineData
 from auscult.corpus import Corpus, Inspection, attribute_groups
 from auscult.corpus.fingerprints import content_key
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.independent import with_independent_recordings
-from auscult.model.calibration_plan import resolve_calibration
+from auscult.model.fit_spec import resolve_calibration
 from auscult.runtime.files import write_atomically
 from auscult.spectrum import FrontEnd
 

@@ -12,11 +12,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from auscult.benchmark.machine import MachineData
-from auscult.benchmark.stage import Stage, prepare_fit, score_and_save
+from auscult.benchmark.stage import Stage, inspect_stage, score_and_save
 from auscult.corpus import Clip
 from auscult.detectors import Config
 from auscult.model import Model
-from auscult.model.calibration_plan import resolve_calibration
+from auscult.model.fit_spec import resolve_calibration
 from auscult.model.fitting import fit_models
 
 #: Recordings of the two measurements, from which a fixed time and a time for each recording follow.
@@ -137,11 +137,15 @@ def _measure(stage: Stage, config: Config, count: int) -> _Measured:
             ends.append(time.perf_counter())
 
     started = time.perf_counter()
-    prepared = prepare_fit(part, None)
+    inspected = inspect_stage(part, None)
     calibrate = "none" if kind.extra else resolve_calibration("auto", len(stage.machine.train))
-    usable = tuple(recording.with_source(None) for recording in prepared.inspection.usable)
-    prepared = replace(prepared, calibrate=calibrate, inspection=replace(prepared.inspection, usable=usable))
-    (model,) = fit_models([prepared], progress)
+    usable = tuple(recording.with_source(None) for recording in inspected.recordings)
+    inspected = replace(
+        inspected,
+        spec=replace(inspected.spec, calibrate=calibrate),
+        inspection=replace(inspected.inspection, usable=usable),
+    )
+    (model,) = fit_models([inspected], progress)
     if not isinstance(model, Model):
         raise model
     fit_seconds = time.perf_counter() - started
@@ -149,6 +153,6 @@ def _measure(stage: Stage, config: Config, count: int) -> _Measured:
         of_epoch = median(end - start for start, end in pairwise(ends))
         fit_seconds += of_epoch * (epochs - len(ends))
     started = time.perf_counter()
-    score_and_save(part, prepared, model, None)
+    score_and_save(part, inspected, model, None)
     score_seconds, length = time.perf_counter() - started, stage.machine.format.seconds or 1.0
     return _Measured(length * len(usable), fit_seconds, length * len(part.machine.test), score_seconds)

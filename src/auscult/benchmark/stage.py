@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,18 +23,18 @@ from auscult.benchmark.detector_choices import DetectorChoice
 from auscult.benchmark.grouping import GROUPING_KINDS, group_training_clips
 from auscult.benchmark.machine import MachineData
 from auscult.benchmark.sensor_faults import SensorFaults
-from auscult.corpus import AudioClip, Clip, folds_of
+from auscult.corpus import AudioClip, Clip
 from auscult.corpus.fingerprints import content_key, file_digests
+from auscult.corpus.folds import number_of_sources
 from auscult.corpus.inspection import UNUSABLE_KINDS
 from auscult.detectors import Config, Detector, Progress
 from auscult.detectors.options import config_for_recordings, config_to_json, preset_for_recordings
-from auscult.errors import AudioError, AuscultError, DivergedError, FitError, MissingExtraError
+from auscult.errors import AudioError, AuscultError, DivergedError, FitError
 from auscult.findings import Finding, findings_from_json, findings_to_json
 from auscult.model import Model
-from auscult.model.batching import naming_machines
-from auscult.model.calibration_plan import PreparedFit
+from auscult.model.batching import fit_batch, naming_machines
 from auscult.model.code_state import code_state
-from auscult.model.fitting import fit_models
+from auscult.model.fit_spec import FitSpec, InspectedFit
 from auscult.runtime.files import write_atomically
 
 #: Part of every key, as is the code of the detector. Increase it when a change of other code, such as that of
@@ -168,39 +169,33 @@ def run_stages(stages: Sequence[Stage], progress: Progress | None = None) -> lis
         For each stage its result, or the error that prevented it.
     """
     outcomes: dict[int, StageResult | AuscultError] = {}
-    prepared: dict[int, PreparedFit] = {}
+    unfinished: dict[int, Stage] = {}
     for index, stage in enumerate(stages):
         try:
-            saved = stage.saved_outcome()
-            if saved is None:
-                prepared[index] = prepare_fit(stage, naming_machines(progress, [stage.machine.name]))
-            else:
+            if saved := stage.saved_outcome():
                 outcomes[index] = saved
+            else:
+                unfinished[index] = stage
         except AuscultError as error:
             outcomes[index] = error
-    models: Sequence[Model | AuscultError] = []
-    try:
-        if prepared:
-            of_batch = naming_machines(progress, (stages[index].machine.name for index in prepared))
-            models = fit_models(list(prepared.values()), of_batch)
-    except MissingExtraError as error:
-        models = [error] * len(prepared)
-    for index, model in zip(prepared, models, strict=True):
+    jobs = [(stage.machine.name, partial(_inspect, stage)) for stage in unfinished.values()]
+    for (index, stage), outcome in zip(unfinished.items(), fit_batch(jobs, progress), strict=True):
         try:
-            if not isinstance(model, Model):
-                raise model
-            of_machine = naming_machines(progress, [stages[index].machine.name])
-            outcomes[index] = score_and_save(stages[index], prepared[index], model, of_machine)
+            if isinstance(outcome, AuscultError):
+                raise outcome
+            (inspected,), model = outcome
+            of_machine = naming_machines(progress, [stage.machine.name])
+            outcomes[index] = score_and_save(stage, inspected, model, of_machine)
         except DivergedError as error:
-            _write_json(stages[index].folder / "failed.json", stages[index], {"error": str(error)})
+            _write_json(stage.folder / "failed.json", stage, {"error": str(error)})
             outcomes[index] = error
         except AuscultError as error:
             outcomes[index] = error
     return [outcomes[index] for index in range(len(stages))]
 
 
-def prepare_fit(stage: Stage, progress: Progress | None) -> PreparedFit:
-    """Read the training recordings and collect the inputs of a stage's fit.
+def inspect_stage(stage: Stage, progress: Progress | None) -> InspectedFit:
+    """Read the training recordings of a stage.
 
     Networks are not calibrated, so that they train as the baseline does; thresholds come from the scores of
     their training clips. Other detectors store their training clips, so that a threshold from the scores of
@@ -219,29 +214,29 @@ def prepare_fit(stage: Stage, progress: Progress | None) -> PreparedFit:
     calibrate = "none" if choice.detector_class.extra else "auto"
     inspection = group_training_clips(machine, inspection, calibrate)
     kinds = (*UNUSABLE_KINDS, *GROUPING_KINDS)
-    return PreparedFit(
-        choice.detector,
-        config,
-        replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in kinds)),
-        calibrate if _several_recordings(inspection.usable) else "none",
-        other_machines,
-        machine.channel,
-        stage.preset,
-    )
+    inspection = replace(inspection, findings=tuple(f for f in inspection.findings if f.kind in kinds))
+    if number_of_sources([recording.clip for recording in inspection.usable]) < 2:
+        calibrate = "none"
+    spec = FitSpec(choice.detector, config, machine.train, calibrate, stage.preset, channel=machine.channel)
+    return InspectedFit(spec, inspection, machine.channel, other_machines)
+
+
+def _inspect(stage: Stage, progress: Progress | None) -> list[InspectedFit]:
+    return [inspect_stage(stage, progress)]
 
 
 def score_and_save(
-    stage: Stage, prepared: PreparedFit, model: Model, progress: Progress | None
+    stage: Stage, inspected: InspectedFit, model: Model, progress: Progress | None
 ) -> StageResult:
     """Score the test clips and write the files of a stage.
 
     Args:
         stage: the stage.
-        prepared: the inputs of its fit.
+        inspected: its training recordings.
         model: the fitted model.
         progress: called with the progress.
     """
-    machine, front_ends = stage.machine, stage.choice.detector_class.front_ends(prepared.config)
+    machine, front_ends = stage.machine, stage.choice.detector_class.front_ends(inspected.spec.config)
     feature_seconds = machine.prepare_features("test", front_ends, progress)
     started = time.perf_counter()
     recordings = machine.test_audio(front_ends[0].sample_rate)
@@ -251,7 +246,7 @@ def score_and_save(
     fit_seconds = machine.prepare_features("train", front_ends) + model.provenance["fit_seconds"]
     held_out = model.calibration.scores
     normal = NormalScores(
-        held_out or _score_all(model.detector, prepared.inspection.usable, None)[1],
+        held_out or _score_all(model.detector, inspected.recordings, None)[1],
         bool(held_out),
         model.detector.facts.get("batch_scores", {}),
     )
@@ -293,11 +288,6 @@ def _score_all(
     if not rows:
         raise FitError(f"none of {len(recordings)} clips could be scored: {errors[0]['error']}")
     return clips, {name: np.array([row[name] for row in rows]) for name in rows[0]}, errors
-
-
-def _several_recordings(recordings: Sequence[AudioClip]) -> bool:
-    """Whether the clips were not all cut from one recording, so that some can be held out."""
-    return max(folds_of(recordings, 2, 0), default=0) > 0
 
 
 def _to_json(result: StageResult) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def run_unfinished(
     stage_batches = batches(
         list(configs),
         key=lambda spec: (spec.choice, batch_key(configs[spec])),
-        max_size=lambda spec: max_batch(spec.choice.detector, configs[spec], networks=1),
+        max_size=lambda spec: max_batch(spec.choice.detector, configs[spec], detectors=1),
     )
     finished = len(specs) - len(configs)
     batch_progress = progress if worker_count() == 1 else None  # workers cannot call it

@@ -9,10 +9,18 @@ import numpy as np
 from auscult.corpus.audio_clip import AudioClip
 from auscult.corpus.clip import Clip
 
+#: Number of folds, unless there are reasons for another.
+FOLDS = 5
+
 
 def source_keys(clips: Sequence[Clip]) -> list[str | int]:
     """Return a key for each clip, equal for clips cut from one recording; unique where that is unknown."""
     return [i if clip.source_recording is None else clip.source_recording for i, clip in enumerate(clips)]
+
+
+def number_of_sources(clips: Sequence[Clip]) -> int:
+    """Return the number of independent recordings that clips were cut from, as far as that is known."""
+    return len(set(source_keys(clips)))
 
 
 def folds_of(recordings: Sequence[AudioClip], count: int, seed: int) -> list[int]:

@@ -14,8 +14,9 @@ from typing import Any, Generic, Protocol, Self, TypeVar
 import numpy as np
 
 from auscult.corpus import AudioClip
-from auscult.detectors.base import Config, Detector, Progress
-from auscult.errors import FitError
+from auscult.detectors.adaptable import Refittable
+from auscult.detectors.base import Config, Progress
+from auscult.detectors.crossfit import CrossFitting, TrainingSet
 from auscult.runtime.parallel import blas_single_thread
 
 
@@ -30,7 +31,7 @@ class Additive(Protocol):
 S = TypeVar("S", bound=Additive)
 
 
-class AdditiveDetector(Detector, Generic[S]):
+class AdditiveDetector(CrossFitting, Refittable, Generic[S]):
     """A detector whose arrays are all computed from statistics that add up over recordings.
 
     A subclass defines `statistics`, `fit_statistics` and `stored_statistics`. A detector is the same, to
@@ -73,44 +74,36 @@ class AdditiveDetector(Detector, Generic[S]):
 
     @classmethod
     def crossfit(
-        cls,
-        config: Config,
-        recordings: Sequence[AudioClip],
-        folds: Sequence[int],
-        *,
-        other_machines: Sequence[AudioClip] = (),
-        progress: Progress | None = None,
+        cls, config: Config, training: TrainingSet, progress: Progress | None = None
     ) -> tuple[Self, list[Self]]:
-        """As in `Detector`; the statistics of each fold are subtracted from those of all recordings."""
-        count = max(folds, default=-1) + 1
+        """As in `CrossFitting`; the statistics of each fold are subtracted from those of all recordings."""
         total, of_folds = cls(config).statistics([]), []
         with blas_single_thread():
-            for fold in range(count):
-                in_fold = [r for r, r_fold in zip(recordings, folds, strict=True) if r_fold == fold]
+            for fold in range(training.fold_count):
+                in_fold = [r for r, of in zip(training.recordings, training.folds, strict=True) if of == fold]
                 of_folds.append(cls(config).statistics(in_fold))
                 total = total + of_folds[-1]
                 if progress:
-                    progress("features", fold + 1, count, {})
+                    progress("features", fold + 1, training.fold_count, {})
             final = cls(config)._fit_to(total)
             return final, [cls(config)._fit_to(total - of_fold) for of_fold in of_folds]
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`; equal to a detector fitted on the old recordings and the new ones."""
-        if not recordings:
-            raise FitError(f"{self.name}: there are no recordings to adapt to")
+        """As in `Adaptable`; equal to a detector fitted on the old recordings and the new ones."""
+        self.require_recordings(recordings)
         statistics = self.stored_statistics() + self.statistics(recordings)
         count = f"{len(recordings)} recording{'' if len(recordings) == 1 else 's'}"
-        return self._successor(type(self)(self.config)._fit_to(statistics), f"statistics of {count} added")
+        other = type(self)(self.config)._fit_to(statistics)
+        return other.with_adaptation(f"statistics of {count} added", after=self)
 
     def refitted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`; equal to a detector fitted on these recordings."""
+        """As in `Refittable`; equal to a detector fitted on these recordings."""
         return self._replaced(type(self)(self.config).fit(recordings), recordings)
 
-    def cross_refitted(
-        self, recordings: Sequence[AudioClip], folds: Sequence[int]
-    ) -> tuple[Self, list[Self]]:
-        """As in `Detector`; equal to `crossfit` on these recordings."""
-        final, fold_models = self.crossfit(self.config, recordings, folds)
+    def cross_refitted(self, training: TrainingSet) -> tuple[Self, list[Self]]:
+        """As in `Refittable`; equal to `crossfit` on these recordings."""
+        final, fold_models = self.crossfit(self.config, training)
+        recordings = training.recordings
         return self._replaced(final, recordings), [self._replaced(m, recordings) for m in fold_models]
 
     def _fit_to(self, statistics: S) -> Self:
@@ -118,9 +111,5 @@ class AdditiveDetector(Detector, Generic[S]):
         return self
 
     def _replaced(self, other: Self, recordings: Sequence[AudioClip]) -> Self:
-        return self._successor(other, f"statistics replaced by those of {len(recordings)} recordings")
-
-    def _successor(self, other: Self, line: str) -> Self:
-        """Return another detector, with this one's adaptations and a further one."""
-        other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
-        return other
+        line = f"statistics replaced by those of {len(recordings)} recordings"
+        return other.with_adaptation(line, after=self)

@@ -17,7 +17,7 @@ import numpy as np
 
 from auscult.corpus import AudioClip, Clip
 from auscult.decision import Threshold
-from auscult.errors import AudioError, FitError, OptionError, UnsupportedAudio
+from auscult.errors import AuscultError, FitError, OptionError, UnsupportedAudio
 from auscult.findings import Finding, findings_to_json
 from auscult.model.model import Calibration, Judged, Model
 from auscult.model.score import Score
@@ -167,9 +167,7 @@ class AxesModel(Model):
         return AudioClip.of_axes([super(AxesModel, self)._in_memory(row, sample_rate) for row in samples])
 
 
-def joined(
-    models: Sequence[Model | FitError | AudioError], names: Sequence[str]
-) -> Model | FitError | AudioError:
+def joined(models: Sequence[Model | AuscultError], names: Sequence[str]) -> Model | AuscultError:
     """Return the model of several channels, or the only model; an error of any channel is that of all.
 
     Args:

@@ -1,14 +1,21 @@
-"""Groups the machines that are fitted together into batches, and names them in the progress."""
+"""Groups machines into batches that are fitted together, fits them, and names them in the progress."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import repeat
 from typing import TypeVar
 
 from auscult.detectors import Config, Progress, detector_type
+from auscult.detectors.crossfit import FleetDetector
+from auscult.errors import AuscultError, MissingExtraError
+from auscult.model.axes import joined
+from auscult.model.fit_spec import InspectedFit
+from auscult.model.fitting import fit_models
+from auscult.model.model import Model
 from auscult.runtime.parallel import parallel_map, worker_count
 
 T = TypeVar("T")
@@ -21,23 +28,24 @@ NETWORKS_ON_CPU = 4
 MACHINES_ON_GPU = 50
 
 
-def max_batch(detector: str, config: Config, *, networks: int) -> int:
+def max_batch(detector: str, config: Config, *, detectors: int) -> int:
     """The largest number of machines to fit together. It depends on the device, which is that of a worker if
     there are workers.
 
     Args:
         detector: a name from the table of detectors.
         config: the detector's configuration.
-        networks: number of networks trained for one machine, fold models included.
+        detectors: number of detectors fitted for one machine, fold models included.
 
     Raises:
         OptionError: the device that the configuration names is not available.
     """
     kind = detector_type(detector)
-    if not kind.trains_together or kind.uses_other_machines(config):
+    together = issubclass(kind, FleetDetector) and kind.trains_together
+    if not together or kind.uses_other_machines(config):
         return 1
     (device,) = parallel_map(_device_type, [getattr(config, "device", "cpu")])
-    return max(1, NETWORKS_ON_CPU // networks) if device == "cpu" else MACHINES_ON_GPU
+    return max(1, NETWORKS_ON_CPU // detectors) if device == "cpu" else MACHINES_ON_GPU
 
 
 def _device_type(name: str) -> str:
@@ -76,6 +84,39 @@ def batches(
         if len(batch) >= sizes[item_key]:
             full.append(open_batches.pop(item_key))
     return [*full, *open_batches.values()]
+
+
+def fit_batch(
+    jobs: Sequence[tuple[str, Callable[[Progress | None], list[InspectedFit]]]], progress: Progress | None
+) -> list[tuple[list[InspectedFit], Model] | AuscultError]:
+    """Read the recordings of several machines and fit their models together.
+
+    Args:
+        jobs: name of each machine, and a function that reads its recordings, called with the progress.
+        progress: called with the stages of `auscult.fit`, preceded by the machines.
+
+    Returns:
+        For each machine, in order, its inspected recordings and its model, or the error that prevented it.
+    """
+    results: dict[int, tuple[list[InspectedFit], Model] | AuscultError] = {}
+    inspected: dict[int, list[InspectedFit]] = {}
+    for index, (name, inspect) in enumerate(jobs):
+        try:
+            inspected[index] = inspect(naming_machines(progress, [name]))
+        except AuscultError as error:
+            results[index] = error
+    outcomes: Iterator[Model | AuscultError] = iter(())
+    if inspected:
+        of_batch = naming_machines(progress, (jobs[index][0] for index in inspected))
+        fits = [fit for of_machine in inspected.values() for fit in of_machine]
+        try:
+            outcomes = iter(fit_models(fits, of_batch))
+        except MissingExtraError as error:
+            outcomes = repeat(error)
+    for index, of_machine in inspected.items():
+        model = joined([next(outcomes) for _ in of_machine], of_machine[0].inspection.channel_names)
+        results[index] = (of_machine, model) if isinstance(model, Model) else model
+    return [results[index] for index in range(len(jobs))]
 
 
 def naming_machines(progress: Progress | None, machines: Iterable[str]) -> Progress | None:

@@ -14,6 +14,7 @@ import numpy as np
 from auscult.benchmark.result import describe_failure
 from auscult.corpus import Clip
 from auscult.detectors import Progress
+from auscult.detectors.representable import LatentSpace
 from auscult.errors import AudioError, EvaluationError, MissingExtraError, ModelFileError
 from auscult.evaluation import Result
 from auscult.model import Model
@@ -138,8 +139,8 @@ def _add_detector(section: _MachineSection, bench: BenchData, seeds: list[StageD
     trained = [(s, m.detector.facts["history"]) for s, m in models if m.detector.facts.get("history")]
     if trained:
         section.training += training_figures(trained)
-    if models and models[0][1].detector.has_codes:
-        section.latents.append(_latent(*models[0]))
+    if models and isinstance(models[0][1].detector, LatentSpace):
+        section.latents.append(_latent(*models[0], models[0][1].detector))
 
 
 def _listen(bench: BenchData, stages: list[StageData]) -> tuple[str, int, list[AudioCard] | None]:
@@ -153,9 +154,8 @@ def _listen(bench: BenchData, stages: list[StageData]) -> tuple[str, int, list[A
     raise EvaluationError(f"{stages[0].folder}: no scores")
 
 
-def _latent(stage: StageData, model: Model) -> tuple[Figure | None, str]:
+def _latent(stage: StageData, model: Model, detector: LatentSpace) -> tuple[Figure | None, str]:
     """The latent space of the test clips that can be read, and a note about the others."""
-    detector = model.detector
     clips: list[Clip] = []
     codes: list[np.ndarray] = []
     for clip in stage.clips:

@@ -20,6 +20,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from auscult.detectors import Detector
+from auscult.detectors.adaptable import Adaptable, Refittable
+from auscult.detectors.exportable import Exportable
+from auscult.detectors.representable import LatentSpace, Representable
 from auscult.testing import (
     definition_checks,
     fitting_checks,
@@ -63,15 +66,15 @@ def yield_checks(kind: type[Detector]) -> Iterator[Check]:
     yield from _CHECKS
     if kind.presets:
         yield definition_checks.check_presets
-    if kind.adapted is not Detector.adapted:
+    if issubclass(kind, Adaptable):
         yield optional_checks.check_adapting
-    if kind.refitted is not Detector.refitted:
+    if issubclass(kind, Refittable):
         yield optional_checks.check_refitting
-    if kind.represent is not Detector.represent:
+    if issubclass(kind, Representable):
         yield optional_checks.check_representation
-    if kind.codes is not Detector.codes:
+    if issubclass(kind, LatentSpace):
         yield optional_checks.check_codes
-    if kind.export is not Detector.export:
+    if issubclass(kind, Exportable):
         yield optional_checks.check_export
 
 

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 
+from auscult.detectors.crossfit import TrainingSet, crossfit, fit_all
 from auscult.errors import FitError
 from auscult.testing.checked_detector import CheckedDetector, mean_scores, require, same_scores
 from auscult.testing.sounds import RATE, SyntheticClip, machine_sound
@@ -72,7 +73,7 @@ def check_few_and_poor_recordings(checked: CheckedDetector) -> None:
         "five recordings": several,
     }
     fleet = [checked.unfitted() for _ in training_sets]
-    errors = checked.kind.fit_fleet(fleet, list(training_sets.values()))
+    errors = fit_all(fleet, list(training_sets.values()))
     for detector, error, name in zip(fleet, errors, training_sets, strict=True):
         if error is not None:
             require(isinstance(error, FitError), f"{name}: raise FitError instead of {error!r}")
@@ -97,7 +98,7 @@ def check_fold_models_have_not_seen_their_fold(checked: CheckedDetector) -> None
     faulty = [SyntheticClip(machine_sound(800 + i, broken=True), f"faulty {i}.wav") for i in range(3)]
     recordings = [*checked.normals[:8], *faulty]
     folds = [0] * 4 + [1] * 4 + [2] * 3
-    final, fold_models = checked.kind.crossfit(checked.fitted.config, recordings, folds)
+    final, fold_models = crossfit(checked.kind, checked.fitted.config, TrainingSet(recordings, folds))
     require(len(fold_models) == 3, f"cross-fitting in 3 folds returns {len(fold_models)} fold models")
     held_out, by_final, by_other = (
         mean_scores(model, faulty) for model in (fold_models[2], final, fold_models[0])

@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 
 from auscult.detectors import Detector
+from auscult.detectors.adaptable import adaptable
+from auscult.detectors.crossfit import TrainingSet
+from auscult.detectors.exportable import export_graph
+from auscult.detectors.representable import LatentSpace, representable
 from auscult.errors import FitError, OptionError
 from auscult.testing.checked_detector import CheckedDetector, mean_scores, require, same_scores
 from auscult.testing.sounds import SyntheticClip, machine_sound
@@ -16,7 +20,7 @@ from auscult.testing.sounds import SyntheticClip, machine_sound
 
 def check_adapting(checked: CheckedDetector) -> None:
     """`adapted` returns a new detector, which scores the recordings as more normal; the old one stays."""
-    detector, clips = checked.fitted, checked.unseen
+    detector, clips = adaptable(checked.fitted), checked.unseen
     arrays, facts = dict(detector.arrays), copy.deepcopy(detector.facts)
     before = detector.score(clips[0]).scores
     _require_fit_error(detector, "adapted")
@@ -41,10 +45,10 @@ def check_refitting(checked: CheckedDetector) -> None:
 
     This holds for at least one score; others may depend on a network, which is not trained again.
     """
-    detector = checked.fitted
+    detector = adaptable(checked.fitted, replace=True)
     new = [SyntheticClip(machine_sound(500 + i, broken=True), f"new {i}.wav") for i in range(20)]
     arrays, facts = dict(detector.arrays), copy.deepcopy(detector.facts)
-    refitted, fold_models = detector.cross_refitted(new, [i % 5 for i in range(20)])
+    refitted, fold_models = detector.cross_refitted(TrainingSet(new, [i % 5 for i in range(20)]))
     require(len(fold_models) == 5, f"`cross_refitted` in 5 folds returns {len(fold_models)} fold models")
     _require_unchanged(detector, arrays, facts, "refitted")
     _require_complete(refitted, detector, "refitted")
@@ -64,7 +68,7 @@ def check_representation(checked: CheckedDetector) -> None:
     """`represent` returns finite arrays of the same shapes for every recording, and one row a window."""
     shapes = []
     for clip in checked.unseen:
-        representation = checked.fitted.represent(clip)
+        representation = representable(checked.fitted).represent(clip)
         shapes.append({name: array.shape for name, array in representation.recording.items()})
         windows = {name: len(array) for name, array in representation.windows.items()}
         require(
@@ -86,6 +90,7 @@ def check_representation(checked: CheckedDetector) -> None:
 
 def check_codes(checked: CheckedDetector) -> None:
     """`codes` has one finite row for each window, of the same length for every recording."""
+    assert isinstance(checked.fitted, LatentSpace)
     codes = [checked.fitted.codes(clip) for clip in checked.unseen]
     require(
         {array.ndim for array in codes} == {2} and len({array.shape[1] for array in codes}) == 1,
@@ -101,7 +106,7 @@ def check_export(checked: CheckedDetector) -> None:
     from auscult.detectors.onnx_export.graph import Graph
 
     detector, graph = checked.fitted, Graph()
-    evidence = detector.export(graph.input("samples", np.float32, ("N",)))
+    evidence = export_graph(detector, graph.input("samples", np.float32, ("N",)))
     bands = detector.config.front_end.n_mels
     outputs: dict[str, tuple[Any, Any, tuple[Any, ...]]] = {
         f"score {s}": (evidence.scores[s], np.float64, ()) for s in detector.scores

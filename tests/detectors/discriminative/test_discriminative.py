@@ -109,7 +109,7 @@ def test_maps_show_where_occlusion_lowers_the_score(fitted, machine_sound):
         lines = np.zeros((len(inputs["spectrum"]), 128), np.float32)
         return {"changes": np.repeat(frames, 128, axis=1).astype(np.float32), "lines": lines}
 
-    detector = fitted._copy()
+    detector = fitted.copied()
     detector.run_network = sum_of_part
     detector.arrays["usual_frames"] = np.full(16, -200.0)
     clip = recording(samples, "a.wav")

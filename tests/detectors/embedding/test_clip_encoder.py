@@ -200,7 +200,7 @@ class TestDevice:
     def test_a_model_of_another_device_is_scored_on_the_cpu_with_a_warning(self, files, encoder_file, caplog):
         detector = unfitted(encoder_file()).fit(opened(files))
         expected = scores(detector, opened(files))
-        moved = detector._copy()
+        moved = detector.copied()
         moved.config.device = "MissingExecutionProvider"
         np.testing.assert_array_equal(scores(moved, opened(files)), expected)
         assert "fitted with device=MissingExecutionProvider" in caplog.text

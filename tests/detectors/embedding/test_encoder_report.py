@@ -13,7 +13,7 @@ from auscult.detectors.embedding.encoder_report import probability_reason
 from auscult.detectors.options import make_config
 from auscult.errors import OptionError
 from auscult.findings import messages
-from auscult.model.calibration_plan import PreparedFit
+from auscult.model.fit_spec import FitSpec, InspectedFit
 from auscult.model.fitting import fit_models
 from auscult.sound import Waveform
 
@@ -165,6 +165,7 @@ def test_equal_scores_of_all_normal_recordings_are_warned_of(encoder_file, tmp_p
     onnx.save(model, tmp_path / "equal.onnx")
     config = make_config("embedding_memory", settings={**SMALL, "encoder": str(tmp_path / "equal.onnx")})
     inspection = inspect_recordings(clips, minimum_samples=1, front_ends=[config.front_end])
-    (fitted_model,) = fit_models([PreparedFit("embedding_memory", config, inspection, "crossfit")])
+    spec = FitSpec("embedding_memory", config, [r.clip for r in inspection.usable], "crossfit")
+    (fitted_model,) = fit_models([InspectedFit(spec, inspection)])
     warnings = messages(fitted_model.warnings)
     assert any("scores of all normal recordings are equal" in warning for warning in warnings)

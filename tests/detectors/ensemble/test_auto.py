@@ -14,8 +14,9 @@ from auscult.corpus import AudioClip, Clip, folds_of
 from auscult.corpus.inspection import Inspection
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.base import Config, Detector, Evidence
+from auscult.detectors.crossfit import TrainingSet, crossfit
 from auscult.detectors.ensemble.auto import FUSIONS, Auto, AutoConfig
-from auscult.detectors.ensemble.member_fit import TrainingSet, config_within_budget
+from auscult.detectors.ensemble.member_fit import config_within_budget
 from auscult.detectors.ensemble.members import MEMBERS, Member
 from auscult.detectors.maps.bin_residuals import BinResiduals, sharpened
 from auscult.detectors.maps.map_profile import MapProfile, resized
@@ -25,7 +26,7 @@ from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import FitError, MissingExtraError, OptionError
 from auscult.findings import messages
 from auscult.model import Model
-from auscult.model.calibration_plan import MANY_FOLDS, PreparedFit
+from auscult.model.fit_spec import MANY_FOLDS, FitSpec, InspectedFit
 from auscult.model.fitting import fit_models
 from auscult.model.model_file import load_model
 from auscult.sound import Waveform
@@ -65,7 +66,7 @@ def folds(normals) -> list[int]:
 @pytest.fixture(scope="module")
 def ensembles(normals, folds) -> list[Auto]:
     """The final ensemble, then its fold models."""
-    final, fold_models = Auto.crossfit(config(), normals, folds)
+    final, fold_models = Auto.crossfit(config(), TrainingSet(normals, folds))
     return [final, *fold_models]
 
 
@@ -75,7 +76,9 @@ def separate(normals, folds) -> dict[str, list[Detector]]:
     fitted = {}
     for name in TWO:
         member_config = MEMBERS[name].config(config().seed, config().front_end)
-        final, fold_models = detector_type(MEMBERS[name].detector).crossfit(member_config, normals, folds)
+        final, fold_models = crossfit(
+            detector_type(MEMBERS[name].detector), member_config, TrainingSet(normals, folds)
+        )
         fitted[name] = [final, *fold_models]
     return fitted
 
@@ -180,7 +183,7 @@ def test_facts_list_the_members(ensembles):
 
 
 def test_fitting_is_deterministic(ensembles, normals, folds):
-    again, _ = Auto.crossfit(config(), normals, folds)
+    again, _ = Auto.crossfit(config(), TrainingSet(normals, folds))
     assert again.arrays.keys() == ensembles[0].arrays.keys()
     for name, array in again.arrays.items():
         np.testing.assert_array_equal(array, ensembles[0].arrays[name])
@@ -203,9 +206,9 @@ def test_members_that_differ_only_in_the_score_are_fitted_once(normals, folds, u
     monkeypatch.setattr(
         SubspaceResidual, "fit_statistics", lambda self, of: fitted.append(1) or fit_statistics(self, of)
     )
-    both, _ = Auto.crossfit(config(members="residual,error"), normals, folds)
+    both, _ = Auto.crossfit(config(members="residual,error"), TrainingSet(normals, folds))
     assert len(fitted) == 1 + 5
-    alone, _ = Auto.crossfit(config(members="error"), normals, folds)
+    alone, _ = Auto.crossfit(config(members="error"), TrainingSet(normals, folds))
     for name, array in alone.arrays.items():
         if name.startswith("error/"):
             np.testing.assert_array_equal(both.arrays[name], array)
@@ -227,9 +230,10 @@ def test_held_out_scores_are_those_that_the_fold_model_would_compute(ensembles, 
 
 
 def test_a_model_is_calibrated_with_the_fold_models(normals):
-    (made,) = fit_models([PreparedFit("auto", config(), Inspection(tuple(normals), (), None), "crossfit")])
+    spec = FitSpec("auto", config(), [r.clip for r in normals], "crossfit")
+    (made,) = fit_models([InspectedFit(spec, Inspection(tuple(normals), (), None))])
     folds = folds_of(normals, MANY_FOLDS, config().seed)
-    _, fold_models = Auto.crossfit(config(), normals, folds)
+    _, fold_models = Auto.crossfit(config(), TrainingSet(normals, folds))
     expected = [fold_models[f].score(r).scores["mean"] for f, r in zip(folds, normals, strict=True)]
     np.testing.assert_allclose(made.calibration.scores["mean"], expected, rtol=1e-6)
     assert messages(made.warnings) == []

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from auscult.corpus import AudioClip, Clip, folds_of
+from auscult.detectors.crossfit import TrainingSet
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.pooled_gaussian import FOLDS, PooledGaussian
 from auscult.detectors.statistics.densities import Gaussian
@@ -117,7 +118,7 @@ def test_fold_models_equal_refitted_ones(normals, machine_sound, settings):
     folds = folds_of(recordings, 50, config.seed)
     assert max(folds) + 1 == 21
     unseen = clip(machine_sound(50, broken=True), 50)
-    _, fold_models = PooledGaussian.crossfit(config, recordings, folds)
+    _, fold_models = PooledGaussian.crossfit(config, TrainingSet(recordings, folds))
     for fold in (0, 7, folds[-1]):
         others = [r for r, of in zip(recordings, folds, strict=True) if of != fold]
         expected = PooledGaussian(config).fit(others).score(unseen).scores

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from auscult.corpus import AudioClip, Clip, folds_of
+from auscult.detectors.crossfit import TrainingSet
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.spectral_memory import SpectralMemory
 from auscult.detectors.statistics.neighbours import Neighbours
@@ -49,7 +50,7 @@ def test_fold_models_equal_refitted_ones(normals, machine_sound, settings):
     folds = folds_of(recordings, 50, config.seed)
     assert max(folds) + 1 == 16
     unseen = clip(machine_sound(50, broken=True), 50)
-    _, fold_models = SpectralMemory.crossfit(config, recordings, folds)
+    _, fold_models = SpectralMemory.crossfit(config, TrainingSet(recordings, folds))
     for fold, fold_model in enumerate(fold_models):
         others = [r for r, of in zip(recordings, folds, strict=True) if of != fold]
         expected = SpectralMemory(config).fit(others).score(unseen, explain=True)

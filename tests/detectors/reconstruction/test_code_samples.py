@@ -13,6 +13,7 @@ from scipy import stats
 from auscult.api.export import export
 from auscult.corpus import AudioClip, Clip
 from auscult.detectors.base import Evidence
+from auscult.detectors.crossfit import TrainingSet, crossfit
 from auscult.detectors.options import make_config
 from auscult.detectors.reconstruction.code_samples import (
     draw_codes,
@@ -174,7 +175,7 @@ def test_adapting_and_refitting_use_samples():
     assert refitted.facts["covariance_source"]["vectors"] > 0
     by_mean = fitted().refitted(clips(12, 0))
     assert not np.allclose(refitted.arrays["precision_source"], by_mean.arrays["precision_source"])
-    final, folds = GammaVAE.crossfit(detector.config, clips(12, 0), [i % 2 for i in range(12)])
+    final, folds = crossfit(GammaVAE, detector.config, TrainingSet(clips(12, 0), [i % 2 for i in range(12)]))
     assert len({f.score(clips(4, 1)[0]).scores["mse"] for f in (final, *folds)}) == 3
 
 

@@ -201,7 +201,7 @@ def test_new_source_clips_are_used_for_an_unknown_target(fitted):
 @pytest.mark.parametrize("covariance", ["auto", "exact", "float32", "ledoit_wolf"])
 def test_every_covariance_option_can_be_adapted(fitted, covariance):
     (first, _), recordings = fitted
-    detector = first._copy()
+    detector = first.copied()
     detector.config = replace(first.config, covariance=covariance)
     frames = recordings[0].log_mel(detector.config.front_end)
     (scorer,) = detector.scorers

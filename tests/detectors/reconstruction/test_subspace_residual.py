@@ -9,6 +9,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from auscult.corpus import AudioClip, Clip
+from auscult.detectors.crossfit import TrainingSet
 from auscult.detectors.options import make_config
 from auscult.detectors.reconstruction.subspace_residual import SubspaceResidual
 from auscult.detectors.reconstruction.subspaces import RANKS, Subspaces
@@ -117,7 +118,7 @@ def test_weights_are_inverse_variances_of_gaussian_residuals():
 @pytest.mark.parametrize("count", [3, 15])
 def test_fold_models_are_those_of_a_fit_without_the_fold(normals, unseen, count):
     folds = [i % count for i in range(len(normals))]
-    final, fold_models = SubspaceResidual.crossfit(detector().config, normals, folds)
+    final, fold_models = SubspaceResidual.crossfit(detector().config, TrainingSet(normals, folds))
     assert_same(final, detector().fit(normals), unseen)
     for fold, model in enumerate(fold_models):
         without = detector().fit([r for r, k in zip(normals, folds, strict=True) if k != fold])
@@ -128,7 +129,7 @@ def test_every_recording_is_read_once_by_crossfit(normals, monkeypatch):
     calls = []
     original = AudioClip.log_mel
     monkeypatch.setattr(AudioClip, "log_mel", lambda self, fe: calls.append(self) or original(self, fe))
-    SubspaceResidual.crossfit(detector().config, normals, list(range(len(normals))))
+    SubspaceResidual.crossfit(detector().config, TrainingSet(normals, range(len(normals))))
     assert len(calls) == len(normals)
 
 
@@ -143,8 +144,8 @@ def test_adapting_is_fitting_on_all_recordings(source, normals, unseen):
 
 def test_refitting_in_folds_is_crossfitting(fitted, source, unseen):
     folds = [i % 4 for i in range(len(source))]
-    refitted, refitted_folds = fitted.cross_refitted(source, folds)
-    expected, fold_models = SubspaceResidual.crossfit(fitted.config, source, folds)
+    refitted, refitted_folds = fitted.cross_refitted(TrainingSet(source, folds))
+    expected, fold_models = SubspaceResidual.crossfit(fitted.config, TrainingSet(source, folds))
     assert_same(refitted, expected, unseen, rtol=1e-12)
     for one, other in zip(refitted_folds, fold_models, strict=True):
         assert_same(one, other, unseen, rtol=1e-12)

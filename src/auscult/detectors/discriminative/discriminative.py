@@ -17,15 +17,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from auscult.corpus import AudioClip, is_target
-from auscult.detectors.base import Config, Evidence, FleetDetector, Progress, Representation, fit_error
+from auscult.detectors.adaptable import Refittable
+from auscult.detectors.base import Config, Evidence, Progress
+from auscult.detectors.crossfit import FleetDetector, fit_error
 from auscult.detectors.discriminative.dual_views import DualViews, dual_views, edge_frames
 from auscult.detectors.discriminative.occlusion import Occluder
 from auscult.detectors.onnx_export.runtime import OnnxNetwork
+from auscult.detectors.representable import Representable, Representation
 from auscult.detectors.statistics.neighbours import METRICS, SCORES, Neighbours
 from auscult.detectors.statistics.pooled_views import pooled_view
 from auscult.errors import FitError, OptionError
@@ -113,7 +116,7 @@ class DiscriminativeConfig(Config):
         return self.points or SIZES[self.size].points
 
 
-class Discriminative(OnnxNetwork, FleetDetector):
+class Discriminative(OnnxNetwork, FleetDetector, Refittable, Representable):
     """Nearest normal neighbours among embeddings of a network that classifies machines and their states."""
 
     name = "discriminative"
@@ -141,7 +144,7 @@ class Discriminative(OnnxNetwork, FleetDetector):
         return config.max_others > 0
 
     @classmethod
-    def fit_fleet(  # type: ignore[override]
+    def fit_fleet(
         cls,
         detectors: Sequence[Discriminative],
         training_sets: Sequence[Sequence[AudioClip]],
@@ -238,44 +241,39 @@ class Discriminative(OnnxNetwork, FleetDetector):
         self._set_usual(own_views, log_mels[: len(own_views)])
         self._set_bank(np.stack([self._embed(v) for v in own_views]), is_target(recordings))
 
-    def adapted(self, recordings: Sequence[AudioClip]) -> Discriminative:
-        """A new detector that also treats these recordings as normal; see `Detector.adapted`.
+    def adapted(self, recordings: Sequence[AudioClip]) -> Self:
+        """As in `Adaptable`.
 
         The network is unchanged. The bank of normal embeddings gains a row per recording, and densities are
         computed again.
         """
-        if not recordings:
-            raise FitError(f"{self.name}: no recordings to adapt to")
-        adapted = self._copy()
-        assert isinstance(adapted, Discriminative)
+        self.require_recordings(recordings)
+        adapted = self.copied()
         bank, vectors = self._bank(), np.stack([self._embed(self._views(r)) for r in recordings])
         target = is_target(recordings)
         adapted.facts["cut_from"] += [r.clip.source_recording for r in recordings]
         adapted._set_bank(np.concatenate([bank.vectors, vectors]), np.concatenate([bank.target, target]))
-        adapted.facts.setdefault("adaptations", []).append(
+        return adapted.with_adaptation(
             f"{len(recordings)} recordings added to the bank of {len(bank.target)}; network unchanged"
         )
-        return adapted
 
-    def refitted(self, recordings: Sequence[AudioClip]) -> Discriminative:
-        """A new detector for which only these recordings are normal; see `Detector.refitted`.
+    def refitted(self, recordings: Sequence[AudioClip]) -> Self:
+        """As in `Refittable`.
 
         The network is unchanged. The bank of normal embeddings holds these recordings alone, and so do the
         means that maps are computed with.
         """
         if len(recordings) < 2:
             raise FitError(f"{self.name}: {len(recordings)} recordings; at least 2 are needed")
-        refitted = self._copy()
-        assert isinstance(refitted, Discriminative)
+        refitted = self.copied()
         views = [self._views(r) for r in recordings]
         refitted.facts["cut_from"] = [r.clip.source_recording for r in recordings]
         refitted._set_usual(views, [r.log_mel(self.config.front_end) for r in recordings])
         refitted._set_bank(np.stack([self._embed(v) for v in views]), is_target(recordings))
-        refitted.facts.setdefault("adaptations", []).append(
+        return refitted.with_adaptation(
             f"the {len(self._bank().target)} recordings in the bank replaced by {len(recordings)}; network "
             "unchanged"
         )
-        return refitted
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         self.check_fitted()

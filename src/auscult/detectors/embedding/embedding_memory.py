@@ -13,18 +13,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
 from auscult.corpus import AudioClip, is_target
-from auscult.detectors.base import Config, Evidence, FleetDetector, Progress, Representation
+from auscult.detectors.adaptable import Refittable
+from auscult.detectors.base import Config, Evidence, Progress
+from auscult.detectors.crossfit import FleetDetector
 from auscult.detectors.embedding.clip_embedding import ClipEmbedding
 from auscult.detectors.embedding.clip_encoder import ClipEncoder, EncodedClip
 from auscult.detectors.embedding.config import MIN_SECONDS, EmbeddingMemoryConfig
 from auscult.detectors.embedding.embedding_maps import NormalStatistics
 from auscult.detectors.embedding.encoder import Encoder, digest, read_encoder
 from auscult.detectors.embedding.encoder_report import ClipOutput, encoder_facts, encoder_findings
+from auscult.detectors.representable import Representable, Representation
 from auscult.detectors.statistics.low_rank_gaussian import LowRankGaussian
 from auscult.detectors.statistics.neighbours import Neighbours
 from auscult.errors import FitError, OptionError
@@ -34,7 +37,7 @@ from auscult.findings import findings_to_json
 _MAX_EXPONENT = 80.0
 
 
-class EmbeddingMemory(FleetDetector):
+class EmbeddingMemory(FleetDetector, Refittable, Representable):
     """Nearest neighbours among the embeddings of normal clips."""
 
     name = "embedding_memory"
@@ -59,7 +62,7 @@ class EmbeddingMemory(FleetDetector):
         return True
 
     @classmethod
-    def fit_fleet(  # type: ignore[override]
+    def fit_fleet(
         cls,
         detectors: Sequence[EmbeddingMemory],
         training_sets: Sequence[Sequence[AudioClip]],
@@ -100,12 +103,10 @@ class EmbeddingMemory(FleetDetector):
             outcomes.append(None)
         return outcomes
 
-    def adapted(self, recordings: Sequence[AudioClip]) -> EmbeddingMemory:
-        """As in `Detector`: equal to a detector fitted on the earlier recordings followed by these."""
-        if not recordings:
-            raise FitError(f"{self.name}: no recordings to adapt to")
-        adapted, bank = self._copy(), self._bank()
-        assert isinstance(adapted, EmbeddingMemory)
+    def adapted(self, recordings: Sequence[AudioClip]) -> Self:
+        """As in `Adaptable`: equal to a detector fitted on the earlier recordings followed by these."""
+        self.require_recordings(recordings)
+        adapted, bank = self.copied(), self._bank()
         vectors, statistics = zip(*map(self._summarise, recordings), strict=True)
         target = np.concatenate([bank.target, is_target(recordings)])
         groups = _groups(recordings, adapted.facts["cut_from"], len(bank.target))
@@ -117,25 +118,22 @@ class EmbeddingMemory(FleetDetector):
             target,
             NormalStatistics.mean([before, *statistics], clips),
         )
-        adapted.facts.setdefault("adaptations", []).append(
+        return adapted.with_adaptation(
             f"{len(recordings)} recordings added to the bank of {len(bank.target)}"
         )
-        return adapted
 
-    def refitted(self, recordings: Sequence[AudioClip]) -> EmbeddingMemory:
-        """As in `Detector`: equal to a detector fitted on these recordings with the same encoder."""
+    def refitted(self, recordings: Sequence[AudioClip]) -> Self:
+        """As in `Refittable`: equal to a detector fitted on these recordings with the same encoder."""
         if len(recordings) < 2:
             raise FitError(f"{self.name}: {len(recordings)} recordings; at least 2 are needed")
-        refitted = self._copy()
-        assert isinstance(refitted, EmbeddingMemory)
+        refitted = self.copied()
         vectors, statistics = zip(*map(self._summarise, recordings), strict=True)
         refitted.facts["cut_from"] = []
         refitted.arrays["groups"] = _groups(recordings, refitted.facts["cut_from"], 0)
         refitted._set_bank(np.stack(vectors), is_target(recordings), NormalStatistics.mean(statistics))
-        refitted.facts.setdefault("adaptations", []).append(
+        return refitted.with_adaptation(
             f"the {len(self.arrays['target'])} recordings in the bank replaced by {len(recordings)}"
         )
-        return refitted
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         self.check_fitted()

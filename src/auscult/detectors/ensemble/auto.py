@@ -21,13 +21,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from auscult.corpus import AudioClip, folds_of
+from auscult.corpus.folds import FOLDS
 from auscult.detectors import detector_type
+from auscult.detectors.adaptable import Adaptable, Refittable, adaptable
 from auscult.detectors.base import Config, Detector, Evidence, Progress
+from auscult.detectors.crossfit import CrossFitting, TrainingSet
 from auscult.detectors.embedding.config import EmbeddingMemoryConfig
 from auscult.detectors.embedding.embedding_memory import EmbeddingMemory
 from auscult.detectors.ensemble.member_fit import (
     MemberFit,
-    TrainingSet,
     config_within_budget,
     crossfit_member,
     held_out,
@@ -35,6 +37,7 @@ from auscult.detectors.ensemble.member_fit import (
 )
 from auscult.detectors.ensemble.member_maps import placed
 from auscult.detectors.ensemble.members import ENCODER, MEMBERS, Member, chosen_members
+from auscult.detectors.exportable import Exportable
 from auscult.detectors.maps.bin_residuals import CONTEXT, BinResiduals, WindowSums, sharpened, smoothed
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.detectors.options import config_from_json, config_to_json
@@ -72,7 +75,7 @@ class AutoConfig(Config):
         choices=FUSIONS,
     )
     folds: int = option(
-        5, "Folds in which the members are cross-fitted, where calibration does not set them."
+        FOLDS, "Folds in which the members are cross-fitted, where calibration does not set them."
     )
     order_n_fft: int | None = option(
         None,
@@ -108,7 +111,7 @@ class AutoConfig(Config):
         return chosen_members(self.members, options if self.encoder else None, self.order_n_fft)
 
 
-class Auto(Detector):
+class Auto(CrossFitting, Refittable, Exportable):
     """Ensemble of simple detectors.
 
     The score ``mean`` is the weighted mean of the members' compressed standardised scores. ``minimum`` is the
@@ -163,29 +166,20 @@ class Auto(Detector):
         folds = folds_of(recordings, self.config.folds, self.config.seed)
         if max(folds) < 1:  # all are cut from one recording: split it
             folds = [i % self.config.folds for i in range(len(recordings))]
-        fitted, _ = self.crossfit(
-            self.config, recordings, folds, other_machines=other_machines, progress=progress
-        )
+        fitted, _ = self.crossfit(self.config, TrainingSet(recordings, folds, other_machines), progress)
         self.arrays, self.facts = fitted.arrays, fitted.facts
         return self
 
     @classmethod
-    def crossfit(  # type: ignore[override]
-        cls,
-        config: AutoConfig,
-        recordings: Sequence[AudioClip],
-        folds: Sequence[int],
-        *,
-        other_machines: Sequence[AudioClip] = (),
-        progress: Progress | None = None,
+    def crossfit(
+        cls, config: AutoConfig, training: TrainingSet, progress: Progress | None = None
     ) -> tuple[Self, list[Self]]:
-        """As in `Detector`.
+        """As in `CrossFitting`.
 
         The fold models have the same members and standardisation as the final ensemble; these are estimated
         from the held-out scores of all recordings. What maps are standardised by is estimated without the
         fold, since maps of recordings that it was estimated from deviate too little.
         """
-        training = TrainingSet(recordings, folds, other_machines)
         fits, skipped = _fit_members(config, training, progress)
         findings = [
             Finding("skipped_member", f"skipped {', '.join(names)}: {reason}")
@@ -199,7 +193,7 @@ class Auto(Detector):
             findings += [replace(f, message=f"{fit.name}: {f.message}") for f in fit.final.findings]
         normal_scores = np.stack([fit.normal_scores for fit in fits], axis=1)  # (N, K)
         standard = Standardizer.fit(normal_scores).to_arrays()
-        maps = _map_arrays(recordings, folds, {fit.name: fit.profiles for fit in fits}, config.front_end)
+        maps = _map_arrays(training, {fit.name: fit.profiles for fit in fits}, config.front_end)
         details = {fit.name: {"weight": fit.member.weight, "seconds": fit.seconds} for fit in fits}
         ensembles = []
         for index, map_arrays in enumerate(maps, start=-1):
@@ -275,15 +269,15 @@ class Auto(Detector):
         return MapProfile.from_arrays(self.arrays[f"profile/{name}"])
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`: adapts every member that supports it; the standardisation is unchanged."""
+        """As in `Adaptable`: adapts every member that can be; the standardisation is unchanged."""
         members: dict[str, Detector] = {}
         lines, unchanged = [], []
         for name, member in self._members().items():
-            try:
+            members[name] = member
+            if isinstance(member, Adaptable):
                 members[name] = member.adapted(recordings)
                 lines.append(f"{name}: {members[name].facts['adaptations'][-1]}")
-            except OptionError:
-                members[name] = member
+            else:
                 unchanged.append(name)
         if not lines:
             raise OptionError(
@@ -293,41 +287,40 @@ class Auto(Detector):
             lines.append(f"unchanged: {', '.join(unchanged)}")
         other = type(self)(self.config)._with_members(members, self.facts["members"])
         other.arrays = {**self.arrays, **other.arrays}
-        other.facts = {**self._copy().facts, **other.facts}
-        other.facts["adaptations"] = [*self.facts.get("adaptations", []), "; ".join(lines)]
-        return other
+        other.facts = {**self.copied().facts, **other.facts}
+        return other.with_adaptation("; ".join(lines))
 
     def refitted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`: every member is, and the standardisation is estimated again."""
+        """As in `Refittable`: every member is, and the standardisation is estimated again."""
         folds = folds_of(recordings, self.config.folds, self.config.seed) if recordings else []
         if max(folds, default=0) < 1:
             raise FitError(
                 f"auto: {len(recordings)} recordings; at least two that are not cut from the same one are "
                 "needed to standardise the scores of its members"
             )
-        return self.cross_refitted(recordings, folds)[0]
+        return self.cross_refitted(TrainingSet(recordings, folds))[0]
 
-    def cross_refitted(
-        self, recordings: Sequence[AudioClip], folds: Sequence[int]
-    ) -> tuple[Self, list[Self]]:
-        """As in `Detector`; see `crossfit`."""
-        members = {name: member.cross_refitted(recordings, folds) for name, member in self._members().items()}
-        training, of_members, profiles = TrainingSet(recordings, folds), [], {}
+    def cross_refitted(self, training: TrainingSet) -> tuple[Self, list[Self]]:
+        """As in `Refittable`; see `crossfit`."""
+        members = {
+            name: adaptable(member, replace=True).cross_refitted(training)
+            for name, member in self._members().items()
+        }
+        of_members, profiles = [], {}
         for name, (final, fold_models) in members.items():
             scores, profiles[name] = held_out(final.decisive_score, fold_models, training)
             of_members.append(scores)
         normal_scores = np.stack(of_members, axis=1)  # (N, K)
         standard = Standardizer.fit(normal_scores).to_arrays()
-        maps = _map_arrays(recordings, folds, profiles, self.config.front_end)
+        maps = _map_arrays(training, profiles, self.config.front_end)
         line = "; ".join(f"{name}: {final.facts['adaptations'][-1]}" for name, (final, _) in members.items())
         ensembles = []
         for index, map_arrays in enumerate(maps, start=-1):
             chosen = {name: final if index < 0 else fits[index] for name, (final, fits) in members.items()}
             ensemble = type(self)(self.config)._with_members(chosen, self.facts["members"])
             ensemble.arrays |= {"standard": standard, **map_arrays}
-            ensemble.facts = {**self._copy().facts, **ensemble.facts}
-            ensemble.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
-            ensembles.append(ensemble)
+            ensemble.facts = {**self.copied().facts, **ensemble.facts}
+            ensembles.append(ensemble.with_adaptation(line))
         _keep_held_out(ensembles[1:], training, normal_scores)
         return ensembles[0], ensembles[1:]
 
@@ -426,23 +419,22 @@ def _fit_members(
 
 
 def _map_arrays(
-    recordings: Sequence[AudioClip],
-    folds: Sequence[int],
+    training: TrainingSet,
     profiles: Mapping[str, Sequence[MapProfile]],
     front_end: FrontEnd,
 ) -> list[dict[str, np.ndarray]]:
     """The arrays that maps are standardised by, of the final ensemble and of each fold model.
 
     Args:
-        recordings: the normal recordings.
-        folds: the fold of each.
+        training: the normal recordings and their folds.
         profiles: by member as from `MapProfile.cross_merged`.
         front_end: the front end of the ensemble.
     """
-    spectra = [recording.log_mel(front_end) for recording in recordings]
+    folds = training.folds
+    spectra = [recording.log_mel(front_end) for recording in training.recordings]
     sums = [
         WindowSums.of(frames for frames, fold in zip(spectra, folds, strict=True) if fold == index)
-        for index in range(max(folds) + 1)
+        for index in range(training.fold_count)
     ]
     total = reduce(add, sums)
     bins = BinResiduals.fit(total)

@@ -8,6 +8,7 @@ import numpy as np
 
 from auscult.detectors.base import Detector
 from auscult.detectors.ensemble.member_maps import covered_bands
+from auscult.detectors.exportable import export_graph
 from auscult.detectors.maps.bin_residuals import BinResiduals
 from auscult.detectors.maps.bin_residuals_onnx import bin_residuals, sharpened, smoothed
 from auscult.detectors.maps.map_profile import MapProfile
@@ -51,7 +52,7 @@ def ensemble_evidence(
     scores, maps = [], []
     for name, member in members.items():
         try:
-            evidence = member.export(samples)
+            evidence = export_graph(member, samples)
         except OptionError as error:
             raise OptionError(f"auto cannot be exported with its member {name}: {error}") from None
         of_member = member.config.front_end

@@ -15,6 +15,7 @@ from auscult.corpus import AudioClip
 from auscult.corpus.prefetch import map_in_threads
 from auscult.detectors import detector_type
 from auscult.detectors.base import Config, Detector, Progress
+from auscult.detectors.crossfit import TrainingSet, crossfit
 from auscult.detectors.ensemble.members import Member
 from auscult.detectors.maps.map_profile import MapProfile
 from auscult.errors import FitError
@@ -23,21 +24,6 @@ from auscult.errors import FitError
 MAX_PROFILE_CLIPS = 40
 #: Minimum number of epochs for a useful network.
 MIN_EPOCHS = 5
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """What all members are cross-fitted on.
-
-    Attributes:
-        recordings: the normal recordings.
-        folds: the fold of each, numbered from 0; fold model k is not fitted on fold k.
-        other_machines: normal recordings of other machines, for members that use them.
-    """
-
-    recordings: Sequence[AudioClip]
-    folds: Sequence[int]
-    other_machines: Sequence[AudioClip] = ()
 
 
 @dataclass(frozen=True)
@@ -90,12 +76,8 @@ def crossfit_member(
     kind, folds = detector_type(member.detector), training.folds
     config = kind.without_validation_split(config)
     try:
-        final, fold_models = _with_other_score(kind, config, earlier) or kind.crossfit(
-            config,
-            training.recordings,
-            folds,
-            other_machines=training.other_machines,
-            progress=progress,
+        final, fold_models = _with_other_score(kind, config, earlier) or crossfit(
+            kind, config, training, progress
         )
     except FitError as error:
         sizes, count = Counter(folds), len(folds)
@@ -203,13 +185,7 @@ def _measured_times(
     kind = detector_type(member.detector)
     two_epochs = kind.without_validation_split(member.config(config.seed, config.front_end, epochs=2))
     started = time.monotonic()
-    kind.crossfit(
-        two_epochs,
-        training.recordings,
-        training.folds,
-        other_machines=training.other_machines,
-        progress=report,
-    )
+    crossfit(kind, two_epochs, training, report)
     total_seconds = time.monotonic() - started
     epoch = sum(end - start for (_, start), (done, end) in pairwise(epoch_ends) if done == 2)
     return epoch, total_seconds - 2 * epoch

@@ -15,7 +15,11 @@ import numpy as np
 
 from auscult.corpus import AudioClip, Clip
 from auscult.corpus.folds import source_keys
-from auscult.detectors.base import Config, Detector, Progress, Representation
+from auscult.detectors.adaptable import Refittable
+from auscult.detectors.base import Config, Progress
+from auscult.detectors.crossfit import CrossFitting, TrainingSet
+from auscult.detectors.exportable import Exportable
+from auscult.detectors.representable import Representable, Representation
 from auscult.detectors.statistics.pooled_views import FAMILIES, VIEWS, distribute_over_frames, pooled_views
 from auscult.errors import FitError, OptionError
 from auscult.runtime.option_fields import option
@@ -96,7 +100,7 @@ class BankConfig(Config):
         return FAMILIES.get(self.views) or tuple(view.strip() for view in self.views.split(","))
 
 
-class BankDetector(Detector):
+class BankDetector(CrossFitting, Refittable, Representable, Exportable):
     """Base class of detectors whose arrays are all computed from the bank, by `fit_bank`."""
 
     config: BankConfig
@@ -147,19 +151,13 @@ class BankDetector(Detector):
 
     @classmethod
     def crossfit(
-        cls,
-        config: Config,
-        recordings: Sequence[AudioClip],
-        folds: Sequence[int],
-        *,
-        other_machines: Sequence[AudioClip] = (),
-        progress: Progress | None = None,
+        cls, config: Config, training: TrainingSet, progress: Progress | None = None
     ) -> tuple[Self, list[Self]]:
-        """As in `Detector`; views are computed once, and a fold model is fitted to the rest of the bank."""
+        """As in `CrossFitting`; views are computed once, and each fold model gets a part of the bank."""
         final = cls(config)
-        final._check_enough(len(recordings))
-        bank = final._pool(recordings, progress)
-        outside = [np.array(folds) != fold for fold in range(max(folds, default=-1) + 1)]
+        final._check_enough(len(training.recordings))
+        bank = final._pool(training.recordings, progress)
+        outside = [np.array(training.folds) != fold for fold in range(training.fold_count)]
         for subset in outside:
             final._check_enough(int(subset.sum()))
         with blas_single_thread():
@@ -171,27 +169,21 @@ class BankDetector(Detector):
         return final._with_bank(bank, of_all), fold_models
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`; equal to a detector fitted on the old recordings followed by the new ones."""
-        if not recordings:
-            raise FitError(f"{self.name}: there are no recordings to adapt to")
-        other, old, new = self._copy(), self.bank, self._pool(recordings)
-        assert isinstance(other, type(self))
+        """As in `Adaptable`; equal to a detector fitted on the old recordings followed by the new ones."""
+        self.require_recordings(recordings)
+        old, new = self.bank, self._pool(recordings)
         bank = old + new
-        other._with_bank(bank, other.fit_bank(bank))
+        other = self.copied()._with_bank(bank, self.fit_bank(bank))
         recordings_added = f"{len(new)} recording{'' if len(new) == 1 else 's'} added"
-        line = f"{recordings_added} to the bank: {len(old)} → {len(bank)}"
-        other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
-        return other
+        return other.with_adaptation(f"{recordings_added} to the bank: {len(old)} → {len(bank)}")
 
     def refitted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`; equal to a detector fitted on these recordings."""
+        """As in `Refittable`; equal to a detector fitted on these recordings."""
         return self._replaced(type(self)(self.config).fit(recordings))
 
-    def cross_refitted(
-        self, recordings: Sequence[AudioClip], folds: Sequence[int]
-    ) -> tuple[Self, list[Self]]:
-        """As in `Detector`; equal to `crossfit` on these recordings."""
-        final, fold_models = self.crossfit(self.config, recordings, folds)
+    def cross_refitted(self, training: TrainingSet) -> tuple[Self, list[Self]]:
+        """As in `Refittable`; equal to `crossfit` on these recordings."""
+        final, fold_models = self.crossfit(self.config, training)
         return self._replaced(final), [self._replaced(model) for model in fold_models]
 
     @property
@@ -239,8 +231,7 @@ class BankDetector(Detector):
     def _replaced(self, other: Self) -> Self:
         """Return another detector, with this one's adaptations and a further one."""
         line = f"the {len(self.bank)} recordings in the bank replaced by {len(other.bank)}"
-        other.facts["adaptations"] = [*self.facts.get("adaptations", []), line]
-        return other
+        return other.with_adaptation(line, after=self)
 
     def _with_bank(self, bank: NormalBank, arrays: Mapping[str, np.ndarray]) -> Self:
         """Replace the bank and what `fit_bank` computed from it, in place; return the detector."""

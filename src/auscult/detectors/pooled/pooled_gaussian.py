@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from auscult.corpus import AudioClip, folds_of_clips
+from auscult.corpus.folds import FOLDS
 from auscult.detectors.base import Evidence
 from auscult.detectors.pooled.bank import BankConfig, BankDetector, NormalBank
 from auscult.detectors.pooled.pooled_densities import KINDS, PooledDensities, coarse_sizes
@@ -24,8 +25,6 @@ from auscult.runtime.option_fields import option
 if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 
-#: Number of folds for the held-out distances of normal clips.
-FOLDS = 5
 #: The kind of density that each score needs.
 _KIND_OF_SCORE = {"gaussian": "gaussian", "largest": "gaussian", "mixture": "mixture", "joint": "joint"}
 

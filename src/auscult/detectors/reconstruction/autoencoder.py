@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auscult.corpus import AudioClip
-from auscult.detectors.base import Representation
 from auscult.detectors.reconstruction.network_detector import NetworkDetector
 from auscult.detectors.reconstruction.residual_scorer import ReconstructionConfig, ResidualScorer
 from auscult.detectors.reconstruction.window_network import WindowNetwork
+from auscult.detectors.representable import Representation
 from auscult.errors import OptionError
 from auscult.runtime.option_fields import option
 

@@ -33,6 +33,7 @@ from auscult.detectors.reconstruction.gamma_likelihood import (
 )
 from auscult.detectors.reconstruction.network_detector import NetworkDetector
 from auscult.detectors.reconstruction.window_network import NetworkConfig, WindowNetwork
+from auscult.detectors.representable import LatentSpace, Representation
 from auscult.errors import OptionError
 from auscult.runtime.option_fields import option
 from auscult.spectrum import context_windows
@@ -219,7 +220,7 @@ class GammaObservationNetwork(WindowNetwork):
         return {"shapes": [round(float(k), 3) for k in _shapes(trained)[0]]}
 
 
-class GammaObservation(NetworkDetector):
+class GammaObservation(NetworkDetector, LatentSpace):
     """A VAE that scores mel power by its deviance under a gamma distribution about the decoded mean."""
 
     name = "gamma_observation"
@@ -227,12 +228,14 @@ class GammaObservation(NetworkDetector):
     config_type = GammaObservationConfig
     network_type = GammaObservationNetwork
     scores = DevianceScorer.scores
-    has_codes = True
     presets: ClassVar = {"gaussian": {}, "gamma": {"latent": "gamma"}}
 
     @property
     def scorers(self) -> tuple[DevianceScorer]:
         return (DevianceScorer(self.config, self.arrays, self.facts, self.config.top),)
+
+    def represent(self, recording: AudioClip) -> Representation:
+        return self.representation_by(self.codes(recording))
 
     def codes(self, recording: AudioClip) -> np.ndarray:
         """Return the (V, 2 · latents) float64 code of each window: logarithms of shapes and scales, or means

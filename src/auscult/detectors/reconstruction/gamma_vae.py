@@ -34,6 +34,7 @@ from auscult.detectors.reconstruction.network_detector import NetworkDetector
 from auscult.detectors.reconstruction.residual_scorer import ReconstructionConfig, ResidualScorer
 from auscult.detectors.reconstruction.scorer import Outputs
 from auscult.detectors.reconstruction.window_network import WindowNetwork
+from auscult.detectors.representable import LatentSpace, Representation
 from auscult.errors import OptionError
 from auscult.runtime.option_fields import option
 
@@ -226,7 +227,7 @@ class GammaVAENetwork(WindowNetwork):
         return shape * scale
 
 
-class GammaVAE(NetworkDetector):
+class GammaVAE(NetworkDetector, LatentSpace):
     """A variational autoencoder with gamma latents (Figurnov et al. 2018 for the pathwise gradients)."""
 
     name = "gamma_vae"
@@ -235,7 +236,6 @@ class GammaVAE(NetworkDetector):
     network_type = GammaVAENetwork
     scores = (*ResidualScorer.scores, *LatentScorer.scores)
     fits_frame_length = False  # always the frames of the baseline
-    has_codes = True
     batch_score = "mse"
     presets: ClassVar = {
         "exact": {},
@@ -285,6 +285,9 @@ class GammaVAE(NetworkDetector):
         """Return the outputs with the reconstruction from one sample of each window."""
         codes = draw_codes(self.config.sampler, outputs["shape"], outputs["scale"], numbers)
         return {**outputs, **self.run_network({"x": codes}, "decoder")}
+
+    def represent(self, recording: AudioClip) -> Representation:
+        return self.representation_by(self.codes(recording))
 
     def codes(self, recording: AudioClip) -> np.ndarray:
         """Return (V, 2 · latents) float64: logarithms of shapes and scales of each window's posterior."""

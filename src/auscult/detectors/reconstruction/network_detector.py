@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from auscult.corpus import AudioClip, is_target
-from auscult.detectors.base import Evidence, FleetDetector, Progress, Representation, fit_error
+from auscult.detectors.adaptable import Refittable
+from auscult.detectors.base import Evidence, Progress
+from auscult.detectors.crossfit import FleetDetector, fit_error
+from auscult.detectors.exportable import Exportable
 from auscult.detectors.onnx_export.runtime import OnnxNetwork
 from auscult.detectors.reconstruction.clip_windows import FleetWindows, windows_of
 from auscult.detectors.reconstruction.scorer import Outputs, Scorer
 from auscult.detectors.reconstruction.training_warnings import collapse_findings, convergence_findings
 from auscult.detectors.reconstruction.window_network import NetworkConfig, WindowNetwork
+from auscult.detectors.representable import Representable, Representation
 from auscult.errors import DivergedError, FitError
 from auscult.findings import findings_to_json
 
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from auscult.detectors.training.training import FleetVectors
 
 
-class NetworkDetector(OnnxNetwork, FleetDetector):
+class NetworkDetector(OnnxNetwork, FleetDetector, Refittable, Representable, Exportable):
     """A network that is trained on context windows, and the scorers of its outputs.
 
     Class attributes:
@@ -62,7 +66,7 @@ class NetworkDetector(OnnxNetwork, FleetDetector):
         return replace(config, validation=0.0)
 
     @classmethod
-    def fit_fleet(  # type: ignore[override]
+    def fit_fleet(
         cls,
         detectors: Sequence[NetworkDetector],
         training_sets: Sequence[Sequence[AudioClip]],
@@ -84,18 +88,17 @@ class NetworkDetector(OnnxNetwork, FleetDetector):
         return outcomes
 
     def refitted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`: the network is unchanged, the scorers are fitted to these recordings alone."""
-        other = self._copy()
+        """As in `Refittable`: the network is unchanged, the scorers are fitted to these recordings alone."""
+        other = self.copied()
         windows = FleetWindows(self.name, self.config, [self.config.seed], [recordings])
         if windows.errors[0]:
             raise windows.errors[0]
         other.facts["findings"] = []
         other.facts.pop("batch_scores", None)  # they belong to the recordings that are forgotten
         other._fit_scorers(windows, 0, recordings)
-        other.facts.setdefault("adaptations", []).append(
+        return other.with_adaptation(
             f"covariances and densities fitted to {len(recordings)} new recordings alone; network unchanged"
         )
-        return other
 
     def _fit_scorers(self, windows: FleetWindows, machine: int, recordings: Sequence[AudioClip]) -> None:
         """Fit the scorers to a trained network, and add warnings about the training."""
@@ -119,16 +122,14 @@ class NetworkDetector(OnnxNetwork, FleetDetector):
             self.facts["findings"] += findings_to_json(findings)
 
     def adapted(self, recordings: Sequence[AudioClip]) -> Self:
-        """As in `Detector`: the network is unchanged, the scorers are updated."""
-        if not recordings:
-            raise FitError(f"{self.name}: no recordings to adapt to")
-        other, run = self._copy(), self.run_for_fitting()
+        """As in `Adaptable`: the network is unchanged, the scorers are updated."""
+        self.require_recordings(recordings)
+        other, run = self.copied(), self.run_for_fitting()
         windows = [self.windows(recording) for recording in recordings]
         clips, target = [(clip, run(clip)) for clip in windows], is_target(recordings)
         notes = [note for scorer in other.scorers for note in scorer.update(clips, target)]
         count = f"{len(recordings)} {'recording' if len(recordings) == 1 else 'recordings'}"
-        other.facts.setdefault("adaptations", []).append(f"{count} added: {'; '.join(notes)}")
-        return other
+        return other.with_adaptation(f"{count} added: {'; '.join(notes)}")
 
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         self.check_fitted()
@@ -162,11 +163,6 @@ class NetworkDetector(OnnxNetwork, FleetDetector):
             TooShortAudio: the recording is shorter than one window.
         """
         return windows_of(recording, self.config.front_end, self.config.context)
-
-    def represent(self, recording: AudioClip) -> Representation:
-        if not self.has_codes:
-            return super().represent(recording)
-        return self.representation_by(self.codes(recording))
 
     def representation_by(self, codes: np.ndarray) -> Representation:
         """Return codes (V, K) of the windows of a recording with their mean."""

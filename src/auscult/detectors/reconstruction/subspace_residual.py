@@ -17,6 +17,7 @@ import numpy as np
 from auscult.corpus import AudioClip
 from auscult.detectors.additive import AdditiveDetector
 from auscult.detectors.base import Config, Evidence, Progress
+from auscult.detectors.exportable import Exportable
 from auscult.detectors.reconstruction.clip_windows import load_log_mels, windows_of
 from auscult.detectors.reconstruction.subspaces import RANKS, Subspaces, subspace_maps, subspace_scores
 from auscult.detectors.statistics.window_moments import WindowMoments
@@ -65,7 +66,7 @@ class SubspaceResidualConfig(Config):
         return self.context * self.front_end.n_mels
 
 
-class SubspaceResidual(AdditiveDetector[WindowMoments]):
+class SubspaceResidual(AdditiveDetector[WindowMoments], Exportable):
     """Residual of context windows after reconstruction by principal subspaces of several ranks.
 
     For the mean squared residual r_R of a clip, and r_Rb in band b, and the same of normal windows, ε_R and
