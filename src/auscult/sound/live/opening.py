@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from auscult.errors import OptionError, SourceError
@@ -14,9 +15,11 @@ from auscult.sound.live.replay import Replay
 from auscult.sound.live.source import BLOCK_SECONDS, STALL_SECONDS, Source
 from auscult.sound.live.standard_input import StandardInput
 from auscult.sound.live.url_stream import UrlStream, require_ffmpeg
+from auscult.sound.live.watched_folder import NO_RECORDING_SECONDS, WatchedFolder
 
 _MAX_BLOCK_SECONDS = 60.0
-_KINDS = "a file, a folder, a URL, or - for raw samples on standard input"
+_WATCH = "watch:"
+_KINDS = "a file, a folder, watch:FOLDER, a URL, or - for raw samples on standard input"
 
 
 def open_source(
@@ -32,6 +35,8 @@ def open_source(
     auth_env: str | None = None,
     auth_file: str | None = None,
     reconnect: bool = True,
+    state: Mapping[str, Sequence[int]] | None = None,
+    since: float | None = None,
 ) -> Source:
     """Open a source of audio that is processed while it arrives.
 
@@ -42,6 +47,7 @@ def open_source(
         text: one of
 
             - a file or a folder of recordings, which are played back: see `Replay`
+            - ``watch:FOLDER``: a folder that a recorder fills: see `WatchedFolder`
             - a URL with ``://``, which ffmpeg receives, such as ``rtsp://camera/mic``: see `UrlStream`
             - ``-``: raw samples on standard input: see `StandardInput`
         sample_rate: required rate in Hz; by default that of the source. Raw samples have none, so it must be
@@ -57,6 +63,9 @@ def open_source(
         auth_file: file with the ``user:password`` of a URL in its first line.
         reconnect: connect a URL again whenever it is lost: see `Reconnecting`. Otherwise the source ends, and
             one that cannot be connected is an error.
+        state: what was read from a watched folder before: see `WatchedFolder.state`.
+        since: recordings in a watched folder that were last modified before are left out, in seconds since
+            1970.
 
     Raises:
         SourceError: it cannot be opened.
@@ -84,6 +93,16 @@ def open_source(
             sample_format=sample_format,
             block_seconds=block_seconds,
             stall_seconds=stall,
+        )
+    if text.startswith(_WATCH):
+        return WatchedFolder(
+            text.removeprefix(_WATCH),
+            sample_rate=sample_rate,
+            channels=channels,
+            block_seconds=block_seconds,
+            stall_seconds=stall_seconds or NO_RECORDING_SECONDS,
+            state=state,
+            since=since,
         )
     if "://" in text:
         address = address_of(text, auth_env=auth_env, auth_file=auth_file)

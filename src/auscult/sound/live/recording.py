@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from auscult.errors import AudioError, UnsupportedAudio
+from auscult.errors import AudioError, UnreadableAudio, UnsupportedAudio
 from auscult.sound.audio_file import audio_info
 from auscult.sound.decoding import decode_channel
 from auscult.sound.live.source import layout
@@ -68,7 +68,10 @@ def open_recording(
         MissingExtraError: the package that reads this kind of table is not installed.
     """
     info = audio_info(path)
-    modified = os.stat(path).st_mtime
+    try:
+        modified = os.stat(path).st_mtime
+    except OSError as error:  # deleted meanwhile
+        raise UnreadableAudio(path, error.strerror or str(error)) from error
     count, rate = channels or info.channels, sample_rate or info.sample_rate
     if count > info.channels or rate != info.sample_rate:
         present, required = layout(info.sample_rate, info.channels), layout(rate, count)
