@@ -28,7 +28,9 @@ for name in ("auscult", "scipy", "torch", "onnx", "soundfile", "soxr", "sklearn"
 @pytest.fixture(scope="module")
 def program() -> str:
     """The program of the page, as written there."""
-    (code,) = re.findall(r"```python\n(.*?)```", (DOCS / "how-to/small-computer.md").read_text(), re.DOTALL)
+    (code,) = re.findall(
+        r"```python title=\"score.py\"\n(.*?)```", (DOCS / "how-to/small-computer.md").read_text(), re.DOTALL
+    )
     return code
 
 

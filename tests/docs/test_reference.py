@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
-from tools.reference_pages import MARKER, common_options, detector, error_tree, fill
+from tools.reference_pages import MARKER, common_options, detector, error_tree, fill, pages
 from tools.reference_pages.commands import command, walk
 
 import auscult
@@ -32,12 +32,25 @@ def markers(folder: str) -> list[str]:
     ]
 
 
-def test_every_command_and_every_detector_has_one_place():
+def test_a_page_is_about_what_it_is_called():
     for folder, kind, names in (("cli", "command", COMMANDS), ("detectors", "detector", DETECTORS)):
-        wanted = sorted(f"<!-- generate: {kind} {name} -->" for name in names)
-        assert sorted(m for m in markers(folder) if m.startswith(f"<!-- generate: {kind} ")) == wanted
-    for name in DETECTORS:
-        assert f"<!-- generate: detector {name} -->" in (REFERENCE / "detectors" / f"{name}.md").read_text()
+        named = [m for m in markers(folder) if m.startswith(f"<!-- generate: {kind} ")]
+        assert len(named) == len(set(named))
+        assert set(named) <= {f"<!-- generate: {kind} {name} -->" for name in names}
+        by_hand = {path.stem for path in (REFERENCE / folder).glob("*.md")} - {"index"}
+        assert by_hand <= {name.split()[0] for name in names}
+        for name in names:
+            if name.split()[0] in by_hand:
+                page = (REFERENCE / folder / f"{name.split()[0]}.md").read_text()
+                assert f"<!-- generate: {kind} {name} -->" in page
+
+
+@pytest.mark.parametrize(("folder", "names"), [("cli", COMMANDS), ("detectors", DETECTORS)])
+def test_every_command_and_detector_has_a_page(folder, names):
+    made = pages(f"reference/{folder}")
+    assert set(made) == {f"reference/{folder}/{name.split()[0]}.md" for name in names}
+    for path, content in made.items():
+        assert (DOCS / path).exists() or fill(content).count("\n| `") > 0
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -46,7 +46,8 @@ def names(option: click.Option) -> str:
 def meaning(option: click.Option) -> str:
     """Return the help text of an option, with its default as a sentence."""
     text, _, default = (option.help or "").partition("  [default: ")
-    default = default.removesuffix("]") or (str(option.default) if option.show_default else "")
+    shown = option.show_default if isinstance(option.show_default, str) else str(option.default)
+    default = default.removesuffix("]") or (shown if option.show_default else "")
     sentences = [literal(text)]
     if default:
         sentences.append(f"Default: {literal(default)}.")
