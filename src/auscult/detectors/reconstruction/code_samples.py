@@ -38,7 +38,7 @@ def fitting_numbers(seed: int) -> np.random.Generator:
 def draw_codes(
     sampler: str, shape: np.ndarray, scale: np.ndarray, numbers: np.random.Generator
 ) -> np.ndarray:
-    """Return one code for each of V windows, as `GammaVAE.sample` draws them in training.
+    """Return one code for each of V windows, as `latents.sample_gamma` draws them in training.
 
     Args:
         sampler: ``implicit``: Gamma(shape, scale); ``boosted_uncorrected``: Gamma(shape + 8, scale);

@@ -84,12 +84,8 @@ def weibull(shape: Tensor, scale: Tensor, prior_shape: float, prior_scale: float
     return EULER * prior_shape / k - prior_shape * log_scale + k.log() + mean_ratio + constant
 
 
-KL = {
-    "eq2_text_labels": eq2_text_labels,
-    "eq2_shape_scale": eq2_shape_scale,
-    "exact": exact,
-    "arguments_reversed": arguments_reversed,
-}
+#: The divergences of a gamma posterior by the value of the option ``kl``.
+KL = {f.__name__: f for f in (eq2_text_labels, eq2_shape_scale, exact, arguments_reversed)}
 
 _LANCZOS = (
     0.99999999999980993,

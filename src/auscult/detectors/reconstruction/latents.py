@@ -71,12 +71,8 @@ def sample_per_machine(
     """Return random numbers (M, B, latents), drawn for each machine with its own generator.
 
     They are drawn on the device of the generator, and for padding too, so that the random numbers of a
-    machine depend on the batch size and not on how many vectors other machines have.
-
-    Args:
-        parameter: (M, B, latents), a parameter of the distribution.
-        generators: one per machine.
-        draw: returns random numbers of the shape of its first argument, a (B, latents) part of ``parameter``.
+    machine depend on the batch size and not on how many vectors other machines have. ``draw`` gets one
+    machine's part (B, latents) of ``parameter`` and its generator, and returns numbers of the same shape.
     """
     samples = [draw(part.to(g.device), g) for part, g in zip(parameter, generators, strict=True)]
     return torch.stack(samples).to(parameter.device)

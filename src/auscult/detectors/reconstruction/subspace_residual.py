@@ -19,7 +19,7 @@ from auscult.detectors.additive import AdditiveDetector
 from auscult.detectors.base import Config, Evidence, Progress
 from auscult.detectors.exportable import Exportable
 from auscult.detectors.reconstruction.clip_windows import load_log_mels, windows_of
-from auscult.detectors.reconstruction.subspaces import RANKS, Subspaces, subspace_maps, subspace_scores
+from auscult.detectors.reconstruction.subspaces import RANKS, Subspaces, SubspaceScores, scores_in_graph
 from auscult.detectors.statistics.window_moments import WindowMoments
 from auscult.errors import FitError, OptionError
 from auscult.runtime.option_fields import option
@@ -137,24 +137,21 @@ class SubspaceResidual(AdditiveDetector[WindowMoments], Exportable):
             ("mean squares", self._fit_digest(), self.config.front_end, context, subspaces.ranks),
             lambda: subspaces.mean_squares(self._windows(recording)),
         )
-        computed = subspace_scores(mean_squares, subspaces, averaged, context)
-        by_rank = {f"residual_{rank}": value for rank, value in computed.by_rank.items()}
-        values = {"weighted": computed.weighted, "residual": computed.residual, **by_rank}
-        scores = {name: values[name] for name in self.scores}
+        computed = SubspaceScores(mean_squares, subspaces, averaged, context)
+        scores = {name: computed.scores[name] for name in self.scores}
         if not explain:
             return Evidence(scores)
-        maps = subspace_maps(computed, subspaces.residuals(self._windows(recording)), context)
+        maps = computed.maps(subspaces.residuals(self._windows(recording)))
         return Evidence(scores, {name: maps[name] for name in self.scores})
 
     def export(self, samples: Value) -> GraphEvidence:
         from auscult.detectors.onnx_export.front_end import log_mel
         from auscult.detectors.onnx_export.graph import GraphEvidence
         from auscult.detectors.onnx_export.windows import context_windows
-        from auscult.detectors.reconstruction.subspaces_onnx import subspace_evidence
 
         windows = context_windows(log_mel(samples, self.config.front_end), self.config.context)
         subspaces = self.subspaces.of_ranks(self.needed_ranks)
-        evidence = subspace_evidence(windows, subspaces, self.config.rank_values, self.config.context)
+        evidence = scores_in_graph(windows, subspaces, self.config.rank_values, self.config.context)
         maps = {name: evidence.maps[name] for name in self.scores}
         return GraphEvidence({name: evidence.scores[name] for name in self.scores}, maps)
 

@@ -13,12 +13,17 @@ of their variances.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from auscult.spectrum import spread_over_frames
+
+if TYPE_CHECKING:
+    from auscult.detectors.onnx_export.graph import GraphEvidence, Value
 
 #: All ranks.
 RANKS = (0, 1, 2, 4, 8, 16, 32, 64)
@@ -103,82 +108,120 @@ class Subspaces:
             yield centred - components[:, :rank] @ self.axes[:rank]
 
 
-@dataclass(frozen=True)
 class SubspaceScores:
-    """The scores of one clip and their contributions.
+    """The scores of one clip, and their maps.
 
-    Attributes:
-        by_rank: mean squared residual by rank, in dB².
-        residual: the mean over ranks of the mean squared residual divided by that of normal windows.
-        weighted: the mean over ranks and bands of the logarithm of that ratio in each band, in dB.
-        residual_factors: (R,) factors of squared residuals in ``residual``.
-        weighted_factors: (R, bands) factors of squared residuals in ``weighted``.
-    """
-
-    by_rank: Mapping[int, float]
-    residual: float
-    weighted: float
-    residual_factors: np.ndarray
-    weighted_factors: np.ndarray
-
-
-def subspace_scores(
-    mean_squares: np.ndarray, subspaces: Subspaces, averaged: Sequence[int], context: int
-) -> SubspaceScores:
-    """Compute the scores of a clip.
+    ``residual_R`` is the mean squared residual of rank R in dB², ``residual`` the mean over ranks of that
+    divided by the residual of normal windows, ``weighted`` the mean over ranks and bands of the logarithm of
+    the ratio in each band, in dB. Means over ranks are weighted by ν_R.
 
     Args:
         mean_squares: (R, D) as from `Subspaces.mean_squares`.
         subspaces: of R ranks.
-        averaged: the ranks that the scores average, weighted by ν_R.
+        averaged: the ranks that ``residual`` and ``weighted`` average.
         context: frames in one window.
+
+    Attributes:
+        scores: score name to value.
     """
-    weights = np.where([rank in averaged for rank in subspaces.ranks], subspaces.dimensions, 0.0)
+
+    def __init__(
+        self, mean_squares: np.ndarray, subspaces: Subspaces, averaged: Sequence[int], context: int
+    ) -> None:
+        self.ranks, self.context = subspaces.ranks, context
+        weights = np.where([rank in averaged for rank in self.ranks], subspaces.dimensions, 0.0)
+        weights /= weights.sum()
+        by_band, normal = (
+            squares.reshape(len(weights), context, -1).mean(axis=1) + SQUARE_FLOOR
+            for squares in (mean_squares, subspaces.noise)
+        )  # (R, bands)
+        ratio = by_band.mean(axis=1) / normal.mean(axis=1)
+        decibels = 10 * np.log10(by_band / normal)
+        by_rank = (by_band.mean(axis=1) - SQUARE_FLOOR).tolist()
+        self.scores = {
+            "weighted": float(weights @ decibels.mean(axis=1)),
+            "residual": float(weights @ ratio),
+            **{f"residual_{rank}": value for rank, value in zip(self.ranks, by_rank, strict=True)},
+        }
+        # Factors of the squared residuals in the first two scores, (R, bands) and (R,).
+        self._factors = weights[:, None] * decibels / by_band, weights / normal.mean(axis=1)
+
+    def maps(self, residuals: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+        """Return a (T, bands) float32 map of each score, given the residual (V, D) of each rank.
+
+        A map averages over all bins to score / bands, except at the ends of the clip, as the value of a frame
+        is the mean over the windows that contain it. Scores are divided among bins in proportion to their
+        squared residuals; ``weighted`` first among the bands.
+        """
+        by_rank, weighted, residual_ratio = {}, np.zeros(()), np.zeros(())
+        for rank, residual, weighted_factor, factor in zip(
+            self.ranks, residuals, *self._factors, strict=True
+        ):
+            bands = len(weighted_factor)
+            shares = residual.reshape(len(residual), self.context, bands) ** 2 / bands
+            by_rank[f"residual_{rank}"] = self._map(shares)
+            if factor:  # the rank is one of those that the scores average
+                shares += SQUARE_FLOOR / bands
+                weighted = weighted + shares * weighted_factor
+                residual_ratio = residual_ratio + shares * factor
+        return {"weighted": self._map(weighted), "residual": self._map(residual_ratio), **by_rank}
+
+    def _map(self, shares: np.ndarray) -> np.ndarray:
+        """Return the map of shares (V, context, bands)."""
+        return spread_over_frames(shares.reshape(len(shares), -1), self.context).astype(np.float32)
+
+
+def scores_in_graph(
+    windows: Value, subspaces: Subspaces, averaged: Sequence[int], context: int
+) -> GraphEvidence:
+    """Compute scores and maps of `SubspaceScores` in an ONNX graph, for windows (V, D) float32."""
+    from auscult.detectors.onnx_export.graph import GraphEvidence
+    from auscult.detectors.onnx_export.windows import spread_over_frames
+
+    graph, (largest, size) = windows.graph, subspaces.axes.shape
+    bands = size // context
+    axes = graph.Identity(subspaces.axes)  # (K, D), stored once for all ranks
+    centred = windows.double() - subspaces.mean  # (V, D)
+    components = graph.Gemm(centred, axes, transB=1)  # (V, K)
+    count = windows.count().double()
+    squares = centred.square().mean(0)  # (D,)
+    cross = graph.Gemm(components, centred, transA=1) / count  # (K, D)
+    gram = graph.Gemm(components, components, transA=1) / count
+
+    weights = np.where(np.isin(subspaces.ranks, averaged), subspaces.dimensions, 0.0)
     weights /= weights.sum()
-    by_band, normal = (
-        squares.reshape(len(weights), context, -1).mean(axis=1) + SQUARE_FLOOR
-        for squares in (mean_squares, subspaces.noise)
-    )  # (R, bands)
-    ratio = by_band.mean(axis=1) / normal.mean(axis=1)
-    decibels = 10 * np.log10(by_band / normal)
-    by_rank = by_band.mean(axis=1) - SQUARE_FLOOR
-    return SubspaceScores(
-        dict(zip(subspaces.ranks, by_rank.tolist(), strict=True)),
-        float(weights @ ratio),
-        float(weights @ decibels.mean(axis=1)),
-        weights / normal.mean(axis=1),
-        weights[:, None] * decibels / by_band,
+    normal = subspaces.noise.reshape(len(weights), context, bands).mean(axis=1) + SQUARE_FLOOR
+    scores: dict[str, Value] = {}
+    maps: dict[str, Value] = {}
+    weighted, residual, weighted_shares, residual_shares = [], [], [], []
+    for index, rank in enumerate(subspaces.ranks):
+        left, of_windows = squares, centred
+        if used := min(rank, largest):
+            part = axes.slice(0, used)
+            explained = gram.slice(0, used).slice(0, used, axis=1) @ part - cross.slice(0, used) * 2.0
+            left = graph.Max(squares + (explained * part).sum(0), np.float64(0))
+            of_windows = centred - components.slice(0, used, axis=1) @ part
+        by_band = left.reshape(context, bands).mean(0)
+        bins = of_windows.square().reshape(-1, bands)
+        scores[f"residual_{rank}"] = by_band.mean()
+        maps[f"residual_{rank}"] = bins / float(bands)
+        if not weights[index]:
+            continue
+        floored, bins = by_band + SQUARE_FLOOR, bins + SQUARE_FLOOR
+        decibels = graph.Log(floored / normal[index]) * (10 / math.log(10) * weights[index] / bands)
+        factor = weights[index] / normal[index].mean()
+        weighted.append(decibels.sum())
+        weighted_shares.append(bins * (decibels / floored))
+        residual.append(floored.mean() * factor)
+        residual_shares.append(bins * (factor / bands))
+    return GraphEvidence(
+        scores={"weighted": graph.Sum(*weighted), "residual": graph.Sum(*residual), **scores},
+        maps={
+            name: spread_over_frames(share.reshape(-1, context * bands), context, bands).float()
+            for name, share in {
+                "weighted": graph.Sum(*weighted_shares),
+                "residual": graph.Sum(*residual_shares),
+                **maps,
+            }.items()
+        },
     )
-
-
-def subspace_maps(
-    scores: SubspaceScores, residuals: Iterable[np.ndarray], context: int
-) -> dict[str, np.ndarray]:
-    """Return a (T, bands) float32 map of each score.
-
-    A map averages over all bins to score / bands, except at the ends of the clip, as the value of a frame is
-    the mean over the windows that contain it. Scores are divided among bins in proportion to their squared
-    residuals; ``weighted`` first among the bands.
-
-    Args:
-        scores: of the clip.
-        residuals: (V, D) for each rank of the scores.
-        context: frames in one window.
-    """
-    by_rank, weighted, residual_ratio = {}, np.zeros(()), np.zeros(())
-    factors = zip(scores.by_rank, residuals, scores.weighted_factors, scores.residual_factors, strict=True)
-    for rank, residual, weighted_factor, residual_factor in factors:
-        bands = len(weighted_factor)
-        shares = residual.reshape(len(residual), context, bands) ** 2 / bands
-        by_rank[f"residual_{rank}"] = _map_of(shares, context)
-        if residual_factor:  # the rank is one of those that the scores average
-            shares += SQUARE_FLOOR / bands
-            weighted = weighted + shares * weighted_factor
-            residual_ratio = residual_ratio + shares * residual_factor
-    combined = {"weighted": _map_of(weighted, context), "residual": _map_of(residual_ratio, context)}
-    return combined | by_rank
-
-
-def _map_of(shares: np.ndarray, context: int) -> np.ndarray:
-    """Return the (T, bands) float32 map of shares (V, context, bands)."""
-    return spread_over_frames(shares.reshape(len(shares), -1), context).astype(np.float32)
