@@ -170,34 +170,24 @@ class NotNormalError(FitError):
         self.message, self.judged = message, judged
 
     def __str__(self) -> str:
-        return self.describe("accept=True", "replace=True")
-
-    def describe(self, accept: str, replace: str) -> str:
-        """Return the message and the ways on, named as where the user can choose them.
-
-        Args:
-            accept: how the recordings are added all the same, e.g. ``--accept``.
-            replace: how the earlier normal recordings are forgotten.
-        """
-        width = max(len(accept), len(replace))
-        recommended = " (recommended then, because most recordings are above the threshold)"
         return (
             f"{self.message}\n"
             "  If these may be faults of the machine or of the sensor, do not adapt. Otherwise there are two "
             "ways on:\n"
-            f"  {accept:<{width}}  only if the machine is running normally in another way: adds the "
-            "recordings to the normal ones\n"
-            f"  {replace:<{width}}  only if the machine was repaired or changed for good: forgets the "
-            f"earlier normal recordings{recommended if self.recommended == 'replace' else ''}"
+            "  `accept=True`   if the machine is running normally in another way, or is another unit that "
+            "the model is to cover too: adds the recordings to the normal ones\n"
+            "  `replace=True`  if the machine was repaired or changed for good: only these recordings are "
+            "normal from now on, the earlier ones are forgotten"
         )
 
     @property
-    def recommended(self) -> str:
-        """``"replace"`` if most of the recordings are above the threshold, otherwise ``"accept"``.
+    def recommended(self) -> str | None:
+        """``"accept"`` if no more than half of the recordings are above the threshold, otherwise ``None``.
 
-        It applies only if the recordings are normal, which nothing but knowledge of the machine can decide.
+        If most are above it, nothing distinguishes a machine that was repaired from another unit. Either
+        applies only if the recordings are normal, which nothing but knowledge of the machine can decide.
         """
-        return "replace" if 2 * self.judged["above"] > self.judged["recordings"] else "accept"
+        return None if 2 * self.judged["above"] > self.judged["recordings"] else "accept"
 
 
 class NotFittedError(AuscultError, ValueError):

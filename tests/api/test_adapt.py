@@ -149,9 +149,8 @@ def test_clips_above_the_threshold_are_refused_without_accept_or_replace(files):
     message, judged = str(caught.value), caught.value.judged
     assert files[30].path in message
     ways = message.split("do not adapt")[1]
-    assert "accept=True   only if the machine is running normally" in ways
-    assert "recommended" in ways.split("replace=True  only if the machine was repaired")[1]
-    assert caught.value.recommended == "replace"
+    assert ways.index("`accept=True`") < ways.index("another unit") < ways.index("`replace=True`")
+    assert caught.value.recommended is None, "a new unit, or a machine that was repaired"
     assert (judged["recordings"], judged["above"], judged["false_alarms"]) == (2, 2, 0.05)
     assert judged["paths_above"] == [clip.path for clip in files[30:32]]
     assert judged["threshold"] == model.threshold().value
@@ -168,7 +167,6 @@ def test_a_minority_above_the_threshold_is_refused_without_recommending_replace(
     with pytest.raises(NotNormalError, match=f"{above} of 7 recordings are above") as caught:
         auscult.adapt(model, clips)
     assert caught.value.recommended == "accept"
-    assert "recommended" not in str(caught.value)
 
 
 def test_clips_below_the_threshold_need_no_confirmation(files):

@@ -215,7 +215,7 @@ def test_a_threshold_that_finds_few_separable_faults_is_reported_with_what_to_do
     fitted = Model(model().detector, calibration, provenance=provenance)
     (warning,) = messages(auscult.evaluate(fitted, clips, intervals=False).warnings)
     assert "the threshold finds only 0 % of the faults (AUC 100.0 %)" in warning
-    assert "--false-alarms 20%" in warning
+    assert "`false_alarms=0.2`" in warning
     assert "which finds 100 % of all faults" in warning
     assert "record more like the 5 recordings in the target domain" in warning
     assert not auscult.evaluate(fitted, clips, threshold=fixed_threshold(0.1), intervals=False).warnings
@@ -239,6 +239,6 @@ def test_scores_in_the_wrong_order_of_a_network_that_has_not_converged_are_expla
 
 def test_recordings_without_a_condition_are_refused_with_what_to_do(clips):
     unlabelled = [*clips[:40], replace(clips[40], condition=None)]
-    message = r"1 of 41 recordings have no condition .* --condition PATTERN="
+    message = r"1 of 41 recordings have no condition .*`conditions="
     with pytest.raises(EvaluationError, match=message):
         auscult.evaluate(model(), unlabelled)

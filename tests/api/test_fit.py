@@ -213,7 +213,7 @@ def test_a_single_recording_cannot_be_calibrated(files):
     for calibrate in ("crossfit", "holdout", "auto"):
         with pytest.raises(FitError, match="at least two recordings"):
             fit(segments, calibrate=calibrate)
-    with pytest.raises(FitError, match="--calibrate none"):
+    with pytest.raises(FitError, match="`calibrate='none'`"):
         fit(files[:1])
     assert fit(files[:1], calibrate="none").calibration.method == "none"
 
@@ -323,7 +323,7 @@ def test_invalid_options_are_errors(files):
 
 def test_a_missing_required_option_is_an_error_before_recordings_are_read(files):
     calls = []
-    with pytest.raises(OptionError, match="requires the option 'encoder': pass --set encoder=…"):
+    with pytest.raises(OptionError, match="requires the option 'encoder': pass `encoder=VALUE`"):
         auscult.fit(files, "embedding_memory", progress=lambda *call: calls.append(call))
     assert calls == []
 
@@ -348,14 +348,14 @@ def test_the_default_preset_of_the_gamma_vae_is_exact(files, monkeypatch):
 
 
 def test_the_validation_option_cannot_be_combined_with_calibration(files):
-    with pytest.raises(OptionError, match="--calibrate none"):
+    with pytest.raises(OptionError, match="`calibrate='none'`"):
         auscult.fit(files, "autoencoder", validation=0.2, epochs=1)
 
 
 def test_likely_segments_of_one_recording_stay_in_one_fold_with_a_warning(files):
     with_speed = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
     model = fit(with_speed)
-    (warning,) = [w for w in messages(model.warnings) if "--group-by" in w]
+    (warning,) = [finding.message for finding in model.warnings if finding.kind == "cuts"]
     assert "40 clips have only 10 combinations of spd in their names" in warning
     assert "those with the same are taken as parts of one recording" in warning
     speed = {clip.path: (clip.attributes["spd"], clip.domain) for clip in with_speed}
@@ -364,15 +364,15 @@ def test_likely_segments_of_one_recording_stay_in_one_fold_with_a_warning(files)
     scored.clear()
     split = fit(with_speed, keep_likely_cuts_together=False)
     assert any(speed[path] in {speed[p] for p in model.facts["fitted_on"]} for path, model in scored)
-    assert [w for w in messages(split.warnings) if "--group-by spd" in w]
+    assert [w for w in messages(split.warnings) if "`attribute_groups(corpus, ['spd'])`" in w]
 
 
 def test_a_few_operating_conditions_are_not_treated_as_segments(files):
     """With only four of them, each fold would hold out a quarter of the normal conditions."""
     with_speed = [replace(clip, attributes={"spd": str(i % 4)}) for i, clip in enumerate(files)]
-    (hint,) = [w for w in messages(fit(with_speed).warnings) if "--group-by" in w]
+    (hint,) = [w for w in messages(fit(with_speed).warnings) if "group them" in w]
     assert "40 clips have only 4 combinations of spd in their names: if they were cut" in hint
-    assert "--group-by spd" in hint
+    assert "`attribute_groups(corpus, ['spd'])`" in hint
 
 
 def test_there_is_no_segment_warning_without_a_reason(files):
@@ -380,7 +380,7 @@ def test_there_is_no_segment_warning_without_a_reason(files):
     known = [replace(clip, source_recording=clip.attributes["spd"]) for clip in with_speed]
     equal = [replace(clip, attributes={"spd": "1"}) for clip in files]  # says nothing about recordings
     for clips, calibrate in ((known, "auto"), (files, "auto"), (equal, "auto"), (with_speed, "none")):
-        assert not [w for w in messages(fit(clips, calibrate=calibrate).warnings) if "--group-by" in w]
+        assert not [w for w in messages(fit(clips, calibrate=calibrate).warnings) if "group them" in w]
 
 
 def test_the_networks_of_one_machine_are_distributed_over_workers(files):

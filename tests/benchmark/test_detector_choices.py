@@ -49,7 +49,7 @@ def test_all_selects_every_detector_that_can_be_fitted():
 def test_a_missing_required_option_is_reported(required_option):
     choices, notes = choose_detectors(["all"], {})
     assert "gamma_vae" not in names(choices)
-    assert "gamma_vae is left out: it requires the option 'latent' (--set latent=…)." in notes
+    assert "gamma_vae is left out: it requires the option 'latent' (`settings={'latent': VALUE}`)." in notes
     with pytest.raises(OptionError, match="gamma_vae requires the option 'latent'"):
         choose_detectors(["gamma_vae"], {})
     assert names(choose_detectors(["gamma_vae@exact"], {"latent": "shape_rate"})[0]) == ["gamma_vae"]
@@ -148,8 +148,8 @@ def test_names_are_split_outside_of_brackets():
         (["autoencoder[epochs=many]"], {}, "epochs='many' is not a valid int"),
         (["autoencoder[epochs]"], {}, "write KEY=VALUE"),
         (["autoencoder[epochs=1"], {}, "write NAME or NAME"),
-        (["embedding_memory[encoder=C:/x.onnx]"], {}, "a colon or a bracket by --set"),
-        (["autoencoder[seed=1]"], {}, "--seeds"),
+        (["embedding_memory[encoder=C:/x.onnx]"], {}, "a colon or a bracket by `settings="),
+        (["autoencoder[seed=1]"], {}, "`seeds="),
         ([], {}, "no detectors: name at least one"),
         (
             ["spectral_memory[k_source=2]", "spectral_memory[k_source=02]"],

@@ -220,7 +220,5 @@ def test_scoring_explaining_and_evaluating_need_no_torch(model, machine, normal_
 
 
 def test_messages_name_options_and_not_python_parameters(capsys):
-    text.warn(
-        "pass --channel N (in Python channel=N), or --false-alarms 10% (in Python model.threshold(0.1))"
-    )
+    text.warn("pass `channel=N`, or `false_alarms=0.1`")
     assert capsys.readouterr().err == "Warning: pass --channel N, or --false-alarms 10%\n"

@@ -149,7 +149,7 @@ def test_the_name_of_the_named_folder_counts_if_it_says_nothing_else(tmp_path: P
 def test_unknown_folders_beside_normal_ones_are_asked_about(tmp_path: Path) -> None:
     root = touch(tmp_path / "rec", "ok/1.wav", "klong/2.wav", "a/klack/3.wav", "4.wav")
     clips = open_corpus(root).for_training()
-    with pytest.raises(FitError, match=r"what 3 recordings are is unclear: .*--condition \S+=normal"):
+    with pytest.raises(FitError, match=r"what 3 recordings are is unclear: .*`conditions=.*: 'normal'"):
         check_training_clips(clips)
     text = unclear_conditions(clips)
     assert text is not None
@@ -201,7 +201,7 @@ def test_files_in_one_folder_are_named_by_patterns_that_match_no_other(tmp_path:
     names = touch(tmp_path / "more", "no_fault_1.wav", "no_fault_2.wav", "good [1].wav")
     text = unclear_conditions(open_corpus(names))
     assert text is not None
-    assert "--condition 'no*=normal'" in text
+    assert "`conditions={'no*': 'normal'}`" in text
     assert open_corpus(names, conditions={"good [1].wav": "anomaly", "no*": "normal"})
 
 
@@ -240,7 +240,7 @@ def test_recordings_without_a_condition_cannot_be_evaluated(tmp_path: Path) -> N
     text = unknown_conditions(open_corpus(root), str(root))
     assert text is not None
     assert text.startswith("3 of 4 recordings have no condition (normal or anomaly): before (2), after (1).")
-    assert "--condition PATTERN=normal" in text
+    assert "`conditions={'PATTERN': 'normal'}`" in text
     stated = open_corpus(root, conditions={"before": "normal", "after": "anomaly"})
     assert unknown_conditions(stated, str(root)) is None
 

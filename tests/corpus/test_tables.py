@@ -48,7 +48,9 @@ def test_tables_in_a_folder_are_recordings_only_if_something_is_stated(tmp_path:
 
 def test_a_folder_of_tables_alone_says_what_to_do(tmp_path: Path) -> None:
     csv(tmp_path / "a.csv")
-    with pytest.raises(CorpusError, match=r"no recordings found.*state the sample rate with --rate HZ"):
+    with pytest.raises(
+        CorpusError, match=r"no recordings found.*state the sample rate with `TableSettings\(rate=HZ\)`"
+    ):
         open_corpus(tmp_path)
 
 
@@ -218,7 +220,7 @@ def test_values_in_a_large_unit_are_not_silent(tmp_path: Path) -> None:
         offset = 5e-6 if i == 20 else 0.0
         np.save(tmp_path / f"{i}.npy", 1e-6 * rng.standard_normal(4000) + offset)
     for scale, level in (
-        (None, "of very small values (below -90 dB re 1): state a factor with --scale"),
+        (None, "of very small values (below -90 dB re 1): state a factor with `TableSettings(scale=X)`"),
         (1e6, ""),
     ):
         clips = open_corpus(tmp_path, tables=TableSettings(RATE, scale=scale))

@@ -51,7 +51,7 @@ def test_clips_required_for_a_rate(rate, required):
 def test_too_few_clips_report_the_lowest_possible_rate():
     warning = conformal_threshold(np.arange(10.0), 0.05).warning
     assert "requires 19 calibration clips of normal operation, got 10" in warning
-    assert "with 10 clips the lowest possible rate is 9.09 % (--false-alarms 10%)" in warning
+    assert "with 10 clips the lowest possible rate is 9.09 % (`false_alarms=0.1`)" in warning
     assert "with 1 clip the lowest possible rate is 50 %" in conformal_threshold([1.0], 0.05).warning
 
 

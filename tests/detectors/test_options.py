@@ -116,7 +116,7 @@ def test_a_wrong_name_is_answered_by_a_similar_one(detector, preset, settings, m
 
 
 def test_a_missing_required_option_is_named_with_the_documentation():
-    with pytest.raises(OptionError, match=r"'encoder'.*--set encoder=….*docs/how-to/encoders\.md"):
+    with pytest.raises(OptionError, match=r"'encoder'.*`encoder=VALUE`.*docs/how-to/encoders\.md"):
         check_nothing_missing("embedding_memory", {})
     check_nothing_missing("embedding_memory", {"encoder": "beats.onnx"})
 

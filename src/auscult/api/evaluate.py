@@ -80,7 +80,8 @@ def evaluate(
     model: Model,
     clips: Iterable[Clip],
     *,
-    threshold: Threshold | None = None,
+    threshold: Threshold | float | None = None,
+    false_alarms: float | None = None,
     year: int | None = None,
     keep_likely_cuts_together: bool = True,
     intervals: bool = True,
@@ -99,7 +100,9 @@ def evaluate(
     Args:
         model: the model to evaluate.
         clips: clips with a condition; domain, section and attributes are used where they are known.
-        threshold: default the model's conformal threshold at 5 % false alarms.
+        threshold: the score above which a recording is anomalous; default the conformal threshold for
+            ``false_alarms``.
+        false_alarms: the accepted rate of false alarms, between 0 and 1; default 0.05.
         year: the DCASE year whose rules apply; see `auscult.evaluation.evaluate_scores`.
         keep_likely_cuts_together: whether clips that appear to be cut from one recording, by their attributes
             or by their sound, count as one recording for intervals, as they share a fold in `auscult.fit`.
@@ -117,8 +120,8 @@ def evaluate(
     clips = list(clips)
     if problem := unclear_conditions(clips) or unknown_conditions(clips, root):
         raise EvaluationError(problem)
-    threshold = threshold or model.threshold()
-    scored, errors = _score(model, clips, threshold, progress)
+    limit = model.decision_threshold(threshold, false_alarms)
+    scored, errors = _score(model, clips, limit, progress)
     if not scored:
         first = f": {errors[0]}" if errors else ""
         raise EvaluationError(f"none of {len(clips)} recordings could be scored{first}")
@@ -132,7 +135,7 @@ def evaluate(
             if keep_likely_cuts_together
             else [s.clip for s in new],
             [s.score.score for s in new],
-            threshold=threshold.value,
+            threshold=limit.value,
             year=year,
             intervals=intervals,
             identities=[s.identity for s in new],
@@ -145,7 +148,7 @@ def evaluate(
     # Of another machine, scores in the wrong order are no sign of exchanged labels.
     findings = [f for f in evaluation.warnings if not (other_machine and f.kind == "low_auc")]
     if missed := missed_by_threshold(evaluation.overall):
-        findings.append(Finding("low_recall", f"{missed}. {_remedy(model, threshold, new)}"))
+        findings.append(Finding("low_recall", f"{missed}. {_remedy(model, limit, new)}"))
     if others := describe_other_files(other_files, "read"):
         findings.append(Finding("other_files", others))
     if of_code := code_warning(type(model.detector), model.provenance):
@@ -154,7 +157,7 @@ def evaluate(
     issue_warnings(findings)
     return ModelEvaluation(
         evaluation,
-        threshold,
+        limit,
         tuple(s.score for s in scored),
         tuple(s.clip for s in scored),
         tuple(errors),
@@ -186,8 +189,8 @@ def _remedy(model: Model, threshold: Threshold, scored: Sequence[_Scored]) -> st
         detected = float(np.mean(faults > lower))
         if detected >= (_WORTHWHILE if rate < _HIGHER_RATES[-1] else MIN_RECALL):
             ways.append(
-                f"accept more false alarms with --false-alarms {100 * rate:.0f}% (in Python "
-                f"threshold=model.threshold({rate:g})), which finds {100 * detected:.3g} % of all faults here"
+                f"accept more false alarms with `false_alarms={rate:g}`, which "
+                f"finds {100 * detected:.3g} % of all faults here"
             )
             break
     origin = model.provenance.get("threshold_set_by")

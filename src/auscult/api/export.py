@@ -90,7 +90,7 @@ def export(
             f"{os.fspath(path)}: not written, because its {differing} differ from those of the model: on "
             f"{parity.sounds} sounds the largest relative difference is {parity.score:.1e} for scores and "
             f"{parity.map:.1e} for maps, but {TOLERANCE:.0e} is allowed; an ill-conditioned covariance can "
-            "cause this (covariance=auto avoids it)"
+            "cause this (`covariance='auto'` avoids it)"
         )
     write_atomically(path, onnx_bytes)
     return parity

@@ -99,8 +99,7 @@ def check_options(
     if calibrate != "none" and "validation" in settings:
         raise OptionError(
             "validation cannot be combined with calibration: it holds out vectors only to log a validation "
-            "loss, while calibration holds out entire recordings; use it with --calibrate none "
-            '(in Python calibrate="none")'
+            "loss, while calibration holds out entire recordings; use it with `calibrate='none'`"
         )
     check_nothing_missing(detector, settings)
     preset = preset or DEFAULT_PRESET.get(detector)

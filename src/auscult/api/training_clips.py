@@ -76,8 +76,7 @@ def training_clips(
     if single_machine and len(machines) > 1:
         raise FitError(
             f"{len(machines)} machines ({', '.join(machines)}), but a model covers one: give the folder of "
-            "one machine, or an output folder for one model per machine, e.g. -o models/ (in Python "
-            "auscult.fit_machines)"
+            "one machine, or fit one model for each machine with `fit_machines(folders, output)`"
         )
     return clips, tuple(findings)
 

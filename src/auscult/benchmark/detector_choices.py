@@ -41,7 +41,7 @@ class DetectorChoice:
         """
         parts = DetectorName.parse(name)
         if "seed" in dict(parts.settings):
-            raise OptionError(f"{name}: the seeds are those of the benchmark (--seeds), not settings")
+            raise OptionError(f"{name}: the seeds are those of the benchmark, `seeds=[N]`, not settings")
         preset = parts.preset or DEFAULT_PRESET.get(parts.detector)
         return cls(parts.detector, preset, parts.settings)
 
@@ -172,7 +172,8 @@ def choose_detectors(
             names = ", ".join(dict.fromkeys(choice.detector for choice in choices))
             setting = f"score {value!r}" if key == "score" else f"option {key!r}"
             if owner:
-                raise OptionError(f"--set {key}=…: {owner} is none of these detectors: {names}")
+                stated = f"`settings={{{key!r}: {value!r}}}`"
+                raise OptionError(f"{stated}: {owner} is none of these detectors: {names}")
             raise OptionError(f"none of these detectors has the {setting}: {names}")
     return choices, notes
 
@@ -190,7 +191,7 @@ def _reason_to_leave_out(detector: str, settings: Mapping[str, Any]) -> str | No
     choice = DetectorChoice(detector, DEFAULT_PRESET.get(detector))
     try:
         if missing := missing_options(detector, choice.applicable_settings(settings)):
-            return f"it requires the option {missing[0]!r} (--set {missing[0]}=…)"
+            return f"it requires the option {missing[0]!r} (`settings={{{missing[0]!r}: VALUE}}`)"
         detector_type(detector).check_can_fit()
     except (MissingExtraError, PluginError) as error:
         return str(error)

@@ -41,12 +41,13 @@ def check_system_names(names: Iterable[str]) -> None:
             it begins with ``published``, or has control characters.
     """
     for name in names:
+        state = f"`score_folders={{{name!r}: FOLDER}}`"
         if re.split(r"[@\[:]", name)[0].strip() in detector_names():
-            raise OptionError(f"--scores {name}=…: the name is taken by a detector; choose another one")
+            raise OptionError(f"{state}: the name is taken by a detector; choose another one")
         if name.startswith("published "):
-            raise OptionError(f"--scores {name}=…: names of published systems begin so; choose another one")
+            raise OptionError(f"{state}: names of published systems begin so; choose another one")
         if not name.isprintable():
-            raise OptionError(f"--scores {name!r}: the name has control characters")
+            raise OptionError(f"score_folders={name!r}: the name has control characters")
 
 
 def folders_by_seed(folders: ScoreFolders) -> dict[int, Path]:

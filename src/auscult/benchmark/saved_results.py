@@ -188,7 +188,7 @@ class SavedResults:
             listed = ", ".join(f"{system} ({folder})" for system, folder in systems.items())
             raise EvaluationError(
                 f"{group[0].machine}: no clip was scored by all systems: {listed}; choose systems that were "
-                "run on the same recordings by --systems, or leave a folder out"
+                "run on the same recordings by `systems=[NAME]`, or leave a folder out"
             )
         return selected
 
@@ -236,7 +236,7 @@ def _measured(row: Result, one: SectionScores) -> Result:
     except EvaluationError as error:
         raise EvaluationError(
             f"{one.machine}: of the clips that all systems have scored: {error}; choose systems that were "
-            "run on the same recordings by --systems"
+            "run on the same recordings by `systems=[NAME]`"
         ) from error
     return Result(
         row.machine,

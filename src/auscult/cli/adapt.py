@@ -109,7 +109,7 @@ def command(
             if as_json:
                 refusal = {"model": None, "adapted_from": model, "judged": error.judged}
                 text.print_json({**refusal, "recommended": error.recommended})
-            for line in error.describe("--accept", "--replace").split("\n"):
+            for line in str(error).split("\n"):
                 text.note(line if line.startswith(" ") else f"Error: {line}")
             return FAILED
     after.save(output)

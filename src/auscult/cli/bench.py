@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auscult.cli import text
+from auscult.cli.flags import with_flags
 from auscult.cli.options import (
     group_by_option,
     json_option,
@@ -206,12 +207,12 @@ def command(
                 "differences": [difference.to_json() for difference in result.differences],
                 "ranking": [system.to_json() for system in result.ranking],
                 "costs": [cost.to_json() for cost in result.costs],
-                "failures": result.failures,
-                "notes": result.notes,
+                "failures": [{**f, "error": with_flags(f["error"])} for f in result.failures],
+                "notes": [*map(with_flags, result.notes)],
             }
         )
     else:
-        click.echo(result.text)
+        click.echo(with_flags(result.text))
         click.echo(f"\nresults.csv, results.json and scores/ are in {output}")
         if page is not None:
             click.echo(f"report: {page}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auscult.cli import text
+from auscult.cli.flags import with_flags
 from auscult.cli.options import (
     channel_option,
     check_extension,
@@ -70,7 +71,7 @@ def command(
         text.note(f"Error: {error}")
     arrays = shapes(result.arrays())
     if as_json:
-        errors = [{"path": error.path, "error": error.reason} for error in result.errors]
+        errors = [{"path": error.path, "error": with_flags(error.reason)} for error in result.errors]
         text.print_json(
             {"output": output, "recordings": len(result.clips), "arrays": arrays, "errors": errors}
         )

@@ -125,7 +125,8 @@ def command(
         text.note(f"Error: {error}")
     if as_json:
         threshold_from = {"method": decision_threshold.method, "rate": decision_threshold.rate}
-        text.print_json({**result.to_json(), "threshold_from": threshold_from})
+        named = text.warnings_and_findings(result.warnings)
+        text.print_json({**result.to_json(), **named, "threshold_from": threshold_from})
     else:
         click.echo(f"{loaded.detector.name}, score {loaded.detector.decisive_score}, on {folder}\n")
         click.echo(_as_text(result))

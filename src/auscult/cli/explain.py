@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auscult.cli import text
+from auscult.cli.flags import messages_with_flags
 from auscult.cli.options import (
     Seconds,
     channel_option,
@@ -20,7 +21,6 @@ from auscult.cli.options import (
     threshold_options,
 )
 from auscult.errors import AudioError, OptionError, TooLongAudio
-from auscult.findings import messages
 
 if TYPE_CHECKING:
     from auscult.corpus import AudioClip
@@ -101,7 +101,7 @@ def command(
     if score.axis is not None:
         audio = audio.axes[score.axis]
     of_code = code_warning(type(loaded.detector), loaded.provenance)
-    warnings = messages([*score.warnings, *([of_code] if of_code else [])])
+    warnings = messages_with_flags([*score.warnings, *([of_code] if of_code else [])])
     nearest_missing = score.nearest is not None and not os.path.exists(score.nearest)
     explained = explanation(
         score,

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from auscult.cli import text
+from auscult.cli.flags import with_flags
 from auscult.cli.options import (
     check_writable,
     chosen_threshold,
@@ -73,7 +74,7 @@ def command(
                 "sample_rate": loaded.sample_rate,
                 "threshold": asdict(decision_threshold),
                 "checked": {"sounds": parity.sounds, "score": parity.score, "map": parity.map},
-                "unreadable": [{"path": e.path, "error": e.reason} for e in parity.unreadable],
+                "unreadable": [{"path": e.path, "error": with_flags(e.reason)} for e in parity.unreadable],
             }
         )
     else:

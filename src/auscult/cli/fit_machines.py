@@ -10,6 +10,7 @@ import click
 
 from auscult.cli import text
 from auscult.cli.fit_summary import next_step, next_step_of_several, summarize
+from auscult.cli.flags import with_flags
 from auscult.cli.options import names_from
 from auscult.errors import CorpusError, OptionError
 
@@ -59,12 +60,12 @@ def fit_each_machine(
     results: list[dict[str, Any]] = []
     for outcome in outcomes:
         if outcome.error is not None:
-            results.append({"machine": outcome.machine, "error": outcome.error})
+            results.append({"machine": outcome.machine, "error": with_flags(outcome.error)})
             continue
         path = os.path.join(output, os.path.basename(outcome.path))
         summary = summarize(load_model(outcome.path), path)
         results.append({"machine": outcome.machine, "there_already": outcome.already_fitted, **summary})
-    results += [{"machine": name, "error": error} for name, error in not_fitted]
+    results += [{"machine": name, "error": with_flags(error)} for name, error in not_fitted]
     if as_json:
         text.print_json(results)
     else:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auscult.cli import text
+from auscult.cli.flags import messages_with_flags
 from auscult.cli.options import (
     Seconds,
     channel_option,
@@ -29,7 +30,6 @@ from auscult.cli.repeated import RepeatedErrors, RepeatedWarnings
 from auscult.cli.score_events import EventList, ScorePlot
 from auscult.cli.score_formats import Format, Layout, Tally, format_from_name, row_printer
 from auscult.errors import EvaluationError, OptionError
-from auscult.findings import messages
 
 if TYPE_CHECKING:
     from auscult.corpus import Clip
@@ -197,7 +197,7 @@ def command(
         errors.print()
         return FAILED
     score_plot = ScorePlot(plot, scan.count) if plot is not None else None
-    warnings, events, printed_before = RepeatedWarnings(), EventList(), messages(of_model)
+    warnings, events, printed_before = RepeatedWarnings(), EventList(), messages_with_flags(of_model)
     with ExitStack() as stack:
         stack.enter_context(workers(jobs, cluster))  # first: without workers no file must be created
         clips: Iterator[Clip | CorpusError] = expand_inputs(inputs, loaded.tables)

@@ -11,12 +11,12 @@ from functools import lru_cache, partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
+from auscult.cli.flags import messages_with_flags, with_flags
 from auscult.cli.score_stamp import FileStamp
 from auscult.corpus import AudioClip, Clip
 from auscult.corpus.prefetch import prefetch
 from auscult.decision import Threshold, p_value
 from auscult.errors import AudioError, CorpusError, ModelFileError, TooShortAudio, UnreadableAudio
-from auscult.findings import messages
 from auscult.model.model_file import load_model, read_header_and_arrays
 from auscult.runtime.parallel import parallel_map, worker_count
 from auscult.sound.audio_file import audio_info
@@ -235,7 +235,7 @@ def _error_row(error: AudioError | CorpusError, part: Row | None = None) -> Row:
     return {
         "path": error.path,
         **(part or {}),
-        "error": error.reason,
+        "error": with_flags(error.reason),
         **_stamp_fields(FileStamp.of(error.path)),
     }
 
@@ -251,7 +251,7 @@ def _row(model: Model, settings: ScoreSettings, score: Score, stamp: FileStamp |
         "p_value": p_value(score.score, calibration) if len(calibration) else None,
         "nearest": score.nearest,
         "nearest_window": score.nearest_window,
-        "warnings": [*messages(score.warnings), *settings.warnings],
+        "warnings": [*messages_with_flags(score.warnings), *settings.warnings],
         "findings": [finding.to_json() for finding in score.findings],
         "state": score.state,
         "seconds": round(score.seconds, 6),

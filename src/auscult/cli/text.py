@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from auscult.cli.flags import with_flags
 from auscult.findings import findings_to_json, messages
 from auscult.runtime.printable import printable as printable
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from auscult.findings import Finding
 
 NONE = "–"
-#: What messages name for Python beside the option: ``--channel N (in Python channel=N)``.
-_PYTHON_NAMES = re.compile(r" \(in Python (?:[^()]|\([^()]*\))*\)")
 
 
 def print_json(data: Any) -> None:
@@ -29,8 +28,8 @@ def print_json(data: Any) -> None:
 
 
 def note(text: str) -> None:
-    """Print a line for the user on standard error, without the parentheses ``(in Python …)`` of messages."""
-    click.echo(printable(_PYTHON_NAMES.sub("", text)), err=True)
+    """Print a line for the user on standard error, with options as on the command line."""
+    click.echo(printable(with_flags(text)), err=True)
 
 
 def warn(text: str) -> None:
@@ -46,7 +45,8 @@ def warn_of(findings: Iterable[Finding]) -> None:
 
 def warnings_and_findings(findings: Sequence[Finding]) -> dict[str, Any]:
     """The fields of JSON output about findings: their messages, and kind, message and paths of each."""
-    return {"warnings": messages(findings), "findings": findings_to_json(findings)}
+    named = [replace(finding, message=with_flags(finding.message)) for finding in findings]
+    return {"warnings": messages(named), "findings": findings_to_json(named)}
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, names: int = 1) -> str:

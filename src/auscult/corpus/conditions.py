@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -260,9 +259,8 @@ def unclear_conditions(clips: Iterable[Clip], *, statable: bool = True) -> str |
     if not statable:
         return f"{what}: {'; '.join(shown)}. Rename these, or move them out of train/"
     return (
-        f"{what}: {'; '.join(shown)}. State it with --condition {shlex.quote(f'{pattern}=normal')} or "
-        f"--condition {shlex.quote(f'{pattern}=anomaly')} (in Python conditions={{{pattern!r}: 'anomaly'}}), "
-        "or in the condition column of a manifest"
+        f"{what}: {'; '.join(shown)}. State it with `conditions={{{pattern!r}: 'normal'}}` or "
+        f"`conditions={{{pattern!r}: 'anomaly'}}`, or in the condition column of a manifest"
     )
 
 
@@ -282,9 +280,8 @@ def unknown_conditions(clips: Sequence[Clip], root: str | None = None) -> str | 
     of_all = f"{len(unknown):,} of {len(clips):,} recordings"
     return (
         f"{of_all} have no condition (normal or anomaly): {_by_folder(unknown, root)}. State it with "
-        "--condition PATTERN=normal and --condition PATTERN=anomaly, where PATTERN is a folder or a file, * "
-        "for any characters (in Python conditions={'PATTERN': 'anomaly'}, an argument of open_corpus), or in "
-        "the condition column of a manifest"
+        "`conditions={'PATTERN': 'normal'}` and `conditions={'PATTERN': 'anomaly'}`, where PATTERN is a "
+        "folder or a file, * for any characters, or in the condition column of a manifest"
     )
 
 
@@ -332,8 +329,7 @@ def learned_unasked(corpus: Corpus) -> list[str]:
     if named and len(folders) > 1 and not any(clip.condition == "normal" for clip in corpus):
         messages.append(
             f"used as normal: {_by_folder(unknown, corpus.root)}: their names do not say what they are. If "
-            "some are faults, leave them out with --condition FOLDER=anomaly (in Python "
-            "conditions={'FOLDER': 'anomaly'})"
+            "some are faults, leave them out with `conditions={'FOLDER': 'anomaly'}`"
         )
     paths = {clip.path: _folders(clip, corpus) for clip in clips}
     training = {tuple(folders[:i]) for folders in paths.values() for i in _positions(folders, "train")}

@@ -48,8 +48,8 @@ def level_findings(summaries: Sequence[ClipSummary]) -> Iterable[Finding]:
     limit = silence_limit(summaries)
     if limit < SILENCE_DB:
         description = (
-            f"of very small values (below {SILENCE_DB:g} dB re 1): state a factor with --scale X, so that "
-            "quiet frequencies are not lost in the rounding of features"
+            f"of very small values (below {SILENCE_DB:g} dB re 1): state a factor with "
+            "`TableSettings(scale=X)`, so that quiet frequencies are not lost in the rounding of features"
         )
         yield make_finding("silence", summaries, description)
     elif silent := [summary for summary in summaries if summary.measures.level < SILENCE_DB]:
@@ -120,7 +120,7 @@ def channel_findings(channels: int, channel: int) -> tuple[Finding, ...]:
         return ()
     message = (
         f"recordings have {channels} channels: the model learns channel {channel} only; fit one model of all "
-        "with --channel all, or one for each with --channel N (in Python channel=)"
+        "with `channel='all'`, or one for each with `channel=N`"
     )
     return (Finding("channels", message),)
 

@@ -254,6 +254,6 @@ def _tables_in(path: str) -> str:
     if not any(True for _ in walk_audio(path, report=FolderReport(), tables=TableSettings(rate=1.0))):
         return ""
     return (
-        ". For tables of vibration signals state the sample rate with --rate HZ, or the column with "
-        "--column NAME (in Python tables=TableSettings(…)), or write both to an auscult.toml in the folder"
+        ". For tables of vibration signals state the sample rate with `TableSettings(rate=HZ)`, or the "
+        "column with `TableSettings(columns=[NAME])`, or write both to an auscult.toml in the folder"
     )

@@ -182,5 +182,5 @@ def _check_for_condition(path: str, columns: Sequence[str], lines: Sequence[Sequ
                 f"there is no column 'condition', but {name!r} looks like it (values: "
                 f"{', '.join(sorted(cells)[:3])}). "
                 "Rename it to 'condition' (values normal or 0, anomaly or 1), or remove it, or state what "
-                "the recordings are with --condition PATTERN=normal (in Python conditions=)",
+                "the recordings are with `conditions={'PATTERN': 'normal'}`",
             )

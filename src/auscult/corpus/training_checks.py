@@ -44,9 +44,9 @@ def segment_findings(recordings: Sequence[AudioClip]) -> Iterator[Finding]:
         yield Finding(
             "likely_segments",
             f"{len(clips)} clips have only {n_groups} combinations of {names} in their names: if they were "
-            f"cut from {n_groups} longer recordings, give --group-by {names} (in Python "
-            "auscult.corpus.attribute_groups). Otherwise parts of one recording are both learned and used to "
-            "set the threshold, and there will be more false alarms than accepted",
+            f"cut from {n_groups} longer recordings, group them with "
+            f"`attribute_groups(corpus, {attributes})`. Otherwise parts of one recording are both learned "
+            "and used to set the threshold, and there will be more false alarms than accepted",
         )
 
 

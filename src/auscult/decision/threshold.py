@@ -95,7 +95,7 @@ def conformal_threshold(calibration_scores: ArrayLike, rate: float = DEFAULT_RAT
             lowest = 1 / (count + 1)
             warning += (
                 f"; with {clips} the lowest possible rate is {_percent(lowest)} "
-                f"(--false-alarms {math.ceil(100 * lowest)}%)"
+                f"(`false_alarms={math.ceil(100 * lowest) / 100:g}`)"
             )
         return Threshold(None, "conformal", rate, count, needed, warning)
     rank = math.ceil((count + 1) * (1 - exact_rate))  # exact fractions: as floats, 20 × 0.95 may exceed 19

@@ -43,7 +43,7 @@ class DetectorName:
         if match is None:
             raise OptionError(
                 f"invalid detector {name!r}: write NAME or NAME[KEY=VALUE,KEY=VALUE]; set a value with a "
-                "colon or a bracket by --set NAME.KEY=VALUE"
+                "colon or a bracket by `settings={'NAME.KEY': VALUE}`"
             )
         detector, _, preset = match[1].strip().partition("@")
         pairs = re.split(r",(?=\s*\w+\s*=)", match[2]) if match[2] else []
@@ -69,7 +69,7 @@ class DetectorName:
         if len(folder) > _LONGEST_FILE_NAME:
             raise OptionError(
                 f"{self}: too long for the name of a folder; set long values by "
-                f"--set {self.detector}.KEY=VALUE instead"
+                f"`settings={{'{self.detector}.KEY': VALUE}}` instead"
             )
         return folder
 

@@ -224,7 +224,7 @@ def check_nothing_missing(detector: str, settings: Mapping[str, Any]) -> None:
     """Raise `OptionError` if a required option is missing; called before any work is done."""
     for option in missing_options(detector, settings):
         raise OptionError(
-            f"{detector} requires the option {option!r}: pass --set {option}=…; "
+            f"{detector} requires the option {option!r}: pass `{option}=VALUE`; "
             f"it is described in {detector_type(detector).docs_page}"
         )
 

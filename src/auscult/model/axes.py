@@ -48,7 +48,7 @@ class AxesModel(Model):
         if not len(first.calibration):
             raise FitError(
                 "a model of several channels compares their scores with those of held-out recordings: fit it "
-                'with calibration, not with --calibrate none (in Python calibrate="none")'
+                "with calibration, not with `calibrate='none'`"
             )
         self._scales = [
             {name: _scale(axis.calibration.scores[name]) for name in axis.calibration.scores} for axis in axes
@@ -197,7 +197,7 @@ def require_one_channel(model: Model, what: str) -> None:
     if model.axes:
         raise OptionError(
             f"{what} a model of several channels is not possible: fit a model for each channel, with "
-            "--channel N (in Python channel=N)"
+            "`channel=N`"
         )
 
 

@@ -110,8 +110,8 @@ class InspectedFit:
         if max(folds) < 1:
             raise FitError(
                 f"calibration by {self.method} needs at least two recordings that are not cut from the same "
-                "one: add recordings, cut a long one into windows with --window S (in Python window=S), or "
-                'fit without a threshold with --calibrate none (in Python calibrate="none")'
+                "one: add recordings, cut a long one into windows with `window=SECONDS`, or "
+                "fit without a threshold with `calibrate='none'`"
             )
         return folds
 

@@ -257,7 +257,7 @@ class Model:
             >>> model.score(0.1 * noise[0] + noise[1], 16000).anomalous
             False
         """
-        limit = self._limit(threshold, false_alarms)
+        limit = self.decision_threshold(threshold, false_alarms)
         return self.score_recording(self.open(recording, sample_rate), threshold=limit, explain=explain)
 
     def open(self, recording: Recording, sample_rate: int | None = None) -> AudioClip:
@@ -272,8 +272,14 @@ class Model:
         """A recording of samples (N,), resampled to the rate of the model."""
         return AudioClip.from_waveform(waveform_of(samples, sample_rate), sample_rate=self.sample_rate)
 
-    def _limit(self, threshold: Threshold | float | None, false_alarms: float | None) -> Threshold:
-        """The threshold that the arguments of `score` state."""
+    def decision_threshold(
+        self, threshold: Threshold | float | None = None, false_alarms: float | None = None
+    ) -> Threshold:
+        """Return the threshold that the arguments of `score` state.
+
+        Raises:
+            OptionError: both are given, or a value is not valid.
+        """
         if threshold is not None and false_alarms is not None:
             raise OptionError("threshold and false_alarms exclude each other: choose one")
         if isinstance(threshold, Threshold):
@@ -417,9 +423,12 @@ class Model:
         if waveform.seconds > longest:
             return (
                 f"{difference}: a score of the entire recording can be wrong, and the false-alarm rate does "
-                f"not hold; score its parts with auscult score --window {longest:.3g}"
+                f"not hold; score its parts with `Model.windows(clip, {longest:.3g})`"
             )
-        remedy = f"record at least {shortest:.3g} s (with --window: --window {shortest:.3g})"
+        remedy = (
+            f"record at least {shortest:.3g} s, or score longer windows with "
+            f"`Model.windows(clip, {shortest:.3g})`"
+        )
         if frames < MIN_FRAMES:
             return f"{difference}: too short to be judged, with fewer than {MIN_FRAMES} frames; {remedy}"
         return f"{difference}: the false-alarm rate does not hold; {remedy}"
@@ -456,7 +465,7 @@ class Model:
         Yields:
             For each recording its score, or the error if it cannot be used.
         """
-        limit = self._limit(threshold, false_alarms)
+        limit = self.decision_threshold(threshold, false_alarms)
 
         def opened() -> Iterator[AudioClip | AudioError]:
             # In the thread that iterates: an iterable may fill one array again and again.

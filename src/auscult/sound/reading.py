@@ -46,8 +46,7 @@ def read_audio(
             if remaining < 0:
                 raise TooLongAudio(
                     name,
-                    f"longer than the limit of {max_seconds:g} s; cut it into windows with --window T (in "
-                    "Python window=T)",
+                    f"longer than the limit of {max_seconds:g} s; cut it into windows with `window=SECONDS`",
                 )
             blocks.append(block)
     return Waveform(

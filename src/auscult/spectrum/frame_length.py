@@ -136,7 +136,7 @@ def empty_band_findings(front_ends: Iterable[FrontEnd]) -> Iterator[Finding]:
             "empty_bands",
             f"{len(empty)} of {front_end.n_mels} mel bands ({empty[0]:.0f} to {empty[-1]:.0f} Hz) contain no "
             f"bin of the {front_end.n_fft}-sample transform at {front_end.sample_rate} Hz and are constant: "
-            f"set n_fft={n_fft} and hop={n_fft // 2}, or n_mels={fewer}",
+            f"set `n_fft={n_fft}` and `hop={n_fft // 2}`, or `n_mels={fewer}`",
         )
 
 

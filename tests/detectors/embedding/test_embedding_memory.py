@@ -139,7 +139,7 @@ def test_without_embedding_the_encoder_file_must_be_unchanged(encoder_file, norm
 
 
 def test_a_missing_encoder_option_or_file_is_an_error(normals):
-    with pytest.raises(OptionError, match=r"--set encoder=PATH.*docs/how-to/export-an-encoder\.md"):
+    with pytest.raises(OptionError, match=r"`encoder=PATH`.*docs/how-to/export-an-encoder\.md"):
         EmbeddingMemory(make_config("embedding_memory", settings=SMALL)).fit(normals)
     assert EmbeddingMemory.required_options == ("encoder",)
     with pytest.raises(OptionError, match=r"missing\.onnx.*docs/how-to/export-an-encoder\.md"):

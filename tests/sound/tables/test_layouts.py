@@ -39,7 +39,7 @@ def test_cwru(tmp_path: Path) -> None:
     check(path, TableSettings(12_000, ("*_FE_time",)), 12_000, fan_end[:, 0])
     with pytest.raises(TableError, match=r"no column '\*_BA_time'; there are 0 X097_DE_time, 1 X097_FE_time"):
         read_audio(path, table=TableSettings(12_000, ("*_BA_time",)))
-    with pytest.raises(TableError, match=r"its sample rate is not known.*--rate"):
+    with pytest.raises(TableError, match=r"its sample rate is not known.*rate=HZ"):
         read_audio(path)
 
 
@@ -66,7 +66,7 @@ def test_paderborn(tmp_path: Path, version: str) -> None:
     check(path, TableSettings(columns=("vibration_1",)), 64_000, vibration)
     check(path, TableSettings(columns=("Y.force",)), 4_000, force)
     check(path, TableSettings(columns=("phase_current_*", "vibration_1")), 64_000, current, vibration)
-    with pytest.raises(TableError, match=r"different lengths: .*Y\.force \(4,000 values\).*--column"):
+    with pytest.raises(TableError, match=r"different lengths: .*Y\.force \(4,000 values\).*columns="):
         read_audio(path)
 
 
@@ -161,7 +161,7 @@ def test_hit(tmp_path: Path) -> None:
     check(tmp_path / "data1.npy", settings, 25_000, values[:, 2].ravel(), values[:, 5].ravel())
     (note,) = read_audio(tmp_path / "data1.npy", table=settings).notes
     assert "5 recordings of 20480 values each" in note.message
-    assert "--window" in note.message
+    assert "window=" in note.message
 
 
 def test_labview(tmp_path: Path) -> None:

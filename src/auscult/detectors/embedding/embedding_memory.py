@@ -238,7 +238,7 @@ class EmbeddingMemory(FleetDetector, Refittable, Representable):
         if not c.encoder:
             raise OptionError(
                 "embedding_memory needs a pretrained encoder: set the option encoder to the path of an ONNX "
-                "file (--set encoder=PATH); see docs/how-to/export-an-encoder.md for how to export one"
+                "file (`encoder=PATH`); see docs/how-to/export-an-encoder.md for how to export one"
             )
         blob = read_encoder(c.encoder)
         self.facts = {"encoder": {"file": os.path.basename(c.encoder), "sha256": digest(blob)}}

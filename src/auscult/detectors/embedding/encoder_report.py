@@ -105,7 +105,7 @@ def encoder_findings(
             "probabilities",
             f"the output {encoder.output} of {name} looks like class probabilities "
             f"({outputs[0].probabilities}), which say little about machines: use the features before the "
-            "classifier, by encoder_output=NAME if the file has them, else by another export; see "
+            "classifier, by `encoder_output=NAME` if the file has them, else by another export; see "
             "docs/how-to/export-an-encoder.md",
         )
     if config.gem_power != 1 and all(output.positive < _FEW_POSITIVE for output in outputs):
@@ -114,7 +114,7 @@ def encoder_findings(
             "few_positive",
             f"at most {share:.0f} % of the features of {name} are positive in any recording; pooling with "
             f"gem_power={config.gem_power:g} sets negative values to 0, so that recordings can hardly be "
-            "distinguished: set gem_power=1",
+            "distinguished: set `gem_power=1`",
         )
 
 

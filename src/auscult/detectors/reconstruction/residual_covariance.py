@@ -119,7 +119,7 @@ def precision_matrix(sums: ResidualCovariance, method: str) -> tuple[np.ndarray,
         inverse = np.linalg.inv(covariance.astype(np.float32) if method == "float32" else covariance)
     except np.linalg.LinAlgError as error:
         raise FitError(
-            f"covariance={method}: the covariance of the residuals has no inverse; use covariance=auto"
+            f"covariance={method}: the covariance of the residuals has no inverse; use `covariance='auto'`"
         ) from error
     condition = min(condition, np.finfo(np.float64).max.item())  # JSON cannot represent infinity
     return inverse.astype(np.float64), {"condition": condition, "shrinkage": weight}

@@ -154,7 +154,7 @@ class ResidualScorer(Scorer):
                     f"the {domain} covariance of the residuals is ill-conditioned (condition number "
                     f"{diagnostics['condition']:.1e}): shrunk by Ledoit-Wolf with weight "
                     f"{diagnostics['shrinkage']:.2g}, because its exact inverse is meaningless "
-                    "(covariance=exact uses it nevertheless)",
+                    "(`covariance='exact'` uses it nevertheless)",
                 )
                 self.facts["findings"].append(finding.to_json())
 

@@ -26,7 +26,7 @@ def convergence_findings(history: Sequence[Mapping[str, Any]]) -> list[Finding]:
         return [
             Finding(
                 "not_converged",
-                "training has not converged: it has one epoch; train longer (epochs=100), otherwise "
+                "training has not converged: it has one epoch; train longer (`epochs=100`), otherwise "
                 "anomalies can score lower than normal clips",
             )
         ]
@@ -41,7 +41,7 @@ def convergence_findings(history: Sequence[Mapping[str, Any]]) -> list[Finding]:
         Finding(
             "not_converged",
             f"training has not converged: the loss fell by {100 * fall:.0f} % over the last {last} of "
-            f"{len(history)}; train longer (epochs={epochs}), otherwise anomalies can score lower than "
+            f"{len(history)}; train longer (`epochs={epochs}`), otherwise anomalies can score lower than "
             "normal clips",
         )
     ]

@@ -132,7 +132,7 @@ def _channels(array: Any) -> Iterator[_Channel]:
             recordings, each, count = array.shape[0], max(array.shape[1:]), min(array.shape[1:])
             note = (
                 f"{recordings} recordings of {each} values each, read one after the other: cut them into "
-                f"windows of {each} values with --window S (in Python window=S)"
+                f"windows of {each} values with `window=SECONDS`"
             )
             for i in range(count):
                 read = partial(_read_joined, array, i, times_last, each)

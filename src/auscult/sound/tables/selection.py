@@ -48,13 +48,13 @@ def choose_channels(
         raise TableError(
             table.path,
             f"its columns have different lengths: {_listed(channels, lengths=True)}. State which are meant "
-            "with --column NAME (in Python TableSettings.columns)",
+            "with `TableSettings(columns=[NAME])`",
         )
     if len(channels) > max_channels:
         raise UnsupportedAudio(
             table.path,
             f"{len(channels)} columns, but at most {max_channels} channels are supported: state which "
-            f"are meant with --column NAME; there are {_listed(channels)}",
+            f"are meant with `TableSettings(columns=[NAME])`; there are {_listed(channels)}",
         )
     return tuple(channels), times
 

@@ -143,7 +143,7 @@ def _check_names(path: str, names: tuple[str, ...], default: TableSettings) -> N
     raise UnsupportedAudio(
         path,
         f"its columns are {', '.join(names)}, but those of the model {', '.join(default.names)}: state which "
-        "are meant with --column NAME (in Python TableSettings.columns)",
+        "are meant with `TableSettings(columns=[NAME])`",
     )
 
 
@@ -173,7 +173,7 @@ def _rate(
     reason = "; ".join(reasons) or "it has no column of times and states none"
     raise TableError(
         table.path,
-        f"its sample rate is not known: {reason}. State it with --rate HZ (in Python TableSettings.rate), or "
+        f"its sample rate is not known: {reason}. State it with `TableSettings(rate=HZ)`, or "
         "as rate in the section [recordings] of an auscult.toml in the folder",
     )
 

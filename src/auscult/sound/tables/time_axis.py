@@ -184,7 +184,7 @@ def check_times(
                 f"line {table.line(row + index)}, column {axis.name}: the times are not evenly spaced: "
                 f"{times[index] - first[0]:.6g} s after the first instead of "
                 f"{expected[index] - first[0]:.6g} s. Samples are missing, or the times are rounded; if the "
-                "samples are evenly spaced nevertheless, state the rate with --rate HZ",
+                "samples are evenly spaced nevertheless, state the rate with `TableSettings(rate=HZ)`",
                 table.line(row + index),
                 axis.name,
             )
