@@ -23,7 +23,7 @@ PUBLIC_ERRORS = {
 NAMES = {
     *("Calibration", "Clip", "Corpus", "Evaluation", "Finding", "Fitted", "Model", "Score", "Threshold"),
     *("Waveform", "adapt", "evaluate", "export", "fit", "fit_machines", "load", "open_corpus", "p_value"),
-    *("AuscultWarning", "read_audio", "__version__"),
+    *("AuscultWarning", "plot", "read_audio", "__version__"),
     *PUBLIC_ERRORS,
 }
 
@@ -66,7 +66,8 @@ def test_the_version_is_that_of_the_installed_package():
 
 
 @pytest.mark.parametrize(
-    "name", ["adapt", "fit", "fit_machines", "evaluate", "export", "open_corpus", "read_audio", "load"]
+    "name",
+    ["adapt", "fit", "fit_machines", "evaluate", "export", "open_corpus", "plot", "read_audio", "load"],
 )
 def test_options_are_keyword_only(name):
     """Functions take one or two positional arguments; everything else is keyword-only."""

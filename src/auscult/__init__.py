@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from auscult.model.model_file import load_model
 
     load = load_model
+    from auscult.report.plot import plot as plot
     from auscult.sound import Waveform as Waveform
     from auscult.sound import read_audio as read_audio
 
@@ -117,6 +118,7 @@ _LAZY_NAMES = {
     "fit": ("auscult.api.fit", "fit"),
     "fit_machines": ("auscult.api.fit_machines", "fit_machines"),
     "open_corpus": ("auscult.corpus", "open_corpus"),
+    "plot": ("auscult.report.plot", "plot"),
     "p_value": ("auscult.decision", "p_value"),
     "read_audio": ("auscult.sound", "read_audio"),
     "load": ("auscult.model.model_file", "load_model"),

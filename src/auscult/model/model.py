@@ -30,7 +30,7 @@ from auscult.findings import Finding, findings_from_json
 from auscult.model.machine_state import machine_state
 from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
-from auscult.model.score import Score
+from auscult.model.score import Score, ScoredAudio
 from auscult.model.sensor_check import SensorFinding, sensor_findings, verdict
 from auscult.sound import Waveform, stream_audio, waveform_of
 from auscult.sound.defects import measure
@@ -343,7 +343,14 @@ class Model:
             findings=findings,
             state=state,
             seconds=waveform.seconds,
+            audio=self._scored_audio(recording, judged.axis, nearest) if explain else None,
         )
+
+    def _scored_audio(self, recording: AudioClip, axis: int | None, nearest: Clip | None) -> ScoredAudio:
+        """What a picture of the score needs; of the channel that it is from, if there are several."""
+        model, audio = (self, recording) if axis is None else (self.axes[axis], recording.axes[axis])
+        clip = None if nearest is None else self.with_table(nearest)
+        return ScoredAudio(audio.waveform(), model.detector.config.front_end, clip, model.channel)
 
     def scores_of(self, recording: AudioClip) -> Mapping[str, float]:
         """Return the scores of a recording that is at the model's rate, without a verdict; errors as of

@@ -4,13 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from os import PathLike
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from auscult.corpus import Clip
 from auscult.detectors.maps.map_limits import MapLimits
 from auscult.findings import Finding, messages
 from auscult.model.sensor_check import SensorFinding, Verdict, verdict
+from auscult.sound import Waveform
+from auscult.spectrum import FrontEnd
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class ScoredAudio:
+    """What a picture of a score needs besides the map.
+
+    Attributes:
+        waveform: the recording, at the model's sample rate.
+        front_end: the front end of the map.
+        nearest: the most similar normal recording, if it is a file.
+        channel: the channel that is read from that file.
+    """
+
+    waveform: Waveform
+    front_end: FrontEnd
+    nearest: Clip | None = None
+    channel: int = 0
 
 
 @dataclass(frozen=True)
@@ -43,6 +67,7 @@ class Score:
         state: in words, if the recording is unlike every normal recording, whatever the verdict: the machine
             is off or another one or, above the threshold, has a severe fault; otherwise ``None``.
         seconds: length of the recording.
+        audio: the recording and what `plot` needs besides; ``None`` without ``map``.
     """
 
     path: str
@@ -62,6 +87,7 @@ class Score:
     findings: tuple[SensorFinding, ...] = ()
     state: str | None = None
     seconds: float = 0.0
+    audio: ScoredAudio | None = field(default=None, repr=False, compare=False)
 
     @property
     def unusable(self) -> bool:
@@ -75,9 +101,29 @@ class Score:
         above = None if self.threshold is None else self.score > self.threshold
         return verdict(above, self.findings)
 
+    def plot(self, path: str | PathLike[str] | None = None) -> Figure:
+        """Draw where in time and frequency the score comes from; see `auscult.plot`.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 16000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=16000)
+            >>> figure = model.score(noise[0], 16000, explain=True).plot("score.png")
+        """
+        import auscult  # not at the top: the picture is drawn by a module above this one
+
+        return auscult.plot(self, path)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return everything but the map and its limits as JSON-compatible data, with the verdict."""
-        data = {key: value for key, value in vars(self).items() if not key.startswith("map")}
+        """Return everything but the audio, the map and its limits as JSON-compatible data, with the verdict.
+
+        Example:
+            >>> import auscult
+            >>> auscult.Score("a.wav", score=1.5, threshold=1.0, anomalous=True).to_dict()["verdict"]
+            'anomaly'
+        """
+        left_out = ("audio", "map", "maps_are_zscores", "map_limits")
+        data = {key: value for key, value in vars(self).items() if key not in left_out}
         return {
             **data,
             "verdict": self.verdict,

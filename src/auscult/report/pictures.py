@@ -39,6 +39,21 @@ def draw_explanation(
     title: str,
     dots_per_inch: int = 130,
 ) -> None:
+    """Draw the figure of `explanation_figure` and write it.
+
+    Args:
+        path_out: a file, whose extension sets the format (png, svg, pdf), or a binary stream for a PNG.
+        explained, title: as of `explanation_figure`.
+        dots_per_inch: resolution of raster formats; the figure is 11 inches wide.
+
+    Raises:
+        MissingExtraError: matplotlib is not installed.
+        OptionError: the format is not supported, or the file cannot be written.
+    """
+    save_figure(explanation_figure(explained, title=title), path_out, dots_per_inch=dots_per_inch)
+
+
+def explanation_figure(explained: Explanation, *, title: str) -> Figure:
     """Draw the spectrogram of a recording, that of the nearest normal one, and the map of the deviation.
 
     Both spectrograms have one colour scale. The regions are boxed and numbered in the first and in the map,
@@ -47,14 +62,11 @@ def draw_explanation(
     drawn below. If the recording is a section of a longer one, the scores of all sections are above.
 
     Args:
-        path_out: a file, whose extension sets the format (png, svg, pdf), or a binary stream for a PNG.
         explained: what to draw.
         title: the name of the recording.
-        dots_per_inch: resolution of raster formats; the figure is 11 inches wide.
 
     Raises:
         MissingExtraError: matplotlib is not installed.
-        OptionError: the format is not supported, or the file cannot be written.
     """
     row = 1 if explained.timeline else 0
     heights = [1.3] * row + [3.0, *([3.0] if explained.nearest is not None else []), 3.0, 1.0]
@@ -92,7 +104,7 @@ def draw_explanation(
     fit_title(heading, 0.97 * figure.bbox.width, lines_below=1)
     if explained.nearest is not None:
         _name_nearest(figure, spectrograms[1], explained)
-    save_figure(figure, path_out, dots_per_inch=dots_per_inch)
+    return figure
 
 
 def _name_nearest(figure: Figure, axes: Axes, explained: Explanation) -> None:
