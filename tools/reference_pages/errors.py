@@ -31,10 +31,10 @@ def walk(kind: type, depth: int = 0) -> Iterator[tuple[int, type]]:
 
 
 def attributes(kind: type) -> list[str]:
-    """Return the attributes that the constructors of a class and its bases set."""
-    return [
-        name
-        for base in kind.__mro__[::-1]
-        if base.__module__ == auscult.errors.__name__ and "__init__" in vars(base)
-        for name in re.findall(r"self\.(?!args)(\w+) =", inspect.getsource(base))
-    ]
+    """Return the attributes that the constructors of a class and its bases set, and their properties."""
+    names = []
+    for base in kind.__mro__[::-1]:
+        if base.__module__ == auscult.errors.__name__ and "__init__" in vars(base):
+            names += re.findall(r"self\.(?!args)(\w+) =", inspect.getsource(vars(base)["__init__"]))
+            names += [name for name, value in vars(base).items() if isinstance(value, property)]
+    return names

@@ -19,7 +19,7 @@ class OptionDescription:
     """An option of a detector.
 
     Attributes:
-        name: as in ``--set name=…`` and `auscult.fit`.
+        name: as in `auscult.fit`.
         type: ``"int"``, ``"float"``, ``"bool"`` or ``"str"``.
         optional: whether the value may be ``None``, written as ``none``.
         default: the default value.

@@ -103,7 +103,7 @@ def test_an_ill_conditioned_covariance_gives_a_warning(covariance, shrunk):
         assert (diagnostics["shrinkage"] > 0) == shrunk
     warnings = [f.message for f in detector.findings if f.kind == "ill_conditioned"]
     assert len(warnings) == (2 if covariance == "auto" else 0)
-    assert all("Ledoit-Wolf" in w and "covariance=exact" in w for w in warnings)
+    assert all("Ledoit-Wolf" in w and "covariance='exact'" in w for w in warnings)
 
 
 def test_the_density_is_that_of_the_pooled_residuals(fitted):
