@@ -42,7 +42,7 @@ DETECTOR_ROOMS = [
     {"base"},
     {"plugins"},
     {"__init__"},
-    {"options", "crossfit", "adaptable", "additive", "exportable", "representable"},
+    {"options", "crossfit", "adaptable", "additive", "exportable", "representable", "score_selection"},
     {"names", "descriptions"},
     {"pooled", "reconstruction", "discriminative", "embedding"},
     {"ensemble"},

@@ -111,11 +111,20 @@ def test_a_model_of_samples_is_saved_without_them(samples, tmp_path):
     assert loaded.score(samples[3], RATE).nearest.startswith("<recording ")
 
 
+def test_options_of_an_instance_are_kept_even_with_their_default_value(samples):
+    def front_end(detector: SpectralMemory):
+        return auscult.fit(samples, detector, sample_rate=RATE).detector.config.front_end
+
+    assert front_end(SpectralMemory(n_mels=16)).n_fft == 512, "shorter frames for short recordings"
+    assert front_end(SpectralMemory(n_mels=16, n_fft=1024)).n_fft == 1024
+
+
 def test_a_detector_is_a_name_a_class_or_an_instance(samples, monkeypatch):
     by_class = auscult.fit(samples, SpectralMemory, sample_rate=RATE, groups=4, **SMALL)
     config = make_config("spectral_memory", settings={"groups": 4, **SMALL})
     by_instance = auscult.fit(samples, SpectralMemory(config), sample_rate=RATE)
     assert same(by_class, by_instance)
+    assert same(by_class, auscult.fit(samples, SpectralMemory(groups=4, **SMALL), sample_rate=RATE))
     assert by_instance.detector.config == by_class.detector.config
     assert by_instance.detector.config.groups == 4
     monkeypatch.setitem(DETECTORS, Loudness.name, (__name__, "Loudness"))

@@ -9,7 +9,7 @@ import pytest
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.crossfit import TrainingSet, crossfit
 from auscult.spectrum import FrontEnd
-from auscult.testing import CheckedDetector, yield_checks
+from auscult.testing import CheckedDetector, check_detector, yield_checks
 
 #: Small networks and short training; a detector gets those of the options that it has.
 SETTINGS = {
@@ -48,6 +48,11 @@ def checked(encoder_file):
 )
 def test_contract(name, check, checked):
     check(checked(name))
+
+
+@pytest.mark.parametrize("name", ["spectral_memory", "pooled_gaussian", "subspace_residual"])
+def test_detectors_of_one_score_keep_the_contract(name):
+    check_detector(name, {"all_scores": False, "score": detector_type(name).scores[1]})
 
 
 @pytest.mark.parametrize("name", STATISTICS)

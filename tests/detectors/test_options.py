@@ -19,6 +19,7 @@ from auscult.detectors.options import (
     make_config,
     parse_settings,
 )
+from auscult.detectors.pooled.pooled_gaussian import PooledGaussian, PooledGaussianConfig
 from auscult.errors import OptionError
 from auscult.runtime.option_fields import option_fields
 from auscult.spectrum import FrontEnd
@@ -163,6 +164,30 @@ def test_only_the_choices_of_an_option_are_accepted(name):
 def test_any_settings_give_a_configuration_or_an_option_error(settings):
     with contextlib.suppress(OptionError):
         make_config("gamma_vae", settings=settings)
+
+
+def test_a_detector_takes_options_by_keyword():
+    detector = PooledGaussian(components="3", n_mels=64, score="mixture")
+    settings = {"components": 3, "n_mels": 64, "score": "mixture"}
+    assert detector.config == make_config("pooled_gaussian", settings=settings)
+    assert detector.given_options == {"components": "3", "n_mels": 64, "score": "mixture"}
+    assert PooledGaussian().config == PooledGaussianConfig()
+    assert PooledGaussian(all_scores=False).scores == ("gaussian",)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_mel": 64}, r"pooled_gaussian has no option 'n_mel' \(did you mean n_mels\?\)"),
+        ({"components": 0}, "components must be between 1 and 16"),
+        ({"components": 1.5}, "not a valid int"),
+        ({"score": "mixtur"}, r"has no score 'mixtur' \(did you mean mixture\?\)"),
+        ({"config": PooledGaussianConfig(), "n_mels": 64}, "a configuration or options, not both"),
+    ],
+)
+def test_wrong_options_of_a_detector_are_refused(options, message):
+    with pytest.raises(OptionError, match=message):
+        PooledGaussian(**options)
 
 
 KEEP_BASELINE_FRAMES = ("autoencoder", "gamma_vae", "embedding_memory")

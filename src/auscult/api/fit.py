@@ -50,7 +50,8 @@ def fit(
             several, a list of arrays, or `Waveform` objects. In folders anomalies and test clips are left
             out, with a warning in the model; `Clip` objects that are labelled as such are refused.
         sample_rate: of arrays, which require it, in Hz. Files are resampled to it; default their own rate.
-        detector: a name that ``auscult detectors`` lists, a detector class, or an instance with options.
+        detector: a name that ``auscult detectors`` lists, a detector class, or an instance with options,
+            such as ``PooledGaussian(components=3)``.
         preset: a named set of options; the gamma VAE has ``exact`` (its default) and ``report``. All
             detectors have ``vibration``: the front end that resolves the orders of shafts. With `auto` it
             adds members with that front end, and is the default for tables of signals.

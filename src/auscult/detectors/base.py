@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
 
 from auscult.corpus import AudioClip
+from auscult.detectors.typed_options import config_from_options
 from auscult.errors import MissingExtraError, NotFittedError, OptionError
 from auscult.findings import Finding, findings_from_json
 from auscult.runtime.option_fields import check_choices, option
@@ -70,6 +72,14 @@ class Detector(ABC):
     several threads at once, and gives the same values in any order. Fitting the same recordings with the
     same ``config``, seed included, gives the same detector.
 
+    Args:
+        config: the options, default those of ``config_type``.
+        options: or single options by name, also those of the front end, as in `auscult.fit`:
+            ``PooledGaussian(components=3, n_mels=64)``.
+
+    Raises:
+        OptionError: an option does not exist, or a value is invalid.
+
     Class attributes:
         name: the name in the registry, model files and the command line.
         scores: names of the scores; the first is the default.
@@ -103,7 +113,15 @@ class Detector(ABC):
     maps_are_zscores: ClassVar[bool] = False
     fits_all_scores: ClassVar[bool] = False
 
-    def __init__(self, config: Config | None = None) -> None:
+    #: Options that were given by keyword, also those with their default value.
+    given_options: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(self, config: Config | None = None, **options: Any) -> None:
+        if config is not None and options:
+            raise OptionError(f"{self.name}: give a configuration or options, not both")
+        if options:
+            config = config_from_options(self.config_type, options, self.name, self.scores)
+            self.given_options = options
         self.config = config or self.config_type()
         self.arrays: dict[str, np.ndarray] = {}
         self.facts: dict[str, Any] = {}

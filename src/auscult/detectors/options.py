@@ -194,7 +194,8 @@ def name_and_settings(detector: str | type[Detector] | Detector) -> tuple[str, d
     A class that is not in the registry is added to it.
 
     Returns:
-        The name, and the options of an instance that differ from the defaults.
+        The name, and the options of an instance: those that were given by keyword, and those that differ from
+        the defaults.
 
     Raises:
         OptionError: the name of a class belongs to another detector, or the class cannot be imported by name.
@@ -207,12 +208,13 @@ def name_and_settings(detector: str | type[Detector] | Detector) -> tuple[str, d
         return kind.name, {}
     config, default = detector.config, kind.config_type()
     pairs = [(config, default), (config.front_end, default.front_end)]
-    return kind.name, {
+    other_values = {
         f.name: getattr(given, f.name)
         for given, usual in pairs
         for f in fields(given)  # type: ignore[arg-type]
         if f.name != "front_end" and getattr(given, f.name) != getattr(usual, f.name)
     }
+    return kind.name, {**detector.given_options, **other_values}
 
 
 def missing_options(detector: str, settings: Mapping[str, Any]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from auscult.detectors.base import Config, Progress
 from auscult.detectors.crossfit import CrossFitting, TrainingSet
 from auscult.detectors.exportable import Exportable
 from auscult.detectors.representable import Representable, Representation
+from auscult.detectors.score_selection import ScoreSelection
 from auscult.detectors.statistics.pooled_views import FAMILIES, VIEWS, distribute_over_frames, pooled_views
 from auscult.errors import FitError, OptionError
 from auscult.runtime.option_fields import option
@@ -100,29 +101,17 @@ class BankConfig(Config):
         return FAMILIES.get(self.views) or tuple(view.strip() for view in self.views.split(","))
 
 
-class BankDetector(CrossFitting, Refittable, Representable, Exportable):
+class BankDetector(ScoreSelection, CrossFitting, Refittable, Representable, Exportable):
     """Base class of detectors whose arrays are all computed from the bank, by `fit_bank`."""
 
     config: BankConfig
     config_type = BankConfig
     min_recordings = 2  #: the smallest training set
 
-    def __init__(self, config: Config | None = None) -> None:
-        super().__init__(config)
-        self._select_scores()
-
-    def __setstate__(self, state: Mapping[str, Any]) -> None:
-        vars(self).update(state)
-        self._select_scores()
-
     @classmethod
     def has_cheap_folds(cls, config: Config) -> bool:
         """As in `Detector`: true, since a fold model is fitted to a part of the bank."""
         return True
-
-    def _select_scores(self) -> None:
-        if not self.config.all_scores:
-            vars(self)["scores"] = (self.decisive_score,)  # instead of those of the class
 
     @abstractmethod
     def fit_bank(self, bank: NormalBank) -> Mapping[str, np.ndarray]:

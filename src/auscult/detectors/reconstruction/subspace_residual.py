@@ -20,6 +20,7 @@ from auscult.detectors.base import Config, Evidence, Progress
 from auscult.detectors.exportable import Exportable
 from auscult.detectors.reconstruction.clip_windows import load_log_mels, windows_of
 from auscult.detectors.reconstruction.subspaces import RANKS, Subspaces, SubspaceScores, scores_in_graph
+from auscult.detectors.score_selection import ScoreSelection
 from auscult.detectors.statistics.window_moments import WindowMoments
 from auscult.errors import FitError, OptionError
 from auscult.runtime.option_fields import option
@@ -66,7 +67,7 @@ class SubspaceResidualConfig(Config):
         return self.context * self.front_end.n_mels
 
 
-class SubspaceResidual(AdditiveDetector[WindowMoments], Exportable):
+class SubspaceResidual(ScoreSelection, AdditiveDetector[WindowMoments], Exportable):
     """Residual of context windows after reconstruction by principal subspaces of several ranks.
 
     For the mean squared residual r_R of a clip, and r_Rb in band b, and the same of normal windows, ε_R and
@@ -88,11 +89,6 @@ class SubspaceResidual(AdditiveDetector[WindowMoments], Exportable):
     config_type = SubspaceResidualConfig
     scores = ("weighted", "residual", *(f"residual_{rank}" for rank in RANKS))
     fits_all_scores = True
-
-    def __init__(self, config: Config | None = None) -> None:
-        super().__init__(config)
-        if not self.config.all_scores:
-            vars(self)["scores"] = (self.decisive_score,)  # instead of those of the class
 
     def statistics(self, recordings: Sequence[AudioClip], progress: Progress | None = None) -> WindowMoments:
         log_mels = load_log_mels(recordings, self.config.front_end, progress)
