@@ -10,6 +10,7 @@ import pytest
 
 from auscult.errors import OptionError, StoreError
 from auscult.monitor.store import AuditEntry, Event, Feedback, Gap, Machine
+from auscult.monitor.store.arrays import pack_array
 
 ALARM = Event(
     "fan",
@@ -56,7 +57,14 @@ def test_maps_are_rounded_to_float32_only(store, shape):
 
 def test_a_damaged_map_is_a_store_error(store):
     number = store.add_event(ALARM, np.ones((3, 4)))
-    for damaged in (b"", b"\x02", b"\x02\xff\xff\xff\xff\xff\xff\xff\xff", b"\x01\x04\0\0\0not zlib"):
+    packed = pack_array(np.ones((3, 4)))
+    for damaged in (
+        packed[:-2],
+        b"",
+        b"\x02",
+        b"\x02\xff\xff\xff\xff\xff\xff\xff\xff",
+        b"\x01\x04\0\0\0not zlib",
+    ):
         with store._database.transaction() as connection:
             connection.execute("UPDATE events SET map = ?", (damaged,))
         with pytest.raises(StoreError):
@@ -74,6 +82,7 @@ def test_a_damaged_map_is_a_store_error(store):
         {"peak_time": -1.0},
         {"state": "a" * 201},
         {"model": "\ud800"},
+        {"state": "a\0b"},
         {"explanation": {"array": np.ones(2)}},
     ],
 )

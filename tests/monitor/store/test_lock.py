@@ -73,6 +73,14 @@ def test_a_folder_that_cannot_be_made_is_a_store_error(tmp_path):
         EventStore(tmp_path / "file" / "store")
 
 
+def test_a_folder_may_have_any_name(tmp_path):
+    folder = tmp_path / "a b?mode=rw#c%20d&e ü'"
+    with EventStore(folder) as store:
+        assert store.read.machines() == []
+    assert [entry.name for entry in tmp_path.iterdir()] == [folder.name]
+    StoreReader(folder).close()
+
+
 def test_a_closed_store_cannot_be_written(store):
     store.close()
     with pytest.raises(StoreError):

@@ -124,6 +124,15 @@ def test_sound_and_logs_expire_by_age(open_store, clock):
     assert not [entry for entry in store.read.audit() if entry.action == "export"]
 
 
+def test_the_retention_can_be_enforced_without_scores(open_store, clock):
+    store = open_store(sound_days=1)
+    event = store.add_event(Event("fan", "alarm", clock.time))
+    store.add_sound(event, noise(1), RATE, clock.time)
+    clock.run(1.1 * DAY)
+    store.enforce_retention()
+    assert store.read.sounds(event) == []
+
+
 def test_sizes_are_known_again_after_opening(open_store, clock):
     store = open_store()
     event = store.add_event(Event("fan", "alarm", clock.time))

@@ -58,6 +58,14 @@ def test_a_chart_keeps_the_peaks_at_every_resolution(store, clock):
     assert np.flatnonzero(ten.highest > 1).tolist() == [0, 4, 9]
 
 
+def test_a_minute_in_part_without_persistent_scores_has_the_largest_of_the_others(store, clock):
+    for second in range(120):
+        persistent = None if second % 60 < 20 else float(second)
+        store.add_scores([ScoreRow("fan", clock.time + second, 1.0, persistent)])
+    minutes = store.read.scores("fan", clock.time, clock.time + 120, 2)
+    assert minutes.persistent.tolist() == [59, 119]
+
+
 def test_levels_are_averaged_and_may_be_missing(store, clock):
     for second in range(180):
         levels = np.array([second, 10.0], np.float32) if second % 2 else None

@@ -33,7 +33,7 @@ from auscult.monitor.store.records import (
 from auscult.monitor.store.repair import repair_sounds
 from auscult.monitor.store.retention import Keeper, Retention
 from auscult.monitor.store.schema import upgrade
-from auscult.monitor.store.scores import current_minute, insert_scores, pack_minutes
+from auscult.monitor.store.score_log import ScoreLog
 from auscult.monitor.store.sounds import SoundFiles, encode
 from auscult.monitor.store.space import DiskSpace
 
@@ -104,7 +104,7 @@ class EventStore:
                 self._ids = dict(connection.execute("SELECT name, id FROM machines").fetchall())
                 (newest,) = connection.execute("SELECT max(time) FROM last_scores").fetchone()
             self._retention_clock = RetentionClock(newest, clock, steady)
-            self._edge = 0.0  # the first minute that is not packed
+            self._scores = ScoreLog(self._database, self._space, self._keeper, self._retention_clock)
             self._close = opened.pop_all()
 
     def __enter__(self) -> EventStore:
@@ -127,6 +127,11 @@ class EventStore:
     def dropped_scores(self) -> int:
         """Scores dropped for lack of room since the store was opened."""
         return self._space.dropped
+
+    def enforce_retention(self) -> None:
+        """Remove what is too old or too much, as happens once a minute while scores arrive."""
+        with self._lock:
+            self._keeper.enforce(self._retention_clock.now())
 
     def used_bytes(self) -> int:
         """Return the size of the database and of the sound files."""
@@ -159,21 +164,7 @@ class EventStore:
         if not rows:
             return 0
         with self._lock:
-            written = 0
-            if self._space.check():
-                try:
-                    self._database.write(
-                        lambda connection: insert_scores(connection, rows, self._ids), durable=False
-                    )
-                    written = len(rows)
-                except StoreError as error:
-                    self._failed(error)
-            self._space.dropped += len(rows) - written
-            edge = current_minute(rows[-1].time)
-            if edge != self._edge:
-                self._edge = edge
-                self._each_minute(rows[-1].time)
-            return written
+            return self._scores.add(rows, self._ids)
 
     def add_event(self, event: Event, score_map: np.ndarray | None = None) -> int:
         """Add an event.
@@ -210,11 +201,11 @@ class EventStore:
         Returns:
             The number of the sound.
         """
-        check_time("start", start)
+        start, samples = check_time("start", start), np.asarray(samples)
         data, scale = encode(samples, sample_rate)
         channels = samples.shape[1] if samples.ndim == 2 else 1
         seconds = len(samples) / sample_rate
-        sound = Sound(0, event, "", start, seconds, sample_rate, channels, scale, len(data))
+        sound = Sound(0, event, "", start, seconds, int(sample_rate), channels, scale, len(data))
         with self._lock:
             if not self._space.check():
                 raise StoreError(self.folder, "no room left on the disk for sound", full=True)
@@ -269,17 +260,3 @@ class EventStore:
     def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
             return self._database.write(change)
-
-    def _each_minute(self, newest: float) -> None:
-        """Pack the scores and enforce the retention; without room, the next minute tries again."""
-        try:
-            self._database.write(lambda connection: pack_minutes(connection, newest), durable=False)
-            self._keeper.enforce(self._retention_clock.now())
-        except StoreError as error:
-            self._failed(error)
-
-    def _failed(self, error: StoreError) -> None:
-        """Go on without scores if there is no room; raise any other error."""
-        if not error.full:
-            raise error
-        self._space.failed()

@@ -33,16 +33,16 @@ from auscult.monitor.store.records import (
     MachineState,
     Sound,
 )
-from auscult.monitor.store.rows import EVENT_COLUMNS, Where, event_of, only
+from auscult.monitor.store.rows import EVENTS, Where, event_of, only
 from auscult.monitor.store.schema import check_version
 from auscult.monitor.store.series import read_series
 from auscult.monitor.store.sounds import SoundFiles
+from auscult.monitor.store.states import MACHINE_COLUMNS, machine_of, read_states
 from auscult.monitor.store.summaries import Summaries
 
 #: Most rows of a page, and most points of a series.
 MAX_ROWS, MAX_POINTS = 1000, 10_000
 
-_EVENTS = f"SELECT {EVENT_COLUMNS} FROM events e JOIN machines m ON m.id = e.machine"
 _SOUND = "id, event, name, start, seconds, sample_rate, channels, scale, bytes"
 
 
@@ -80,11 +80,8 @@ class StoreReader:
 
     def machines(self) -> list[Machine]:
         """Return all machines in the order of their names."""
-        rows = self._connection.rows("SELECT name, model, source, policy, since FROM machines ORDER BY name")
-        return [
-            Machine(name, model, source, json.loads(policy), since)
-            for name, model, source, policy, since in rows
-        ]
+        rows = self._connection.rows(f"SELECT {MACHINE_COLUMNS} FROM machines m ORDER BY m.name")
+        return [machine_of(row) for row in rows]
 
     def events(
         self,
@@ -117,7 +114,7 @@ class StoreReader:
             where.conditions.append("e.end IS NULL")
         limit = check_count("limit", limit, MAX_ROWS)
         rows = self._connection.rows(
-            f"{_EVENTS} {where} ORDER BY e.id DESC LIMIT ?",
+            f"{EVENTS} {where} ORDER BY e.id DESC LIMIT ?",
             (*where.values, limit),
         )
         return [event_of(row) for row in rows]
@@ -125,7 +122,7 @@ class StoreReader:
     def event(self, number: int) -> Event:
         """Return one event."""
         rows = self._connection.rows(
-            f"{_EVENTS} WHERE e.id = ?",
+            f"{EVENTS} WHERE e.id = ?",
             (check_id("number", number),),
         )
         return event_of(only(rows, f"no event has the number {number}"))
@@ -167,24 +164,8 @@ class StoreReader:
         return read_series(self._connection, number, since, until, check_count("points", points, MAX_POINTS))
 
     def last_states(self) -> list[MachineState]:
-        """Return the last score, the open event and the conditions of each machine."""
-        with self._connection.snapshot():
-            rows = self._connection.rows(
-                "SELECT m.name, s.time, s.score, s.persistent, s.threshold "
-                "FROM machines m LEFT JOIN last_scores s ON s.machine = m.id"
-            )
-            machines = self.machines()
-            events = self._connection.rows(f"{_EVENTS} WHERE e.end IS NULL ORDER BY e.id")
-            health = self.health(lasting=True, limit=MAX_ROWS)
-        scores = {row[0]: row[1:] for row in rows}
-        opened = {event.machine: event for event in map(event_of, events)}
-        states = []
-        for machine in machines:
-            time, score, persistent, threshold = scores[machine.name]
-            conditions = tuple(entry for entry in health if entry.machine == machine.name)
-            event = opened.get(machine.name)
-            states.append(MachineState(machine, time, score, persistent, threshold, event, conditions))
-        return states
+        """Return the last score, the open event and the conditions of each machine, in the order of names."""
+        return read_states(self._connection)
 
     def alarms_per_day(self, since: float, until: float, machine: str | None = None) -> dict[str, int]:
         """Return the number of alarms that started on each day in UTC that has any, as ``2026-01-31``."""

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 Kind = Literal["alarm", "sensor", "state"]
 Verdict = Literal["false alarm", "real", "unknown"]
-Condition = Literal["source gone", "silent", "stuck", "clipped", "overload", "disk full"]
+Condition = Literal["source gone", "silent", "stuck", "clipped", "wrong rate", "overload", "disk full"]
 
 #: An alarm of the score, a fault of the sensor, or a change such as from probation to armed.
-KINDS: tuple[Kind, ...] = ("alarm", "sensor", "state")
-VERDICTS: tuple[Verdict, ...] = ("false alarm", "real", "unknown")
-CONDITIONS: tuple[Condition, ...] = ("source gone", "silent", "stuck", "clipped", "overload", "disk full")
+KINDS: tuple[Kind, ...] = get_args(Kind)
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from typing import Any
 from auscult.errors import OptionError
 from auscult.monitor.store.records import Event
 
-#: Columns of an event ``e`` of a machine ``m``, in the order of `event_of`.
-EVENT_COLUMNS = (
-    "m.name, e.kind, e.start, e.end, e.peak, e.peak_time, e.score, e.threshold, e.state, e.model, "
-    "e.explanation, e.id, e.map IS NOT NULL"
+#: Query of events ``e`` of machines ``m``, with the columns in the order of `event_of`.
+EVENTS = (
+    "SELECT m.name, e.kind, e.start, e.end, e.peak, e.peak_time, e.score, e.threshold, e.state, e.model, "
+    "e.explanation, e.id, e.map IS NOT NULL FROM events e JOIN machines m ON m.id = e.machine"
 )
 
 
@@ -34,7 +34,7 @@ class Where:
 
 
 def event_of(row: tuple) -> Event:
-    """Make an event of a row of `EVENT_COLUMNS`."""
+    """Make an event of a row of `EVENTS`."""
     *values, explanation, number, has_map = row
     return Event(*[*values, json.loads(explanation), number, bool(has_map)])
 

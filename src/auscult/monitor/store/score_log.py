@@ -1,0 +1,73 @@
+"""The stream of scores: written while there is room, and with them the work of each minute."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from auscult.errors import StoreError
+from auscult.monitor.store.clock import RetentionClock
+from auscult.monitor.store.connection import Database
+from auscult.monitor.store.records import ScoreRow
+from auscult.monitor.store.retention import Keeper
+from auscult.monitor.store.scores import current_minute, insert_scores, pack_minutes
+from auscult.monitor.store.space import DiskSpace
+
+
+class ScoreLog:
+    """Writes scores; once a minute of their times it packs them and enforces the retention.
+
+    Args:
+        database: of the store.
+        space: whether there is room.
+        keeper: enforces the retention.
+        clock: the time for it.
+    """
+
+    def __init__(self, database: Database, space: DiskSpace, keeper: Keeper, clock: RetentionClock) -> None:
+        self._database, self._space, self._keeper, self._clock = database, space, keeper, clock
+        self._edge = 0.0  # the first minute that is not packed
+
+    def add(self, rows: Sequence[ScoreRow], ids: Mapping[str, int]) -> int:
+        """Write scores, or count them as dropped if there is no room.
+
+        Args:
+            rows: at least one.
+            ids: number of each machine by name.
+
+        Returns:
+            The number of scores written: all of them or 0.
+
+        Raises:
+            OptionError: a machine is unknown, or a value is invalid.
+            StoreError: the store cannot be written for another reason than room.
+        """
+        written = len(rows) if self._space.check() and self._insert(rows, ids) else 0
+        self._space.dropped += len(rows) - written
+        newest = rows[-1].time
+        edge = current_minute(newest)
+        if edge != self._edge:
+            self._edge = edge
+            self._each_minute(newest)
+        return written
+
+    def _insert(self, rows: Sequence[ScoreRow], ids: Mapping[str, int]) -> bool:
+        try:
+            self._database.write(lambda connection: insert_scores(connection, rows, ids), durable=False)
+        except StoreError as error:
+            self._failed(error)
+            return False
+        return True
+
+    def _each_minute(self, newest: float) -> None:
+        """Pack the scores and enforce the retention; without room, the next minute tries again."""
+        try:
+            self._database.write(lambda connection: pack_minutes(connection, newest), durable=False)
+            self._keeper.enforce(self._clock.now())
+        except StoreError as error:
+            self._failed(error)
+
+    def _failed(self, error: StoreError) -> None:
+        """Go on without scores if there is no room; raise any other error."""
+        if not error.full:
+            raise error
+        self._space.failed()
