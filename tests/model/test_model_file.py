@@ -285,7 +285,8 @@ def test_model_files_hold_no_pickle(model, data, path):
         *(f"profile/{name}" for name in model.detector.scores),
         "normals/vectors",
     }
-    sources = Path(auscult.__file__).parent.rglob("*.py")
+    package = Path(auscult.__file__).parent
+    sources = {*package.rglob("*.py")} - {*(package / "testing").glob("*.py")}  # which pickles what it made
     offenders = [s.name for s in sources if "import pickle" in s.read_text(encoding="utf-8")]
     assert not offenders
 
