@@ -50,6 +50,11 @@ def test_contract(name, check, checked):
     check(checked(name))
 
 
+def test_every_setting_is_an_option_of_a_detector():
+    options = {f.name for name in DETECTORS for f in fields(detector_type(name).config_type)}
+    assert SETTINGS.keys() <= options
+
+
 @pytest.mark.parametrize("name", ["spectral_memory", "pooled_gaussian", "subspace_residual"])
 def test_detectors_of_one_score_keep_the_contract(name):
     check_detector(name, {"all_scores": False, "score": detector_type(name).scores[1]})
