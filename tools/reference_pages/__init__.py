@@ -14,6 +14,7 @@ from auscult.detectors import DETECTORS
 from tools.reference_pages.commands import command, command_list, walk
 from tools.reference_pages.detectors import common_options, detector, detector_list
 from tools.reference_pages.errors import error_tree
+from tools.reference_pages.names import other_names
 
 MARKER = re.compile(r"^<!-- generate: ([\w-]+)(?: ([\w ]+))? -->$", re.MULTILINE)
 #: What can be generated: with an argument, and without.
@@ -23,6 +24,7 @@ WITHOUT_NAME: dict[str, Callable[[], str]] = {
     "detectors": detector_list,
     "common-options": common_options,
     "errors": error_tree,
+    "other-names": other_names,
 }
 
 
