@@ -33,6 +33,11 @@ class ArrivalClock:
         self._start = self._start_before = math.inf  # time of sample 0 by the arrivals of both periods
         self._period_ends = -math.inf
 
+    def delay(self, first: int, length: int, arrival: float) -> float:
+        """Return by how many seconds a block arrives later than those before it imply, at least 0."""
+        start = min(self._start, self._start_before)
+        return max(0.0, arrival - (first + length) / self._rate - start) if math.isfinite(start) else 0.0
+
     def time_of(self, first: int, length: int, arrival: float) -> float:
         """Return when a block was recorded, in seconds since 1970; never less than for the block before.
 

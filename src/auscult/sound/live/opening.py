@@ -10,16 +10,18 @@ from typing import Literal
 from auscult.errors import OptionError, SourceError
 from auscult.sound.limits import MAX_CHANNELS, MAX_RATE, MIN_RATE
 from auscult.sound.live.address import address_of
+from auscult.sound.live.microphones import load_sounddevice
 from auscult.sound.live.reconnecting import Reconnecting
 from auscult.sound.live.replay import Replay
+from auscult.sound.live.sound_card import SoundCard
 from auscult.sound.live.source import BLOCK_SECONDS, STALL_SECONDS, Source
 from auscult.sound.live.standard_input import StandardInput
 from auscult.sound.live.url_stream import UrlStream, require_ffmpeg
 from auscult.sound.live.watched_folder import NO_RECORDING_SECONDS, WatchedFolder
 
 _MAX_BLOCK_SECONDS = 60.0
-_WATCH = "watch:"
-_KINDS = "a file, a folder, watch:FOLDER, a URL, or - for raw samples on standard input"
+_MIC, _WATCH = "mic:", "watch:"
+_KINDS = "mic, a file, a folder, watch:FOLDER, a URL, or - for raw samples on standard input"
 
 
 def open_source(
@@ -47,13 +49,14 @@ def open_source(
         text: one of
 
             - a file or a folder of recordings, which are played back: see `Replay`
+            - ``mic``: the default microphone, or ``mic:NAME``: that with a name: see `SoundCard`
             - ``watch:FOLDER``: a folder that a recorder fills: see `WatchedFolder`
             - a URL with ``://``, which ffmpeg receives, such as ``rtsp://camera/mic``: see `UrlStream`
             - ``-``: raw samples on standard input: see `StandardInput`
         sample_rate: required rate in Hz; by default that of the source. Raw samples have none, so it must be
             given.
         channels: required number of channels, the first ones of the source; by default all of them, and one
-            for raw samples.
+            of a microphone and for raw samples.
         block_seconds: length of a block.
         stall_seconds: an interruption is yielded each time that nothing arrives for so long.
         speed: of a played recording: 1 for real time, ``"max"`` or infinity for as fast as possible.
@@ -61,8 +64,8 @@ def open_source(
         sample_format: of raw samples: ``s16le``, ``s32le`` or ``f32le``.
         auth_env: environment variable with the ``user:password`` of a URL, so that the URL contains none.
         auth_file: file with the ``user:password`` of a URL in its first line.
-        reconnect: connect a URL again whenever it is lost: see `Reconnecting`. Otherwise the source ends, and
-            one that cannot be connected is an error.
+        reconnect: connect a microphone or a URL again whenever it is lost: see `Reconnecting`. Otherwise the
+            source ends, and one that cannot be connected is an error.
         state: what was read from a watched folder before: see `WatchedFolder.state`.
         since: recordings in a watched folder that were last modified before are left out, in seconds since
             1970.
@@ -94,6 +97,19 @@ def open_source(
             block_seconds=block_seconds,
             stall_seconds=stall,
         )
+    if text == "mic" or text.startswith(_MIC):
+        load_sounddevice()  # would be missing at each attempt
+
+        def record() -> Source:
+            return SoundCard(
+                text.removeprefix(_MIC) if text.startswith(_MIC) else None,
+                sample_rate=sample_rate,
+                channels=channels or 1,
+                block_seconds=block_seconds,
+                stall_seconds=stall,
+            )
+
+        return Reconnecting(record, text, stall_seconds=stall) if reconnect else record()
     if text.startswith(_WATCH):
         return WatchedFolder(
             text.removeprefix(_WATCH),

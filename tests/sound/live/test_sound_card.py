@@ -1,0 +1,197 @@
+"""Recording from a virtual sound card: what is played into it arrives, and it can be unplugged."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import threading
+import time
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from auscult.errors import SourceError
+from auscult.sound.live import Block, Reconnecting, microphones, open_source
+from auscult.sound.live.sound_card import SoundCard
+from auscult.sound.live.source import WrongLayout
+
+RATE = 16_000
+ALSA = Path("/usr/share/alsa/alsa.conf")
+
+
+def missing() -> str | None:
+    for program in ("pulseaudio", "pacat", "pactl"):
+        if not shutil.which(program):
+            return f"{program} is not installed"
+    if not list(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so")) or not ALSA.exists():
+        return "the PulseAudio plugin of ALSA is not installed"
+    if importlib.util.find_spec("sounddevice") is None:
+        return "sounddevice is not installed"
+    try:
+        import sounddevice  # noqa: F401
+    except OSError:
+        return "PortAudio is not installed"
+    return None
+
+
+_MISSING = missing()
+pytestmark = pytest.mark.skipif(_MISSING is not None, reason=str(_MISSING))
+
+
+class VirtualCard:
+    """A PulseAudio server with a sink, whose monitor ALSA lists as the microphone ``machine``."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.socket = folder, folder / "socket"
+        self.environment = {
+            **os.environ,
+            "HOME": str(folder),
+            "XDG_RUNTIME_DIR": str(folder),
+            "PULSE_SERVER": f"unix:{self.socket}",
+        }
+        self.process: subprocess.Popen | None = None
+        config = folder / "asoundrc"
+        server = f'type pulse server "unix:{self.socket}" device "room.monitor"'
+        shown = 'hint { show on description "Machine" }'
+        config.write_text(f"pcm.machine {{ {server} {shown} }}\npcm.!default {{ {server} }}\n")
+        self.alsa = f"{ALSA}:{config}"
+
+    def plug_in(self) -> None:
+        self.process = subprocess.Popen(
+            [
+                *("pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--use-pid-file=no"),
+                *("--realtime=no", "--high-priority=no", "--log-level=error"),
+                *("-L", f"module-native-protocol-unix auth-anonymous=1 socket={self.socket}"),
+                *("-L", f"module-null-sink sink_name=room rate={RATE} channels=1"),
+            ],
+            env=self.environment,
+            stderr=subprocess.DEVNULL,
+        )
+        command, deadline = ["pactl", "info"], time.monotonic() + 10
+        while subprocess.run(command, env=self.environment, capture_output=True).returncode:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+    def unplug(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+            self.socket.unlink(missing_ok=True)
+
+    def play(self, samples: np.ndarray) -> subprocess.Popen:
+        command = ["pacat", "--playback", "--device=room", "--raw", "--format=s16le", f"--rate={RATE}"]
+        command += ["--channels=1", "--latency-msec=100"]
+        player = subprocess.Popen(command, env=self.environment, stdin=subprocess.PIPE)
+
+        def send() -> None:
+            player.stdin.write((samples * 2**15).astype("<i2").tobytes())
+            player.stdin.close()
+
+        threading.Thread(target=send, daemon=True).start()
+        return player
+
+
+@pytest.fixture
+def card(tmp_path, monkeypatch):
+    card = VirtualCard(tmp_path)
+    monkeypatch.setenv("ALSA_CONFIG_PATH", card.alsa)
+    card.plug_in()
+    yield card
+    card.unplug()
+
+
+def blocks_of(items):
+    return [item for item in items if isinstance(item, Block)]
+
+
+def test_what_is_played_is_recorded(card, noise):
+    played = noise[:, 0]
+    with open_source("mic:machine", sample_rate=RATE, reconnect=False) as source:
+        assert (source.description, source.channels) == ("mic:machine", 1)
+        items = iter(source)
+        blocks = [next(items)]
+        assert abs(blocks[0].time - time.time()) < 1
+        player = card.play(played)
+        blocks += [next(items) for _ in range(12)]
+        player.kill()
+        player.wait()
+    assert [block.first for block in blocks] == [4000 * i for i in range(13)]
+    recorded = np.concatenate([block.samples[:, 0] for block in blocks])
+    part = played[RATE // 2 : RATE]  # the beginning is lost in the player
+    position = int(np.argmax(np.correlate(recorded, part, "valid")))
+    assert np.corrcoef(recorded[position : position + len(part)], part)[0, 1] > 0.99
+    times = [block.time - blocks[0].time for block in blocks]
+    assert times == pytest.approx([0.25 * i for i in range(13)], abs=0.1)
+
+
+def test_the_rate_of_the_device_is_the_default(card, collect):
+    (microphone,) = [one for one in microphones() if one.name == "machine"]
+    source = open_source("mic:machine", reconnect=False)
+    assert source.sample_rate == microphone.sample_rate
+    (block,) = collect(source, lambda items: True)
+    assert block.samples.shape == (round(microphone.sample_rate / 4), 1)
+    assert block.samples.dtype == np.float32
+
+
+def test_a_device_that_is_unplugged_and_plugged_in_again_returns(card, collect):
+    def record():
+        return SoundCard("machine", sample_rate=RATE)
+
+    source = Reconnecting(record, "machine", first_pause=0.2)
+
+    def control(items):
+        blocks = blocks_of(items)
+        if len(blocks) == 3 and card.process:
+            card.unplug()
+        if len(items) - len(blocks) == 2 and not card.process:
+            card.plug_in()
+        return len(blocks_of(items[-3:])) == 3 and len(blocks) < len(items)
+
+    items = collect(source, control)
+    lost = [item for item in items if not isinstance(item, Block)]
+    assert {item.kind for item in lost} == {"gone"}
+    assert "removed" in lost[0].reason
+    first = items.index(lost[0])
+    before, after = items[first - 1], items[-3]
+    assert after.first - before.end == pytest.approx((after.time - before.time - 0.25) * RATE, abs=2)
+    assert after.time - before.time > 0.4
+
+
+def test_blocks_that_are_not_processed_in_time_are_a_gap_of_their_length(card):
+    with SoundCard("machine", sample_rate=RATE, block_seconds=0.1, queue_seconds=0.5) as source:
+        items = iter(source)
+        blocks = [next(items)]
+        time.sleep(1.5)
+        blocks += [next(items) for _ in range(8)]
+    gaps = [after.first - before.end for before, after in pairwise(blocks)]
+    assert gaps[:5] == [0] * 5, "what waited in the queue"
+    (gap,) = [gap for gap in gaps if gap]
+    assert gap % 1600 == 0
+    assert 0.6 * RATE <= gap <= 1.3 * RATE
+    index = gaps.index(gap)
+    assert blocks[index + 1].time - blocks[index].time == pytest.approx(0.1 + gap / RATE, abs=0.15)
+
+
+def test_closing_ends_the_recording_and_releases_the_device(card):
+    source = open_source("mic:machine", sample_rate=RATE, reconnect=False)
+    threading.Timer(2.5, source.close).start()
+    start = time.monotonic()
+    assert blocks_of(source)
+    assert time.monotonic() - start < 4
+    with open_source("mic:machine", sample_rate=RATE, reconnect=False) as again:
+        assert isinstance(next(iter(again)), Block)
+
+
+def test_unknown_microphones_and_unusable_settings_are_errors(card, collect):
+    with pytest.raises(SourceError, match="machine"):
+        open_source("mic:absent", reconnect=False)
+    with pytest.raises(WrongLayout):
+        SoundCard("machine", sample_rate=RATE, channels=99)
+    (item,) = collect(open_source("mic:absent"), lambda items: True)
+    assert item.kind == "gone"
+    assert "no such microphone" in item.reason
