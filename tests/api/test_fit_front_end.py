@@ -147,7 +147,7 @@ def write_tables(folder: Path, rate: int, seconds: float, count: int = 8) -> lis
 
 def orders(model: Model) -> dict[str, FrontEnd]:
     """The front ends of the members for orders, by name."""
-    members = model.detector._members()
+    members = model.detector.members
     return {name: m.config.front_end for name, m in members.items() if name.startswith("order_")}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from auscult.errors import MissingExtraError, NotFittedError, OptionError
 from auscult.findings import Finding, findings_from_json
 from auscult.runtime.option_fields import check_choices, option
 from auscult.spectrum import FrontEnd
+
+T = TypeVar("T")
 
 #: Optional dependency group (extra) to the packages of it that fitting imports.
 _PACKAGES_OF_EXTRA = {"train": ("torch", "onnx")}
@@ -217,6 +219,20 @@ class Detector(ABC):
         """Raise `NotFittedError` if `fit` was not called; `score` begins with it."""
         if not self.arrays:
             raise NotFittedError
+
+    def derived(self, name: str, compute: Callable[[], T]) -> T:
+        """Return what follows from ``arrays``; computed once, and again after these have been replaced.
+
+        It is no part of the state, and never in copies. In several threads it may be computed more than once.
+        """
+        arrays, values = self.__dict__.get("_derived", (None, {}))
+        if arrays is not self.arrays:
+            values = {}
+            self._derived = self.arrays, values
+        if name not in values:
+            values[name] = compute()
+        result: T = values[name]
+        return result
 
     def __getstate__(self) -> dict[str, Any]:
         """State for pickling and copying: only what defines the detector, not what is derived from it."""

@@ -15,9 +15,10 @@ from auscult.corpus.inspection import Inspection
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.base import Config, Detector, Evidence
 from auscult.detectors.crossfit import TrainingSet, crossfit
-from auscult.detectors.ensemble.auto import FUSIONS, Auto, AutoConfig
-from auscult.detectors.ensemble.member_fit import config_within_budget
+from auscult.detectors.ensemble.auto import Auto
+from auscult.detectors.ensemble.config import FUSIONS, AutoConfig
 from auscult.detectors.ensemble.members import MEMBERS, Member
+from auscult.detectors.ensemble.time_limit import config_within_budget
 from auscult.detectors.maps.bin_residuals import BinResiduals, sharpened
 from auscult.detectors.maps.map_profile import MapProfile, resized
 from auscult.detectors.options import make_config
@@ -150,7 +151,7 @@ def test_the_map_of_mean_combines_the_members_maps_and_the_bin_residuals(ensembl
     frames = unseen[-1].log_mel(config().front_end)
     arrays = final.arrays
     maps = []
-    for name, member in final._members().items():
+    for name, member in final.members.items():
         raw = member.score(unseen[-1], explain=True).maps[member.decisive_score]
         profile = MapProfile.from_arrays(arrays[f"profile/{name}"])
         maps.append(resized(profile.smoothed_zscore(raw), frames.shape))
@@ -214,7 +215,7 @@ def test_members_that_differ_only_in_the_score_are_fitted_once(normals, folds, u
             np.testing.assert_array_equal(both.arrays[name], array)
     again = recording(unseen[0].waveform().samples, "again")  # without what the first score has left
     error = alone.score(again).scores["mean"]
-    z = both._members()["error"].score(unseen[0]).scores["residual"]
+    z = both.members["error"].score(unseen[0]).scores["residual"]
     assert FUSIONS["arsinh"](Standardizer.from_arrays(alone.arrays["standard"]).z(np.array([z]))) == (
         pytest.approx(error)
     )
@@ -464,7 +465,7 @@ def test_an_encoder_that_cannot_be_used_is_reported_before_anything_is_fitted(no
     def refuse(*args, **kwargs):
         raise AssertionError("a member was fitted")
 
-    monkeypatch.setattr("auscult.detectors.ensemble.auto.crossfit_member", refuse)
+    monkeypatch.setattr("auscult.detectors.ensemble.time_limit.crossfit_member", refuse)
     with pytest.raises(OptionError, match=r"missing\.onnx.*No such file"):
         Auto(config(encoder="missing.onnx")).fit(normals)
     with pytest.raises(OptionError, match="set encoder too"):

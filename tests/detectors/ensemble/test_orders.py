@@ -9,6 +9,7 @@ import pytest
 
 from auscult.corpus import AudioClip, Clip
 from auscult.detectors.ensemble.auto import Auto
+from auscult.detectors.ensemble.ensemble_maps import EnsembleMaps
 from auscult.detectors.ensemble.member_maps import covered_bands, placed
 from auscult.detectors.options import config_from_json, config_to_json, make_config
 from auscult.errors import OptionError
@@ -69,10 +70,10 @@ def test_maps_of_members_for_orders_cover_the_bands_below_1_khz(both):
     front_end = both.config.front_end
     z = both.score(clip, explain=True)
     name = "order_levels"
-    member = both._members()[name]
+    member = both.members[name]
     assert member.config.front_end == order_front_end(front_end, 8192)
     raw = member.score(clip, explain=True).maps[member.decisive_score]
-    zscores = both._profile(name).smoothed_zscore(raw)
+    zscores = EnsembleMaps(both.arrays).profile(name).smoothed_zscore(raw)
     frames = clip.log_mel(front_end)
     map = placed(zscores, member.config.front_end, front_end, len(frames))
     assert map.shape == frames.shape == z.maps["mean"].shape

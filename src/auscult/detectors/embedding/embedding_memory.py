@@ -138,7 +138,7 @@ class EmbeddingMemory(FleetDetector, Refittable, Representable):
     def score(self, recording: AudioClip, *, explain: bool = False) -> Evidence:
         self.check_fitted()
         embedding = self._embed(recording)
-        distance = self._density().distance(self._scaled(embedding.pooled))
+        distance = self.derived("density", self._density).distance(self._scaled(embedding.pooled))
         values = {**self._bank().scores(embedding.pooled), "mahalanobis": distance}
         scores = {name: values[name] for name in self.scores}
         if not explain:
@@ -189,18 +189,14 @@ class EmbeddingMemory(FleetDetector, Refittable, Representable):
         groups = self.arrays["groups"]
         bank = Neighbours.fit(vectors, target, groups=groups, metric=metric, k_source=k, k_target=k)
         self.arrays |= bank.to_arrays() | statistics.to_arrays()
-        self._gaussian: LowRankGaussian | None = None
 
     def _bank(self) -> Neighbours:
         return Neighbours.from_arrays(self.arrays, self.config.metric)
 
     def _density(self) -> LowRankGaussian:
         """The density of the bank. It is not in the model file, which has the bank that it follows from."""
-        density: LowRankGaussian | None = getattr(self, "_gaussian", None)
-        if density is None:
-            vectors = self._scaled(self.arrays["vectors"].astype(np.float64))
-            self._gaussian = density = LowRankGaussian.fit(vectors, self.arrays["target"])
-        return density
+        vectors = self._scaled(self.arrays["vectors"].astype(np.float64))
+        return LowRankGaussian.fit(vectors, self.arrays["target"])
 
     def _scaled(self, vectors: np.ndarray) -> np.ndarray:
         """Vectors (..., D) scaled to length 1 if the metric is the cosine, which ignores their lengths."""

@@ -1,29 +1,28 @@
-"""Fitting one member of an ensemble: cross-fitting, held-out scores and maps, and the time limit."""
+"""Members of an ensemble: cross-fitting them, their held-out scores and maps, and storing them."""
 
 from __future__ import annotations
 
-import math
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from auscult.corpus import AudioClip
 from auscult.corpus.prefetch import map_in_threads
 from auscult.detectors import detector_type
+from auscult.detectors.adaptable import adaptable
 from auscult.detectors.base import Config, Detector, Progress
 from auscult.detectors.crossfit import TrainingSet, crossfit
 from auscult.detectors.ensemble.members import Member
 from auscult.detectors.maps.map_profile import MapProfile
+from auscult.detectors.options import config_from_json, config_to_json
 from auscult.errors import FitError
 
 #: Maximum number of recordings whose maps a member's map profile is estimated from.
 MAX_PROFILE_CLIPS = 40
-#: Minimum number of epochs for a useful network.
-MIN_EPOCHS = 5
 
 
 @dataclass(frozen=True)
@@ -32,21 +31,17 @@ class MemberFit:
 
     Attributes:
         name: name of the member.
-        member: detector and score.
-        final: the detector fitted on all recordings.
-        fold_models: one detector for each fold, fitted without it.
+        details: what is stored with it: ``weight`` in the mean, and ``seconds`` that its fit took.
+        models: the detector fitted on all recordings, then for each fold one fitted without it.
         normal_scores: (N,) held-out scores of the recordings.
         profiles: map profile of all recordings, and for each fold that of the others.
-        seconds: time that cross-fitting and scoring took.
     """
 
     name: str
-    member: Member
-    final: Detector
-    fold_models: list[Detector]
+    details: Mapping[str, Any]
+    models: Sequence[Detector]
     normal_scores: np.ndarray
     profiles: list[MapProfile]
-    seconds: float
 
 
 def crossfit_member(
@@ -85,9 +80,28 @@ def crossfit_member(
             f"{error} ({count - max(sizes.values())} of {count} recordings are left "
             f"when one of {len(sizes)} folds is held out)"
         ) from error
-    scores, profiles = held_out(member.score, fold_models, training)
-    seconds = round(time.monotonic() - started, 3)
-    return MemberFit(name, member, final, fold_models, scores, profiles, seconds)
+    scores, profiles = _held_out(member.score, fold_models, training)
+    details = {"weight": member.weight, "seconds": round(time.monotonic() - started, 3)}
+    return MemberFit(name, details, [final, *fold_models], scores, profiles)
+
+
+def refit_member(
+    name: str, detector: Detector, details: Mapping[str, Any], training: TrainingSet
+) -> MemberFit:
+    """Cross-refit a member on other recordings; see `auscult.detectors.adaptable.Refittable`.
+
+    Args:
+        name: name of the member.
+        detector: the fitted detector.
+        details: what is stored with it.
+        training: recordings and folds.
+
+    Raises:
+        OptionError: the detector cannot be refitted.
+    """
+    final, fold_models = adaptable(detector, replace=True).cross_refitted(training)
+    scores, profiles = _held_out(final.decisive_score, fold_models, training)
+    return MemberFit(name, details, [final, *fold_models], scores, profiles)
 
 
 def _with_other_score(
@@ -95,10 +109,9 @@ def _with_other_score(
 ) -> tuple[Detector, list[Detector]] | None:
     """The final detector and the fold models of a member that differs only in the score, with this score."""
     for fit in earlier:
-        if kind.fits_all_scores and fit.final.config == replace(config, score=fit.final.config.score):
-            final, *fold_models = (
-                _same_fit(kind(config), fitted) for fitted in (fit.final, *fit.fold_models)
-            )
+        fitted = fit.models[0].config
+        if kind.fits_all_scores and fitted == replace(config, score=fitted.score):
+            final, *fold_models = (_same_fit(kind(config), model) for model in fit.models)
             return final, fold_models
     return None
 
@@ -108,7 +121,7 @@ def _same_fit(detector: Detector, fitted: Detector) -> Detector:
     return detector
 
 
-def held_out(
+def _held_out(
     score: str, fold_models: Sequence[Detector], training: TrainingSet
 ) -> tuple[np.ndarray, list[MapProfile]]:
     """Score every recording with the model of its fold.
@@ -136,64 +149,28 @@ def held_out(
     return np.array(scores), MapProfile.cross_merged(parts, folds, len(fold_models))
 
 
-def config_within_budget(
-    seconds: float, member: Member, config: Config, training: TrainingSet, progress: Progress | None
-) -> Config:
-    """Return a member's configuration, a network's with as many epochs as fit into the time.
-
-    Args:
-        seconds: the time for fitting the member; infinite: no limit.
-        member: detector and score.
-        config: the configuration of the ensemble.
-        training: recordings and folds, on which the time per epoch is measured.
-        progress: called after each step.
-
-    Raises:
-        FitError: the time is not enough for `MIN_EPOCHS`.
-    """
-    if not member.trains or math.isinf(seconds):
-        return member.config(config.seed, config.front_end)
-    started = time.monotonic()
-    epoch, overhead = _measured_times(member, config, training, progress)
-    left = seconds - (time.monotonic() - started) - overhead
-    if left < MIN_EPOCHS * epoch:
-        raise FitError(
-            f"the remaining time of {seconds:.0f} s is not enough for {MIN_EPOCHS} epochs of {epoch:.1f} s"
-        )
-    default = member.config(config.seed, config.front_end).epochs  # type: ignore[attr-defined]
-    affordable = default if epoch * default <= left else int(left / epoch)
-    return member.config(config.seed, config.front_end, epochs=affordable)
+def stored_members(
+    members: Mapping[str, Detector], details: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, np.ndarray], dict[str, dict[str, Any]]]:
+    """Return the arrays and the facts by which an ensemble stores members; inverse of `loaded_members`."""
+    arrays = {f"{name}/{key}": array for name, m in members.items() for key, array in m.arrays.items()}
+    facts = {
+        name: {**details[name], "detector": m.name, "config": config_to_json(m.config), "facts": m.facts}
+        for name, m in members.items()
+    }
+    return arrays, facts
 
 
-def _measured_times(
-    member: Member, config: Config, training: TrainingSet, progress: Progress | None
-) -> tuple[float, float]:
-    """Measure a member's cross-fitting with two epochs.
-
-    Returns:
-        Seconds for one epoch of all its networks, measured on the second one since the first includes one-off
-        work, and seconds for everything else.
-    """
-    epoch_ends: list[tuple[int, float]] = []
-
-    def report(stage: str, done: int, total: int, figures: Mapping[str, float]) -> None:
-        if stage == "train":
-            epoch_ends.append((done, time.monotonic()))
-        if progress:
-            progress(stage, done, total, figures)
-
-    kind = detector_type(member.detector)
-    two_epochs = kind.without_validation_split(member.config(config.seed, config.front_end, epochs=2))
-    started = time.monotonic()
-    crossfit(kind, two_epochs, training, report)
-    total_seconds = time.monotonic() - started
-    epoch = sum(end - start for (_, start), (done, end) in pairwise(epoch_ends) if done == 2)
-    return epoch, total_seconds - 2 * epoch
-
-
-def prefixed_progress(progress: Progress | None, name: str) -> Progress | None:
-    """Return a callback that prefixes the stage with the member's name, ``name:stage``."""
-    if progress is None:
-        return None
-    report: Callable[..., None] = progress
-    return lambda stage, done, total, figures: report(f"{name}:{stage}", done, total, figures)
+def loaded_members(
+    arrays: Mapping[str, np.ndarray], facts: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Detector]:
+    """Return the members by name from what `stored_members` returned."""
+    members: dict[str, Detector] = {}
+    for name, stored in facts.items():
+        member = detector_type(stored["detector"])(config_from_json(stored["detector"], stored["config"]))
+        prefix = f"{name}/"
+        keys = [key for key in arrays if key.startswith(prefix)]
+        member.arrays = {key.removeprefix(prefix): arrays[key] for key in keys}
+        member.facts = stored["facts"]
+        members[name] = member
+    return members

@@ -63,6 +63,8 @@ _FAMILIES = {
     "residual": Member("subspace_residual", "weighted", _LOW_RANKS),
     "error": Member("subspace_residual", "residual", _LOW_RANKS),
 }
+#: Names of the members that resolve the orders of a shaft.
+ORDER_MEMBERS = tuple(f"order_{family}" for family in _FAMILIES)
 _DIVISORS = {"": 1, "half_": 2, "quarter_": 4}
 #: Name to member, networks last.
 MEMBERS: dict[str, Member] = {
@@ -90,8 +92,8 @@ def order_members(n_fft: int) -> dict[str, Member]:
     Each family has one, with the weight that its members of other frames have together.
     """
     return {
-        f"order_{family}": replace(member, order_n_fft=n_fft, weight=member.weight * len(_DIVISORS))
-        for family, member in _FAMILIES.items()
+        name: replace(member, order_n_fft=n_fft, weight=member.weight * len(_DIVISORS))
+        for name, member in zip(ORDER_MEMBERS, _FAMILIES.values(), strict=True)
     }
 
 
@@ -118,7 +120,7 @@ def chosen_members(
             "docs/how-to/encoders.md"
         )
     members = MEMBERS if order_n_fft is None else {**MEMBERS, **order_members(order_n_fft)}
-    if without_frames := (requested - {*members}) & {*order_members(0)}:
+    if without_frames := (requested - {*members}) & {*ORDER_MEMBERS}:
         raise OptionError(
             f"members={names!r}: the member {min(without_frames)} needs frames that resolve the orders of a "
             "shaft: use the preset vibration, or set order_n_fft"

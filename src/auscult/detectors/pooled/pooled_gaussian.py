@@ -61,6 +61,11 @@ class PooledGaussian(BankDetector):
         needed = {_KIND_OF_SCORE[score] for score in self.scores}
         return tuple(kind for kind in KINDS if kind in needed)
 
+    @property
+    def densities(self) -> PooledDensities:
+        """The fitted densities."""
+        return self.derived("densities", lambda: PooledDensities.from_arrays(self.arrays))
+
     def fit_bank(self, bank: NormalBank) -> Mapping[str, np.ndarray]:
         c, kinds = self.config, self.kinds
         folds = np.array(folds_of_clips(bank.clips, FOLDS, c.seed))
@@ -88,7 +93,7 @@ class PooledGaussian(BankDetector):
         self.check_fitted()
         x = self.view(recording)
         parts: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        distances = PooledDensities.from_arrays(self.arrays).shares_and_means(x)
+        distances = self.densities.shares_and_means(x)
         for index, (kind, (shares, means)) in enumerate(distances.items()):
             excess = shares - self.arrays["usual"][index]  # (V, B)
             if kind == "joint":
@@ -109,7 +114,7 @@ class PooledGaussian(BankDetector):
         from auscult.detectors.onnx_export.front_end import log_mel
         from auscult.detectors.pooled.pooled_gaussian_onnx import pooled_evidence
 
-        front_end, densities = self.config.front_end, PooledDensities.from_arrays(self.arrays)
+        front_end, densities = self.config.front_end, self.densities
         return pooled_evidence(
             log_mel(samples, front_end),
             self.config.view_names,

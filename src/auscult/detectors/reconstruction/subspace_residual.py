@@ -129,8 +129,9 @@ class SubspaceResidual(ScoreSelection, AdditiveDetector[WindowMoments], Exportab
         subspaces = self.subspaces.of_ranks(self.needed_ranks)
         averaged, context = self.config.rank_values, self.config.context
         # Members of an ensemble that differ only in the score have the same.
+        digest = self.derived("digest", self._fit_digest)
         mean_squares = recording.feature(
-            ("mean squares", self._fit_digest(), self.config.front_end, context, subspaces.ranks),
+            ("mean squares", digest, self.config.front_end, context, subspaces.ranks),
             lambda: subspaces.mean_squares(self._windows(recording)),
         )
         computed = SubspaceScores(mean_squares, subspaces, averaged, context)
@@ -167,12 +168,9 @@ class SubspaceResidual(ScoreSelection, AdditiveDetector[WindowMoments], Exportab
         }
 
     def _fit_digest(self) -> bytes:
-        """Return a digest of the mean and the axes of the subspaces; cached."""
-        cached: tuple[dict[str, np.ndarray], bytes] | None = getattr(self, "_digest", None)
-        if cached is None or cached[0] is not self.arrays:
-            values = (np.ascontiguousarray(self.arrays[name]) for name in ("mean", "axes"))
-            self._digest = cached = self.arrays, blake2b(b"".join(map(bytes, values))).digest()
-        return cached[1]
+        """Return a digest of the mean and the axes of the subspaces."""
+        values = (np.ascontiguousarray(self.arrays[name]) for name in ("mean", "axes"))
+        return blake2b(b"".join(map(bytes, values))).digest()
 
     def _windows(self, recording: AudioClip) -> np.ndarray:
         return windows_of(recording, self.config.front_end, self.config.context, np.float64)
