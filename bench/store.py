@@ -38,8 +38,6 @@ class Cost:
         wall, cpu: seconds that writing them took.
         slowest: longest batch in seconds; one in sixty packs a minute.
         written: bytes that the process passed to the disk.
-        used: size of the store.
-        summaries: size of the summaries of minutes, which are kept longer than the scores.
     """
 
     seconds: int
@@ -48,8 +46,6 @@ class Cost:
     cpu: float
     slowest: float
     written: int
-    used: int
-    summaries: int
 
 
 def write(folder: Path, machines: int, seconds: int, levels: int, retention: Retention) -> Cost:
@@ -75,12 +71,26 @@ def write(folder: Path, machines: int, seconds: int, levels: int, retention: Ret
             taken = time.perf_counter() - wall_before
             wall, cpu = wall + taken, cpu + time.process_time() - cpu_before
             slowest = max(slowest, taken)
-        used = store.used_bytes()
-        with store._database.transaction() as connection:
-            (summaries,) = connection.execute(
-                "SELECT sum(pgsize) FROM dbstat WHERE name LIKE '%score_minutes%'"
-            ).fetchone()
-    return Cost(seconds, machines * seconds, wall, cpu, slowest, _written_bytes() - written, used, summaries)
+    return Cost(seconds, machines * seconds, wall, cpu, slowest, _written_bytes() - written)
+
+
+def bytes_by_detail(folder: Path, seconds: int) -> tuple[int, int]:
+    """Delete single scores and then minutes, and return how many bytes each took."""
+    now = START + seconds + 3600
+
+    def used_with(retention: Retention) -> int:
+        with EventStore(folder, retention, clock=lambda: now) as store:
+            before, used = -1, store.used_bytes()
+            while used != before:  # each call deletes a limited number
+                store.enforce_retention()
+                before, used = used, store.used_bytes()
+        return used
+
+    short = 60 / DAY
+    every = used_with(Retention())
+    minutes = used_with(Retention(sample_days=short))
+    hours = used_with(Retention(sample_days=short, minute_days=short))
+    return every - minutes, minutes - hours
 
 
 def write_events(folder: Path) -> tuple[float, float, float]:
@@ -111,8 +121,6 @@ def queries(folder: Path, seconds: int) -> dict[str, float]:
             "last state of all machines": reader.last_states,
             "chart of ten minutes": lambda: reader.scores("machine 0", end - 600, end, 1000),
             "chart of all": lambda: reader.scores("machine 0", START, end, 1000),
-            "last 100 events": reader.events,
-            "alarms per day": lambda: reader.alarms_per_day(START, end),
         }
         return {name: min(_seconds_of(call) for _ in range(5)) for name, call in calls.items()}
 
@@ -144,18 +152,18 @@ def main() -> None:
                 f"longest batch {1000 * of.slowest:.0f} ms"
             )
         day = DAY / cost.seconds
-        print(
-            f"a day: {cost.used * day / 1e6:,.0f} MB in the store, of these "
-            f"{cost.summaries * day / 1e6:,.0f} MB of summaries of minutes; "
-            f"{cost.written * day / 1e9:.1f} GB written to the disk"
-        )
-        event, sound, size = write_events(folder)
+        event, sound, size = write_events(Path(name) / "thinned")
         print(
             f"an event with a map {1000 * event:.0f} ms, {SOUND} s of sound {1000 * sound:.0f} ms, "
             f"together {size / 1e6:.1f} MB"
         )
-        for query, taken in queries(folder, cost.seconds).items():
+        for query, taken in queries(folder, seconds).items():
             print(f"{query}: {1000 * taken:.1f} ms")
+        samples, minutes = (size * day / 1e6 for size in bytes_by_detail(folder, seconds))
+        print(
+            f"a day: {samples:,.0f} MB of single scores, {minutes:,.0f} MB of minutes; "
+            f"{cost.written * day / 1e9:.1f} GB written to the disk"
+        )
 
 
 def _seconds_of(call: Callable[[], object]) -> float:

@@ -79,6 +79,7 @@ def test_a_damaged_map_is_a_store_error(store):
         {"start": math.nan},
         {"end": math.inf},
         {"peak": "4"},
+        {"peak": b"4"},
         {"peak_time": -1.0},
         {"state": "a" * 201},
         {"model": "\ud800"},

@@ -44,7 +44,7 @@ def check_number(name: str, value: float) -> float:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if isinstance(value, str) or not math.isfinite(number):
+    if isinstance(value, str | bytes | bytearray) or not math.isfinite(number):
         raise OptionError(f"{name} must be a finite number, got {value!r}")
     return number
 
