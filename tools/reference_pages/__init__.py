@@ -13,7 +13,7 @@ from auscult.cli.commands import LazyGroup
 from auscult.detectors import DETECTORS
 from tools.reference_pages.commands import command, command_list, walk
 from tools.reference_pages.detectors import common_options, detector, detector_list
-from tools.reference_pages.errors import error_tree
+from tools.reference_pages.errors import error_list
 from tools.reference_pages.names import other_names
 
 MARKER = re.compile(r"^<!-- generate: ([\w-]+)(?: ([\w ]+))? -->$", re.MULTILINE)
@@ -23,7 +23,7 @@ WITHOUT_NAME: dict[str, Callable[[], str]] = {
     "commands": command_list,
     "detectors": detector_list,
     "common-options": common_options,
-    "errors": error_tree,
+    "errors": error_list,
     "other-names": other_names,
 }
 

@@ -11,23 +11,26 @@ from auscult.errors import AuscultError
 from tools.reference_pages.markdown import code, table
 
 
-def error_tree() -> str:
-    """Return a table of the exceptions, indented by inheritance."""
+def error_list() -> str:
+    """Return a table of the exceptions, in which each follows the one that it is a kind of."""
     rows = []
-    for depth, kind in walk(AuscultError):
+    for parent, kind in walk(AuscultError):
         text = (inspect.getdoc(kind) or "").split("\n\n")[0]
-        rows.append(("&emsp;" * depth + code(kind.__name__), text, ", ".join(map(code, attributes(kind)))))
-    return table(["exception", "raised for", "attributes"], rows)
+        rows.append((code(kind.__name__), code(parent), text, ", ".join(map(code, attributes(kind)))))
+    return table(["exception", "is a kind of", "raised for", "attributes"], rows)
 
 
-def walk(kind: type, depth: int = 0) -> Iterator[tuple[int, type]]:
-    """Yield an exception class and those derived from it, without private ones, in the order of the file."""
+def walk(kind: type, parent: str = "Exception") -> Iterator[tuple[str, type]]:
+    """Yield the public name above an exception class, the class, and then those derived from it.
+
+    Private classes are skipped, and the order is that of the file.
+    """
     private = kind.__name__.startswith("_")
     if not private:
-        yield depth, kind
+        yield parent, kind
     classes = [c for c in vars(auscult.errors).values() if inspect.isclass(c) and c.__bases__[0] is kind]
     for derived in classes:
-        yield from walk(derived, depth if private else depth + 1)
+        yield from walk(derived, parent if private else kind.__name__)
 
 
 def attributes(kind: type) -> list[str]:
