@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from auscult.corpus import AudioClip
     from auscult.model import Model, Score
     from auscult.report.impacts import Impacts
-    from auscult.report.regions import Region
     from auscult.sound.tables import TableSettings
 
 
@@ -138,7 +137,7 @@ def command(
         "findings": findings,
         "state": score.state,
         "sections": sections.to_json() if sections else None,
-        "regions": [_region_to_json(region) for region in explained.regions],
+        "regions": [region.to_json() for region in explained.regions],
         "impacts": _impacts_to_json(explained.impacts),
         "picture": output,
         "fragment": written.recording if written else None,
@@ -216,21 +215,6 @@ def _nearest(model: Model, score: Score) -> AudioClip | None:
     except AudioError as error:
         text.warn(f"{error}; the nearest normal recording is not in the picture")
         return None
-
-
-def _region_to_json(region: Region) -> dict[str, Any]:
-    return {
-        "kind": region.kind,
-        "start": region.start_seconds,
-        "end": region.end_seconds,
-        "low_hz": region.low_hz,
-        "high_hz": region.high_hz,
-        "share": region.share,
-        "times": list(region.times),
-        "hertz": region.hertz,
-        "level_db": region.level_db,
-        "multiple": region.multiple,
-    }
 
 
 def _impacts_to_json(impacts: Impacts | None) -> dict[str, float] | None:

@@ -23,6 +23,7 @@ class AudioRing:
         self.capacity = capacity
         self._blocks: deque[tuple[int, float, np.ndarray]] = deque()  # first sample, scale, samples
         self._held = 0
+        self.last = 0  # index after the last sample
 
     def push(self, samples: np.ndarray, first: int) -> None:
         """Add (N,) samples, of which the first has an index, and forget those beyond the capacity."""
@@ -31,6 +32,7 @@ class AudioRing:
         scale = float(np.abs(samples).max()) / _FULL_SCALE or 1.0
         self._blocks.append((first, scale, np.round(samples / scale).astype(np.int16)))
         self._held += len(samples)
+        self.last = first + len(samples)
         while self._held - len(self._blocks[0][2]) >= self.capacity:
             self._held -= len(self._blocks.popleft()[2])
 

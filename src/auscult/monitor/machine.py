@@ -99,6 +99,9 @@ class MachineMonitor:
         channels: of the source.
         gate: when the machine counts as running.
 
+    Raises:
+        OptionError: the source lacks a channel that the model needs.
+
     Attributes:
         condition: the present fault of the sensor, or ``None``.
         scorer: what scores the windows.
@@ -116,6 +119,7 @@ class MachineMonitor:
     ) -> None:
         self.name, self.model, self.policy = name, model, policy
         self.scorer = WindowScorer(model)
+        self.scorer.check_channels(channels)
         self.condition: Condition | None = None
         self._gate = RunningGate(model.normals.spectrum_range, gate)
         self._sensor = SensorWatch(sample_rate, model.normal_range)
@@ -141,11 +145,7 @@ class MachineMonitor:
         return time + (sample - index) / self.model.sample_rate
 
     def push(self, item: Block | Interruption) -> Iterator[Change]:
-        """Add what the source delivers next, and yield what follows from it.
-
-        Raises:
-            OptionError: the source lacks a channel that the model needs.
-        """
+        """Add what the source delivers next, and yield what follows from it."""
         if isinstance(item, Interruption):
             self._reason = item.reason
             yield from self._sensor_change(self._sensor.interrupt(item.reason), self._now())
@@ -156,7 +156,7 @@ class MachineMonitor:
             self._interrupt()
         self._reason = "samples are missing"
         self._last = item.first + len(item.samples), end
-        watched = item.samples[:, min(self.scorer.channels[0], item.samples.shape[1] - 1)]
+        watched = item.samples[:, self.scorer.channels[0]]
         condition = self._sensor.push(watched, item.first, item.time)
         yield from self._sensor_change(condition, end)
         self._anchor = item.first * self.model.sample_rate / self._resampler.sample_rate, item.time

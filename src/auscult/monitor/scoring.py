@@ -76,15 +76,19 @@ class WindowScorer:
         Raises:
             OptionError: the stream lacks a channel that the model needs.
         """
-        if samples.ndim != 2 or samples.shape[1] <= max(self.channels):
-            raise OptionError(
-                f"the model needs channel {max(self.channels)} (counted from 0), but the source has "
-                f"{samples.shape[1] if samples.ndim == 2 else 1}"
-            )
+        self.check_channels(samples.shape[1])
         streams = zip(self._streams, self.channels, strict=True)
         per_channel = [stream.push(samples[:, channel], first) for stream, channel in streams]
         for windows in zip(*per_channel, strict=True):
             yield self._scored(windows)
+
+    def check_channels(self, channels: int) -> None:
+        """Raise `OptionError` if a source with so many channels lacks one that the model needs."""
+        if channels <= max(self.channels):
+            raise OptionError(
+                f"the model needs channel {max(self.channels)} (counted from 0), but the source has "
+                f"{channels}"
+            )
 
     def skip(self) -> None:
         """Forget all samples, so that the next window begins with the next ones."""

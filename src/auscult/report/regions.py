@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,21 @@ class Region:
     hertz: float | None = None
     level_db: float | None = None
     multiple: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-compatible data; times are in seconds."""
+        return {
+            "kind": self.kind,
+            "start": self.start_seconds,
+            "end": self.end_seconds,
+            "low_hz": self.low_hz,
+            "high_hz": self.high_hz,
+            "share": self.share,
+            "times": list(self.times),
+            "hertz": self.hertz,
+            "level_db": self.level_db,
+            "multiple": self.multiple,
+        }
 
     @property
     def frequencies(self) -> str:

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from auscult.decision.alarms import AlarmBudget, AlarmPolicy, Session, calibrate_alarms, verify_alarms
+from auscult.decision.alarms import (
+    AlarmBudget,
+    AlarmPolicy,
+    Session,
+    calibrate_alarms,
+    verify_alarms,
+    with_observed,
+)
 from auscult.errors import FitError
 
 PERIOD = 0.992
@@ -70,6 +77,14 @@ def test_enough_quiet_running_arms_it():
     complete = verify_alarms(policy, [quiet] * 3)
     assert (complete.state, complete.missing_seconds) == ("armed", 0.0)
     assert complete.verification.sessions == 3
+
+
+def test_monitored_time_counts_as_verification():
+    policy = calibrate_alarms([running(24, 0)], AlarmBudget(1, "day"), PERIOD)
+    assert with_observed(policy, 2 * 86400, 0).state == "probation"
+    quiet = with_observed(with_observed(policy, 2 * 86400, 0), 86400, 0)
+    assert (quiet.state, quiet.verification.seconds) == ("armed", 3 * 86400)
+    assert with_observed(quiet, 86400, 12).state == "refused"
 
 
 def test_a_broken_promise_is_refused():

@@ -2,7 +2,13 @@
 
 from auscult.decision.alarms.budget import AlarmBudget, required_seconds, upper_rate
 from auscult.decision.alarms.episodes import AlarmRule, AlarmTracker, Episode, find_episodes
-from auscult.decision.alarms.policy import AlarmPolicy, Session, calibrate_alarms, verify_alarms
+from auscult.decision.alarms.policy import (
+    AlarmPolicy,
+    Session,
+    calibrate_alarms,
+    verify_alarms,
+    with_observed,
+)
 
 __all__ = [
     "AlarmBudget",
@@ -16,4 +22,5 @@ __all__ = [
     "required_seconds",
     "upper_rate",
     "verify_alarms",
+    "with_observed",
 ]

@@ -196,6 +196,22 @@ def verify_alarms(policy: AlarmPolicy, sessions: Sequence[Session]) -> AlarmPoli
     return replace(policy, verification=_observe(policy.rule, sessions, policy.period))
 
 
+def with_observed(policy: AlarmPolicy, seconds: float, alarms: int) -> AlarmPolicy:
+    """Return the policy with further normal running, as a monitor observes it, added to the verification.
+
+    Args:
+        policy: the policy.
+        seconds: time in which scores counted.
+        alarms: false alarms in that time.
+    """
+    known = policy.verification
+    seconds, alarms = known.seconds + seconds, known.alarms + alarms
+    observed = Observation(
+        seconds, known.sessions + 1, alarms, upper_rate(alarms, seconds), lower_rate(alarms, seconds)
+    )
+    return replace(policy, verification=observed)
+
+
 def _observe(rule: AlarmRule, sessions: Sequence[Session], period: float) -> Observation:
     """Count the alarms of normal running. Sessions are resampled, since alarms may come in some of them."""
     lengths = np.array([len(session.scores) * period for session in sessions])

@@ -1,0 +1,184 @@
+"""What happens to one machine, written to the event store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from auscult.corpus import AudioClip
+from auscult.decision.alarms import Episode
+from auscult.errors import StoreError
+from auscult.monitor.machine import AlarmChange, Change, Gap, Judgement, MachineMonitor, StateChange
+from auscult.monitor.sensor import Kind
+from auscult.monitor.store import Event, EventStore, ScoreRow
+from auscult.monitor.store import Gap as StoredGap
+from auscult.report.named_regions import score_regions
+
+#: Seconds after the start of an alarm at which its sound is cut from the last seconds of the stream.
+SOUND_AFTER = 5.0
+#: Bands into which a spectrum is summed for the trend.
+BANDS = 10
+
+
+@dataclass
+class _OpenAlarm:
+    """An alarm that has not ended: its number in the store, and what is written when it has."""
+
+    number: int
+    event: Event
+    clip: AudioClip
+    score: float
+    has_sound: bool = False
+
+
+class Recorder:
+    """Writes the changes of one machine to a store.
+
+    If the store has no room, what does not fit is left out; the store itself keeps that as a condition.
+
+    Args:
+        store: the store, which knows the machine.
+        monitor: the machine.
+        model_id: digest of the model file.
+    """
+
+    def __init__(self, store: EventStore, monitor: MachineMonitor, model_id: str = "") -> None:
+        self.store, self.monitor, self.model_id = store, monitor, model_id
+        self._alarm: _OpenAlarm | None = None
+        self._gap: tuple[int, str] | None = None  # number and reason of the time that is not judged
+        self._condition: Kind | None = None
+
+    def record(self, change: Change) -> Iterator[ScoreRow]:
+        """Write a change, and yield the scores that are to be written with those of other machines."""
+        try:
+            if isinstance(change, Judgement):
+                yield from self._judgement(change)
+            elif isinstance(change, StateChange):
+                self._state_change(change)
+            elif isinstance(change, Gap):
+                self.store.add_gap(StoredGap(self.monitor.name, change.start, change.end, change.reason))
+            else:
+                self._alarm_change(change)
+        except StoreError as error:
+            if not error.full:
+                raise
+
+    def close(self, time: float) -> None:
+        """Write what is open when the monitor ends."""
+        if self._alarm:
+            self._write_explanation(self._alarm)
+        if self._gap:
+            self.store.end_gap(self._gap[0], time)
+
+    def _judgement(self, judgement: Judgement) -> Iterator[ScoreRow]:
+        reason = None if judgement.counts else self._reason(judgement)
+        self._not_judged(reason, judgement.time)
+        alarm = self._alarm
+        if alarm and not alarm.has_sound and judgement.time >= alarm.event.start + SOUND_AFTER:
+            self._write_sound(alarm)
+        if judgement.counts and np.isfinite(judgement.score):
+            policy = self.monitor.policy
+            yield ScoreRow(
+                self.monitor.name,
+                judgement.time,
+                judgement.score,
+                judgement.persistent,
+                policy.rule.threshold if policy else None,
+                band_levels(judgement.spectrum),
+            )
+
+    def _reason(self, judgement: Judgement) -> str:
+        if self.monitor.condition:
+            return f"sensor: {self.monitor.condition.kind}"
+        return "settling" if judgement.state == "running" else f"machine {judgement.state}"
+
+    def _not_judged(self, reason: str | None, time: float) -> None:
+        """Begin or end the time without scores."""
+        if self._gap and self._gap[1] != reason:
+            self.store.end_gap(self._gap[0], time)
+            self._gap = None
+        if reason and self._gap is None:
+            gap = StoredGap(self.monitor.name, time - self.monitor.scorer.period, None, reason)
+            self._gap = self.store.add_gap(gap), reason
+
+    def _state_change(self, change: StateChange) -> None:
+        kind = change.condition.kind if change.condition else None
+        if kind == self._condition:
+            return
+        name = self.monitor.name
+        if self._condition:
+            self.store.set_condition(name, self._condition, False, change.time)
+        if change.condition:
+            self.store.set_condition(name, change.condition.kind, True, change.time, change.condition.detail)
+        self._condition = kind
+
+    def _alarm_change(self, change: AlarmChange) -> None:
+        if change.kind == "started":
+            assert change.clip is not None
+            assert change.score is not None
+            event = self._event(change.episode, None, change.score)
+            number = self.store.add_event(event)
+            self._alarm = _OpenAlarm(number, event, change.clip, change.score)
+            self._write_explanation(self._alarm)
+        elif self._alarm:
+            if change.clip is not None and change.score is not None:
+                self._alarm.clip, self._alarm.score = change.clip, change.score
+            end = change.episode.end if change.kind == "ended" else None
+            self._alarm.event = self._event(change.episode, end, self._alarm.score, self._alarm.event)
+            if change.kind == "peak":
+                self.store.update_event(self._alarm.number, self._alarm.event)
+            else:
+                self._write_explanation(self._alarm)
+                self._alarm = None
+
+    def _event(self, episode: Episode, end: float | None, score: float, before: Event | None = None) -> Event:
+        policy = self.monitor.policy
+        assert policy is not None
+        return Event(
+            self.monitor.name,
+            "alarm",
+            episode.start,
+            end,
+            episode.peak,
+            episode.peak_time,
+            score,
+            policy.rule.threshold,
+            policy.state,
+            self.model_id,
+            before.explanation if before else {},
+        )
+
+    def _write_explanation(self, alarm: _OpenAlarm) -> None:
+        """Explain the window with the peak, and write that with the event."""
+        model = self.monitor.model
+        score = model.score_recording(alarm.clip, explain=True)
+        front_end = model.detector.config.front_end
+        explanation = {
+            "regions": [region.to_json() for region in score_regions(score, front_end)],
+            "nearest": score.nearest,
+            "channel": score.axis_name,
+            "window_seconds": self.monitor.scorer.length / model.sample_rate,
+        }
+        alarm.event = replace(alarm.event, explanation=explanation)
+        self.store.update_event(alarm.number, alarm.event, score.map)
+
+    def _write_sound(self, alarm: _OpenAlarm) -> None:
+        alarm.has_sound = True
+        last = self.monitor.ring.last
+        samples, first = self.monitor.ring.cut(0, last)
+        if len(samples):
+            rate = self.monitor.model.sample_rate
+            self.store.add_sound(alarm.number, samples, rate, self.monitor.time_of(first))
+
+
+def band_levels(spectrum: np.ndarray) -> np.ndarray:
+    """Return the level of the whole spectrum and of `BANDS` groups of bands, dB, for the trend.
+
+    Args:
+        spectrum: (n_mels,) log-mel, dB.
+    """
+    power = 10 ** (spectrum.astype(np.float64) / 10)
+    groups = np.array_split(power, min(BANDS, len(power)))
+    return 10 * np.log10(np.array([power.sum(), *(group.sum() for group in groups)])).astype(np.float32)

@@ -1,0 +1,188 @@
+"""One machine with its source: a thread reads, and any other thread scores what has arrived."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from auscult.decision.alarms import AlarmPolicy
+from auscult.errors import AuscultError
+from auscult.model import Model
+from auscult.monitor.gate import GateSettings
+from auscult.monitor.machine import AlarmChange, Change, Judgement, MachineMonitor
+from auscult.monitor.recorder import Recorder
+from auscult.monitor.store import EventStore, ScoreRow
+from auscult.sound.live import Block, Interruption, Source
+
+#: Seconds of sound that may wait to be scored; if more arrives, all of it is skipped.
+MAX_BACKLOG = 10.0
+#: Blocks that are scored at a time, so that one machine does not keep a thread from the others.
+_BLOCKS = 40
+
+
+@dataclass(frozen=True)
+class WatchedMachine:
+    """A machine that is to be monitored.
+
+    Attributes:
+        name: of the machine, unique.
+        model: its model.
+        open: opens its source.
+        gate: when it counts as running.
+        waits: whether the source waits until its samples are scored, as a recording that is replayed as
+            fast as possible; otherwise samples are skipped if there is no time for them.
+        model_id: digest of the model file.
+    """
+
+    name: str
+    model: Model
+    open: Callable[[], Source]
+    gate: GateSettings = field(default_factory=GateSettings)
+    waits: bool = False
+    model_id: str = ""
+
+
+class Runner:
+    """Reads and scores one machine.
+
+    Args:
+        machine: the machine, which the store knows.
+        store: where events are written.
+        policy: the alarm policy, with what was observed before.
+        notify: called with the name of the machine and each change.
+
+    Attributes:
+        monitor: the machine, once its source has delivered something.
+        last: the last judgement.
+        skipped_seconds: sound that was not scored, because there was no time for it.
+        ended: whether the source has ended and everything is scored.
+        error: why the machine is not monitored any more, or ``None``.
+    """
+
+    def __init__(
+        self,
+        machine: WatchedMachine,
+        store: EventStore,
+        policy: AlarmPolicy | None,
+        notify: Callable[[str, Change], None],
+    ) -> None:
+        self.machine, self.policy = machine, policy
+        self.monitor: MachineMonitor | None = None
+        self.last: Judgement | None = None
+        self.skipped_seconds = 0.0
+        self.judged_seconds = 0.0
+        self.alarms = 0
+        self.ended = False
+        self.error: str | None = None
+        self._store, self._notify = store, notify
+        self._recorder: Recorder | None = None
+        self._source: Source | None = None
+        self._waiting: deque[Block | Interruption] = deque()
+        self._changed = threading.Condition()
+        self._backlog = 0.0  # seconds of sound that wait
+        self._skip = False
+        self._read_all = self._closed = False
+
+    def read(self, ready: Callable[[], None]) -> None:
+        """Read the source until it ends or the runner is closed.
+
+        Args:
+            ready: called when there is something to score.
+        """
+        try:
+            with self.machine.open() as source:
+                self._source = source
+                for item in source:
+                    if self._closed or (isinstance(item, Interruption) and item.kind == "ended"):
+                        break
+                    self._put(item, source)
+                    ready()
+        except AuscultError as error:
+            self.error = str(error)
+        self._read_all = True
+        ready()
+
+    def close(self) -> None:
+        """End the reading; what waits is not scored."""
+        with self._changed:
+            self._closed = True
+            self._waiting.clear()
+            self._changed.notify_all()
+        if self._source:
+            self._source.close()
+
+    def work(self) -> list[ScoreRow]:
+        """Score what waits, up to a limit, and return the scores to be written."""
+        rows: list[ScoreRow] = []
+        for _ in range(_BLOCKS):
+            with self._changed:
+                item = self._waiting.popleft() if self._waiting else None
+                skip, self._skip = self._skip, False
+                if isinstance(item, Block):
+                    self._backlog -= self._seconds(item)
+                self._changed.notify_all()
+            if item is None:
+                break
+            rows += self._score(item, skip)
+        if self._read_all and not self._waiting and not self.ended:
+            self.ended = True
+            if self._recorder and self.last:
+                self._recorder.close(self.last.time)
+        return rows
+
+    def fail(self, error: Exception) -> None:
+        """Give up this machine: it could not be scored, such as one whose source lacks a channel."""
+        self.error = str(error) if isinstance(error, AuscultError) else f"unexpected error: {error!r}"
+        self.close()
+        self.ended = True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to do."""
+        return bool(self._waiting) or (self._read_all and not self.ended)
+
+    def _put(self, item: Block | Interruption, source: Source) -> None:
+        seconds = self._seconds(item) if isinstance(item, Block) else 0.0
+        with self._changed:
+            if self.machine.waits:
+                self._changed.wait_for(lambda: self._backlog + seconds <= MAX_BACKLOG or self._closed)
+            elif self._backlog + seconds > MAX_BACKLOG:
+                self.skipped_seconds += self._backlog
+                self._waiting.clear()
+                self._backlog, self._skip = 0.0, True
+            self._waiting.append(item)
+            self._backlog += seconds
+
+    def _seconds(self, block: Block) -> float:
+        rate = self._source.sample_rate if self._source else 0
+        return len(block.samples) / rate if rate else 0.0
+
+    def _score(self, item: Block | Interruption, skip: bool) -> list[ScoreRow]:
+        if self.monitor is None:
+            if isinstance(item, Interruption):
+                return []
+            assert self._source is not None
+            self.monitor = MachineMonitor(
+                self.machine.name,
+                self.machine.model,
+                self.policy,
+                sample_rate=self._source.sample_rate,
+                channels=item.samples.shape[1],
+                gate=self.machine.gate,
+            )
+            self._recorder = Recorder(self._store, self.monitor, self.machine.model_id)
+        assert self._recorder is not None
+        if skip:
+            self.monitor.skip("overload")
+        rows: list[ScoreRow] = []
+        for change in self.monitor.push(item):
+            rows += self._recorder.record(change)
+            if isinstance(change, Judgement):
+                self.last = change
+                self.judged_seconds += self.monitor.scorer.period if change.counts else 0.0
+            elif isinstance(change, AlarmChange) and change.kind == "started":
+                self.alarms += 1
+            self._notify(self.machine.name, change)
+        return rows
