@@ -13,9 +13,11 @@ import soundfile
 
 from auscult import fit, fit_machines, load, open_corpus
 from auscult.corpus import machine_folders
+from auscult.corpus.folds import FOLDS
 from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.errors import FitError, OptionError
 from auscult.findings import messages
+from auscult.model import batching
 from auscult.runtime.parallel import workers
 
 QUICK = {"epochs": 2, "n_mels": 32, "batch_size": 32, "calibrate": "none", "detector": "autoencoder"}
@@ -120,6 +122,19 @@ def test_a_machine_that_fails_does_not_stop_the_others(plant_copy, tmp_path, mon
     assert "none of 7 recordings can be read" in pump.error
     assert valve.error is None
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["valve.auscult"]
+
+
+def test_a_machine_without_folds_does_not_keep_the_others_from_training_together(
+    plant_copy, tmp_path, batch_sizes, monkeypatch
+):
+    monkeypatch.setattr(batching, "NETWORKS_ON_CPU", 3 * (1 + FOLDS))
+    for clip in sorted((plant_copy / "pump" / "train").iterdir())[1:]:
+        clip.unlink()
+    calibrated = {**QUICK, "calibrate": "crossfit"}
+    fan, pump, valve = fit_machines(machine_folders(plant_copy), tmp_path / "m", **calibrated)
+    assert "at least two recordings" in pump.error
+    assert (fan.error, valve.error) == (None, None)
+    assert batch_sizes == [2 * (1 + FOLDS)]
 
 
 def test_options_are_checked_before_any_recording_is_read(plant, tmp_path):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from auscult.corpus.inspection import UNUSABLE_KINDS
 from auscult.detectors import Detector, Progress
-from auscult.detectors.crossfit import crossfit_fleet
+from auscult.detectors.crossfit import crossfit_fleet, fit_error
 from auscult.errors import AudioError, FitError
 from auscult.model.calibrated_model import calibrated_model
 from auscult.model.fit_provenance import fit_provenance
@@ -67,22 +68,33 @@ def crossfit_fits(
 ) -> list[CrossFitted | FitError | AudioError]:
     """Fit the final detector and the fold models of each fit.
 
-    If one has too few recordings for folds, or a recording has become unreadable since it was inspected, only
-    that fit fails, and the others are fitted one after the other.
+    Returns:
+        For each fit, in order, its detectors, or the error that prevented it: it has too few recordings for
+        folds, fitting failed, or a recording has become unreadable since it was inspected.
     """
+    errors = [fit_error(partial(getattr, fit, "training")) for fit in fits]
+    outcomes = iter(_crossfit([f for f, error in zip(fits, errors, strict=True) if not error], progress))
+    return [error or next(outcomes) for error in errors]
+
+
+def _crossfit(
+    fits: Sequence[InspectedFit], progress: Progress | None
+) -> list[CrossFitted | FitError | AudioError]:
+    """As `crossfit_fits`, of fits with enough recordings."""
+    if not fits:
+        return []
     started = time.perf_counter()
+    jobs = [(fit.config, fit.training) for fit in fits]
     try:
-        trainings = [fit.training for fit in fits]
-        jobs = [(fit.config, training) for fit, training in zip(fits, trainings, strict=True)]
         outcomes = crossfit_fleet(fits[0].spec.detector_class, jobs, progress)
-    except (FitError, AudioError) as error:
+    except AudioError as error:
         if len(fits) == 1:
             return [error]
-        return [outcome for fit in fits for outcome in crossfit_fits([fit], progress)]
-    seconds_each = (time.perf_counter() - started) / sum(training.cost for training in trainings)
+        return [outcome for fit in fits for outcome in _crossfit([fit], progress)]
+    seconds_each = (time.perf_counter() - started) / sum(fit.training.cost for fit in fits)
     return [
-        outcome if isinstance(outcome, FitError) else CrossFitted(*outcome, seconds_each * training.cost)
-        for outcome, training in zip(outcomes, trainings, strict=True)
+        outcome if isinstance(outcome, FitError) else CrossFitted(*outcome, seconds_each * fit.training.cost)
+        for outcome, fit in zip(outcomes, fits, strict=True)
     ]
 
 
