@@ -111,20 +111,32 @@ def test_readers_see_each_committed_event_while_others_are_written(store):
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs a second user")
 @pytest.mark.parametrize("closed", [False, True])
-def test_a_user_who_cannot_write_can_read(open_store, closed):
+def test_a_user_who_cannot_write_can_read_and_follows_a_writer(open_store, closed):
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         store = open_store(Path(folder) / "store")
         store.add_event(Event("fan", "alarm", start=1.0))
         if closed:
             store.close()
+        ready, changed = os.pipe(), os.pipe()
         child = os.fork()
         if child == 0:
             status = 1
             try:
                 os.setuid(65534)
                 with StoreReader(store.folder) as reader:
-                    status = 0 if len(reader.events()) == 1 else 2
+                    before = len(reader.events())
+                    os.write(ready[1], b".")
+                    os.read(changed[0], 1)
+                    status = 0 if (before, len(reader.events())) == (1, 2) else 2
             finally:
                 os._exit(status)
+        os.close(ready[1])  # so that a child that fails ends the wait
+        os.read(ready[0], 1)
+        if closed:
+            store = open_store(store.folder)
+        store.add_event(Event("fan", "alarm", start=2.0))
+        os.write(changed[1], b".")
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        for descriptor in (ready[0], *changed):
+            os.close(descriptor)

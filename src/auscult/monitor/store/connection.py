@@ -143,20 +143,34 @@ class ReadConnection:
         if not self.path.is_file():
             raise StoreError(folder, "no event store here")
         with store_errors(self.path):
-            self._connection = self._open("mode=ro")
-            try:
-                self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            except sqlite3.OperationalError:
-                # In a folder that cannot be written SQLite cannot create the files that readers share.
-                # Without a log there is no writer, so the database cannot change and none are needed.
-                self._connection.close()
-                if self.path.with_name(f"{NAME}-wal").exists():
-                    raise
-                self._connection = self._open("mode=ro&immutable=1")
+            self._open()
 
-    def _open(self, options: str) -> sqlite3.Connection:
+    def _open(self) -> None:
+        self._immutable = False
+        self._connection = self._connect("mode=ro")
+        try:
+            self._connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            # In a folder that cannot be written SQLite cannot create the files that readers share. They are
+            # not needed as long as there is no log, since then there is no writer.
+            self._connection.close()
+            if self._has_log():
+                raise
+            self._immutable = True
+            self._connection = self._connect("mode=ro&immutable=1")
+
+    def _connect(self, options: str) -> sqlite3.Connection:
         uri = f"{self.path.resolve().as_uri()}?{options}"
         return sqlite3.connect(uri, uri=True, timeout=_TIMEOUT, isolation_level=None, check_same_thread=False)
+
+    def _has_log(self) -> bool:
+        return self.path.with_name(f"{NAME}-wal").exists()
+
+    def _follow_writer(self) -> None:
+        """Open the database again if a writer has come since it was opened as one that cannot change."""
+        if self._immutable and self._has_log():
+            self._connection.close()
+            self._open()
 
     def rows(self, sql: str, parameters: tuple | dict = ()) -> list[tuple]:
         """Return all rows of a query.
@@ -165,6 +179,8 @@ class ReadConnection:
             StoreError: the database is damaged or busy.
         """
         with self._lock, store_errors(self.path):
+            if not self._connection.in_transaction:
+                self._follow_writer()
             return self._connection.execute(sql, parameters).fetchall()
 
     @contextmanager
@@ -172,6 +188,7 @@ class ReadConnection:
         """Read in the block what was committed before its first query, whatever is written meanwhile."""
         with self._lock:
             with store_errors(self.path):
+                self._follow_writer()
                 self._connection.execute("BEGIN")
             try:
                 yield
