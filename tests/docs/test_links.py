@@ -31,3 +31,12 @@ def test_pages_that_code_names_exist():
     assert len(pages) > 20
     missing = [f"{path}: {page}" for path, page in sorted(pages) if not (ROOT / page).is_file()]
     assert not missing
+
+
+def test_files_that_the_page_about_architecture_names_exist():
+    page = (ROOT / "docs" / "explanation" / "architecture.md").read_text(encoding="utf-8")
+    names = set(re.findall(r"`([\w/]+\.py)`", page))
+    assert len(names) > 20
+    paths = [str(path.relative_to(ROOT)) for path in CODE]
+    missing = [name for name in names if not any(f"/{path}".endswith(f"/{name}") for path in paths)]
+    assert not missing
