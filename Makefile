@@ -1,13 +1,14 @@
 # Two commands do everything on a machine that has only Python 3.11+ (with venv) and make:
 #   make demo   set up, simulate two machines, fit three detectors, print the table, write a report
-#   make test   set up, then run lint, type checks and tests
+#   make test   set up, then run lint, type checks and all tests but the slow ones
+#   make test-all   the same with all tests
 #   make docs   set up, then build the documentation into site/, to be opened from the disk
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test lint types docs clean
+.PHONY: setup demo test test-slow test-all lint types docs clean
 
 setup: $(STAMP)
 
@@ -30,8 +31,17 @@ types: setup
 	$(BIN)/mypy
 
 # Files are distributed over the cores; four processes at most, since each holds PyTorch and the recordings.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
 test: lint types
-	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(PYTEST) -m 'not slow'
+
+# The rest, after `make test`.
+test-slow: setup
+	$(PYTEST) -m slow
+
+test-all: lint types
+	$(PYTEST)
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet

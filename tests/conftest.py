@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,13 @@ import numpy as np
 import pytest
 
 RATE = 8000  # Hz: half the default sample rate, for speed
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print a line for each reason for which tests were skipped, with their number."""
+    reasons = Counter(report.longrepr[-1] for report in terminalreporter.getreports("skipped"))
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"{count} skipped: {reason.removeprefix('Skipped: ')}")
 
 
 def _folder_from_environment(variable: str) -> Path:
@@ -39,6 +47,12 @@ def real_data() -> Path:
 def reference() -> Path:
     """The folder of reference figures."""
     return _folder_from_environment("AUSCULT_REFERENCE")
+
+
+@pytest.fixture(scope="session")
+def case_scripts() -> Path:
+    """The folder of ``make.py``, which makes difficult inputs out of real recordings."""
+    return _folder_from_environment("AUSCULT_CASES")
 
 
 @pytest.fixture

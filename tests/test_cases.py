@@ -43,15 +43,13 @@ class Auscult:
 
 
 @pytest.fixture(scope="module")
-def case(tmp_path_factory) -> Callable[[str], Auscult]:
+def case(tmp_path_factory, case_scripts) -> Callable[[str], Auscult]:
     """``case(name)``: the folder of a case, made when first asked for."""
-    if "AUSCULT_CASES" not in os.environ:
-        pytest.skip("AUSCULT_CASES names no folder with make.py")
     root = tmp_path_factory.mktemp("cases")
 
     def made(name: str) -> Auscult:
         if not (root / name).exists():
-            make = Path(os.environ["AUSCULT_CASES"]) / "make.py"
+            make = case_scripts / "make.py"
             subprocess.run([sys.executable, make, root, name], check=True)
         return Auscult(root / name)
 

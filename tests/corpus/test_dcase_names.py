@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 from pathlib import Path
 
@@ -184,12 +183,9 @@ def test_clips_are_picklable() -> None:
     assert pickle.loads(pickle.dumps(clip)) == clip
 
 
-def test_parses_all_labelled_names_of_the_2023_evaluation() -> None:
-    reference = os.environ.get("AUSCULT_REFERENCE")
-    if not reference:
-        pytest.skip("AUSCULT_REFERENCE is not set: no ground truth of 2023")
+def test_parses_all_labelled_names_of_the_2023_evaluation(reference: Path) -> None:
     anomalies = {}
-    for path in sorted(Path(reference).glob("dcase2023_eval_mse/ground_truth_attributes/*.csv")):
+    for path in sorted(reference.glob("dcase2023_eval_mse/ground_truth_attributes/*.csv")):
         rows = [line.split(",") for line in path.read_text().splitlines() if line]
         hidden = [parse_name(name) for name, _ in rows]
         labelled = [parse_name(stem) for _, stem in rows]

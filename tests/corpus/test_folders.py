@@ -154,14 +154,6 @@ def test_attribute_groups_combine_values_domain_and_section() -> None:
         attribute_groups(Corpus([Clip("a")]), ["spd"])
 
 
-@pytest.fixture
-def real_data() -> Path:
-    folder = os.environ.get("AUSCULT_REAL_DATA")
-    if not folder:
-        pytest.skip("AUSCULT_REAL_DATA is not set: no real recordings")
-    return Path(folder)
-
-
 def test_real_motor_data(real_data: Path) -> None:
     corpus = open_corpus(real_data / "bldc")
     assert corpus.machines == ("BrushlessMotor",)

@@ -281,14 +281,6 @@ def test_one_waveform_is_in_memory_at_a_time() -> None:
     assert inspect_peak(24) < inspect_peak(4) + 640_000  # one waveform is 640 kB
 
 
-@pytest.fixture
-def real_data() -> Path:
-    folder = os.environ.get("AUSCULT_REAL_DATA")
-    if not folder:
-        pytest.skip("AUSCULT_REAL_DATA is not set: no real recordings")
-    return Path(folder)
-
-
 def test_real_training_recordings_give_no_finding(real_data: Path) -> None:
     for name, folder in machine_folders(real_data).items():
         train = [AudioClip.from_file(clip) for clip in open_corpus(folder).where(split="train")]
