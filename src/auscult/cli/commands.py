@@ -122,6 +122,8 @@ def _report_error(error: Exception, code: int) -> int:
             "auscult.cli.calibrate",
             "Set the alarms of continuous monitoring for a budget of false ones.",
         ),
+        "monitor": ("auscult.cli.monitor", "Listen to machines continuously and raise alarms."),
+        "events": ("auscult.cli.events", "List the alarms of a monitor."),
         "export": ("auscult.cli.export", "Export a model to ONNX, to score without auscult."),
         "inspect": ("auscult.cli.inspect", "Show the contents of a model file."),
         "evaluate": ("auscult.cli.evaluate", "Measure a model on labelled recordings."),

@@ -1,0 +1,116 @@
+"""``monitor`` and ``events`` on recordings that are replayed."""
+
+from __future__ import annotations
+
+import json
+import signal
+
+import numpy as np
+import pytest
+import soundfile
+
+import auscult
+from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
+from auscult.decision.alarms.policy import Observation
+
+RATE = 8000
+
+
+def noise(seconds: float, seed: int, level: float = 0.1) -> np.ndarray:
+    return np.random.default_rng(seed).normal(0, level, round(seconds * RATE)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("monitor")
+    model = auscult.fit([noise(2, seed) for seed in range(20)], "pooled_gaussian", sample_rate=RATE)
+    model.save(str(folder / "plain.auscult"))
+    normal = [model.score(noise(2, seed), RATE).score for seed in range(50, 70)]
+    rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)
+    policy = AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation())
+    model.with_alarm_policy(policy).save(str(folder / "fan.auscult"))
+    faulty = np.concatenate([noise(25, 1), noise(15, 2, level=0.4), noise(25, 3)])
+    soundfile.write(folder / "long.wav", faulty, RATE, subtype="FLOAT")
+    soundfile.write(folder / "quiet.wav", noise(20, 4), RATE)
+    return folder
+
+
+def test_an_alarm_is_printed_and_stored(run, folder, tmp_path):
+    store = tmp_path / "store"
+    result = run(
+        "monitor", folder / "fan.auscult", "--source", folder / "long.wav", "--speed", "max", "--store", store
+    )
+    assert result.exit_code == 0
+    started, ended = result.stdout.splitlines()
+    assert "fan  ALARM started" in started
+    assert "ALARM ended" in ended
+    assert "on probation" in result.stderr
+    (event,) = json.loads(run("events", store, "--json").stdout)
+    assert (event["machine"], event["kind"], event["state"]) == ("fan", "alarm", "probation")
+    assert event["peak"] > event["threshold"]
+    assert event["explanation"]["regions"]
+    assert "probation" in run("events", store).stdout
+    assert json.loads(run("events", store, "--json", "--since", "1h").stdout)
+    assert run("events", store, "--machine", "pump").exit_code == 2
+    assert json.loads(run("events", store, "--json", "--since", "2100-01-01").stdout) == []
+
+
+def test_json_lines(run, folder, tmp_path):
+    result = run(
+        "monitor", folder / "fan.auscult", "--source", folder / "long.wav", "--speed", "max", "--json", "-q",
+        "--store", tmp_path / "store", "--name", "fan 3",
+    )  # fmt: skip
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [line["alarm"] for line in lines] == ["started", "ended"]
+    assert {line["machine"] for line in lines} == {"fan 3"}
+    assert result.stderr == ""
+
+
+def test_several_machines_of_a_file(run, folder, tmp_path):
+    config = folder / "monitor.toml"
+    config.write_text(
+        f'store = "{tmp_path / "store"}"\n'
+        '[[machine]]\nname = "a"\nmodel = "fan.auscult"\nsource = "' + str(folder / "quiet.wav") + '"\n'
+        '[[machine]]\nname = "b"\nmodel = "plain.auscult"\nsource = "nothing.wav"\n'
+    )
+    result = run("monitor", "--config", config, "-q")
+    assert result.exit_code == 1
+    assert "Error: b: nothing.wav" in result.stderr
+    assert "Error: a" not in result.stderr
+
+
+def test_a_model_without_alarms_says_how_to_set_them(run, folder, tmp_path):
+    result = run(
+        "monitor", folder / "plain.auscult", "--source", folder / "quiet.wav", "--speed", "max",
+        "--store", tmp_path / "store",
+    )  # fmt: skip
+    assert result.exit_code == 0
+    assert "auscult calibrate" in result.stderr
+    assert run("events", tmp_path / "store").stdout == "no events\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("fan.auscult", "--config", "monitor.toml"),
+        ("fan.auscult", "--speed", "0"),
+        ("--config", "monitor.toml", "--source", "mic"),
+        ("--config", "nothing.toml"),
+    ],
+)
+def test_wrong_usage(run, arguments, tmp_path):
+    result = run("monitor", *arguments, "--store", tmp_path / "store")
+    assert result.exit_code == 2
+    assert "Error:" in result.stderr
+
+
+def test_a_signal_ends_it(start, folder, tmp_path):
+    process = start(
+        "monitor", folder / "fan.auscult", "--source", folder / "quiet.wav", "--store", tmp_path / "store"
+    )
+    assert process.stderr.readline().startswith("fan: ")
+    assert "Ctrl-C ends" in process.stderr.readline()
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert "Traceback" not in process.stderr.read()

@@ -1,0 +1,105 @@
+"""The configuration file of the monitor."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auscult.errors import OptionError
+from auscult.monitor.config import read_config
+
+GOOD = """
+store = "events"
+[[machine]]
+name = "fan"
+model = "fan.auscult"
+source = "mic:USB"
+settle = 20
+[[machine]]
+name = "pump"
+model = "/models/pump.auscult"
+source = "-"
+sample_rate = 16000
+channels = 2
+"""
+
+
+def read(tmp_path, text):
+    path = tmp_path / "monitor.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogateescape"))
+    return read_config(path)
+
+
+def test_machines_are_read(tmp_path):
+    config = read(tmp_path, GOOD)
+    fan, pump = config.machines
+    assert config.store == str(tmp_path / "events")
+    assert (fan.name, fan.model, fan.source) == ("fan", str(tmp_path / "fan.auscult"), "mic:USB")
+    assert fan.gate.settle == 20.0
+    assert pump.model == "/models/pump.auscult"
+    assert pump.options == {"sample_rate": 16000, "channels": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (("", ""), "no machine"),
+        (('name = "fan"', ""), "name is missing"),
+        (('name = "pump"', 'name = "fan"'), "two machines"),
+        (("settle", "setle"), "did you mean settle"),
+        (("settle = 20", "settle = -1"), "settle"),
+        (("settle = 20", "settle = true"), "settle"),
+        (("sample_rate = 16000", 'sample_rate = "16 kHz"'), "sample_rate"),
+        (('store = "events"', "store = 3"), "store"),
+        (('source = "-"', "source = 5"), "source"),
+        (("[[machine]]", "[machine"), "not valid TOML"),
+    ],
+)
+def test_errors_say_where(tmp_path, change, word):
+    text = GOOD.replace(*change) if change[0] else "store = 'x'"
+    with pytest.raises(OptionError) as caught:
+        read(tmp_path, text)
+    assert word in str(caught.value)
+    assert "monitor.toml" in str(caught.value)
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(OptionError):
+        read_config(tmp_path / "nothing.toml")
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+KEYS = st.sampled_from(["name", "model", "source", "settle", "off_margin", "sample_rate", "channels", "x"])
+
+
+@given(st.dictionaries(KEYS, VALUES, max_size=6), st.binary(max_size=60))
+@settings(max_examples=150, deadline=None)
+def test_any_content_is_read_or_refused(tmp_path_factory, table, raw):
+    folder = tmp_path_factory.mktemp("fuzz")
+    lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
+    for text in ("[[machine]]\n" + "\n".join(lines), raw):
+        try:
+            config = read(folder, text)
+        except OptionError:
+            continue
+        assert config.machines
+
+
+def _toml(value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(key)} = {_toml(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, str):
+        escaped = "".join(
+            c if c.isalnum() and c.isascii() else f"\\u{ord(c):04x}" for c in value if ord(c) < 0xD800
+        )
+        return f'"{escaped}"'
+    return str(value) if value is not None else '""'
