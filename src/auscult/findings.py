@@ -40,7 +40,13 @@ class Finding:
     paths: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-compatible data."""
+        """Return JSON-compatible data.
+
+        Example:
+            >>> import auscult
+            >>> auscult.Finding("clipping", "1 recording is clipped", ("a.wav",)).to_json()
+            {'kind': 'clipping', 'message': '1 recording is clipped', 'paths': ['a.wav']}
+        """
         return {"kind": self.kind, "message": self.message, "paths": list(self.paths)}
 
 

@@ -84,6 +84,15 @@ def adapt(
             the earlier ones.
         OptionError: the detector cannot be adapted and has to be fitted again, or both ``accept`` and
             ``replace`` are given.
+
+    Example:
+        >>> import auscult, numpy as np
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, (24, 8000))
+        >>> model = auscult.fit(noise[:20], "spectral_memory", sample_rate=8000)
+        >>> waveforms = (auscult.Waveform(1.1 * samples.astype("float32"), 8000) for samples in noise[20:])
+        >>> clips = [auscult.Clip(f"later {i}", waveform=waveform) for i, waveform in enumerate(waveforms)]
+        >>> auscult.adapt(model, clips, accept=True).provenance["clips"]
+        24
     """
     if accept and replace:
         raise OptionError("accept and replace exclude each other: choose one")

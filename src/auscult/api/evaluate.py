@@ -115,6 +115,19 @@ def evaluate(
     Raises:
         EvaluationError: there are no labels, not all the labels that a metric needs, a recording with both
             labels, no clip that can be scored, or too few clips that the model was not fitted on.
+
+    Example:
+        >>> import auscult, numpy as np
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, (30, 8000)).astype("float32")
+        >>> model = auscult.fit(noise[:20], "spectral_memory", sample_rate=8000)
+        >>> noise[25:] *= 2
+        >>> clips = []
+        >>> for i in range(20, 30):
+        ...     condition = "anomaly" if i >= 25 else "normal"
+        ...     waveform = auscult.Waveform(noise[i], 8000)
+        ...     clips.append(auscult.Clip(str(i), condition=condition, waveform=waveform))
+        >>> auscult.evaluate(model, clips).evaluation.overall.auc_source.value
+        1.0
     """
     root, other_files = (clips.root, clips.other_files) if isinstance(clips, Corpus) else (None, {})
     clips = list(clips)

@@ -77,6 +77,13 @@ def export(
         MissingExtraError: onnx is not installed.
         ExportError: scores or maps of the file would differ from those of the model; no file is written.
         OSError: the file cannot be written.
+
+    Example:
+        >>> import auscult, numpy as np
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+        >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+        >>> auscult.export(model, "fan.onnx").score < 1e-4
+        True
     """
     require_one_channel(model, "Exporting")
     try:

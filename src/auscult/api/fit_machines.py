@@ -101,6 +101,20 @@ def fit_machines(
         OptionError: an unknown detector, preset, option or value, a missing option that is required, or a
             pattern of ``conditions`` that no recording matches.
         MissingExtraError: fitting needs an optional part that is not installed.
+
+    Example:
+        >>> import auscult, numpy as np, os, soundfile
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, (2, 20, 8000))
+        >>> for machine, recordings in zip(["fan", "pump"], noise):
+        ...     os.makedirs(f"plant/{machine}")
+        ...     for i, samples in enumerate(recordings):
+        ...         soundfile.write(f"plant/{machine}/{i}.wav", samples, 8000)
+        >>> folders = {"fan": "plant/fan", "pump": "plant/pump"}
+        >>> fitted = auscult.fit_machines(folders, "models", detector="spectral_memory")
+        >>> [result.machine for result in fitted if not result.error]
+        ['fan', 'pump']
+        >>> auscult.load("models/fan.auscult").provenance["clips"]
+        20
     """
     preset = check_options(detector, preset=preset, calibrate=calibrate, settings=settings)
     output = os.path.abspath(output)  # workers may have another current directory

@@ -55,7 +55,13 @@ class Clip:
         return f"{self.path} ({self.window[0]:g}–{self.window[1]:g} s)" if self.window else self.path
 
     def to_json(self) -> dict[str, Any]:
-        """Return the clip as JSON-compatible data, without samples; `from_json` is the inverse."""
+        """Return the clip as JSON-compatible data, without samples; `from_json` is the inverse.
+
+        Example:
+            >>> import auscult
+            >>> auscult.Clip("a.wav", machine="fan").to_json()["machine"]
+            'fan'
+        """
         data = {**vars(self), "attributes": dict(self.attributes)}
         del data["waveform"]
         if self.window is None:
@@ -66,7 +72,14 @@ class Clip:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Clip:
-        """Create a clip from the output of `to_json`."""
+        """Create a clip from the output of `to_json`.
+
+        Example:
+            >>> import auscult
+            >>> clip = auscult.Clip("a.wav", machine="fan")
+            >>> auscult.Clip.from_json(clip.to_json()) == clip
+            True
+        """
         fields = {"source_recording" if key == "recording" else key: data[key] for key in data}
         window, table = fields.pop("window", None), fields.pop("table", None)
         return cls(
@@ -99,7 +112,14 @@ class Corpus(Sequence[Clip]):
         self.other_files = dict(other_files or {})
 
     def of(self, clips: Iterable[Clip]) -> Corpus:
-        """Return a corpus of other clips that was opened in the same way."""
+        """Return a corpus of other clips that was opened in the same way.
+
+        Example:
+            >>> import auscult
+            >>> corpus = auscult.Corpus([auscult.Clip("a.wav"), auscult.Clip("b.wav")], root="recordings")
+            >>> corpus.of(clip for clip in corpus if clip.path != "a.wav").root
+            'recordings'
+        """
         return Corpus(clips, root=self.root, conditions=self.conditions, other_files=self.other_files)
 
     def __len__(self) -> int:
@@ -121,7 +141,15 @@ class Corpus(Sequence[Clip]):
         return f"Corpus({len(self)} clips, machines {list(self.machines)}, root={self.root!r})"
 
     def where(self, **fields: str | None) -> Corpus:
-        """Return the clips whose fields all equal the given values: ``corpus.where(split="train")``."""
+        """Return the clips whose fields all equal the given values: ``corpus.where(split="train")``.
+
+        Example:
+            >>> import auscult
+            >>> clips = [auscult.Clip("a.wav", domain="source"), auscult.Clip("b.wav", domain="target")]
+            >>> corpus = auscult.Corpus(clips)
+            >>> [clip.path for clip in corpus.where(domain="target")]
+            ['b.wav']
+        """
         return self.of(
             c for c in self._clips if all(getattr(c, name) == value for name, value in fields.items())
         )
@@ -131,6 +159,13 @@ class Corpus(Sequence[Clip]):
 
         These are the clips of the training split if there is one, otherwise all but test and supplemental
         clips. Clips labelled as anomalies are excluded.
+
+        Example:
+            >>> import auscult
+            >>> clips = [auscult.Clip("a.wav", split="train"), auscult.Clip("b.wav", split="test")]
+            >>> corpus = auscult.Corpus(clips)
+            >>> [clip.path for clip in corpus.for_training()]
+            ['a.wav']
         """
         clips = [c for c in self._clips if c.split not in ("test", "supplemental")]
         if any(c.split == "train" for c in clips):
@@ -142,6 +177,13 @@ class Corpus(Sequence[Clip]):
 
         These are the clips of the test split if there is one, otherwise all but training and supplemental
         clips.
+
+        Example:
+            >>> import auscult
+            >>> clips = [auscult.Clip("a.wav", split="train"), auscult.Clip("b.wav", split="test")]
+            >>> corpus = auscult.Corpus(clips)
+            >>> [clip.path for clip in corpus.for_evaluation()]
+            ['b.wav']
         """
         clips = [c for c in self._clips if c.split not in ("train", "supplemental")]
         if any(c.split == "test" for c in clips):

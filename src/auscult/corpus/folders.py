@@ -80,6 +80,14 @@ def open_corpus(
             valid.
         CorpusError: the path does not exist or contains no recordings; the message lists what was searched
             for and what is there.
+
+    Example:
+        >>> import auscult, numpy as np, os, soundfile
+        >>> for name in ("train/normal", "test/normal", "test/broken"):
+        ...     os.makedirs(f"fan/{name}")
+        ...     soundfile.write(f"fan/{name}/1.wav", np.random.default_rng(0).normal(0, 0.1, 8000), 8000)
+        >>> [(clip.split, clip.condition) for clip in auscult.open_corpus("fan")]
+        [('train', 'normal'), ('test', 'anomaly'), ('test', 'normal')]
     """
     corpus = _open(os.fspath(path), tables, check_columns=labels and not conditions)
     if conditions:

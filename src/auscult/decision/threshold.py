@@ -61,7 +61,13 @@ class Threshold:
         return (Finding("threshold", self.warning),) if self.warning else ()
 
     def is_anomalous(self, score: float) -> bool | None:
-        """Return ``score > value``, or ``None`` (no verdict) if there is no value."""
+        """Return ``score > value``, or ``None`` (no verdict) if there is no value.
+
+        Example:
+            >>> import auscult
+            >>> auscult.Threshold(1.5, "fixed").is_anomalous(2.0)
+            True
+        """
         return None if self.value is None else bool(score > self.value)
 
 
@@ -214,6 +220,11 @@ def p_value(score: float, calibration_scores: ArrayLike) -> float:
     Raises:
         EvaluationError: the score is NaN.
         FitError: a calibration score is not finite.
+
+    Example:
+        >>> import auscult
+        >>> auscult.p_value(2.5, [0.0, 1.0, 2.0, 3.0])
+        0.4
     """
     if math.isnan(score):
         raise EvaluationError("cannot compute a p-value: the score is NaN")

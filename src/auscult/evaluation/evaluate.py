@@ -86,7 +86,16 @@ class Evaluation:
     warnings: Sequence[Finding] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The overall metrics at the top level, each ``{"value", "low", "high"}``; sections; attributes."""
+        """The overall metrics at the top level, each ``{"value", "low", "high"}``; sections; attributes.
+
+        Example:
+            >>> import auscult
+            >>> from auscult.evaluation import evaluate_scores
+            >>> conditions = ["normal", "normal", "anomaly", "anomaly"]
+            >>> clips = [auscult.Clip(f"{i}.wav", condition=c) for i, c in enumerate(conditions)]
+            >>> evaluate_scores(clips, [0.1, 0.2, 0.8, 0.9]).to_json()["auc_source"]["value"]
+            1.0
+        """
         return {
             **self.overall.to_json(),
             "official_score": self.overall.official.to_json() if self.year else None,

@@ -148,7 +148,15 @@ class Model:
         return other
 
     def map_limits(self, score: str) -> MapLimits:
-        """The largest values in the maps of normal recordings; defaults for models of version 0.1.0."""
+        """The largest values in the maps of normal recordings; defaults for models of version 0.1.0.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> model.map_limits(model.detector.decisive_score).steady > 0
+            True
+        """
         return MapLimits.from_json(self.provenance.get("map_limits", {}).get(score))
 
     def threshold(self, rate: float = 0.05, *, score: str | None = None) -> Threshold:
@@ -156,6 +164,15 @@ class Model:
 
         Its value is ``None`` if there are too few calibration clips for that rate. If these come from fewer
         recordings than as many independent clips would have to be, its label says so.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> model.threshold(0.2).value < model.threshold(0.05).value
+            True
+            >>> print(model.threshold(0.01).value)  # needs 99 recordings
+            None
         """
         scores = self.calibration.scores.get(score or self.detector.decisive_score, np.empty(0))
         threshold = conformal_threshold(scores, rate)
@@ -172,7 +189,15 @@ class Model:
         return replace(self.stated_tables, default=default)
 
     def with_table(self, clip: Clip) -> Clip:
-        """Return a clip that says how its file is read, if that is a table: by default as `tables` says."""
+        """Return a clip that says how its file is read, if that is a table: by default as `tables` says.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> model.with_table(auscult.Clip("a.wav")).path
+            'a.wav'
+        """
         clip = with_table(clip, self.tables)
         if clip.table is None or clip.table.default is not None:
             return clip
@@ -190,6 +215,15 @@ class Model:
 
         Raises (while iterating):
             AudioError: as `auscult.sound.stream_audio`.
+
+        Example:
+            >>> import auscult, numpy as np, soundfile
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> soundfile.write("long.wav", noise[:3].ravel(), 8000)
+            >>> windows = model.windows(auscult.Clip("long.wav"), seconds=1)
+            >>> [(start, model.score_recording(window).anomalous) for start, window in windows]
+            [(0.0, False), (1.0, False), (2.0, False)]
         """
         windows = stream_audio(
             clip.path,
@@ -207,6 +241,14 @@ class Model:
 
         Raises:
             OptionError, AudioError: as `auscult.sound.section.read_section`.
+
+        Example:
+            >>> import auscult, numpy as np, soundfile
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> soundfile.write("long.wav", noise[:3].ravel(), 8000)
+            >>> model.section(auscult.Clip("long.wav"), start=0.5, seconds=2).waveform().seconds
+            2.0
         """
         waveform = read_section(
             clip.path,
@@ -219,7 +261,16 @@ class Model:
         return AudioClip(clip, lambda: waveform)
 
     def audio_clip(self, clip: Clip) -> AudioClip:
-        """Open a file with the channel and the sample rate of this model."""
+        """Open a file with the channel and the sample rate of this model.
+
+        Example:
+            >>> import auscult, numpy as np, soundfile
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> soundfile.write("noise.wav", np.repeat(noise[0], 2), 16000)
+            >>> model.audio_clip(auscult.Clip("noise.wav")).waveform().sample_rate
+            8000
+        """
         return AudioClip.from_file(self.with_table(clip), channel=self.channel, sample_rate=self.sample_rate)
 
     def score(
@@ -261,7 +312,15 @@ class Model:
         return self.score_recording(self.open(recording, sample_rate), threshold=limit, explain=explain)
 
     def open(self, recording: Recording, sample_rate: int | None = None) -> AudioClip:
-        """Return a recording with its audio, as this model reads it; arguments and errors as of `score`."""
+        """Return a recording with its audio, as this model reads it; arguments and errors as of `score`.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> model.open(noise[0], 8000).waveform().seconds
+            1.0
+        """
         if isinstance(recording, str | PathLike | Clip | Waveform):
             return self.audio_clip(as_clip(recording))
         if sample_rate is None:
@@ -279,6 +338,15 @@ class Model:
 
         Raises:
             OptionError: both are given, or a value is not valid.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> model.decision_threshold(2.5).value
+            2.5
+            >>> model.decision_threshold(false_alarms=0.1) == model.threshold(0.1)
+            True
         """
         if threshold is not None and false_alarms is not None:
             raise OptionError("threshold and false_alarms exclude each other: choose one")
@@ -293,7 +361,15 @@ class Model:
     def score_recording(
         self, recording: AudioClip, *, threshold: Threshold | None = None, explain: bool = False
     ) -> Score:
-        """Score a recording that is at the model's sample rate; arguments and errors as of `score`."""
+        """Score a recording that is at the model's sample rate; arguments and errors as of `score`.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> model.score_recording(model.open(noise[0], 8000)).anomalous
+            False
+        """
         threshold = threshold or self.threshold()
         waveform = recording.waveform()
         if waveform.sample_rate != self.sample_rate:
@@ -354,7 +430,16 @@ class Model:
 
     def scores_of(self, recording: AudioClip) -> Mapping[str, float]:
         """Return the scores of a recording that is at the model's rate, without a verdict; errors as of
-        `score_recording`."""
+        `score_recording`.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> recording = model.open(noise[0], 8000)
+            >>> model.scores_of(recording)[model.detector.decisive_score] == model.score(noise[0], 8000).score
+            True
+        """
         return self._judge(recording, explain=False).scores
 
     def _judge(self, recording: AudioClip, *, explain: bool) -> Judged:
@@ -379,6 +464,14 @@ class Model:
         Args:
             recording: at the model's rate.
             above: whether its score is above the threshold; ``None`` without one.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> findings, state = model.sensor_check(model.open(np.zeros(8000), 8000))
+            >>> [finding.kind for finding in findings]
+            ['silence']
         """
         front_end, waveform = self.detector.config.front_end, recording.waveform()
         frames, measures = recording.log_mel(front_end), measure(waveform)
@@ -398,13 +491,31 @@ class Model:
             recording: at the model's rate, with its log-mel.
             measures: of its samples.
             file_rate: sample rate of the file, Hz, if the recording was resampled.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> from auscult.sound.defects import measure
+            >>> recording = model.open(np.zeros(8000), 8000)
+            >>> findings = model.sensor_findings(recording, measure(recording.waveform()), file_rate=None)
+            >>> [finding.kind for finding in findings]
+            ['silence']
         """
         front_end = self.detector.config.front_end
         spectrum, spectra = recording.log_mel(front_end).mean(axis=0), self.normals.spectrum_range
         return sensor_findings(spectrum, measures, front_end, spectra, self.normal_range, file_rate=file_rate)
 
     def has_usual_length(self, seconds: float) -> bool:
-        """Return whether a recording of so many seconds is about as long as the training recordings."""
+        """Return whether a recording of so many seconds is about as long as the training recordings.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> model.has_usual_length(1.2), model.has_usual_length(5.0)
+            (True, False)
+        """
         shortest, longest = self.provenance.get("seconds") or (0.0, math.inf)
         return bool(shortest / LENGTH_TOLERANCE <= seconds <= longest * LENGTH_TOLERANCE)
 
@@ -471,6 +582,13 @@ class Model:
 
         Yields:
             For each recording its score, or the error if it cannot be used.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> [score.anomalous for score in model.score_many([noise[0], 3 * noise[1]], 8000)]
+            [False, True]
         """
         limit = self.decision_threshold(threshold, false_alarms)
 
@@ -493,7 +611,16 @@ class Model:
             yield outcome
 
     def save(self, path: str) -> None:
-        """Write the model file; see `auscult.model.model_file`."""
+        """Write the model file; see `auscult.model.model_file`.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> model.save("fan.auscult")
+            >>> auscult.load("fan.auscult").threshold() == model.threshold()
+            True
+        """
         from auscult.model.model_file import save_model
 
         save_model(self, path)

@@ -93,6 +93,14 @@ def load_model(path: str | os.PathLike[str]) -> Model:
     Raises:
         ModelFileError: the file is missing, truncated, corrupt, of another program, or of an incompatible
             older or newer version of auscult.
+
+    Example:
+        >>> import auscult, numpy as np
+        >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+        >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+        >>> model.save("fan.auscult")
+        >>> auscult.load("fan.auscult")
+        Model(spectral_memory, score ..., 8000 Hz, 20 calibration clips by crossfit)
     """
     header, arrays = read_header_and_arrays(path)
     if "axes" not in header:

@@ -36,6 +36,13 @@ def read_audio(
         EmptyAudio: the file has no samples.
         TableError: a table that is damaged or no signal, or whose sample rate is not known.
         MissingExtraError: the package that reads this kind of table is not installed.
+
+    Example:
+        >>> import auscult, numpy as np, soundfile
+        >>> soundfile.write("noise.wav", np.random.default_rng(0).normal(0, 0.1, (8000, 2)), 8000)
+        >>> waveform = auscult.read_audio("noise.wav", channel=1)
+        >>> waveform.sample_rate, waveform.seconds, waveform.channels
+        (8000, 1.0, 2)
     """
     name = os.fspath(path)
     blocks: list[np.ndarray] = []
