@@ -73,7 +73,7 @@ def run_fit(fit: CalibrationFit, output: Path) -> list[Count]:
         clips = attribute_groups(clips, fit.group_by) if fit.group_by else clips
         settings = DetectorChoice(fit.detector).applicable_settings({"seed": fit.seed, "epochs": fit.epochs})
         model = auscult.fit(
-            clips, fit.detector, calibrate=fit.calibrate, keep_likely_cuts_together=False, **settings
+            clips, fit.detector, calibrate=fit.calibrate, group_likely_segments=False, **settings
         )
         model.save(str(path))
     model = auscult.load(path)

@@ -42,7 +42,7 @@ def public_functions() -> Iterator[tuple[str, Any]]:
 PUBLIC = dict(public_functions())
 
 
-def test_functions_and_methods_are_found():
+def test_functions_and_methods_are_collected():
     assert {"fit", "load", "Model.score", "Score.plot", "Clip.from_json"} <= set(PUBLIC)
 
 

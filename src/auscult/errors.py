@@ -17,7 +17,7 @@
     │   └── DownloadError      no network, wrong checksum, no disk space, or unsafe archive
     ├── FitError               fitting cannot start or failed
     │   ├── DivergedError      training loss is NaN, infinite or far too large; names the epoch
-    │   └── NotNormalError     recordings to adapt to that the model finds anomalous: .judged, .recommended
+    │   └── NotNormalError     recordings to adapt to that the model finds anomalous: .review, .recommended
     ├── NotFittedError         a detector that scores before it is fitted
     ├── ModelFileError         corrupt, truncated, foreign or newer model file: .path, .reason
     ├── StoreError             event store locked, full, damaged or newer: .path, .reason, .full
@@ -160,14 +160,14 @@ class NotNormalError(FitError):
 
     Args:
         message: for the user, what the recordings are like; several lines.
-        judged: the figures, JSON-serialisable: ``recordings`` (number scored), ``above`` (number above the
+        review: the figures, JSON-serialisable: ``recordings`` (number scored), ``above`` (number above the
             threshold), ``paths_above``, ``threshold``, ``false_alarms`` (its rate), ``spread`` (by how much
             those above differ from each other, relative to the model's normal recordings) and ``text``.
     """
 
-    def __init__(self, message: str, judged: Mapping[str, Any]) -> None:
-        super().__init__(message, judged)  # unchanged arguments, so that the error can be pickled
-        self.message, self.judged = message, judged
+    def __init__(self, message: str, review: Mapping[str, Any]) -> None:
+        super().__init__(message, review)  # unchanged arguments, so that the error can be pickled
+        self.message, self.review = message, review
 
     def __str__(self) -> str:
         return (
@@ -187,7 +187,7 @@ class NotNormalError(FitError):
         If most are above it, nothing distinguishes a machine that was repaired from another unit. Either
         applies only if the recordings are normal, which nothing but knowledge of the machine can decide.
         """
-        return None if 2 * self.judged["above"] > self.judged["recordings"] else "accept"
+        return None if 2 * self.review["above"] > self.review["recordings"] else "accept"
 
 
 class NotFittedError(AuscultError, ValueError):

@@ -362,7 +362,7 @@ def test_likely_segments_of_one_recording_stay_in_one_fold_with_a_warning(files)
     assert len(scored) == len(with_speed)
     assert all(speed[path] not in {speed[p] for p in model.facts["fitted_on"]} for path, model in scored)
     scored.clear()
-    split = fit(with_speed, keep_likely_cuts_together=False)
+    split = fit(with_speed, group_likely_segments=False)
     assert any(speed[path] in {speed[p] for p in model.facts["fitted_on"]} for path, model in scored)
     assert [w for w in messages(split.warnings) if "`attribute_groups(corpus, ['spd'])`" in w]
 

@@ -46,7 +46,7 @@ def _evaluated(folder: Path, detector: str, group_by=None, **options) -> auscult
     clips = corpus.for_training()
     if group_by:
         clips = attribute_groups(clips, group_by)
-    model = auscult.fit(clips, detector, seed=0, keep_likely_cuts_together=group_by != [], **options)
+    model = auscult.fit(clips, detector, seed=0, group_likely_segments=group_by != [], **options)
     return auscult.evaluate(model, corpus.for_evaluation(), intervals=False)
 
 

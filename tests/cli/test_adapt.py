@@ -82,7 +82,7 @@ def test_recordings_above_the_threshold_are_not_adapted_to(run, copy, changed, t
     refusal = json.loads(run("adapt", copy, changed, "--json", "-q").stdout)
     assert refusal["model"] is None
     assert refusal["recommended"] is None
-    assert (refusal["judged"]["recordings"], refusal["judged"]["above"]) == (20, 20)
+    assert (refusal["review"]["recordings"], refusal["review"]["above"]) == (20, 20)
     assert not (tmp_path / "fan.adapted.auscult").exists()
 
 
@@ -113,12 +113,12 @@ def test_json(run, copy, targets, tmp_path):
     assert result.exit_code == 0, result.output
     summary = json.loads(result.stdout)
     assert summary["model"] == str(tmp_path / "new.auscult")
-    assert summary["taken_in"] == {"target": 2}
+    assert summary["added"] == {"target": 2}
     assert (summary["domains_before"], summary["domains"]) == (
         {"source": 20, "target": 4},
         {"source": 20, "target": 6},
     )
-    assert summary["calibration"] == {"how": "crossfit", "before": 24, "count": 26}
+    assert summary["calibration"] == {"method": "crossfit", "before": 24, "count": 26}
     assert summary["threshold_before"] == auscult.load(copy).threshold().value
     assert summary["threshold"] == auscult.load(summary["model"]).threshold().value
     assert len(summary["changes"]) == 1

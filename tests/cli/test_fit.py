@@ -51,7 +51,7 @@ def test_json_summarizes_the_written_model(run, machine, tmp_path):
     assert (summary["detector"], summary["preset"], summary["score"]) == ("autoencoder", None, "mahalanobis")
     assert summary["parameters"] == model.detector.parameters
     assert (summary["clips"], summary["domains"]) == (24, {"source": 20, "target": 4})  # train/ alone
-    assert summary["calibration"] == {"how": "none", "count": 0}
+    assert summary["calibration"] == {"method": "none", "count": 0}
     assert (summary["members"], summary["encoder"]) == ([], None)
     assert summary["threshold"] is None
     assert any("19 more are needed" in warning for warning in summary["warnings"])
@@ -121,7 +121,7 @@ def test_options_reach_the_library(run, machine, tmp_path, monkeypatch):
     del given["progress"]
     assert given == {
         "name": "gamma_vae", "preset": "report", "device": "cpu", "channel": 1, "calibrate": "holdout",
-        "kl_weight": "0.5", "other_machines": (), "keep_likely_cuts_together": True, "window": None,
+        "kl_weight": "0.5", "other_machines": (), "group_likely_segments": True, "window": None,
     }  # fmt: skip
     given.clear()
     with pytest.raises(ZeroDivisionError):
@@ -389,7 +389,7 @@ def test_an_output_folder_gets_one_model_per_machine(run, plant, tmp_path):
     assert result.stdout.splitlines()[-1] == f"Next:  {command}  (MACHINE is one of fan, valve)"
     assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["fan.auscult", "valve.auscult"]
     results = json.loads(run("fit", plant, "-o", models, *quick, "--json").stdout)
-    assert [(result["machine"], result.get("there_already")) for result in results] == [
+    assert [(result["machine"], result.get("already_fitted")) for result in results] == [
         ("broken", None), ("fan", True), ("valve", True),
     ]  # fmt: skip
     assert "no usable training recordings" in results[0]["error"]

@@ -39,7 +39,7 @@ WITH_COMMAND_LINES = {
         ),
         ("group_by=['motor', 'spd']", "--group-by motor,spd"),
         ("attribute_groups(corpus, ['motor', 'spd'])", "--group-by motor,spd"),
-        ("keep_likely_cuts_together=False", "--group-by none"),
+        ("group_likely_segments=False", "--group-by none"),
         ("TableSettings(rate=HZ)", "--rate HZ"),
         ("tables=TableSettings(rate=25600.0, columns=['x', 'y'])", "--rate 25600 --column x --column y"),
         ("TableSettings(scale=X)", "--scale X"),

@@ -167,14 +167,14 @@ def test_inspect_json(run, model):
     loaded = load(model)
     assert list(output) == [
         "schema", "detector", "score", "parameters", "config", "front_end", "channel", "calibration", "facts",
-        "provenance", "warnings", "findings", "history",
+        "provenance", "alarm_policy", "warnings", "findings", "history",
     ]  # fmt: skip
     assert (output["schema"], output["detector"], output["score"]) == (2, "autoencoder", "mse")
     assert output["parameters"] == loaded.detector.parameters
     assert output["config"]["epochs"] == 40
     assert output["front_end"]["sample_rate"] == 8000
     assert output["calibration"] == {
-        "how": "crossfit",
+        "method": "crossfit",
         "count": 24,
         "domains": {"source": 20, "target": 4},
         "threshold": {"value": loaded.threshold().value, "method": "conformal", "rate": 0.05},

@@ -105,7 +105,7 @@ def test_doctor_reports_the_cache(run, monkeypatch, tmp_path):
     FeatureCache(tmp_path / "log_mels").put("a", np.zeros((10, 128), np.float32))
     report = json.loads(run("doctor", "--json").stdout)["cache"]
     folder = str(tmp_path / "log_mels")
-    assert report == {"folder": folder, "entries": 1, "bytes": 16 + 5120, "most_bytes": 5000000}
+    assert report == {"folder": folder, "entries": 1, "bytes": 16 + 5120, "max_bytes": 5000000}
     assert f"1 entry, 0.00 of 0.005 GB, in {folder}" in run("doctor").stdout
     monkeypatch.setenv("AUSCULT_CACHE_BYTES", "much")
     result = run("doctor")

@@ -100,7 +100,7 @@ def test_report_as_json(challenge):
     assert set(data["official_score"]) == {"value", "low", "high"}
     assert list(data["machines"]) == list(MACHINES)
     assert data["machines"]["Vacuum"]["sections"]["00"]["pauc"] == data["machines"]["Vacuum"]["pauc"]
-    assert (data["missing"], data["extra"], data["doubled"], data["complete"]) == ([], [], [], True)
+    assert (data["missing"], data["extra"], data["duplicates"], data["complete"]) == ([], [], [], True)
 
 
 def test_the_order_of_rows_has_no_effect(challenge):
@@ -128,7 +128,7 @@ def test_repeated_rows_are_reported_and_the_first_counts(challenge):
     name = challenge.names[7]
     challenge.edit("anomaly_score", lambda lines: [*lines, f"{name},1e9"])
     report = challenge.evaluate()
-    assert report.mismatches.doubled == [f"ToyDrone/{name}"]
+    assert report.mismatches.duplicates == [f"ToyDrone/{name}"]
     assert report.official_score.value == before
     assert not report.complete
 
@@ -151,7 +151,7 @@ def test_extra_rows_and_machines_are_reported_and_do_not_count(challenge):
 def test_hidden_and_labelled_name_of_a_clip_are_a_repetition(tmp_path):
     challenge = Challenge(tmp_path, labelled=True)
     challenge.edit("anomaly_score", lambda lines: [*lines, "section_00_0003.wav,9"])
-    assert challenge.evaluate().mismatches.doubled == ["ToyDrone/section_00_0003.wav"]
+    assert challenge.evaluate().mismatches.duplicates == ["ToyDrone/section_00_0003.wav"]
 
 
 def test_a_missing_machine_is_reported(challenge):
@@ -255,7 +255,7 @@ def submission(reference):
 def test_reference_submission(submission):
     data = evaluate_submission(submission / "scores", submission).to_json()
     assert data["official_score"]["value"] == pytest.approx(0.5988161137636058, abs=1e-12)
-    assert (data["missing"], data["extra"], data["doubled"]) == ([], [], [])
+    assert (data["missing"], data["extra"], data["duplicates"]) == ([], [], [])
     drone = data["machines"]["ToyDrone"]
     for name, value in (
         ("auc_source", 0.8022),

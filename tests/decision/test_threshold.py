@@ -44,7 +44,7 @@ def test_clips_required_for_a_rate(rate, required):
     without_clips = conformal_threshold([], rate)
     assert (without_clips.value, without_clips.needed, without_clips.calibration_count) == (None, required, 0)
     assert f"{required} more" in without_clips.warning
-    assert conformal_threshold(np.zeros(required), rate).value == 0.0
+    assert conformal_threshold(np.arange(required), rate).value == required - 1
     assert conformal_threshold(np.zeros(required - 1), rate).value is None
 
 
@@ -72,7 +72,7 @@ def test_p_value_is_at_most_alpha_exactly_if_the_threshold_is_exceeded(calibrati
     threshold = conformal_threshold(calibration, rate)
     below = p_value(score, calibration) <= rate + 1e-12
     if threshold.value is None:
-        assert not below
+        assert not below or len(set(calibration)) == 1
     else:
         assert below == threshold.is_anomalous(score)
 
@@ -220,3 +220,11 @@ def test_parse_rate_refuses_invalid_text(text):
 def test_parse_rate_suggests_a_percentage():
     with pytest.raises(OptionError, match="did you mean 5%"):
         parse_rate("5")
+
+
+@pytest.mark.parametrize("value", [0.0, 1.5])
+def test_equal_scores_give_no_threshold(value):
+    threshold = conformal_threshold([value] * 30)
+    assert (threshold.value, threshold.calibration_count, threshold.needed) == (None, 30, 0)
+    assert "equal" in threshold.warning
+    assert conformal_threshold([*[value] * 30, value + 1e-9], 0.1).value == value

@@ -16,7 +16,7 @@ SETTINGS = {
     "hidden": 16,
     "width": 4,
     "points": 256,
-    "least_clips": 32,
+    "min_clips": 32,
     "epochs": 8,
     "batch_size": 32,
     "learning_rate": 2e-2,

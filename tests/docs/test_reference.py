@@ -87,7 +87,7 @@ def test_every_exception_is_listed():
         assert (f"\n| `{name}` |" in listed) != name.startswith("_")
     assert "| `EmptyAudio` | `AudioError` |" in listed
     assert "| `ModelFileError` | `AuscultError` |" in listed  # the class between them is private
-    assert "`judged`, `recommended`" in listed
+    assert "`review`, `recommended`" in listed
 
 
 def test_every_public_name_is_on_a_page():

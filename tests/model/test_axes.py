@@ -248,7 +248,7 @@ def test_a_fault_of_one_axis_is_not_learned_unasked(model, folder):
     faults = [Clip(str(folder / f"wav/test/anomaly_{i:02}.wav")) for i in (1, 4, 7)]
     with pytest.raises(NotNormalError) as error:
         auscult.adapt(model, faults)
-    assert len(error.value.judged["paths_above"]) == 3
+    assert len(error.value.review["paths_above"]) == 3
     again = [Clip(str(folder / f"wav/train/normal_{i:02}.wav")) for i in range(3)]
     with pytest.raises(FitError, match="already in the model"):
         auscult.adapt(model, again)

@@ -290,3 +290,26 @@ def test_warnings_for_silence_clipping_and_another_length(model, machine_sound):
     longer, as_long = (one_second.score(machine_sound(1, seconds), rate) for seconds in (2.0, 1.2))
     assert any("false-alarm rate" in w for w in messages(longer.warnings))
     assert not any("false-alarm rate" in w for w in messages(as_long.warnings))
+
+
+def test_a_recording_that_is_too_short_is_not_judged(model, machine_sound):
+    """It has fewer than eight frames, and those of training have a second."""
+    rate, hop = model.sample_rate, model.detector.config.front_end.hop
+    one_second = Model(model.detector, model.calibration, provenance={"seconds": [1.0, 1.0]})
+    samples = machine_sound(1, broken=True)
+    short = one_second.score(samples[: 6 * hop], rate, threshold=-1e9)
+    (finding,) = [finding for finding in short.findings if finding.kind == "length"]
+    assert (finding.effect, short.verdict, short.anomalous) == ("unusable", "sensor", None)
+    assert [f.message for f in short.warnings if f.kind == "length"] == [finding.message], "said once"
+    enough = one_second.score(samples[: 8 * hop], rate, threshold=-1e9)
+    assert enough.verdict == "anomaly"
+    of_short = Model(model.detector, model.calibration, provenance={"seconds": [0.1, 1.0]})
+    assert of_short.score(samples[: 6 * hop], rate, threshold=-1e9).verdict == "anomaly", "as in training"
+
+
+def test_recordings_of_almost_no_level_give_no_threshold():
+    noise = 1e-12 * np.random.default_rng(0).standard_normal((20, 8000))
+    model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+    assert "equal_scores" in [finding.kind for finding in model.warnings]
+    assert model.threshold().value is None
+    assert model.score(np.random.default_rng(1).standard_normal(8000), 8000).verdict is None

@@ -299,6 +299,10 @@ def test_old_names_of_options_and_presets_are_read(model, data, path):
     path.write_bytes(save(arrays, metadata={"auscult": json.dumps(header)}))
     assert load_model(path).provenance["preset"] == "report"
 
+    discriminative = config_to_json(make_config("discriminative", settings={"min_clips": 5}))
+    discriminative["least_clips"] = discriminative.pop("min_clips")
+    assert config_from_json("discriminative", discriminative).min_clips == 5
+
     stored = config_to_json(make_config("auto", settings={"time_limit": 9}))
     del stored["fusion"]
     earlier = {**stored, "altered": 7, "choose": False, "time": stored.pop("time_limit")}

@@ -71,7 +71,7 @@ def adapt(
 
     Returns:
         A model whose ``provenance["adaptations"]`` has one more entry: the time, the number of recordings by
-        domain, the files left out, what the detector changed, how the recordings were judged (``judged``),
+        domain, the files left out, what the detector changed, how the recordings scored before (``review``),
         the threshold at 5 % false alarms before and after, and what the adaptation costs (``costs``): the
         false-alarm rates of the earlier and of the new recordings, before and after.
 

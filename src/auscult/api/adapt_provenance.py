@@ -37,7 +37,7 @@ def entry(
         "replaced": before.provenance.get("clips", 0) if replaced else 0,
         "left_out": [path for f in inspection.findings if f.kind in UNUSABLE_KINDS for path in f.paths],
         "changes": list(dict.fromkeys(change for of_axis in changes for change in of_axis)),
-        "judged": reviewed.to_json(),
+        "review": reviewed.to_json(),
         "threshold_before": before.threshold().value,
         "threshold_after": after.threshold().value,
         "costs": adaptation_costs(before, after, recordings, replaced=replaced),

@@ -121,9 +121,12 @@ class Review:
     def describe(self) -> str:
         """Return in words how many recordings are above the threshold, and how alike they are."""
         if self.threshold.value is None or self.threshold.rate is None or self.expected is None:
-            return (
-                "not judged: the model has no calibration scores, so that no recording can exceed a threshold"
+            reason = (
+                "the calibration scores of the model are all equal"
+                if self.threshold.calibration_count
+                else "the model has no calibration scores"
             )
+            return f"not judged: {reason}, so that no recording can exceed a threshold"
         count = len(self.judged)
         text = (
             f"{len(self.above)} of {count} {'recording is' if count == 1 else 'recordings are'} above the "

@@ -83,7 +83,7 @@ def evaluate(
     threshold: Threshold | float | None = None,
     false_alarms: float | None = None,
     year: int | None = None,
-    keep_likely_cuts_together: bool = True,
+    group_likely_segments: bool = True,
     intervals: bool = True,
     progress: Callable[[str, int, int, dict], None] | None = None,
 ) -> ModelEvaluation:
@@ -104,7 +104,7 @@ def evaluate(
             ``false_alarms``.
         false_alarms: the accepted rate of false alarms, between 0 and 1; default 0.05.
         year: the DCASE year whose rules apply; see `auscult.evaluation.evaluate_scores`.
-        keep_likely_cuts_together: whether clips that appear to be cut from one recording, by their attributes
+        group_likely_segments: whether clips that appear to be cut from one recording, by their attributes
             or by their sound, count as one recording for intervals, as they share a fold in `auscult.fit`.
         intervals: whether metrics have intervals.
         progress: called with ``("score", done, total, {})`` after each clip.
@@ -144,9 +144,7 @@ def evaluate(
     new = [s for s in scored if not s.fitted_on]
     try:
         evaluation = evaluate_scores(
-            _independent(model, [s.clip for s in new])
-            if keep_likely_cuts_together
-            else [s.clip for s in new],
+            _independent(model, [s.clip for s in new]) if group_likely_segments else [s.clip for s in new],
             [s.score.score for s in new],
             threshold=limit.value,
             year=year,

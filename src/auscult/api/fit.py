@@ -34,7 +34,7 @@ def fit(
     sample_rate: int | None = None,
     preset: str | None = None,
     calibrate: str = "auto",
-    keep_likely_cuts_together: bool = True,
+    group_likely_segments: bool = True,
     window: float | None = None,
     other_machines: Iterable[Clip] = (),
     channel: int | str = 0,
@@ -60,7 +60,7 @@ def fit(
             the final model on all. There is one such model for each independent recording, at most 50, or
             five for a detector that trains a network. ``auto`` is ``crossfit`` below 400 clips, else
             ``holdout``. ``none`` skips calibration and keeps the baseline's split of vectors.
-        keep_likely_cuts_together: whether clips that seem to be cut from a few longer recordings are assigned
+        group_likely_segments: whether clips that seem to be cut from a few longer recordings are assigned
             to the same fold: they share attributes in that way, their ends continue each other, or they are
             closer to each other than to the rest. The threshold may then be higher than necessary, but the
             false-alarm rate is kept. A warning is added to the model. Copies always share a fold.
@@ -105,7 +105,7 @@ def fit(
         name,
         preset=preset,
         calibrate=calibrate,
-        keep_likely_cuts_together=keep_likely_cuts_together,
+        group_likely_segments=group_likely_segments,
         window=window,
         channel=channel,
         settings={**of_instance, **settings},
@@ -147,7 +147,7 @@ def inspect_fit(spec: FitSpec, progress: Progress | None = None) -> list[Inspect
             reasons = "; ".join(f.message for f in inspection.findings)
             raise FitError(f"no usable training recordings: {reasons}")
     if spec.calibrate != "none":
-        copies_only = not spec.keep_likely_cuts_together
+        copies_only = not spec.group_likely_segments
         inspections[0] = keep_cuts_together(inspections[0], copies_only=copies_only)
     if len(channels) > 1:
         inspections = grouped_alike(inspections)

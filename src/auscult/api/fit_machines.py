@@ -60,7 +60,7 @@ def fit_machines(
     preset: str | None = None,
     calibrate: str = "auto",
     group_by: Sequence[str] = (),
-    keep_likely_cuts_together: bool = True,
+    group_likely_segments: bool = True,
     window: float | None = None,
     other_machines: Iterable[Clip] = (),
     channel: int | str = 0,
@@ -88,7 +88,7 @@ def fit_machines(
         conditions: what recordings are whose names do not say it, by pattern; as for `auscult.open_corpus`.
         progress: called with the stages of `auscult.fit`, preceded by the machine (``fan: inspect``) or the
             machines (``fan and 2 more: train``), and with ``machines`` and the number of machines done.
-        detector, preset, calibrate, keep_likely_cuts_together, window, channel, settings: as in
+        detector, preset, calibrate, group_likely_segments, window, channel, settings: as in
             `auscult.fit`.
 
     Returns:
@@ -129,7 +129,7 @@ def fit_machines(
             "detector": detector,
             "preset": preset,
             "calibrate": calibrate,
-            "keep_likely_cuts_together": keep_likely_cuts_together,
+            "group_likely_segments": group_likely_segments,
             "window": window,
             "channel": channel,
             "settings": settings,

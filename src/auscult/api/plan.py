@@ -31,7 +31,7 @@ def plan_fit(
     *,
     preset: str | None,
     calibrate: str,
-    keep_likely_cuts_together: bool,
+    group_likely_segments: bool,
     window: float | None,
     channel: int | str,
     settings: Mapping[str, Any],
@@ -43,7 +43,7 @@ def plan_fit(
     Args:
         clips: the training clips.
         findings: findings about the selection of the clips.
-        detector, preset, calibrate, keep_likely_cuts_together, window, channel, settings, other_machines: as
+        detector, preset, calibrate, group_likely_segments, window, channel, settings, other_machines: as
             in `auscult.fit`, which raises the same errors.
     """
     if channel != ALL and (not isinstance(channel, int) or channel < 0):
@@ -57,8 +57,8 @@ def plan_fit(
         raise OptionError(f"window={window:g} is not a valid duration in seconds")
     preset = check_options(detector, preset=preset, calibrate=calibrate, settings=settings)
     findings = list(findings)
-    if resolve_calibration(calibrate, len(clips)) == "crossfit" and keep_likely_cuts_together:
-        clips, of_segments = group_likely_segments(clips)
+    if resolve_calibration(calibrate, len(clips)) == "crossfit" and group_likely_segments:
+        clips, of_segments = with_likely_sources(clips)
         findings += of_segments
     sample_rate, seconds = common_format(clips)
     if window is not None:
@@ -77,7 +77,7 @@ def plan_fit(
         preset,
         other_machines,
         channel,
-        keep_likely_cuts_together,
+        group_likely_segments,
         (*findings, *other_files),
     )
 
@@ -108,7 +108,7 @@ def check_options(
     return preset
 
 
-def group_likely_segments(clips: list[Clip]) -> tuple[list[Clip], tuple[Finding, ...]]:
+def with_likely_sources(clips: list[Clip]) -> tuple[list[Clip], tuple[Finding, ...]]:
     """If clips appear to be cut from longer recordings, set ``source_recording`` and report it as a
     finding."""
     names, recordings = likely_segments(clips)

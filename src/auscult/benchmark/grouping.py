@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from auscult.api.plan import group_likely_segments
+from auscult.api.plan import with_likely_sources
 from auscult.benchmark.machine import MachineData
 from auscult.corpus import Corpus, Inspection, attribute_groups
 from auscult.corpus.fingerprints import content_key
@@ -38,7 +38,7 @@ def group_training_clips(machine: MachineData, inspection: Inspection, calibrate
         return inspection
     independent = machine.group_by is not None and not machine.group_by
     if not independent and resolve_calibration(calibrate, len(machine.train)) == "crossfit":
-        clips, findings = group_likely_segments(machine.train)
+        clips, findings = with_likely_sources(machine.train)
         sources = {clip.path: clip.source_recording for clip in clips}
         inspection = replace(
             inspection,

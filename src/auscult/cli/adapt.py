@@ -107,7 +107,7 @@ def command(
             )
         except NotNormalError as error:
             if as_json:
-                refusal = {"model": None, "adapted_from": model, "judged": error.judged}
+                refusal = {"model": None, "adapted_from": model, "review": error.review}
                 text.print_json({**refusal, "recommended": error.recommended})
             for line in str(error).split("\n"):
                 text.note(line if line.startswith(" ") else f"Error: {line}")
@@ -157,14 +157,14 @@ def _summary(model: str, before: Model, output: str, after: Model) -> dict[str, 
         "adapted_from": model,
         "detector": after.detector.name,
         "score": after.detector.decisive_score,
-        "judged": adaptation["judged"],
+        "review": adaptation["review"],
         "replaced": adaptation["replaced"],
-        "taken_in": adaptation["domains"],
+        "added": adaptation["domains"],
         "domains_before": before.provenance.get("domains", {}),
         "domains": after.provenance["domains"],
         "changes": adaptation["changes"],
         "calibration": {
-            "how": after.calibration.method,
+            "method": after.calibration.method,
             "before": len(before.calibration),
             "count": len(after.calibration),
         },
@@ -183,7 +183,7 @@ def _as_text(result: dict[str, Any]) -> str:
     calibration, costs = result["calibration"], result["costs"]
     thresholds = (result["threshold_before"], result["threshold"])
     parts = [part for change in result["changes"] for part in change.split("; ")]
-    before, added = (sum(result[key].values()) for key in ("domains_before", "taken_in"))
+    before, added = (sum(result[key].values()) for key in ("domains_before", "added"))
     recordings = (
         f"{before:,} replaced by {added:,}"
         if result["replaced"]
@@ -193,12 +193,12 @@ def _as_text(result: dict[str, Any]) -> str:
         ("model", f"{result['model']} ({text.size(result['bytes'])})"),
         ("adapted from", f"{result['adapted_from']} (unchanged)"),
         ("detector", f"{result['detector']}, score {result['score']}"),
-        ("judged", result["judged"]["text"]),
+        ("scored", result["review"]["text"]),
         ("recordings", recordings),
         *zip(("changed", *[""] * len(parts)), parts, strict=False),
         (
             "calibration",
-            f"{calibration['how']}, "
+            f"{calibration['method']}, "
             + _arrow(f"{calibration['before']:,}", text.count(calibration["count"], "recording")),
         ),
         (

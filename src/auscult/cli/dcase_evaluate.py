@@ -48,7 +48,7 @@ def command(submission: str, ground_truth: str, year: int, as_json: bool) -> int
     mismatches = report.mismatches
     for kind, names in (
         ("missing", mismatches.missing),
-        ("duplicate", mismatches.doubled),
+        ("duplicate", mismatches.duplicates),
         ("extra", mismatches.extra),
     ):
         for name in names[:_SHOWN]:
@@ -72,8 +72,8 @@ def _remedy(mismatches: Mismatches) -> str:
             "score in anomaly_score_*.csv and one with its decision, 0 or 1, in decision_result_*.csv, even "
             "if it cannot be read"
         )
-    if mismatches.doubled:
-        advice.append(f"Repeated is {_first(mismatches.doubled)}. Remove all but one of its rows")
+    if mismatches.duplicates:
+        advice.append(f"Repeated is {_first(mismatches.duplicates)}. Remove all but one of its rows")
     return ". ".join(advice)
 
 
@@ -99,7 +99,7 @@ def _as_text(report: OfficialReport) -> str:
     ]
     header = ("machine", *_METRICS.values(), "F1 source", "F1 target")
     mismatches = report.mismatches
-    missing, duplicate, extra = map(len, (mismatches.missing, mismatches.doubled, mismatches.extra))
+    missing, duplicate, extra = map(len, (mismatches.missing, mismatches.duplicates, mismatches.extra))
     counts = f"{missing} missing, {duplicate} duplicate, {extra} extra"
     caution = "" if report.complete else f": not an official score. {_remedy(mismatches)}"
     score = f"official score {report.year}  {text.interval(report.official_score)}"

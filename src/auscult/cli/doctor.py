@@ -187,7 +187,7 @@ def _cache() -> dict[str, Any] | None:
         return None
     entries, size = cache.contents()
     folder = str(cache.folder)
-    return {"folder": folder, "entries": entries, "bytes": size, "most_bytes": cache.max_bytes}
+    return {"folder": folder, "entries": entries, "bytes": size, "max_bytes": cache.max_bytes}
 
 
 def _plugins() -> list[dict[str, str | None]]:
@@ -244,7 +244,7 @@ def _as_text(report: dict[str, Any]) -> str:
 def _cache_as_text(cache: dict[str, Any] | None) -> str:
     if cache is None:
         return "off (unset AUSCULT_CACHE, or set it to a folder, to enable it)"
-    used, limit = cache["bytes"] / 1e9, cache["most_bytes"] / 1e9
+    used, limit = cache["bytes"] / 1e9, cache["max_bytes"] / 1e9
     return (
         f"{cache['entries']} {'entry' if cache['entries'] == 1 else 'entries'}, "
         f"{used:.2f} of {limit:.3g} GB, in {cache['folder']} "

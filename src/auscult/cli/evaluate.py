@@ -116,7 +116,7 @@ def command(
             corpus,
             threshold=decision_threshold,
             year=year,
-            keep_likely_cuts_together=group_by is None,
+            group_likely_segments=group_by is None,
             progress=progress,
         )
     _write_curves(result, year, roc, histogram)

@@ -181,7 +181,7 @@ def command(
             detector,
             preset=preset,
             calibrate=calibrate,
-            keep_likely_cuts_together=group_by != "none",
+            group_likely_segments=group_by != "none",
             window=window,
             other_machines=other_clips,
             channel=channel,

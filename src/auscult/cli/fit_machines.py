@@ -53,7 +53,7 @@ def fit_each_machine(
         folders,
         output,
         group_by=[] if independent else groups,
-        keep_likely_cuts_together=not independent,
+        group_likely_segments=not independent,
         progress=progress,
         **options,
     )
@@ -64,7 +64,7 @@ def fit_each_machine(
             continue
         path = os.path.join(output, os.path.basename(outcome.path))
         summary = summarize(load_model(outcome.path), path)
-        results.append({"machine": outcome.machine, "there_already": outcome.already_fitted, **summary})
+        results.append({"machine": outcome.machine, "already_fitted": outcome.already_fitted, **summary})
     results += [{"machine": name, "error": with_flags(error)} for name, error in not_fitted]
     if as_json:
         text.print_json(results)
@@ -130,7 +130,7 @@ def _print_table(results: list[dict[str, Any]]) -> None:
             continue
         for warning in result["warnings"]:
             text.warn(f"{result['machine']}: {warning}")
-        time = "up to date" if result["there_already"] else f"{result['fit_seconds']:.1f} s"
+        time = "up to date" if result["already_fitted"] else f"{result['fit_seconds']:.1f} s"
         threshold = text.figure(result["threshold"])
         rows.append((result["machine"], result["model"], f"{result['clips']:,}", threshold, time))
     if not rows:

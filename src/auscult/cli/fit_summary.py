@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from auscult.cli import text
+from auscult.decision import required_count
 
 if TYPE_CHECKING:
     from auscult.findings import Finding
@@ -32,7 +33,7 @@ def summarize(model: Model, output: str) -> dict[str, Any]:
         "channels": model.provenance.get("channel_names", []),
         "clips": model.provenance["clips"],
         "domains": model.provenance["domains"],
-        "calibration": {"how": model.calibration.method, "count": len(model.calibration)},
+        "calibration": {"method": model.calibration.method, "count": len(model.calibration)},
         "members": _members(model.detector.facts),
         "encoder": _encoder(model.detector.facts),
         "threshold": threshold.value,
@@ -71,7 +72,7 @@ def format_summary(result: dict[str, Any], model: Model) -> str:
                     ),
                     (
                         "calibration",
-                        f"{calibration['how']}, {text.count(calibration['count'], 'recording')}",
+                        f"{calibration['method']}, {text.count(calibration['count'], 'recording')}",
                     ),
                     ("threshold", text.describe_threshold(model.threshold())),
                 ]
@@ -92,6 +93,8 @@ def next_step(result: Mapping[str, Any]) -> str:
     if result["threshold"] is not None:
         return f"Next:  {score}"
     count = result["calibration"]["count"]
+    if result["false_alarms"] and count >= required_count(result["false_alarms"]):
+        return "Next:  resolve what the warnings say, and fit again"
     if not count:
         return f"Next:  {score}  (scores without a verdict, since there was no calibration)"
     lowest = math.ceil(100 / (count + 1))  # percent

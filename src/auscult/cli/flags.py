@@ -105,7 +105,7 @@ _OPTIONS: dict[str, Callable[[Any], str]] = {
     "conditions": _pairs("--condition"),
     "false_alarms": _percent,
     "group_by": _valued("--group-by"),
-    "keep_likely_cuts_together": lambda _: "--group-by none",
+    "group_likely_segments": lambda _: "--group-by none",
     "rate": _valued("--rate"),
     "replace": lambda _: "--replace",
     "scale": _valued("--scale"),

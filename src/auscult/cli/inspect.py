@@ -70,7 +70,7 @@ def _contents(model: Model) -> dict[str, Any]:
         "front_end": front_end,
         "channel": model.channel,
         "calibration": {
-            "how": model.calibration.method,
+            "method": model.calibration.method,
             "count": len(model.calibration),
             "domains": dict(Counter(domain or "unknown" for domain in model.calibration.domains)),
             "threshold": {"value": threshold.value, "method": threshold.method, "rate": threshold.rate},
@@ -140,7 +140,7 @@ def _as_text(contents: dict[str, Any]) -> str:
         ("detector", contents["detector"]),
         ("score", contents["score"]),
         ("parameters", f"{contents['parameters']:,}"),
-        ("calibration", calibration["how"] + (f", {counts}" if counts else "")),
+        ("calibration", calibration["method"] + (f", {counts}" if counts else "")),
         ("threshold", f"{text.figure(threshold['value'])} at {text.percent(threshold['rate'])} false alarms"),
         ("channel", ", ".join(provenance.pop("channel_names", [])) or str(contents["channel"])),
         ("front end", _settings(contents["front_end"])),
@@ -175,8 +175,8 @@ def _as_text(contents: dict[str, Any]) -> str:
 
 def _adaptation(entry: dict[str, Any]) -> str:
     before, after = text.figure(entry["threshold_before"]), text.figure(entry["threshold_after"])
-    judged = f"; {entry['judged']['text']}" if "judged" in entry else ""  # not in files of version 0.1.0
-    return f"{entry['created']}: {'; '.join(entry['changes'])}; threshold {before} → {after}{judged}"
+    review = f"; {entry['review']['text']}" if "review" in entry else ""  # not in files of version 0.1.0
+    return f"{entry['created']}: {'; '.join(entry['changes'])}; threshold {before} → {after}{review}"
 
 
 def _settings(values: dict[str, Any]) -> str:

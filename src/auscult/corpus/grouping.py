@@ -20,7 +20,7 @@ UNVERIFIED = "independence unverified"
 WITHIN = "within these recordings"
 #: What to do about clips that are taken as parts of one recording and are not.
 IF_INDEPENDENT = (
-    "If all were recorded independently, state it with `keep_likely_cuts_together=False`: the "
+    "If all were recorded independently, state it with `group_likely_segments=False`: the "
     "threshold may then be lower"
 )
 _MAX_NAMED = 3

@@ -35,12 +35,12 @@ class Mismatches:
         missing: clips and files that are in the ground truth, but not in the submission, with the file that
             lacks them. Lines about decisions end with ``(decision)`` in the other two.
         extra: rows and files that are in the submission, but not in the ground truth.
-        doubled: repeated rows of a clip; the first row counts.
+        duplicates: repeated rows of a clip; the first row counts.
     """
 
     missing: list[str] = field(default_factory=list)
     extra: list[str] = field(default_factory=list)
-    doubled: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class OfficialReport:
     @property
     def complete(self) -> bool:
         """Whether every clip has exactly one score and one decision; if not, the score is not official."""
-        return not (self.mismatches.missing or self.mismatches.doubled)
+        return not (self.mismatches.missing or self.mismatches.duplicates)
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-compatible data; each metric is ``{"value", "low", "high"}``, as fractions."""
@@ -87,7 +87,7 @@ class OfficialReport:
             },
             "missing": list(self.mismatches.missing),
             "extra": list(self.mismatches.extra),
-            "doubled": list(self.mismatches.doubled),
+            "duplicates": list(self.mismatches.duplicates),
             "warnings": messages(self.warnings),
         }
 
@@ -102,8 +102,8 @@ def evaluate_submission(
     """Evaluate a submission folder.
 
     Clips without a score are left out and reported as missing. If a clip has several rows, the first one
-    counts, and the clip is reported as doubled. Decisions are evaluated in sections where every scored clip
-    has one.
+    counts, and the clip is reported as a duplicate. Decisions are evaluated in sections where every scored
+    clip has one.
 
     Args:
         folder: with score and decision files (``evaluation/score_files.py``).
@@ -215,7 +215,7 @@ def _match_rows(
         if name is None:
             mismatches.extra.append(f"{machine}/{row.name}{suffix}")
         elif name in values:
-            mismatches.doubled.append(f"{machine}/{row.name}{suffix}")
+            mismatches.duplicates.append(f"{machine}/{row.name}{suffix}")
         else:
             values[name] = row.value
             uses_labelled_names = uses_labelled_names or row.name != name

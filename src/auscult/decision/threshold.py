@@ -76,7 +76,8 @@ def conformal_threshold(calibration_scores: ArrayLike, rate: float = DEFAULT_RAT
 
     A later normal clip that is exchangeable with the calibration clips scores above it with probability at
     most ``rate``. With fewer than 1/rate − 1 clips no score is high enough to guarantee this, and the value
-    is ``None``.
+    is ``None``. It is also ``None`` if all scores are equal: a score that does not depend on the recording
+    decides nothing.
 
     Args:
         calibration_scores: (n,) scores of normal clips that the model was not fitted on.
@@ -104,6 +105,12 @@ def conformal_threshold(calibration_scores: ArrayLike, rate: float = DEFAULT_RAT
                 f"(`false_alarms={math.ceil(100 * lowest) / 100:g}`)"
             )
         return Threshold(None, "conformal", rate, count, needed, warning)
+    if count > 1 and scores[0] == scores[-1]:
+        warning = (
+            "no threshold: the scores of all calibration clips are equal, so that they do not depend on the "
+            "recording; signals of very small values need a factor, `TableSettings(scale=X)`"
+        )
+        return Threshold(None, "conformal", rate, count, 0, warning)
     rank = math.ceil((count + 1) * (1 - exact_rate))  # exact fractions: as floats, 20 × 0.95 may exceed 19
     return Threshold(float(scores[rank - 1]), "conformal", rate, count)
 

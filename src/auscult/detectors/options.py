@@ -26,7 +26,10 @@ _RESOLUTION = frozenset((ORDERS, "n_fft", "hop", "f_min", "f_max"))
 
 #: For reading model files of earlier versions, by detector: renamed options, old name to new; options that
 #: no longer exist; and the value of options that such files do not have.
-_RENAMED: Mapping[str, Mapping[str, str]] = {"auto": {"time": "time_limit"}}
+_RENAMED: Mapping[str, Mapping[str, str]] = {
+    "auto": {"time": "time_limit"},
+    "discriminative": {"least_clips": "min_clips"},
+}
 _REMOVED: Mapping[str, Sequence[str]] = {
     "auto": ("altered", "choose", "pseudo_anomalies", "drop_uninformative")
 }

@@ -35,7 +35,7 @@ class FitSpec:
         preset: the preset that the configuration was made from.
         other_machines: clips of other machines, for detectors that are trained to tell machines apart.
         channel: the channel to read from files with several, or ``"all"``.
-        keep_likely_cuts_together: as in `auscult.fit`.
+        group_likely_segments: as in `auscult.fit`.
         findings: findings about the clips before they are read.
     """
 
@@ -46,7 +46,7 @@ class FitSpec:
     preset: str | None = None
     other_machines: Sequence[Clip] = ()
     channel: int | str = 0
-    keep_likely_cuts_together: bool = True
+    group_likely_segments: bool = True
     findings: Sequence[Finding] = ()
 
     @property

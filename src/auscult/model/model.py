@@ -142,7 +142,18 @@ class Model:
         return AlarmPolicy.from_json(data) if data else None
 
     def with_alarm_policy(self, policy: AlarmPolicy) -> Model:
-        """Return a copy of this model with another alarm policy."""
+        """Return a copy of this model with another alarm policy.
+
+        Example:
+            >>> import auscult, numpy as np
+            >>> from auscult.decision.alarms import AlarmBudget, Session, calibrate_alarms
+            >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
+            >>> model = auscult.fit(noise, "spectral_memory", sample_rate=8000)
+            >>> sessions = [Session(np.random.default_rng(i).normal(size=2000)) for i in range(4)]
+            >>> policy = calibrate_alarms(sessions, AlarmBudget.parse("1/hour"), 1.0)
+            >>> model.with_alarm_policy(policy).alarm_policy == policy
+            True
+        """
         other = copy.copy(self)
         other.provenance = {**self.provenance, "alarm_policy": policy.to_json()}
         return other
@@ -477,6 +488,8 @@ class Model:
         frames, measures = recording.log_mel(front_end), measure(waveform)
         normal, spectra = self.normal_range, self.normals.spectrum_range
         findings = self.sensor_findings(recording, measures, file_rate=waveform.file_rate)
+        if self._is_too_short(waveform):
+            findings = (*findings, SensorFinding("length", self._describe_length(waveform), "unusable"))
         if spectra is None or any(f.effect == "unusable" or f.kind == "bandwidth" for f in findings):
             return findings, None
         comparable = normal if self.has_usual_length(waveform.seconds) else None
@@ -528,13 +541,18 @@ class Model:
                 "the model was fitted on recordings with "
                 f"{self.expected_channels}; auscult score --each-channel scores each on its own",
             )
-        if not self.has_usual_length(waveform.seconds):
+        if not self.has_usual_length(waveform.seconds) and not self._is_too_short(waveform):
             yield Finding("length", self._describe_length(waveform))
+
+    def _is_too_short(self, waveform: Waveform) -> bool:
+        """Whether a recording is shorter than those of training, and too short to be judged."""
+        shortest, _ = self.provenance.get("seconds") or (0.0, math.inf)
+        frames = self.detector.config.front_end.frames_in(len(waveform.samples))
+        return frames < MIN_FRAMES and waveform.seconds < shortest / LENGTH_TOLERANCE
 
     def _describe_length(self, waveform: Waveform) -> str:
         """What it means that a recording is much longer or shorter than those of training, and the remedy."""
         shortest, longest = self.provenance["seconds"]
-        frames = self.detector.config.front_end.frames_in(len(waveform.samples))
         difference = (
             f"{waveform.seconds:.3g} s long, but the model was fitted on recordings of {self.lengths}"
         )
@@ -547,7 +565,7 @@ class Model:
             f"record at least {shortest:.3g} s, or score longer windows with "
             f"`Model.windows(clip, {shortest:.3g})`"
         )
-        if frames < MIN_FRAMES:
+        if self._is_too_short(waveform):
             return f"{difference}: too short to be judged, with fewer than {MIN_FRAMES} frames; {remedy}"
         return f"{difference}: the false-alarm rate does not hold; {remedy}"
 

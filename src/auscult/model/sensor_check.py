@@ -21,7 +21,9 @@ from auscult.spectrum import FrontEnd, band_centres
 #: machine is normal. ``note``: no influence on the verdict.
 Effect = Literal["unusable", "doubt", "note"]
 Verdict = Literal["normal", "anomaly", "sensor"]
-Kind = Literal["silence", "stuck", "dead", "hum", "gaps", "rate", "clipping", "bandwidth", "offset", "level"]
+Kind = Literal[
+    "silence", "stuck", "dead", "hum", "gaps", "rate", "clipping", "bandwidth", "offset", "level", "length"
+]  # fmt: skip
 
 #: A recording this far below the quietest normal recording, dB, is silent, even if it is above `SILENCE_DB`.
 SILENT_BELOW_DB = 80.0

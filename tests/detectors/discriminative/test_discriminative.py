@@ -21,7 +21,7 @@ SETTINGS = {
     "width": 2,
     "points": 256,
     "epochs": 3,
-    "least_clips": 0,
+    "min_clips": 0,
     "learning_rate": 1e-2,
     "device": "cpu",
 }

@@ -68,8 +68,8 @@ def test_training_depends_on_the_seed_alone_and_keeps_the_global_rng_state():
 def test_a_small_training_set_is_repeated_within_the_epoch():
     """The running statistics count the batches."""
     views, labels = clips(4)
-    for least_clips, batches in ((0, 1), (9, 2)):  # at least nine: three times four, in batches of eight
-        config = DualTrainingConfig(epochs=1, batch_size=8, least_clips=least_clips, device="cpu")
+    for min_clips, batches in ((0, 1), (9, 2)):  # at least nine: three times four, in batches of eight
+        config = DualTrainingConfig(epochs=1, batch_size=8, min_clips=min_clips, device="cpu")
         network, _ = train_dual(SIZE, views, labels, AXES, config, 0, name="test", progress=lambda *_: None)
         assert int(network.state_dict()["frames.norm.num_batches_tracked"]) == batches
 

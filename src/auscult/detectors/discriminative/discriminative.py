@@ -90,7 +90,7 @@ class DiscriminativeConfig(Config):
     disturb: float = option(
         0.5, "Share of pseudo-anomalous clips, which double the classes; 0: none, as published."
     )
-    least_clips: int = option(
+    min_clips: int = option(
         300, "Minimum number of clips in an epoch; a smaller training set is repeated within it."
     )
     metric: str = option("euclidean", "Distance between embeddings; published: cosine.", choices=METRICS)
@@ -105,8 +105,8 @@ class DiscriminativeConfig(Config):
             raise OptionError(f"batch_size={self.batch_size}: batch normalisation needs at least 2 clips")
         if not all(0 <= share <= 1 for share in (self.mixup, self.exchange, self.disturb)):
             raise OptionError("mixup, exchange and disturb must be between 0 and 1")
-        if min(self.max_others, self.least_clips) < 0:
-            raise OptionError("max_others and least_clips must not be negative")
+        if min(self.max_others, self.min_clips) < 0:
+            raise OptionError("max_others and min_clips must not be negative")
         if self.points and self.points < 64:
             raise OptionError(f"points={self.points}: must be at least 64, or 0 for the default of the size")
 
@@ -131,7 +131,7 @@ class Discriminative(OnnxNetwork, FleetDetector, Refittable, Representable):
         "published": {
             "size": "published",
             "batch_size": 64,
-            "least_clips": 0,
+            "min_clips": 0,
             "disturb": 0.0,
             "metric": "cosine",
         },
@@ -213,7 +213,7 @@ class Discriminative(OnnxNetwork, FleetDetector, Refittable, Representable):
             c.epochs,
             c.batch_size,
             c.learning_rate,
-            least_clips=c.least_clips,
+            min_clips=c.min_clips,
             mixup=c.mixup,
             exchange=c.exchange,
             disturb=c.disturb,

@@ -35,7 +35,7 @@ class DualTrainingConfig:
     epochs: int = 16
     batch_size: int = 64
     learning_rate: float = 1e-3  # of AdamW
-    least_clips: int = 0  # minimum clips per epoch; a smaller training set is repeated within the epoch
+    min_clips: int = 0  # minimum clips per epoch; a smaller training set is repeated within the epoch
     centres: int = 16  # sub-clusters per class
     mixup: float = 0.5  # share of the clips that are mixed with another
     exchange: float = 0.5  # share of the clips that take the spectrum embedding of another
@@ -151,7 +151,7 @@ class _TrainingClips:
 
         A last batch of one clip is skipped: batch normalisation cannot compute a variance from it.
         """
-        repeats = -(-max(self.config.least_clips, 1) // len(self.frames))
+        repeats = -(-max(self.config.min_clips, 1) // len(self.frames))
         orders = [torch.randperm(len(self.frames), generator=self.generator) for _ in range(repeats)]
         for indices in torch.cat(orders).split(self.config.batch_size):
             if len(indices) > 1:

@@ -140,10 +140,13 @@ def _check_names(path: str, names: tuple[str, ...], default: TableSettings) -> N
     by_name = any(not column.isdecimal() for column in default.columns)
     if by_name or not names or not default.names or names == default.names:
         return
+    own = "column is" if len(names) == 1 else "columns are"
+    of_model = "that" if len(default.names) == 1 else "those"
+    meant = "is" if len(default.names) == 1 else "are"
     raise UnsupportedAudio(
         path,
-        f"its columns are {', '.join(names)}, but those of the model {', '.join(default.names)}: state which "
-        "are meant with `TableSettings(columns=[NAME])`",
+        f"its {own} {', '.join(names)}, but {of_model} of the model {', '.join(default.names)}: state which "
+        f"{meant} meant with `TableSettings(columns=[NAME])`",
     )
 
 
