@@ -26,7 +26,7 @@ class Connections:
     def __init__(self, *results):
         self.results, self.times = list(results), []
 
-    def __call__(self):
+    def __call__(self, closed):
         self.times.append(time.monotonic())
         result = self.results.pop(0) if len(self.results) > 1 else self.results[0]
         if isinstance(result, Exception):

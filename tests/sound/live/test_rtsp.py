@@ -94,23 +94,24 @@ def assert_is_a_part(blocks, samples):
 
 def test_a_camera_that_is_switched_off_and_on_again_returns(camera, recording, collect):
     camera.switch_on()
-    source = open_source(camera.url, stall_seconds=0.5)
-    assert (source.sample_rate, source.channels) == (RATE, 1)
+    source = open_source(camera.url)
+
+    def refused(items):
+        return any("refused" in item.reason for item in items if not isinstance(item, Block))
 
     def control(items):
-        blocks = blocks_of(items)
-        if len(blocks) == 6 and camera.process:
+        if len(blocks_of(items)) == 6 and camera.process:
             camera.switch_off()
-        interruptions = len(items) - len(blocks)
-        if interruptions == 3 and not camera.process:
+        if refused(items) and not camera.process:
             camera.switch_on()
-        return interruptions > 2 and len(blocks_of(items[-6:])) == 6
+        return refused(items) and len(blocks_of(items[-6:])) == 6
 
     items = collect(source, control)
+    assert (source.sample_rate, source.channels) == (RATE, 1)
+    items = items[items.index(blocks_of(items)[0]) :]  # without "connecting", on a busy computer
     gaps = [i for i, item in enumerate(items) if not isinstance(item, Block)]
     assert gaps == list(range(gaps[0], gaps[-1] + 1)), "one interruption, with no blocks within"
     assert {items[i].kind for i in gaps} <= {"gone", "stalled"}
-    assert any("refused" in items[i].reason for i in gaps)
     before, after = items[: gaps[0]], items[gaps[-1] + 1 :]
     assert_is_a_part(before, recording[1])
     assert_is_a_part(after, recording[1])
@@ -124,28 +125,32 @@ def test_a_camera_that_is_switched_off_and_on_again_returns(camera, recording, c
 def test_a_camera_that_freezes_is_connected_again(camera, recording, collect):
     camera.switch_on()
 
-    def connect():
-        return UrlStream(address_of(camera.url), stall_seconds=0.3, connect_seconds=1)
+    def connect(closed):
+        return UrlStream(address_of(camera.url), stall_seconds=0.5, connect_seconds=3, cancelled=closed)
 
-    source = Reconnecting(connect, "camera", stall_seconds=0.5, lost_seconds=0.5, first_pause=0.2)
+    source = Reconnecting(connect, "camera", lost_seconds=0.9, first_pause=0.2)
+    frozen = [0]  # number of items when the camera froze
 
     def control(items):
-        if len(items) == 6:
+        if len(blocks_of(items)) == 6 and not frozen[0]:
             camera.send(signal.SIGSTOP)
-        if len([item for item in items if not isinstance(item, Block)]) == 4:
+            frozen[0] = len(items)
+        since = [getattr(item, "kind", "block") for item in items[frozen[0] :]]
+        if frozen[0] and "gone" in since:
             camera.send(signal.SIGCONT)
-        return len(items) > 12 and len(blocks_of(items[-6:])) == 6
+        return "gone" in since and since[-6:] == ["block"] * 6
 
     items = collect(source, control)
-    kinds = [item.kind for item in items if not isinstance(item, Block)]
-    assert kinds[:2] == ["stalled", "stalled"]
-    assert "gone" in kinds
-    last = max(i for i, item in enumerate(items) if not isinstance(item, Block))
-    assert_is_a_part(items[last + 1 :], recording[1])
+    since = items[frozen[0] :]
+    interruptions = [item for item in since if not isinstance(item, Block)]
+    assert interruptions[0].kind == "stalled"
+    assert "no data" in interruptions[0].reason
+    last = since.index(interruptions[-1])
+    assert_is_a_part(since[last + 1 :], recording[1])
 
 
 def test_a_camera_that_is_off_at_the_start_is_waited_for(camera, collect):
-    source = open_source(camera.url, stall_seconds=0.5)
+    source = open_source(camera.url)
     assert (source.sample_rate, source.channels) == (0, 0)
 
     def control(items):
@@ -154,7 +159,7 @@ def test_a_camera_that_is_off_at_the_start_is_waited_for(camera, collect):
         return isinstance(items[-1], Block)
 
     items = collect(source, control)
-    assert [item.kind for item in items[:-1]] == ["gone"] * (len(items) - 1)
+    assert items[0].kind == "gone"
     assert items[-1].first == 0
     assert (source.sample_rate, source.channels) == (RATE, 1)
 

@@ -126,7 +126,7 @@ def test_what_is_played_is_recorded(card, noise):
     position = int(np.argmax(np.correlate(recorded, part, "valid")))
     assert np.corrcoef(recorded[position : position + len(part)], part)[0, 1] > 0.99
     times = [block.time - blocks[0].time for block in blocks]
-    assert times == pytest.approx([0.25 * i for i in range(13)], abs=0.1)
+    assert times == pytest.approx([0.25 * i for i in range(13)], abs=0.2)
 
 
 def test_the_rate_of_the_device_is_the_default(card, collect):
@@ -139,7 +139,7 @@ def test_the_rate_of_the_device_is_the_default(card, collect):
 
 
 def test_a_device_that_is_unplugged_and_plugged_in_again_returns(card, collect):
-    def record():
+    def record(closed):
         return SoundCard("machine", sample_rate=RATE)
 
     source = Reconnecting(record, "machine", first_pause=0.2)
@@ -174,7 +174,7 @@ def test_blocks_that_are_not_processed_in_time_are_a_gap_of_their_length(card):
     assert gap % 1600 == 0
     assert 0.6 * RATE <= gap <= 1.3 * RATE
     index = gaps.index(gap)
-    assert blocks[index + 1].time - blocks[index].time == pytest.approx(0.1 + gap / RATE, abs=0.15)
+    assert blocks[index + 1].time - blocks[index].time == pytest.approx(0.1 + gap / RATE, abs=0.2)
 
 
 def test_closing_ends_the_recording_and_releases_the_device(card):

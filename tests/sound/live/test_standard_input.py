@@ -76,7 +76,7 @@ def test_bytes_that_are_no_complete_sample_are_left_out_and_reported(pipe, colle
 def test_a_pause_is_reported_again_and_again_and_may_end(pipe, collect, noise):
     reader, file = pipe
     file.write(as_bytes(noise[:1000], "s16le"))
-    source = StandardInput(sample_rate=RATE, channels=2, stall_seconds=0.2, descriptor=reader)
+    source = StandardInput(sample_rate=RATE, channels=2, stall_seconds=0.4, descriptor=reader)
 
     def stalled(items):
         if sum(not isinstance(item, Block) for item in items) == 3 and not file.closed:
@@ -91,7 +91,7 @@ def test_a_pause_is_reported_again_and_again_and_may_end(pipe, collect, noise):
     np.testing.assert_array_equal(samples_of(items), noise[:2000])
     early, late = blocks_of(items)
     assert late.first == early.end == 1000
-    assert late.time - early.time > 0.55  # the pause is in the times
+    assert late.time - early.time > 1.1  # the pause is in the times
 
 
 def test_times_are_those_of_the_clock_at_which_samples_arrive(pipe, collect, noise):
@@ -107,7 +107,7 @@ def test_times_are_those_of_the_clock_at_which_samples_arrive(pipe, collect, noi
 
     threading.Thread(target=send).start()
     blocks = blocks_of(collect(source))
-    assert [block.time - start for block in blocks] == pytest.approx([0.1 * i for i in range(8)], abs=0.09)
+    assert [block.time - start for block in blocks] == pytest.approx([0.1 * i for i in range(8)], abs=0.2)
 
 
 def test_the_standard_input_of_a_process_is_read_and_it_exits_while_more_could_come(noise):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
@@ -19,7 +20,7 @@ from auscult.sound.live.standard_input import StandardInput
 from auscult.sound.live.url_stream import UrlStream, require_ffmpeg
 from auscult.sound.live.watched_folder import NO_RECORDING_SECONDS, WatchedFolder
 
-_MAX_BLOCK_SECONDS = 60.0
+_MAX_BLOCK_SECONDS = 10.0
 _MIC, _WATCH = "mic:", "watch:"
 _KINDS = "mic, a file, a folder, watch:FOLDER, a URL, or - for raw samples on standard input"
 
@@ -100,7 +101,7 @@ def open_source(
     if text == "mic" or text.startswith(_MIC):
         load_sounddevice()  # would be missing at each attempt
 
-        def record() -> Source:
+        def record(closed: threading.Event) -> Source:
             return SoundCard(
                 text.removeprefix(_MIC) if text.startswith(_MIC) else None,
                 sample_rate=sample_rate,
@@ -109,7 +110,7 @@ def open_source(
                 stall_seconds=stall,
             )
 
-        return Reconnecting(record, text, stall_seconds=stall) if reconnect else record()
+        return Reconnecting(record, text, stall_seconds=stall) if reconnect else record(threading.Event())
     if text.startswith(_WATCH):
         return WatchedFolder(
             text.removeprefix(_WATCH),
@@ -124,16 +125,21 @@ def open_source(
         address = address_of(text, auth_env=auth_env, auth_file=auth_file)
         require_ffmpeg(address.text)  # would be missing at each attempt
 
-        def connect() -> Source:
+        def connect(closed: threading.Event) -> Source:
             return UrlStream(
                 address,
                 sample_rate=sample_rate,
                 channels=channels,
                 block_seconds=block_seconds,
                 stall_seconds=stall,
+                cancelled=closed,
             )
 
-        return Reconnecting(connect, address.text, stall_seconds=stall) if reconnect else connect()
+        return (
+            Reconnecting(connect, address.text, stall_seconds=stall)
+            if reconnect
+            else connect(threading.Event())
+        )
     if not os.path.exists(text):
         raise SourceError(text, f"no such file or folder; a source is {_KINDS}")
     return Replay(

@@ -19,7 +19,7 @@ BLOCK_SECONDS = 0.25
 STALL_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays cannot be compared to one truth value
 class Block:
     """Consecutive samples of a source.
 

@@ -31,10 +31,11 @@ from auscult.sound.live.source import (
 CONNECT_SECONDS = 30.0
 #: ffmpeg is asked to end, and killed after this time, seconds.
 _END_SECONDS = 1.0
+_POLL = 0.2  # seconds after which it is noticed that the stream is no longer wanted
 #: Protocols that a stream may use besides its own: none that reads files, which a playlist could name.
 _PROTOCOLS = ("pipe", "tcp", "tls", "udp", "rtp", "srtp", "http", "https", "httpproxy", "crypto")
 _MESSAGES = 20  # lines of ffmpeg that are kept
-_LINE = 500  # characters of a line that are kept
+_LINE, _SHOWN = 65_536, 500  # bytes of a line that are read, and characters that are kept
 _PREFIX = re.compile(r"^(?:\[[^\]]* @ 0x[0-9a-f]+\] |pipe:0: )+")
 
 
@@ -55,6 +56,7 @@ class UrlStream(Source):
         block_seconds: length of a block.
         stall_seconds: an interruption is yielded each time that nothing arrives for so long.
         connect_seconds: time within which the stream must begin.
+        cancelled: when it is set, the stream is no longer waited for.
 
     Raises:
         SourceError: ffmpeg is not installed, or the stream does not begin.
@@ -70,6 +72,7 @@ class UrlStream(Source):
         block_seconds: float = BLOCK_SECONDS,
         stall_seconds: float = STALL_SECONDS,
         connect_seconds: float = CONNECT_SECONDS,
+        cancelled: threading.Event | None = None,
     ) -> None:
         super().__init__(address.text)
         self._address = address
@@ -94,7 +97,8 @@ class UrlStream(Source):
                 self._process.stdin.close()
             except BrokenPipeError:  # why it ended is in its messages
                 pass
-            self.sample_rate, present, data = self._header(time.monotonic() + connect_seconds)
+            deadline = time.monotonic() + connect_seconds
+            self.sample_rate, present, data = self._header(deadline, cancelled or threading.Event())
             self.channels = channels or present
             check_layout(self.description, (self.sample_rate, present), sample_rate, channels)
             self._decoder = PcmDecoder("f32be", present, rest=data, kept=self.channels)
@@ -131,11 +135,15 @@ class UrlStream(Source):
             if pipe:
                 pipe.close()
 
-    def _header(self, deadline: float) -> tuple[int, int, bytes]:
+    def _header(self, deadline: float, cancelled: threading.Event) -> tuple[int, int, bytes]:
         """Read the header of ffmpeg's AU stream: sample rate, channels, and the data after it."""
         data, offset = b"", 24
         while len(data) < offset:
-            arrival = self._stream.get(max(0.0, deadline - time.monotonic()))
+            if cancelled.is_set():
+                raise SourceError(self.description, "closed before the stream began")
+            arrival = self._stream.get(_POLL)
+            if arrival is None and time.monotonic() < deadline:
+                continue
             if arrival is None:
                 reason = self._reason(ended=False) or "nothing arrives"
                 raise SourceError(self.description, f"the stream has not begun in time ({reason})")
@@ -151,7 +159,7 @@ class UrlStream(Source):
         while line := file.readline(_LINE):
             text = _PREFIX.sub("", line.decode("utf-8", "replace").strip())
             if text:
-                self._messages.append(printable(self._address.masked(text)))
+                self._messages.append(printable(self._address.masked(text))[:_SHOWN])
 
     def _reason(self, *, ended: bool = True) -> str:
         """The last message of ffmpeg, without secrets; empty if there is none."""
