@@ -7,16 +7,17 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from auscult.api.adapt_inspection import inspect_axes, without_duplicates, without_sensor_faults
 from auscult.api.adapt_maps import MAX_MAPS, extended_maps
 from auscult.api.adapt_provenance import entry, new_findings, provenance
-from auscult.api.adapt_review import Judged, judge, named, review
+from auscult.api.adapt_review import judge, review
 from auscult.corpus import AudioClip, Clip, Corpus, folds_of
 from auscult.corpus.clip import Domain
-from auscult.corpus.findings import Finding, other_files_findings
+from auscult.corpus.findings import other_files_findings
 from auscult.corpus.folds import FOLDS
 from auscult.corpus.grouping import keep_cuts_together
-from auscult.corpus.inspection import UNUSABLE_KINDS, Inspection, inspect_recordings
-from auscult.corpus.several_channels import of_axis, together, usable_in_all
+from auscult.corpus.inspection import UNUSABLE_KINDS
+from auscult.corpus.several_channels import of_axis, together
 from auscult.corpus.time_blocks import MIN_RECORDINGS
 from auscult.corpus.training_checks import check_no_anomalies
 from auscult.detectors import Progress
@@ -28,7 +29,6 @@ from auscult.model import Calibration, Model
 from auscult.model.axes import AxesModel
 from auscult.model.calibrated_model import calibrated_model
 from auscult.model.fit_spec import calibrated_on, crossfit_folds
-from auscult.runtime.number_ranges import with_ranges
 from auscult.runtime.parallel import blas_single_thread
 
 
@@ -101,13 +101,13 @@ def adapt(
     check_no_anomalies(clips)
     adaptable(model.detector, replace=replace)
     recordings = [model.audio_clip(clip) for clip in clips]
-    of_axes = _inspect_axes(model, recordings, progress)
+    of_axes = inspect_axes(model, recordings, progress)
     inspection = together(of_axes, model.names) if isinstance(model, AxesModel) else of_axes[0]
     findings = (*inspection.findings, *other_files_findings(other_files))
     inspection = dataclasses.replace(inspection, findings=findings)
     if not replace:
-        inspection = _without_duplicates(model, inspection)
-    inspection, judged = _without_sensor_faults(inspection, judge(model, inspection.usable, progress))
+        inspection = without_duplicates(model, inspection)
+    inspection, judged = without_sensor_faults(inspection, judge(model, inspection.usable, progress))
     left_out = [f.message for f in inspection.findings if f.kind in ("known", *UNUSABLE_KINDS)]
     if not inspection.usable:
         raise FitError(f"no usable new recordings: {'; '.join(left_out)}")
@@ -122,98 +122,26 @@ def adapt(
     count = crossfit_folds(type(model.detector), config) if replace else FOLDS
     folds = folds_of(usable, count, config.seed)
     make_model = _replaced if replace else _extended
-    if not isinstance(model, AxesModel):
-        adapted = make_model(model, usable, folds, progress)
-        of_adaptation = entry(model, adapted, inspection, reviewed, replaced=replace)
-        adapted.provenance = provenance(model, adapted, inspection, reviewed, of_adaptation, replaced=replace)
-        issue_warnings(new_findings(model, adapted))
-        return adapted
-    axes = [
-        make_model(axis, [recording.axes[i] for recording in usable], folds, progress)
-        for i, axis in enumerate(model.axes)
-    ]
-    adapted = AxesModel(axes, model.names, provenance={})
+    of_channels = [usable]
+    if model.axes:
+        of_channels = [tuple(recording.axes[i] for recording in usable) for i in range(len(model.axes))]
+    befores = model.axes or [model]
+    afters = [make_model(*pair, folds, progress) for pair in zip(befores, of_channels, strict=True)]
+    adapted = AxesModel(afters, model.names, provenance={}) if isinstance(model, AxesModel) else afters[0]
     of_adaptation = entry(model, adapted, inspection, reviewed, replaced=replace)
-    for i, (before, after) in enumerate(zip(model.axes, axes, strict=True)):
-        of_channel = of_axis(inspection, i, of_axes[i])
-        after.provenance = provenance(before, after, of_channel, reviewed, of_adaptation, replaced=replace)
+    if model.axes:
+        for i, (before, after) in enumerate(zip(befores, afters, strict=True)):
+            of_channel = of_axis(inspection, i, of_axes[i])
+            after.provenance = provenance(
+                before, after, of_channel, reviewed, of_adaptation, replaced=replace
+            )
     of_all = provenance(model, adapted, inspection, reviewed, of_adaptation, replaced=replace)
-    adapted = AxesModel(axes, model.names, provenance=of_all)
+    if isinstance(model, AxesModel):
+        adapted = AxesModel(afters, model.names, provenance=of_all)
+    else:
+        adapted.provenance = of_all
     issue_warnings(new_findings(model, adapted))
     return adapted
-
-
-def _inspect_axes(
-    model: Model, recordings: Sequence[AudioClip], progress: Progress | None
-) -> list[Inspection]:
-    """Inspect recordings for a model, each channel if there are several; all are then of the same ones."""
-    inspections = [
-        inspect_recordings(
-            of_channel,
-            minimum_samples=axis.detector.minimum_samples(),
-            minimum_clips=1,
-            front_ends=axis.detector.front_ends(axis.detector.config),
-            progress=progress,
-        )
-        for axis, of_channel in zip(
-            model.axes or [model],
-            zip(*(recording.axes for recording in recordings), strict=True) if model.axes else [recordings],
-            strict=True,
-        )
-    ]
-    return usable_in_all(inspections) if model.axes else inspections
-
-
-def _without_duplicates(model: Model, inspection: Inspection) -> Inspection:
-    """Remove the recordings that the model was fitted on: they would count twice, and there is no detector
-    that was not fitted on them to score them for the calibration."""
-    front_end = model.detector.config.front_end
-    in_model = [model.normals.contains(r, front_end) for r in inspection.usable]
-    if not any(in_model):
-        return inspection
-    paths = tuple(r.clip.path for r, known in zip(inspection.usable, in_model, strict=True) if known)
-    message = (
-        f"{len(paths)} of {len(inspection.usable)} recordings are already in the model ({paths[0]}) and are "
-        "ignored"
-    )
-    return _without(inspection, in_model, [Finding("known", message, paths)])
-
-
-def _without_sensor_faults(
-    inspection: Inspection, judged: Sequence[Judged]
-) -> tuple[Inspection, tuple[Judged, ...]]:
-    """Leave out the recordings that cannot be judged, with a finding for each kind of sensor fault."""
-    faults: dict[str, list[tuple[str, str]]] = {}  # kind to path and message
-    for recording in judged:
-        if recording.unusable:
-            fault = next(finding for finding in recording.findings if finding.effect == "unusable")
-            faults.setdefault(fault.kind, []).append((recording.path, fault.message))
-    findings = []
-    for affected in faults.values():
-        paths, messages = zip(*affected, strict=True)
-        verb = "recording is" if len(paths) == 1 else "recordings are"
-        reasons = "; ".join(with_ranges(messages))
-        message = f"{len(paths)} {verb} left out because of a sensor fault: {reasons} ({named(paths)})"
-        findings.append(Finding("sensor", message, paths))
-    unusable = [recording.unusable for recording in judged]
-    return _without(inspection, unusable, findings), tuple(j for j in judged if not j.unusable)
-
-
-def _without(inspection: Inspection, left_out: Sequence[bool], findings: Sequence[Finding]) -> Inspection:
-    """Remove usable recordings for which ``left_out`` is true, and what was found in these alone,
-    and add findings that say why."""
-    kept = [index for index, out in enumerate(left_out) if not out]
-    paths = {recording.clip.path for recording, out in zip(inspection.usable, left_out, strict=True) if out}
-    earlier = (
-        f for f in inspection.findings if f.kind in UNUSABLE_KINDS or not f.paths or set(f.paths) - paths
-    )
-    return dataclasses.replace(
-        inspection,
-        usable=tuple(inspection.usable[index] for index in kept),
-        measures=tuple(inspection.measures[index] for index in kept),
-        prints=tuple(inspection.prints[index] for index in kept),
-        findings=(*earlier, *findings),
-    )
 
 
 def _extended(

@@ -10,26 +10,19 @@ from functools import partial
 from typing import Any
 
 from auscult.api.fit import DEFAULT_DETECTOR, inspect_fit
-from auscult.api.plan import check_options, plan_fit
-from auscult.api.training_clips import without_anomalies
-from auscult.corpus import Clip, attribute_groups, open_corpus
+from auscult.api.plan import check_options
+from auscult.api.plant import MachineFolder, PlantOptions, machine_spec, model_key
+from auscult.corpus import Clip, open_corpus
 from auscult.corpus.conditions import apply_conditions
-from auscult.corpus.fingerprints import content_key, file_digests, fingerprints
 from auscult.corpus.long_recording import release
 from auscult.detectors import Config, Progress
-from auscult.detectors.options import config_to_json
-from auscult.errors import AuscultError, CorpusError, FitError, ModelFileError
+from auscult.errors import AuscultError, CorpusError, ModelFileError
 from auscult.findings import Finding, issue_warnings
 from auscult.model.batching import batch_key, batches, fit_batch, max_batch
-from auscult.model.code_state import code_state
-from auscult.model.fit_spec import FitSpec, InspectedFit
+from auscult.model.fit_spec import InspectedFit
 from auscult.model.model_file import load_model
 from auscult.runtime.parallel import parallel_map, worker_count
 from auscult.sound.tables import TableSettings
-
-#: Part of every key, as is the code of the detector. Increase it when a change of other code, such as that of
-#: `auscult.model.fitting`, changes scores, so that old models are fitted again.
-SCHEMA = 2
 
 
 @dataclass(frozen=True)
@@ -119,7 +112,7 @@ def fit_machines(
     preset = check_options(detector, preset=preset, calibrate=calibrate, settings=settings)
     output = os.path.abspath(output)  # workers may have another current directory
     os.makedirs(output, exist_ok=True)
-    options = _MachineFitOptions(
+    options = PlantOptions(
         output,
         tuple(group_by),
         tables,
@@ -137,7 +130,7 @@ def fit_machines(
     )
     if conditions:
         _check_patterns(folders.values(), conditions, tables)
-    machines = [_MachineFolder(name, os.path.abspath(folder)) for name, folder in folders.items()]
+    machines = [MachineFolder(name, os.path.abspath(folder)) for name, folder in folders.items()]
     results: dict[str, Fitted] = {}
     pending: list[_PendingFit] = []
     for outcome in parallel_map(partial(_check_machine, options), machines):
@@ -168,29 +161,6 @@ def fit_machines(
 
 
 @dataclass(frozen=True)
-class _MachineFitOptions:
-    """The options that all machines share; ``plan`` are those of `plan_fit`."""
-
-    output: str
-    group_by: tuple[str, ...]
-    tables: TableSettings | None
-    conditions: Mapping[str, str]
-    other_machines: tuple[Clip, ...]
-    plan: Mapping[str, Any]
-
-    def model_path(self, machine: str) -> str:
-        return os.path.join(self.output, f"{machine}.auscult")
-
-
-@dataclass(frozen=True)
-class _MachineFolder:
-    """A machine and the folder of its recordings."""
-
-    name: str
-    folder: str
-
-
-@dataclass(frozen=True)
 class _PendingFit:
     """A machine that needs fitting.
 
@@ -201,20 +171,20 @@ class _PendingFit:
         detectors: number of detectors to fit, fold models included.
     """
 
-    machine: _MachineFolder
+    machine: MachineFolder
     key: str
     config: Config
     detectors: int
 
 
-def _check_machine(options: _MachineFitOptions, machine: _MachineFolder) -> _PendingFit | Fitted:
+def _check_machine(options: PlantOptions, machine: MachineFolder) -> _PendingFit | Fitted:
     """Check whether a machine needs fitting, without reading its recordings."""
     path = options.model_path(machine.name)
     try:
-        spec = _fit_spec(options, machine)
+        spec = machine_spec(options, machine)
     except AuscultError as error:
         return Fitted(machine.name, path, str(error))
-    key = _model_key(spec, machine.folder)
+    key = model_key(spec, machine.folder)
     try:
         model = load_model(path)
         if model.provenance.get("key") == key:
@@ -237,38 +207,8 @@ def _check_patterns(
     apply_conditions(corpora, conditions)
 
 
-def _fit_spec(options: _MachineFitOptions, machine: _MachineFolder) -> FitSpec:
-    """The settings and clips of one machine; raises as `auscult.fit` and `open_corpus` do."""
-    corpus = open_corpus(machine.folder, tables=options.tables)
-    (opened,) = apply_conditions([corpus], options.conditions, must_match=False)
-    corpus, findings = without_anomalies(opened)
-    if not corpus:
-        reasons = "; ".join(finding.message for finding in findings) or "all are test or supplemental clips"
-        raise FitError(f"none of {len(opened):,} recordings can be used for training: {reasons}")
-    if options.group_by:
-        corpus = attribute_groups(corpus, options.group_by)
-    own_files = {os.path.realpath(clip.path) for clip in corpus}
-    other_machines = [clip for clip in options.other_machines if os.path.realpath(clip.path) not in own_files]
-    return plan_fit(corpus, **options.plan, other_machines=other_machines, findings=findings)
-
-
-def _model_key(spec: FitSpec, folder: str) -> str:
-    """A digest that changes with everything that the model depends on, except the training device."""
-    settings = {k: v for k, v in config_to_json(spec.config).items() if k != "device"}
-    labels = [
-        [clip.domain, clip.source_recording, clip.section, dict(clip.attributes), clip.window]
-        for clip in spec.clips
-    ]
-    content = [SCHEMA, list(code_state(spec.detector_class)), spec.detector, spec.preset, settings]
-    content += [spec.calibrate, spec.channel, fingerprints(spec.clips, folder), labels]
-    content += [file_digests(spec.detector_class.files(spec.config))]
-    if spec.detector_class.uses_other_machines(spec.config):
-        content.append(fingerprints(spec.other_machines, folder))
-    return content_key(content)
-
-
 def _fit_batch(
-    options: _MachineFitOptions, progress: Progress | None, batch: Sequence[_PendingFit]
+    options: PlantOptions, progress: Progress | None, batch: Sequence[_PendingFit]
 ) -> list[Fitted]:
     """Fit the machines of one batch and save their models."""
     jobs = [(pending.machine.name, partial(_inspect, options, pending.machine)) for pending in batch]
@@ -289,7 +229,5 @@ def _fit_batch(
     return results
 
 
-def _inspect(
-    options: _MachineFitOptions, machine: _MachineFolder, progress: Progress | None
-) -> list[InspectedFit]:
-    return inspect_fit(_fit_spec(options, machine), progress)
+def _inspect(options: PlantOptions, machine: MachineFolder, progress: Progress | None) -> list[InspectedFit]:
+    return inspect_fit(machine_spec(options, machine), progress)
