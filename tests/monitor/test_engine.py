@@ -17,7 +17,7 @@ from auscult.errors import OptionError
 from auscult.monitor.engine import Engine
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.runner import MAX_BACKLOG, WatchedMachine
-from auscult.monitor.store import EventStore
+from auscult.monitor.store import Event, EventStore, Machine, ScoreRow
 from auscult.sound.live import Block, Interruption, Source, open_source
 
 RATE = 8000
@@ -106,6 +106,20 @@ def test_a_machine_that_cannot_be_monitored_does_not_stop_the_others(model, stor
     assert status["fan"]["error"] is None
     assert "channel 3" in status["mono"]["error"]
     assert "nothing.wav" in status["missing"]["error"]
+
+
+def test_after_a_kill_what_was_open_is_ended_and_the_gap_is_known(model, store, tmp_path):
+    store.put_machine(Machine("fan", "a1b2", "", {}, START))
+    store.add_scores([ScoreRow("fan", START + 10, 1.0, 1.0, 2.0)])
+    number = store.add_event(Event("fan", "alarm", START + 5, peak=3.0))
+    store.set_condition("fan", "silent", True, START + 8)
+    Engine([WatchedMachine("fan", model, lambda: Burst(1))], store)
+    assert store.read.event(number).end == START + 10
+    assert not store.read.health("fan", lasting=True)
+    (gap,) = store.read.gaps("fan")
+    assert gap.start == START + 10
+    assert gap.end == pytest.approx(time.time(), abs=60)
+    assert "not running" in gap.reason
 
 
 class Burst(Source):

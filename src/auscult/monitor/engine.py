@@ -14,6 +14,7 @@ from typing import Any
 from auscult.decision.alarms import AlarmPolicy, with_observed
 from auscult.errors import AuscultError, OptionError
 from auscult.monitor.machine import Change
+from auscult.monitor.recorder import resume
 from auscult.monitor.runner import Runner, WatchedMachine
 from auscult.monitor.store import EventStore, Machine, ScoreRow
 from auscult.runtime.parallel import blas_single_thread
@@ -51,7 +52,9 @@ class Engine:
             policy = machine.model.alarm_policy
             self.runners[machine.name] = Runner(machine, store, policy, self._notify)
             data = policy.to_json() if policy else {}
-            store.put_machine(Machine(machine.name, machine.model_id, "", data, time.time()))
+            now = time.time()
+            resume(store, machine.name, now)
+            store.put_machine(Machine(machine.name, machine.model_id, "", data, now))
         self._threads = threads or os.cpu_count() or 1
         self._ready: queue.Queue[Runner | None] = queue.Queue()
         self._queued: set[str] = set()

@@ -173,6 +173,27 @@ class Recorder:
             self.store.add_sound(alarm.number, samples, rate, self.monitor.time_of(first))
 
 
+def resume(store: EventStore, machine: str, now: float) -> None:
+    """Write the end of what was open when the last monitor of a machine ended, and the gap since then.
+
+    Args:
+        store: the store.
+        machine: name of the machine; nothing is written for one that has no scores.
+        now: seconds since 1970 (UTC).
+    """
+    states = {state.machine.name: state for state in store.read.last_states()}
+    state = states.get(machine)
+    if state is None or state.time is None:
+        return
+    for event in store.read.events(machine=machine, lasting=True):
+        assert event.id is not None
+        store.update_event(event.id, replace(event, end=max(state.time, event.start)))
+    for health in state.conditions:
+        store.set_condition(machine, health.condition, False, now)
+    if now > state.time:
+        store.add_gap(StoredGap(machine, state.time, now, "the monitor was not running"))
+
+
 def band_levels(spectrum: np.ndarray) -> np.ndarray:
     """Return the level of the whole spectrum and of `BANDS` groups of bands, dB, for the trend.
 
