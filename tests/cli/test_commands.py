@@ -1,4 +1,4 @@
-"""All commands: help, start-up time, and exit codes of failures."""
+"""All commands: help, what they import, and exit codes of failures."""
 
 from __future__ import annotations
 
@@ -117,27 +117,6 @@ def test_an_unexpected_error_keeps_the_traceback(run, monkeypatch):
     monkeypatch.setattr("auscult.cli.doctor._examine", fail)
     with pytest.raises(ZeroDivisionError):
         run("doctor")
-
-
-def _seconds(*arguments: object) -> float:
-    """The shortest processor time of several runs, which hardly depends on other programs."""
-    resource = pytest.importorskip("resource")  # not on Windows
-    best = 99.0
-    for _ in range(6):
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run([sys.executable, *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        best = min(best, after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
-    return best
-
-
-def test_help_and_import_take_under_a_fifth_of_a_second():
-    assert _seconds("-m", "auscult", "--help") < 0.2
-    assert _seconds("-c", "import auscult") < 0.2
-
-
-def test_scoring_one_clip_takes_under_a_second_and_a_half(model, normal_clip):
-    assert _seconds("-m", "auscult", "score", model, normal_clip) < 1.5
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
-from auscult.sound.live.clock import ArrivalClock
+from auscult.sound.live import clock as clock_module
+from auscult.sound.live.clock import ArrivalClock, Pacer
 
 RATE = 16_000
 BLOCK = 4000  # samples, 0.25 s
@@ -50,3 +54,22 @@ def test_a_system_clock_that_is_set_back_does_not_make_times_decrease():
     clock = ArrivalClock(RATE)
     assert clock.time_of(0, BLOCK, 1000.25) == 1000
     assert clock.time_of(BLOCK, BLOCK, 900.5) == 1000
+
+
+@pytest.mark.parametrize("speed", [1.0, 4.0])
+def test_playback_waits_until_the_samples_would_have_been_recorded(monkeypatch, speed):
+    now, pauses = 100.0, []
+
+    class Closed(threading.Event):
+        def wait(self, timeout):
+            nonlocal now
+            pauses.append(timeout)
+            now += timeout
+
+    monkeypatch.setattr(clock_module, "time", SimpleNamespace(monotonic=lambda: now))
+    pacer = Pacer(speed, Closed())
+    pacer.wait_until(2.0)
+    pacer.wait_until(3.0)
+    now += 8.0  # something else took longer
+    pacer.wait_until(8.0)
+    assert pauses == pytest.approx([2.0 / speed, 1.0 / speed])

@@ -107,7 +107,9 @@ def test_times_are_those_of_the_clock_at_which_samples_arrive(pipe, collect, noi
 
     threading.Thread(target=send).start()
     blocks = blocks_of(collect(source))
-    assert [block.time - start for block in blocks] == pytest.approx([0.1 * i for i in range(8)], abs=0.2)
+    times = np.array([block.time - start for block in blocks])
+    assert (times >= 0.1 * np.arange(8) - 0.01).all(), "not before they were sent"
+    assert (np.diff(times) >= 0).all()
 
 
 def test_the_standard_input_of_a_process_is_read_and_it_exits_while_more_could_come(noise):

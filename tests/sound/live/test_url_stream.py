@@ -132,13 +132,11 @@ def test_a_pause_is_reported_and_nothing_is_lost(live, collect, noise):
 
 
 @pytest.mark.usefixtures("no_processes_remain")
-def test_closing_while_nothing_arrives_is_quick(live):
+def test_closing_while_nothing_arrives_ends_the_iteration(live, collect):
     url, _ = live
     source = open_source(url, reconnect=False)
     threading.Timer(0.5, source.close).start()
-    start = time.monotonic()
-    assert blocks_of(source)[-1].end > 3 * RATE
-    assert time.monotonic() - start < 4
+    assert blocks_of(collect(source))[-1].end > 3 * RATE
 
 
 @pytest.mark.usefixtures("no_processes_remain")

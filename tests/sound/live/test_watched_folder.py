@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -239,13 +238,11 @@ def test_the_required_rate_holds_from_the_first_recording_on(watch, recorded, co
     assert items[1].samples.shape == (4000, 1)
 
 
-def test_closing_ends_the_waiting(tmp_path):
+def test_closing_ends_the_waiting(tmp_path, collect):
     source = open_source(f"watch:{tmp_path}")
     assert isinstance(source, WatchedFolder)
     threading.Timer(0.2, source.close).start()
-    start = time.monotonic()
-    assert list(source) == []
-    assert time.monotonic() - start < 1
+    assert collect(source) == []
 
 
 def test_a_folder_that_does_not_exist_is_an_error(tmp_path):
@@ -253,15 +250,17 @@ def test_a_folder_that_does_not_exist_is_an_error(tmp_path):
         open_source(f"watch:{tmp_path / 'absent'}")
 
 
-def test_a_year_of_recordings_is_looked_at_quickly(tmp_path):
-    """Ten thousand files that were read: a look takes a fraction of a second."""
+def test_recordings_that_were_read_are_listed_and_not_opened(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(
+        "auscult.sound.live.watched_folder.open_recording", lambda path, *_, **__: opened.append(path)
+    )
     soundfile.write(tmp_path / "0.wav", np.zeros(10), RATE)
-    for number in range(1, 10_000):
+    for number in range(1, 1000):
         os.link(tmp_path / "0.wav", tmp_path / f"{number}.wav")
     status = (tmp_path / "0.wav").stat()
-    state = {f"{number}.wav": [status.st_size, status.st_mtime_ns] for number in range(10_000)}
+    state = {f"{number}.wav": [status.st_size, status.st_mtime_ns] for number in range(1000)}
     source = WatchedFolder(tmp_path, state=state, stall_seconds=0.01, poll_seconds=0.01)
-    start = time.monotonic()
-    next(iter(source))
-    assert time.monotonic() - start < 2
-    assert len(source.state) == 10_000
+    assert next(iter(source)).kind == "stalled"
+    assert opened == []
+    assert len(source.state) == 1000
