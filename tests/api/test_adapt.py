@@ -16,6 +16,8 @@ import soundfile
 
 import auscult
 from auscult.corpus import Clip, folds_of
+from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
+from auscult.decision.alarms.policy import Observation
 from auscult.detectors import DETECTORS
 from auscult.detectors.adaptable import Adaptable, Refittable
 from auscult.detectors.base import Config, Detector, Evidence
@@ -299,6 +301,15 @@ def test_independent_recordings_with_a_calibration_score_are_counted(files):
     assert auscult.adapt(model, files[30:], replace=True).provenance["calibration_recordings"] == 10
     del model.provenance["calibration_recordings"]  # as in a model of version 0.1.0
     assert accepted(model, files[30:33]).provenance["calibration_recordings"] is None
+
+
+def test_an_alarm_policy_is_left_out_with_a_warning(files):
+    policy = AlarmPolicy(AlarmRule(2.0, 1.0), 1.0, AlarmBudget(1, "week"), "tail", 0.0, Observation())
+    before = fitted(files[:30]).with_alarm_policy(policy)
+    after = accepted(before, files[30:33])
+    assert after.alarm_policy is None
+    assert "alarm_policy" in {finding.kind for finding in after.warnings}
+    assert before.alarm_policy == policy
 
 
 def test_accept_and_replace_exclude_each_other(files):

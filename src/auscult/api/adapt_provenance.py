@@ -83,6 +83,7 @@ def provenance(
             *findings_to_json(alone_finding(recordings, used)),
         ],
         "adaptations": [*old.get("adaptations", ()), of_adaptation],
+        "alarm_policy": None,  # it was set for the scores of the model before
     }
 
 
@@ -116,6 +117,12 @@ def _detector_changes(before: Detector, after: Detector) -> list[str]:
 def _findings(before: Model, inspection: Inspection, reviewed: Review) -> Iterator[Finding]:
     """Findings about the new recordings, given the model before it is adapted."""
     yield from inspection.findings
+    if before.alarm_policy:
+        yield Finding(
+            "alarm_policy",
+            "the alarm policy was set for the model before it was adapted, and is left out: set it again "
+            "(auscult calibrate)",
+        )
     if reviewed.threshold.value is None:
         yield Finding("not_scored", f"the recordings were {reviewed.describe()}")
     for doubt in reviewed.doubts():
