@@ -17,7 +17,7 @@ from auscult import load
 from auscult.sound.tables import TableSettings
 from auscult.sound.tables.own_files import is_written_by_auscult
 
-DETECTOR = ("--detector", "pooled_gaussian", "--quiet")
+DETECTOR = ("--detector", "pooled_gaussian", "--set", "all_scores=false", "--set", "n_mels=32", "--quiet")
 RATE = 8000
 
 

@@ -23,10 +23,16 @@ from auscult.sound.tables import TableSettings
 
 RATE = 8000
 AXES = ("radial", "axial", "vertical")
+QUICK = {"all_scores": False, "n_mels": 32}
 
 
 def run(*arguments: object):
     return CliRunner().invoke(commands, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def quick_options() -> list[str]:
+    """`QUICK` for the command line."""
+    return [part for name, value in QUICK.items() for part in ("--set", f"{name}={value}".lower())]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +70,7 @@ def _write(root: Path, part: str, name: str, samples: np.ndarray) -> None:
 
 @pytest.fixture(scope="module")
 def model(folder) -> AxesModel:
-    model = auscult.fit(open_corpus(folder / "wav" / "train"), "pooled_gaussian", channel="all")
+    model = auscult.fit(open_corpus(folder / "wav" / "train"), "pooled_gaussian", **QUICK, channel="all")
     assert isinstance(model, AxesModel)
     return model
 
@@ -83,7 +89,10 @@ def test_the_score_is_the_largest_and_names_an_axis(model, folder):
 
 def test_each_axis_is_the_model_of_that_channel(model, folder):
     """Fitted on the channel alone with the same folds, and brought to one scale by its held-out scores."""
-    alone = [auscult.fit(open_corpus(folder / "wav/train"), "pooled_gaussian", channel=i) for i in range(3)]
+    alone = [
+        auscult.fit(open_corpus(folder / "wav/train"), "pooled_gaussian", **QUICK, channel=i)
+        for i in range(3)
+    ]
     name = model.detector.decisive_score
     scaled = []
     for axis, single in zip(model.axes, alone, strict=True):
@@ -161,7 +170,7 @@ def test_recordings_that_are_unusable_in_one_channel_are_left_out_of_all(folder,
         if i == 4:
             samples[:, 2] = 0.0
         soundfile.write(tmp_path / f"{i:02}.wav", samples / 4, RATE)
-    model = auscult.fit(open_corpus(tmp_path), "pooled_gaussian", channel="all")
+    model = auscult.fit(open_corpus(tmp_path), "pooled_gaussian", **QUICK, channel="all")
     assert [len(axis.calibration) for axis in model.axes] == [11, 11, 11]
     assert model.provenance["left_out"] == [str(tmp_path / "04.wav")]
     assert any("channel 2: 1 recording is without a signal" in w for w in messages(model.warnings))
@@ -192,7 +201,9 @@ def test_all_detectors(folder, detector, settings, tmp_path):
 
 def test_channels_of_tables_have_names(folder, tmp_path):
     tables = TableSettings(rate=RATE)
-    model = auscult.fit(open_corpus(folder / "csv/train", tables=tables), "pooled_gaussian", channel="all")
+    model = auscult.fit(
+        open_corpus(folder / "csv/train", tables=tables), "pooled_gaussian", **QUICK, channel="all"
+    )
     clip = Clip(str(folder / "csv/test/anomaly_01.csv"))
     assert model.score_recording(model.audio_clip(clip)).axis_name == "axial"
     assert model.names == AXES
@@ -207,7 +218,7 @@ def test_channels_of_tables_have_names(folder, tmp_path):
 def test_one_channel_gives_a_plain_model(tmp_path, machine_sound):
     for i in range(12):
         soundfile.write(tmp_path / f"{i:02}.wav", machine_sound(i), RATE)
-    model = auscult.fit(open_corpus(tmp_path), "pooled_gaussian", channel="all")
+    model = auscult.fit(open_corpus(tmp_path), "pooled_gaussian", **QUICK, channel="all")
     assert not model.axes
     assert model.channel == 0
 
@@ -268,9 +279,9 @@ def test_recordings_with_other_channels_are_not_learned(model, folder, tmp_path,
 def test_what_is_not_possible(model, folder, tmp_path):
     clips = open_corpus(folder / "wav/train")
     with pytest.raises(FitError, match="compares their scores with those of held-out recordings"):
-        auscult.fit(clips, "pooled_gaussian", channel="all", calibrate="none")
+        auscult.fit(clips, "pooled_gaussian", **QUICK, channel="all", calibrate="none")
     with pytest.raises(OptionError, match="channel='both': give a number from 0, or 'all'"):
-        auscult.fit(clips, "pooled_gaussian", channel="both")
+        auscult.fit(clips, "pooled_gaussian", **QUICK, channel="both")
     with pytest.raises(OptionError, match="Exporting a model of several channels is not possible"):
         auscult.export(model, str(tmp_path / "m.onnx"))
 
@@ -289,6 +300,7 @@ def file(folder, tmp_path_factory) -> Path:
         "all",
         "--detector",
         "pooled_gaussian",
+        *quick_options(),
         "-q",
     )
     assert fitted.exit_code == 0, fitted.output
@@ -347,6 +359,7 @@ class TestCommands:
             "all",
             "--detector",
             "pooled_gaussian",
+            *quick_options(),
             "-q",
         )
         assert result.exit_code == 0, result.output
