@@ -122,8 +122,8 @@ def fitted(normals):
             scores = {s: np.array([e.scores[s] for e in evidence]) for s in detector.scores}
             cache[name] = detector, Calibration("none", scores, [None] * 10), profiles
         detector, calibration, profiles = cache[name]
-        with_score = detector.copied()
-        with_score.config = replace(detector.config, score=score)
+        with_score = type(detector)(replace(detector.config, score=score))
+        with_score.arrays, with_score.facts = detector.arrays, detector.facts
         return Model(with_score, calibration, profiles=profiles, provenance={"seconds": [1.0, 1.0]})
 
     return model

@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "own-detector.md"
 def example(monkeypatch):
     """The detector of the page, registered by the line of the page."""
     text = PAGE.read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python title=.*?\n(.*?)```", text, re.DOTALL)
+    (code,) = re.findall(r'```python title="pca_residual.py"\n(.*?)```', text, re.DOTALL)
     line = re.findall(r"```python\n(.*?)```", text, re.DOTALL)[-1]
     registered = eval(f"{{{line}}}")
     ((name, (module_name, _)),) = registered.items()
