@@ -170,6 +170,7 @@ def test_standard_frames_of_slow_recordings_resolve_orders(tmp_path):
     assert model.detector.config.front_end == FrontEnd(sample_rate=2000)
 
 
+@pytest.mark.slow
 def test_auto_has_members_for_orders_by_default_if_recordings_are_tables(tmp_path):
     clips = write_tables(tmp_path / "tables", 8000, 2.0)
     model = auscult.fit(clips, calibrate="none")

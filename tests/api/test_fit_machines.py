@@ -150,6 +150,7 @@ def test_processes_make_the_same_models(plant, tmp_path):
     assert_same_scores(calibration_scores(tmp_path / "one"), calibration_scores(tmp_path / "two"), rtol=0)
 
 
+@pytest.mark.slow
 def test_a_cluster_fits_all_machines_even_if_a_worker_is_killed(plant, tmp_path, dask_cluster):
     fit_machines(machine_folders(plant), tmp_path / "one", **PLAIN)
     output = tmp_path / "two"

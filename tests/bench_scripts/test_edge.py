@@ -60,6 +60,7 @@ def run(program: str, folder, *arguments: str) -> subprocess.CompletedProcess[st
     )
 
 
+@pytest.mark.slow
 def test_the_program_on_the_page_scores_without_auscult(program, exported):
     model, folder = exported
     process = run(program, folder, "fan.onnx", "normal.wav", "broken.wav")

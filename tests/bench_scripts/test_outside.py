@@ -53,6 +53,7 @@ def test_a_name_without_section_is_an_error(tmp_path):
         write_scores(tmp_path, "fan", ["normal_0001.wav"], [1.0])
 
 
+@pytest.mark.slow
 def test_a_detector_is_fitted_with_each_seed(data, tmp_path, monkeypatch):
     monkeypatch.setattr("bench.outside.SEEDS", (1, 2))
     machine = Machine(str(machines(data)["fan"]), tmp_path / "fits")

@@ -36,6 +36,7 @@ def machine(tmp_path) -> MachineData:
     return machine
 
 
+@pytest.mark.slow
 def test_the_front_end_for_orders_finds_an_order_of_the_shaft(machine, tmp_path, monkeypatch):
     monkeypatch.setattr("bench.vibration.SEEDS", (1,))
     runs = compared(machine, "pooled_gaussian", tmp_path)

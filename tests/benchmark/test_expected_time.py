@@ -113,6 +113,7 @@ def test_what_cannot_be_measured_counts_as_nothing(planned, fixed_times, monkeyp
     assert expected_seconds([planned("autoencoder")]) == pytest.approx(110.0)
 
 
+@pytest.mark.slow
 def test_the_time_of_a_report_is_for_all_machines():
     one, three = expected_report_seconds(1), expected_report_seconds(3)
     assert 0 < one < 60

@@ -62,7 +62,9 @@ def _metrics(bench, score: str) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize("group_by", [None, [], ["run"]])
-@pytest.mark.parametrize("detector", ["spectral_memory", "pooled_gaussian"])
+@pytest.mark.parametrize(
+    "detector", ["spectral_memory", pytest.param("pooled_gaussian", marks=pytest.mark.slow)]
+)
 def test_bench_gives_the_numbers_of_fit_and_evaluate(machine, tmp_path, detector, group_by):
     bench = _benched(machine, tmp_path, detector, group_by)
     outcome = _evaluated(machine, detector, group_by)

@@ -8,12 +8,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import auscult
 from auscult.evaluation import read_results
 
 SIGN = ("return np.sqrt(np.maximum(squares, 0.0))", "return -np.sqrt(np.maximum(squares, 0.0))")
 
 
+@pytest.mark.slow
 def test_a_sign_flipped_in_a_detector_changes_the_next_bench(root, tmp_path):
     source = tmp_path / "src"
     ignored = shutil.ignore_patterns("__pycache__")

@@ -52,6 +52,7 @@ def test_machines_and_seeds_are_trained_together(root, tmp_path, monkeypatch):
             assert metrics(together)[key] == pytest.approx(values, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_results(root, tmp_path, one_process):
     with workers(2):
         result = run_bench(root, detectors=WITHOUT_NETWORK, seeds=[0, 1], output=tmp_path)
@@ -59,6 +60,7 @@ def test_processes_give_the_same_results(root, tmp_path, one_process):
     assert metrics(result) == metrics(one_process)
 
 
+@pytest.mark.slow
 def test_a_cluster_gives_the_same_results_even_if_a_worker_is_killed(
     root, tmp_path, one_process, dask_cluster
 ):

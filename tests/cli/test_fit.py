@@ -378,6 +378,7 @@ def plant(machine, tmp_path):
     return folder
 
 
+@pytest.mark.slow
 def test_an_output_folder_gets_one_model_per_machine(run, plant, tmp_path):
     models = f"{tmp_path}/models/"
     quick = ("--detector", "pooled_gaussian", "--set", "n_mels=16", "-q")

@@ -23,7 +23,9 @@ def noise(seconds: float, seed: int, level: float = 0.1) -> np.ndarray:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("monitor")
-    model = auscult.fit([noise(2, seed) for seed in range(20)], "pooled_gaussian", sample_rate=RATE)
+    model = auscult.fit(
+        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
+    )
     model.save(str(folder / "plain.auscult"))
     normal = [model.score(noise(2, seed), RATE).score for seed in range(50, 70)]
     rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)

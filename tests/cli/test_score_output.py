@@ -244,6 +244,7 @@ def test_windows_of_the_last_recording_are_scored_again(
         assert file.read_bytes() == complete
 
 
+@pytest.mark.slow
 def test_after_repeated_kills_each_recording_is_in_the_file_once(start, run, model, many, tmp_path):
     file = tmp_path / "scores.jsonl"
     sizes = []
@@ -275,6 +276,7 @@ def test_two_worker_processes_give_the_same_results(run, model, archive, tmp_pat
         np.testing.assert_allclose(other.get("score", 0), row.get("score", 0), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_loses_a_worker_gives_the_same_file(start, run, model, many, dask_cluster, tmp_path):
     file = tmp_path / "scores.jsonl"
     process = start("score", model, many, "-o", file, "--cluster", dask_cluster.address)

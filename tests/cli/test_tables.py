@@ -235,6 +235,7 @@ def test_files_of_auscult_are_never_signals(models, tables, run, tmp_path: Path)
     assert "a list or a result of auscult, no recording" in refused.output
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_real_bearings_as_tables(real_data: Path, run, tmp_path: Path, layout: str) -> None:
     """Real vibration at 25.6 kHz, written in each layout, has the scores of the WAV files."""

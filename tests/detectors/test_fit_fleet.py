@@ -97,6 +97,7 @@ def auc_of(detector, unseen, gain: float) -> float:
     return auc(labels, np.array([detector.score(clip(s, "unseen.wav")).scores[score] for s in sounds]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCORES)
 def test_a_detector_trained_in_a_fleet_has_the_auc_of_one_trained_alone(name, training_sets, unseen):
     fleet = [detector_type(name)(make_config(name, settings={**SETTINGS, "seed": s})) for s in (1, 2, 3)]
@@ -116,6 +117,7 @@ def test_a_machine_without_recordings_does_not_stop_the_others(training_sets):
     assert [bool(detector.arrays) for detector in fleet] == [True, False, True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCORES)
 def test_bf16_trains_like_float32(name, training_sets, unseen):
     float32, bf16 = (

@@ -184,6 +184,7 @@ def machines(tmp_path, machine_sound) -> Path:
     return tmp_path / "machines"
 
 
+@pytest.mark.slow
 def test_the_command_line_and_the_workers_use_the_detector(install, machines, tmp_path):
     folder = install("loud_package", loudness="loud_package:Loudness", auto="loud_package:Loudness")
     path = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(folder)])

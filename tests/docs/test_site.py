@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # builds the whole site
+
 ROOT = Path(__file__).parents[2]
 #: Elements of a page that a browser loads, with their address.
 LOADED = re.compile(r"<(?:script|link|img|iframe|source|video|audio)\b[^>]*?\b(?:src|href)=[\"']?([^\"' >]+)")

@@ -30,7 +30,9 @@ def noise(seconds: float, seed: int, level: float = 0.1) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def model():
-    model = auscult.fit([noise(2, seed) for seed in range(20)], "pooled_gaussian", sample_rate=RATE)
+    model = auscult.fit(
+        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
+    )
     normal = [model.score(noise(2, seed), RATE).score for seed in range(50, 70)]
     rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)
     return model.with_alarm_policy(
@@ -92,7 +94,9 @@ def test_replayed_machines_have_their_events_in_the_store(model, store, tmp_path
 
 def test_a_machine_that_cannot_be_monitored_does_not_stop_the_others(model, store, tmp_path):
     soundfile.write(tmp_path / "fan.wav", noise(10, 1), RATE, subtype="FLOAT")
-    other = auscult.fit([noise(2, seed) for seed in range(20)], "pooled_gaussian", sample_rate=RATE)
+    other = auscult.fit(
+        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
+    )
     other.channel = 3
     machines = [
         replayed("fan", tmp_path / "fan.wav", model),

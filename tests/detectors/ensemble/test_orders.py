@@ -54,6 +54,7 @@ def both(normals) -> Auto:
     return fitted(normals, order_n_fft=8192)
 
 
+@pytest.mark.slow
 def test_imbalance_is_detected_that_the_default_front_end_does_not_resolve(normals, both):
     clips = [rotor(1000 + i, IMBALANCE if i % 2 else NORMAL) for i in range(40)]
     anomaly = np.arange(40) % 2 == 1
