@@ -19,6 +19,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # each starts several processes
+
 RATES = (16000, 48000, 96000, 192000)
 
 
@@ -158,7 +160,6 @@ def test_a_carriage_return_in_a_name_keeps_rows_in_one_piece(case, motor):
         assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.slow
 def test_high_sample_rates_lose_nothing(case):
     auscult, areas = case("high_rates"), {}
     for rate in RATES:

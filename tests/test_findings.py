@@ -17,6 +17,7 @@ from auscult.errors import AuscultWarning
 from auscult.findings import Finding, findings_from_json, findings_to_json, issue_warnings
 
 RATE = 8000
+QUICK = {"all_scores": False, "n_mels": 32}
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_a_warning_has_a_kind_and_paths_and_can_be_pickled():
 
 def test_fit_warns_once_for_each_finding_at_the_line_of_the_user(folder):
     with pytest.warns(AuscultWarning) as caught:
-        model = auscult.fit(folder, "pooled_gaussian")
+        model = auscult.fit(folder, "pooled_gaussian", **QUICK)
     assert [(w.message.kind, w.message.paths) for w in caught] == [(f.kind, f.paths) for f in model.warnings]
     (clipping,) = [w for w in caught if w.message.kind == "clipping"]
     assert clipping.message.paths == (str(folder / "03.wav"),)
@@ -55,13 +56,13 @@ def test_warnings_can_be_made_errors_or_ignored_by_their_category(folder):
     with warnings.catch_warnings():
         warnings.simplefilter("error", AuscultWarning)
         with pytest.raises(AuscultWarning):
-            auscult.fit(folder, "pooled_gaussian")
+            auscult.fit(folder, "pooled_gaussian", **QUICK)
         warnings.simplefilter("ignore", AuscultWarning)
-        assert auscult.fit(folder, "pooled_gaussian").warnings
+        assert auscult.fit(folder, "pooled_gaussian", **QUICK).warnings
 
 
 def test_adapt_and_evaluate_warn_at_the_line_of_the_user(folder, tmp_path, machine_sound):
-    model = auscult.fit(folder, "pooled_gaussian")
+    model = auscult.fit(folder, "pooled_gaussian", **QUICK)
     changed = [str(tmp_path / f"new{i}.wav") for i in range(2)]
     for i, path in enumerate(changed):
         soundfile.write(path, machine_sound(50 + i, 0.5), RATE)
@@ -84,18 +85,22 @@ def test_adapt_and_evaluate_warn_at_the_line_of_the_user(folder, tmp_path, machi
 
 def test_fit_machines_names_the_machine(folder, tmp_path):
     with pytest.warns(AuscultWarning) as caught:
-        (fitted,) = auscult.fit_machines({"fan": folder}, tmp_path / "models", detector="pooled_gaussian")
+        (fitted,) = auscult.fit_machines(
+            {"fan": folder}, tmp_path / "models", detector="pooled_gaussian", **QUICK
+        )
     assert [f.kind for f in fitted.warnings] == [w.message.kind for w in caught]
     assert all(str(w.message).startswith("fan: ") and w.filename == __file__ for w in caught)
     with warnings.catch_warnings():
         warnings.simplefilter("error", AuscultWarning)
-        (again,) = auscult.fit_machines({"fan": folder}, tmp_path / "models", detector="pooled_gaussian")
+        (again,) = auscult.fit_machines(
+            {"fan": folder}, tmp_path / "models", detector="pooled_gaussian", **QUICK
+        )
     assert again.already_fitted
     assert again.warnings == fitted.warnings
 
 
 def test_score_does_not_warn_and_returns_the_findings(folder):
-    model = auscult.fit(folder, "pooled_gaussian")
+    model = auscult.fit(folder, "pooled_gaussian", **QUICK)
     with warnings.catch_warnings():
         warnings.simplefilter("error", AuscultWarning)
         score = model.score(np.zeros(RATE // 2), RATE)
@@ -106,7 +111,8 @@ def test_the_command_line_prints_findings_once_and_issues_no_python_warnings(fol
     output = str(tmp_path / "m.auscult")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        arguments = ["fit", str(folder), "-o", output, "--detector", "pooled_gaussian", "--json"]
+        arguments = ["fit", str(folder), "-o", output, "--detector", "pooled_gaussian"]
+        arguments += ["--set", "all_scores=false", "--set", "n_mels=32", "--json"]
         result = CliRunner().invoke(commands, arguments)
     assert result.exit_code == 0, result.output
     assert not [w for w in caught if isinstance(w.message, AuscultWarning)]

@@ -55,7 +55,7 @@ def test_the_cache_changes_no_number(clips, tmp_path, monkeypatch):
     models = []
     for cache in ("off", str(tmp_path), str(tmp_path)):
         monkeypatch.setenv("AUSCULT_CACHE", cache)
-        models.append(auscult.fit(clips, "pooled_gaussian", calibrate="crossfit"))
+        models.append(auscult.fit(clips, "pooled_gaussian", calibrate="crossfit", n_mels=32))
     uncached, cold, warm = models
     for model in (cold, warm):
         for name, array in uncached.detector.arrays.items():

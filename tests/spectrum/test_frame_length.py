@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_empty_bands_are_those_that_never_change_and_what_the_warning_suggests_l
     assert len(empty_bands(front_end)) == constant > 0
     (warning,) = messages(empty_band_findings([front_end, FrontEnd()]))
     assert f"{constant} of {front_end.n_mels} mel bands" in warning
-    suggested = dict(part.split("=") for part in warning.replace(",", "").split() if "=" in part)
+    suggested = dict(part.split("=") for part in re.sub("[,`]", "", warning).split() if "=" in part)
     n_fft, hop, n_mels = (int(suggested[key]) for key in ("n_fft", "hop", "n_mels"))
     assert not len(empty_bands(replace(front_end, n_fft=n_fft, hop=hop)))
     assert not len(empty_bands(replace(front_end, n_mels=n_mels)))
