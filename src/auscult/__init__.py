@@ -137,7 +137,7 @@ _LAZY_FOLDERS = (
     "testing",
 )
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = [*_LAZY_NAMES, "__version__"]
 
 
