@@ -5,17 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 
-import numpy as np
 import pytest
 import soundfile
+from tests.helpers import noise
 
 import auscult
 
 RATE = 8000
-
-
-def noise(seconds: float, seed: int, level: float = 0.1) -> np.ndarray:
-    return np.random.default_rng(seed).normal(0, level, round(seconds * RATE)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -8,16 +8,13 @@ import signal
 import numpy as np
 import pytest
 import soundfile
+from tests.helpers import noise
 
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
 from auscult.decision.alarms.policy import Observation
 
 RATE = 8000
-
-
-def noise(seconds: float, seed: int, level: float = 0.1) -> np.ndarray:
-    return np.random.default_rng(seed).normal(0, level, round(seconds * RATE)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
+from tests.helpers import noise
 
 import auscult
 from auscult.errors import FitError, OptionError
@@ -12,10 +13,6 @@ from auscult.monitor.calibrate import calibrate
 from auscult.monitor.scoring import WindowScorer
 
 RATE = 8000
-
-
-def noise(seconds: float, seed: int, level: float = 0.1) -> np.ndarray:
-    return np.random.default_rng(seed).normal(0, level, round(seconds * RATE)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

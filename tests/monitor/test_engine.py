@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 import soundfile
+from tests.helpers import noise
 
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
@@ -22,10 +23,6 @@ from auscult.sound.live import Block, Interruption, Source, open_source
 
 RATE = 8000
 START = float(round(time.time())) - 1000.0  # recordings of other years would expire in the store
-
-
-def noise(seconds: float, seed: int, level: float = 0.1) -> np.ndarray:
-    return np.random.default_rng(seed).normal(0, level, round(seconds * RATE)).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

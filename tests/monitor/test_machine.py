@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.helpers import noise
 
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
@@ -14,11 +15,6 @@ from auscult.sound.live import Block, Interruption
 
 RATE = 8000
 START = 1_700_000_000.0  # seconds since 1970
-
-
-def noise(seconds: float, seed: int = 0, level: float = 0.1, rate: int = RATE) -> np.ndarray:
-    samples = np.random.default_rng(seed).normal(0, level, round(seconds * rate))
-    return samples.astype(np.float32)
 
 
 @pytest.fixture(scope="module")

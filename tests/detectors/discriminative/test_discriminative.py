@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.helpers import recording
 
-from auscult.corpus import AudioClip, Clip
+from auscult.corpus import AudioClip
 from auscult.detectors.discriminative.discriminative import Discriminative
 from auscult.detectors.discriminative.dual_views import DualViews
 from auscult.detectors.options import make_config
 from auscult.errors import FitError, OptionError
-from auscult.sound import Waveform
 
 RATE = 8000
 SETTINGS = {
@@ -29,11 +29,6 @@ SETTINGS = {
 
 def unfitted(**settings) -> Discriminative:
     return Discriminative(make_config("discriminative", settings={**SETTINGS, **settings}))
-
-
-def recording(samples: np.ndarray, path: str, **fields) -> AudioClip:
-    waveform = Waveform(samples, RATE, path=path)
-    return AudioClip(Clip(path, **fields), lambda: waveform)
 
 
 @pytest.fixture(scope="module")

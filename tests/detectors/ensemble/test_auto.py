@@ -9,8 +9,9 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+from tests.helpers import recording
 
-from auscult.corpus import AudioClip, Clip, folds_of
+from auscult.corpus import AudioClip, folds_of
 from auscult.corpus.inspection import Inspection
 from auscult.detectors import DETECTORS, detector_type
 from auscult.detectors.base import Config, Detector, Evidence
@@ -30,7 +31,6 @@ from auscult.model import Model
 from auscult.model.fit_spec import MANY_FOLDS, FitSpec, InspectedFit
 from auscult.model.fitting import fit_models
 from auscult.model.model_file import load_model
-from auscult.sound import Waveform
 
 RATE = 8000
 SMALL = {"sample_rate": RATE, "n_fft": 512, "hop": 256, "n_mels": 16}
@@ -41,11 +41,6 @@ def config(**settings) -> AutoConfig:
     result = make_config("auto", settings={"members": ",".join(TWO), **SMALL, **settings})
     assert isinstance(result, AutoConfig)
     return result
-
-
-def recording(samples: np.ndarray, path: str, **metadata) -> AudioClip:
-    waveform = Waveform(np.asarray(samples, np.float32), RATE, path=path)
-    return AudioClip(Clip(path, **metadata), lambda: waveform)
 
 
 @pytest.fixture(scope="module")
@@ -223,11 +218,11 @@ def test_members_that_differ_only_in_the_score_are_fitted_once(normals, folds, u
 
 def test_held_out_scores_are_those_that_the_fold_model_would_compute(ensembles, normals, folds):
     fold_models = ensembles[1:]
-    for recording, fold in zip(normals, folds, strict=True):
+    for clip, fold in zip(normals, folds, strict=True):
         known = fold_models[fold]
         other = Auto(known.config)
         other.arrays, other.facts = known.arrays, known.facts
-        assert other.score(recording).scores == pytest.approx(known.score(recording).scores, rel=1e-12)
+        assert other.score(clip).scores == pytest.approx(known.score(clip).scores, rel=1e-12)
 
 
 def test_a_model_is_calibrated_with_the_fold_models(normals):
