@@ -137,10 +137,9 @@ def test_files_with_other_channels_are_refused(model, folder, signals, tmp_path)
     samples = signals(100)
     for name, channels in (("two", samples[:, :2]), ("four", np.column_stack([samples, samples[:, 0]]))):
         soundfile.write(tmp_path / f"{name}.wav", channels / 4, RATE)
-        with pytest.raises(
-            UnsupportedAudio, match=r"no channel 2|4 channels, but the model judges 3 together"
-        ):
+        with pytest.raises(UnsupportedAudio, match="channel") as error:
             model.score_recording(model.audio_clip(Clip(str(tmp_path / f"{name}.wav"))))
+        assert error.value.path == str(tmp_path / f"{name}.wav")
 
 
 def test_samples_in_memory(model, folder):
@@ -209,10 +208,9 @@ def test_channels_of_tables_have_names(folder, tmp_path):
     assert model.names == AXES
     swapped = tmp_path / "swapped.csv"
     swapped.write_text(Path(clip.path).read_text().replace("radial,axial", "axial,radial"))
-    with pytest.raises(
-        UnsupportedAudio, match="its columns are axial, radial, vertical, but those of the model"
-    ):
+    with pytest.raises(UnsupportedAudio, match="axial, radial, vertical") as error:
         model.score_recording(model.audio_clip(Clip(str(swapped))))
+    assert error.value.path == str(swapped)
 
 
 def test_one_channel_gives_a_plain_model(tmp_path, machine_sound):
@@ -270,19 +268,19 @@ def test_recordings_with_other_channels_are_not_learned(model, folder, tmp_path,
         samples = signals(400 + i)
         soundfile.write(tmp_path / f"two_{i}.wav", samples[:, :2], RATE)
         soundfile.write(tmp_path / f"four_{i}.wav", np.column_stack([samples, samples[:, 0]]), RATE)
-    with pytest.raises(FitError, match="no usable new recordings"):
+    with pytest.raises(FitError, match="usable"):
         auscult.adapt(model, [Clip(str(tmp_path / f"two_{i}.wav")) for i in range(3)], accept=True)
-    with pytest.raises(UnsupportedAudio, match="it has 4 channels, but the model judges 3 together"):
+    with pytest.raises(UnsupportedAudio, match="4 channels"):
         auscult.adapt(model, [Clip(str(tmp_path / f"four_{i}.wav")) for i in range(3)], accept=True)
 
 
 def test_what_is_not_possible(model, folder, tmp_path):
     clips = open_corpus(folder / "wav/train")
-    with pytest.raises(FitError, match="compares their scores with those of held-out recordings"):
+    with pytest.raises(FitError, match="held-out"):
         auscult.fit(clips, "pooled_gaussian", **QUICK, channel="all", calibrate="none")
-    with pytest.raises(OptionError, match="channel='both': give a number from 0, or 'all'"):
+    with pytest.raises(OptionError, match="both"):
         auscult.fit(clips, "pooled_gaussian", **QUICK, channel="both")
-    with pytest.raises(OptionError, match="Exporting a model of several channels is not possible"):
+    with pytest.raises(OptionError, match="several channels"):
         auscult.export(model, str(tmp_path / "m.onnx"))
 
 
