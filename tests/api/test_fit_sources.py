@@ -11,6 +11,7 @@ import soundfile
 
 import auscult
 from auscult.corpus import Clip
+from auscult.corpus.sources import split_paths
 from auscult.decision import fixed_threshold
 from auscult.detectors import DETECTORS, Config, Detector, Evidence
 from auscult.detectors.options import make_config
@@ -151,6 +152,7 @@ def test_a_detector_is_a_name_a_class_or_an_instance(samples, monkeypatch):
         (7, {}, OptionError, "int is no recording"),
         ([None], {}, OptionError, "NoneType is no recording"),
         (["a.wav", Clip("b.wav")], {}, OptionError, "either paths, or clips"),
+        (np.zeros((8000, 20)), {"sample_rate": RATE}, OptionError, r"\(8000, 20\) .* transposed\?"),
         (np.zeros((20, 100)), {"sample_rate": RATE, "channel": 1}, FitError, "has no channel 1"),
     ],
 )
@@ -221,6 +223,25 @@ def test_one_recording_is_many_recordings_of_one(folder, samples, model):
     for single in (folder / "03.wav", str(folder / "03.wav"), samples[3]):
         (score,) = model.score_many(single, RATE)
         assert score.score == model.score(folder / "03.wav").score
+
+
+def test_short_rows_are_recordings_if_they_are_few_or_of_a_low_rate():
+    for shape, rate in (((20, 100), RATE), ((200, 100), 1000)):
+        paths, clips = split_paths(np.zeros(shape), rate)
+        assert (paths, len(clips)) == ([], shape[0])
+
+
+def test_clips_of_several_machines_are_refused(samples):
+    def of(*machines):
+        pairs = zip(machines, samples, strict=False)
+        return [Clip(f"{i}", machine=m, waveform=Waveform(x, RATE)) for i, (m, x) in enumerate(pairs)]
+
+    clips = of(*["fan"] * 5, *["pump"] * 5, None)
+    for recordings in (clips, auscult.Corpus(clips)):
+        for conditions in (None, {"*": "normal"}):
+            with pytest.raises(FitError, match=r"2 machines \(fan, pump\)"):
+                auscult.fit(recordings, "spectral_memory", conditions=conditions, **SMALL)
+    assert auscult.fit(of(*["fan"] * 5, None), "spectral_memory", **SMALL).provenance["machines"] == ["fan"]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pickle
 import pytest
 
 from auscult.corpus import Clip, Corpus
+from auscult.errors import OptionError
 
 CLIPS = [
     Clip("a.wav", machine="pump", section="00", split="train", condition="normal"),
@@ -30,6 +31,35 @@ def test_clips_are_immutable_and_picklable() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         clip.machine = "fan"  # type: ignore[misc]
     assert pickle.loads(pickle.dumps(clip)) == clip  # other processes score clips
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("condition", "monday"),
+        ("condition", "no_fault"),  # unclear in a manifest too
+        ("condition", 1),
+        ("condition", ""),
+        ("split", "val"),
+        ("domain", "foo"),
+        ("domain", ["source"]),
+    ],
+)
+def test_other_values_are_refused(field, value) -> None:
+    with pytest.raises(OptionError) as error:
+        Clip("a.wav", **{field: value})
+    allowed = {"split": ["train", "test"], "domain": ["source", "target"], "condition": ["normal", "anomaly"]}
+    assert all(word in str(error.value) for word in [field, repr(value), *allowed[field]])
+
+
+def test_the_condition_is_stated_as_in_a_manifest() -> None:
+    words = ("normal", "ok", "0", "anomaly", "broken", "1", None)
+    assert [Clip("a.wav", condition=word).condition for word in words] == [
+        *["normal"] * 3,
+        *["anomaly"] * 3,
+        None,
+    ]
+    assert dataclasses.replace(CLIPS[0], condition="defect").condition == "anomaly"
 
 
 def test_a_corpus_is_a_sequence() -> None:

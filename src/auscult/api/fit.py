@@ -85,8 +85,9 @@ def fit(
 
     Raises:
         CorpusError: a folder contains no recordings.
-        FitError: there are no usable recordings, or training diverged.
-        OptionError: an unknown detector, preset, option or value, or a required option is missing.
+        FitError: there are no usable recordings, several machines, or training diverged.
+        OptionError: an unknown detector, preset, option or value, a required option is missing, or an array
+            seems to be transposed.
 
     Example:
         >>> import auscult, numpy as np

@@ -27,10 +27,13 @@ def clips_to_fit(
         if paths:
             return training_clips(paths, conditions=conditions)
         corpus = Corpus(clips)
-    if not conditions:
-        return corpus, assumed_normal(corpus)
-    (corpus,) = apply_conditions([corpus], conditions)
-    return without_anomalies(corpus)
+    if conditions:
+        (corpus,) = apply_conditions([corpus], conditions)
+        corpus, findings = without_anomalies(corpus)
+    else:
+        findings = assumed_normal(corpus)
+    check_one_machine(corpus)
+    return corpus, findings
 
 
 def training_clips(
@@ -72,13 +75,19 @@ def training_clips(
     joined = (clip for corpus in training for clip in corpus)
     clips = Corpus(joined, root=_common_root(paths), conditions=conditions, other_files=other_files)
     findings += assumed_normal(clips)
-    machines = [machine for machine in clips.machines if machine is not None]
-    if single_machine and len(machines) > 1:
+    if single_machine:
+        check_one_machine(clips)
+    return clips, tuple(findings)
+
+
+def check_one_machine(corpus: Corpus) -> None:
+    """Raise `FitError` if clips are of several machines; a clip of an unknown machine may be of any."""
+    machines = [machine for machine in corpus.machines if machine is not None]
+    if len(machines) > 1:
         raise FitError(
             f"{len(machines)} machines ({', '.join(machines)}), but a model covers one: give the folder of "
             "one machine, or fit one model for each machine with `fit_machines(folders, output)`"
         )
-    return clips, tuple(findings)
 
 
 def without_anomalies(corpus: Corpus) -> tuple[Corpus, tuple[Finding, ...]]:

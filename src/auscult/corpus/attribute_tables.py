@@ -16,7 +16,7 @@ from functools import lru_cache
 from os import PathLike
 from typing import cast
 
-from auscult.corpus.clip import Clip, Condition, Domain, Split
+from auscult.corpus.clip import Clip, Domain, Split
 from auscult.corpus.dcase_names import (
     SPLIT_FOLDERS,
     parse_name,
@@ -24,6 +24,7 @@ from auscult.corpus.dcase_names import (
     split_folder_key,
 )
 from auscult.corpus.files import without_extension
+from auscult.corpus.vocabulary import Condition
 from auscult.errors import CorpusError
 from auscult.runtime.natural_order import natural_order
 from auscult.sound.audio_names import is_audio_name

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, overload
+from typing import Any, Literal, get_args, overload
 
+from auscult.corpus.vocabulary import Condition, stated_condition
+from auscult.errors import OptionError
 from auscult.sound import Waveform
 from auscult.sound.tables import TableSettings
 
 Split = Literal["train", "test", "supplemental"]
 Domain = Literal["source", "target"]
-Condition = Literal["normal", "anomaly"]
+#: The values of fields that have only a few.
+_VALUES: Mapping[str, tuple[str, ...]] = {
+    "split": get_args(Split),
+    "domain": get_args(Domain),
+    "condition": get_args(Condition),
+}
 
 
 @dataclass(frozen=True)
@@ -24,7 +31,8 @@ class Clip:
         section: section or machine id as written, two digits (``"00"``).
         split: ``"train"``, ``"test"`` or ``"supplemental"``.
         domain: ``"source"`` or ``"target"``.
-        condition: ``"normal"`` or ``"anomaly"``.
+        condition: ``"normal"`` or ``"anomaly"``. Other words that manifests accept, such as ``"ok"`` and
+            ``"broken"``, are replaced by these.
         attributes: parsed attribute pairs (``{"vel": "15"}``); empty if there are none.
         raw_attributes: the attribute part of the file name as written, parsed or not.
         source_recording: identifies the longer recording that this clip was cut from. Clips with the
@@ -33,6 +41,9 @@ class Clip:
         unclear: why the condition is unknown although names say something about it, as ``"NAME: reason"``.
         table: how the file is read if it is a table; ``None`` for audio.
         waveform: the samples, if the recording is in memory and not in a file.
+
+    Raises:
+        OptionError: ``split``, ``domain`` or ``condition`` is none of these.
     """
 
     path: str
@@ -48,6 +59,18 @@ class Clip:
     window: tuple[float, float] | None = None
     table: TableSettings | None = None
     waveform: Waveform | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, values in _VALUES.items():
+            value = getattr(self, name)
+            if value is None or (isinstance(value, str) and value in values):
+                continue
+            condition = stated_condition(value) if name == "condition" and isinstance(value, str) else None
+            if condition is None:
+                words = ", or a word such as ok, good, faulty or defect" if name == "condition" else ""
+                allowed = ", ".join(map(repr, values))
+                raise OptionError(f"{name}={value!r}: must be one of {allowed}{words}; None if it is unknown")
+            object.__setattr__(self, name, condition)  # the class is frozen
 
     @property
     def name(self) -> str:

@@ -10,9 +10,10 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from auscult.corpus.clip import Clip, Condition, Corpus
+from auscult.corpus.clip import Clip, Corpus
 from auscult.corpus.dcase_names import parse_name, split_folder_key
 from auscult.corpus.vocabulary import (
+    Condition,
     condition_if_nothing_else,
     condition_of_name,
     is_unexplained_class,

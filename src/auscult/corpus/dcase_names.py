@@ -16,8 +16,9 @@ from dataclasses import dataclass, field
 from os import PathLike
 from typing import cast
 
-from auscult.corpus.clip import Clip, Condition, Domain, Split
+from auscult.corpus.clip import Clip, Domain, Split
 from auscult.corpus.files import without_extension
+from auscult.corpus.vocabulary import Condition
 
 #: Folders that make their parent a machine folder, with the split and domain of their clips.
 SPLIT_FOLDERS: Mapping[str, tuple[Split, Domain | None]] = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 
-from auscult.corpus.clip import Clip, Condition, Corpus
+from auscult.corpus.clip import Clip, Corpus
 from auscult.corpus.conditions import (
     apply_conditions,
     ask_about_unknown,
@@ -30,7 +30,7 @@ from auscult.corpus.files import (
 )
 from auscult.corpus.machine_folder import is_machine_folder, machine_corpus
 from auscult.corpus.manifest import read_manifest
-from auscult.corpus.vocabulary import condition_if_nothing_else
+from auscult.corpus.vocabulary import Condition, condition_if_nothing_else
 from auscult.errors import CorpusError, OptionError
 from auscult.sound.audio_names import AUDIO_EXTENSIONS
 from auscult.sound.tables import TableSettings, is_table

@@ -11,10 +11,10 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-from auscult.corpus.clip import Clip, Condition, Corpus
+from auscult.corpus.clip import Clip, Corpus
 from auscult.corpus.conditions import condition_by_name
 from auscult.corpus.dcase_names import clip_at, parse_attributes, source_recording_from
-from auscult.corpus.vocabulary import condition_of_name, holds_conditions
+from auscult.corpus.vocabulary import Condition, holds_conditions, stated_condition
 from auscult.errors import CorpusError
 
 COLUMNS = ("path", "condition", "machine", "section", "domain", "split", "attributes", "recording")
@@ -23,7 +23,6 @@ _VALUES: Mapping[str, Mapping[str, str]] = {
     "domain": {"source": "source", "target": "target"},
     "split": {"train": "train", "test": "test", "supplemental": "supplemental"},
 }
-_CONDITION_NUMBERS: Mapping[str, Condition] = {"0": "normal", "1": "anomaly"}
 _MAX_LISTED = 10  # missing files listed in the error message
 
 
@@ -153,8 +152,8 @@ def _pairs(path: str, number: int, raw: str) -> dict[str, str]:
 
 def _condition(path: str, number: int, cell: str) -> Condition:
     """The condition that a cell states."""
-    meaning = _CONDITION_NUMBERS.get(cell) or condition_of_name(cell)
-    if meaning is None or meaning == "unclear":
+    meaning = stated_condition(cell)
+    if meaning is None:
         raise CorpusError(
             path,
             f"line {number}: condition must be one of normal, 0, anomaly, 1 (or a word such as ok, good, "

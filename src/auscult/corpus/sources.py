@@ -19,6 +19,9 @@ Recording: TypeAlias = str | PathLike[str] | Clip | Waveform | np.ndarray
 #: Recordings: one, several, or a folder of them.
 Recordings: TypeAlias = Recording | Corpus | Iterable[Recording]
 
+#: Rows of an array that are shorter are no recordings; one frame of most front ends is longer.
+_MIN_SECONDS = 0.05
+
 
 def split_paths(source: Recordings, sample_rate: int | None = None) -> tuple[list[str], list[Clip]]:
     """Separate paths, which have yet to be opened, from clips and recordings in memory, which become clips.
@@ -32,11 +35,13 @@ def split_paths(source: Recordings, sample_rate: int | None = None) -> tuple[lis
 
     Raises:
         FitError: there are none.
-        OptionError: something is no recording, or an array has no sample rate.
+        OptionError: something is no recording, an array has no sample rate, or it seems to be transposed.
         AudioError: samples are empty or not finite.
     """
     paths: list[str] = []
     clips: list[Clip] = []
+    if isinstance(source, np.ndarray) and source.ndim == 2 and isinstance(sample_rate, int | np.integer):
+        _check_orientation(source, sample_rate)
     for index, item in enumerate(each(source)):
         if isinstance(item, str | PathLike):
             paths.append(os.fspath(item))
@@ -45,6 +50,16 @@ def split_paths(source: Recordings, sample_rate: int | None = None) -> tuple[lis
     if not paths and not clips:
         raise FitError("no training recordings: there are no clips")
     return paths, clips
+
+
+def _check_orientation(samples: np.ndarray, sample_rate: int | np.integer) -> None:
+    """Raise `OptionError` if an (M, N) array has more rows than columns and these are no recordings."""
+    count, length = samples.shape
+    if count > length and length < _MIN_SECONDS * sample_rate:
+        raise OptionError(
+            f"array of shape ({count}, {length}) is {count} recordings of {length} samples: transposed? Each "
+            "row must be a recording"
+        )
 
 
 def as_clip(recording: Recording, sample_rate: int | None = None, *, name: str = "<memory>") -> Clip:

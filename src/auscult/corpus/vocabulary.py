@@ -12,13 +12,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
-from auscult.corpus.clip import Condition
-
+Condition = Literal["normal", "anomaly"]
 #: What a name says about the condition: ``unclear`` if it negates or contradicts, ``None`` for nothing.
 Meaning = Condition | Literal["unclear"] | None
 
@@ -121,6 +120,7 @@ _OPERATION = """
     vitesse carga velocidad
 """
 
+_NUMBERS: Mapping[str, Condition] = {"0": "normal", "1": "anomaly"}
 _MAX_JOINED = 3  # neighbours that are read as one word
 _SHORT = 2  # letters
 _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -183,6 +183,16 @@ def _condition(name: str) -> Meaning:
     if not meanings:
         return None
     return "unclear" if len(meanings) > 1 or _has_negation(words) else meanings.pop()
+
+
+def stated_condition(value: str) -> Condition | None:
+    """The condition that a field for it states: a word of the vocabulary, 0 or 1; ``None`` if it is unclear.
+
+    >>> stated_condition("ok"), stated_condition("1"), stated_condition("monday")
+    ('normal', 'anomaly', None)
+    """
+    meaning = _NUMBERS.get(value) or condition_of_name(value)
+    return None if meaning == "unclear" else meaning
 
 
 def condition_if_nothing_else(name: str) -> Meaning:

@@ -41,6 +41,8 @@ def test_round_trip_through_facts():
     bank = bank_of(*CLIPS)
     restored = NormalBank.from_facts(bank.vectors, json.loads(json.dumps(bank.to_facts())))
     assert restored.clips == bank.clips
+    early = NormalBank.from_facts(bank.vectors[:2], [["factory", None], ["target", None]])
+    assert early.target.tolist() == [False, True], "domains of early models were not checked"
 
 
 def test_selection_and_concatenation():

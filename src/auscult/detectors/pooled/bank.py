@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 
 from auscult.corpus import AudioClip, Clip
+from auscult.corpus.clip import Domain
 from auscult.corpus.folds import source_keys
 from auscult.detectors.adaptable import Refittable
 from auscult.detectors.base import Config, Progress
@@ -68,7 +69,9 @@ class NormalBank:
     @classmethod
     def from_facts(cls, vectors: np.ndarray, facts: Iterable[Sequence[str | None]]) -> NormalBank:
         """Make a bank of its vectors and what `to_facts` returned."""
-        clips = (Clip("", domain=d, source_recording=r) for d, r in facts)  # type: ignore[arg-type]
+        # Early models may contain other values, which count as source like an unknown domain.
+        known: dict[str | None, Domain] = {"source": "source", "target": "target"}
+        clips = (Clip("", domain=known.get(d), source_recording=r) for d, r in facts)
         return cls(vectors, tuple(clips))
 
 
