@@ -15,7 +15,7 @@ from auscult.benchmark import stage as stage_module
 from auscult.benchmark.machine import MachineData
 from auscult.benchmark.repeated_notes import one_line_each
 from auscult.detectors import DETECTORS
-from auscult.errors import CorpusError
+from auscult.errors import CorpusError, OptionError
 from auscult.evaluation import read_submission, write_submission
 
 RATE = 8000
@@ -127,7 +127,7 @@ def test_machines_that_are_empty_or_unclear_are_failures(mimii, tmp_path):
     assert set(errors) == {"id_02", "id_04"}
     assert errors["id_04"].endswith("id_04: no recordings")
     assert "what 8 recordings are is unclear: no_fault" in errors["id_02"]
-    assert errors["id_02"].endswith("Rename these, or move them out of train/")
+    assert "conditions={'no_fault': 'normal'}" in errors["id_02"]
     assert "failed: id_04: " in result.text
     assert {row.machine for row in result.results} == {"id_00"}
 
@@ -138,6 +138,26 @@ def test_recordings_of_unclear_condition_are_no_training_recordings(mimii, tmp_p
     (data / "train" / "normal" / "00000000.wav").rename(data / "train" / "klong" / "1.wav")
     with pytest.raises(CorpusError, match="klong: no word for normal or faulty"):
         MachineData("m", str(data))
+
+
+def test_unclear_test_clips_fail_that_machine_before_fitting_unless_stated(mimii, tmp_path):
+    data = Path(shutil.copytree(mimii, tmp_path / "data"))
+    (data / "id_02" / "test" / "abnormal").rename(data / "id_02" / "test" / "klong")
+    result = run_bench(data, output=tmp_path / "r", **OPTIONS)
+    (failure,) = result.failures
+    assert (failure["machine"], failure["detector"]) == ("id_02", "")
+    assert "klong" in failure["error"]
+    assert not (tmp_path / "r" / "stages" / "id_02").exists()
+    stated = run_bench(data, output=tmp_path / "r", conditions={"klong": "anomaly"}, **OPTIONS)
+    assert stated.failures == []
+    assert {row.machine for row in stated.results} == {"id_00", "id_02"}
+    labels = {row.machine: row.anomaly_clips for row in stated.results}
+    other = run_bench(data, output=tmp_path / "r", conditions={"klong": "normal"}, **OPTIONS)
+    (failure,) = other.failures  # results with other labels are not kept
+    assert "no metrics" in failure["error"]
+    assert labels["id_02"] == labels["id_00"]
+    with pytest.raises(OptionError, match="clong"):
+        run_bench(data, output=tmp_path / "r", conditions={"clong": "normal"}, **OPTIONS)
 
 
 def test_machines_without_a_split_and_other_recordings_are_reported(mimii, tmp_path):

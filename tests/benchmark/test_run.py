@@ -240,10 +240,25 @@ def test_a_section_without_anomalies_or_labels_has_scores_but_no_metrics(root, t
     result = run_bench(data, detectors=["autoencoder"], seeds=[0], output=tmp_path / "r", settings=QUICK)
     assert result.failures == []
     assert {(r.section, r.score) for r in result.results} == {("06", s) for s in AUTOENCODER_SCORES}
-    assert any("pump section 02" in note for note in result.notes)
-    assert any("pump section 04" in note for note in result.notes)
+    (note,) = (note for note in result.notes if note.startswith("pump: scores but no metrics"))
+    assert "section 02" in note
+    assert "section 04" in note
     scores = read_submission(tmp_path / "r" / "scores" / "autoencoder" / "mse" / "seed0").scores
     assert {section: len(rows) for (_, section), rows in scores.items()} == {"02": 4, "04": 8, "06": 2}
+
+
+def test_a_machine_without_any_metrics_is_a_failure(root, tmp_path):
+    data = tmp_path / "root"
+    shutil.copytree(root / "fan", data / "fan")
+    shutil.copytree(root / "pump", data / "pump")
+    for path in (data / "pump" / "test").glob("anomaly_*"):
+        path.unlink()
+    result = run_bench(data, detectors=["spectral_memory"], seeds=[0], output=tmp_path / "r")
+    (failure,) = result.failures
+    assert failure["machine"] == "pump"
+    assert "no metrics" in failure["error"]
+    assert {row.machine for row in result.results} == {"fan"}
+    assert any("pump" in path.name for path in (tmp_path / "r" / "scores").rglob("*.csv"))
 
 
 def test_other_systems_are_added_to_the_table(bench, root, tmp_path):

@@ -13,8 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 
 import auscult
+from auscult.cli import commands
 from auscult.detectors import DETECTORS, detector_names, detector_type, find_plugins, register
 from auscult.detectors.descriptions import describe_all, describe_detector
 from auscult.errors import ModelFileError, OptionError, PluginError
@@ -215,3 +217,16 @@ def test_the_command_line_and_the_workers_use_the_detector(install, machines, tm
     clip = next(machines.glob("fan/train/*.wav"))
     score = json.loads(run("score", models[0], clip, "--json").stdout.splitlines()[0])
     assert np.isfinite(score["score"])
+
+
+def test_the_list_of_detectors_names_the_package_of_a_plugin(install):
+    install("loud_package", loudness="loud_package:Loudness")
+    (line,) = (
+        line
+        for line in CliRunner().invoke(commands, ["detectors"]).stdout.splitlines()
+        if line.startswith("loudness")
+    )
+    assert "from loud_package 1.0" in line
+    described = CliRunner().invoke(commands, ["detectors", "loudness"]).stdout
+    assert "loud_package 1.0" in next(line for line in described.splitlines() if line.startswith("package"))
+    assert "nothing else" in next(line for line in described.splitlines() if line.startswith("needs"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -12,11 +11,11 @@ from typing import Any
 from auscult.api.fit import DEFAULT_DETECTOR, inspect_fit
 from auscult.api.plan import check_options
 from auscult.api.plant import MachineFolder, PlantOptions, machine_spec, model_key
-from auscult.corpus import Clip, open_corpus
-from auscult.corpus.conditions import apply_conditions
+from auscult.corpus import Clip
+from auscult.corpus.folders import check_patterns
 from auscult.corpus.long_recording import release
 from auscult.detectors import Config, Progress
-from auscult.errors import AuscultError, CorpusError, ModelFileError
+from auscult.errors import AuscultError, ModelFileError
 from auscult.findings import Finding, issue_warnings
 from auscult.model.batching import batch_key, batches, fit_batch, max_batch
 from auscult.model.fit_spec import InspectedFit
@@ -129,7 +128,7 @@ def fit_machines(
         },
     )
     if conditions:
-        _check_patterns(folders.values(), conditions, tables)
+        check_patterns(folders.values(), conditions, tables)
     machines = [MachineFolder(name, os.path.abspath(folder)) for name, folder in folders.items()]
     results: dict[str, Fitted] = {}
     pending: list[_PendingFit] = []
@@ -192,19 +191,6 @@ def _check_machine(options: PlantOptions, machine: MachineFolder) -> _PendingFit
     except ModelFileError:  # there is no model file, or none that can be used
         pass
     return _PendingFit(machine, key, spec.config, spec.detector_count)
-
-
-def _check_patterns(
-    folders: Iterable[str | os.PathLike[str]],
-    conditions: Mapping[str, str],
-    tables: TableSettings | None,
-) -> None:
-    """Raise `OptionError` if a pattern matches no recording of any machine."""
-    corpora = []
-    for folder in folders:
-        with suppress(CorpusError):  # it is reported with the machine
-            corpora.append(open_corpus(folder, tables=tables))
-    apply_conditions(corpora, conditions)
 
 
 def _fit_batch(

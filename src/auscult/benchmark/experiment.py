@@ -14,6 +14,9 @@
     n_mels = 64                                      # for every detector that has it
     autoencoder.epochs = 50                          # for one
 
+    [condition]                                      # PATTERN = normal or anomaly
+    "knock_*" = "anomaly"
+
     [scores]
     theirs = "submissions/theirs/seed*"
 """
@@ -48,7 +51,8 @@ def read_experiment(path: str | os.PathLike[str], options: Collection[str]) -> d
 
     Returns:
         Option to value. Lists and tables are text as in the command line: ``detectors``, ``machines``,
-        ``group_by`` and ``seeds`` separated by commas; ``set`` and ``scores`` are lists of ``KEY=VALUE``.
+        ``group_by`` and ``seeds`` separated by commas; ``set``, ``condition`` and ``scores`` are lists of
+        ``KEY=VALUE``.
         ``root``, ``output``, the folders of ``scores`` and the file of ``published`` are absolute paths.
 
     Raises:
@@ -115,6 +119,9 @@ class _Reader:
                 for name, folders in value.items()
                 for folder in (folders if folders and isinstance(folders, list) else [folders])
             ]
+        if key == "condition":
+            self._check(key, value, dict, "a table of PATTERN = normal or anomaly")
+            return [f"{pattern}={self._text(f'condition.{pattern}', v)}" for pattern, v in value.items()]
         if key == "set":
             self._check(key, value, dict, "a table of options")
             return [f"{name}={self._text(f'set.{name}', v)}" for name, v in _flat(value)]

@@ -18,7 +18,8 @@ from auscult.corpus import (
     inspect_recordings,
     open_corpus,
 )
-from auscult.corpus.conditions import unclear_conditions
+from auscult.corpus.conditions import apply_conditions, unclear_conditions, unknown_conditions
+from auscult.corpus.dcase_names import parse_name
 from auscult.corpus.fingerprints import file_digests, fingerprints
 from auscult.corpus.prefetch import prefetch
 from auscult.corpus.training_checks import CommonFormat, common_format
@@ -44,12 +45,14 @@ class MachineData:
         other_machines: machines whose training clips a detector may use to learn how machines differ.
         group_by: attributes; training clips with equal values were cut from one recording. Empty if all clips
             are independent; ``None`` if it is not known.
+        conditions: what recordings are whose names do not say it, by pattern.
         train: the training clips.
         test: the test clips.
         other_files: number of files of other kinds in the folder, by extension.
 
     Raises:
-        CorpusError: there are no training or no test clips, or it is unclear what the training clips are.
+        CorpusError: there are no training or no test clips, or it is unclear what some of them are. Test
+            clips with DCASE names without a condition, as in an evaluation set, can be scored.
     """
 
     name: str
@@ -57,6 +60,7 @@ class MachineData:
     channel: int = 0
     other_machines: Sequence[MachineData] = ()
     group_by: Sequence[str] | None = None
+    conditions: Mapping[str, str] = field(default_factory=dict)
     train: list[Clip] = field(init=False)
     test: list[Clip] = field(init=False)
     other_files: Mapping[str, int] = field(init=False)
@@ -67,7 +71,7 @@ class MachineData:
     _digests: dict[str, str | None] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        corpus = open_corpus(self.folder)
+        (corpus,) = apply_conditions([open_corpus(self.folder)], self.conditions, must_match=False)
         self.other_files = corpus.other_files
         self.train = list(corpus.where(split="train").for_training())
         self.test = list(corpus.where(split="test"))
@@ -76,8 +80,10 @@ class MachineData:
                 self.folder,
                 f"{len(self.train)} training and {len(self.test)} test clips; a benchmark needs both",
             )
-        if unclear := unclear_conditions(self.train, statable=False):
-            raise CorpusError(self.folder, unclear)
+        named = [clip for clip in self.test if parse_name(clip.path) is None]
+        problem = unclear_conditions([*self.train, *self.test]) or unknown_conditions(named, self.folder)
+        if problem:
+            raise CorpusError(self.folder, problem)
         if self.group_by:
             self.train = list(attribute_groups(Corpus(self.train), self.group_by))
 
@@ -212,7 +218,7 @@ class Machines:
         folders: name to folder.
         channel: channel to read from files with several channels.
         shared: whether ``other_machines`` of each machine lists all the other machines.
-        group_by: as in `MachineData`.
+        group_by, conditions: as in `MachineData`.
     """
 
     def __init__(
@@ -222,9 +228,10 @@ class Machines:
         channel: int,
         shared: bool,
         group_by: Sequence[str] | None = None,
+        conditions: Mapping[str, str] | None = None,
     ) -> None:
         self.folders, self.channel, self.shared = dict(folders), channel, shared
-        self.group_by = group_by
+        self.group_by, self.conditions = group_by, dict(conditions or {})
         self._open: dict[str, MachineData] = {}
 
     def __getstate__(self) -> dict[str, object]:
@@ -235,7 +242,11 @@ class Machines:
         if name not in self._open:
             for machine_name in self.folders if self.shared else (name,):
                 self._open[machine_name] = MachineData(
-                    machine_name, self.folders[machine_name], self.channel, group_by=self.group_by
+                    machine_name,
+                    self.folders[machine_name],
+                    self.channel,
+                    group_by=self.group_by,
+                    conditions=self.conditions,
                 )
             if self.shared:
                 for machine in self._open.values():

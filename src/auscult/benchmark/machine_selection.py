@@ -79,6 +79,7 @@ def open_machines(
     channel: int,
     shared: bool,
     group_by: Sequence[str] | None,
+    conditions: Mapping[str, str],
 ) -> Machines:
     """Return the machines whose folders can be opened, those to benchmark first.
 
@@ -90,12 +91,12 @@ def open_machines(
         names: the machines to benchmark; the training clips of the others are used too.
         channel: channel to read from files with several channels.
         shared: whether detectors may use the training clips of all other machines.
-        group_by: as of `MachineData`.
+        group_by, conditions: as of `MachineData`.
     """
     usable: dict[str, str] = {}
     for name in sorted(folders, key=lambda name: names.index(name) if name in names else len(names)):
         try:
-            opened = MachineData(name, folders[name], channel, group_by=group_by)
+            opened = MachineData(name, folders[name], channel, group_by=group_by, conditions=conditions)
             usable[name] = folders[name]
             of_user = name in names and name not in bench.simulated  # the simulation writes fault masks
             if of_user and (others := describe_other_files(opened.other_files, "read")):
@@ -105,7 +106,7 @@ def open_machines(
                 bench.failures.append({"machine": name, "detector": "", "seed": "", "error": str(error)})
             else:
                 bench.note(f"{name}: its recordings were not used for the other machines: {error}")
-    return Machines(usable, channel=channel, shared=shared, group_by=group_by)
+    return Machines(usable, channel=channel, shared=shared, group_by=group_by, conditions=conditions)
 
 
 def _unsplit(folder: str) -> str:

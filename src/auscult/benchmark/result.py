@@ -71,6 +71,7 @@ class BenchResult:
         names: machine to path to name of its test clips in score files; by default the file name.
         digests: machine to path to SHA-256 of the files of its test clips.
         baseline: the system that the others are compared with.
+        without_metrics: machine to its sections that have scores but no metrics, with the reason.
     """
 
     output: Path
@@ -93,6 +94,7 @@ class BenchResult:
     names: dict[str, Mapping[str, str]] = field(default_factory=dict)
     digests: dict[str, Mapping[str, str]] = field(default_factory=dict)
     baseline: str = BASELINE
+    without_metrics: dict[str, dict[str | None, str]] = field(default_factory=dict)
 
     @property
     def threshold_warnings(self) -> list[dict[str, Any]]:
@@ -182,7 +184,7 @@ class BenchResult:
                 metrics = evaluation.overall
             except EvaluationError as error:
                 # Without labels, or with labels of one class only, the score files are still written.
-                self.note(f"{machine} section {section}: scores but no metrics: {error}")
+                self.without_metrics.setdefault(machine, {})[section] = str(error)
                 continue
             name = f"{machine} {column}{f' seed {seed}' if score else ''}"
             self.repeated_notes += [(name, finding.message) for finding in evaluation.warnings]
@@ -219,6 +221,17 @@ class BenchResult:
                     **_rates(labels, values, own_threshold),
                 )
             )
+
+    def report_missing_metrics(self) -> None:
+        """Note sections with scores but no metrics; a machine that has no others is a failure."""
+        evaluated = {row.machine for row in self.results}
+        for machine, sections in self.without_metrics.items():
+            reasons = [f"section {name}: {reason}" if name else reason for name, reason in sections.items()]
+            error = f"scores but no metrics: {'; '.join(reasons)}"
+            if machine in evaluated:
+                self.note(f"{machine}: {error}")
+            else:
+                self.failures.append({"machine": machine, "detector": "", "seed": "", "error": error})
 
     def note(self, text: str) -> None:
         """Adds a note unless there is an equal one."""

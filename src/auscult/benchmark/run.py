@@ -29,6 +29,7 @@ from auscult.benchmark.stage import StageResult
 from auscult.benchmark.stage_batches import StageSpec, run_unfinished
 from auscult.corpus import machine_folders
 from auscult.corpus.files import FolderReport
+from auscult.corpus.folders import check_patterns
 from auscult.dcase.published import PUBLISHED_MACHINES, describe_source, published_systems
 from auscult.detectors import Progress
 from auscult.errors import FitError, OptionError
@@ -50,6 +51,7 @@ def run_bench(
     settings: Mapping[str, Any] | None = None,
     channel: int = 0,
     group_by: Sequence[str] | None = None,
+    conditions: Mapping[str, str] | None = None,
     baseline: str | None = None,
     published: str | None = None,
     threshold_method: str = "gamma_scipy",
@@ -82,6 +84,7 @@ def run_bench(
         channel: channel to read from files with several channels.
         group_by: attributes; training clips with equal values were cut from one recording, and stay in the
             same fold. Empty if all clips are independent. By default, clips are grouped as by `auscult.fit`.
+        conditions: what recordings are whose names do not say it, by pattern; as for `auscult.open_corpus`.
         baseline: the system that the others are compared with, as `choose_baseline` takes it.
         published: published systems to be added to the table, as `published_systems` takes them. By default
             those of 2024, if the path of ``root`` shows that it is the data of that year.
@@ -96,8 +99,8 @@ def run_bench(
     Raises:
         CorpusError: no such folder, no machines, or a named machine does not exist.
         OptionError: no or an unknown detector, a setting that no detector has, a missing option that a named
-            detector requires, a baseline that is not run, another system with the name of a detector, or an
-            unknown threshold method.
+            detector requires, a baseline that is not run, another system with the name of a detector, an
+            unknown threshold method, or a pattern of ``conditions`` that no recording matches.
     """
     root = os.path.abspath(root)  # workers may have another working directory
     check_root(root)
@@ -116,6 +119,9 @@ def run_bench(
     check_system_names(score_folders or ())
     external = {system: folders_by_seed(given) for system, given in (score_folders or {}).items()}
     compared_with = choose_baseline(baseline, choices, settings, list(score_folders or ()))
+    stated = dict(conditions or {})
+    if stated:
+        check_patterns(folders.values(), stated)
     bench = BenchResult(output, notes=notes, baseline=compared_with)
     if machines is None:
         report_other_folders(bench, root, folders)
@@ -135,6 +141,7 @@ def run_bench(
         channel,
         shared,
         group_by,
+        stated,
     )
     names = [name for name in names if name in machine_data.folders]
     specs = [StageSpec(machine, choice, seed) for machine in names for choice in choices for seed in seeds]
@@ -156,6 +163,7 @@ def run_bench(
         for system, by_seed in external.items():
             for seed, scores_folder in by_seed.items():
                 add_external_scores(bench, machine_data[name], (system, "", seed), scores_folder)
+    bench.report_missing_metrics()
     bench.notes += one_line_each(bench.repeated_notes)
     comparison = Comparison(bench.scored)
     bench.means, bench.differences = comparison.means(), comparison.differences(bench.baseline)
@@ -183,6 +191,7 @@ def run_bench(
             "settings": {k: str(v) for k, v in settings.items()},
             "alone": alone,
             "group_by": None if group_by is None else list(group_by),
+            "conditions": stated,
             "threshold_method": rule.method,
             "false_alarms": rule.rate,
             "published": None if published is None else describe_source(published),

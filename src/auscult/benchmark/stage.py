@@ -123,6 +123,8 @@ class Stage:
         code = list(code_state(detector_class))
         content = [SCHEMA, code, self.choice.name, settings, machine.channel, group_by, files]
         content += [file_digests(detector_class.files(config))]
+        if machine.conditions:
+            content.append(dict(machine.conditions))
         if detector_class.uses_other_machines(config):
             content.append([[other.name, other.fingerprints["train"]] for other in machine.other_machines])
         return content_key(content)

@@ -52,12 +52,13 @@ def _row(detector: DetectorDescription) -> list[str]:
     from auscult.api.fit import DEFAULT_DETECTOR
 
     name = detector.name + " (default)" * (detector.name == DEFAULT_DETECTOR)
-    return [name, _needs(detector), ", ".join(detector.presets), _plain(detector.summary)]
+    package = f"from {detector.distribution}" if detector.distribution else ""
+    needs = ", ".join(filter(None, (package, _needs(detector))))
+    return [name, needs, ", ".join(detector.presets), _plain(detector.summary)]
 
 
 def _needs(detector: DetectorDescription) -> str:
-    packages = [detector.distribution] if detector.distribution else []
-    packages += [f"auscult[{detector.extra}]"] if detector.extra else []
+    packages = [f"auscult[{detector.extra}]"] if detector.extra else []
     return ", ".join([*packages, *(f"--set {option}=…" for option in detector.required_options)])
 
 
@@ -69,6 +70,7 @@ def _description(detector: DetectorDescription) -> str:
     facts = [
         ("detector", detector.name),
         ("scores", ", ".join(detector.scores)),
+        *([("package", detector.distribution)] if detector.distribution else []),
         ("needs", _needs(detector) or "nothing else"),
         *zip(["presets", *[""] * (len(presets) - 1)], presets, strict=True),
     ]

@@ -241,13 +241,8 @@ def apply_conditions(
     return result
 
 
-def unclear_conditions(clips: Iterable[Clip], *, statable: bool = True) -> str | None:
-    """Describe the recordings whose condition is unclear, and what to do; ``None`` if there are none.
-
-    Args:
-        clips: the clips.
-        statable: whether the user can state conditions; otherwise folders have to be renamed.
-    """
+def unclear_conditions(clips: Iterable[Clip]) -> str | None:
+    """Describe the recordings whose condition is unclear, and what to do; ``None`` if there are none."""
     reasons = Counter(clip.unclear for clip in clips if clip.unclear)
     if not reasons:
         return None
@@ -257,8 +252,6 @@ def unclear_conditions(clips: Iterable[Clip], *, statable: bool = True) -> str |
     pattern = next(iter(reasons)).rpartition(": ")[0]
     number = sum(reasons.values())
     what = "what 1 recording is, is unclear" if number == 1 else f"what {number:,} recordings are is unclear"
-    if not statable:
-        return f"{what}: {'; '.join(shown)}. Rename these, or move them out of train/"
     return (
         f"{what}: {'; '.join(shown)}. State it with `conditions={{{pattern!r}: 'normal'}}` or "
         f"`conditions={{{pattern!r}: 'anomaly'}}`, or in the condition column of a manifest"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from os import PathLike
 
@@ -168,6 +169,20 @@ def attribute_groups(corpus: Corpus, names: Sequence[str]) -> Corpus:
         return " ".join([*values, f"domain={clip.domain or ''}", f"section={clip.section or ''}"])
 
     return corpus.of(replace(clip, source_recording=group(clip)) for clip in corpus)
+
+
+def check_patterns(
+    paths: Iterable[str | PathLike[str]], conditions: Mapping[str, str], tables: TableSettings | None = None
+) -> None:
+    """Raise `OptionError` if a pattern of ``conditions`` matches no recording of several paths.
+
+    Paths that cannot be opened are skipped.
+    """
+    corpora = []
+    for path in dict.fromkeys(paths):
+        with suppress(CorpusError):
+            corpora.append(open_corpus(path, tables=tables))
+    apply_conditions(corpora, conditions)
 
 
 def is_list_of_recordings(path: str) -> bool:
