@@ -29,6 +29,7 @@ SETTINGS: Mapping[str, Sequence[str]] = {
     "auto": ("--detector", "auto"),
     "pooled_gaussian": ("--detector", "pooled_gaussian"),
     "spectral_memory": ("--detector", "spectral_memory"),
+    "subspace_residual": ("--detector", "subspace_residual"),
     "embedding_memory": ("--detector", "embedding_memory"),
     "autoencoder": ("--detector", "autoencoder", "--epochs", "2"),
     "gamma_vae": ("--detector", "gamma_vae", "--epochs", "2"),
@@ -39,7 +40,7 @@ SETTINGS: Mapping[str, Sequence[str]] = {
     ),
     "discriminative": ("--detector", "discriminative", "--epochs", "1"),
 }
-#: Presets that were renamed: name in this version to name in the other version.
+#: Presets that were renamed: name in this version to name in version 0.1.0.
 OLD_PRESETS = {"report": "seed"}
 #: Fields of a result that must be equal.
 COMPARED = ("path", "score", "threshold", "anomalous", "nearest", "error")
@@ -129,6 +130,7 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, help="folder for models and scores")
     parser.add_argument("--machine", type=Path, help="machine folder with train/ and test/")
     parser.add_argument("--only", nargs="*", choices=list(SETTINGS), help="settings to compare; default: all")
+    parser.add_argument("--release", action="store_true", help="the other version is 0.1.0, with other names")
     parser.add_argument("--old-part-only", action="store_true", help="run only the other version")
     options = parser.parse_args()
     if options.machine is None:
@@ -147,7 +149,8 @@ def main() -> None:
             arguments += ["--set", f"encoder={encoder}"]
         old, new, stored = (options.output / f"{name}{end}" for end in (".old", ".new", ".old.json"))
         if not stored.exists():
-            before = [OLD_PRESETS.get(argument, argument) for argument in arguments]
+            renamed = OLD_PRESETS if options.release else {}
+            before = [renamed.get(argument, argument) for argument in arguments]
             fit(options.old / "src", old, options.machine, before)
             stored.write_text(json.dumps(score(options.old / "src", old, clips)))
         if options.old_part_only:
