@@ -76,7 +76,7 @@ def snippets(page: Path) -> list[Snippet]:
 
 def run_page(page: Path, folder: Path) -> None:
     """Run the examples of a page in a folder, which must be the working directory."""
-    variables: dict[str, Any] = {"__name__": "example"}
+    variables: dict[str, Any] = {"__name__": "__main__"}
     sys.path.insert(0, str(folder))  # for files of the page
     output: str | None = None
     for snippet in snippets(page):

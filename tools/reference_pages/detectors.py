@@ -55,7 +55,7 @@ def common_to_all() -> list[OptionDescription]:
 
 def requirements(described: DetectorDescription) -> str:
     """Return what a detector needs to be fitted: an extra to install, and options without a default."""
-    needs = [f"`auscult[{described.extra}]` to be fitted"] if described.extra else []
+    needs = [f"the extra `{described.extra}` to be fitted"] if described.extra else []
     needs += [f"the option `{option}`" for option in described.required_options]
     return ", ".join(needs) or "nothing"
 

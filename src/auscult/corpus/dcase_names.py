@@ -73,7 +73,7 @@ class NameFields:
     Attributes:
         section: section, or in 2020 the machine id, as written (``"00"``).
         index: running number as written.
-        split, domain, condition: as in :class:`~auscult.corpus.Clip`.
+        split, domain, condition: as in `auscult.corpus.Clip`.
         tag: what a supplemental clip contains (``"machine"``, ``"noise"``), in lower case.
         attributes: key-value pairs, if the attribute part consists of pairs.
         raw_attributes: the attribute part as written; ``""`` if the name ends in an underscore.
@@ -155,7 +155,7 @@ def clip_at(
     Args:
         path: the audio file, which need not exist.
         machine: the machine, if known.
-        split_folder: the key of :data:`SPLIT_FOLDERS` of the folder that contains the file, if known. By
+        split_folder: the key of `SPLIT_FOLDERS` of the folder that contains the file, if known. By
             default it is that of the parent folder, if the file name follows a DCASE grammar and the folder
             has one; the machine is then the folder above.
     """
@@ -192,7 +192,7 @@ def source_recording_from(attributes: Mapping[str, str]) -> str | None:
 
 
 def split_folder_key(name: str) -> str | None:
-    """Return the key of :data:`SPLIT_FOLDERS` that a folder name stands for, or ``None``."""
+    """Return the key of `SPLIT_FOLDERS` that a folder name stands for, or ``None``."""
     key = _OTHER_NAMES.get(name.lower(), name.lower())
     return key if key in SPLIT_FOLDERS else None
 

@@ -54,9 +54,9 @@ def open_corpus(
 
     Recognised, in this order:
 
-    - a recording, or a CSV manifest (:func:`~auscult.corpus.manifest.read_manifest`), whose first line has a
+    - a recording, or a CSV manifest (`auscult.corpus.manifest.read_manifest`), whose first line has a
       column ``path``;
-    - a DCASE machine folder, or a folder of these (see :func:`machine_folders`);
+    - a DCASE machine folder, or a folder of these (see `machine_folders`);
     - any other folder with recordings, at any depth. A folder in it that is named ``train`` or ``test`` sets
       the split.
 

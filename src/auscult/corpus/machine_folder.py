@@ -55,7 +55,7 @@ def machine_corpus(
     Others are those in folders that are no split folder; their split is unknown.
 
     If ``test_rename/`` contains clips, these are the test clips, since their names state domain and
-    condition; :func:`~auscult.corpus.hidden_names` returns the names that a submission must use.
+    condition; `auscult.corpus.hidden_names` returns the names that a submission must use.
 
     Args:
         folder: the machine folder.

@@ -44,7 +44,7 @@ def download(
     confirm: Callable[[Plan], bool] | None = None,
     progress: Progress | None = None,
 ) -> list[str]:
-    """Plan and execute a download; see :func:`plan_download` and :func:`execute_plan`.
+    """Plan and execute a download; see `plan_download` and `execute_plan`.
 
     Args:
         confirm: called with the plan; nothing is downloaded unless it returns true.

@@ -1,0 +1,53 @@
+"""The page about the monitor names every setting with its default, and its example is a valid file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+
+from tools.doc_snippets import DOCS, snippets
+
+from auscult.monitor import config
+from auscult.monitor.config import read_config
+from auscult.monitor.gate import GateSettings
+from auscult.monitor.store import Retention
+from auscult.sound.live import open_source
+
+PAGE = DOCS / "reference" / "monitor-file.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+DAYS = {"day": 1, "days": 1, "year": 365, "years": 365}
+BYTES = {"GiB": 1 << 30, "MiB": 1 << 20}
+
+
+def defaults() -> dict[str, str]:
+    """The settings of the table and their defaults."""
+    return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", TEXT, re.MULTILINE))
+
+
+def test_examples_are_read(tmp_path):
+    for page, names in ((PAGE, ["fan", "pump"]), (DOCS / "how-to" / "monitor.md", ["fan", "pump"])):
+        (example,) = [snippet for snippet in snippets(page) if snippet.language == "toml"]
+        (tmp_path / "monitor.toml").write_text(example.code)
+        assert [machine.name for machine in read_config(tmp_path / "monitor.toml").machines] == names
+
+
+def test_defaults_of_all_settings(tmp_path):
+    listed = defaults()
+    lines = ["[[machine]]", 'name = "a"', 'model = "a"', 'source = "-"']
+    known = {"store", "name", "model", "source"}
+    for name, value in listed.items():
+        if name not in known:
+            text = {"sample_rate": "16000", "channels": "1", "auth_env": '"A"', "auth_file": '"a"'}
+            lines.append(f"{name} = {text.get(name, value.replace('`', ''))}")
+    (tmp_path / "monitor.toml").write_text("\n".join(lines))
+    (machine,) = read_config(tmp_path / "monitor.toml").machines
+    assert machine.gate == GateSettings()
+    assert set(listed) == {"store", *config._MACHINE, *config._GATE}
+    assert machine.options["sample_format"] == open_source.__kwdefaults__["sample_format"]
+
+
+def test_the_limits_of_the_store_are_the_defaults():
+    retention = Retention()
+    for field in fields(Retention):
+        (number, unit) = re.search(rf"(\d+) (\w+) \| `{field.name}` \|", TEXT).groups()
+        assert int(number) * {**DAYS, **BYTES}[unit] == getattr(retention, field.name)
