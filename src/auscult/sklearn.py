@@ -39,7 +39,8 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         detector: as of `auscult.fit`; not used for feature vectors.
         sample_rate: of waveforms in X, Hz; ``None``: X holds feature vectors, or paths and clips.
         false_alarms: the accepted rate of false alarms, between 0 and 1.
-        options: options of the detector, and other arguments of `auscult.fit`.
+        options: options of the detector, and other arguments of `auscult.fit`, as a dictionary:
+            ``options={"groups": 4}``.
 
     Attributes:
         model_: the fitted `auscult.Model`, of recordings.
@@ -55,6 +56,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
         >>> detector = AnomalyDetector("spectral_memory", sample_rate=8000).fit(noise)
         >>> detector.predict([2 * noise[0], noise[1]])
         array([-1,  1])
+        >>> of_four = AnomalyDetector("spectral_memory", sample_rate=8000, options={"groups": 4}).fit(noise)
+        >>> of_four.model_.detector.config.groups
+        4
     """
 
     def __init__(

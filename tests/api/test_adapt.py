@@ -144,6 +144,16 @@ def test_clips_of_a_single_fold_are_scored_by_the_old_detector(files):
         assert adapted.calibration.scores["distance"][30:].tolist() == old, "of one recording: one fold"
 
 
+def test_clips_are_grouped_by_attributes(files):
+    model = fitted(files[:30])
+    clips = [replace(c, attributes={"tape": "7", "take": str(i)}) for i, c in enumerate(files[30:34])]
+    adapted = accepted(model, clips, group_by=["tape"])
+    of_one = [model.score_recording(model.audio_clip(clip)).score for clip in clips]
+    np.testing.assert_array_equal(adapted.calibration.scores["distance"][30:], of_one)
+    with pytest.raises(OptionError, match="known attributes: take, tape"):
+        accepted(model, clips, group_by=["reel"])
+
+
 def test_clips_above_the_threshold_are_refused_without_accept_or_replace(files):
     model = fitted(files[:30])
     with pytest.raises(NotNormalError, match="2 of 2 recordings are above the threshold") as caught:

@@ -13,7 +13,7 @@ import auscult
 from auscult.corpus import Clip
 from auscult.decision import fixed_threshold
 from auscult.detectors.base import Config, Detector, Evidence
-from auscult.errors import EvaluationError, UnreadableAudio
+from auscult.errors import EvaluationError, OptionError, UnreadableAudio
 from auscult.findings import Finding, messages
 from auscult.model import Calibration, Model
 from auscult.model.normal_index import NormalIndex
@@ -140,6 +140,12 @@ def test_too_few_clips_or_labels_are_an_error(clips, tmp_path):
     for unusable in (clips[::2], [replace(c, condition=None) for c in clips]):
         with pytest.raises(EvaluationError):
             auscult.evaluate(model(), unusable)
+
+
+@pytest.mark.parametrize("given", [np.zeros((4, 2000)), np.zeros(2000), [np.zeros(2000)], "folder", None])
+def test_what_is_no_clip_is_refused(given):
+    with pytest.raises(OptionError, match=r"Clip\(.*condition=.*waveform=Waveform"):
+        auscult.evaluate(model(), given)
 
 
 @pytest.fixture(scope="module")

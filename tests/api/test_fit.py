@@ -356,7 +356,7 @@ def test_likely_segments_of_one_recording_stay_in_one_fold_with_a_warning(files)
     with_speed = [replace(clip, attributes={"spd": str(i // 4)}) for i, clip in enumerate(files)]
     model = fit(with_speed)
     (warning,) = [finding.message for finding in model.warnings if finding.kind == "cuts"]
-    assert "40 clips have only 10 combinations of spd in their names" in warning
+    assert "40 clips have only 10 combinations of attributes (spd)" in warning
     assert "those with the same are taken as parts of one recording" in warning
     speed = {clip.path: (clip.attributes["spd"], clip.domain) for clip in with_speed}
     assert len(scored) == len(with_speed)
@@ -364,15 +364,27 @@ def test_likely_segments_of_one_recording_stay_in_one_fold_with_a_warning(files)
     scored.clear()
     split = fit(with_speed, group_likely_segments=False)
     assert any(speed[path] in {speed[p] for p in model.facts["fitted_on"]} for path, model in scored)
-    assert [w for w in messages(split.warnings) if "`attribute_groups(corpus, ['spd'])`" in w]
+    assert [w for w in messages(split.warnings) if "`group_by=['spd']`" in w]
 
 
 def test_a_few_operating_conditions_are_not_treated_as_segments(files):
     """With only four of them, each fold would hold out a quarter of the normal conditions."""
     with_speed = [replace(clip, attributes={"spd": str(i % 4)}) for i, clip in enumerate(files)]
     (hint,) = [w for w in messages(fit(with_speed).warnings) if "group them" in w]
-    assert "40 clips have only 4 combinations of spd in their names: if they were cut" in hint
-    assert "`attribute_groups(corpus, ['spd'])`" in hint
+    assert "40 clips have only 4 combinations of attributes (spd): if they were cut" in hint
+    assert "`group_by=['spd']`" in hint
+
+
+def test_clips_are_grouped_by_attributes(files):
+    with_speed = [replace(clip, attributes={"spd": str(i % 4), "no": str(i)}) for i, clip in enumerate(files)]
+    model = fit(with_speed, group_by=["spd"])
+    speed = {clip.path: (clip.attributes["spd"], clip.domain) for clip in with_speed}
+    assert len(scored) == len(with_speed)
+    assert all(speed[path] not in {speed[p] for p in model.facts["fitted_on"]} for path, model in scored)
+    assert not [f for f in model.warnings if f.kind == "likely_segments"]
+    for group_by in (["speed"], "spd"):
+        with pytest.raises(OptionError):
+            fit(with_speed, group_by=group_by)
 
 
 def test_there_is_no_segment_warning_without_a_reason(files):

@@ -142,6 +142,13 @@ def test_options_are_checked_before_any_recording_is_read(plant, tmp_path):
         fit_machines(machine_folders(plant), tmp_path, colour="red")
 
 
+def test_only_folders_are_taken(plant, tmp_path):
+    corpus = open_corpus(plant / "fan")
+    for given in (corpus, list(corpus), str(plant), {"fan": corpus}):
+        with pytest.raises(OptionError, match="takes folders"):
+            fit_machines(given, tmp_path)
+
+
 def test_processes_make_the_same_models(plant, tmp_path):
     fit_machines(machine_folders(plant), tmp_path / "one", **PLAIN)
     with workers(2):

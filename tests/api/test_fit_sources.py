@@ -270,3 +270,13 @@ def test_what_is_no_number_is_refused(samples, model):
             model.score(samples[0], RATE, threshold=threshold)
     outcomes = list(model.score_many([samples[0], None, samples[1].astype(np.int16)], RATE))
     assert [isinstance(outcome, AudioError) for outcome in outcomes] == [False, True, True]
+
+
+def test_arrays_without_a_sample_rate_are_refused_before_any_is_scored(samples, folder, model):
+    for recordings in (samples, samples[0], [folder / "00.wav", samples[0]]):
+        with pytest.raises(OptionError, match="sample_rate"):
+            model.score_many(recordings)
+    outcomes = model.score_many(iter([folder / "00.wav", samples[0]]), threads=1)
+    assert not isinstance(next(outcomes), AudioError)
+    with pytest.raises(OptionError, match="sample_rate"):
+        next(outcomes)

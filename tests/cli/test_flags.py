@@ -38,7 +38,6 @@ WITH_COMMAND_LINES = {
             "--condition 'bad fan/*=anomaly' --condition ok=normal",
         ),
         ("group_by=['motor', 'spd']", "--group-by motor,spd"),
-        ("attribute_groups(corpus, ['motor', 'spd'])", "--group-by motor,spd"),
         ("group_likely_segments=False", "--group-by none"),
         ("TableSettings(rate=HZ)", "--rate HZ"),
         ("tables=TableSettings(rate=25600.0, columns=['x', 'y'])", "--rate 25600 --column x --column y"),

@@ -11,7 +11,7 @@ from auscult.api.adapt_inspection import inspect_axes, without_duplicates, witho
 from auscult.api.adapt_maps import MAX_MAPS, extended_maps
 from auscult.api.adapt_provenance import entry, new_findings, provenance
 from auscult.api.adapt_review import judge, review
-from auscult.corpus import AudioClip, Clip, Corpus, folds_of
+from auscult.corpus import AudioClip, Clip, Corpus, attribute_groups, folds_of
 from auscult.corpus.clip import Domain
 from auscult.corpus.findings import other_files_findings
 from auscult.corpus.folds import FOLDS
@@ -38,6 +38,7 @@ def adapt(
     clips: Iterable[Clip],
     *,
     domain: Domain | None = None,
+    group_by: Sequence[str] | None = None,
     accept: bool = False,
     replace: bool = False,
     progress: Progress | None = None,
@@ -64,6 +65,7 @@ def adapt(
         clips: normal recordings of the same machine, with all channels of the model. Clips labelled as
             anomalies are refused; test clips add a warning to the model.
         domain: the domain of clips whose domain is unknown.
+        group_by: attributes; clips with equal values were cut from one recording, as in `auscult.fit`.
         accept: the machine is running normally in another way: recordings above the threshold are normal too.
         replace: the machine was repaired or has changed for good: only these recordings are normal from now
             on, and the earlier ones are forgotten.
@@ -82,8 +84,8 @@ def adapt(
         NotNormalError: recordings are above the threshold, and neither ``accept`` nor ``replace`` is given.
         FitError: no recordings, anomalies among them, none that is both usable and new, or too few to replace
             the earlier ones.
-        OptionError: the detector cannot be adapted and has to be fitted again, or both ``accept`` and
-            ``replace`` are given.
+        OptionError: the detector cannot be adapted and has to be fitted again, both ``accept`` and
+            ``replace`` are given, or no clip has an attribute of ``group_by``.
 
     Example:
         >>> import auscult, numpy as np
@@ -98,6 +100,8 @@ def adapt(
         raise OptionError("accept and replace exclude each other: choose one")
     other_files = clips.other_files if isinstance(clips, Corpus) else {}
     clips = [dataclasses.replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
+    if group_by:
+        clips = list(attribute_groups(Corpus(clips), group_by))
     check_no_anomalies(clips)
     adaptable(model.detector, replace=replace)
     recordings = [model.audio_clip(clip) for clip in clips]

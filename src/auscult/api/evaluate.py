@@ -14,7 +14,7 @@ from auscult.corpus.files import describe_other_files
 from auscult.corpus.independent import with_independent_recordings
 from auscult.corpus.prefetch import prefetch
 from auscult.decision import Threshold
-from auscult.errors import AudioError, EvaluationError
+from auscult.errors import AudioError, EvaluationError, OptionError
 from auscult.evaluation import Evaluation, evaluate_scores
 from auscult.evaluation.clip_labels import labels_of
 from auscult.evaluation.remarks import MIN_RECALL, fitted_on_remark, missed_by_threshold
@@ -115,6 +115,7 @@ def evaluate(
     Raises:
         EvaluationError: there are no labels, not all the labels that a metric needs, a recording with both
             labels, no clip that can be scored, or too few clips that the model was not fitted on.
+        OptionError: what is given are not clips, or ``threshold`` or ``false_alarms`` is not valid.
 
     Example:
         >>> import auscult, numpy as np
@@ -130,7 +131,7 @@ def evaluate(
         1.0
     """
     root, other_files = (clips.root, clips.other_files) if isinstance(clips, Corpus) else (None, {})
-    clips = list(clips)
+    clips = _checked(clips)
     if problem := unclear_conditions(clips) or unknown_conditions(clips, root):
         raise EvaluationError(problem)
     limit = model.decision_threshold(threshold, false_alarms)
@@ -175,6 +176,21 @@ def evaluate(
         tuple(clip.path for clip in fitted_on),
         tuple(findings),
     )
+
+
+def _checked(clips: Iterable[Clip]) -> list[Clip]:
+    """The clips; raise `OptionError` for anything else, such as arrays or paths."""
+    given: list[Any] = (
+        [clips] if isinstance(clips, np.ndarray) or not isinstance(clips, Iterable) else list(clips)
+    )
+    for item in given:
+        if not isinstance(item, Clip):
+            raise OptionError(
+                f"clips with a condition are needed to evaluate, not {type(item).__name__}: open a folder "
+                "with `open_corpus(path)`, or give samples as "
+                "`Clip('name', condition='normal', waveform=Waveform(x, rate))`"
+            )
+    return given
 
 
 def _other_machine_remark(model: Model, clips: Sequence[Clip]) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from auscult.api.plan import plan_fit
 from auscult.api.training_clips import clips_to_fit
-from auscult.corpus import AudioClip, Clip
+from auscult.corpus import AudioClip, Clip, attribute_groups
 from auscult.corpus.findings import channel_findings
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import Inspection, inspect_recordings
@@ -34,6 +34,7 @@ def fit(
     sample_rate: int | None = None,
     preset: str | None = None,
     calibrate: str = "auto",
+    group_by: Sequence[str] | None = None,
     group_likely_segments: bool = True,
     window: float | None = None,
     other_machines: Iterable[Clip] = (),
@@ -60,6 +61,8 @@ def fit(
             the final model on all. There is one such model for each independent recording, at most 50, or
             five for a detector that trains a network. ``auto`` is ``crossfit`` below 400 clips, else
             ``holdout``. ``none`` skips calibration and keeps the baseline's split of vectors.
+        group_by: attributes of the clips, such as ``["motor", "spd"]``. Clips with equal values of them, in
+            the same domain and section, were cut from one longer recording and share a fold.
         group_likely_segments: whether clips that seem to be cut from a few longer recordings are assigned
             to the same fold: they share attributes in that way, their ends continue each other, or they are
             closer to each other than to the rest. The threshold may then be higher than necessary, but the
@@ -86,8 +89,8 @@ def fit(
     Raises:
         CorpusError: a folder contains no recordings.
         FitError: there are no usable recordings, several machines, or training diverged.
-        OptionError: an unknown detector, preset, option or value, a required option is missing, or an array
-            seems to be transposed.
+        OptionError: an unknown detector, preset, option or value, a required option is missing, no clip
+            has an attribute of ``group_by``, or an array seems to be transposed.
 
     Example:
         >>> import auscult, numpy as np
@@ -98,6 +101,8 @@ def fit(
         True
     """
     corpus, findings = clips_to_fit(recordings, sample_rate, conditions)
+    if group_by:
+        corpus = attribute_groups(corpus, group_by)
     if sample_rate is not None:
         settings["sample_rate"] = sample_rate
     name, of_instance = name_and_settings(detector)

@@ -15,7 +15,7 @@ from auscult.corpus import Clip
 from auscult.corpus.folders import check_patterns
 from auscult.corpus.long_recording import release
 from auscult.detectors import Config, Progress
-from auscult.errors import AuscultError, ModelFileError
+from auscult.errors import AuscultError, ModelFileError, OptionError
 from auscult.findings import Finding, issue_warnings
 from auscult.model.batching import batch_key, batches, fit_batch, max_batch
 from auscult.model.fit_spec import InspectedFit
@@ -90,8 +90,8 @@ def fit_machines(
         AuscultWarning: for each of ``warnings`` of the machines that were fitted now, after their name.
 
     Raises:
-        OptionError: an unknown detector, preset, option or value, a missing option that is required, or a
-            pattern of ``conditions`` that no recording matches.
+        OptionError: an unknown detector, preset, option or value, a missing option that is required, a
+            pattern of ``conditions`` that no recording matches, or recordings instead of folders.
         MissingExtraError: fitting needs an optional part that is not installed.
 
     Example:
@@ -108,6 +108,7 @@ def fit_machines(
         >>> auscult.load("models/fan.auscult").provenance["clips"]
         20
     """
+    _check_folders(folders)
     preset = check_options(detector, preset=preset, calibrate=calibrate, settings=settings)
     output = os.path.abspath(output)  # workers may have another current directory
     os.makedirs(output, exist_ok=True)
@@ -191,6 +192,17 @@ def _check_machine(options: PlantOptions, machine: MachineFolder) -> _PendingFit
     except ModelFileError:  # there is no model file, or none that can be used
         pass
     return _PendingFit(machine, key, spec.config, spec.detector_count)
+
+
+def _check_folders(folders: object) -> None:
+    """Raise `OptionError` if they are not paths by the name of the machine."""
+    values = folders.values() if isinstance(folders, Mapping) else [None]
+    if not all(isinstance(folder, str | os.PathLike) for folder in values):
+        raise OptionError(
+            "fit_machines takes folders: a dictionary of machine to folder, such as {'fan': 'plant/fan'} or "
+            "what `auscult.corpus.machine_folders('plant')` returns. Clips, arrays and a Corpus are fitted "
+            "by auscult.fit, one machine at a time"
+        )
 
 
 def _fit_batch(

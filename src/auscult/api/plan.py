@@ -115,7 +115,7 @@ def with_likely_sources(clips: list[Clip]) -> tuple[list[Clip], tuple[Finding, .
     if not names or recordings < MIN_RECORDINGS or not all(clip.attributes for clip in clips):
         return clips, ()
     message = (
-        f"{len(clips)} clips have only {recordings} combinations of {', '.join(names)} in their names: those "
+        f"{len(clips)} clips have only {recordings} combinations of attributes ({', '.join(names)}): those "
         "with the same are taken as parts of one recording, so that none is judged by a model that learned "
         f"another. {IF_INDEPENDENT}"
     )

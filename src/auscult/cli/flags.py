@@ -118,7 +118,6 @@ _OPTIONS: dict[str, Callable[[Any], str]] = {
 #: Name of a function to the command or option that does the same.
 _CALLS: dict[str, Callable[[ast.Call], str]] = {
     "TableSettings": lambda call: _options(call.keywords),
-    "attribute_groups": lambda call: f"--group-by {_text(_plain(call.args[1]))}",
     "fit_machines": lambda _: "-o FOLDER/",
     "windows": lambda call: f"auscult score --window {_text(_plain(call.args[1]))}",
 }

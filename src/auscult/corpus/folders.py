@@ -156,8 +156,10 @@ def attribute_groups(corpus: Corpus, names: Sequence[str]) -> Corpus:
     the same fold. This matters if many clips were cut from few recordings.
 
     Raises:
-        OptionError: no clip has one of the attributes.
+        OptionError: no clip has one of the attributes, or the names are one string.
     """
+    if isinstance(names, str):
+        raise OptionError(f"{names!r} is one string: give the attributes to group by as a list of names")
     known = sorted({name for clip in corpus for name in clip.attributes})
     if unknown := [name for name in names if name not in known]:
         raise OptionError(

@@ -21,6 +21,7 @@ Recordings: TypeAlias = Recording | Corpus | Iterable[Recording]
 
 #: Rows of an array that are shorter are no recordings; one frame of most front ends is longer.
 _MIN_SECONDS = 0.05
+_NO_RATE = "give the sample rate of arrays in Hz, as sample_rate="
 
 
 def split_paths(source: Recordings, sample_rate: int | None = None) -> tuple[list[str], list[Clip]]:
@@ -84,12 +85,19 @@ def as_clip(recording: Recording, sample_rate: int | None = None, *, name: str =
         return Clip(path, waveform=replace(recording, samples=checked.samples))
     if isinstance(recording, np.ndarray):
         if sample_rate is None:
-            raise OptionError("give the sample rate of arrays in Hz, as sample_rate=")
+            raise OptionError(_NO_RATE)
         return Clip(name, waveform=waveform_of(recording, sample_rate, name))
     raise OptionError(
         f"{type(recording).__name__} is no recording: give a path, an array with sample_rate=, a Clip or a "
         "Waveform"
     )
+
+
+def check_no_arrays(source: Recordings) -> None:
+    """Raise `OptionError` if arrays are given, which need a sample rate; an iterator is not consumed."""
+    items = source if isinstance(source, list | tuple) else (source,)
+    if any(isinstance(item, np.ndarray) for item in items):
+        raise OptionError(_NO_RATE)
 
 
 def each(source: Recordings) -> Iterator[Recording]:

@@ -43,10 +43,10 @@ def segment_findings(recordings: Sequence[AudioClip]) -> Iterator[Finding]:
         names = ",".join(attributes)
         yield Finding(
             "likely_segments",
-            f"{len(clips)} clips have only {n_groups} combinations of {names} in their names: if they were "
-            f"cut from {n_groups} longer recordings, group them with "
-            f"`attribute_groups(corpus, {attributes})`. Otherwise parts of one recording are both learned "
-            "and used to set the threshold, and there will be more false alarms than accepted",
+            f"{len(clips)} clips have only {n_groups} combinations of attributes ({names}): if they were cut "
+            f"from {n_groups} longer recordings, group them with `group_by={attributes}`. "
+            "Otherwise parts of one recording are both learned and used to set the threshold, and there will "
+            "be more false alarms than accepted",
         )
 
 

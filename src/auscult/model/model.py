@@ -14,7 +14,7 @@ import numpy as np
 from auscult.corpus import AudioClip, Clip
 from auscult.corpus.files import with_table
 from auscult.corpus.prefetch import prefetch
-from auscult.corpus.sources import Recording, Recordings, as_clip, each
+from auscult.corpus.sources import Recording, Recordings, as_clip, check_no_arrays, each
 from auscult.decision import Threshold, conformal_threshold, few_recordings_label, fixed_threshold, p_value
 from auscult.decision.alarms import AlarmPolicy
 from auscult.detectors import Detector
@@ -598,8 +598,12 @@ class Model:
             sample_rate, threshold, false_alarms, explain: as of `score`.
             threads: default one per core, or fewer if ``OMP_NUM_THREADS`` says so.
 
-        Yields:
-            For each recording its score, or the error if it cannot be used.
+        Returns:
+            An iterator over the recordings: for each its score, or the error if it cannot be used.
+
+        Raises:
+            OptionError: arrays without a sample rate, both ``threshold`` and ``false_alarms``, or a value of
+                them that is not valid.
 
         Example:
             >>> import auscult, numpy as np
@@ -609,10 +613,14 @@ class Model:
             [False, True]
         """
         limit = self.decision_threshold(threshold, false_alarms)
+        if sample_rate is None:
+            check_no_arrays(recordings)
 
         def opened() -> Iterator[AudioClip | AudioError]:
             # In the thread that iterates: an iterable may fill one array again and again.
             for index, recording in enumerate(each(recordings)):
+                if sample_rate is None:
+                    check_no_arrays(recording)
                 try:
                     yield self.open(recording, sample_rate)
                 except AudioError as error:
@@ -625,8 +633,7 @@ class Model:
                 raise recording
             return self.score_recording(recording, threshold=limit, explain=explain)
 
-        for _, outcome in prefetch(opened(), score, threads=threads):
-            yield outcome
+        return (outcome for _, outcome in prefetch(opened(), score, threads=threads))
 
     def save(self, path: str) -> None:
         """Write the model file; see `auscult.model.model_file`.
