@@ -17,7 +17,7 @@ import soundfile
 import auscult
 from auscult.corpus import Clip, folds_of
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
-from auscult.decision.alarms.policy import Observation
+from auscult.decision.alarms.observation import Observation
 from auscult.detectors import DETECTORS
 from auscult.detectors.adaptable import Adaptable, Refittable
 from auscult.detectors.base import Config, Detector, Evidence

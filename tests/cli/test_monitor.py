@@ -12,7 +12,7 @@ from tests.helpers import noise
 
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
-from auscult.decision.alarms.policy import Observation
+from auscult.decision.alarms.observation import Observation
 
 RATE = 8000
 

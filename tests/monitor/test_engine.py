@@ -13,7 +13,7 @@ from tests.helpers import noise
 
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
-from auscult.decision.alarms.policy import Observation
+from auscult.decision.alarms.observation import Observation
 from auscult.errors import OptionError
 from auscult.monitor.engine import Engine
 from auscult.monitor.gate import GateSettings

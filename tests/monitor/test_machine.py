@@ -8,7 +8,7 @@ from tests.helpers import noise
 
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
-from auscult.decision.alarms.policy import Observation
+from auscult.decision.alarms.observation import Observation
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.machine import AlarmChange, Gap, Judgement, MachineMonitor, StateChange
 from auscult.sound.live import Block, Interruption

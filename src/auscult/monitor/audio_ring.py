@@ -26,7 +26,7 @@ class AudioRing:
         self.last = 0  # index after the last sample
 
     def push(self, samples: np.ndarray, first: int) -> None:
-        """Add (N,) samples, of which the first has an index, and forget those beyond the capacity."""
+        """Add (N,) samples; ``first`` is the index of the first. Those beyond the capacity are forgotten."""
         if not len(samples):
             return
         scale = float(np.abs(samples).max()) / _FULL_SCALE or 1.0

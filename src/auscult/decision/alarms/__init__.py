@@ -2,9 +2,9 @@
 
 from auscult.decision.alarms.budget import AlarmBudget, required_seconds, upper_rate
 from auscult.decision.alarms.episodes import AlarmRule, AlarmTracker, Episode, find_episodes
+from auscult.decision.alarms.observation import Observation, Session
 from auscult.decision.alarms.policy import (
     AlarmPolicy,
-    Session,
     calibrate_alarms,
     verify_alarms,
     with_observed,
@@ -16,6 +16,7 @@ __all__ = [
     "AlarmRule",
     "AlarmTracker",
     "Episode",
+    "Observation",
     "Session",
     "calibrate_alarms",
     "find_episodes",

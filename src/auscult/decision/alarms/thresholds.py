@@ -1,0 +1,106 @@
+"""The threshold of an alarm rule from persistent scores of normal running, for a budget of false alarms.
+
+Windows that follow each other overlap and are never taken as independent: what counts are excursions of the
+persistent score, and blocks of time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from auscult.decision.alarms.budget import AlarmBudget
+from auscult.decision.alarms.episodes import AlarmRule, find_episodes
+from auscult.decision.alarms.tail import MIN_PEAKS, PeakTail
+from auscult.errors import FitError
+
+#: Quantiles of the persistent scores at which excursions are counted, from the highest.
+_LEVELS = (0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
+#: Excursions that are enough for a tail.
+_ENOUGH_PEAKS = 30
+#: Resamples of the blocks, and the part of them whose thresholds are at most the one that is used.
+_RESAMPLES, _CONFIDENT_PART = 200, 0.9
+#: Longest block of a session in the estimate of a tail, seconds.
+_TAIL_BLOCK = 3600.0
+
+
+def conformal_of_blocks(persistent: Sequence[np.ndarray], budget: AlarmBudget, period: float) -> float | None:
+    """Return the split conformal threshold of the maxima of blocks, or ``None`` if there are too few.
+
+    Blocks are so short that one is allowed to have an alarm with a probability of at most one half.
+    """
+    shortest = min(len(values) for values in persistent) * period
+    length = min(shortest, 0.5 / budget.per_second)
+    maxima = np.sort([block.max() for block in _blocks(persistent, length, period)])
+    rank = math.ceil((len(maxima) + 1) * (1 - budget.per_second * length))
+    return float(maxima[rank - 1]) if rank <= len(maxima) else None
+
+
+def from_tail(
+    persistent: Sequence[np.ndarray], budget: AlarmBudget, period: float, pause: float, seed: int
+) -> tuple[float, float]:
+    """Return a threshold from the tail of the peaks, and the rate at which the tail says it is exceeded.
+
+    The threshold is the 90 % quantile over resamples of the blocks: a few peaks say little about the tail,
+    and a budget that is exceeded costs more than a somewhat higher threshold. It is never below the largest
+    persistent score if an alarm in that time would exceed the budget.
+
+    Args:
+        persistent: persistent scores of each session.
+        budget: the accepted rate.
+        period: seconds between scores.
+        pause: seconds that separate two excursions: the persistent scores before and after have no window in
+            common.
+        seed: of the resamples.
+    """
+    seconds = sum(map(len, persistent)) * period
+    level, blocks = _tail_level(persistent, period, pause)
+    peaks = [peak for block in blocks for peak in block]
+    tail = PeakTail.fit(peaks, level, seconds)
+    rng = np.random.default_rng(seed)
+    thresholds = []
+    for _ in range(_RESAMPLES):
+        drawn = [peak for index in rng.integers(len(blocks), size=len(blocks)) for peak in blocks[index]]
+        if len(drawn) >= MIN_PEAKS:
+            thresholds.append(PeakTail.fit(drawn, level, seconds).threshold(budget.per_second))
+    threshold = max(tail.threshold(budget.per_second), float(np.quantile(thresholds, _CONFIDENT_PART)))
+    if seconds * budget.per_second < 1:
+        threshold = max(threshold, max(peaks))
+    return threshold, tail.rate_above(threshold)
+
+
+def _tail_level(
+    persistent: Sequence[np.ndarray], period: float, pause: float
+) -> tuple[float, list[list[float]]]:
+    """Return the highest level with enough excursions, and the peaks of these for each block."""
+    observed = np.concatenate(persistent)
+    best: tuple[float, list[list[float]]] | None = None
+    for quantile in _LEVELS:
+        level = float(np.quantile(observed, quantile))
+        rule = AlarmRule(level, level, cool_down=pause)
+        blocks = [
+            [episode.peak for episode in find_episodes(block, period, rule)]
+            for block in _blocks(persistent, _TAIL_BLOCK, period)
+        ]
+        if best is None or sum(map(len, blocks)) > sum(map(len, best[1])):
+            best = level, blocks
+        if sum(map(len, blocks)) >= _ENOUGH_PEAKS:
+            break
+    assert best is not None
+    if sum(map(len, best[1])) < MIN_PEAKS:
+        minutes = len(observed) * period / 60
+        raise FitError(
+            f"{minutes:.0f} min of normal running have only {sum(map(len, best[1]))} separate excursions of "
+            f"the score, and a threshold needs {MIN_PEAKS}: record longer, with all normal loads and speeds"
+        )
+    return best
+
+
+def _blocks(persistent: Sequence[np.ndarray], length: float, period: float) -> list[np.ndarray]:
+    """Cut sessions into blocks of at least a length, seconds; a shorter session is one block."""
+    windows = max(1, math.ceil(length / period))
+    return [
+        block for values in persistent for block in np.array_split(values, max(1, len(values) // windows))
+    ]
