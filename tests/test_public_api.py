@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pickle
 import re
 import subprocess
 import sys
@@ -93,6 +94,12 @@ def test_the_documented_tree_of_errors_is_correct():
         if parent != "Exception":
             assert issubclass(public[name], public[parent])
             assert public[name].__doc__
+
+
+def test_an_error_of_a_detector_that_is_not_fitted_can_be_pickled():
+    error = pickle.loads(pickle.dumps(errors.NotFittedError()))
+    assert isinstance(error, errors.NotFittedError)
+    assert str(error) == str(errors.NotFittedError())
 
 
 def test_errors_have_a_path_and_a_reason():

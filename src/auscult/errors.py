@@ -193,8 +193,8 @@ class NotNormalError(FitError):
 class NotFittedError(AuscultError, ValueError):
     """The detector has to be fitted first."""
 
-    def __init__(self) -> None:
-        super().__init__("the detector is not fitted: call its method fit first")
+    def __init__(self, message: str = "the detector is not fitted: call its method fit first") -> None:
+        super().__init__(message)
 
 
 class ModelFileError(_FileError):

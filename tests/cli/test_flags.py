@@ -59,7 +59,22 @@ def test_a_python_option_becomes_that_of_the_command_line(python, flag):
 
 
 @pytest.mark.parametrize(
-    "message", ["no code", "`auscult score`", "`Model.save(path)`", "`a + b`", "a ` alone", "`f(x)(y)`"]
+    "message",
+    [
+        "no code",
+        "`auscult score`",
+        "`Model.save(path)`",
+        "`a + b`",
+        "a ` alone",
+        "`f(x)(y)`",
+        "the folder 'q `a=b.c`'",
+        "`windows(clip)`",
+        "`conditions=7`",
+        "`false_alarms=None`",
+        "`window=[[1], {}[0]]`",
+        "`window={[]: 1}`",
+        "`**options`",
+    ],
 )
 def test_other_text_is_not_changed(message):
     assert with_flags(message) == message

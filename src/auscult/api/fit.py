@@ -105,7 +105,7 @@ def fit(
         corpus = attribute_groups(corpus, group_by)
     if sample_rate is not None:
         settings["sample_rate"] = sample_rate
-    name, of_instance = name_and_settings(detector)
+    name, settings = name_and_settings(detector, settings)
     spec = plan_fit(
         corpus,
         name,
@@ -114,7 +114,7 @@ def fit(
         group_likely_segments=group_likely_segments,
         window=window,
         channel=channel,
-        settings={**of_instance, **settings},
+        settings=settings,
         other_machines=other_machines,
         findings=findings,
     )

@@ -96,14 +96,14 @@ def check_options(
     """
     if calibrate not in CALIBRATIONS:
         raise OptionError(f"calibrate={calibrate!r}: choose one of {', '.join(CALIBRATIONS)}")
-    if calibrate != "none" and "validation" in settings:
+    check_nothing_missing(detector, settings)
+    preset = preset or DEFAULT_PRESET.get(detector)
+    config = make_config(detector, preset=preset, settings=settings)
+    if calibrate != "none" and "validation" in settings and getattr(config, "validation", None):
         raise OptionError(
             "validation cannot be combined with calibration: it holds out vectors only to log a validation "
             "loss, while calibration holds out entire recordings; use it with `calibrate='none'`"
         )
-    check_nothing_missing(detector, settings)
-    preset = preset or DEFAULT_PRESET.get(detector)
-    make_config(detector, preset=preset, settings=settings)
     detector_type(detector).check_can_fit()
     return preset
 

@@ -35,17 +35,19 @@ def _flag(code: str) -> str | None:
     """The option of the command line for an option, or a call, in Python; ``None`` if it is neither."""
     try:
         node = ast.parse(f"f({code})", mode="eval").body
-    except SyntaxError:
-        return None
-    match node:
-        case ast.Call(args=[], keywords=[_, *_] as keywords):
-            return _options(keywords)
-        case ast.Call(args=[ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) as call]):
-            return _CALLS[name](call) if name in _CALLS else None
+        match node:
+            case ast.Call(args=[], keywords=[_, *_] as keywords):
+                return _options(keywords)
+            case ast.Call(args=[ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)) as call]):
+                return _CALLS[name](call) if name in _CALLS else None
+    except (SyntaxError, ValueError, TypeError, LookupError, AttributeError):
+        pass  # such as the name of a file
     return None
 
 
 def _options(keywords: Sequence[ast.keyword]) -> str:
+    if any(keyword.arg is None for keyword in keywords):
+        raise ValueError("`**options` names none")
     return " ".join(_option(keyword.arg or "", keyword.value) for keyword in keywords)
 
 

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -115,16 +114,20 @@ class Detector(ABC):
     maps_are_zscores: ClassVar[bool] = False
     fits_all_scores: ClassVar[bool] = False
 
-    #: Options that were given by keyword, also those with their default value.
-    given_options: Mapping[str, Any] = MappingProxyType({})
+    #: Options that were given by keyword, also those with their default value; ``None``: a configuration.
+    given_options: Mapping[str, Any] | None = None
 
     def __init__(self, config: Config | None = None, **options: Any) -> None:
-        if config is not None and options:
-            raise OptionError(f"{self.name}: give a configuration or options, not both")
-        if options:
+        if config is None:
             config = config_from_options(self.config_type, options, self.name, self.scores)
             self.given_options = options
-        self.config = config or self.config_type()
+        elif options:
+            raise OptionError(f"{self.name}: give a configuration or options, not both")
+        elif not isinstance(config, self.config_type):
+            raise OptionError(
+                f"{self.name}: {config!r} is no {self.config_type.__name__}; single options are given by name"
+            )
+        self.config = config
         self.arrays: dict[str, np.ndarray] = {}
         self.facts: dict[str, Any] = {}
 
@@ -236,7 +239,10 @@ class Detector(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """State for pickling and copying: only what defines the detector, not what is derived from it."""
-        return {"config": self.config, "arrays": self.arrays, "facts": self.facts}
+        state: dict[str, Any] = {"config": self.config, "arrays": self.arrays, "facts": self.facts}
+        if self.given_options is not None:  # `auscult.fit` sets those that were not given by the recordings
+            state["given_options"] = dict(self.given_options)
+        return state
 
     @abstractmethod
     def expected_shapes(self) -> Mapping[str, tuple[int | None, ...]]:

@@ -191,33 +191,63 @@ def config_for_recordings(
     return replace(config, front_end=replace(front_end, n_fft=n_fft, hop=n_fft // 2))
 
 
-def name_and_settings(detector: str | type[Detector] | Detector) -> tuple[str, dict[str, Any]]:
+def name_and_settings(
+    detector: str | type[Detector] | Detector, settings: Mapping[str, Any] | None = None
+) -> tuple[str, dict[str, Any]]:
     """Return the name of a detector that is given as a name, a class or an instance, and its options.
 
     A class that is not in the registry is added to it.
 
+    Args:
+        detector: the name, class or instance.
+        settings: further options, which override those of an instance.
+
     Returns:
-        The name, and the options of an instance: those that were given by keyword, and those that differ from
-        the defaults.
+        The name, and the options. Those of an instance are those that were given by keyword, and those that
+        differ from the defaults. If it was made from a configuration, or is fitted, they are all.
 
     Raises:
-        OptionError: the name of a class belongs to another detector, or the class cannot be imported by name.
+        OptionError: it is no detector, the name of a class belongs to another one, the class cannot be
+            imported by name, or the settings state another sample rate than the instance.
     """
+    settings = dict(settings or {})
     if isinstance(detector, str):
-        return detector, {}
+        return detector, settings
+    if not isinstance(detector, type | Detector):
+        raise OptionError(
+            f"detector={detector!r}: give a name, a subclass of Detector, or an instance of one"
+        )
     kind = detector if isinstance(detector, type) else type(detector)
     register(kind)
     if isinstance(detector, type):
-        return kind.name, {}
-    config, default = detector.config, kind.config_type()
-    pairs = [(config, default), (config.front_end, default.front_end)]
-    other_values = {
-        f.name: getattr(given, f.name)
-        for given, usual in pairs
-        for f in fields(given)  # type: ignore[arg-type]
-        if f.name != "front_end" and getattr(given, f.name) != getattr(usual, f.name)
-    }
-    return kind.name, {**detector.given_options, **other_values}
+        return kind.name, settings
+    own = _options_of(detector)
+    rates = [
+        typed_value(FrontEnd, "sample_rate", values["sample_rate"])
+        for values in (own, settings)
+        if "sample_rate" in values
+    ]
+    if len(set(rates)) > 1:
+        raise OptionError(f"sample_rate={rates[1]}, but that of the detector is {rates[0]}: give one of them")
+    return kind.name, {**own, **settings}
+
+
+def _options_of(detector: Detector) -> dict[str, Any]:
+    """The options of an instance that `auscult.fit` must not choose itself."""
+    config, default, given = detector.config, detector.config_type(), detector.given_options
+    values, defaults = (
+        {f.name: getattr(owner, f.name) for owner in (c, c.front_end) for f in fields(owner)}
+        for c in (config, default)
+    )
+    del values["front_end"]
+    changed = {name: value for name, value in values.items() if value != defaults[name]}
+    if given is not None and not detector.arrays:
+        return {**given, **changed}
+    if not detector.arrays and "sample_rate" not in changed:
+        del values["sample_rate"]  # that of the recordings
+    if "validation" in values and "validation" not in changed:
+        del values["validation"]  # it is no wish to hold out vectors, which calibration refuses
+    return values
 
 
 def missing_options(detector: str, settings: Mapping[str, Any]) -> list[str]:
