@@ -15,7 +15,7 @@ from auscult import fit, fit_machines, load, open_corpus
 from auscult.corpus import machine_folders
 from auscult.corpus.folds import FOLDS
 from auscult.detectors.reconstruction.autoencoder import Autoencoder
-from auscult.errors import FitError, OptionError
+from auscult.errors import AuscultWarning, FitError, OptionError
 from auscult.findings import messages
 from auscult.model import batching
 from auscult.runtime.parallel import workers
@@ -199,3 +199,27 @@ def test_anomalies_are_left_out_and_unclear_folders_asked_about_by_machine(plant
     assert load(pump.path).provenance["conditions"] == {"klong": "anomaly"}
     with pytest.raises(OptionError, match="'klang'"):
         fit_machines(folders, tmp_path / "models", conditions={"klang": "anomaly"}, **quick)
+
+
+def test_the_machines_of_a_manifest_get_the_models_of_their_folders(plant, tmp_path):
+    lines = [f"{path},{path.parts[-3]},1450" for path in sorted(plant.rglob("*.wav"))]
+    manifest = tmp_path / "list.csv"
+    manifest.write_text("\n".join(["path,machine,rpm", *lines]))
+    fit_machines({name: manifest for name in ("fan", "pump")}, tmp_path / "a", **PLAIN)
+    fit_machines({name: plant / name for name in ("fan", "pump")}, tmp_path / "b", **PLAIN)
+    assert scores(tmp_path / "a", plant) == scores(tmp_path / "b", plant)
+    again = fit_machines({name: manifest for name in ("fan", "pump")}, tmp_path / "a", **PLAIN)
+    assert [result.already_fitted for result in again] == [True, True]
+    assert {finding.kind for finding in again[0].warnings} >= {"unused_columns"}
+
+
+def test_machines_that_all_have_the_same_folders_have_a_finding(plant, tmp_path):
+    for date in ("2024-05-03", "2024-05-04"):
+        for name in ("fan", "pump"):
+            shutil.copytree(plant / name / "train", tmp_path / "plant" / date / name)
+    folders = {path.name: path for path in sorted((tmp_path / "plant").iterdir())}
+    with pytest.warns(AuscultWarning, match="fan, pump"):
+        fitted = fit_machines(folders, tmp_path / "models", **PLAIN)
+    for result in fitted:
+        assert "mixed_machines" in {finding.kind for finding in result.warnings}
+        assert "mixed_machines" in {finding.kind for finding in load(result.path).warnings}

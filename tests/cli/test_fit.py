@@ -410,6 +410,21 @@ def test_an_output_folder_requires_machine_folders_with_different_names(
     assert "two machines are named fan" in result.stderr
 
 
+def test_a_manifest_of_several_machines_gets_one_model_per_machine(run, machine, tmp_path):
+    manifest = tmp_path / "list.csv"
+    paths = sorted((machine / "train").glob("*.wav"))
+    lines = [f"{path},{name},1450" for name in ("fan", "valve") for path in paths]
+    manifest.write_text("\n".join(["path,machine,rpm", *lines]))
+    quick = ("--detector", "pooled_gaussian", "--set", "n_mels=16", "-q")
+    advice = run("fit", manifest, "-o", tmp_path / "m.auscult", *quick)
+    assert advice.exit_code == 1
+    assert "-o FOLDER/" in advice.stderr
+    result = run("fit", manifest, "-o", f"{tmp_path}/models/", *quick)
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count("rpm=1450") == 1  # a warning of all machines is printed once
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == ["fan.auscult", "valve.auscult"]
+
+
 def test_conditions_can_be_stated(run, machine, tmp_path):
     folder = tmp_path / "rec"
     for name, clips in (("ok", sorted((machine / "train").iterdir())[:6]), ("what is it", [])):

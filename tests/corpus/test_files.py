@@ -94,6 +94,14 @@ def test_only_the_split_folders_of_a_machine_are_counted(tmp_path: Path) -> None
     assert open_corpus(tmp_path / "fan").other_files == {".json": 1}
 
 
+def test_masks_of_simulated_faults_are_not_counted(tmp_path: Path) -> None:
+    touch(tmp_path / "fan" / "train", "a.wav")
+    touch(tmp_path / "fan" / "masks", "b.npy", "notes.txt")
+    assert open_corpus(tmp_path / "fan").other_files == {".npy": 1, ".txt": 1}
+    (tmp_path / "fan" / "simulation.json").write_text("{}")
+    assert open_corpus(tmp_path / "fan").other_files == {".txt": 1}
+
+
 def test_descriptions() -> None:
     assert describe_other_files({}, "read") is None
     assert describe_other_files({".m4a": 1}, "scored") == "1 file of another kind was not scored: 1 .m4a"

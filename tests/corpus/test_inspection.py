@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from auscult.corpus import AudioClip, Clip, machine_folders, open_corpus
-from auscult.corpus.findings import Finding, other_files_findings
+from auscult.corpus import AudioClip, Clip, Corpus, machine_folders, open_corpus
+from auscult.corpus.findings import Finding, opening_findings
 from auscult.corpus.inspection import Inspection, inspect_recordings
 from auscult.sound import Waveform, read_audio
 from auscult.spectrum import FrontEnd
@@ -198,8 +198,9 @@ def test_notes_of_reading_are_reported_once_for_each_kind(tmp_path: Path) -> Non
 
 
 def test_files_of_other_kinds() -> None:
-    assert other_files_findings({}) == ()
-    (finding,) = other_files_findings({".txt": 2, ".m4a": 1})
+    assert opening_findings(Corpus([])) == ()
+    assert opening_findings([]) == ()
+    (finding,) = opening_findings(Corpus([], other_files={".txt": 2, ".m4a": 1}))
     assert (finding.kind, finding.paths) == ("other_files", ())
     assert finding.message == "3 files of other kinds were not read: 2 .txt, 1 .m4a"
 

@@ -10,7 +10,8 @@ import pytest
 
 from auscult.corpus import machine_folders, open_corpus
 from auscult.corpus.files import FolderReport
-from auscult.corpus.machine_search import MachineSearch, find_machines
+from auscult.corpus.machine_mixture import mixture_of_machines
+from auscult.corpus.machine_search import MachineSearch, find_machines, machines_of_manifest
 from auscult.errors import CorpusError
 
 
@@ -128,3 +129,52 @@ def test_a_folder_outside_the_machines_that_cannot_be_listed(
     assert below(search, root) == ({"fan": "dcase/dev_data/raw/fan"}, {}, {"noise": 1})
     assert list(search.unlisted) == [str(tmp_path / "noise")]
     assert "cannot be listed" in str(search.unlisted[str(tmp_path / "noise")])
+
+
+def test_the_machines_of_a_manifest(tmp_path: Path) -> None:
+    touch(tmp_path, "a.wav", "b.wav")
+    path = tmp_path / "list.csv"
+
+    def search(*lines: str) -> MachineSearch:
+        path.write_text("\n".join(("path,machine", *lines)))
+        return machines_of_manifest(str(path))
+
+    assert search("a.wav,pump", "b.wav,fan", "a.wav,pump").folders == {"pump": str(path), "fan": str(path)}
+    for lines in (("a.wav,pump", "b.wav,"), ("a.wav,../pump",), ("a.wav,a/b",)):
+        with pytest.raises(CorpusError):
+            search(*lines)
+    with pytest.raises(CorpusError):
+        machines_of_manifest(str(tmp_path / "a.wav"))
+
+
+def plant(root: Path, *folders: str) -> dict[str, str]:
+    """A folder for each date with these folders of a recording in it."""
+    for date in ("2024-05-03", "2024-05-04"):
+        touch(root, *(f"{date}/{folder}/1.wav" for folder in folders))
+    return find_machines(str(root)).folders
+
+
+def test_folders_of_dates_that_mix_machines_are_a_finding(tmp_path: Path) -> None:
+    folders = plant(tmp_path / "dates", "pump_A", "pump_B")
+    assert set(folders) == {"2024-05-03", "2024-05-04"}
+    (finding,) = mixture_of_machines(folders)
+    assert finding.kind == "mixed_machines"
+    assert "pump_A, pump_B" in finding.message
+    assert "pump_A/2024-05-03/" in finding.message
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [("pump_A",), ("2024-01", "2024-02"), ("run1", "run2"), ("mic_left", "mic_right"), ("train", "test")],
+)
+def test_other_folders_that_all_machines_have_are_no_mixture(
+    tmp_path: Path, folders: tuple[str, ...]
+) -> None:
+    assert list(mixture_of_machines(plant(tmp_path, *folders))) == []
+
+
+def test_a_single_machine_or_one_with_other_folders_is_no_mixture(tmp_path: Path) -> None:
+    folders = plant(tmp_path, "pump_A", "pump_B")
+    assert list(mixture_of_machines({"2024-05-03": folders["2024-05-03"]})) == []
+    touch(tmp_path, "2024-05-05/pump_C/1.wav")
+    assert list(mixture_of_machines(find_machines(str(tmp_path)).folders)) == []

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from auscult.corpus import open_corpus
+from auscult.corpus.findings import opening_findings
 from auscult.corpus.manifest import read_manifest
 from auscult.errors import CorpusError
+from auscult.sound.tables import TableSettings
+from auscult.sound.tables.own_files import consists_of_words
 
 
 def manifest(
@@ -46,6 +49,7 @@ def test_all_columns(tmp_path: Path) -> None:
         None,
     )
     assert second.attributes == first.attributes
+    assert open_corpus(path).unused_columns == {"remark": "quiet"}
 
 
 @pytest.mark.parametrize("delimiter", [",", ";"])
@@ -83,7 +87,7 @@ def test_paths_are_relative_to_the_manifest(tmp_path: Path, monkeypatch: pytest.
     [
         ("", "is empty"),
         ("path,condition\n", "no recordings"),
-        ("file,condition\na.wav,normal\n", "line 1 names no column 'path'"),
+        ("file,condition\na.wav,normal\n", "needs a column 'path'"),
         ("path,conditon\na.wav,normal\n", "'conditon'; did you mean 'condition'"),
         ("path,domain,domain\na.wav,source,target\n", "'domain' twice"),
         (
@@ -181,3 +185,43 @@ def test_missing_and_binary_manifests(tmp_path: Path) -> None:
     (tmp_path / "list.csv").write_bytes(b"path\n\xe4.wav\n")
     with pytest.raises(CorpusError, match="UTF-8"):
         read_manifest(tmp_path / "list.csv")
+
+
+def test_unused_columns_are_a_finding(tmp_path: Path) -> None:
+    path = manifest(tmp_path, "path,rpm,mic\na.wav,1450,m1\nb.wav,1500,m1\n")
+    (finding,) = opening_findings(open_corpus(path).for_training())
+    assert finding.kind == "unused_columns"
+    assert "rpm, mic" in finding.message
+    assert "rpm=1450;mic=m1" in finding.message
+    assert opening_findings(open_corpus(manifest(tmp_path, "path,machine\na.wav,fan\n"))) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file,machine,state,rpm\na.wav,fan,ok,1450\nb.wav,fan,ok,1450\n",  # mostly words
+        "no;rpm;temp;file\n1;1450;21;a.wav\n2;1450;22;b.wav\n",  # names of recordings
+        "no,rpm,temp,name\n1,1450,21,one.data\n2,1450,22,one.data\n",  # existing files
+    ],
+)
+def test_a_list_without_the_column_path_is_no_signal(tmp_path: Path, text: str) -> None:
+    path = manifest(tmp_path, text, files=("one.data",))
+    with pytest.raises(CorpusError, match="needs a column 'path'") as error:
+        open_corpus(path)
+    for column in text.partition("\n")[0].replace(";", ",").split(","):
+        assert repr(column) in str(error.value)
+
+
+@pytest.mark.parametrize("row", ["2024-05-03,10:00:00.1,0.25", "0.1,0.2,run", "nan,inf,0.5", "T1,0.1,0.2"])
+def test_signals_with_some_words_are_no_lists(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "signal.csv"
+    path.write_text("\n".join(["time,a,b", *[row] * 20]))
+    assert not consists_of_words(str(path))
+
+
+def test_a_list_is_a_signal_if_the_user_says_how_to_read_it(tmp_path: Path) -> None:
+    path = tmp_path / "signal.csv"
+    path.write_text("\n".join(["name,state,remark,x", *[f"fan,ok,fine,{i}" for i in range(40)]]))
+    assert consists_of_words(str(path))
+    (clip,) = open_corpus(path, tables=TableSettings(rate=1000.0, columns=("x",)))
+    assert clip.table is not None

@@ -151,7 +151,7 @@ class TestManifests:
 
     def test_an_incorrect_header_is_that_of_a_manifest_unless_there_are_numbers(self, tmp_path: Path) -> None:
         (tmp_path / "list.csv").write_text("file,label\na.wav,normal\nb.wav,normal\n")
-        with pytest.raises(CorpusError, match="names no column 'path'"):
+        with pytest.raises(CorpusError, match="needs a column 'path'"):
             open_corpus(tmp_path / "list.csv")
 
     def test_a_manifest_is_never_a_recording_of_a_folder(self, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from auscult.api.adapt_provenance import entry, new_findings, provenance
 from auscult.api.adapt_review import judge, review
 from auscult.corpus import AudioClip, Clip, Corpus, attribute_groups, folds_of
 from auscult.corpus.clip import Domain
-from auscult.corpus.findings import other_files_findings
+from auscult.corpus.findings import opening_findings
 from auscult.corpus.folds import FOLDS
 from auscult.corpus.grouping import keep_cuts_together
 from auscult.corpus.inspection import UNUSABLE_KINDS
@@ -98,7 +98,7 @@ def adapt(
     """
     if accept and replace:
         raise OptionError("accept and replace exclude each other: choose one")
-    other_files = clips.other_files if isinstance(clips, Corpus) else {}
+    of_opening = opening_findings(clips)
     clips = [dataclasses.replace(clip, domain=domain) if clip.domain is None else clip for clip in clips]
     if group_by:
         clips = list(attribute_groups(Corpus(clips), group_by))
@@ -107,7 +107,7 @@ def adapt(
     recordings = [model.audio_clip(clip) for clip in clips]
     of_axes = inspect_axes(model, recordings, progress)
     inspection = together(of_axes, model.names) if isinstance(model, AxesModel) else of_axes[0]
-    findings = (*inspection.findings, *other_files_findings(other_files))
+    findings = (*inspection.findings, *of_opening)
     inspection = dataclasses.replace(inspection, findings=findings)
     if not replace:
         inspection = without_duplicates(model, inspection)

@@ -10,7 +10,7 @@ import numpy as np
 
 from auscult.corpus import AudioClip, Clip, Corpus
 from auscult.corpus.conditions import unclear_conditions, unknown_conditions
-from auscult.corpus.files import describe_other_files
+from auscult.corpus.findings import opening_findings
 from auscult.corpus.independent import with_independent_recordings
 from auscult.corpus.prefetch import prefetch
 from auscult.decision import Threshold
@@ -130,7 +130,7 @@ def evaluate(
         >>> auscult.evaluate(model, clips).evaluation.overall.auc_source.value
         1.0
     """
-    root, other_files = (clips.root, clips.other_files) if isinstance(clips, Corpus) else (None, {})
+    root, of_opening = clips.root if isinstance(clips, Corpus) else None, opening_findings(clips)
     clips = _checked(clips)
     if problem := unclear_conditions(clips) or unknown_conditions(clips, root):
         raise EvaluationError(problem)
@@ -161,8 +161,7 @@ def evaluate(
     findings = [f for f in evaluation.warnings if not (other_machine and f.kind == "low_auc")]
     if missed := missed_by_threshold(evaluation.overall):
         findings.append(Finding("low_recall", f"{missed}. {_remedy(model, limit, new)}"))
-    if others := describe_other_files(other_files, "read"):
-        findings.append(Finding("other_files", others))
+    findings += of_opening
     if of_code := code_warning(type(model.detector), model.provenance):
         findings.append(of_code)
     findings = [*other_machine, *remarks, *findings]

@@ -14,6 +14,7 @@ from auscult.api.plant import MachineFolder, PlantOptions, machine_spec, model_k
 from auscult.corpus import Clip
 from auscult.corpus.folders import check_patterns
 from auscult.corpus.long_recording import release
+from auscult.corpus.machine_mixture import mixture_of_machines
 from auscult.detectors import Config, Progress
 from auscult.errors import AuscultError, ModelFileError, OptionError
 from auscult.findings import Finding, issue_warnings
@@ -70,8 +71,8 @@ def fit_machines(
     write the files themselves.
 
     Args:
-        folders: machine name to folder, as returned by `auscult.corpus.machine_folders`. If a folder has
-            splits, its training clips are used.
+        folders: machine name to folder, as returned by `auscult.corpus.machine_folders`, or to a manifest, of
+            which the recordings of that ``machine`` are used. If there are splits, training clips are used.
         output: folder for the models; created if it does not exist.
         group_by: attributes; clips of a machine with equal values were cut from the same recording.
         other_machines: recordings of other machines, for detectors that are trained to tell machines apart;
@@ -127,6 +128,7 @@ def fit_machines(
             "channel": channel,
             "settings": settings,
         },
+        tuple(mixture_of_machines(folders, tables)),
     )
     if conditions:
         check_patterns(folders.values(), conditions, tables)

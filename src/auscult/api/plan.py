@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from auscult.corpus import Clip, Corpus, Finding, attribute_groups
-from auscult.corpus.findings import other_files_findings
+from auscult.corpus.findings import opening_findings
 from auscult.corpus.grouping import IF_INDEPENDENT
 from auscult.corpus.time_blocks import MIN_RECORDINGS
 from auscult.corpus.training_checks import check_training_clips, common_format, likely_segments
@@ -48,7 +48,7 @@ def plan_fit(
     """
     if channel != ALL and (not isinstance(channel, int) or channel < 0):
         raise OptionError(f"channel={channel!r}: give a number from 0, or {ALL!r}")
-    other_files = other_files_findings(clips.other_files if isinstance(clips, Corpus) else {})
+    of_opening = opening_findings(clips)
     clips, other_machines = list(clips), list(other_machines)
     check_training_clips(clips)
     if other_machines:
@@ -78,7 +78,7 @@ def plan_fit(
         other_machines,
         channel,
         group_likely_segments,
-        (*findings, *other_files),
+        (*findings, *of_opening),
     )
 
 

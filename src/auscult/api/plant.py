@@ -14,6 +14,7 @@ from auscult.corpus.conditions import apply_conditions
 from auscult.corpus.fingerprints import content_key, file_digests, fingerprints
 from auscult.detectors.options import config_to_json
 from auscult.errors import FitError
+from auscult.findings import Finding
 from auscult.model.code_state import code_state
 from auscult.model.fit_spec import FitSpec
 from auscult.sound.tables import TableSettings
@@ -25,7 +26,7 @@ SCHEMA = 2
 
 @dataclass(frozen=True)
 class PlantOptions:
-    """The options that all machines share; ``plan`` are those of `plan_fit`."""
+    """The options that all machines share, and findings about all; ``plan`` are options of `plan_fit`."""
 
     output: str
     group_by: tuple[str, ...]
@@ -33,6 +34,7 @@ class PlantOptions:
     conditions: Mapping[str, str]
     other_machines: tuple[Clip, ...]
     plan: Mapping[str, Any]
+    findings: tuple[Finding, ...] = ()
 
     def model_path(self, machine: str) -> str:
         """Return the path of a machine's model file."""
@@ -41,7 +43,7 @@ class PlantOptions:
 
 @dataclass(frozen=True)
 class MachineFolder:
-    """A machine and the folder of its recordings."""
+    """A machine and the folder of its recordings, or the manifest that lists them among others."""
 
     name: str
     folder: str
@@ -51,6 +53,8 @@ def machine_spec(options: PlantOptions, machine: MachineFolder) -> FitSpec:
     """The settings and clips of one machine; raises as `auscult.fit` and `open_corpus` do."""
     corpus = open_corpus(machine.folder, tables=options.tables)
     (opened,) = apply_conditions([corpus], options.conditions, must_match=False)
+    if os.path.isfile(machine.folder):
+        opened = opened.where(machine=machine.name)
     corpus, findings = without_anomalies(opened)
     if not corpus:
         reasons = "; ".join(finding.message for finding in findings) or "all are test or supplemental clips"
@@ -59,6 +63,7 @@ def machine_spec(options: PlantOptions, machine: MachineFolder) -> FitSpec:
         corpus = attribute_groups(corpus, options.group_by)
     own_files = {os.path.realpath(clip.path) for clip in corpus}
     other_machines = [clip for clip in options.other_machines if os.path.realpath(clip.path) not in own_files]
+    findings = (*options.findings, *findings)
     return plan_fit(corpus, **options.plan, other_machines=other_machines, findings=findings)
 
 

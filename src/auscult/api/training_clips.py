@@ -73,7 +73,13 @@ def training_clips(
         findings += _left_out(corpus, f"{path}: ")
     other_files = sum((Counter(corpus.other_files) for corpus in corpora), Counter())
     joined = (clip for corpus in training for clip in corpus)
-    clips = Corpus(joined, root=_common_root(paths), conditions=conditions, other_files=other_files)
+    clips = Corpus(
+        joined,
+        root=_common_root(paths),
+        conditions=conditions,
+        other_files=other_files,
+        unused_columns={name: value for corpus in corpora for name, value in corpus.unused_columns.items()},
+    )
     findings += assumed_normal(clips)
     if single_machine:
         check_one_machine(clips)

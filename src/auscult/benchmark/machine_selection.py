@@ -98,8 +98,7 @@ def open_machines(
         try:
             opened = MachineData(name, folders[name], channel, group_by=group_by, conditions=conditions)
             usable[name] = folders[name]
-            of_user = name in names and name not in bench.simulated  # the simulation writes fault masks
-            if of_user and (others := describe_other_files(opened.other_files, "read")):
+            if name in names and (others := describe_other_files(opened.other_files, "read")):
                 bench.note(f"{name}: {others}")
         except (CorpusError, OptionError) as error:  # an attribute for grouping is missing
             if name in names:

@@ -139,9 +139,9 @@ def command(
 
     DIR is a folder of recordings, a DCASE machine folder (its train/ is used), a single recording, or a
     CSV manifest; all must be of one machine. If --output is a folder, DIR contains a folder for each machine,
-    and one model per machine is written to it as MACHINE.auscult. Recordings whose folder or file name says
-    that they are anomalies or test clips are left out. Exits with code 4 if unusable recordings were left out
-    or some machines could not be fitted.
+    or is a manifest with a column machine, and one model per machine is written to it as MACHINE.auscult.
+    Recordings whose folder or file name says that they are anomalies or test clips are left out. Exits with
+    code 4 if unusable recordings were left out or some machines could not be fitted.
     """
     settings = settings_from(pairs, epochs=epochs, device=device, seed=seed, time_limit=time_limit)
     detector = detector or DEFAULT_DETECTOR

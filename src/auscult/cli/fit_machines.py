@@ -88,16 +88,19 @@ def _machines(
 
     Warns of folders with recordings that belong to no machine, and notes those with other files only.
     """
-    from auscult.corpus.machine_search import find_machines
+    from auscult.corpus.machine_search import find_machines, machines_of_manifest
 
     folders: dict[str, str] = {}
     not_fitted: list[tuple[str, str]] = []
     for root in roots:
-        if not os.path.isdir(root):
+        if not os.path.exists(root):
             raise CorpusError(
-                root, "no such folder; if --output is a folder, DIR must contain a folder for each machine"
+                root,
+                "no such folder; if --output is a folder, DIR must contain a folder for each machine, or be "
+                "a manifest with a column machine",
             )
-        machines = find_machines(root, tables)
+        search = find_machines if os.path.isdir(root) else machines_of_manifest
+        machines = search(root, tables)
         if not machines.folders and not machines.empty:
             raise CorpusError(
                 root, "no recordings and no machine folders in it; for a single model, give --output FILE"
@@ -125,14 +128,19 @@ def _machines(
 def _print_table(results: list[dict[str, Any]]) -> None:
     """Print a line for each model, and its warnings."""
     rows = []
+    machines_by_warning: dict[str, list[str]] = {}
     for result in results:
         if "error" in result:
             continue
         for warning in result["warnings"]:
-            text.warn(f"{result['machine']}: {warning}")
+            machines_by_warning.setdefault(warning, []).append(result["machine"])
         time = "up to date" if result["already_fitted"] else f"{result['fit_seconds']:.1f} s"
         threshold = text.figure(result["threshold"])
         rows.append((result["machine"], result["model"], f"{result['clips']:,}", threshold, time))
+    for warning, names in machines_by_warning.items():
+        of_all = 1 < len(names) == len(rows)
+        for name in ["all machines"] if of_all else names:
+            text.warn(f"{name}: {warning}")
     if not rows:
         return
     click.echo(text.table(("machine", "model", "recordings", "threshold", "fit"), rows, names=2))

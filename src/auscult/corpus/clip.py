@@ -119,6 +119,7 @@ class Corpus(Sequence[Clip]):
         root: the path that was opened, if it was one.
         conditions: the conditions that the user stated when opening it, pattern to condition.
         other_files: number of files of other kinds in the folder, by extension.
+        unused_columns: columns of a manifest that have no meaning to auscult, each with a value of it.
     """
 
     def __init__(
@@ -128,11 +129,13 @@ class Corpus(Sequence[Clip]):
         root: str | None = None,
         conditions: Mapping[str, str] | None = None,
         other_files: Mapping[str, int] | None = None,
+        unused_columns: Mapping[str, str] | None = None,
     ) -> None:
         self._clips = tuple(clips)
         self.root = root
         self.conditions = dict(conditions or {})
         self.other_files = dict(other_files or {})
+        self.unused_columns = dict(unused_columns or {})
 
     def of(self, clips: Iterable[Clip]) -> Corpus:
         """Return a corpus of other clips that was opened in the same way.
@@ -143,7 +146,13 @@ class Corpus(Sequence[Clip]):
             >>> corpus.of(clip for clip in corpus if clip.path != "a.wav").root
             'recordings'
         """
-        return Corpus(clips, root=self.root, conditions=self.conditions, other_files=self.other_files)
+        return Corpus(
+            clips,
+            root=self.root,
+            conditions=self.conditions,
+            other_files=self.other_files,
+            unused_columns=self.unused_columns,
+        )
 
     def __len__(self) -> int:
         return len(self._clips)

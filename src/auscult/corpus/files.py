@@ -21,7 +21,7 @@ from auscult.sound import AudioInfo, audio_info
 from auscult.sound.audio_names import AUDIO_EXTENSIONS, SHARED_EXTENSIONS, is_audio_name, is_hidden
 from auscult.sound.tables import TableSettings, is_table, settings_for
 from auscult.sound.tables.kinds import EXTENSIONS as TABLE_EXTENSIONS
-from auscult.sound.tables.own_files import is_written_by_auscult
+from auscult.sound.tables.own_files import is_mask, is_written_by_auscult
 from auscult.sound.tables.sidecar import NAME as SIDECAR
 from auscult.sound.tables.sidecar import find_sidecar
 
@@ -37,7 +37,7 @@ class FolderReport:
     Attributes:
         unlisted: the folders that could not be listed, each with the reason.
         other_files: number of files of other kinds by extension in lower case (``""``: no extension). Hidden
-            files do not count.
+            files and the masks of simulated faults do not count.
     """
 
     unlisted: list[tuple[str, str]] = field(default_factory=list)
@@ -256,7 +256,11 @@ def _walk(
     files = [name for name in is_folder if not is_folder[name] and not is_hidden(name) and name != SIDECAR]
     names = {name for name in files if is_recording(os.path.join(folder, name), tables)}
     if report is not None:
-        report.other_files.update(os.path.splitext(name)[1].lower() for name in files if name not in names)
+        report.other_files.update(
+            os.path.splitext(name)[1].lower()
+            for name in files
+            if name not in names and not is_mask(os.path.join(folder, name))
+        )
     for name in sorted(name for name in is_folder if is_folder[name] and recursive):
         real = os.path.realpath(os.path.join(folder, name))
         if not is_hidden(name) and real not in seen:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from auscult.corpus.audio_clip import AudioClip
+from auscult.corpus.clip import Clip, Corpus
 from auscult.corpus.files import describe_other_files
 from auscult.corpus.sound_print import SoundPrint
 from auscult.findings import Finding
@@ -125,14 +126,25 @@ def channel_findings(channels: int, channel: int) -> tuple[Finding, ...]:
     return (Finding("channels", message),)
 
 
-def other_files_findings(other_files: Mapping[str, int]) -> tuple[Finding, ...]:
-    """Report the files of other kinds in a folder of recordings, by number and extension.
+def opening_findings(clips: Iterable[Clip]) -> tuple[Finding, ...]:
+    """Report what opening a corpus left unused: files of other kinds, and columns of a manifest.
 
     Args:
-        other_files: as in `Corpus.other_files`.
+        clips: the clips; other collections than a `Corpus` have no findings.
     """
-    message = describe_other_files(other_files, "read")
-    return (Finding("other_files", message),) if message else ()
+    if not isinstance(clips, Corpus):
+        return ()
+    findings = []
+    if message := describe_other_files(clips.other_files, "read"):
+        findings.append(Finding("other_files", message))
+    if columns := clips.unused_columns:
+        example = ";".join(f"{name}={value}" for name, value in list(columns.items())[:_MAX_NAMED])
+        message = (
+            f"columns of the manifest not used: {', '.join(columns)}; attributes go into a column "
+            f"'attributes', like {example}"
+        )
+        findings.append(Finding("unused_columns", message))
+    return tuple(findings)
 
 
 def duplicate_findings(summaries: Sequence[ClipSummary]) -> Iterable[Finding]:

@@ -35,7 +35,7 @@ from auscult.corpus.vocabulary import Condition, condition_if_nothing_else
 from auscult.errors import CorpusError, OptionError
 from auscult.sound.audio_names import AUDIO_EXTENSIONS
 from auscult.sound.tables import TableSettings, is_table
-from auscult.sound.tables.own_files import is_manifest
+from auscult.sound.tables.own_files import consists_of_words, is_manifest
 from auscult.sound.tables.text_table import holds_table
 
 _DEPTH = 4  # of machine folders below the data root: data/dcase2024t2/dev_data/raw/fan
@@ -188,8 +188,14 @@ def check_patterns(
 
 
 def is_list_of_recordings(path: str) -> bool:
-    """Whether a CSV file is a manifest: its first line has a column ``path``, or it holds no numbers."""
-    return path.lower().endswith(".csv") and (is_manifest(path) or not holds_table(path))
+    """Whether a CSV file is a manifest, or was meant to be one.
+
+    Its first line has a column ``path``, or it holds no table of numbers, or one that consists of words or
+    names of recordings.
+    """
+    return path.lower().endswith(".csv") and (
+        is_manifest(path) or not holds_table(path) or consists_of_words(path)
+    )
 
 
 def _open(path: str, tables: TableSettings | None, *, check_columns: bool) -> Corpus:
@@ -201,7 +207,7 @@ def _open(path: str, tables: TableSettings | None, *, check_columns: bool) -> Co
 
 
 def _open_file(path: str, tables: TableSettings | None, *, check_columns: bool) -> Corpus:
-    if is_list_of_recordings(path):
+    if is_list_of_recordings(path) and (not tables or is_manifest(path) or not holds_table(path)):
         manifest = read_manifest(path, check_columns=check_columns)
         return manifest.of(with_table(clip, tables) for clip in manifest)
     if not is_audio_file(path) and not is_table(path):

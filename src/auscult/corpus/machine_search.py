@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from auscult.corpus.dcase_names import split_folder_key
 from auscult.corpus.files import FolderReport, audio_files, describe_other_files, holds_audio, subfolders
-from auscult.corpus.folders import machine_folders
+from auscult.corpus.folders import is_list_of_recordings, machine_folders, open_corpus
 from auscult.corpus.vocabulary import condition_if_nothing_else, is_unexplained_class
 from auscult.errors import CorpusError
 from auscult.sound.tables import TableSettings
@@ -105,6 +105,28 @@ def find_machines(root: str, tables: TableSettings | None = None) -> MachineSear
                 if errors := report.errors():
                     search.unlisted[folder] = errors[0]
     return search
+
+
+def machines_of_manifest(path: str, tables: TableSettings | None = None) -> MachineSearch:
+    """The machines of a CSV manifest: every value of its column ``machine``, each with the manifest's path.
+
+    Raises:
+        CorpusError: it is no manifest, a recording has no machine, or a machine has a name that cannot be
+            that of a file.
+    """
+    if not is_list_of_recordings(path):
+        raise CorpusError(path, "neither a folder of machine folders nor a CSV manifest with a column 'path'")
+    corpus = open_corpus(path, tables=tables)
+    if without := [clip for clip in corpus if clip.machine is None]:
+        raise CorpusError(
+            path,
+            f"{len(without):,} of {len(corpus):,} recordings have no machine: name it in a column 'machine'",
+        )
+    names = [machine for machine in corpus.machines if machine is not None]
+    for name in names:
+        if name.startswith(".") or os.path.basename(name) != name:
+            raise CorpusError(path, f"machine {name!r}: choose a name that can be that of a file")
+    return MachineSearch(dict.fromkeys(names, path))
 
 
 def has_conditions(folder: str, tables: TableSettings | None = None) -> bool:

@@ -31,10 +31,10 @@ def read_manifest(path: str | PathLike[str], *, check_columns: bool = True) -> C
 
     The first line names the columns: ``path`` and any of ``condition`` (normal or anomaly, or another word
     of `auscult.corpus.vocabulary`), ``machine``, ``section``, ``domain``, ``split``, ``attributes``
-    (``speed=3;load=0.5`` or ``speed_3_load_0.5``) and ``recording``; other columns are ignored. The
-    delimiter is a comma, a semicolon or a tab; the encoding is UTF-8, or UTF-16 with a byte order mark. Paths
-    are relative to the manifest. Values of empty cells are taken from the file name, if it follows DCASE; an
-    empty condition also from words in the path.
+    (``speed=3;load=0.5`` or ``speed_3_load_0.5``) and ``recording``; other columns are not used, and listed
+    in `Corpus.unused_columns`. The delimiter is a comma, a semicolon or a tab; the encoding is UTF-8, or
+    UTF-16 with a byte order mark. Paths are relative to the manifest. Values of empty cells are taken from
+    the file name, if it follows DCASE; an empty condition also from words in the path.
 
     Args:
         path: the manifest.
@@ -66,13 +66,14 @@ def read_manifest(path: str | PathLike[str], *, check_columns: bool = True) -> C
     columns = _columns(path, lines[0][1])
     if check_columns and "condition" not in columns:
         _check_for_condition(path, columns, [cells for _, cells in lines[1:]])
-    clips, missing = [], []
+    clips, missing, rows = [], [], []
     for number, cells in lines[1:]:
         if len(cells) > len(columns) and any(cell.strip() for cell in cells[len(columns) :]):
             raise CorpusError(
                 path, f"line {number} has {len(cells)} cells, but the header has {len(columns)}"
             )
         row = {name: cell.strip() for name, cell in zip(columns, cells, strict=False)}
+        rows.append(row)
         clip = _clip(path, number, row)
         clips.append(clip)
         if not os.path.isfile(clip.path):
@@ -86,7 +87,8 @@ def read_manifest(path: str | PathLike[str], *, check_columns: bool = True) -> C
         )
     if not clips:
         raise CorpusError(path, "the manifest has a header but lists no recordings")
-    return Corpus(clips, root=path)
+    unused = {name: rows[0].get(name) or "VALUE" for name in columns if name and name not in COLUMNS}
+    return Corpus(clips, root=path, unused_columns=unused)
 
 
 def _encoding(path: str) -> str:
@@ -100,7 +102,8 @@ def _columns(path: str, header: list[str]) -> list[str]:
     if "path" not in columns:
         raise CorpusError(
             path,
-            f"line 1 names no column 'path', only {columns}; known columns: {', '.join(COLUMNS)}",
+            "a manifest needs a column 'path' with the files of the recordings; line 1 names only "
+            f"{', '.join(map(repr, columns))}. Known columns: {', '.join(COLUMNS)}",
         )
     for name in columns:
         if name in COLUMNS and columns.count(name) > 1:

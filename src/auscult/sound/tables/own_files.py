@@ -24,6 +24,7 @@ _OF_EMBEDDINGS = {"paths.npy", "conditions.npy", "domains.npy", "detector.npy"}
 #: Folder of the masks of simulated faults, and the file beside it.
 _MASKS, _METADATA = "masks", "simulation.json"
 #: Extensions of recordings in lists of them.
+_LINES = 50  # at the start of a file, by which it is known to be a list
 _RECORDINGS = frozenset({".wav", ".flac", ".mp3", ".ogg", *EXTENSIONS})
 
 
@@ -37,12 +38,51 @@ def is_written_by_auscult(path: str) -> bool:
                 with zipfile.ZipFile(path) as archive:
                     return set(archive.namelist()) >= _OF_EMBEDDINGS
             case "npy":
-                folder = os.path.dirname(os.path.abspath(path))
-                beside = os.path.join(os.path.dirname(folder), _METADATA)
-                return os.path.basename(folder) == _MASKS and os.path.isfile(beside)
+                return is_mask(path)
     except (OSError, zipfile.BadZipFile):
         pass
     return False
+
+
+def is_mask(path: str) -> bool:
+    """Whether a file is the mask of a simulated fault, by its name and folder."""
+    folder = os.path.dirname(os.path.abspath(path))
+    return (
+        path.endswith(".npy")
+        and os.path.basename(folder) == _MASKS
+        and os.path.isfile(os.path.join(os.path.dirname(folder), _METADATA))
+    )
+
+
+def consists_of_words(path: str) -> bool:
+    """Whether a text file is a list rather than a signal.
+
+    Most cells at its start are words, or a column has the names of recordings or of existing files.
+    """
+    try:
+        head = [line for line in read_head(path)[1 : _LINES + 1] if line.strip()]
+    except (TableError, OSError):
+        return False
+    separator = max(",;\t", key="".join(head).count)
+    lines = [[cell.strip().strip('"') for cell in line.split(separator)] for line in head]
+    cells = [cell for line in lines for cell in line if cell]
+    words = sum(cell[0].isalpha() and not _is_number(cell) for cell in cells)
+    if 2 * words > len(cells):
+        return True
+    folder = os.path.dirname(path)
+    return any(
+        os.path.splitext(cell)[1].lower() in _RECORDINGS or os.path.isfile(os.path.join(folder, cell))
+        for cell in cells
+        if not _is_number(cell)
+    )
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
 
 
 def is_manifest(path: str) -> bool:
