@@ -150,3 +150,14 @@ def test_a_fit_forgets_the_earlier_one(waveforms):
             fitted.fit(few)
     with pytest.raises(OptionError, match="false-alarm rate"):
         AnomalyDetector(false_alarms=2).fit(vectors)
+
+
+def test_after_a_fit_that_failed_it_is_not_fitted(waveforms):
+    vectors = np.random.default_rng(0).normal(size=(30, 4))
+    detector = AnomalyDetector("spectral_memory", options={"calibrate": "none", **SMALL}).fit(vectors)
+    for samples, rate in ((vectors[:1], None), (waveforms, RATE)):
+        with pytest.raises(ValueError, match=r"minimum of 3 is required|gives no threshold"):
+            detector.set_params(sample_rate=rate).fit(samples)
+        with pytest.raises(NotFittedError):
+            detector.predict(samples)
+    assert not {"offset_", "density_"} & vars(detector).keys()

@@ -25,6 +25,8 @@ from auscult.sound import Waveform
 
 #: The fewest feature vectors that leave two outside of each fold.
 MIN_VECTORS = 3
+#: What `AnomalyDetector.fit` sets; with feature vectors scikit-learn adds the names of columns.
+_FITTED = ("model_", "density_", "offset_", "n_features_in_", "feature_names_in_")
 
 
 class AnomalyDetector(OutlierMixin, BaseEstimator):
@@ -86,7 +88,7 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
             AuscultError: as of `auscult.fit`.
         """
         required_count(self.false_alarms)  # checks the rate before anything is fitted
-        for fitted in {"model_", "density_"} & vars(self).keys():
+        for fitted in vars(self).keys() & set(_FITTED):
             delattr(self, fitted)
         if _holds_recordings(X):
             held_out = self._fit_recordings(list(X))
@@ -125,6 +127,9 @@ class AnomalyDetector(OutlierMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Return (M,) 1 for normal samples and -1 for anomalies."""
         return np.where(self.decision_function(X) < 0, -1, 1)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "offset_")  # `fit` sets it last
 
     def _fit_vectors(self, rows: np.ndarray) -> np.ndarray:
         """Fit the density; return the (M,) held-out distances of the training vectors."""

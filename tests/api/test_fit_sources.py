@@ -265,9 +265,12 @@ def test_what_is_no_number_is_refused(samples, model):
     for rate in ("16000", 8000.5, float("nan"), -1):
         with pytest.raises(OptionError, match="sample_rate"):
             model.score(samples[0], rate)
-    for threshold in ("0.05", True):
+    for threshold in ("0.05", True, [1], float("inf")):
         with pytest.raises(OptionError, match="threshold must be a number"):
             model.score(samples[0], RATE, threshold=threshold)
+    for rate in ("5%", True, [0.05]):
+        with pytest.raises(OptionError, match="false-alarm rate must be a number"):
+            model.score(samples[0], RATE, false_alarms=rate)
     outcomes = list(model.score_many([samples[0], None, samples[1].astype(np.int16)], RATE))
     assert [isinstance(outcome, AudioError) for outcome in outcomes] == [False, True, True]
 

@@ -8,7 +8,7 @@ import soundfile
 
 from auscult.corpus import AudioClip, Clip, long_recording
 from auscult.corpus.windowing import cut_into_windows
-from auscult.errors import TooShortAudio
+from auscult.errors import OptionError, TooShortAudio
 
 RATE = 8000
 
@@ -36,6 +36,14 @@ def test_the_file_is_the_source_of_a_window(write):
     assert windows(result) == 5 * [(0.0, 0.5), (0.5, 1.0), (1.0, 1.5), (1.5, 2.0)]
     assert [clip.source_recording for clip in result.clips] == [c.path for c in clips for _ in range(4)]
     assert result.findings == ()
+
+
+def test_windows_shorter_than_any_frame_are_refused(write):
+    clips = [write("0.wav", 1.0)]
+    assert len(cut_into_windows(clips, 16 / RATE).clips) == RATE / 16
+    for seconds in (1e-9, 15 / RATE):
+        with pytest.raises(OptionError, match="window="):
+            cut_into_windows(clips, seconds)
 
 
 def test_the_remainder_is_reported_and_short_recordings_are_not_cut(write):

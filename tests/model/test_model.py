@@ -85,6 +85,11 @@ def test_every_score_has_a_threshold(model):
     assert Model(model.detector).threshold().value is None
 
 
+def test_an_unknown_score_is_answered_with_the_known_ones(model):
+    with pytest.raises(OptionError, match=model.detector.scores[0]):
+        model.threshold(score="nope")
+
+
 def test_another_sample_rate_is_resampled_with_a_warning(model, machine_sound):
     sound = machine_sound(0)
     t = np.arange(3 * len(sound)) / (3 * RATE)

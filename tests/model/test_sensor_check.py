@@ -287,3 +287,9 @@ def test_a_fault_that_adds_sound_has_no_state_and_another_machine_has_one(judge)
 def test_verdicts(above, effect, expected):
     findings = [SensorFinding("gaps", "", effect)] if effect else []
     assert verdict(above, findings) == expected
+
+
+def test_shares_are_written_without_an_exponent(judge):
+    nearly_all = np.where(T < 0.001, machine(70), 0.3)
+    (stuck,) = [finding for finding in judge(nearly_all).findings if finding.kind == "stuck"]
+    assert "100 % of the samples" in stuck.message

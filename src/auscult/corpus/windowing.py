@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 from auscult.corpus.clip import Clip
 from auscult.corpus.files import clip_info
 from auscult.corpus.findings import Finding
-from auscult.errors import AudioError
+from auscult.errors import AudioError, OptionError
+from auscult.sound import AudioInfo
 
 _TOLERANCE = 1e-6  # seconds, for rounding
 _MAX_NAMED = 3
+#: Shorter windows are refused: no frame of any front end that `auscult.fit` chooses is shorter.
+MIN_SAMPLES = 16
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,22 @@ def cut_into_windows(clips: Sequence[Clip], seconds: float) -> Windowing:
     Args:
         clips: the recordings; windows of the same ``source_recording`` follow each other.
         seconds: length of a window.
+
+    Raises:
+        OptionError: a window would have fewer than `MIN_SAMPLES` samples.
     """
     windows: dict[str, list[Clip]] = {}
     rests: list[tuple[str, float]] = []
     uncut: list[str] = []
     for clip in clips:
         source = clip.source_recording or clip.path
-        length = _declared_seconds(clip)
+        info = _declared(clip)
+        length = info.seconds if info else None
+        if info and seconds * info.sample_rate < MIN_SAMPLES:
+            raise OptionError(
+                f"window={seconds:g}: a window of {os.path.basename(clip.path)} would have fewer than "
+                f"{MIN_SAMPLES} samples at {info.sample_rate} Hz"
+            )
         count = int((length + _TOLERANCE) / seconds) if length is not None else 0
         pieces = [
             replace(clip, window=(i * seconds, (i + 1) * seconds), source_recording=source)
@@ -74,10 +86,9 @@ def cut_into_windows(clips: Sequence[Clip], seconds: float) -> Windowing:
     return Windowing([clip for pieces in windows.values() for clip in pieces], tuple(findings))
 
 
-def _declared_seconds(clip: Clip) -> float | None:
-    """Length by the header; ``None`` if it is not declared or the file cannot be read, which inspection
-    reports."""
+def _declared(clip: Clip) -> AudioInfo | None:
+    """What the header says; ``None`` if the file cannot be read, which inspection reports."""
     try:
-        return clip_info(clip).seconds
+        return clip_info(clip)
     except AudioError:
         return None

@@ -16,6 +16,7 @@ import math
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -190,10 +191,10 @@ def fixed_threshold(value: float) -> Threshold:
     """Return a threshold with a value given by the user.
 
     Raises:
-        OptionError: the value is not finite.
+        OptionError: the value is no number, or not finite.
     """
-    if not math.isfinite(value):
-        raise OptionError(f"threshold must be a finite number, got {value}")
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise OptionError(f"threshold must be a number that is finite, got {value!r}")
     return Threshold(float(value), "fixed")
 
 
@@ -264,6 +265,8 @@ def parse_rate(text: str) -> float:
 
 def _exact(rate: float, name: str = "false-alarm rate") -> Fraction:
     """Return the fraction that a float stands for: 0.05 is 1/20, not 0.05000000000000000277."""
+    if isinstance(rate, bool) or not isinstance(rate, Real):
+        raise OptionError(f"the {name} must be a number such as 0.05, got {rate!r}")
     exact = Fraction(rate).limit_denominator(10**12) if math.isfinite(rate) else Fraction(0)
     if not 0 < exact < 1:
         raise OptionError(f"the {name} must lie between 0 and 1, both excluded, got {rate}")

@@ -32,6 +32,7 @@ from auscult.model.normal_index import NormalIndex
 from auscult.model.normal_range import NormalRange
 from auscult.model.score import Score, ScoredAudio
 from auscult.model.sensor_check import SensorFinding, sensor_findings, verdict
+from auscult.runtime.suggestions import did_you_mean
 from auscult.sound import Waveform, stream_audio, waveform_of
 from auscult.sound.defects import measure
 from auscult.sound.measures import Measures
@@ -176,6 +177,13 @@ class Model:
         Its value is ``None`` if there are too few calibration clips for that rate. If these come from fewer
         recordings than as many independent clips would have to be, its label says so.
 
+        Args:
+            rate: the accepted rate of false alarms, between 0 and 1.
+            score: one of ``Model.detector.scores``; default the one that decides.
+
+        Raises:
+            OptionError: there is no such score, or the rate is not between 0 and 1.
+
         Example:
             >>> import auscult, numpy as np
             >>> noise = np.random.default_rng(0).normal(0, 0.1, (20, 8000))
@@ -185,6 +193,11 @@ class Model:
             >>> print(model.threshold(0.01).value)  # needs 99 recordings
             None
         """
+        if score is not None and score not in self.detector.scores:
+            known = self.detector.scores
+            raise OptionError(
+                f"score={score!r}{did_you_mean(score, known)}: {self.detector.name} has {', '.join(known)}"
+            )
         scores = self.calibration.scores.get(score or self.detector.decisive_score, np.empty(0))
         threshold = conformal_threshold(scores, rate)
         label = self.provenance.get("threshold_label") or few_recordings_label(
@@ -363,8 +376,6 @@ class Model:
             raise OptionError("threshold and false_alarms exclude each other: choose one")
         if isinstance(threshold, Threshold):
             return threshold
-        if isinstance(threshold, bool | str):
-            raise OptionError(f"threshold must be a number, got {threshold!r}")
         if threshold is not None:
             return fixed_threshold(threshold)
         return self.threshold() if false_alarms is None else self.threshold(false_alarms)

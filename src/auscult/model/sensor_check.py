@@ -272,13 +272,18 @@ def _level(measures: Measures, normal: NormalRange) -> SensorFinding | None:
 def _held(measures: Measures, normal: NormalRange | None) -> SensorFinding | None:
     """Samples that do not change for a time that is too long to be chance."""
     if _held_more_than_normal(measures, normal):
-        share = f"{100 * measures.held_share:.2g} % of the samples"
+        share = f"{_percent(measures.held_share)} of the samples"
         if measures.held_share >= STUCK_SHARE:
             message = f"stuck: {share} do not change; check sensor, cable and recorder"
             return SensorFinding("stuck", message, "unusable")
         message = f"gaps (drop-outs): {share} do not change; check cable and recorder"
         return SensorFinding("gaps", message, "unusable")
     return None
+
+
+def _percent(share: float) -> str:
+    """A share with two significant digits, and never with an exponent."""
+    return f"{np.format_float_positional(100 * share, precision=2, fractional=False, trim='-')} %"
 
 
 def _quiet(measures: Measures, normal: NormalRange | None) -> SensorFinding | None:
@@ -305,7 +310,7 @@ def _clipping(measures: Measures, normal: NormalRange | None) -> Iterator[Sensor
     if not measures.clipped_share:
         return
     usual = max(CLIPPED_SHARE, EXCESS * normal.clipped_share if normal is not None else 0.0)
-    message = f"clipped ({100 * measures.clipped_share:.2g} % of samples in flat tops): lower the gain"
+    message = f"clipped ({_percent(measures.clipped_share)} of samples in flat tops): lower the gain"
     yield SensorFinding("clipping", message, "doubt" if measures.clipped_share > usual else "note")
 
 
