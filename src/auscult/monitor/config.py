@@ -16,7 +16,7 @@
     source = "rtsp://camera.local/audio"
     auth_file = "/run/secrets/camera"  # user:password in its first line
 
-Paths are relative to the folder of the file.
+The paths of store and models are relative to the folder of the file, others to the working directory.
 """
 
 from __future__ import annotations
