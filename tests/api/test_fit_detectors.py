@@ -8,10 +8,13 @@ from functools import partial
 
 import numpy as np
 import pytest
+import soundfile
 from sklearn.base import clone
 
 import auscult
+from auscult.detectors import Detector
 from auscult.detectors.options import make_config, name_and_settings
+from auscult.detectors.pooled.pooled_gaussian import PooledGaussian
 from auscult.detectors.pooled.spectral_memory import SpectralMemory, SpectralMemoryConfig
 from auscult.detectors.reconstruction.gamma_vae import GammaVAE, GammaVAEConfig
 from auscult.errors import OptionError
@@ -64,3 +67,33 @@ def test_a_fitted_detector_has_a_rate_and_the_same_rate_may_be_stated_twice(samp
     assert fitted.sample_rate == RATE
     with pytest.raises(OptionError, match="sample_rate"):
         auscult.fit(samples, fitted.detector, sample_rate=16000)
+
+
+class WithoutConfig(SpectralMemory):
+    name = "without_config"
+    config_type = dict
+
+
+@pytest.mark.parametrize("detector", [3, None, int, Detector, WithoutConfig])
+def test_what_is_no_detector_is_refused(samples, detector):
+    with pytest.raises(OptionError):
+        auscult.fit(samples, detector, sample_rate=RATE)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"components": float("inf")}, {"components": True}, {"sample_rate": True}, {"config": 3}],
+)
+def test_what_is_no_option_of_a_detector_is_refused(options):
+    with pytest.raises(OptionError):
+        PooledGaussian(**options)
+
+
+def test_numpy_integers_are_channels_and_booleans_are_no_numbers(samples, tmp_path):
+    soundfile.write(tmp_path / "two.wav", np.stack([samples[:10].ravel(), samples[10:].ravel()], 1), RATE)
+    options = {"window": 0.5, **SMALL}
+    first, second = (auscult.fit(tmp_path, SpectralMemory, channel=c, **options) for c in (1, np.int64(1)))
+    assert (first.channel, type(second.channel)) == (1, int)
+    for given in ({"channel": True}, {"sample_rate": True}):
+        with pytest.raises(OptionError):
+            auscult.fit(samples, SpectralMemory, **{"sample_rate": RATE, **given})

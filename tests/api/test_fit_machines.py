@@ -14,6 +14,7 @@ import soundfile
 from auscult import fit, fit_machines, load, open_corpus
 from auscult.corpus import machine_folders
 from auscult.corpus.folds import FOLDS
+from auscult.detectors.pooled.pooled_gaussian import PooledGaussian
 from auscult.detectors.reconstruction.autoencoder import Autoencoder
 from auscult.errors import AuscultWarning, FitError, OptionError
 from auscult.findings import messages
@@ -223,3 +224,25 @@ def test_machines_that_all_have_the_same_folders_have_a_finding(plant, tmp_path)
     for result in fitted:
         assert "mixed_machines" in {finding.kind for finding in result.warnings}
         assert "mixed_machines" in {finding.kind for finding in load(result.path).warnings}
+
+
+def test_a_model_that_cannot_be_saved_is_the_error_of_one_machine(plant, tmp_path):
+    (tmp_path / "pump.auscult").mkdir()
+    fan, pump, valve = fit_machines(machine_folders(plant), tmp_path, **PLAIN)
+    assert "cannot be written" in pump.error
+    assert (fan.error, valve.error) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["", " ", "../fan", "a\\b", 3])
+def test_names_of_machines_that_are_no_names_of_files_are_refused(plant, tmp_path, name):
+    with pytest.raises(OptionError, match="name of a file"):
+        fit_machines({name: plant / "fan"}, tmp_path / "models", **PLAIN)
+    assert not (tmp_path / "models").exists()
+
+
+def test_machines_are_fitted_with_a_detector_as_an_instance(plant, tmp_path):
+    (fan,) = fit_machines({"fan": plant / "fan"}, tmp_path, detector=PooledGaussian(n_mels=32, components=3))
+    assert fan.error is None
+    config = load(fan.path).detector.config
+    assert (config.components, config.front_end.n_mels) == (3, 32)
+    assert fit_machines({"fan": plant / "fan"}, tmp_path, components=3, **PLAIN)[0].already_fitted

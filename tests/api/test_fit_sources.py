@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from auscult.detectors import DETECTORS, Config, Detector, Evidence
 from auscult.detectors.options import make_config
 from auscult.detectors.pooled.spectral_memory import SpectralMemory
 from auscult.errors import AudioError, FitError, NonFiniteAudio, OptionError
-from auscult.findings import messages
+from auscult.findings import Finding, messages
 from auscult.model.model_file import load_model
 from auscult.sound import Waveform
 
@@ -188,7 +189,9 @@ def test_scores_have_p_values_and_can_be_compared_and_converted(folder, model):
     calibration = model.calibration.scores["domain"]
     assert plain.p_value == (1 + np.sum(calibration >= plain.score)) / (len(calibration) + 1)
     assert explained == model.score(folder / "03.wav", explain=True), "comparing maps does not raise"
-    data = json.loads(json.dumps(plain.to_dict()))
+    warned = replace(plain, warnings=(Finding("resampled", "other rate"),))
+    data = json.loads(json.dumps(warned.to_dict()))
+    assert data["warnings"] == [{"kind": "resampled", "message": "other rate", "paths": []}]
     assert (data["score"], data["p_value"], data["verdict"]) == (plain.score, plain.p_value, "normal")
     assert "map" not in explained.to_dict()
     without = auscult.fit(folder, "spectral_memory", calibrate="none", **SMALL)

@@ -113,6 +113,7 @@ def test_built_in_detectors_need_no_search_for_packages(monkeypatch):
         ("is_function", "def Loudness(): pass", "is_function:Loudness", "not a subclass"),
         ("other_name", LOUDNESS.replace('"loudness"', '"noise"'), "other_name:Loudness", "name 'noise'"),
         ("no_scores", LOUDNESS.replace("scores", "values"), "no_scores:Loudness", "define scores"),
+        ("no_config", LOUDNESS.replace("= LoudnessConfig", "= dict"), "no_config:Loudness", "config_type"),
         ("no_fit", LOUDNESS.replace("def fit", "def learn"), "no_fit:Loudness", "define fit"),
     ],
 )
@@ -205,7 +206,7 @@ def test_the_command_line_and_the_workers_use_the_detector(install, machines, tm
     listed = run("detectors")
     assert "loud_package 1.0" in listed.stdout
     assert "the detector 'auto' of loud_package 1.0 cannot be used" in listed.stderr
-    assert "needs     loud_package 1.0" in run("detectors", "loudness").stdout
+    assert "package   loud_package 1.0" in run("detectors", "loudness").stdout
     reported = json.loads(run("doctor", "--json").stdout)["plugins"]
     assert [(p["detector"], p["package"], bool(p["problem"])) for p in reported] == [
         ("auto", "loud_package 1.0", True),

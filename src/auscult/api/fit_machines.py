@@ -15,7 +15,8 @@ from auscult.corpus import Clip
 from auscult.corpus.folders import check_patterns
 from auscult.corpus.long_recording import release
 from auscult.corpus.machine_mixture import mixture_of_machines
-from auscult.detectors import Config, Progress
+from auscult.detectors import Config, Detector, Progress, detector_type
+from auscult.detectors.options import name_and_settings
 from auscult.errors import AuscultError, ModelFileError, OptionError
 from auscult.findings import Finding, issue_warnings
 from auscult.model.batching import batch_key, batches, fit_batch, max_batch
@@ -49,7 +50,7 @@ def fit_machines(
     folders: Mapping[str, str | os.PathLike[str]],
     output: str | os.PathLike[str],
     *,
-    detector: str = DEFAULT_DETECTOR,
+    detector: str | type[Detector] | Detector = DEFAULT_DETECTOR,
     preset: str | None = None,
     calibrate: str = "auto",
     group_by: Sequence[str] = (),
@@ -110,17 +111,19 @@ def fit_machines(
         20
     """
     _check_folders(folders)
-    preset = check_options(detector, preset=preset, calibrate=calibrate, settings=settings)
+    name, settings = name_and_settings(detector, settings)
+    preset = check_options(name, preset=preset, calibrate=calibrate, settings=settings)
     output = os.path.abspath(output)  # workers may have another current directory
     os.makedirs(output, exist_ok=True)
     options = PlantOptions(
+        detector_type(name),
         output,
         tuple(group_by),
         tables,
         dict(conditions or {}),
         tuple(replace(clip, path=os.path.abspath(clip.path)) for clip in other_machines),
         {
-            "detector": detector,
+            "detector": name,
             "preset": preset,
             "calibrate": calibrate,
             "group_likely_segments": group_likely_segments,
@@ -132,7 +135,7 @@ def fit_machines(
     )
     if conditions:
         check_patterns(folders.values(), conditions, tables)
-    machines = [MachineFolder(name, os.path.abspath(folder)) for name, folder in folders.items()]
+    machines = [MachineFolder(machine, os.path.abspath(folder)) for machine, folder in folders.items()]
     results: dict[str, Fitted] = {}
     pending: list[_PendingFit] = []
     for outcome in parallel_map(partial(_check_machine, options), machines):
@@ -143,7 +146,7 @@ def fit_machines(
     fit_batches = batches(
         pending,
         key=lambda fit: (batch_key(fit.config), fit.detectors),
-        max_size=lambda fit: max_batch(detector, fit.config, detectors=fit.detectors),
+        max_size=lambda fit: max_batch(name, fit.config, detectors=fit.detectors),
     )
     fit_progress = progress if worker_count() == 1 else None
     if progress:
@@ -197,7 +200,7 @@ def _check_machine(options: PlantOptions, machine: MachineFolder) -> _PendingFit
 
 
 def _check_folders(folders: object) -> None:
-    """Raise `OptionError` if they are not paths by the name of the machine."""
+    """Raise `OptionError` if they are not paths by the name of the machine, which is that of a file, too."""
     values = folders.values() if isinstance(folders, Mapping) else [None]
     if not all(isinstance(folder, str | os.PathLike) for folder in values):
         raise OptionError(
@@ -205,6 +208,9 @@ def _check_folders(folders: object) -> None:
             "what `auscult.corpus.machine_folders('plant')` returns. Clips, arrays and a Corpus are fitted "
             "by auscult.fit, one machine at a time"
         )
+    for machine in folders if isinstance(folders, Mapping) else ():
+        if not isinstance(machine, str) or not machine.strip() or set(machine) & set("/\\\0"):
+            raise OptionError(f"the machine {machine!r} needs a name that can be the name of a file")
 
 
 def _fit_batch(
@@ -224,8 +230,12 @@ def _fit_batch(
         model.provenance["key"] = pending.key
         if options.conditions:
             model.provenance["conditions"] = dict(options.conditions)
-        model.save(path)
-        results.append(Fitted(pending.machine.name, path, warnings=model.warnings))
+        error = None
+        try:
+            model.save(path)
+        except (AuscultError, OSError) as reason:
+            error = str(reason)
+        results.append(Fitted(pending.machine.name, path, error, warnings=model.warnings))
     return results
 
 

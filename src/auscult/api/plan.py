@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from auscult.corpus import Clip, Corpus, Finding, attribute_groups
@@ -46,8 +47,10 @@ def plan_fit(
         detector, preset, calibrate, group_likely_segments, window, channel, settings, other_machines: as
             in `auscult.fit`, which raises the same errors.
     """
-    if channel != ALL and (not isinstance(channel, int) or channel < 0):
-        raise OptionError(f"channel={channel!r}: give a number from 0, or {ALL!r}")
+    if channel != ALL:
+        if isinstance(channel, bool) or not isinstance(channel, Integral) or channel < 0:
+            raise OptionError(f"channel={channel!r}: give a number from 0, or {ALL!r}")
+        channel = int(channel)  # NumPy integers cannot be stored
     of_opening = opening_findings(clips)
     clips, other_machines = list(clips), list(other_machines)
     check_training_clips(clips)

@@ -12,6 +12,7 @@ from auscult.api.training_clips import without_anomalies
 from auscult.corpus import Clip, attribute_groups, open_corpus
 from auscult.corpus.conditions import apply_conditions
 from auscult.corpus.fingerprints import content_key, file_digests, fingerprints
+from auscult.detectors import Detector, register
 from auscult.detectors.options import config_to_json
 from auscult.errors import FitError
 from auscult.findings import Finding
@@ -28,6 +29,7 @@ SCHEMA = 2
 class PlantOptions:
     """The options that all machines share, and findings about all; ``plan`` are options of `plan_fit`."""
 
+    detector_class: type[Detector]
     output: str
     group_by: tuple[str, ...]
     tables: TableSettings | None
@@ -51,6 +53,7 @@ class MachineFolder:
 
 def machine_spec(options: PlantOptions, machine: MachineFolder) -> FitSpec:
     """The settings and clips of one machine; raises as `auscult.fit` and `open_corpus` do."""
+    register(options.detector_class)  # a worker may not know it yet
     corpus = open_corpus(machine.folder, tables=options.tables)
     (opened,) = apply_conditions([corpus], options.conditions, must_match=False)
     if os.path.isfile(machine.folder):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from auscult.detectors.base import Config, Detector, Evidence, Progress
-from auscult.detectors.plugins import Plugin, installed_plugins
+from auscult.detectors.plugins import Plugin, definition_problem, installed_plugins
 from auscult.errors import OptionError
 from auscult.runtime.suggestions import did_you_mean
 
@@ -68,9 +68,11 @@ def register(kind: type[Detector]) -> None:
     """Add a detector class to the registry of this process, so that it is known by its name.
 
     Raises:
-        OptionError: the name belongs to another class, or the class cannot be imported by name, as one that
-            is defined within a function.
+        OptionError: it does not define what a detector must, the name belongs to another class, or the class
+            cannot be imported by name, as one that is defined within a function.
     """
+    if problem := definition_problem(kind):
+        raise OptionError(f"{getattr(kind, '__qualname__', kind)} {problem}")
     known = DETECTORS.get(kind.name)
     if known == (kind.__module__, kind.__qualname__):
         return

@@ -16,8 +16,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
-from auscult.detectors.base import Detector
+from auscult.detectors.base import Config, Detector
 from auscult.errors import PluginError
 
 GROUP = "auscult.detectors"
@@ -54,17 +55,28 @@ class Plugin:
             raise self._error(
                 f"{self.entry_point.value} cannot be imported ({type(error).__name__}: {error})"
             ) from error
-        if not (isinstance(kind, type) and issubclass(kind, Detector)):
-            raise self._error(f"{self.entry_point.value} is not a subclass of auscult.detectors.Detector")
-        undefined = [name for name in ("name", "scores", "config_type") if not hasattr(kind, name)]
-        if undefined := [*undefined, *sorted(kind.__abstractmethods__)]:
-            raise self._error(f"its class {kind.__qualname__} does not define {', '.join(undefined)}")
+        if problem := definition_problem(kind):
+            raise self._error(f"{self.entry_point.value} {problem}")
         if kind.name != self.name:
             raise self._error(f"its class {kind.__qualname__} has the name {kind.name!r}")
         return kind
 
     def _error(self, reason: str) -> PluginError:
         return PluginError(self.name, self.distribution, reason)
+
+
+def definition_problem(kind: Any) -> str:
+    """Return why something is no class of a detector that can be used; empty if it is one."""
+    if not (isinstance(kind, type) and issubclass(kind, Detector)):
+        return "is not a subclass of auscult.detectors.Detector"
+    undefined = [name for name in ("name", "scores", "config_type") if not hasattr(kind, name)]
+    if undefined := [*undefined, *sorted(kind.__abstractmethods__)]:
+        return f"does not define {', '.join(undefined)}"
+    if not (isinstance(kind.config_type, type) and issubclass(kind.config_type, Config)):
+        return (
+            f"has the config_type {kind.config_type!r}, which is not a subclass of auscult.detectors.Config"
+        )
+    return ""
 
 
 def installed_plugins(built_in: Collection[str]) -> dict[str, Plugin]:

@@ -66,11 +66,13 @@ def typed_value(owner: type, name: str, value: Any) -> Any:
     try:
         if kind is bool:
             return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
+        if kind in (int, float) and isinstance(value, bool):
+            raise TypeError
         if kind is int and isinstance(value, float) and value != int(value):
             raise ValueError
         typed = kind(value)
         if kind is float and not math.isfinite(typed):
             raise ValueError
         return typed
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise OptionError(f"{name}={value!r} is not a valid {kind.__name__}") from error

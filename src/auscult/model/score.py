@@ -11,7 +11,7 @@ import numpy as np
 
 from auscult.corpus import Clip
 from auscult.detectors.maps.map_limits import MapLimits
-from auscult.findings import Finding, messages
+from auscult.findings import Finding
 from auscult.model.sensor_check import SensorFinding, Verdict, verdict
 from auscult.sound import Waveform
 from auscult.spectrum import FrontEnd
@@ -127,7 +127,7 @@ class Score:
         return {
             **data,
             "verdict": self.verdict,
-            "warnings": messages(self.warnings),
+            "warnings": [finding.to_json() for finding in self.warnings],
             "scores": dict(self.scores),
             "nearest_window": list(self.nearest_window) if self.nearest_window else None,
             "findings": [vars(finding) for finding in self.findings],

@@ -64,7 +64,7 @@ def waveform_of(samples: np.ndarray, sample_rate: int, path: str = "<memory>") -
             f"samples must be floating point with full scale ±1, got {samples.dtype}; divide 16-bit "
             "samples by 32768"
         )
-    if not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
+    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
         raise OptionError(f"sample_rate must be a positive whole number, got {sample_rate!r}")
     if not samples.size:
         raise EmptyAudio(path, "no samples")
