@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +70,7 @@ def _row(event: Event) -> list[str]:
     from auscult.decision.alarms.wording import duration
 
     lasting = "lasts" if event.end is None else duration(max(event.end - event.start, 0.0))
-    start = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event.start))
+    start = text.local_time(event.start)
     numbers = [text.figure(event.peak), text.figure(event.threshold)]
     return [str(event.id), event.machine, event.kind, start, lasting, *numbers, event.state]
 

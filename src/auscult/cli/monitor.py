@@ -166,7 +166,7 @@ class _Output:
         if self.as_json:
             text.print_json({"machine": name, "time": moment, **record})
         else:
-            click.echo(f"{_local(moment)}  {text.printable(name)}  {text.printable(what)}")
+            click.echo(f"{text.local_time(moment)}  {text.printable(name)}  {text.printable(what)}")
 
     def finish(self) -> int:
         status = self.engine.status()
@@ -186,7 +186,3 @@ def _status_line(status: list[dict[str, Any]]) -> str:
         state = entry["state"] or "no sound yet"
         parts.append(f"{entry['machine']}: {state}{score}{condition}, {text.count(entry['alarms'], 'alarm')}")
     return "; ".join(parts)
-
-
-def _local(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,11 @@ def describe_threshold(threshold: Threshold) -> str:
         f"{percent(threshold.rate)} false alarms, "
         f"from {count(threshold.calibration_count, unit)}{label})"
     )
+
+
+def local_time(seconds: float) -> str:
+    """Format seconds since 1970 (UTC) as local time: ``2026-11-28 06:00:00``."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
 def count(number: int, noun: str) -> str:

@@ -121,7 +121,7 @@ def _score(model: Model, clip: Clip, gate: GateSettings | None) -> tuple[Machine
     """Return the scores that count, in parts without a gap."""
     monitor: MachineMonitor | None = None
     parts: list[list[float]] = [[]]
-    for item, rate in _items(model, clip):
+    for item, rate in _items(clip):
         if isinstance(item, Interruption):
             if item.kind == "ended":
                 break
@@ -139,7 +139,7 @@ def _score(model: Model, clip: Clip, gate: GateSettings | None) -> tuple[Machine
     return monitor, [np.array(part) for part in parts if part]
 
 
-def _items(model: Model, clip: Clip) -> Iterator[tuple[Block | Interruption, int]]:
+def _items(clip: Clip) -> Iterator[tuple[Block | Interruption, int]]:
     """Yield the blocks of a recording with its sample rate."""
     if clip.waveform is not None:
         yield Block(clip.waveform.samples[:, None], 0, 0.0), clip.waveform.sample_rate

@@ -32,7 +32,7 @@ from auscult.errors import OptionError
 from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.runner import WatchedMachine
-from auscult.runtime.suggestions import similar_names
+from auscult.runtime.suggestions import did_you_mean
 from auscult.sound.live import open_source
 
 DEFAULT_STORE = "monitor"
@@ -161,6 +161,4 @@ def _machine(table: Mapping[str, Any], index: int, folder: str) -> MachineConfig
 def _check_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
     for key in table:
         if key not in known:
-            similar = similar_names(key, known)
-            question = f"; did you mean {' or '.join(similar)}?" if similar else ""
-            raise OptionError(f"{where} has an unknown setting {key!r}{question}")
+            raise OptionError(f"{where} has an unknown setting {key!r}{did_you_mean(key, known)}")

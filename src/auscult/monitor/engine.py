@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
 import threading
 import time
@@ -11,6 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from auscult.corpus.prefetch import default_threads
 from auscult.decision.alarms import AlarmPolicy, with_observed
 from auscult.errors import AuscultError, OptionError
 from auscult.monitor.machine import Change
@@ -48,14 +48,14 @@ class Engine:
         self.store = store
         self.listeners: list[Callable[[str, Change], None]] = []
         self.runners: dict[str, Runner] = {}
+        now = time.time()
+        resume(store, names, now)
         for machine in machines:
             policy = machine.model.alarm_policy
             self.runners[machine.name] = Runner(machine, store, policy, self._notify)
             data = policy.to_json() if policy else {}
-            now = time.time()
-            resume(store, machine.name, now)
             store.put_machine(Machine(machine.name, machine.model_id, "", data, now))
-        self._threads = threads or os.cpu_count() or 1
+        self._threads = threads or default_threads()
         self._ready: queue.Queue[Runner | None] = queue.Queue()
         self._queued: set[str] = set()
         self._lock = threading.Lock()

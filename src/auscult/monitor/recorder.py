@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,7 +12,7 @@ from auscult.decision.alarms import Episode
 from auscult.errors import StoreError
 from auscult.monitor.machine import AlarmChange, Change, Gap, Judgement, MachineMonitor, StateChange
 from auscult.monitor.sensor import Kind
-from auscult.monitor.store import Event, EventStore, ScoreRow
+from auscult.monitor.store import Event, EventStore, MachineState, ScoreRow
 from auscult.monitor.store import Gap as StoredGap
 from auscult.report.named_regions import score_regions
 
@@ -173,25 +173,29 @@ class Recorder:
             self.store.add_sound(alarm.number, samples, rate, self.monitor.time_of(first))
 
 
-def resume(store: EventStore, machine: str, now: float) -> None:
-    """Write the end of what was open when the last monitor of a machine ended, and the gap since then.
+def resume(store: EventStore, machines: Collection[str], now: float) -> None:
+    """Write the end of what was open when the last monitor of each machine ended, and the gap since then.
 
     Args:
         store: the store.
-        machine: name of the machine; nothing is written for one that has no scores.
+        machines: names of the machines; nothing is written for those that have no scores.
         now: seconds since 1970 (UTC).
     """
-    states = {state.machine.name: state for state in store.read.last_states()}
-    state = states.get(machine)
-    if state is None or state.time is None:
-        return
+    for state in store.read.last_states():
+        if state.machine.name in machines and state.time is not None:
+            _end(store, state, state.time, now)
+
+
+def _end(store: EventStore, state: MachineState, last: float, now: float) -> None:
+    """Write the end of what was open for one machine, whose last score has a time."""
+    machine = state.machine.name
     for event in store.read.events(machine=machine, lasting=True):
         assert event.id is not None
-        store.update_event(event.id, replace(event, end=max(state.time, event.start)))
+        store.update_event(event.id, replace(event, end=max(last, event.start)))
     for health in state.conditions:
         store.set_condition(machine, health.condition, False, now)
-    if now > state.time:
-        store.add_gap(StoredGap(machine, state.time, now, "the monitor was not running"))
+    if now > last:
+        store.add_gap(StoredGap(machine, last, now, "the monitor was not running"))
 
 
 def band_levels(spectrum: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,11 @@ class Observation:
     upper_rate: float = math.inf
     lower_rate: float = 0.0
 
+    @classmethod
+    def of(cls, seconds: float, sessions: int, alarms: int) -> Observation:
+        """Return an observation with the limits of a Poisson process."""
+        return cls(seconds, sessions, alarms, upper_rate(alarms, seconds), lower_rate(alarms, seconds))
+
     def to_json(self) -> dict[str, Any]:
         """Return JSON-compatible data: an unknown upper limit is ``None``, since JSON has no infinity."""
         return {**asdict(self), "upper_rate": self.upper_rate if self.seconds else None}
@@ -67,11 +72,13 @@ def observe(rule: AlarmRule, sessions: Sequence[Session], period: float) -> Obse
             for session in sessions
         ]
     )
-    seconds, alarms = float(lengths.sum()), int(counts.sum())
-    upper, lower = upper_rate(alarms, seconds), lower_rate(alarms, seconds)
-    if len(sessions) > 1 and alarms:
-        rng = np.random.default_rng(0)
-        draws = rng.integers(len(sessions), size=(_RESAMPLES, len(sessions)))
-        rates = counts[draws].sum(axis=1) / lengths[draws].sum(axis=1)
-        upper, lower = max(upper, float(np.quantile(rates, 0.9))), min(lower, float(np.quantile(rates, 0.1)))
-    return Observation(seconds, len(sessions), alarms, upper, lower)
+    counted = Observation.of(float(lengths.sum()), len(sessions), int(counts.sum()))
+    if len(sessions) < 2 or not counted.alarms:
+        return counted
+    rng = np.random.default_rng(0)
+    draws = rng.integers(len(sessions), size=(_RESAMPLES, len(sessions)))
+    rates = counts[draws].sum(axis=1) / lengths[draws].sum(axis=1)
+    lower, upper = (float(np.quantile(rates, part)) for part in (0.1, 0.9))
+    return replace(
+        counted, upper_rate=max(counted.upper_rate, upper), lower_rate=min(counted.lower_rate, lower)
+    )

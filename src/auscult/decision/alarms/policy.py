@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from auscult.decision.alarms.budget import AlarmBudget, lower_rate, required_seconds, upper_rate
+from auscult.decision.alarms.budget import AlarmBudget, required_seconds
 from auscult.decision.alarms.episodes import AlarmRule, persistent_scores
 from auscult.decision.alarms.observation import Observation, Session, observe
 from auscult.decision.alarms.thresholds import conformal_of_blocks, from_tail
@@ -122,7 +122,7 @@ def calibrate_alarms(
     if len(observed) < n or np.ptp(observed) == 0:
         raise FitError(
             f"{len(observed) * period:.0f} s of normal running with different scores are too little for an "
-            f"alarm threshold: record at least {_minimum_seconds(n, period):.0f} s without interruption"
+            f"alarm threshold: record at least {10 * n * period:.0f} s without interruption"
         )
     threshold = conformal_of_blocks(persistent, budget, period)
     method: Method = "conformal"
@@ -155,12 +155,5 @@ def with_observed(policy: AlarmPolicy, seconds: float, alarms: int) -> AlarmPoli
         alarms: false alarms in that time.
     """
     known = policy.verification
-    seconds, alarms = known.seconds + seconds, known.alarms + alarms
-    observed = Observation(
-        seconds, known.sessions + 1, alarms, upper_rate(alarms, seconds), lower_rate(alarms, seconds)
-    )
+    observed = Observation.of(known.seconds + seconds, known.sessions + 1, known.alarms + alarms)
     return replace(policy, verification=observed)
-
-
-def _minimum_seconds(n: int, period: float) -> float:
-    return 10 * n * period
