@@ -31,6 +31,7 @@ class _OpenAlarm:
     clip: AudioClip
     score: float
     has_sound: bool = False
+    explained: AudioClip | None = None  # the window that the stored explanation is of
 
 
 class Recorder:
@@ -151,7 +152,10 @@ class Recorder:
         )
 
     def _write_explanation(self, alarm: _OpenAlarm) -> None:
-        """Explain the window with the peak, and write that with the event."""
+        """Explain the window with the peak, unless it is explained already, and write that with the event."""
+        if alarm.clip is alarm.explained:
+            self.store.update_event(alarm.number, alarm.event)
+            return
         model = self.monitor.model
         score = model.score_recording(alarm.clip, explain=True)
         front_end = model.detector.config.front_end
@@ -163,6 +167,7 @@ class Recorder:
         }
         alarm.event = replace(alarm.event, explanation=explanation)
         self.store.update_event(alarm.number, alarm.event, score.map)
+        alarm.explained = alarm.clip
 
     def _write_sound(self, alarm: _OpenAlarm) -> None:
         alarm.has_sound = True

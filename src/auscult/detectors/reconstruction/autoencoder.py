@@ -44,7 +44,7 @@ class AutoencoderConfig(ReconstructionConfig):
 
 
 class AutoencoderNetwork(WindowNetwork):
-    """Nine layers with ReLU, of which the fifth is the bottleneck, and a linear one."""
+    """Nine layers with ReLU, the fifth of them the bottleneck, and a linear one."""
 
     config: AutoencoderConfig
 

@@ -55,7 +55,7 @@ class ResidualCovariance:
         return shrinkage(self.outer, len(self.outer), self.fourth, self.rows)[0]
 
     def merged(self, precision: np.ndarray, weight: float) -> ResidualCovariance:
-        """Return these sums plus those of earlier vectors of which only the precision matrix is known.
+        """Return these sums plus those of earlier vectors, whose precision matrix alone is known.
 
         Args:
             precision: (bands, bands), the inverse covariance of the earlier vectors.

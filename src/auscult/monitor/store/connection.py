@@ -75,7 +75,7 @@ class Database:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
-                if connection.in_transaction:  # SQLite ends it by itself after some errors
+                if connection.in_transaction:  # SQLite itself ends it after some errors
                     with suppress(sqlite3.Error):
                         connection.execute("ROLLBACK")
                 raise

@@ -21,7 +21,7 @@ DAY = 86400.0
 _STEPS = 40
 #: Largest sound, as part of the size of the store.
 _LARGEST_SOUND = 0.25
-#: Tables of which rows expire with the events, with their columns of time.
+#: Tables whose rows expire with the events, with their columns of time.
 _LOGS = {"gaps": "start", "health": "start", "audit": "time"}
 #: Rows of `_LOGS` that last are kept.
 _LASTING = {"gaps", "health"}

@@ -15,7 +15,7 @@ class ArrivalClock:
 
     A sample arrives after it was recorded, sometimes much later, but never before. Therefore the estimate is
     the earliest that the arrivals of the last one to two minutes allow: arrival times minus the lengths
-    before them, of which the smallest has the shortest delay. Sound cards whose clock differs by 0.01 % from
+    before them. The smallest of these has the shortest delay. Sound cards whose clock differs by 0.01 % from
     that of the computer are followed with an error of 12 ms at most. A constant delay of the way remains in
     the estimate: usually 10 to 100 ms for a sound card, and up to seconds for a network camera.
 

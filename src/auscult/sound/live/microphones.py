@@ -121,7 +121,7 @@ def list_microphones(
 
 
 def find_microphone(name: str | None, present: Iterable[Microphone]) -> Microphone:
-    """Return the input with a name, or the only one of which it is a part; letter case is ignored.
+    """Return the input with a name, or the only one whose name contains it; letter case is ignored.
 
     Args:
         name: `Microphone.name`, card or port; ``None`` for the default input.
