@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from auscult.monitor.store import EventStore
+from auscult.monitor.store import KEPT_NORMALS, EventStore
 from auscult.monitor.store.connection import NAME
 
 WRITER = """
@@ -32,6 +32,10 @@ while True:
     print("event", event, flush=True)
     sound = store.add_sound(event, rng.uniform(-1, 1, 4000), 8000, now - 1)
     print("sound", sound, flush=True)
+    store.add_normal("fan", rng.uniform(-1, 1, 4000), 8000, now, rng.normal(size=16))
+    store.add_nearest_normal(event, rng.normal(size=16))
+    store.put_state("fan", "count", {"events": event})
+    print("state", event, flush=True)
 """
 
 
@@ -47,7 +51,10 @@ def kill_writer(folder, reports, delay, max_bytes):
         lines += process.stdout.readlines()
     # The last line may be cut off.
     reported = [line.split() for line in lines if line.endswith("\n")]
-    return {kind: [int(number) for name, number in reported if name == kind] for kind in ("event", "sound")}
+    return {
+        kind: [int(number) for name, number in reported if name == kind]
+        for kind in ("event", "sound", "state")
+    }
 
 
 @pytest.mark.slow
@@ -68,7 +75,11 @@ def test_twenty_kills_lose_no_event_and_leave_no_torn_file(tmp_path):
             for number in rows:
                 samples, _ = store.read.read_sound(number)
                 assert samples.shape == (4000, 1)
-            assert {entry.name for entry in (tmp_path / "sounds").iterdir()} == set(rows.values())
+            normals = {name for (name,) in connection.execute("SELECT name FROM normals")}
+            assert len(normals) <= KEPT_NORMALS
+            assert {entry.name for entry in (tmp_path / "sounds").iterdir()} == normals | set(rows.values())
+            if reported["state"]:
+                assert store.read.state("fan", "count")["events"] >= reported["state"][-1]
     assert len(events) > 50
     assert len(sounds) > 50
 
@@ -87,5 +98,6 @@ def test_kills_while_old_rows_are_removed_leave_a_store_without_contradictions(t
             rows = dict(connection.execute("SELECT id, name FROM sounds"))
             for number in rows:
                 store.read.read_sound(number)
-            assert {entry.name for entry in (tmp_path / "sounds").iterdir()} == set(rows.values())
+            normals = {name for (name,) in connection.execute("SELECT name FROM normals")}
+            assert {entry.name for entry in (tmp_path / "sounds").iterdir()} == normals | set(rows.values())
     assert 0 < len(rows) < last

@@ -11,6 +11,7 @@ import pytest
 from auscult.errors import StoreError
 from auscult.monitor.store import EventStore, Feedback, StoreReader, schema
 from auscult.monitor.store.connection import NAME
+from auscult.monitor.store.sounds import encode
 
 VERSION_1 = Path(__file__).with_name("version_1.sql")
 
@@ -42,6 +43,27 @@ def test_a_store_of_version_1_is_upgraded_with_all_rows(tmp_path):
         assert store.read.gaps("fan")[0].reason == "no signal"
         store.add_feedback(Feedback(3, 1767230000.0, "operator", verdict="real"))
         assert store.read.feedback(3)[0].verdict == "real"
+        store.put_state("fan", "policy", {"seconds": 60.0})
+        assert store.read.state("fan", "policy") == {"seconds": 60.0}
+
+
+def test_the_sounds_of_a_store_of_version_2_are_of_the_event(tmp_path, machine_sound):
+    execute(tmp_path, VERSION_1.read_text())
+    statements = ";\n".join(schema.STEPS[1])
+    execute(tmp_path, f"{statements};\nPRAGMA user_version=2")
+    name = f"{'0' * 32}.flac"
+    data, scale = encode(machine_sound(1), 8000)
+    (tmp_path / "sounds").mkdir()
+    (tmp_path / "sounds" / name).write_bytes(data)
+    execute(
+        tmp_path,
+        "INSERT INTO sounds (event, name, start, seconds, sample_rate, channels, scale, bytes) "
+        f"VALUES (3, '{name}', 1767225500.0, 1.0, 8000, 1, {scale}, {len(data)})",
+    )
+    with EventStore(tmp_path) as store:
+        (sound,) = store.read.sounds(3)
+        assert (sound.role, sound.seconds) == ("event", 1.0)
+        assert store.read.read_sound(sound.id)[1] == 8000
 
 
 def test_an_upgraded_store_has_the_same_tables_as_a_new_one(tmp_path):

@@ -8,6 +8,7 @@ from auscult.monitor.store.reader import MAX_POINTS, MAX_ROWS, StoreReader
 from auscult.monitor.store.records import (
     CONDITIONS,
     KINDS,
+    ROLES,
     VERDICTS,
     AuditEntry,
     Event,
@@ -16,17 +17,21 @@ from auscult.monitor.store.records import (
     Health,
     Machine,
     MachineState,
+    Normal,
     ScoreRow,
     Sound,
 )
 from auscult.monitor.store.retention import Retention
+from auscult.monitor.store.sound_writes import KEPT_NORMALS
 from auscult.monitor.store.summaries import Summaries
 
 __all__ = [
     "CONDITIONS",
+    "KEPT_NORMALS",
     "KINDS",
     "MAX_POINTS",
     "MAX_ROWS",
+    "ROLES",
     "VERDICTS",
     "AuditEntry",
     "Event",
@@ -36,6 +41,7 @@ __all__ = [
     "Health",
     "Machine",
     "MachineState",
+    "Normal",
     "Retention",
     "ScoreRow",
     "Sound",

@@ -6,16 +6,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from auscult.errors import OptionError, StoreError
+from auscult.errors import OptionError
 from auscult.monitor.store import writes
-from auscult.monitor.store.checks import check_time
 from auscult.monitor.store.clock import RetentionClock
 from auscult.monitor.store.connection import Database, T, store_errors
 from auscult.monitor.store.lock import StoreLock
@@ -27,14 +26,15 @@ from auscult.monitor.store.records import (
     Feedback,
     Gap,
     Machine,
+    Role,
     ScoreRow,
-    Sound,
 )
 from auscult.monitor.store.repair import repair_sounds
 from auscult.monitor.store.retention import Keeper, Retention
 from auscult.monitor.store.schema import upgrade
 from auscult.monitor.store.score_log import ScoreLog
-from auscult.monitor.store.sounds import SoundFiles, encode
+from auscult.monitor.store.sound_writes import SoundWriter
+from auscult.monitor.store.sounds import SoundFiles
 from auscult.monitor.store.space import DiskSpace
 
 #: Author of entries of the audit log that the store makes itself.
@@ -98,6 +98,9 @@ class EventStore:
             repair_sounds(self._database, self._sounds, clock(), _STORE)
             self._space = DiskSpace(self._database, retention.reserve_bytes, clock)
             self._keeper = Keeper(self._database, self._sounds, retention)
+            self._sound_writer = SoundWriter(
+                self.folder, self._database, self._sounds, self._keeper, self._space
+            )
             self.read = StoreReader(self.folder)
             opened.callback(self.read.close)
             with self._database.transaction() as connection:
@@ -189,7 +192,9 @@ class EventStore:
         """
         self._write(lambda connection: writes.update_event(connection, number, event, score_map))
 
-    def add_sound(self, event: int, samples: np.ndarray, sample_rate: int, start: float) -> int:
+    def add_sound(
+        self, event: int, samples: np.ndarray, sample_rate: int, start: float, role: Role = "event"
+    ) -> int:
         """Write the sound around an event as FLAC of 24 bits.
 
         Args:
@@ -197,30 +202,56 @@ class EventStore:
             samples: (N,) or (N, channels) floating point.
             sample_rate: in Hz.
             start: time of the first sample, usually some seconds before the event.
+            role: ``event``, or ``normal`` for a sound to compare it with.
 
         Returns:
             The number of the sound.
         """
-        start, samples = check_time("start", start), np.asarray(samples)
-        data, scale = encode(samples, sample_rate)
-        channels = samples.shape[1] if samples.ndim == 2 else 1
-        seconds = len(samples) / sample_rate
-        sound = Sound(0, event, "", start, seconds, int(sample_rate), channels, scale, len(data))
         with self._lock:
-            if not self._space.check():
-                raise StoreError(self.folder, "no room left on the disk for sound", full=True)
-            self._keeper.make_room(len(data))
-            self.read.event(event)  # raises if there is none
-            name = self._sounds.write(data)
-            try:
-                number = self._write(
-                    lambda connection: writes.insert_sound(connection, replace(sound, name=name))
-                )
-            except BaseException:
-                self._sounds.remove(name)
-                raise
-            self._keeper.sound_bytes += len(data)
-            return number
+            return self._sound_writer.add(event, samples, sample_rate, start, role)
+
+    def add_normal(
+        self, machine: str, samples: np.ndarray, sample_rate: int, start: float, spectrum: np.ndarray
+    ) -> int:
+        """Write a window of normal running; the oldest of the machine is deleted if there are too many.
+
+        Args:
+            machine: name of the machine.
+            samples: (N,) or (N, channels) floating point.
+            sample_rate: in Hz.
+            start: time of the first sample.
+            spectrum: (n_mels,) mean log-mel of the window, dB.
+
+        Returns:
+            The number of the window.
+        """
+        number = self._machine(machine)
+        with self._lock:
+            return self._sound_writer.add_normal(number, samples, sample_rate, start, spectrum)
+
+    def add_nearest_normal(self, event: int, spectrum: np.ndarray) -> int | None:
+        """Give an event the kept window of normal running whose spectrum is the nearest, for comparison.
+
+        Args:
+            event: number of the event.
+            spectrum: (n_mels,) mean log-mel at the event, dB.
+
+        Returns:
+            The number of the sound; ``None`` if no normal running of the machine is kept.
+        """
+        with self._lock:
+            return self._sound_writer.add_nearest_normal(event, spectrum)
+
+    def put_state(self, machine: str, key: str, data: Mapping[str, Any]) -> None:
+        """Keep what a part of the monitor has to know of a machine after a restart.
+
+        Args:
+            machine: name of the machine.
+            key: which part; a name of up to 200 characters.
+            data: JSON-compatible; replaces what was kept before.
+        """
+        number = self._machine(machine)
+        self._write(lambda connection: writes.put_state(connection, number, key, data))
 
     def add_gap(self, gap: Gap) -> int:
         """Add time without scores, and return its number."""

@@ -6,11 +6,11 @@ import json
 import os
 import time as clock
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from auscult.errors import OptionError, StoreError
-from auscult.monitor.store.arrays import unpack_array
+from auscult.errors import OptionError
 from auscult.monitor.store.checks import (
     NAME_LENGTH,
     check_choice,
@@ -31,9 +31,10 @@ from auscult.monitor.store.records import (
     Kind,
     Machine,
     MachineState,
+    Normal,
     Sound,
 )
-from auscult.monitor.store.rows import EVENTS, Where, event_of, only
+from auscult.monitor.store.rows import EVENTS, Where, array_of, event_of, only
 from auscult.monitor.store.schema import check_version
 from auscult.monitor.store.series import read_series
 from auscult.monitor.store.sounds import SoundFiles
@@ -43,7 +44,7 @@ from auscult.monitor.store.summaries import Summaries
 #: Most rows of a page, and most points of a series.
 MAX_ROWS, MAX_POINTS = 1000, 10_000
 
-_SOUND = "id, event, name, start, seconds, sample_rate, channels, scale, bytes"
+_SOUND = "id, event, name, start, seconds, sample_rate, channels, scale, bytes, role"
 
 
 class StoreReader:
@@ -131,12 +132,7 @@ class StoreReader:
         """Return the float32 map of an event, or ``None`` if it has none."""
         rows = self._connection.rows("SELECT map FROM events WHERE id = ?", (check_id("number", number),))
         (data,) = only(rows, f"no event has the number {number}")
-        try:
-            return None if data is None else unpack_array(data)
-        except ValueError as error:
-            raise StoreError(
-                self._connection.path, f"the map of event {number} is damaged: {error}"
-            ) from None
+        return None if data is None else array_of(self._connection.path, data, f"the map of event {number}")
 
     def sounds(self, event: int) -> list[Sound]:
         """Return the sounds of an event, in the order of their numbers."""
@@ -233,6 +229,24 @@ class StoreReader:
             (check_count("limit", limit, MAX_ROWS),),
         )
         return [AuditEntry(*[*row[:-1], json.loads(row[-1])]) for row in rows]
+
+    def state(self, machine: str, key: str) -> dict[str, Any] | None:
+        """Return what a part of the monitor has kept of a machine; ``None`` if there is nothing."""
+        rows = self._connection.rows(
+            "SELECT value FROM states WHERE machine = ? AND key = ?",
+            (self._machine(check_text("machine", machine, NAME_LENGTH)), check_text("key", key, NAME_LENGTH)),
+        )
+        return json.loads(rows[0][0]) if rows else None
+
+    def normals(self, machine: str) -> list[Normal]:
+        """Return the kept windows of normal running of a machine, in the order of arrival."""
+        rows = self._connection.rows(
+            "SELECT n.id, m.name, n.start, n.seconds, n.sample_rate, n.spectrum FROM normals n "
+            "JOIN machines m ON m.id = n.machine WHERE n.machine = ? ORDER BY n.id",
+            (self._machine(check_text("machine", machine, NAME_LENGTH)),),
+        )
+        path = self._connection.path
+        return [Normal(*[*row[:-1], array_of(path, row[-1], f"normal window {row[0]}")]) for row in rows]
 
     def _machine(self, name: str | None) -> int | None:
         if name is None:

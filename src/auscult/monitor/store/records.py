@@ -8,12 +8,16 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-Kind = Literal["alarm", "sensor", "state"]
+Kind = Literal["alarm", "sensor", "state", "drift"]
+Role = Literal["event", "normal"]
 Verdict = Literal["false alarm", "real", "unknown"]
 Condition = Literal["source gone", "silent", "stuck", "clipped", "wrong rate", "overload", "disk full"]
 
-#: An alarm of the score, a fault of the sensor, or a change such as from probation to armed.
+#: An alarm of the score, a fault of the sensor, a change such as from probation to armed, or a slow change
+#: of the sound.
 KINDS: tuple[Kind, ...] = get_args(Kind)
+#: Sound of an event itself, or of normal running for comparison.
+ROLES: tuple[Role, ...] = get_args(Role)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 
@@ -59,7 +63,7 @@ class ScoreRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Event:
-    """An alarm, a fault of a sensor, or a change of state of a machine.
+    """An alarm, a fault of a sensor, a change of state of a machine, or a drift.
 
     Attributes:
         machine: its name.
@@ -94,7 +98,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Sound:
-    """The sound around an event.
+    """The sound around an event, or a normal one for comparison.
 
     Attributes:
         id: number in the store.
@@ -106,6 +110,7 @@ class Sound:
         channels: number of channels.
         scale: the samples of the file times this are the original ones.
         bytes: size of the file.
+        role: see `ROLES`.
     """
 
     id: int
@@ -117,6 +122,28 @@ class Sound:
     channels: int
     scale: float
     bytes: int
+    role: Role = "event"
+
+
+@dataclass(frozen=True)
+class Normal:
+    """A window of normal running that is kept for comparison.
+
+    Attributes:
+        id: number in the store, increasing in the order of arrival.
+        machine: its name.
+        start: time of the first sample.
+        seconds: duration.
+        sample_rate: in Hz.
+        spectrum: (n_mels,) mean log-mel, dB.
+    """
+
+    id: int
+    machine: str
+    start: float
+    seconds: float
+    sample_rate: int
+    spectrum: np.ndarray = field(repr=False, compare=False)
 
 
 @dataclass(frozen=True)

@@ -23,16 +23,18 @@ def repair_sounds(database: Database, sounds: SoundFiles, time: float, author: s
     """
     with database.transaction() as connection:
         events = dict(connection.execute("SELECT name, event FROM sounds").fetchall())
-    orphans, missing = sounds.repair(events)
+        normals = {name for (name,) in connection.execute("SELECT name FROM normals")}
+    orphans, missing = sounds.repair(events.keys() | normals)
     if not orphans and not missing:
         return
     detail = {
         "deleted files": len(orphans),
-        "events whose sound is missing": sorted({events[n] for n in missing}),
+        "events whose sound is missing": sorted({events[name] for name in missing if name in events}),
     }
     try:
         with database.transaction() as connection:
-            connection.executemany("DELETE FROM sounds WHERE name = ?", [(name,) for name in missing])
+            for table in ("sounds", "normals"):
+                connection.executemany(f"DELETE FROM {table} WHERE name = ?", [(name,) for name in missing])
             insert_audit(connection, AuditEntry(time, author, "repair", detail))
     except StoreError as error:
         if not error.full:

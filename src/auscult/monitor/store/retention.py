@@ -1,14 +1,15 @@
 """How long a store keeps what, and how much room it takes.
 
-Limits of age come first. If the store is still larger than its limit, the oldest sound is removed, then the
-oldest scores become coarser, and last the oldest events that have ended are deleted.
+Limits of age come first. If the store is still larger than its limit, the oldest sound of events is removed,
+then that of normal running, then the oldest scores become coarser, and last the oldest events that have ended
+are deleted.
 """
 
 from __future__ import annotations
 
 import math
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from auscult.errors import OptionError, StoreError
@@ -37,7 +38,7 @@ class Retention:
         sample_days: days for which every score is kept.
         minute_days: days for which a summary of each minute is kept.
         hour_days: days for which a summary of each hour is kept.
-        sound_days: days for which the sound of events is kept.
+        sound_days: days for which sound is kept.
         event_days: days for which events, gaps, conditions, notes and the audit log are kept.
 
     Raises:
@@ -73,7 +74,10 @@ class Keeper:
     def __init__(self, database: Database, sounds: SoundFiles, retention: Retention) -> None:
         self._database, self._sounds, self._retention = database, sounds, retention
         with database.transaction() as connection:
-            (self.sound_bytes,) = connection.execute("SELECT coalesce(sum(bytes), 0) FROM sounds").fetchone()
+            (self.sound_bytes,) = connection.execute(
+                "SELECT (SELECT coalesce(sum(bytes), 0) FROM sounds) "
+                "+ (SELECT coalesce(sum(bytes), 0) FROM normals)"
+            ).fetchone()
 
     def used_bytes(self) -> int:
         """Return the size of the database and of the sound files."""
@@ -94,7 +98,7 @@ class Keeper:
         self._shrink(self._retention.max_bytes, (*self._steps(), self._remove_events))
 
     def make_room(self, coming: int) -> None:
-        """Remove the oldest sound and scores for a sound of so many bytes, but no events.
+        """Remove the oldest sound and scores for sound of so many bytes, but no events.
 
         Raises:
             StoreError: there is no room for it within the limits, or the store cannot be written.
@@ -110,6 +114,15 @@ class Keeper:
                 f"{self._retention.max_bytes / 1e6:.0f} MB",
             )
 
+    def delete_files(self, rows: Iterable[tuple[int, str, int]]) -> None:
+        """Delete the files of deleted rows, each with number, name and size.
+
+        If the process ends before, the next opening deletes them.
+        """
+        for _, name, size in rows:
+            self.sound_bytes -= size
+            self._sounds.remove(name)
+
     def _shrink(self, limit: int, steps: Sequence[Callable[[], int]]) -> None:
         removed = 0
         # Each time the first step is taken that has anything to remove.
@@ -121,6 +134,7 @@ class Keeper:
     def _steps(self) -> tuple[Callable[[], int], ...]:
         return (
             self._remove_sound,
+            self._remove_normal,
             lambda: self._scores(drop_samples),
             lambda: self._scores(merge_minutes),
             lambda: self._scores(drop_hours),
@@ -143,9 +157,12 @@ class Keeper:
                     ended = "AND end IS NOT NULL" if table in _LASTING else ""
                     connection.execute(f"DELETE FROM {table} WHERE id <= ? {ended}", (last,))
             sound = last_expired(connection, "sounds", "id", "start", now - limits.sound_days * DAY, now)
+            normal = last_expired(connection, "normals", "id", "start", now - limits.sound_days * DAY, now)
             event = last_expired(connection, "events", "id", "start", oldest, now)
         if sound:
             self._remove_sound(sound, STEP)
+        if normal:
+            self._remove_normal(normal, STEP)
         if event:
             self._remove_events(event)
 
@@ -154,19 +171,19 @@ class Keeper:
             return remove(connection)
 
     def _remove_sound(self, last: int | None = None, most: int = 1) -> int:
-        return self._remove_sounds(
-            "SELECT id, name, bytes FROM sounds WHERE ? IS NULL OR id <= ? ORDER BY id LIMIT ?",
-            (last, last, most),
-        )
+        return self._remove_files("sounds", "? IS NULL OR id <= ?", (last, last, most))
 
-    def _remove_sounds(self, sql: str, parameters: tuple) -> int:
-        """Delete rows of sounds, then their files: the next opening deletes a file without a row."""
+    def _remove_normal(self, last: int | None = None, most: int = 1) -> int:
+        return self._remove_files("normals", "? IS NULL OR id <= ?", (last, last, most))
+
+    def _remove_files(self, table: str, condition: str, parameters: tuple) -> int:
+        """Delete the oldest rows of sound with a condition, then their files."""
         with self._database.transaction() as connection:
-            rows = connection.execute(sql, parameters).fetchall()
-            connection.executemany("DELETE FROM sounds WHERE id = ?", [row[:1] for row in rows])
-        for _, name, size in rows:
-            self.sound_bytes -= size
-            self._sounds.remove(name)
+            rows = connection.execute(
+                f"SELECT id, name, bytes FROM {table} WHERE {condition} ORDER BY id LIMIT ?", parameters
+            ).fetchall()
+            connection.executemany(f"DELETE FROM {table} WHERE id = ?", [row[:1] for row in rows])
+        self.delete_files(rows)
         return len(rows)
 
     def _remove_events(self, last: int | None = None) -> int:
@@ -177,7 +194,7 @@ class Keeper:
                 (last, last, STEP if last else 10),
             ).fetchall()
         for (event,) in ids:
-            self._remove_sounds("SELECT id, name, bytes FROM sounds WHERE event = ?", (event,))
+            self._remove_files("sounds", "event = ?", (event, -1))
         with self._database.transaction() as connection:
             connection.executemany("DELETE FROM events WHERE id = ?", ids)
         return len(ids)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-from auscult.errors import OptionError
+import numpy as np
+
+from auscult.errors import OptionError, StoreError
+from auscult.monitor.store.arrays import unpack_array
 from auscult.monitor.store.records import Event
 
 #: Query of events ``e`` of machines ``m``, with the columns in the order of `event_of`.
@@ -37,6 +41,14 @@ def event_of(row: tuple) -> Event:
     """Make an event of a row of `EVENTS`."""
     *values, explanation, number, has_map = row
     return Event(*[*values, json.loads(explanation), number, bool(has_map)])
+
+
+def array_of(path: Path, data: bytes, what: str) -> np.ndarray:
+    """Return a stored array; `StoreError` with the path of the store if it is damaged."""
+    try:
+        return unpack_array(data)
+    except ValueError as error:
+        raise StoreError(path, f"{what} is damaged: {error}") from None
 
 
 def only(rows: Iterable[tuple], otherwise: str) -> tuple:

@@ -141,6 +141,38 @@ STEPS: tuple[tuple[str, ...], ...] = (
             detail TEXT NOT NULL
         )""",
     ),
+    (
+        # The sound of an event, or a normal one for comparison: see `ROLES`.
+        "ALTER TABLE sounds ADD COLUMN role TEXT NOT NULL DEFAULT 'event'",
+        # What a part of the monitor knows of a machine after a restart, as JSON.
+        """CREATE TABLE states (
+            machine INTEGER NOT NULL REFERENCES machines,
+            key TEXT NOT NULL,
+            value TEXT NOT NULL,
+            PRIMARY KEY (machine, key)
+        ) WITHOUT ROWID""",
+        # Windows of normal running, with their mean log-mel spectra.
+        """CREATE TABLE normals (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            machine INTEGER NOT NULL REFERENCES machines,
+            name TEXT NOT NULL UNIQUE,
+            start REAL NOT NULL,
+            seconds REAL NOT NULL,
+            sample_rate INTEGER NOT NULL,
+            channels INTEGER NOT NULL,
+            scale REAL NOT NULL,
+            bytes INTEGER NOT NULL,
+            spectrum BLOB NOT NULL
+        )""",
+        "CREATE INDEX normals_by_machine ON normals (machine, id)",
+        # Messages that are to be sent to another program.
+        """CREATE TABLE deliveries (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            channel TEXT NOT NULL,
+            time REAL NOT NULL,
+            body TEXT NOT NULL
+        )""",
+    ),
 )
 VERSION = len(STEPS)
 

@@ -81,6 +81,16 @@ class SoundFiles:
             raise StoreError(path, f"cannot be read: {error}") from None
         return samples * np.float32(scale), rate
 
+    def read_bytes(self, name: str) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            StoreError: it is missing or cannot be read.
+        """
+        path = self.path(name)
+        with store_errors(path):
+            return path.read_bytes()
+
     def remove(self, name: str) -> None:
         """Delete a file, if it is there.
 

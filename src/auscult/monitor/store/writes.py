@@ -1,4 +1,4 @@
-"""Statements that write single rows: machines, events, gaps, conditions, notes and the audit log.
+"""Statements that write single rows: machines, events, sounds, gaps, conditions, notes, states, audit log.
 
 All functions take a connection within a transaction and check their arguments.
 """
@@ -6,7 +6,9 @@ All functions take a connection within a transaction and check their arguments.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from dataclasses import astuple
+from typing import Any
 
 import numpy as np
 
@@ -91,11 +93,48 @@ def insert_sound(connection: sqlite3.Connection, sound: Sound) -> int:
     """Add a sound, whose file exists, and return its number; the one of ``sound`` is ignored."""
     return _inserted(
         connection.execute(
-            "INSERT INTO sounds (event, name, start, seconds, sample_rate, channels, scale, bytes) "
-            "VALUES (?,?,?,?,?,?,?,?)",
+            "INSERT INTO sounds (event, name, start, seconds, sample_rate, channels, scale, bytes, role) "
+            "VALUES (?,?,?,?,?,?,?,?,?)",
             astuple(sound)[1:],
         )
     )
+
+
+def insert_normal(connection: sqlite3.Connection, machine: int, sound: Sound, spectrum: np.ndarray) -> int:
+    """Add a window of normal running, whose file exists, and return its number."""
+    return _inserted(
+        connection.execute(
+            "INSERT INTO normals (machine, name, start, seconds, sample_rate, channels, scale, bytes, "
+            "spectrum) VALUES (?,?,?,?,?,?,?,?,?)",
+            (machine, *astuple(sound)[2:-1], pack_array(spectrum)),
+        )
+    )
+
+
+def delete_old_normals(connection: sqlite3.Connection, machine: int, kept: int) -> list[tuple[int, str, int]]:
+    """Delete all but the last windows of normal running; return number, name and size of the others."""
+    rows = connection.execute(
+        "SELECT id, name, bytes FROM normals WHERE machine = ? ORDER BY id DESC LIMIT -1 OFFSET ?",
+        (machine, kept),
+    ).fetchall()
+    connection.executemany("DELETE FROM normals WHERE id = ?", [row[:1] for row in rows])
+    return rows
+
+
+def put_state(connection: sqlite3.Connection, machine: int, key: str, data: Mapping[str, Any]) -> None:
+    """Add or replace what a part of the monitor knows of a machine."""
+    connection.execute(
+        "INSERT INTO states (machine, key, value) VALUES (?,?,?) "
+        "ON CONFLICT (machine, key) DO UPDATE SET value = excluded.value",
+        (machine, check_text("key", key, NAME_LENGTH, empty=False), to_json("data", data)),
+    )
+
+
+def check_event(connection: sqlite3.Connection, number: int) -> int:
+    """Return the number of an event; `OptionError` if there is none."""
+    if connection.execute("SELECT 1 FROM events WHERE id = ?", (check_id("event", number),)).fetchone():
+        return number
+    raise OptionError(f"no event has the number {number}")
 
 
 def insert_gap(connection: sqlite3.Connection, gap: Gap, machine: int) -> int:
@@ -154,9 +193,7 @@ def set_condition(
 
 def insert_feedback(connection: sqlite3.Connection, feedback: Feedback) -> int:
     """Add a note about an event, with an entry in the audit log, and return its number."""
-    event = check_id("event", feedback.event)
-    if connection.execute("SELECT 1 FROM events WHERE id = ?", (event,)).fetchone() is None:
-        raise OptionError(f"no event has the number {event}")
+    event = check_event(connection, feedback.event)
     verdict = feedback.verdict
     number = _inserted(
         connection.execute(
