@@ -9,15 +9,18 @@ from auscult.decision.alarms.policy import (
     verify_alarms,
     with_observed,
 )
+from auscult.decision.alarms.slow_baseline import BaselineTracker, SlowBaseline
 
 __all__ = [
     "AlarmBudget",
     "AlarmPolicy",
     "AlarmRule",
     "AlarmTracker",
+    "BaselineTracker",
     "Episode",
     "Observation",
     "Session",
+    "SlowBaseline",
     "calibrate_alarms",
     "find_episodes",
     "required_seconds",

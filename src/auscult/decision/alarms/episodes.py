@@ -19,6 +19,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
+from auscult.decision.alarms.slow_baseline import BaselineTracker
 from auscult.errors import OptionError
 
 #: Seconds by which times of windows may differ from multiples of the period by rounding.
@@ -85,16 +86,24 @@ class Episode:
 class AlarmTracker:
     """Applies a rule to scores as they arrive.
 
+    Args:
+        rule: the rule.
+        baseline: whose shift is subtracted from the scores; it follows those that are not part of an alarm,
+            so that it does not change during one.
+
     Attributes:
         rule: the rule.
+        baseline: as given.
         episode: the current alarm, or ``None``.
         persistent: the last persistent score, or ``None`` if there are too few scores.
+        shift: what was subtracted from the last score.
     """
 
-    def __init__(self, rule: AlarmRule) -> None:
-        self.rule = rule
+    def __init__(self, rule: AlarmRule, baseline: BaselineTracker | None = None) -> None:
+        self.rule, self.baseline = rule, baseline
         self.episode: Episode | None = None
         self.persistent: float | None = None
+        self.shift = baseline.shift if baseline else 0.0
         self._recent: deque[float] = deque(maxlen=rule.n)
 
     def push(self, time: float, score: float) -> Episode | None:
@@ -107,6 +116,17 @@ class AlarmTracker:
         Returns:
             The alarm that this score ends, or ``None``; `episode` is the current one.
         """
+        if self.baseline is None:
+            return self._apply(time, score)
+        self.shift = self.baseline.shift
+        ended = self._apply(time, score - self.shift)
+        if self.episode is None:
+            self.baseline.push(score)
+        else:
+            self.baseline.discard()
+        return ended
+
+    def _apply(self, time: float, score: float) -> Episode | None:
         self._recent.append(score)
         if len(self._recent) < self.rule.k:
             return None
@@ -149,6 +169,11 @@ def persistent_scores(scores: ArrayLike, k: int, n: int) -> np.ndarray:
     return np.partition(sliding_window_view(padded, n), n - k, axis=1)[:, n - k]
 
 
+def released_scores(rule: AlarmRule, period: float) -> int:
+    """Return how many scores after the last one above the release level an alarm ends: by the cool-down."""
+    return max(1, math.ceil((rule.cool_down - _ROUNDING) / period))
+
+
 def find_episodes(
     persistent: np.ndarray, period: float, rule: AlarmRule, start: float = 0.0
 ) -> list[Episode]:
@@ -161,9 +186,7 @@ def find_episodes(
         start: time of the first score, seconds.
     """
     above = np.flatnonzero(persistent > rule.release)
-    # An alarm ends at the first score that is released a cool-down after the last one that is not.
-    released = max(1, math.ceil((rule.cool_down - _ROUNDING) / period))
-    pauses = np.flatnonzero(np.diff(above) > released)
+    pauses = np.flatnonzero(np.diff(above) > released_scores(rule, period))
     episodes = []
     for group in np.split(above, pauses + 1):
         alarms = group[persistent[group] > rule.threshold]

@@ -11,6 +11,8 @@ import numpy as np
 
 from auscult.decision.alarms.budget import lower_rate, upper_rate
 from auscult.decision.alarms.episodes import AlarmRule, find_episodes, persistent_scores
+from auscult.decision.alarms.followed import find_followed
+from auscult.decision.alarms.slow_baseline import BaselineTracker, SlowBaseline
 
 #: Resamples of the sessions.
 _RESAMPLES = 200
@@ -63,12 +65,26 @@ class Observation:
         return cls(**{**data, "upper_rate": math.inf if limit is None else limit})
 
 
-def observe(rule: AlarmRule, sessions: Sequence[Session], period: float) -> Observation:
-    """Count the alarms of normal running. Sessions are resampled, since alarms may come in some of them."""
+def observe(
+    rule: AlarmRule, sessions: Sequence[Session], period: float, baseline: SlowBaseline | None = None
+) -> Observation:
+    """Count the alarms of normal running. Sessions are resampled, since alarms may come in some of them.
+
+    Args:
+        rule: the rule.
+        sessions: in the order of time.
+        period: seconds between scores.
+        baseline: that drift is followed by; it continues from one session to the next.
+    """
     lengths = np.array([len(session.scores) * period for session in sessions])
+    tracker = BaselineTracker(baseline, period) if baseline else None
     counts = np.array(
         [
-            len(find_episodes(persistent_scores(session.scores, rule.k, rule.n), period, rule))
+            len(
+                find_followed(session.scores, period, rule, tracker)
+                if tracker
+                else find_episodes(persistent_scores(session.scores, rule.k, rule.n), period, rule)
+            )
             for session in sessions
         ]
     )

@@ -22,7 +22,9 @@ import numpy as np
 
 from auscult.decision.alarms.budget import AlarmBudget, required_seconds
 from auscult.decision.alarms.episodes import AlarmRule, persistent_scores
+from auscult.decision.alarms.followed import calibration_shifts
 from auscult.decision.alarms.observation import Observation, Session, observe
+from auscult.decision.alarms.slow_baseline import LIMIT, TIME_CONSTANT, SlowBaseline
 from auscult.decision.alarms.thresholds import conformal_of_blocks, from_tail
 from auscult.errors import FitError
 
@@ -49,6 +51,7 @@ class AlarmPolicy:
         expected_rate: false alarms per second by that method.
         calibration: the normal running that set the threshold; its alarms do not verify anything.
         verification: the normal running that the threshold does not depend on.
+        baseline: how slow drift of the scores is followed; ``None`` if it is not.
     """
 
     rule: AlarmRule
@@ -58,6 +61,7 @@ class AlarmPolicy:
     expected_rate: float
     calibration: Observation
     verification: Observation = field(default_factory=Observation)
+    baseline: SlowBaseline | None = None
 
     @property
     def state(self) -> State:
@@ -75,7 +79,8 @@ class AlarmPolicy:
     def to_json(self) -> dict[str, Any]:
         """Return JSON-compatible data."""
         observed = {name: getattr(self, name).to_json() for name in ("calibration", "verification")}
-        return {**asdict(self), "budget": str(self.budget), **observed}
+        baseline = self.baseline.to_json() if self.baseline else None
+        return {**asdict(self), "budget": str(self.budget), **observed, "baseline": baseline}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AlarmPolicy:
@@ -88,6 +93,7 @@ class AlarmPolicy:
             data["expected_rate"],
             Observation.from_json(data["calibration"]),
             Observation.from_json(data["verification"]),
+            SlowBaseline.from_json(data["baseline"]) if data.get("baseline") else None,
         )
 
 
@@ -98,27 +104,35 @@ def calibrate_alarms(
     *,
     persistence: tuple[int, int] = PERSISTENCE,
     cool_down: float = COOL_DOWN,
+    time_constant: float | None = TIME_CONSTANT,
     seed: int = 0,
 ) -> AlarmPolicy:
     """Return the rule with the lowest threshold that keeps a budget of false alarms.
 
     Args:
-        sessions: normal running that the model was not fitted on.
+        sessions: normal running that the model was not fitted on, in the order of time.
         budget: the largest accepted rate of false alarms.
         period: seconds between scores.
         persistence: ``k`` and ``n`` of the rule.
         cool_down: as in `AlarmRule`.
+        time_constant: of the baseline that follows slow drift, seconds; ``None`` for none.
         seed: of the resamples of blocks.
 
     Raises:
         FitError: there is too little normal running, or all of its scores are equal.
     """
     k, n = persistence
-    persistent = [persistent_scores(session.scores, k, n)[k - 1 :] for session in sessions]
+    scores = [np.asarray(session.scores, np.float64) for session in sessions]
+    if not all(np.all(np.isfinite(values)) for values in scores):
+        raise FitError("a score of the normal running is not finite")
+    baseline = None
+    if time_constant is not None and any(map(len, scores)):
+        settings = SlowBaseline.of_scores(scores, time_constant)
+        shifts, baseline = calibration_shifts(scores, period, settings)
+        scores = [values - shift for values, shift in zip(scores, shifts, strict=True)]
+    persistent = [persistent_scores(values, k, n)[k - 1 :] for values in scores]
     persistent = [values for values in persistent if len(values)]
     observed = np.concatenate(persistent) if persistent else np.empty(0)
-    if not np.all(np.isfinite(observed)):
-        raise FitError("a score of the normal running is not finite")
     if len(observed) < n or np.ptp(observed) == 0:
         raise FitError(
             f"{len(observed) * period:.0f} s of normal running with different scores are too little for an "
@@ -132,8 +146,13 @@ def calibrate_alarms(
         threshold, expected = from_tail(persistent, budget, period, n * period, seed)
     median = float(np.median(observed))
     rule = AlarmRule(threshold, threshold - HYSTERESIS * max(threshold - median, 0.0), k, n, cool_down)
-    calibration = observe(rule, sessions, period)
-    return AlarmPolicy(rule, period, budget, method, expected, calibration)
+    if baseline is None:
+        return AlarmPolicy(rule, period, budget, method, expected, observe(rule, sessions, period))
+    limit = LIMIT * max(threshold - baseline.settings.reference, 0.0)
+    calibrated = replace(baseline.settings, limit=limit)
+    calibration = observe(rule, sessions, period, calibrated)
+    followed = replace(calibrated, start=baseline.deviation)
+    return AlarmPolicy(rule, period, budget, method, expected, calibration, baseline=followed)
 
 
 def verify_alarms(policy: AlarmPolicy, sessions: Sequence[Session]) -> AlarmPolicy:
@@ -141,9 +160,10 @@ def verify_alarms(policy: AlarmPolicy, sessions: Sequence[Session]) -> AlarmPoli
 
     Args:
         policy: the policy.
-        sessions: normal running that neither the model nor the threshold depends on.
+        sessions: normal running that neither the model nor the threshold depends on, in the order of time.
     """
-    return replace(policy, verification=observe(policy.rule, sessions, policy.period))
+    observed = observe(policy.rule, sessions, policy.period, policy.baseline)
+    return replace(policy, verification=observed)
 
 
 def with_observed(policy: AlarmPolicy, seconds: float, alarms: int) -> AlarmPolicy:

@@ -29,8 +29,19 @@ def describe_policy(policy: AlarmPolicy) -> list[tuple[str, str]]:
             "alarm threshold",
             f"from {duration(calibration.seconds)} of normal running in {sessions}: {origin}",
         ),
+        ("slow drift", _describe_baseline(policy)),
         ("verified", describe_verification(policy)),
     ]
+
+
+def _describe_baseline(policy: AlarmPolicy) -> str:
+    baseline = policy.baseline
+    if baseline is None:
+        return "not followed"
+    return (
+        f"a rise of the scores by up to {baseline.limit:.3g} is followed within about "
+        f"{duration(baseline.time_constant)} of running, and reported from {baseline.spread:.3g} on"
+    )
 
 
 def describe_verification(policy: AlarmPolicy) -> str:

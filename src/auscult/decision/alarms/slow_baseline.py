@@ -1,0 +1,147 @@
+"""A baseline that follows slow drift of the scores, so that running-in and seasons do not break a budget.
+
+The baseline is an average of the medians of ten minutes of counted running, in which older ones weigh
+exponentially less. What is compared with the threshold is the score minus the rise of this baseline since the
+calibration. A fault that develops faster than the baseline follows still raises an alarm, and nothing is
+hidden for good:
+
+- Scores during an alarm do not count. So the median of ten minutes is hardly above the shifted threshold, and
+  the baseline rises by at most the distance between threshold and reference in a time constant.
+- The shift has a limit, beyond which a further rise is an alarm.
+- A fall of the scores is not followed: it would make alarms of scores that were normal at calibration.
+- A baseline that leaves the spread of the calibration scores, upwards or downwards, is reported as drift.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from auscult.errors import OptionError
+
+#: Seconds of counted running whose median is one value of the baseline.
+BLOCK_SECONDS = 600.0
+#: Time constant of the average of these medians, seconds of counted running.
+TIME_CONSTANT = 12 * 3600.0
+#: Largest shift, as a part of the distance between the threshold and the level at calibration.
+LIMIT = 1.0
+#: Quantiles of the calibration scores that are half of the spread away from each other, on both sides.
+_SPREAD = (0.05, 0.95)
+
+
+@dataclass(frozen=True)
+class SlowBaseline:
+    """How slow drift of the scores is followed.
+
+    Attributes:
+        reference: level of the scores at calibration.
+        spread: half the distance between the 5 % and 95 % quantiles of the calibration scores.
+        limit: largest shift.
+        time_constant: seconds of counted running in which 63 % of a lasting change are followed.
+        start: deviation of the baseline from the reference at the end of the calibration.
+
+    Raises:
+        OptionError: the time constant is not positive, or the limit or the spread is negative.
+    """
+
+    reference: float
+    spread: float
+    limit: float
+    time_constant: float = TIME_CONSTANT
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.time_constant < math.inf:
+            raise OptionError(f"time_constant={self.time_constant:g} is not a valid duration in seconds")
+        if not (self.limit >= 0 and self.spread >= 0):
+            raise OptionError(f"limit={self.limit:g} and spread={self.spread:g} must not be negative")
+
+    @classmethod
+    def of_scores(cls, scores: Sequence[np.ndarray], time_constant: float = TIME_CONSTANT) -> SlowBaseline:
+        """Return a baseline without a limit, relative to the scores of normal running.
+
+        Args:
+            scores: of each session.
+            time_constant: see `SlowBaseline`.
+        """
+        low, reference, high = np.quantile(np.concatenate(scores), (_SPREAD[0], 0.5, _SPREAD[1]))
+        return cls(float(reference), float(high - low) / 2, math.inf, time_constant)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-compatible data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> SlowBaseline:
+        """Invert `to_json`."""
+        return cls(**data)
+
+
+class BaselineTracker:
+    """Follows the baseline as scores arrive.
+
+    Args:
+        settings: how.
+        period: seconds between scores.
+        state: from `state`, of an earlier tracker with the same settings; otherwise it is ignored.
+
+    Attributes:
+        settings: as given.
+        deviation: of the baseline from the reference, positive if the scores have risen.
+        seconds: counted running that was followed.
+    """
+
+    def __init__(self, settings: SlowBaseline, period: float, state: Mapping[str, Any] | None = None) -> None:
+        self.settings, self.period = settings, period
+        self.deviation, self.seconds = settings.start, 0.0
+        if state and state.get("baseline") == settings.to_json():
+            self.deviation, self.seconds = float(state["deviation"]), float(state["seconds"])
+        self._block = max(1, round(BLOCK_SECONDS / period))
+        self._weight = -math.expm1(-self._block * period / settings.time_constant)
+        self._scores: list[float] = []
+
+    @property
+    def shift(self) -> float:
+        """What is subtracted from a score before it is compared with the threshold."""
+        return min(max(self.deviation, 0.0), self.settings.limit)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the shift has reached its limit, so that a further rise is not followed."""
+        return self.deviation >= self.settings.limit
+
+    @property
+    def missing(self) -> int:
+        """Number of scores after which the shift changes next."""
+        return self._block - len(self._scores)
+
+    def push(self, *scores: float) -> bool:
+        """Add scores that were not part of an alarm, at most `missing` ones.
+
+        Returns:
+            Whether the baseline was updated.
+        """
+        self._scores += scores
+        if len(self._scores) < self._block:
+            return False
+        median = float(np.median(self._scores)) - self.settings.reference
+        self.deviation += self._weight * (median - self.deviation)
+        self.seconds += self._block * self.period
+        self._scores.clear()
+        return True
+
+    def discard(self) -> None:
+        """Forget the scores since the last update, because they led to an alarm."""
+        self._scores.clear()
+
+    def state(self) -> dict[str, Any]:
+        """Return JSON-compatible data from which another tracker continues."""
+        return {
+            "baseline": self.settings.to_json(),
+            "deviation": self.deviation,
+            "seconds": self.seconds,
+        }
