@@ -112,7 +112,7 @@ class Engine:
             "time": last.time if last else None,
             "score": last.score if last else None,
             "persistent": last.persistent if last else None,
-            "threshold": policy.rule.threshold if policy else None,
+            "threshold": last.threshold if last else policy.rule.threshold if policy else None,
             "alarm": bool(last and last.alarm),
             "alarms": runner.alarms,
             "policy": policy.state if policy else None,

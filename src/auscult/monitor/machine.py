@@ -7,14 +7,15 @@ held back for the run-down time, so that those of a machine that is being switch
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from auscult.corpus import AudioClip
-from auscult.decision.alarms import AlarmPolicy, AlarmTracker, Episode
+from auscult.decision.alarms import AlarmPolicy, AlarmTracker, BaselineTracker, Episode, SlowBaseline
+from auscult.decision.alarms.slow_baseline import Drift
 from auscult.model import Model
 from auscult.monitor.audio_ring import AudioRing
 from auscult.monitor.gate import GateSettings, RunningGate, State
@@ -37,6 +38,7 @@ class Judgement:
         counts: whether it is judged.
         state: of the machine.
         persistent: the persistent score after this one, if it counts and there are enough.
+        threshold: what it is compared with, if there are alarms: it follows slow drift.
         alarm: whether there is an alarm.
         spectrum: (n_mels,) mean log-mel of the last second, dB.
     """
@@ -46,6 +48,7 @@ class Judgement:
     counts: bool
     state: State
     persistent: float | None
+    threshold: float | None
     alarm: bool
     spectrum: np.ndarray = field(repr=False)
 
@@ -75,17 +78,40 @@ class AlarmChange:
     Attributes:
         kind: which of these.
         episode: the alarm, with times in seconds since 1970 (UTC).
+        threshold: that it exceeded.
         clip: the window with the peak; only if it started or has a higher peak.
         score: the score of that window.
     """
 
     kind: Literal["started", "peak", "ended"]
     episode: Episode
+    threshold: float
     clip: AudioClip | None = field(default=None, repr=False)
     score: float | None = None
 
 
-Change = Judgement | StateChange | Gap | AlarmChange
+@dataclass(frozen=True)
+class BaselineChange:
+    """The slow baseline of the scores was updated.
+
+    Attributes:
+        time: seconds since 1970 (UTC).
+        settings: what it is relative to.
+        deviation: of the baseline from the level at calibration.
+        drift: whether it has left the spread of the calibration scores, and in which direction.
+        exhausted: whether a further rise is not followed.
+        state: JSON-compatible data from which another monitor continues.
+    """
+
+    time: float
+    settings: SlowBaseline
+    deviation: float
+    drift: Drift | None
+    exhausted: bool
+    state: Mapping[str, Any] = field(repr=False)
+
+
+Change = Judgement | StateChange | Gap | AlarmChange | BaselineChange
 
 
 class MachineMonitor:
@@ -98,6 +124,7 @@ class MachineMonitor:
         sample_rate: of the source, Hz.
         channels: of the source.
         gate: when the machine counts as running.
+        baseline: state of the slow baseline of an earlier monitor (`BaselineChange`).
 
     Raises:
         OptionError: the source lacks a channel that the model needs.
@@ -116,6 +143,7 @@ class MachineMonitor:
         sample_rate: int,
         channels: int = 1,
         gate: GateSettings | None = None,
+        baseline: Mapping[str, Any] | None = None,
     ) -> None:
         self.name, self.model, self.policy = name, model, policy
         self.scorer = WindowScorer(model)
@@ -124,7 +152,7 @@ class MachineMonitor:
         self._gate = RunningGate(model.normals.spectrum_range, gate)
         self._sensor = SensorWatch(sample_rate, model.normal_range)
         self._resampler = BlockResampler(sample_rate, model.sample_rate, channels)
-        self._tracker = AlarmTracker(policy.rule) if policy and policy.state != "refused" else None
+        self._tracker = self._alarm_tracker(policy, baseline)
         rule_seconds = policy.rule.n * self.scorer.period if policy else 0.0
         seconds = self.scorer.length / model.sample_rate + rule_seconds + _RING_MARGIN
         self.ring = AudioRing(round(seconds * model.sample_rate))
@@ -133,6 +161,15 @@ class MachineMonitor:
         self._anchor = (0.0, 0.0)  # a sample at the model's rate, and when it was recorded
         self._last: tuple[int, float] | None = None  # index and time after the last block
         self._reason = "samples are missing"
+
+    def _alarm_tracker(
+        self, policy: AlarmPolicy | None, state: Mapping[str, Any] | None
+    ) -> AlarmTracker | None:
+        if policy is None or policy.state == "refused":
+            return None
+        followed = policy.baseline
+        baseline = BaselineTracker(followed, self.scorer.period, state) if followed else None
+        return AlarmTracker(policy.rule, baseline)
 
     @property
     def state(self) -> State:
@@ -183,18 +220,25 @@ class MachineMonitor:
             elif state == "starting":
                 self._counts_from = seconds + self._gate.settings.settle
         begins = window.first / self.model.sample_rate
-        counts = state == "running" and self.condition is None and begins >= self._counts_from
+        counts = (
+            state == "running"
+            and self.condition is None
+            and begins >= self._counts_from
+            and bool(np.isfinite(window.score))
+        )
         if counts:
             self._held_back.append(window)
             while self._held_back and self._is_released(self._held_back[0], seconds):
                 yield from self._track(self._held_back.popleft())
         tracker = self._tracker
+        persistent = tracker.persistent if tracker and counts else None
         yield Judgement(
             self.time_of(window.last),
             window.score,
             counts,
             state,
-            tracker.persistent if tracker and counts else None,
+            tracker.level_of(persistent) if tracker and persistent is not None else None,
+            tracker.level_of(tracker.rule.threshold) if tracker else None,
             bool(tracker and tracker.episode),
             window.recent,
         )
@@ -202,25 +246,40 @@ class MachineMonitor:
     def _is_released(self, window: ScoredWindow, seconds: float) -> bool:
         return seconds - window.last / self.model.sample_rate >= self._gate.settings.run_down
 
-    def _track(self, window: ScoredWindow) -> Iterator[AlarmChange]:
+    def _track(self, window: ScoredWindow) -> Iterator[AlarmChange | BaselineChange]:
         """Apply the rule to a score that counts."""
-        if self._tracker is None:
+        tracker = self._tracker
+        if tracker is None:
             return
-        seconds, before = window.last / self.model.sample_rate, self._tracker.episode
-        ended = self._tracker.push(seconds, window.score)
+        seconds, before = window.last / self.model.sample_rate, tracker.episode
+        followed = tracker.baseline.seconds if tracker.baseline else 0.0
+        ended = tracker.push(seconds, window.score)
+        threshold = tracker.level_of(tracker.rule.threshold)
         if ended:
-            yield AlarmChange("ended", self._in_utc(ended))
-        now = self._tracker.episode
+            yield AlarmChange("ended", self._in_utc(ended), threshold)
+        now = tracker.episode
         if now and (before is None or now.peak > before.peak):
             kind: Literal["started", "peak"] = "peak" if before else "started"
-            yield AlarmChange(kind, self._in_utc(now), window.clip, window.score)
+            yield AlarmChange(kind, self._in_utc(now), threshold, window.clip, window.score)
+        baseline = tracker.baseline
+        if baseline and baseline.seconds > followed:
+            yield BaselineChange(
+                self.time_of(window.last),
+                baseline.settings,
+                baseline.deviation,
+                baseline.drift,
+                baseline.exhausted,
+                baseline.state(),
+            )
 
     def _in_utc(self, episode: Episode) -> Episode:
+        """Return an alarm with times since 1970 and the peak on the scale of the scores."""
+        assert self._tracker is not None
         start, end, peak = (
             self.time_of(seconds * self.model.sample_rate)
             for seconds in (episode.start, episode.end, episode.peak_time)
         )
-        return Episode(start, end, episode.peak, peak)
+        return Episode(start, end, self._tracker.level_of(episode.peak), peak)
 
     def _sensor_change(self, condition: Condition | None, time: float) -> Iterator[StateChange]:
         if (condition and condition.kind) == (self.condition and self.condition.kind):

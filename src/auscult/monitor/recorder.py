@@ -8,9 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from auscult.corpus import AudioClip
-from auscult.decision.alarms import Episode
 from auscult.errors import StoreError
-from auscult.monitor.machine import AlarmChange, Change, Gap, Judgement, MachineMonitor, StateChange
+from auscult.monitor.drift_events import DriftEvents
+from auscult.monitor.machine import (
+    AlarmChange,
+    BaselineChange,
+    Change,
+    Gap,
+    Judgement,
+    MachineMonitor,
+    StateChange,
+)
 from auscult.monitor.sensor import Kind
 from auscult.monitor.store import Event, EventStore, MachineState, ScoreRow
 from auscult.monitor.store import Gap as StoredGap
@@ -50,6 +58,8 @@ class Recorder:
         self._alarm: _OpenAlarm | None = None
         self._gap: tuple[int, str] | None = None  # number and reason of the time that is not judged
         self._condition: Kind | None = None
+        baseline = monitor.policy.baseline if monitor.policy else None
+        self._drift = DriftEvents(store, monitor.name, baseline, model_id)
 
     def record(self, change: Change) -> Iterator[ScoreRow]:
         """Write a change, and yield the scores that are to be written with those of other machines."""
@@ -60,6 +70,9 @@ class Recorder:
                 self._state_change(change)
             elif isinstance(change, Gap):
                 self.store.add_gap(StoredGap(self.monitor.name, change.start, change.end, change.reason))
+            elif isinstance(change, BaselineChange):
+                policy = self.monitor.policy
+                self._drift.record(change, policy.state if policy else "")
             else:
                 self._alarm_change(change)
         except StoreError as error:
@@ -80,13 +93,12 @@ class Recorder:
         if alarm and not alarm.has_sound and judgement.time >= alarm.event.start + SOUND_AFTER:
             self._write_sound(alarm)
         if judgement.counts and np.isfinite(judgement.score):
-            policy = self.monitor.policy
             yield ScoreRow(
                 self.monitor.name,
                 judgement.time,
                 judgement.score,
                 judgement.persistent,
-                policy.rule.threshold if policy else None,
+                judgement.threshold,
                 band_levels(judgement.spectrum),
             )
 
@@ -119,7 +131,7 @@ class Recorder:
         if change.kind == "started":
             assert change.clip is not None
             assert change.score is not None
-            event = self._event(change.episode, None, change.score)
+            event = self._event(change, None, change.score)
             number = self.store.add_event(event)
             self._alarm = _OpenAlarm(number, event, change.clip, change.score)
             self._write_explanation(self._alarm)
@@ -127,15 +139,17 @@ class Recorder:
             if change.clip is not None and change.score is not None:
                 self._alarm.clip, self._alarm.score = change.clip, change.score
             end = change.episode.end if change.kind == "ended" else None
-            self._alarm.event = self._event(change.episode, end, self._alarm.score, self._alarm.event)
+            self._alarm.event = self._event(change, end, self._alarm.score, self._alarm.event)
             if change.kind == "peak":
                 self.store.update_event(self._alarm.number, self._alarm.event)
             else:
                 self._write_explanation(self._alarm)
                 self._alarm = None
 
-    def _event(self, episode: Episode, end: float | None, score: float, before: Event | None = None) -> Event:
-        policy = self.monitor.policy
+    def _event(
+        self, change: AlarmChange, end: float | None, score: float, before: Event | None = None
+    ) -> Event:
+        episode, policy = change.episode, self.monitor.policy
         assert policy is not None
         return Event(
             self.monitor.name,
@@ -145,7 +159,7 @@ class Recorder:
             episode.peak,
             episode.peak_time,
             score,
-            policy.rule.threshold,
+            change.threshold,
             policy.state,
             self.model_id,
             before.explanation if before else {},
@@ -192,9 +206,11 @@ def resume(store: EventStore, machines: Collection[str], now: float) -> None:
 
 
 def _end(store: EventStore, state: MachineState, last: float, now: float) -> None:
-    """Write the end of what was open for one machine, whose last score has a time."""
+    """Write the end of what was open for one machine, whose last score has a time; a drift may continue."""
     machine = state.machine.name
     for event in store.read.events(machine=machine, lasting=True):
+        if event.kind == "drift":
+            continue
         assert event.id is not None
         store.update_event(event.id, replace(event, end=max(last, event.start)))
     for health in state.conditions:

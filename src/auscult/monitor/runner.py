@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError
 from auscult.model import Model
+from auscult.monitor.drift_events import stored_baseline
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.machine import AlarmChange, Change, Judgement, MachineMonitor
 from auscult.monitor.recorder import Recorder
@@ -171,6 +172,7 @@ class Runner:
                 sample_rate=self._source.sample_rate,
                 channels=item.samples.shape[1],
                 gate=self.machine.gate,
+                baseline=stored_baseline(self._store, self.machine.name),
             )
             self._recorder = Recorder(self._store, self.monitor, self.machine.model_id)
         assert self._recorder is not None

@@ -143,6 +143,13 @@ class AlarmTracker:
             return known
         return None
 
+    def level_of(self, value: float) -> float:
+        """Return a value relative to the baseline, such as a threshold or a peak, as a level of the scores.
+
+        It holds for the last score, and for an alarm that has not ended or was ended by it.
+        """
+        return value + self.shift
+
     def interrupt(self) -> None:
         """Forget the recent scores, because of a gap in the recording.
 

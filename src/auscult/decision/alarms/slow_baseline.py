@@ -17,11 +17,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from auscult.errors import OptionError
+
+Drift = Literal["up", "down"]
 
 #: Seconds of counted running whose median is one value of the baseline.
 BLOCK_SECONDS = 600.0
@@ -29,6 +31,8 @@ BLOCK_SECONDS = 600.0
 TIME_CONSTANT = 12 * 3600.0
 #: Largest shift, as a part of the distance between the threshold and the level at calibration.
 LIMIT = 1.0
+#: A drift ends when the baseline is closer to the reference than this part of the spread.
+_DRIFT_ENDS = 0.8
 #: Quantiles of the calibration scores that are half of the spread away from each other, on both sides.
 _SPREAD = (0.05, 0.95)
 
@@ -93,13 +97,16 @@ class BaselineTracker:
         settings: as given.
         deviation: of the baseline from the reference, positive if the scores have risen.
         seconds: counted running that was followed.
+        drift: whether the baseline has left the spread of the calibration scores, and in which direction.
     """
 
     def __init__(self, settings: SlowBaseline, period: float, state: Mapping[str, Any] | None = None) -> None:
         self.settings, self.period = settings, period
         self.deviation, self.seconds = settings.start, 0.0
+        self.drift: Drift | None = None
         if state and state.get("baseline") == settings.to_json():
             self.deviation, self.seconds = float(state["deviation"]), float(state["seconds"])
+            self.drift = state["drift"]
         self._block = max(1, round(BLOCK_SECONDS / period))
         self._weight = -math.expm1(-self._block * period / settings.time_constant)
         self._scores: list[float] = []
@@ -132,6 +139,7 @@ class BaselineTracker:
         self.deviation += self._weight * (median - self.deviation)
         self.seconds += self._block * self.period
         self._scores.clear()
+        self._update_drift()
         return True
 
     def discard(self) -> None:
@@ -144,4 +152,12 @@ class BaselineTracker:
             "baseline": self.settings.to_json(),
             "deviation": self.deviation,
             "seconds": self.seconds,
+            "drift": self.drift,
         }
+
+    def _update_drift(self) -> None:
+        distance = abs(self.deviation)
+        if distance > self.settings.spread:
+            self.drift = "up" if self.deviation > 0 else "down"
+        elif distance < _DRIFT_ENDS * self.settings.spread:
+            self.drift = None

@@ -205,7 +205,7 @@ class MachineState:
     Attributes:
         machine: the machine.
         time, score, persistent, threshold: the last score; ``None`` if there is none.
-        open_event: the last event that has not ended.
+        open_event: the last event that has not ended, other than a drift, which may last for months.
         conditions: conditions that last.
     """
 

@@ -18,7 +18,7 @@ def read_states(connection: ReadConnection) -> list[MachineState]:
             f"SELECT {MACHINE_COLUMNS}, s.time, s.score, s.persistent, s.threshold FROM machines m "
             "LEFT JOIN last_scores s ON s.machine = m.id ORDER BY m.name"
         )
-        events = connection.rows(f"{EVENTS} WHERE e.end IS NULL ORDER BY e.id")
+        events = connection.rows(f"{EVENTS} WHERE e.end IS NULL AND e.kind <> 'drift' ORDER BY e.id")
         health = connection.rows(
             "SELECT m.name, h.condition, h.start, h.end, h.detail FROM health h "
             "JOIN machines m ON m.id = h.machine WHERE h.end IS NULL ORDER BY h.id DESC"
