@@ -85,3 +85,9 @@ def test_too_short_recordings_are_refused(model):
 def test_an_invalid_budget_is_refused(model):
     with pytest.raises(OptionError):
         calibrate(model, noise(600, 100), "sometimes", sample_rate=RATE)
+
+
+def test_with_another_time_between_scores_the_rule_spans_the_same_time(model):
+    policy = calibrate(model, noise(600, 100), "1/week", sample_rate=RATE, every=5).alarm_policy
+    assert policy.period == pytest.approx(4.992)
+    assert (policy.rule.k, policy.rule.n) == (4, 6)

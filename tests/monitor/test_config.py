@@ -16,6 +16,7 @@ name = "fan"
 model = "fan.auscult"
 source = "mic:USB"
 settle = 20
+period = 5
 [[machine]]
 name = "pump"
 model = "/models/pump.auscult"
@@ -37,6 +38,7 @@ def test_machines_are_read(tmp_path):
     assert config.store == str(tmp_path / "events")
     assert (fan.name, fan.model, fan.source) == ("fan", str(tmp_path / "fan.auscult"), "mic:USB")
     assert fan.gate.settle == 20.0
+    assert (fan.period, pump.period) == (5, None)
     assert pump.model == "/models/pump.auscult"
     assert pump.options == {"sample_rate": 16000, "channels": 2}
 
@@ -50,6 +52,7 @@ def test_machines_are_read(tmp_path):
         (("settle", "setle"), "did you mean settle"),
         (("settle = 20", "settle = -1"), "settle"),
         (("settle = 20", "settle = true"), "settle"),
+        (("period = 5", "period = '5 s'"), "period must be a number"),
         (("sample_rate = 16000", 'sample_rate = "16 kHz"'), "sample_rate"),
         (('store = "events"', "store = 3"), "store"),
         (('source = "-"', "source = 5"), "source"),

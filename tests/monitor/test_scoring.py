@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 import auscult
+from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
+from auscult.decision.alarms.observation import Observation
 from auscult.errors import OptionError
-from auscult.monitor.scoring import WindowScorer
+from auscult.monitor.scoring import WindowScorer, score_period
 
 RATE = 8000
 
@@ -79,3 +81,21 @@ def test_the_spectrum_is_that_of_the_last_step(model):
     (window,) = scorer.push(stream, 0)
     clip_mean = window.clip.log_mel(model.detector.config.front_end).mean(axis=0)
     assert np.all(window.recent > clip_mean + 5)
+
+
+def test_the_period_is_on_the_grid_of_frames_and_that_of_the_policy(model):
+    assert score_period(model, None, None) == pytest.approx(1.024)
+    assert score_period(model, None, 5) == pytest.approx(4.992)
+    scorer = WindowScorer(model, period=5)
+    assert scorer.period == pytest.approx(4.992)
+    windows = list(scorer.push(noise(13, 6), 0))
+    assert [w.first for w in windows] == [0, scorer.step, 2 * scorer.step]
+
+    policy = AlarmPolicy(AlarmRule(1.0, 0.5), 4.992, AlarmBudget(1, "week"), "tail", 0.0, Observation())
+    assert score_period(model, policy, None) == pytest.approx(4.992)
+    assert score_period(model, policy, 5) == pytest.approx(4.992)
+    with pytest.raises(OptionError, match="`every=1`"):
+        score_period(model, policy, 1)
+    for wrong in (0, -1, float("nan"), 1e9):
+        with pytest.raises(OptionError):
+            score_period(model, None, wrong)

@@ -30,6 +30,12 @@ from auscult.cli.progress import show_progress
     help="Later normal recordings on which the alarms are counted. May be repeated.",
 )
 @click.option(
+    "--every",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    help="Time between scores, for which alone the alarms hold.  [default: 1]",
+)
+@click.option(
     "--output", "-o", metavar="FILE", type=click.Path(), help="Model file to write.  [default: MODEL itself]"
 )
 @json_option
@@ -39,6 +45,7 @@ def command(
     recordings: tuple[str, ...],
     budget: str,
     verify: tuple[str, ...],
+    every: float | None,
     output: str | None,
     as_json: bool,
     quiet: bool,
@@ -59,7 +66,9 @@ def command(
 
     loaded = open_model(model, *recordings)
     with show_progress(quiet=quiet, name=os.path.basename(model)) as progress:
-        calibrated = calibrate(loaded, recordings, budget, verify=verify or None, progress=progress)
+        calibrated = calibrate(
+            loaded, recordings, budget, verify=verify or None, every=every, progress=progress
+        )
     calibrated.save(output)
     policy = calibrated.alarm_policy
     assert policy is not None

@@ -105,6 +105,7 @@ _OPTIONS: dict[str, Callable[[Any], str]] = {
     "channel": _valued("--channel"),
     "columns": _repeated("--column"),
     "conditions": _pairs("--condition"),
+    "every": _valued("--every"),
     "false_alarms": _percent,
     "group_by": _valued("--group-by"),
     "group_likely_segments": lambda _: "--group-by none",

@@ -41,6 +41,12 @@ _STATUS_SECONDS = 60.0
     show_default=True,
     help="Speed of a recording that is replayed; max: as fast as possible.",
 )
+@click.option(
+    "--every",
+    metavar="SECONDS",
+    type=click.FloatRange(0, min_open=True),
+    help="Time between scores.  [default: as calibrated, or 1]",
+)
 @click.option("--rate", metavar="HZ", type=int, help="Sample rate of raw samples, or required of a source.")
 @click.option("--channels", metavar="N", type=click.IntRange(1), help="Channels of raw samples.")
 @json_option
@@ -52,6 +58,7 @@ def command(
     store: str | None,
     name: str | None,
     speed: str,
+    every: float | None,
     rate: int | None,
     channels: int | None,
     as_json: bool,
@@ -70,12 +77,13 @@ def command(
     if (model is None) == (config is None):
         raise OptionError("give either MODEL or --config FILE")
     if config is not None:
-        if others := [o for o, v in (("--source", source), ("--name", name), ("--rate", rate)) if v]:
+        own = {"--source": source, "--name": name, "--every": every, "--rate": rate}
+        if others := [option for option, value in own.items() if value]:
             raise OptionError(f"{others[0]} cannot be combined with --config: set it in {config}")
         settings = read_config(config)
     else:
         assert model is not None
-        settings = _single(model, source or "mic", name, _speed(speed), rate, channels)
+        settings = _single(model, source or "mic", name, _speed(speed), every, rate, channels)
     machines = [machine.watched() for machine in settings.machines]
     with EventStore(store or settings.store) as events:
         engine = Engine(machines, events)
@@ -92,14 +100,20 @@ def command(
 
 
 def _single(
-    model: str, source: str, name: str | None, speed: float, rate: int | None, channels: int | None
+    model: str,
+    source: str,
+    name: str | None,
+    speed: float,
+    period: float | None,
+    rate: int | None,
+    channels: int | None,
 ) -> MonitorConfig:
     """The configuration of one machine."""
     from auscult.monitor.config import DEFAULT_STORE, MachineConfig, MonitorConfig
 
     options = {key: value for key, value in (("sample_rate", rate), ("channels", channels)) if value}
     stem = os.path.basename(model).removesuffix(".auscult")
-    machine = MachineConfig(name or stem, model, source, options, speed=speed)
+    machine = MachineConfig(name or stem, model, source, options, speed=speed, period=period)
     return MonitorConfig(DEFAULT_STORE, (machine,))
 
 

@@ -33,6 +33,7 @@ class AudioClip:
         load: reads the waveform.
         cached: the file's entries in the cache on disk, where log-mels and frames of encoders are looked up
             before they are computed; ``None`` for audio that is used only once.
+        log_mels: log-mels that are known already.
 
     Attributes:
         axes: the channels of the recording, if several are judged together; empty otherwise. The clip itself
@@ -40,14 +41,19 @@ class AudioClip:
     """
 
     def __init__(
-        self, clip: Clip, load: Callable[[], Waveform], *, cached: CachedSound | None = None
+        self,
+        clip: Clip,
+        load: Callable[[], Waveform],
+        *,
+        cached: CachedSound | None = None,
+        log_mels: Mapping[FrontEnd, np.ndarray] | None = None,
     ) -> None:
         self.clip = clip
         self._load = load
         self._cached = cached
         self.axes: tuple[AudioClip, ...] = ()
         self._waveform: ReferenceType[Waveform] | None = None
-        self._log_mels: dict[FrontEnd, np.ndarray] = {}
+        self._log_mels: dict[FrontEnd, np.ndarray] = dict(log_mels or {})
         self._features: dict[Hashable, np.ndarray] = {}
 
     @classmethod
@@ -82,19 +88,14 @@ class AudioClip:
         waveform: Waveform,
         *,
         sample_rate: int | None = None,
-        log_mels: Mapping[FrontEnd, np.ndarray] | None = None,
     ) -> AudioClip:
         """Create an audio clip from samples in memory, resampled in the same way as a file.
 
         Args:
             waveform: the samples.
             sample_rate: resample to this rate, Hz.
-            log_mels: log-mels that are known already.
         """
-        clip = Clip(path=waveform.path or "<memory>")
-        audio = cls(clip, partial(resample, waveform, sample_rate))
-        audio._log_mels.update(log_mels or {})
-        return audio
+        return cls(Clip(path=waveform.path or "<memory>"), partial(resample, waveform, sample_rate))
 
     @classmethod
     def of_axes(cls, axes: Sequence[AudioClip]) -> AudioClip:

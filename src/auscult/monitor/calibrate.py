@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,6 +19,7 @@ from auscult.model import Model
 from auscult.model.known_recordings import was_fitted_on
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.machine import Gap, Judgement, MachineMonitor
+from auscult.monitor.scoring import score_period
 from auscult.sound.live import Block, Interruption, open_source
 
 #: Longer recordings are known by their names only: their samples are not held in memory. Seconds.
@@ -34,6 +34,7 @@ def calibrate(
     verify: Recordings | None = None,
     sample_rate: int | None = None,
     gate: GateSettings | None = None,
+    every: float | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Return a model with an alarm policy that keeps a budget of false alarms in continuous monitoring.
@@ -48,6 +49,7 @@ def calibrate(
             are more than the budget allows, the policy is refused.
         sample_rate: of arrays, Hz.
         gate: when the machine counts as running.
+        every: seconds between scores, about; by default one. The alarms hold for this period only.
         progress: called with the stage ``calibrate`` or ``verify`` and the number of recordings done.
 
     Raises:
@@ -66,10 +68,11 @@ def calibrate(
         'probation'
     """
     budget = AlarmBudget.parse(budget) if isinstance(budget, str) else budget
-    period, sessions = _sessions(model, recordings, "calibrate", sample_rate, gate, progress)
+    period = score_period(model, None, every)
+    sessions = _sessions(model, recordings, "calibrate", sample_rate, gate, period, progress)
     policy = calibrate_alarms(sessions, budget, period)
     if verify is not None:
-        _, later = _sessions(model, verify, "verify", sample_rate, gate, progress)
+        later = _sessions(model, verify, "verify", sample_rate, gate, period, progress)
         policy = verify_alarms(policy, later)
     return model.with_alarm_policy(policy)
 
@@ -80,20 +83,18 @@ def _sessions(
     stage: str,
     sample_rate: int | None,
     gate: GateSettings | None,
+    period: float,
     progress: Progress | None,
-) -> tuple[float, list[Session]]:
-    """Return the seconds between scores, and the scores of each session."""
+) -> list[Session]:
+    """Return the scores of each session."""
     clips = list(_clips(recordings, sample_rate))
     sessions: list[Session] = []
-    period = math.nan
     for done, clip in enumerate(clips, start=1):
         _check_unknown(model, clip)
-        monitor, scores = _score(model, clip, gate)
-        period = monitor.scorer.period
-        sessions += [Session(part, clip.path) for part in scores]
+        sessions += [Session(part, clip.path) for part in _score(model, clip, gate, period)]
         if progress:
             progress(stage, done, len(clips), {})
-    return period, sessions
+    return sessions
 
 
 def _clips(recordings: Recordings, sample_rate: int | None) -> Iterable[Clip]:
@@ -117,7 +118,7 @@ def _check_unknown(model: Model, clip: Clip) -> None:
         )
 
 
-def _score(model: Model, clip: Clip, gate: GateSettings | None) -> tuple[MachineMonitor, list[np.ndarray]]:
+def _score(model: Model, clip: Clip, gate: GateSettings | None, period: float) -> list[np.ndarray]:
     """Return the scores that count, in parts without a gap."""
     monitor: MachineMonitor | None = None
     parts: list[list[float]] = [[]]
@@ -128,7 +129,9 @@ def _score(model: Model, clip: Clip, gate: GateSettings | None) -> tuple[Machine
             raise AudioError(clip.path, item.reason)
         if monitor is None:
             channels = item.samples.shape[1]
-            monitor = MachineMonitor(clip.name, model, None, sample_rate=rate, channels=channels, gate=gate)
+            monitor = MachineMonitor(
+                clip.name, model, None, sample_rate=rate, channels=channels, gate=gate, period=period
+            )
         for change in monitor.push(item):
             if isinstance(change, Gap) or (isinstance(change, Judgement) and not change.counts):
                 parts.append([])
@@ -136,7 +139,7 @@ def _score(model: Model, clip: Clip, gate: GateSettings | None) -> tuple[Machine
                 parts[-1].append(change.score)
     if monitor is None:
         raise AudioError(clip.path, "the recording has no samples")
-    return monitor, [np.array(part) for part in parts if part]
+    return [np.array(part) for part in parts if part]
 
 
 def _items(clip: Clip) -> Iterator[tuple[Block | Interruption, int]]:

@@ -9,6 +9,7 @@
     model = "fan.auscult"
     source = "mic:USB Audio"       # as in `auscult.sound.live.open_source`
     off_margin = 6.0               # these and further settings may be left out
+    period = 5                     # seconds between scores
 
     [[machine]]
     name = "pump"
@@ -47,6 +48,7 @@ _MACHINE: Mapping[str, type | tuple[type, ...]] = {
     "sample_format": str,
     "auth_env": str,
     "auth_file": str,
+    "period": (int, float),
 }
 _REQUIRED = ("name", "model", "source")
 #: Settings that are passed to `open_source`.
@@ -64,6 +66,7 @@ class MachineConfig:
         options: further arguments of `open_source`.
         gate: when the machine counts as running.
         speed: of a source that is a recording; infinity for as fast as possible.
+        period: seconds between scores, about; by default as calibrated, or a second.
     """
 
     name: str
@@ -72,6 +75,7 @@ class MachineConfig:
     options: Mapping[str, Any] = field(default_factory=dict)
     gate: GateSettings = field(default_factory=GateSettings)
     speed: float = 1.0
+    period: float | None = None
 
     def watched(self) -> WatchedMachine:
         """Load the model.
@@ -81,9 +85,8 @@ class MachineConfig:
         """
         model = load_model(self.model)
         opener = partial(open_source, self.source, speed=self.speed, **self.options)
-        return WatchedMachine(
-            self.name, model, opener, self.gate, self.speed == float("inf"), model_digest(model)
-        )
+        waits = self.speed == float("inf")
+        return WatchedMachine(self.name, model, opener, self.gate, waits, model_digest(model), self.period)
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def _machine(table: Mapping[str, Any], index: int, folder: str) -> MachineConfig
     for key, kind in _MACHINE.items():
         value = table.get(key)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise OptionError(f"{where}: {key} must be {'a number' if kind is int else 'text'}")
+            raise OptionError(f"{where}: {key} must be {'text' if kind is str else 'a number'}")
     for key in _GATE:
         if not isinstance(table.get(key, 0.0), int | float) or isinstance(table.get(key), bool):
             raise OptionError(f"{where}: {key} must be a number")
@@ -155,7 +158,7 @@ def _machine(table: Mapping[str, Any], index: int, folder: str) -> MachineConfig
     except (OptionError, OverflowError) as error:
         raise OptionError(f"{where}: {error}") from error
     model = os.path.join(folder, table["model"])
-    return MachineConfig(table["name"], model, table["source"], options, gate)
+    return MachineConfig(table["name"], model, table["source"], options, gate, period=table.get("period"))
 
 
 def _check_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:

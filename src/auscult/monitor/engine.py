@@ -36,7 +36,8 @@ class Engine:
         listeners: called with the name of a machine and each change, in the thread that scores it.
 
     Raises:
-        OptionError: there are no machines, or two have the same name.
+        OptionError: there are no machines, two have the same name, or the alarms of one are calibrated for
+            another time between scores.
     """
 
     def __init__(
@@ -52,7 +53,10 @@ class Engine:
         resume(store, names, now)
         for machine in machines:
             policy = machine.model.alarm_policy
-            self.runners[machine.name] = Runner(machine, store, policy, self._notify)
+            try:
+                self.runners[machine.name] = Runner(machine, store, policy, self._notify)
+            except OptionError as error:
+                raise OptionError(f"{machine.name}: {error}") from error
             data = policy.to_json() if policy else {}
             store.put_machine(Machine(machine.name, machine.model_id, "", data, now))
         self._threads = threads or default_threads()

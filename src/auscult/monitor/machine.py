@@ -19,7 +19,7 @@ from auscult.decision.alarms.slow_baseline import Drift
 from auscult.model import Model
 from auscult.monitor.audio_ring import AudioRing
 from auscult.monitor.gate import GateSettings, RunningGate, State
-from auscult.monitor.scoring import ScoredWindow, WindowScorer
+from auscult.monitor.scoring import ScoredWindow, WindowScorer, score_period
 from auscult.monitor.sensor import Condition, SensorWatch
 from auscult.sound.live import Block, Interruption
 from auscult.sound.resampling import BlockResampler
@@ -125,9 +125,11 @@ class MachineMonitor:
         channels: of the source.
         gate: when the machine counts as running.
         baseline: state of the slow baseline of an earlier monitor (`BaselineChange`).
+        period: seconds between scores, about; by default as calibrated, or a second.
 
     Raises:
-        OptionError: the source lacks a channel that the model needs.
+        OptionError: the source lacks a channel that the model needs, or the alarms of the policy are
+            calibrated for another period.
 
     Attributes:
         condition: the present fault of the sensor, or ``None``.
@@ -144,9 +146,10 @@ class MachineMonitor:
         channels: int = 1,
         gate: GateSettings | None = None,
         baseline: Mapping[str, Any] | None = None,
+        period: float | None = None,
     ) -> None:
         self.name, self.model, self.policy = name, model, policy
-        self.scorer = WindowScorer(model)
+        self.scorer = WindowScorer(model, period=score_period(model, policy, period))
         self.scorer.check_channels(channels)
         self.condition: Condition | None = None
         self._gate = RunningGate(model.normals.spectrum_range, gate)

@@ -14,6 +14,7 @@ from auscult.monitor.drift_events import stored_baseline
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.machine import AlarmChange, Change, Judgement, MachineMonitor
 from auscult.monitor.recorder import Recorder
+from auscult.monitor.scoring import score_period
 from auscult.monitor.store import EventStore, ScoreRow
 from auscult.sound.live import Block, Interruption, Source
 
@@ -35,6 +36,7 @@ class WatchedMachine:
         waits: whether the source waits until its samples are scored, as a recording that is replayed as
             fast as possible; otherwise samples are skipped if there is no time for them.
         model_id: digest of the model file.
+        period: seconds between scores, about; by default as calibrated, or a second.
     """
 
     name: str
@@ -43,6 +45,7 @@ class WatchedMachine:
     gate: GateSettings = field(default_factory=GateSettings)
     waits: bool = False
     model_id: str = ""
+    period: float | None = None
 
 
 class Runner:
@@ -54,9 +57,13 @@ class Runner:
         policy: the alarm policy, with what was observed before.
         notify: called with the name of the machine and each change.
 
+    Raises:
+        OptionError: the alarms of the policy are calibrated for another period.
+
     Attributes:
         monitor: the machine, once its source has delivered something.
         last: the last judgement.
+        period: seconds between scores.
         skipped_seconds: sound that was not scored, because there was no time for it.
         ended: whether the source has ended and everything is scored.
         error: why the machine is not monitored any more, or ``None``.
@@ -70,6 +77,7 @@ class Runner:
         notify: Callable[[str, Change], None],
     ) -> None:
         self.machine, self.policy = machine, policy
+        self.period = score_period(machine.model, policy, machine.period)
         self.monitor: MachineMonitor | None = None
         self.last: Judgement | None = None
         self.skipped_seconds = 0.0
@@ -173,6 +181,7 @@ class Runner:
                 channels=item.samples.shape[1],
                 gate=self.machine.gate,
                 baseline=stored_baseline(self._store, self.machine.name),
+                period=self.period,
             )
             self._recorder = Recorder(self._store, self.monitor, self.machine.model_id)
         assert self._recorder is not None

@@ -3,7 +3,8 @@
 A window begins on every ``step``-th sample, which is a multiple of all hops, so that the frames of successive
 windows lie on one grid. Only the frames at the ends of a window, which reach into the zero padding, belong to
 that window alone. The log-mels are those of `auscult.spectrum.log_mel` of the samples of the window, to
-rounding.
+rounding. Frames are computed when a window is complete, not for each block, since a call costs more than a
+few frames.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
-from auscult.corpus import AudioClip
+from auscult.corpus import AudioClip, Clip
 from auscult.errors import OptionError
+from auscult.monitor.sample_blocks import SampleBlocks
 from auscult.sound import Waveform
-from auscult.spectrum import FrontEnd, LogMelStream, log_mel_push, log_mel_start, log_mels
+from auscult.spectrum import FrontEnd, log_mels
 
 #: Seconds between the starts of windows, about.
 STEP_SECONDS = 1.0
@@ -29,17 +32,33 @@ class Window:
 
     Attributes:
         first: index of the first sample.
-        samples: (N,) float32.
+        blocks: (N,) float32 samples, in parts that windows and stream share.
         log_mels: (T, n_mels) log-mel of the window, for each front end.
     """
 
     first: int
-    samples: np.ndarray
+    blocks: Sequence[np.ndarray] = field(repr=False)
     log_mels: dict[FrontEnd, np.ndarray] = field(repr=False)
 
-    def audio_clip(self, sample_rate: int) -> AudioClip:
-        """Return the window as an audio clip whose log-mels are not computed again."""
-        return AudioClip.from_waveform(Waveform(self.samples, sample_rate), log_mels=self.log_mels)
+    @property
+    def samples(self) -> np.ndarray:
+        """(N,) float32, a copy."""
+        return np.concatenate(self.blocks)
+
+    def audio_clip(self, sample_rate: int, *, with_log_mels: bool = True) -> AudioClip:
+        """Return the window as an audio clip.
+
+        Args:
+            sample_rate: of the samples, Hz.
+            with_log_mels: do not compute the log-mels again. Without them the clip takes no memory besides
+                the blocks, which it shares with others.
+        """
+        load = partial(_waveform, self.blocks, sample_rate)
+        return AudioClip(Clip(path="<memory>"), load, log_mels=self.log_mels if with_log_mels else None)
+
+
+def _waveform(blocks: Sequence[np.ndarray], sample_rate: int) -> Waveform:
+    return Waveform(np.concatenate(blocks), sample_rate)
 
 
 def step_samples(front_ends: Sequence[FrontEnd], seconds: float = STEP_SECONDS) -> int:
@@ -77,74 +96,66 @@ class WindowStream:
 
     def restart(self, first: int) -> None:
         """Forget all samples; the next window begins at the sample with this index."""
-        self.next_sample = first
-        self._origin = self._window = first  # of the grid of frames, and the start of the next window
-        self._samples = np.zeros(0, np.float32)  # from the start of the next window on
-        self._frames = {front_end: _Frames(front_end) for front_end in self._front_ends}
+        self.next_sample = self._window = first
+        self._blocks = SampleBlocks(first)  # from the start of the next window on
+        self._frames = [_Frames(front_end, self.length, self.step) for front_end in self._front_ends]
 
     def push(self, samples: np.ndarray, first: int) -> Iterator[Window]:
         """Add samples, and yield the windows that they complete.
 
         Args:
-            samples: (B,) the next samples.
+            samples: (B,) the next samples, which must not change any more.
             first: index of the first of them. If it does not continue the stream there is a gap, which no
                 window spans.
         """
         if first != self.next_sample:
             self.restart(first)
         self.next_sample += len(samples)
-        self._samples = np.concatenate([self._samples, np.asarray(samples, np.float32)])
-        for frames in self._frames.values():
-            frames.push(samples)
-        while len(self._samples) >= max(self.length, self.step):
+        self._blocks.push(np.asarray(samples, np.float32))
+        while self._window + self.length <= self.next_sample:
             yield self._next_window()
 
     @property
     def waiting(self) -> int:
         """Number of samples that are held for the next window."""
-        return len(self._samples)
+        return max(0, self._blocks.last - self._blocks.first)
 
     def _next_window(self) -> Window:
-        samples, first = self._samples[: self.length].copy(), self._window
-        position = first - self._origin
-        log_mels = {
-            front_end: frames.of_window(samples, position // front_end.hop)
-            for front_end, frames in self._frames.items()
-        }
-        self._samples, self._window = self._samples[self.step :], first + self.step
-        for front_end, frames in self._frames.items():
-            frames.drop_before((self._window - self._origin) // front_end.hop)
-        return Window(first, samples, log_mels)
+        first, last = self._window, self._window + self.length
+        log_mels = {frames.front_end: frames.of_window(self._blocks, first) for frames in self._frames}
+        window = Window(first, self._blocks.cut(first, last), log_mels)
+        self._window = first + self.step
+        self._blocks.drop_before(self._window)
+        return window
 
 
 class _Frames:
-    """The frames of one front end, from the start of the next window on."""
+    """The log-mels of successive windows, of which each has most frames in common with the one before."""
 
-    def __init__(self, front_end: FrontEnd) -> None:
-        self.front_end = front_end
-        self._stream: LogMelStream = log_mel_start(front_end)
-        self._frames = np.zeros((0, front_end.n_mels), np.float32)
-        self._first = 0  # index of the first frame held
-        self._edge = math.ceil(front_end.n_fft / 2 / front_end.hop)  # frames that reach before their window
+    def __init__(self, front_end: FrontEnd, length: int, step: int) -> None:
+        self.front_end, self._length = front_end, length
+        half, hop = front_end.n_fft // 2, front_end.hop
+        self._edge = math.ceil(half / hop)  # frames that reach before their window
+        self._shift = step // hop  # by which frames move from window to window
+        self._known = (length - half) // hop + 1 - self._shift  # frames from here on are new
+        self._before: np.ndarray | None = None  # the log-mel of the window before
 
-    def push(self, samples: np.ndarray) -> None:
-        frames, self._stream = log_mel_push(samples, self._stream)
-        self._frames = np.concatenate([self._frames, frames])
+    def of_window(self, blocks: SampleBlocks, first: int) -> np.ndarray:
+        """Return the (T, n_mels) log-mel of the window that begins at an index."""
+        before, edge, hop = self._before, self._edge, self.front_end.hop
+        last = first + self._length
+        if before is None or self._known <= edge:
+            (frames,) = log_mels([_joined(blocks, first, last)], self.front_end)
+        else:
+            start = _joined(blocks, first, first + (edge - 1) * hop + self.front_end.n_fft // 2)
+            new = _joined(blocks, first + (self._known - edge) * hop, last)
+            of_start, of_new = log_mels([start, new], self.front_end)
+            shared = before[edge + self._shift : self._known + self._shift]
+            frames = np.concatenate([of_start[:edge], shared, of_new[edge:]])
+        frames.flags.writeable = False
+        self._before = frames
+        return frames
 
-    def drop_before(self, frame: int) -> None:
-        dropped = min(frame - self._first, len(self._frames))
-        self._frames, self._first = self._frames[dropped:], self._first + dropped
 
-    def of_window(self, samples: np.ndarray, frame: int) -> np.ndarray:
-        """Return the (T, n_mels) log-mel of a window whose first frame has an index."""
-        hop, half, edge = self.front_end.hop, self.front_end.n_fft // 2, self._edge
-        count = self.front_end.frames_in(len(samples))
-        end = (len(samples) - half) // hop + 1  # first frame that reaches beyond the window
-        if end <= edge:
-            return log_mels([samples], self.front_end)[0]
-        # The frames at both ends, from as few samples as determine them.
-        start, stop = log_mels(
-            [samples[: (edge - 1) * hop + half], samples[max(0, end - edge) * hop :]], self.front_end
-        )
-        inner = self._frames[frame - self._first :][edge:end]
-        return np.concatenate([start[:edge], inner, stop[end - max(0, end - edge) :]])[:count]
+def _joined(blocks: SampleBlocks, first: int, last: int) -> np.ndarray:
+    return np.concatenate(blocks.cut(first, last))

@@ -31,8 +31,8 @@ from auscult.errors import FitError
 Method = Literal["conformal", "tail"]
 State = Literal["armed", "probation", "refused"]
 
-#: Scores above the threshold that start an alarm, among so many successive ones.
-PERSISTENCE = (20, 30)
+#: Seconds of scores above the threshold that start an alarm, among so many seconds of successive scores.
+PERSISTENCE = (20.0, 30.0)
 #: Seconds at or below the release level after which an alarm ends.
 COOL_DOWN = 60.0
 #: The release level lies below the threshold by this part of the distance from the median score.
@@ -102,7 +102,7 @@ def calibrate_alarms(
     budget: AlarmBudget,
     period: float,
     *,
-    persistence: tuple[int, int] = PERSISTENCE,
+    persistence: tuple[float, float] = PERSISTENCE,
     cool_down: float = COOL_DOWN,
     time_constant: float | None = TIME_CONSTANT,
     seed: int = 0,
@@ -113,7 +113,7 @@ def calibrate_alarms(
         sessions: normal running that the model was not fitted on, in the order of time.
         budget: the largest accepted rate of false alarms.
         period: seconds between scores.
-        persistence: ``k`` and ``n`` of the rule.
+        persistence: ``k`` and ``n`` of the rule, in seconds of scores.
         cool_down: as in `AlarmRule`.
         time_constant: of the baseline that follows slow drift, seconds; ``None`` for none.
         seed: of the resamples of blocks.
@@ -121,7 +121,7 @@ def calibrate_alarms(
     Raises:
         FitError: there is too little normal running, or all of its scores are equal.
     """
-    k, n = persistence
+    k, n = (max(1, round(seconds / period)) for seconds in persistence)
     scores = [np.asarray(session.scores, np.float64) for session in sessions]
     if not all(np.all(np.isfinite(values)) for values in scores):
         raise FitError("a score of the normal running is not finite")
