@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.helpers import noise
 
 from auscult.monitor.sensor import SensorWatch
 
@@ -59,3 +60,12 @@ def test_nothing_arrives():
     assert sensor.interrupt("no data for 5 s").kind == "source gone"
     seconds = [sensor.push(NOISE[:RATE], RATE * k, float(k)) for k in range(100, 104)]
     assert [c.kind if c else None for c in seconds] == ["source gone", "source gone", None, None]
+
+
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+def test_a_clock_that_is_set_is_no_wrong_rate(jump):
+    sensor = SensorWatch(RATE)
+    samples = noise(90)
+    for start in range(0, len(samples), RATE // 4):
+        time = start / RATE + (jump if start >= 20 * RATE else 0)
+        assert sensor.push(samples[start : start + RATE // 4], start, time) is None

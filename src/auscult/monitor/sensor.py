@@ -25,6 +25,8 @@ _APPEAR, _CLEAR = 2, 3
 _HELD, _CLIPPED, _FACTOR = 0.5, 0.01, 3.0
 #: Largest relative deviation of the number of samples from the time that has passed, and over which time.
 _RATE_TOLERANCE, _RATE_SECONDS = 0.03, 30.0
+#: If the time of one block differs by more from that of its samples, the clock was set, seconds.
+_CLOCK_SET = 0.9
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class SensorWatch:
         self._candidate: Condition | None = None
         self._seconds = 0  # in a row with the candidate, or without a fault
         self._rate_from: tuple[int, float] | None = None  # index of a sample, and its time
+        self._block: tuple[int, float] | None = None  # the same of the last block
         self._rate_condition: Condition | None = None
 
     def push(self, samples: np.ndarray, first: int, time: float) -> Condition | None:
@@ -115,6 +118,9 @@ class SensorWatch:
 
     def _check_rate(self, first: int, time: float) -> None:
         """Compare the number of samples with the time that has passed."""
+        before, self._block = self._block, (first, time)
+        if before and abs(time - before[1] - (first - before[0]) / self._rate) > _CLOCK_SET:
+            self._rate_from = None
         if self._rate_from is None:
             self._rate_from = first, time
             return

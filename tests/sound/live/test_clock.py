@@ -9,15 +9,20 @@ import numpy as np
 import pytest
 
 from auscult.sound.live import clock as clock_module
-from auscult.sound.live.clock import ArrivalClock, Pacer
+from auscult.sound.live.clock import ArrivalClock, Instant, Pacer
 
 RATE = 16_000
 BLOCK = 4000  # samples, 0.25 s
 
 
+def at(time: float, clock_set_by: float = 0.0) -> Instant:
+    """A moment; the clock of the system has been set by so many seconds since the start."""
+    return Instant(time - 900.0, time + clock_set_by)
+
+
 def times(arrivals: np.ndarray) -> np.ndarray:
     clock = ArrivalClock(RATE)
-    return np.array([clock.time_of(i * BLOCK, BLOCK, arrival) for i, arrival in enumerate(arrivals)])
+    return np.array([clock.time_of(i * BLOCK, BLOCK, at(arrival)) for i, arrival in enumerate(arrivals)])
 
 
 def test_delays_of_single_blocks_do_not_change_the_times():
@@ -44,16 +49,25 @@ def test_blocks_that_arrive_faster_than_in_real_time_have_the_time_of_their_arri
 
 def test_after_a_pause_times_continue_with_the_arrivals():
     clock = ArrivalClock(RATE)
-    assert clock.time_of(0, BLOCK, 1000.25) == 1000
+    assert clock.time_of(0, BLOCK, at(1000.25)) == 1000
     clock.reset()
-    assert clock.time_of(BLOCK, BLOCK, 1100.25) == 1100
-    assert clock.time_of(2 * BLOCK, BLOCK, 1100.3) == pytest.approx(1100.05)
+    assert clock.time_of(BLOCK, BLOCK, at(1100.25)) == 1100
+    assert clock.time_of(2 * BLOCK, BLOCK, at(1100.3)) == pytest.approx(1100.05)
 
 
-def test_a_system_clock_that_is_set_back_does_not_make_times_decrease():
+@pytest.mark.parametrize("jump", [3600.0, -3600.0, 1e9])
+def test_if_the_system_clock_is_set_the_times_jump_by_as_much(jump):
     clock = ArrivalClock(RATE)
-    assert clock.time_of(0, BLOCK, 1000.25) == 1000
-    assert clock.time_of(BLOCK, BLOCK, 900.5) == 1000
+    assert clock.time_of(0, BLOCK, at(1000.25)) == 1000
+    assert clock.time_of(BLOCK, BLOCK, at(1000.5, jump)) == pytest.approx(1000.25 + jump)
+    assert clock.time_of(2 * BLOCK, BLOCK, at(1000.75, jump)) == pytest.approx(1000.5 + jump)
+    assert clock.delay(3 * BLOCK, BLOCK, at(1001.0, jump)) == pytest.approx(0.0)
+
+
+def test_a_clock_that_is_adjusted_by_little_does_not_make_times_decrease():
+    clock = ArrivalClock(RATE)
+    assert clock.time_of(0, BLOCK, at(1000.25)) == 1000
+    assert clock.time_of(BLOCK, BLOCK, at(1000.5, -0.5)) == pytest.approx(1000.25)
 
 
 @pytest.mark.parametrize("speed", [1.0, 4.0])

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import queue
 import threading
-import time
 from dataclasses import dataclass
+
+from auscult.sound.live.clock import Instant
 
 #: Bytes per call, and how many calls are kept in memory; then the sender has to wait.
 _READ_BYTES, _MAX_READS = 65_536, 64
@@ -15,10 +16,10 @@ _POLL = 0.2  # seconds after which a thread notices that it is no longer needed
 
 @dataclass(frozen=True)
 class Arrival:
-    """Bytes, empty at the end of the stream, and when they arrived in seconds since 1970."""
+    """Bytes, empty at the end of the stream, and when they arrived."""
 
     data: bytes
-    time: float
+    time: Instant
 
 
 class ByteStream:
@@ -39,7 +40,7 @@ class ByteStream:
     def get(self, seconds: float) -> Arrival | None:
         """Return the next bytes, or ``None`` if none arrive within so many seconds."""
         if self._ended:
-            return Arrival(b"", time.time())
+            return Arrival(b"", Instant.now())
         try:
             arrival = self._arrivals.get(timeout=seconds)
         except queue.Empty:
@@ -63,7 +64,7 @@ class ByteStream:
                 data = os.read(self._descriptor, _READ_BYTES)
             except OSError:  # the other end was reset, or the descriptor closed
                 data = b""
-            arrival = Arrival(data, time.time())
+            arrival = Arrival(data, Instant.now())
             while not self._closed.is_set():
                 try:
                     self._arrivals.put(arrival, timeout=_POLL)

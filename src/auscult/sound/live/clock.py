@@ -5,9 +5,33 @@ from __future__ import annotations
 import math
 import threading
 import time
+from typing import NamedTuple, Self
 
 #: A delay is the smallest of this period and the one before, so that it follows clocks that drift, seconds.
 _PERIOD = 60.0
+#: Changes of the system clock by at least this are followed at once, seconds.
+JUMP = 1.0
+
+
+class Instant(NamedTuple):
+    """A moment by two clocks.
+
+    Attributes:
+        steady: seconds of a clock that is never set.
+        utc: seconds since 1970 (UTC) by the clock of the system, which may be set at any time.
+    """
+
+    steady: float
+    utc: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """Return the current moment."""
+        return cls(time.monotonic(), time.time())
+
+    def earlier(self, seconds: float) -> Self:
+        """Return the moment so many seconds before."""
+        return type(self)(self.steady - seconds, self.utc - seconds)
 
 
 class ArrivalClock:
@@ -19,6 +43,9 @@ class ArrivalClock:
     that of the computer are followed with an error of 12 ms at most. A constant delay of the way remains in
     the estimate: usually 10 to 100 ms for a sound card, and up to seconds for a network camera.
 
+    Arrivals are compared by a clock that is never set. If the clock of the system is set by a second or more,
+    the times jump by as much, ahead or back.
+
     Args:
         sample_rate: in Hz.
     """
@@ -26,6 +53,7 @@ class ArrivalClock:
     def __init__(self, sample_rate: int) -> None:
         self._rate = sample_rate
         self._last = -math.inf
+        self._utc: float | None = None  # of the zero of the steady clock
         self.reset()
 
     def reset(self) -> None:
@@ -33,25 +61,31 @@ class ArrivalClock:
         self._start = self._start_before = math.inf  # time of sample 0 by the arrivals of both periods
         self._period_ends = -math.inf
 
-    def delay(self, first: int, length: int, arrival: float) -> float:
+    def delay(self, first: int, length: int, arrival: Instant) -> float:
         """Return by how many seconds a block arrives later than those before it imply, at least 0."""
         start = min(self._start, self._start_before)
-        return max(0.0, arrival - (first + length) / self._rate - start) if math.isfinite(start) else 0.0
+        late = arrival.steady - (first + length) / self._rate - start
+        return max(0.0, late) if math.isfinite(start) else 0.0
 
-    def time_of(self, first: int, length: int, arrival: float) -> float:
-        """Return when a block was recorded, in seconds since 1970; never less than for the block before.
+    def time_of(self, first: int, length: int, arrival: Instant) -> float:
+        """Return when a block was recorded, in seconds since 1970.
+
+        It is never less than for the block before, unless the clock of the system was set back.
 
         Args:
             first: index of its first sample.
             length: number of samples.
-            arrival: when the last one arrived, in seconds since 1970.
+            arrival: when the last one arrived.
         """
-        if arrival >= self._period_ends:
+        steady, utc = arrival
+        if self._utc is None or abs(utc - steady - self._utc) >= JUMP:
+            self._utc = utc - steady
+        if steady >= self._period_ends:
             self._start_before, self._start = self._start, math.inf
-            self._period_ends = arrival + _PERIOD
-        self._start = min(self._start, arrival - (first + length) / self._rate)
+            self._period_ends = steady + _PERIOD
+        self._start = min(self._start, steady - (first + length) / self._rate)
         self._last = max(self._last, min(self._start, self._start_before) + first / self._rate)
-        return self._last
+        return self._last + self._utc
 
 
 class Pacer:

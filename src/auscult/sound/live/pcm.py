@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from auscult.sound.live.byte_stream import ByteStream
-from auscult.sound.live.clock import ArrivalClock
+from auscult.sound.live.clock import ArrivalClock, Instant
 from auscult.sound.live.source import Block, Interruption, no_data
 
 SampleFormat = Literal["s16le", "s32le", "f32le", "f32be"]
@@ -83,13 +83,15 @@ def pcm_blocks(
     waiting = [decoder.decode(b"")]  # samples that do not make a block yet
     count = len(waiting[0])  # how many
     first = 0  # index of the first one of them
-    arrived = time.time()
+    arrived = Instant.now()
     silent_since = last_report = time.monotonic()
 
     def take(samples: np.ndarray, after: int) -> Block:
         """A block of the next samples, after which so many more arrived already."""
         nonlocal first
-        block = Block(samples, first, clock.time_of(first, len(samples), arrived - after / sample_rate))
+        block = Block(
+            samples, first, clock.time_of(first, len(samples), arrived.earlier(after / sample_rate))
+        )
         first += len(samples)
         return block
 

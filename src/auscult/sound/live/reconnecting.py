@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 from auscult.errors import SourceError
+from auscult.sound.live.clock import JUMP
 from auscult.sound.live.source import STALL_SECONDS, Block, Interruption, Source, WrongLayout, layout
 
 #: Pause before the first attempt to connect again and the longest one, seconds. Each pause is twice as long
@@ -107,7 +108,7 @@ class Reconnecting(Source):
                 if isinstance(item, Block):
                     if shift is None:
                         shift = self._first_index(item) - item.first
-                    block = replace(item, first=item.first + shift, time=max(item.time, self._next_time))
+                    block = replace(item, first=item.first + shift, time=self._time(item.time))
                     self._next, self._next_time = block.end, block.time + len(item.samples) / self.sample_rate
                     last = time.monotonic()
                     yield block
@@ -122,6 +123,10 @@ class Reconnecting(Source):
         if not self._next:
             return 0
         return self._next + max(1, round((block.time - self._next_time) * self.sample_rate))
+
+    def _time(self, time: float) -> float:
+        """The time of a block; estimates of two connections may overlap, unless the clock was set back."""
+        return time if self._next_time - time >= JUMP else max(time, self._next_time)
 
     def _wait(self, problem: Interruption, seconds: float) -> Iterator[Interruption]:
         """Wait, and yield the reason at the beginning and every few seconds."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from auscult.errors import SourceError
-from auscult.sound.live.clock import ArrivalClock
+from auscult.sound.live.clock import ArrivalClock, Instant
 from auscult.sound.live.microphones import (
     PORTAUDIO,
     find_microphone,
@@ -39,7 +39,7 @@ class _Recorded(NamedTuple):
     """What PortAudio delivered, when, and what was lost before it."""
 
     samples: np.ndarray
-    arrival: float
+    arrival: Instant
     lost: int  # samples that did not fit into the queue
     overflow: bool  # PortAudio lost samples, but does not report how many
 
@@ -145,7 +145,7 @@ class SoundCard(Source):
         """Called by PortAudio in a thread of its own, which must not wait."""
         try:
             self._recorded.put_nowait(
-                _Recorded(samples.copy(), time.time(), self._lost, bool(status.input_overflow))
+                _Recorded(samples.copy(), Instant.now(), self._lost, bool(status.input_overflow))
             )
             self._lost = 0
         except queue.Full:

@@ -29,7 +29,7 @@ class Block:
         first: index of the first sample since the source was opened. It continues that of the block before;
             a jump means that samples are missing.
         time: when the first sample was recorded, in seconds since 1970 (UTC). It is an estimate that never
-            decreases; each source documents where it is from.
+            decreases, unless the clock of the system is set back; each source documents where it is from.
     """
 
     samples: np.ndarray

@@ -1,0 +1,288 @@
+"""Faults around a real monitor process: it is killed, its clock is set, its store is opened twice or full."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from tests.helpers import RATE, noise
+
+import auscult
+from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
+from auscult.decision.alarms.observation import Observation
+from auscult.errors import StoreError
+from auscult.monitor.store import StoreReader
+from auscult.monitor.store.connection import NAME
+
+FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
+NORMAL, FAULTY = 0.03, 0.12  # levels of the noise that stands for the machine
+#: Seconds within which the store reports a fault.
+REPORTED_WITHIN = 10.0
+_STARTING = 60.0
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    """A model of noise with an alarm rule of few seconds."""
+    path = tmp_path_factory.mktemp("model") / "fan.auscult"
+    clips = [noise(2, seed, NORMAL) for seed in range(20)]
+    fitted = auscult.fit(clips, "pooled_gaussian", all_scores=False, sample_rate=RATE)
+    normal = [fitted.score(noise(2, seed, NORMAL), RATE).score for seed in range(50, 70)]
+    rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)
+    policy = AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation())
+    fitted.with_alarm_policy(policy).save(str(path))
+    return path
+
+
+class Monitor:
+    """A monitor process, which gets noise on standard input in real time unless it has another source.
+
+    Attributes:
+        level: of the noise.
+    """
+
+    def __init__(self, model: Path, store: Path, source: str = "-", **environment: str) -> None:
+        command = [sys.executable, "-m", "auscult", "monitor", str(model), "--source", source, "--json"]
+        command += ["--rate", str(RATE), "--store", str(store)]
+        self.store, self.level = store, NORMAL
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **environment},
+        )
+        if source == "-":
+            threading.Thread(target=self._feed, daemon=True).start()
+
+    def _feed(self) -> None:
+        assert self.process.stdin is not None
+        due = time.monotonic()
+        with contextlib.suppress(OSError):  # the process has ended
+            for index in range(10_000_000):
+                samples = noise(0.25, index, self.level)
+                self.process.stdin.write((samples * 32767).astype("<i2").tobytes())
+                self.process.stdin.flush()
+                due += 0.25
+                time.sleep(max(0.0, due - time.monotonic()))
+
+    def end(self) -> str:
+        """End it as a service manager does, and return what it wrote to standard error."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.stderr is not None
+        errors = self.process.stderr.read().decode()
+        assert self.process.wait(30) == 0, errors
+        assert "Traceback" not in errors
+        return errors
+
+    def wait(self, reached: Callable[[StoreReader], Any], seconds: float) -> Any:
+        """Wait until something holds for the store, and return that."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with contextlib.suppress(StoreError), StoreReader(self.store) as reader:
+                if result := reached(reader):
+                    return result
+            assert self.process.poll() is None, self.process.stderr and self.process.stderr.read()
+            time.sleep(0.2)
+        raise AssertionError(f"not reached within {seconds} s")
+
+    def wait_for_scores(self, number: int = 1) -> float:
+        """Wait for further scores, and return the time of the last one."""
+        first = self.wait(_last_time, _STARTING)
+        return self.wait(lambda reader: (t := _last_time(reader)) >= first + number - 1 and t, _STARTING)
+
+
+def _last_time(reader: StoreReader) -> float:
+    return next((state.time or 0.0 for state in reader.last_states()), 0.0)
+
+
+@pytest.fixture
+def monitor(model, tmp_path) -> Iterator[Callable[..., Monitor]]:
+    started: list[Monitor] = []
+
+    def start(store: Path = tmp_path / "store", source: str = "-", **environment: str) -> Monitor:
+        started.append(Monitor(model, store, source, **environment))
+        return started[-1]
+
+    yield start
+    for each in started:
+        each.process.kill()
+        each.process.wait()
+
+
+@pytest.mark.skipif(FAKETIME is None, reason="faketime is not installed")
+@pytest.mark.parametrize("jump", [86400, -86400])
+def test_the_clock_is_set_by_a_day(monitor, tmp_path, jump):
+    offset = tmp_path / "offset"
+    offset.write_text("+0\n")
+    fan = monitor(
+        LD_PRELOAD=str(FAKETIME),
+        FAKETIME_TIMESTAMP_FILE=str(offset),
+        FAKETIME_NO_CACHE="1",
+        FAKETIME_DONT_FAKE_MONOTONIC="1",
+    )
+    before = fan.wait_for_scores(5)
+    fan.level = FAULTY
+    first = fan.wait(lambda reader: reader.events(kind="alarm"), _STARTING)[0]
+    offset.write_text(f"{jump:+}\n")
+    expected = time.time() + jump
+    fan.wait(lambda reader: abs(_last_time(reader) - expected) < 60, REPORTED_WITHIN)
+    fan.level = NORMAL
+    fan.wait(lambda reader: reader.event(first.id).end, _STARTING)
+    fan.level = FAULTY
+    second = fan.wait(lambda reader: [e for e in reader.events(kind="alarm") if e.id > first.id], _STARTING)
+    assert abs(second[0].start - expected) < 120
+    fan.end()
+    with StoreReader(fan.store) as reader:
+        assert not reader.health(), "a clock that is set is no fault of the sensor"
+        assert reader.scores("fan", before - 5, before + 1).count.sum() >= 5, "scores of before are kept"
+
+
+def test_two_monitors_cannot_write_one_store(monitor):
+    fan = monitor()
+    fan.wait_for_scores()
+    other = monitor()
+    assert other.process.wait(30) == 1
+    assert other.process.stderr is not None
+    errors = other.process.stderr.read().decode()
+    assert "already open" in errors
+    assert str(fan.store) in errors
+    fan.wait_for_scores(3)
+    fan.end()
+
+
+def test_the_disk_fills_and_is_freed(monitor, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(disk)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a file system cannot be mounted here")
+    try:
+        fan = monitor(disk / "store")
+        fan.wait_for_scores(3)
+        (disk / "ballast").write_bytes(b"\1" * (shutil.disk_usage(disk).free - (10 << 20)))
+        (health,) = fan.wait(lambda reader: reader.health(lasting=True), REPORTED_WITHIN)
+        assert health.condition == "disk full"
+        fan.level = FAULTY
+        (event,) = fan.wait(lambda reader: reader.events(kind="alarm"), _STARTING)
+        (disk / "ballast").unlink()
+        fan.wait(lambda reader: not reader.health(lasting=True), REPORTED_WITHIN)
+        fan.level = NORMAL
+        fan.wait(lambda reader: reader.event(event.id).end, _STARTING)
+        fan.wait_for_scores(3)
+        fan.end()
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_the_sender_stops_and_goes_on(monitor):
+    """A pipe cannot be opened again, but its sender can be stopped, as a camera that hangs."""
+    fan = monitor()
+    fan.wait_for_scores(3)
+    samples, fan.level = fan.level, 0.0
+    (health,) = fan.wait(lambda reader: reader.health(lasting=True), REPORTED_WITHIN)
+    assert health.condition == "silent"
+    fan.level = samples
+    fan.wait(lambda reader: not reader.health(lasting=True), REPORTED_WITHIN)
+    fan.wait_for_scores(2)
+    fan.end()
+    with StoreReader(fan.store) as reader:
+        assert not reader.events(kind="alarm"), "a fault of the sensor is no anomaly"
+        assert any("silent" in gap.reason for gap in reader.gaps("fan"))
+
+
+class _Camera(BaseHTTPRequestHandler):
+    """Sends an endless WAV file in real time."""
+
+    ended: threading.Event
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        form = struct.pack("<HHIIHH", 1, 1, RATE, RATE * 2, 2, 16)
+        with contextlib.suppress(OSError):
+            self.wfile.write(b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0" + form + b"data\xff\xff\xff\xff")
+            for index in range(10_000_000):
+                self.wfile.write((noise(0.25, index, NORMAL) * 32767).astype("<i2").tobytes())
+                self.wfile.flush()
+                if self.ended.wait(0.25):
+                    break
+
+    def log_message(self, *arguments: object) -> None: ...
+
+
+@contextlib.contextmanager
+def _camera(port: int = 0) -> Iterator[int]:
+    """A camera that is switched on, at a port."""
+    handler = type("Camera", (_Camera,), {"ended": threading.Event()})
+    server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port
+    finally:
+        handler.ended.set()
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_a_camera_is_switched_off_and_on(monitor):
+    with _camera() as port:
+        fan = monitor(source=f"http://127.0.0.1:{port}/live.wav")
+        last = fan.wait_for_scores(3)
+    (health,) = fan.wait(lambda reader: reader.health(lasting=True), REPORTED_WITHIN)
+    assert (health.machine, health.condition) == ("fan", "source gone")
+    with _camera(port):
+        fan.wait(lambda reader: not reader.health(lasting=True), _STARTING)
+        fan.wait_for_scores(3)
+        fan.end()
+    with StoreReader(fan.store) as reader:
+        assert not reader.events(kind="alarm")
+        assert any(gap.end and gap.end > last for gap in reader.gaps("fan"))
+        assert reader.scores("fan", last - 1.5, last + 0.5).count.sum() >= 1
+
+
+def test_twenty_kills_lose_no_event_that_was_printed(model, tmp_path):
+    bursts = [
+        noise(seconds, seed, level) for seed in range(60) for seconds, level in ((12, NORMAL), (8, FAULTY))
+    ]
+    soundfile.write(tmp_path / "faults.wav", np.concatenate(bursts), RATE)
+    store = tmp_path / "store"
+    command = [sys.executable, "-m", "auscult", "monitor", str(model), "--json", "--store", str(store)]
+    command += ["--source", str(tmp_path / "faults.wav"), "--speed", "max"]
+    rng = random.Random(0)
+    printed: set[float] = set()
+    for _ in range(20):
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+            assert process.stdout is not None
+            lines = [process.stdout.readline() for _ in range(rng.randrange(1, 6))]
+            time.sleep(rng.uniform(0, 0.1))
+            process.kill()
+            lines += process.stdout.readlines()
+        records = [json.loads(line) for line in lines if line.endswith(b"\n")]
+        printed |= {record["start"] for record in records if record.get("alarm") == "started"}
+        with contextlib.closing(sqlite3.connect(store / NAME)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+            assert printed <= {start for (start,) in connection.execute("SELECT start FROM events")}
+            names = {name for (name,) in connection.execute("SELECT name FROM sounds")}
+        assert names <= set(os.listdir(store / "sounds"))
+    assert printed
