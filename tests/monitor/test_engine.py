@@ -20,6 +20,7 @@ from auscult.monitor.gate import GateSettings
 from auscult.monitor.runner import MAX_BACKLOG, WatchedMachine
 from auscult.monitor.store import Event, EventStore, Machine, ScoreRow
 from auscult.sound.live import Block, Interruption, Source, open_source
+from auscult.spectrum import log_mel
 
 RATE = 8000
 START = float(round(time.time())) - 1000.0  # recordings of other years would expire in the store
@@ -67,13 +68,24 @@ def test_replayed_machines_have_their_events_in_the_store(model, store, tmp_path
     assert event.peak > event.threshold
     assert event.explanation["regions"]
     assert store.read.event_map(event.id).shape[1] == 128
-    (sound,) = store.read.sounds(event.id)
+    sound, normal = store.read.sounds(event.id)
+    assert (sound.role, normal.role) == ("event", "normal")
     samples, rate = store.read.read_sound(sound.id)
     assert rate == RATE
     first = round((sound.start - START) * RATE)
     assert first < (event.start - START - 3) * RATE, "seconds before the alarm are kept"
     np.testing.assert_allclose(
         samples.reshape(-1), faulty[first : first + len(samples.reshape(-1))], atol=1e-3
+    )
+
+    (kept,) = store.read.normals("fan")
+    assert START <= kept.start < START + 20
+    of_normal = store.read.read_sound(normal.id)[0].reshape(-1)
+    first = round((kept.start - START) * RATE)
+    np.testing.assert_allclose(of_normal, faulty[first : first + 2 * RATE], atol=1e-3)
+    front_end = model.detector.config.front_end
+    np.testing.assert_allclose(
+        kept.spectrum, log_mel(of_normal, front_end).mean(axis=0), atol=0.1, err_msg="mean log-mel"
     )
 
     assert [gap.reason for gap in store.read.gaps("pump")][:1] == ["machine stopping"]

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from auscult.corpus.prefetch import default_threads
-from auscult.decision.alarms import AlarmPolicy, with_observed
+from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError, OptionError
 from auscult.monitor.machine import Change
 from auscult.monitor.recorder import resume
@@ -53,12 +53,12 @@ class Engine:
         resume(store, names, now)
         for machine in machines:
             policy = machine.model.alarm_policy
-            try:
-                self.runners[machine.name] = Runner(machine, store, policy, self._notify)
-            except OptionError as error:
-                raise OptionError(f"{machine.name}: {error}") from error
             data = policy.to_json() if policy else {}
             store.put_machine(Machine(machine.name, machine.model_id, "", data, now))
+            try:
+                self.runners[machine.name] = Runner(machine, store, self._notify)
+            except OptionError as error:
+                raise OptionError(f"{machine.name}: {error}") from error
         self._threads = threads or default_threads()
         self._ready: queue.Queue[Runner | None] = queue.Queue()
         self._queued: set[str] = set()
@@ -97,10 +97,8 @@ class Engine:
 
     def policy(self, name: str) -> AlarmPolicy | None:
         """Return the policy of a machine; the time that it was monitored counts as verification."""
-        runner = self.runners[name]
-        if runner.policy is None:
-            return None
-        return with_observed(runner.policy, runner.judged_seconds, runner.alarms)
+        observed = self.runners[name].observed
+        return observed.policy if observed else None
 
     def status(self) -> list[dict[str, Any]]:
         """Return the state of each machine, JSON-compatible."""

@@ -184,6 +184,16 @@ class MachineMonitor:
         index, time = self._anchor
         return time + (sample - index) / self.model.sample_rate
 
+    def sample_at(self, time: float) -> float:
+        """Invert `time_of`."""
+        index, start = self._anchor
+        return index + (time - start) * self.model.sample_rate
+
+    @property
+    def run_down(self) -> float:
+        """Seconds for which scores are held back."""
+        return self._gate.settings.run_down
+
     def push(self, item: Block | Interruption) -> Iterator[Change]:
         """Add what the source delivers next, and yield what follows from it."""
         if isinstance(item, Interruption):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -19,6 +21,8 @@ from auscult.monitor.machine import (
     MachineMonitor,
     StateChange,
 )
+from auscult.monitor.normal_windows import NormalWindows
+from auscult.monitor.observed_policy import ObservedPolicy
 from auscult.monitor.sensor import Kind
 from auscult.monitor.store import Event, EventStore, MachineState, ScoreRow
 from auscult.monitor.store import Gap as StoredGap
@@ -51,10 +55,18 @@ class Recorder:
         store: the store, which knows the machine.
         monitor: the machine.
         model_id: digest of the model file.
+        observed: the policy with what was observed before.
     """
 
-    def __init__(self, store: EventStore, monitor: MachineMonitor, model_id: str = "") -> None:
-        self.store, self.monitor, self.model_id = store, monitor, model_id
+    def __init__(
+        self,
+        store: EventStore,
+        monitor: MachineMonitor,
+        model_id: str = "",
+        observed: ObservedPolicy | None = None,
+    ) -> None:
+        self.store, self.monitor, self.model_id, self._observed = store, monitor, model_id, observed
+        self._normals = NormalWindows(store, monitor)
         self._alarm: _OpenAlarm | None = None
         self._gap: tuple[int, str] | None = None  # number and reason of the time that is not judged
         self._condition: Kind | None = None
@@ -80,15 +92,25 @@ class Recorder:
                 raise
 
     def close(self, time: float) -> None:
-        """Write what is open when the monitor ends."""
-        if self._alarm:
-            self._write_explanation(self._alarm)
+        """Write what is open when the monitor ends, at the time of the last score."""
+        if self._observed:
+            self._observed.close(time)
+        if alarm := self._alarm:
+            if not alarm.has_sound:
+                self._write_sound(alarm)
+            alarm.event = replace(alarm.event, end=max(time, alarm.event.start))
+            self._write_explanation(alarm)
         if self._gap:
             self.store.end_gap(self._gap[0], time)
+        if self._condition:
+            self.store.set_condition(self.monitor.name, self._condition, False, time)
 
     def _judgement(self, judgement: Judgement) -> Iterator[ScoreRow]:
         reason = None if judgement.counts else self._reason(judgement)
         self._not_judged(reason, judgement.time)
+        if self._observed and judgement.counts and not judgement.alarm:
+            self._observed.judged(self.monitor.scorer.period, judgement.time)
+        self._write_normal(judgement)
         alarm = self._alarm
         if alarm and not alarm.has_sound and judgement.time >= alarm.event.start + SOUND_AFTER:
             self._write_sound(alarm)
@@ -133,6 +155,8 @@ class Recorder:
             assert change.score is not None
             event = self._event(change, None, change.score)
             number = self.store.add_event(event)
+            if self._observed:
+                self._observed.alarm_started(event.start)
             self._alarm = _OpenAlarm(number, event, change.clip, change.score)
             self._write_explanation(self._alarm)
         elif self._alarm:
@@ -149,7 +173,7 @@ class Recorder:
     def _event(
         self, change: AlarmChange, end: float | None, score: float, before: Event | None = None
     ) -> Event:
-        episode, policy = change.episode, self.monitor.policy
+        episode, policy = change.episode, self._observed.policy if self._observed else self.monitor.policy
         assert policy is not None
         return Event(
             self.monitor.name,
@@ -160,7 +184,7 @@ class Recorder:
             episode.peak_time,
             score,
             change.threshold,
-            policy.state,
+            before.state if before else policy.state,
             self.model_id,
             before.explanation if before else {},
         )
@@ -185,11 +209,24 @@ class Recorder:
 
     def _write_sound(self, alarm: _OpenAlarm) -> None:
         alarm.has_sound = True
-        last = self.monitor.ring.last
-        samples, first = self.monitor.ring.cut(0, last)
-        if len(samples):
-            rate = self.monitor.model.sample_rate
-            self.store.add_sound(alarm.number, samples, rate, self.monitor.time_of(first))
+        samples, first = self.monitor.ring.cut(0, self.monitor.ring.last)
+        with self._optional("the sound of an alarm"):
+            if len(samples):
+                rate = self.monitor.model.sample_rate
+                self.store.add_sound(alarm.number, samples, rate, self.monitor.time_of(first))
+            self._normals.add_nearest(alarm.number, alarm.clip)
+
+    def _write_normal(self, judgement: Judgement) -> None:
+        with self._optional("a window of normal running"):
+            self._normals.push(judgement)
+
+    @contextmanager
+    def _optional(self, what: str) -> Iterator[None]:
+        """Go on without a sound that cannot be written, such as one for which the store is too small."""
+        try:
+            yield
+        except StoreError as error:
+            logging.getLogger("auscult").warning("%s: %s is not kept: %s", self.monitor.name, what, error)
 
 
 def resume(store: EventStore, machines: Collection[str], now: float) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError
 from auscult.model import Model
 from auscult.monitor.drift_events import stored_baseline
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.machine import AlarmChange, Change, Judgement, MachineMonitor
+from auscult.monitor.observed_policy import ObservedPolicy
 from auscult.monitor.recorder import Recorder
 from auscult.monitor.scoring import score_period
 from auscult.monitor.store import EventStore, ScoreRow
@@ -54,13 +55,13 @@ class Runner:
     Args:
         machine: the machine, which the store knows.
         store: where events are written.
-        policy: the alarm policy, with what was observed before.
         notify: called with the name of the machine and each change.
 
     Raises:
         OptionError: the alarms of the policy are calibrated for another period.
 
     Attributes:
+        observed: the alarm policy with what was observed, if the model has one.
         monitor: the machine, once its source has delivered something.
         last: the last judgement.
         period: seconds between scores.
@@ -73,15 +74,17 @@ class Runner:
         self,
         machine: WatchedMachine,
         store: EventStore,
-        policy: AlarmPolicy | None,
         notify: Callable[[str, Change], None],
     ) -> None:
-        self.machine, self.policy = machine, policy
+        self.machine = machine
+        policy = machine.model.alarm_policy
         self.period = score_period(machine.model, policy, machine.period)
+        self.observed = (
+            ObservedPolicy(store, machine.name, machine.model_id, policy, time.time()) if policy else None
+        )
         self.monitor: MachineMonitor | None = None
         self.last: Judgement | None = None
         self.skipped_seconds = 0.0
-        self.judged_seconds = 0.0
         self.alarms = 0
         self.ended = False
         self.error: str | None = None
@@ -176,14 +179,14 @@ class Runner:
             self.monitor = MachineMonitor(
                 self.machine.name,
                 self.machine.model,
-                self.policy,
+                self.machine.model.alarm_policy,
                 sample_rate=self._source.sample_rate,
                 channels=item.samples.shape[1],
                 gate=self.machine.gate,
                 baseline=stored_baseline(self._store, self.machine.name),
                 period=self.period,
             )
-            self._recorder = Recorder(self._store, self.monitor, self.machine.model_id)
+            self._recorder = Recorder(self._store, self.monitor, self.machine.model_id, self.observed)
         assert self._recorder is not None
         if skip:
             self.monitor.skip("overload")
@@ -192,7 +195,6 @@ class Runner:
             rows += self._recorder.record(change)
             if isinstance(change, Judgement):
                 self.last = change
-                self.judged_seconds += self.monitor.scorer.period if change.counts else 0.0
             elif isinstance(change, AlarmChange) and change.kind == "started":
                 self.alarms += 1
             self._notify(self.machine.name, change)

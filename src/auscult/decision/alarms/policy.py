@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from auscult.decision.alarms.budget import AlarmBudget, required_seconds
+from auscult.decision.alarms.budget import AlarmBudget, lower_rate, required_seconds
 from auscult.decision.alarms.episodes import AlarmRule, persistent_scores
 from auscult.decision.alarms.followed import calibration_shifts
 from auscult.decision.alarms.observation import Observation, Session, observe
@@ -167,13 +167,18 @@ def verify_alarms(policy: AlarmPolicy, sessions: Sequence[Session]) -> AlarmPoli
 
 
 def with_observed(policy: AlarmPolicy, seconds: float, alarms: int) -> AlarmPolicy:
-    """Return the policy with further normal running, as a monitor observes it, added to the verification.
+    """Return the policy with further running, as a monitor observes it, added to the verification.
+
+    All alarms count against the budget, but one of them may be real: the lower limit of the rate, from which
+    follows that a budget is not kept, is without it.
 
     Args:
         policy: the policy.
         seconds: time in which scores counted.
-        alarms: false alarms in that time.
+        alarms: alarms in that time that are not known to be real.
     """
     known = policy.verification
-    observed = Observation.of(known.seconds + seconds, known.sessions + 1, known.alarms + alarms)
-    return replace(policy, verification=observed)
+    total = known.seconds + seconds
+    observed = Observation.of(total, known.sessions + 1, known.alarms + alarms)
+    least = lower_rate(known.alarms + max(0, alarms - 1), total)
+    return replace(policy, verification=replace(observed, lower_rate=least))

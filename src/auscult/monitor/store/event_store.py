@@ -251,7 +251,7 @@ class EventStore:
             data: JSON-compatible; replaces what was kept before.
         """
         number = self._machine(machine)
-        self._write(lambda connection: writes.put_state(connection, number, key, data))
+        self._write(lambda connection: writes.put_state(connection, number, key, data), durable=False)
 
     def add_gap(self, gap: Gap) -> int:
         """Add time without scores, and return its number."""
@@ -288,6 +288,6 @@ class EventStore:
             raise OptionError(f"unknown machine {name!r:.80}: add it to the store first")
         return self._ids[name]
 
-    def _write(self, change: Callable[[sqlite3.Connection], T]) -> T:
+    def _write(self, change: Callable[[sqlite3.Connection], T], *, durable: bool = True) -> T:
         with self._lock:
-            return self._database.write(change)
+            return self._database.write(change, durable=durable)

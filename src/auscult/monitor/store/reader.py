@@ -177,6 +177,25 @@ class StoreReader:
         )
         return dict(rows)
 
+    def alarm_counts(self, machine: str, after: int = 0) -> tuple[int, int]:
+        """Return the number of alarms of a machine, and how many of them were last judged real.
+
+        Args:
+            machine: its name.
+            after: only events with larger numbers.
+        """
+        ((alarms, real),) = self._connection.rows(
+            """SELECT count(*), coalesce(sum(verdict = 'real'), 0) FROM (
+                SELECT (
+                    SELECT verdict FROM feedback f WHERE f.event = e.id AND verdict IS NOT NULL
+                    ORDER BY f.id DESC LIMIT 1
+                ) AS verdict
+                FROM events e WHERE e.machine = ? AND e.id > ? AND e.kind = 'alarm'
+            )""",
+            (self._machine(check_text("machine", machine, NAME_LENGTH)), after),
+        )
+        return alarms, real
+
     def score_age(self, machine: str | None = None, now: float | None = None) -> float | None:
         """Return the seconds since the last score of a machine, or of any; ``None`` if there is none.
 
