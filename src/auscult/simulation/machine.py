@@ -19,7 +19,7 @@ Operation = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Sound:
-    """The dry sound of a machine in one clip; (N,) float32 each.
+    """The sound of a machine in one clip, dry or at the microphone; (N,) float32 each.
 
     Attributes:
         unaffected: the part that the fault does not change; without a fault, the complete sound.
@@ -30,6 +30,13 @@ class Sound:
     unaffected: np.ndarray
     added: np.ndarray | None = None
     removed: np.ndarray | None = None
+
+    @property
+    def change(self) -> np.ndarray:
+        """What the fault adds minus what it removes; zeros without a fault."""
+        if self.added is None:
+            return np.zeros_like(self.unaffected)
+        return self.added if self.removed is None else self.added - self.removed
 
 
 class Machine(ABC):

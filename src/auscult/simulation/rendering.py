@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import fft
 
-from auscult.simulation.machine import Machine
+from auscult.simulation.faults import Fault
+from auscult.simulation.machine import Machine, Operation, Sound
 from auscult.simulation.plan import ClipPlan
 from auscult.simulation.sources import level, rms
 from auscult.simulation.surroundings import Factory, colour, microphone_gain, room_response
@@ -58,29 +59,42 @@ class Site:
         is circular: the end of the clip rings into its beginning, as if the machine had been running before.
         """
         take = Take(self.samples, self.sample_rate, plan.keys)
-        sound = self.machine.sound(take, plan.operation, plan.fault)
-        rng = take.rng("site")
+        parts = self.render(take, plan.operation, plan.fault, take.rng("site"))
+        samples, fault = parts.unaffected, None
+        if parts.added is not None:
+            samples, fault = parts.unaffected + parts.added, parts.change
+        # The loudness is set last and does not depend on the fault, so that it does not reveal the fault.
+        gain = np.float32(level(plan.loudness) / rms(samples))
+        return RenderedClip(gain * samples, gain * parts.unaffected, None if fault is None else gain * fault)
+
+    def render(
+        self, take: Take, operation: Operation, fault: Fault | None, placement: np.random.Generator
+    ) -> Sound:
+        """Generate the sound of the machine at the microphone, in parts, before its loudness is set.
+
+        Args:
+            take: time axis and random generators.
+            operation: the operating conditions.
+            fault: the fault, if there is one.
+            placement: determines the level of the noise and what the position does to the spectrum.
+        """
+        sound = self.machine.sound(take, operation, fault)
         healthy_rms = rms(sound.unaffected if sound.removed is None else sound.unaffected + sound.removed)
-        factory = self.factories[plan.operation.get("noise", "1")]
+        factory = self.factories[operation.get("noise", "1")]
         noise = factory.noise(take) * np.float32(
-            level(self.machine.noise_level + rng.normal(0, self.machine.noise_spread)) * healthy_rms
+            level(self.machine.noise_level + placement.normal(0, self.machine.noise_spread)) * healthy_rms
         )
-        microphone = self.microphones[plan.operation.get("mic", "1")]
+        microphone = self.microphones[operation.get("mic", "1")]
         # Small changes of position and temperature colour each recording slightly differently.
-        response = self.room * microphone * colour(rng, take.frequencies, self.machine.placement_ripple)
+        response = self.room * microphone * colour(placement, take.frequencies, self.machine.placement_ripple)
         unaffected = fft.irfft(
             fft.rfft(sound.unaffected) * response + fft.rfft(noise) * microphone, self.samples
         )
-        samples, fault = unaffected, None
-        if sound.added is not None:
-            added = fft.irfft(fft.rfft(sound.added) * response, self.samples)
-            removed = (
-                0.0 if sound.removed is None else fft.irfft(fft.rfft(sound.removed) * response, self.samples)
-            )
-            samples, fault = unaffected + added, added - removed
-        # The loudness is set last and does not depend on the fault, so that it does not reveal the fault.
-        gain = np.float32(level(plan.loudness) / rms(samples))
-        return RenderedClip(gain * samples, gain * unaffected, None if fault is None else gain * fault)
+        added, removed = (
+            None if part is None else fft.irfft(fft.rfft(part) * response, self.samples)
+            for part in (sound.added, sound.removed)
+        )
+        return Sound(unaffected, added, removed)
 
 
 def fault_mask(fault: np.ndarray, unaffected: np.ndarray, sample_rate: int) -> np.ndarray:
