@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from bench.machine_course import DAY, DRIFTS, FAULT_HOURS, WEEK, Course, Unit
 from bench.machine_minutes import RAMP, SAMPLE_RATE, START_AT, STOP_AT, MinuteRenderer
-from bench.machine_weeks import PER_HOUR, PERIOD, UnitScores, development_units, evaluation_units
+from bench.machine_scores import PER_HOUR, PERIOD, UnitScores
+from bench.machine_weeks import compute, development_units, evaluation_units
 
 from auscult.simulation.faults import Fault
 from auscult.simulation.folder import MACHINE_TYPES
@@ -96,6 +97,7 @@ def test_sounds_nearby_have_their_level_and_length() -> None:
 def test_scores_of_half_a_day(tmp_path: Path) -> None:
     unit = Unit("valve", 7, "steady", monitored=12, learning=9)
     scores = UnitScores(unit, tmp_path)
+    compute([unit], tmp_path, "pooled_gaussian", 2)
     data = scores.part(1)
     running = scores.course.running[9:]
     assert data["base"].shape == (12, 60)
