@@ -35,6 +35,7 @@ from auscult.monitor.gate import GateSettings
 from auscult.monitor.runner import WatchedMachine
 from auscult.runtime.suggestions import did_you_mean
 from auscult.sound.live import open_source
+from auscult.sound.live.address import shown_source
 
 DEFAULT_STORE = "monitor"
 _GATE = tuple(GateSettings.__dataclass_fields__)
@@ -85,8 +86,16 @@ class MachineConfig:
         """
         model = load_model(self.model)
         opener = partial(open_source, self.source, speed=self.speed, **self.options)
-        waits = self.speed == float("inf")
-        return WatchedMachine(self.name, model, opener, self.gate, waits, model_digest(model), self.period)
+        return WatchedMachine(
+            self.name,
+            model,
+            opener,
+            self.gate,
+            waits=self.speed == float("inf"),
+            model_id=model_digest(model),
+            period=self.period,
+            source=shown_source(self.source),
+        )
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class Engine:
         for machine in machines:
             policy = machine.model.alarm_policy
             data = policy.to_json() if policy else {}
-            store.put_machine(Machine(machine.name, machine.model_id, "", data, now))
+            store.put_machine(Machine(machine.name, machine.model_id, machine.source, data, now))
             try:
                 self.runners[machine.name] = Runner(machine, store, self._notify)
             except OptionError as error:

@@ -41,6 +41,7 @@ class Judgement:
         threshold: what it is compared with, if there are alarms: it follows slow drift.
         alarm: whether there is an alarm.
         spectrum: (n_mels,) mean log-mel of the last second, dB.
+        frames: (T, n_mels) the log-mel frames of that second.
     """
 
     time: float
@@ -51,6 +52,7 @@ class Judgement:
     threshold: float | None
     alarm: bool
     spectrum: np.ndarray = field(repr=False)
+    frames: np.ndarray = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,7 @@ class MachineMonitor:
             tracker.level_of(tracker.rule.threshold) if tracker else None,
             bool(tracker and tracker.episode),
             window.recent,
+            window.frames,
         )
 
     def _is_released(self, window: ScoredWindow, seconds: float) -> bool:

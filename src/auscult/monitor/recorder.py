@@ -201,6 +201,7 @@ class Recorder:
             "regions": [region.to_json() for region in score_regions(score, front_end)],
             "nearest": score.nearest,
             "channel": score.axis_name,
+            "window_end": alarm.event.peak_time,
             "window_seconds": self.monitor.scorer.length / model.sample_rate,
         }
         alarm.event = replace(alarm.event, explanation=explanation)

@@ -14,6 +14,7 @@ from auscult.monitor.drift_events import stored_baseline
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.machine import AlarmChange, Change, Judgement, MachineMonitor
 from auscult.monitor.observed_policy import ObservedPolicy
+from auscult.monitor.pace import Pace
 from auscult.monitor.recorder import Recorder
 from auscult.monitor.scoring import score_period
 from auscult.monitor.store import EventStore, ScoreRow
@@ -38,6 +39,7 @@ class WatchedMachine:
             fast as possible; otherwise samples are skipped if there is no time for them.
         model_id: digest of the model file.
         period: seconds between scores, about; by default as calibrated, or a second.
+        source: description of the source, without passwords.
     """
 
     name: str
@@ -47,6 +49,7 @@ class WatchedMachine:
     waits: bool = False
     model_id: str = ""
     period: float | None = None
+    source: str = ""
 
 
 class Runner:
@@ -66,6 +69,10 @@ class Runner:
         last: the last judgement.
         period: seconds between scores.
         skipped_seconds: sound that was not scored, because there was no time for it.
+        windows: number of scores.
+        alarms: number of alarms that have started.
+        interruption: why nothing arrives; ``None`` while it does.
+        pace: how much faster than real time it is scored.
         ended: whether the source has ended and everything is scored.
         error: why the machine is not monitored any more, or ``None``.
     """
@@ -85,6 +92,9 @@ class Runner:
         self.monitor: MachineMonitor | None = None
         self.last: Judgement | None = None
         self.skipped_seconds = 0.0
+        self.interruption: str | None = None
+        self.pace = Pace()
+        self.windows = 0
         self.alarms = 0
         self.ended = False
         self.error: str | None = None
@@ -94,6 +104,7 @@ class Runner:
         self._waiting: deque[Block | Interruption] = deque()
         self._changed = threading.Condition()
         self._backlog = 0.0  # seconds of sound that wait
+        self._arrived: float | None = None  # when the last block came, by a clock that never jumps
         self._skip = False
         self._read_all = self._closed = False
 
@@ -137,7 +148,10 @@ class Runner:
                 self._changed.notify_all()
             if item is None:
                 break
+            started = time.perf_counter()
             rows += self._score(item, skip)
+            if isinstance(item, Block):
+                self.pace.add(self._seconds(item), time.perf_counter() - started)
         if self._read_all and not self._waiting and not self.ended:
             self.ended = True
             if self._recorder and self.last:
@@ -151,12 +165,21 @@ class Runner:
         self.ended = True
 
     @property
+    def age(self) -> float | None:
+        """Seconds since the last samples arrived; ``None`` if none have."""
+        return None if self._arrived is None else max(0.0, time.monotonic() - self._arrived)
+
+    @property
     def waiting(self) -> bool:
         """Whether there is something to do."""
         return bool(self._waiting) or (self._read_all and not self.ended)
 
     def _put(self, item: Block | Interruption, source: Source) -> None:
         seconds = self._seconds(item) if isinstance(item, Block) else 0.0
+        if isinstance(item, Block):
+            self._arrived, self.interruption = time.monotonic(), None
+        else:
+            self.interruption = item.reason
         with self._changed:
             if self.machine.waits:
                 self._changed.wait_for(lambda: self._backlog + seconds <= MAX_BACKLOG or self._closed)
@@ -195,6 +218,7 @@ class Runner:
             rows += self._recorder.record(change)
             if isinstance(change, Judgement):
                 self.last = change
+                self.windows += 1
             elif isinstance(change, AlarmChange) and change.kind == "started":
                 self.alarms += 1
             self._notify(self.machine.name, change)

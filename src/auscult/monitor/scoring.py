@@ -30,6 +30,7 @@ class ScoredWindow:
         last: index after its last sample.
         score: the score that the model compares with its threshold.
         recent: (n_mels,) mean log-mel of the last step of the window, dB, of the first channel.
+        frames: (T, n_mels) the log-mel frames of that step.
         clip: the window, for an explanation; its log-mels are computed again, since scores are held back.
     """
 
@@ -37,6 +38,7 @@ class ScoredWindow:
     last: int
     score: float
     recent: np.ndarray = field(repr=False)
+    frames: np.ndarray = field(repr=False)
     clip: AudioClip = field(repr=False)
 
 
@@ -132,9 +134,9 @@ class WindowScorer:
     def _scored(self, windows: tuple[Window, ...]) -> ScoredWindow:
         front_end = self.model.detector.config.front_end
         score = self.model.scores_of(self._clip(windows))[self.model.detector.decisive_score]
-        recent = windows[0].log_mels[front_end][-max(1, self.step // front_end.hop) :]
+        frames = windows[0].log_mels[front_end][-max(1, self.step // front_end.hop) :].copy()
         first, clip = windows[0].first, self._clip(windows, with_log_mels=False)
-        return ScoredWindow(first, first + self.length, float(score), recent.mean(axis=0), clip)
+        return ScoredWindow(first, first + self.length, float(score), frames.mean(axis=0), frames, clip)
 
     def _clip(self, windows: tuple[Window, ...], *, with_log_mels: bool = True) -> AudioClip:
         rate = self.model.sample_rate

@@ -4,6 +4,7 @@
 """
 
 from auscult.monitor.store.event_store import EventStore
+from auscult.monitor.store.overview import MachineOverview
 from auscult.monitor.store.reader import MAX_POINTS, MAX_ROWS, StoreReader
 from auscult.monitor.store.records import (
     CONDITIONS,
@@ -40,6 +41,7 @@ __all__ = [
     "Gap",
     "Health",
     "Machine",
+    "MachineOverview",
     "MachineState",
     "Normal",
     "Retention",

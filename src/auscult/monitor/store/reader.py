@@ -21,6 +21,7 @@ from auscult.monitor.store.checks import (
     optional_time,
 )
 from auscult.monitor.store.connection import ReadConnection
+from auscult.monitor.store.overview import MachineOverview, read_overview
 from auscult.monitor.store.records import (
     KINDS,
     AuditEntry,
@@ -83,6 +84,10 @@ class StoreReader:
         """Return all machines in the order of their names."""
         rows = self._connection.rows(f"SELECT {MACHINE_COLUMNS} FROM machines m ORDER BY m.name")
         return [machine_of(row) for row in rows]
+
+    def overview(self, since: float) -> dict[str, MachineOverview]:
+        """Return all machines by name with their last events, and the alarms since a time."""
+        return read_overview(self._connection, check_time("since", since))
 
     def events(
         self,

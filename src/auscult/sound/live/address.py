@@ -101,6 +101,21 @@ def address_of(url: str, *, auth_env: str | None = None, auth_file: str | None =
     return Address(url, text, tuple(long_first))
 
 
+def shown_source(text: str) -> str:
+    """Return what names a source (`open_source`) without user, password and other secrets.
+
+    Examples:
+        >>> shown_source("rtsp://root:secret@camera/mic"), shown_source("mic:USB")
+        ('rtsp://***@camera/mic', 'mic:USB')
+    """
+    if "://" not in text:
+        return text
+    try:
+        return address_of(text).text
+    except OptionError:  # opening it says why
+        return f"{text.partition('://')[0]}://{_MASK}"
+
+
 def _shown(pair: re.Match[str]) -> str:
     return pair[0] if pair[1].lower() in _SHOWN_KEYS else f"{pair[1]}={_MASK}"
 

@@ -1,0 +1,149 @@
+"""The page of a monitor on an address of this computer, in a thread beside the engine."""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import socket
+import threading
+from collections.abc import Collection
+from typing import Any
+
+import uvicorn
+
+from auscult.errors import OptionError
+from auscult.monitor.engine import Engine
+from auscult.monitor.web.app import Simulation, create_app
+from auscult.monitor.web.live import SEND_SECONDS
+from auscult.monitor.web.prefix import check_prefix
+from auscult.monitor.web.tokens import Token
+
+#: Connections at a time, and those that wait to be accepted.
+_CONNECTIONS, _BACKLOG = 500, 128
+#: Seconds in which open requests may end when the server stops.
+_STOP_SECONDS = 3
+
+
+class PageServer:
+    """Serves the page of an engine from its start until `stop`.
+
+    Args:
+        engine: the machines.
+        host: address of this computer.
+        port: of TCP; 0 for any free one.
+        token: that clients need; required unless the host is a loopback address.
+        names: of this computer by which clients may call it.
+        prefix: path of the page behind a proxy.
+        simulation: the simulated machines, or ``None`` if they are real.
+
+    Raises:
+        OptionError: the address is not one of this computer, is in use, or needs a token.
+
+    Attributes:
+        host: the address.
+        port: the port.
+        address: of the page.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 8765,
+        token: Token | None = None,
+        names: Collection[str] = (),
+        prefix: str = "",
+        simulation: Simulation | None = None,
+    ) -> None:
+        if token is None and not is_loopback(host):
+            raise OptionError(f"the page is not served on {host} without a token")
+        prefix = check_prefix(prefix)
+        self._socket = listening_socket(host, port)
+        self.host, self.port = host, self._socket.getsockname()[1]
+        try:
+            app, self._hub = create_app(
+                engine, token=token, names=names, prefix=prefix, simulation=simulation
+            )
+        except BaseException:
+            self._socket.close()
+            raise
+        shown = f"[{host}]" if ":" in host else host
+        self.address = f"http://{shown}:{self.port}{prefix}/"
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            log_level="critical",  # the application logs what fails
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            lifespan="on",
+            ws="none",
+            limit_concurrency=_CONNECTIONS,
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_STOP_SECONDS,
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._run, name="page", daemon=True)
+
+    def __enter__(self) -> PageServer:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Begin to serve the page. The socket listens already, so that no request is refused."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End all streams and connections, and wait for that."""
+        self._hub.close_from_thread()
+        self._server.should_exit = True
+        if self._thread.is_alive():
+            self._thread.join(2 * _STOP_SECONDS)
+            if self._thread.is_alive():
+                self._server.force_exit = True
+                self._thread.join(_STOP_SECONDS)
+        self._socket.close()
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this computer reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        OptionError: the address is not one of this computer, or is in use.
+    """
+    try:
+        addresses: Any = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = addresses[0]
+        listener = socket.socket(family, kind, protocol)
+    except (OSError, UnicodeError, OverflowError):
+        raise OptionError(f"{host}: not an address of this computer") from None
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Connections inherit it: one that takes nothing for so long is closed, whatever is sent to it.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(1000 * SEND_SECONDS))
+        listener.bind(address)
+        listener.listen(_BACKLOG)
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            reason = "is in use: choose another one with --port, or --no-page"
+            raise OptionError(f"port {port} of {host} {reason}") from None
+        raise OptionError(f"{host}:{port} cannot be opened: {error.strerror or error}") from None
+    return listener

@@ -1,0 +1,163 @@
+"""The present state of all machines, computed a few times a second at most and shared by all who ask."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from auscult.decision.alarms import AlarmPolicy
+from auscult.decision.alarms.wording import describe_verification
+from auscult.monitor.engine import Engine
+from auscult.monitor.runner import Runner
+from auscult.monitor.store import Event, Health, MachineOverview, StoreReader
+from auscult.monitor.web.encoding import json_bytes
+
+#: Seconds for which a snapshot is used.
+FRESH_SECONDS = 0.4
+#: Seconds for which what is known of a policy is used: it takes longer to compute.
+_POLICY_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All machines at a time.
+
+    Attributes:
+        time: seconds since 1970 (UTC).
+        machines: the state of each monitored machine, JSON-compatible.
+        health: conditions of the monitor as a whole, likewise.
+    """
+
+    time: float
+    machines: list[dict[str, Any]]
+    health: list[dict[str, Any]]
+
+    @cached_property
+    def body(self) -> bytes:
+        """All of it as JSON."""
+        return json_bytes({"time": self.time, "health": self.health, "machines": self.machines})
+
+    def of(self, machine: int) -> dict[str, Any] | None:
+        """Return the state of the machine with a number in the store; ``None`` if it is not monitored."""
+        return next((status for status in self.machines if status["id"] == machine), None)
+
+
+class Statuses:
+    """States of the machines of an engine, for any number of threads.
+
+    Args:
+        engine: the engine.
+        reader: of its store.
+    """
+
+    def __init__(self, engine: Engine, reader: StoreReader) -> None:
+        self._engine, self._reader = engine, reader
+        self._lock = threading.Lock()
+        self._last: tuple[float, Snapshot] | None = None
+        self._policies: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+
+    def snapshot(self) -> Snapshot:
+        """Return the present states, at most `FRESH_SECONDS` old.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        with self._lock:
+            now = time.monotonic()
+            if self._last is None or now - self._last[0] > FRESH_SECONDS:
+                self._last = now, self._compute()
+            return self._last[1]
+
+    def _compute(self) -> Snapshot:
+        now = datetime.now().astimezone()
+        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+        known = self._reader.overview(midnight.timestamp())
+        machines = [
+            self._status(name, runner, known[name])
+            for name, runner in self._engine.runners.items()
+            if name in known
+        ]
+        lasting = [health for health in self._reader.health(lasting=True) if health.machine is None]
+        return Snapshot(now.timestamp(), machines, [health_json(health) for health in lasting])
+
+    def _status(self, name: str, runner: Runner, known: MachineOverview) -> dict[str, Any]:
+        monitor, last, policy = runner.monitor, runner.last, runner.machine.model.alarm_policy
+        counts = last is not None and last.counts
+        threshold = release = None
+        if policy:
+            threshold = policy.rule.threshold if last is None else last.threshold
+            if threshold is not None:  # it may follow a slow drift, and the release level with it
+                release = policy.rule.release + threshold - policy.rule.threshold
+        return {
+            "id": known.id,
+            "name": name,
+            "source": runner.machine.source,
+            "model": runner.machine.model_id,
+            "state": monitor.state if monitor else None,
+            "condition": _condition(runner),
+            "time": last.time if last else None,
+            "age": runner.age,
+            "score": last.score if last and counts else None,
+            "persistent": last.persistent if last and counts else None,
+            "threshold": threshold,
+            "release": release,
+            "alarm": bool(last and last.alarm),
+            "alarms_today": known.alarms,
+            "policy": self._policy(name, runner),
+            "skipped_seconds": runner.skipped_seconds,
+            "real_time_factor": runner.pace.factor,
+            "trend": None,
+            "last_event": event_json(known.last_event, known.id) if known.last_event else None,
+            "open_event": event_json(known.open_event, known.id) if known.open_event else None,
+            "ended": runner.ended,
+            "error": runner.error,
+        }
+
+    def _policy(self, name: str, runner: Runner) -> dict[str, Any] | None:
+        """Return the policy, computed again after some seconds and after each alarm."""
+        key = int(time.monotonic() / _POLICY_SECONDS), runner.alarms
+        if name not in self._policies or self._policies[name][0] != key:
+            policy = self._engine.policy(name)
+            if policy is None:
+                return None
+            self._policies[name] = key, policy_json(policy)
+        return self._policies[name][1]
+
+
+def _condition(runner: Runner) -> dict[str, str] | None:
+    """Return the fault of the sensor; before the first samples, why nothing arrives."""
+    monitor = runner.monitor
+    if monitor and monitor.condition:
+        return {"kind": monitor.condition.kind, "detail": monitor.condition.detail}
+    if monitor is None and runner.interruption:
+        return {"kind": "source gone", "detail": runner.interruption}
+    return None
+
+
+def policy_json(policy: AlarmPolicy) -> dict[str, Any]:
+    """Return what a page shows of a policy."""
+    return {
+        "state": policy.state,
+        "budget": str(policy.budget),
+        "method": policy.method,
+        "observed_seconds": policy.verification.seconds,
+        "observed_alarms": policy.verification.alarms,
+        "missing_seconds": policy.missing_seconds,
+        "text": describe_verification(policy),
+    }
+
+
+def event_json(event: Event, machine: int) -> dict[str, Any]:
+    """Return an event of the machine with a number in the store."""
+    data: Mapping[str, Any] = vars(event)
+    return {**data, "machine": machine, "name": event.machine, "explanation": dict(event.explanation)}
+
+
+def health_json(health: Health) -> dict[str, Any]:
+    """Return a condition without the machine that has it."""
+    return {name: getattr(health, name) for name in ("condition", "start", "end", "detail")}

@@ -1,0 +1,123 @@
+"""A real monitor with its page on a real port: one recording replayed at once, one that goes on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import soundfile
+from tests.helpers import noise
+
+import auscult
+from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
+from auscult.decision.alarms.observation import Observation
+from auscult.monitor.engine import Engine
+from auscult.monitor.gate import GateSettings
+from auscult.monitor.runner import WatchedMachine
+from auscult.monitor.store import EventStore
+from auscult.monitor.web.server import PageServer
+from auscult.sound.live import open_source
+
+RATE = 8000
+#: Of the recording with a fault, which is replayed as fast as possible.
+START = float(round(time.time())) - 1000.0
+
+
+@dataclass
+class Monitor:
+    """A running monitor."""
+
+    engine: Engine
+    server: PageServer
+
+    def client(self, **options: Any) -> httpx.Client:
+        return httpx.Client(base_url=self.server.address, timeout=20, **options)
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 30.0) -> Any:
+    """Return the first value of a condition that is true."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "it does not happen"
+        time.sleep(0.05)
+    return value
+
+
+@pytest.fixture(scope="session")
+def model():
+    model = auscult.fit(
+        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
+    )
+    normal = [model.score(noise(2, seed), RATE).score for seed in range(50, 70)]
+    rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)
+    return model.with_alarm_policy(
+        AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation())
+    )
+
+
+@pytest.fixture(scope="session")
+def recordings(tmp_path_factory) -> Path:
+    """``fan.wav`` with a fault, and ``pump.wav``, which is long."""
+    folder = tmp_path_factory.mktemp("recordings")
+    faulty = np.concatenate([noise(25, 1), noise(15, 2, level=0.4), noise(25, 3)])
+    soundfile.write(folder / "fan.wav", faulty, RATE, subtype="FLOAT")
+    soundfile.write(folder / "pump.wav", noise(1200, 4), RATE)
+    return folder
+
+
+@contextmanager
+def running(machines: list[WatchedMachine], folder: Path, **options: Any) -> Iterator[Monitor]:
+    """A monitor that runs with its page."""
+    with EventStore(folder) as store:
+        engine = Engine(machines, store)
+        with PageServer(engine, port=0, **options) as server:
+            thread = threading.Thread(target=engine.run)
+            thread.start()
+            try:
+                yield Monitor(engine, server)
+            finally:
+                engine.stop()
+                thread.join(20)
+                assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def machines(model, recordings):
+    """Returns new descriptions of both machines."""
+
+    def make() -> list[WatchedMachine]:
+        gate = GateSettings(settle=2.0, run_down=2.0)
+        fan = partial(open_source, str(recordings / "fan.wav"), speed="max", start_time=START)
+        pump = partial(open_source, str(recordings / "pump.wav"), speed=10.0)
+        return [
+            WatchedMachine("fan", model, fan, gate, waits=True, model_id="a1b2", source="fan.wav"),
+            WatchedMachine('pump "2"', model, pump, gate, model_id="c3d4", source="pump.wav"),
+        ]
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def monitor(machines, tmp_path_factory):
+    """A monitor whose first machine has had its alarm."""
+    with running(machines(), tmp_path_factory.mktemp("monitor") / "store") as monitor:
+        wait_for(lambda: monitor.engine.runners["fan"].ended)
+        read = monitor.engine.store.read
+        wait_for(lambda: len(read.scores("fan", START, START + 100).time))  # written about once a second
+        wait_for(lambda: monitor.engine.runners['pump "2"'].windows > 5)
+        yield monitor
+
+
+@pytest.fixture
+def client(monitor):
+    with monitor.client() as client:
+        yield client
