@@ -1,0 +1,57 @@
+// Faults on demand of a simulated machine.
+
+import { post } from "./api.js";
+import { h, setText } from "./dom.js";
+
+export class FaultPanel {
+  constructor(machine, faults) {
+    this.machine = machine;
+    this.fault = h(
+      "select",
+      { id: "fault" },
+      faults.map((name) => h("option", { value: name }, name)),
+    );
+    this.severity = h("input", { id: "severity", type: "range", min: 0, max: 1, step: 0.05, value: 0.7 });
+    this.amount = h("output", { for: "severity" });
+    this.answer = h("p", { class: "note", role: "status" });
+    const start = h("button", { type: "submit", class: "main" }, "Start fault");
+    const end = h("button", { type: "button", on: { click: () => this.send(null) } }, "End fault");
+    this.severity.addEventListener("input", () => this.label());
+    this.element = h(
+      "form",
+      { class: "fault-panel", on: { submit: (event) => this.submit(event) } },
+      h(
+        "p",
+        { class: "note" },
+        "This machine is simulated. A fault sounds at once; the alarm follows some time later.",
+      ),
+      h("p", {}, h("label", { for: "fault" }, "Fault"), this.fault),
+      h("p", {}, h("label", { for: "severity" }, "Severity"), this.severity, this.amount),
+      h("p", { class: "buttons" }, start, end),
+      this.answer,
+    );
+    this.label();
+  }
+
+  label() {
+    setText(this.amount, `${Math.round(100 * Number(this.severity.value))} %`);
+  }
+
+  submit(event) {
+    event.preventDefault();
+    this.send(this.fault.value);
+  }
+
+  async send(fault) {
+    const severity = Number(this.severity.value);
+    try {
+      await post(`api/machines/${this.machine}/fault`, { fault, severity });
+      setText(
+        this.answer,
+        fault ? `${fault} since now, severity ${Math.round(100 * severity)} %` : "No fault any more.",
+      );
+    } catch (error) {
+      setText(this.answer, `The fault could not be set: ${error.message}`);
+    }
+  }
+}
