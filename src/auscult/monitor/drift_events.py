@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from auscult.decision.alarms import SlowBaseline
+from auscult.errors import StoreError
 from auscult.monitor.machine import BaselineChange
 from auscult.monitor.store import Event, EventStore
 
@@ -35,7 +36,11 @@ class DriftEvents:
         self._event = lasting[0] if lasting else None
         state = stored_baseline(store, machine)
         if settings is None or state is None or state["baseline"] != settings.to_json():
-            self._end(time.time())
+            try:
+                self._end(time.time())
+            except StoreError as error:  # the next start ends it
+                if not error.full:
+                    raise
 
     def record(self, change: BaselineChange, policy_state: str = "") -> None:
         """Write a change of the baseline.

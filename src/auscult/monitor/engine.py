@@ -13,10 +13,13 @@ from typing import Any
 from auscult.corpus.prefetch import default_threads
 from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError, OptionError
+from auscult.monitor.bands import band_edges
 from auscult.monitor.machine import Change
 from auscult.monitor.recorder import resume
 from auscult.monitor.runner import Runner, WatchedMachine
 from auscult.monitor.store import EventStore, Machine, ScoreRow
+from auscult.monitor.trend.keeper import Trends
+from auscult.monitor.trend.series import BANDS_KEY
 from auscult.runtime.parallel import blas_single_thread
 
 #: Seconds between writes of scores, and scores that are written earlier.
@@ -33,6 +36,7 @@ class Engine:
 
     Attributes:
         runners: by name of the machine.
+        trends: what has slowly changed of each machine.
         listeners: called with the name of a machine and each change, in the thread that scores it.
 
     Raises:
@@ -55,10 +59,13 @@ class Engine:
             policy = machine.model.alarm_policy
             data = policy.to_json() if policy else {}
             store.put_machine(Machine(machine.name, machine.model_id, machine.source, data, now))
+            edges = band_edges(machine.model.detector.config.front_end)
+            store.put_state(machine.name, BANDS_KEY, {"edges": edges.tolist()})
             try:
                 self.runners[machine.name] = Runner(machine, store, self._notify)
             except OptionError as error:
                 raise OptionError(f"{machine.name}: {error}") from error
+        self.trends = Trends(store.read, names)
         self._threads = threads or default_threads()
         self._ready: queue.Queue[Runner | None] = queue.Queue()
         self._queued: set[str] = set()
@@ -74,7 +81,8 @@ class Engine:
             for runner in self.runners.values()
         ]
         scorers = [threading.Thread(target=self._score, daemon=True) for _ in range(self._threads)]
-        for thread in (*readers, *scorers):
+        trends = threading.Thread(target=self.trends.run, args=(self._stopped,), daemon=True)
+        for thread in (*readers, *scorers, trends):
             thread.start()
         try:
             while not self._stopped.wait(_FLUSH_SECONDS / 4):
@@ -87,7 +95,7 @@ class Engine:
                 runner.close()
             for _ in scorers:
                 self._ready.put(None)
-            for thread in (*scorers, *readers):
+            for thread in (*scorers, *readers, trends):
                 thread.join(timeout=5.0)
             self._flush(force=True)
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from auscult.corpus import AudioClip
 from auscult.errors import StoreError
+from auscult.monitor.bands import band_levels
 from auscult.monitor.drift_events import DriftEvents
 from auscult.monitor.machine import (
     AlarmChange,
@@ -30,8 +31,6 @@ from auscult.report.named_regions import score_regions
 
 #: Seconds after the start of an alarm at which its sound is cut from the last seconds of the stream.
 SOUND_AFTER = 5.0
-#: Bands into which a spectrum is summed for the trend.
-BANDS = 10
 
 
 @dataclass
@@ -255,14 +254,3 @@ def _end(store: EventStore, state: MachineState, last: float, now: float) -> Non
         store.set_condition(machine, health.condition, False, now)
     if now > last:
         store.add_gap(StoredGap(machine, last, now, "the monitor was not running"))
-
-
-def band_levels(spectrum: np.ndarray) -> np.ndarray:
-    """Return the level of the whole spectrum and of `BANDS` groups of bands, dB, for the trend.
-
-    Args:
-        spectrum: (n_mels,) log-mel, dB.
-    """
-    power = 10 ** (spectrum.astype(np.float64) / 10)
-    groups = np.array_split(power, min(BANDS, len(power)))
-    return 10 * np.log10(np.array([power.sum(), *(group.sum() for group in groups)])).astype(np.float32)

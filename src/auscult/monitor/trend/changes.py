@@ -21,9 +21,9 @@ SPANS = (2 * DAY, 7 * DAY, 30 * DAY, 120 * DAY, 365 * DAY, 10 * 365 * DAY)
 #: Fewest and most groups of successive hours that are compared, and fewest hours of a group.
 _GROUPS, _GROUP_HOURS = (6, 24), 2
 #: Probability of a trend in values without one that a change has to fall below.
-_SIGNIFICANCE = 0.01
+_SIGNIFICANCE = 0.001
 #: Part of the variance of the groups that the change has to explain.
-_EXPLAINED = 0.6
+_EXPLAINED = 0.7
 
 
 @dataclass(frozen=True)

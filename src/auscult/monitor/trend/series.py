@@ -16,7 +16,7 @@ HOUR, DAY = 3600.0, 86400.0
 #: Time before now of which minutes are read; of earlier times hours.
 _RECENT = 30 * DAY
 #: Fewest scores of an hour that has values.
-_LEAST_SCORES = 60
+_LEAST_SCORES = 30
 #: Most hours that are read of earlier times; of longer ones the summaries are of several hours.
 _POINTS = 10_000
 #: Key under which the monitor keeps the edges of the bands of a machine.

@@ -1,0 +1,70 @@
+"""The trend of all machines of a monitor, computed one after the other, so that it costs little."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from auscult.errors import AuscultError
+from auscult.monitor.store import StoreReader
+from auscult.monitor.trend.changes import DAY
+from auscult.monitor.trend.series import read_trend
+from auscult.monitor.trend.words import describe_silence, describe_trend
+
+#: Time before now that is read, seconds.
+SPAN = 365 * DAY
+#: Seconds from one machine to the next, and from one computation to the next of the same machine.
+_PAUSE, _REFRESH = 12.0, 3600.0
+
+
+class Trends:
+    """Sentences on the trend of each machine.
+
+    Args:
+        reader: of the store.
+        machines: names of the machines.
+        clock: seconds since 1970 (UTC).
+    """
+
+    def __init__(
+        self, reader: StoreReader, machines: Sequence[str], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._reader, self._machines, self._clock = reader, list(machines), clock
+        self._texts: dict[str, list[str]] = {}
+
+    def text(self, machine: str) -> list[str] | None:
+        """Return what was last said of a machine; ``None`` before the first time."""
+        return self._texts.get(machine)
+
+    def update(self, machine: str) -> None:
+        """Compute the sentences of one machine now; if that fails, those before remain."""
+        try:
+            self._texts[machine] = trend_sentences(self._reader, machine, self._clock())
+        except AuscultError as error:
+            logging.getLogger("auscult").warning("no trend of %s: %s", machine, error)
+
+    def run(self, stopped: threading.Event) -> None:
+        """Keep all machines up to date until the event is set."""
+        while not stopped.is_set():
+            started = time.monotonic()
+            for machine in self._machines:
+                self.update(machine)
+                if stopped.wait(_PAUSE):
+                    return
+            if stopped.wait(max(0.0, _REFRESH - (time.monotonic() - started))):
+                return
+
+
+def trend_sentences(reader: StoreReader, machine: str, now: float) -> list[str]:
+    """Return what has slowly changed of a machine, and whether it has had no data for long.
+
+    Args:
+        reader: of the store.
+        machine: name of the machine.
+        now: seconds since 1970 (UTC).
+    """
+    silence = describe_silence(reader, machine, now)
+    sentences = describe_trend(read_trend(reader, machine, now - SPAN, now))
+    return [silence, *sentences] if silence else sentences
