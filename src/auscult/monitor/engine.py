@@ -15,6 +15,7 @@ from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError, OptionError
 from auscult.monitor.bands import band_edges
 from auscult.monitor.machine import Change
+from auscult.monitor.overload import OverloadWatch
 from auscult.monitor.recorder import resume
 from auscult.monitor.runner import Runner, WatchedMachine
 from auscult.monitor.store import EventStore, Machine, ScoreRow
@@ -66,6 +67,7 @@ class Engine:
             except OptionError as error:
                 raise OptionError(f"{machine.name}: {error}") from error
         self.trends = Trends(store.read, names)
+        self._overload = OverloadWatch(store, now)
         self._threads = threads or default_threads()
         self._ready: queue.Queue[Runner | None] = queue.Queue()
         self._queued: set[str] = set()
@@ -87,6 +89,7 @@ class Engine:
         try:
             while not self._stopped.wait(_FLUSH_SECONDS / 4):
                 self._flush()
+                self._overload.check(self.runners.values(), time.time())
                 if all(runner.ended for runner in self.runners.values()):
                     break
         finally:
@@ -98,6 +101,7 @@ class Engine:
             for thread in (*scorers, *readers, trends):
                 thread.join(timeout=5.0)
             self._flush(force=True)
+            self._overload.close(time.time())
 
     def stop(self) -> None:
         """End `run` soon."""

@@ -68,6 +68,7 @@ class Runner:
         monitor: the machine, once its source has delivered something.
         last: the last judgement.
         period: seconds between scores.
+        backlog: seconds of sound that wait to be scored.
         skipped_seconds: sound that was not scored, because there was no time for it.
         windows: number of scores.
         alarms: number of alarms that have started.
@@ -91,7 +92,7 @@ class Runner:
         )
         self.monitor: MachineMonitor | None = None
         self.last: Judgement | None = None
-        self.skipped_seconds = 0.0
+        self.backlog = self.skipped_seconds = 0.0
         self.interruption: str | None = None
         self.pace = Pace()
         self.windows = 0
@@ -103,7 +104,6 @@ class Runner:
         self._source: Source | None = None
         self._waiting: deque[Block | Interruption] = deque()
         self._changed = threading.Condition()
-        self._backlog = 0.0  # seconds of sound that wait
         self._arrived: float | None = None  # when the last block came, by a clock that never jumps
         self._skip = False
         self._read_all = self._closed = False
@@ -130,7 +130,7 @@ class Runner:
     def close(self) -> None:
         """End the reading; what waits is not scored."""
         with self._changed:
-            self._closed = True
+            self._closed, self.backlog = True, 0.0
             self._waiting.clear()
             self._changed.notify_all()
         if self._source:
@@ -144,7 +144,7 @@ class Runner:
                 item = self._waiting.popleft() if self._waiting else None
                 skip, self._skip = self._skip, False
                 if isinstance(item, Block):
-                    self._backlog -= self._seconds(item)
+                    self.backlog -= self._seconds(item)
                 self._changed.notify_all()
             if item is None:
                 break
@@ -182,13 +182,13 @@ class Runner:
             self.interruption = item.reason
         with self._changed:
             if self.machine.waits:
-                self._changed.wait_for(lambda: self._backlog + seconds <= MAX_BACKLOG or self._closed)
-            elif self._backlog + seconds > MAX_BACKLOG:
-                self.skipped_seconds += self._backlog
+                self._changed.wait_for(lambda: self.backlog + seconds <= MAX_BACKLOG or self._closed)
+            elif self.backlog + seconds > MAX_BACKLOG:
+                self.skipped_seconds += self.backlog
                 self._waiting.clear()
-                self._backlog, self._skip = 0.0, True
+                self.backlog, self._skip = 0.0, True
             self._waiting.append(item)
-            self._backlog += seconds
+            self.backlog += seconds
 
     def _seconds(self, block: Block) -> float:
         rate = self._source.sample_rate if self._source else 0
