@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from auscult.cli.monitor_page import PageFlags, page_options
 from auscult.cli.monitor_run import run_monitor
 from auscult.cli.options import json_option, quiet_option
 from auscult.errors import OptionError
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 )
 @click.option("--rate", metavar="HZ", type=int, help="Sample rate of raw samples, or required of a source.")
 @click.option("--channels", metavar="N", type=click.IntRange(1), help="Channels of raw samples.")
+@page_options
 @json_option
 @quiet_option
 def command(
@@ -53,6 +55,7 @@ def command(
     every: float | None,
     rate: int | None,
     channels: int | None,
+    page: PageFlags,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -60,7 +63,8 @@ def command(
 
     MODEL is scored on windows of the source, one about each second. Alarms follow the rule that `auscult
     calibrate` stored in the model; without one there are scores only. Scores, alarms, sound and health are
-    kept in the event store. Ctrl-C ends it. Exits with code 1 if a machine could not be monitored.
+    kept in the event store, and shown on a page at 127.0.0.1:8765. Ctrl-C ends it. Exits with code 1 if a
+    machine could not be monitored.
     """
     from auscult.monitor.config import read_config
 
@@ -76,7 +80,15 @@ def command(
         settings = _single(model, source or "mic", name, _speed(speed), every, rate, channels)
     machines = [machine.watched() for machine in settings.machines]
     sources = {machine.name: machine.source for machine in settings.machines}
-    return run_monitor(machines, store or settings.store, sources=sources, as_json=as_json, quiet=quiet)
+    return run_monitor(
+        machines,
+        store or settings.store,
+        sources=sources,
+        page=page,
+        page_settings=settings.page,
+        as_json=as_json,
+        quiet=quiet,
+    )
 
 
 def _single(

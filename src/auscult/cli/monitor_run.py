@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from auscult.cli.monitor_output import MonitorOutput
+from auscult.cli.monitor_page import PageFlags, make_page, start_page
+from auscult.monitor.page_settings import PageSettings
 
 if TYPE_CHECKING:
     from auscult.monitor.runner import WatchedMachine
+    from auscult.monitor.web.app import Simulation
 
 
 def run_monitor(
@@ -17,6 +20,9 @@ def run_monitor(
     store: str,
     *,
     sources: Mapping[str, str],
+    page: PageFlags,
+    page_settings: PageSettings | None = None,
+    simulation: Simulation | None = None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -26,6 +32,9 @@ def run_monitor(
         machines: the machines.
         store: folder of the event store.
         sources: of each machine, for people.
+        page: options of the page.
+        page_settings: what they replace.
+        simulation: the simulated machines, or ``None`` if they are real.
         as_json: print JSON lines.
         quiet: print alarms only.
 
@@ -39,11 +48,16 @@ def run_monitor(
         engine = Engine(machines, events)
         output = MonitorOutput(engine, as_json=as_json, quiet=quiet)
         engine.listeners.append(output.change)
+        server = make_page(engine, page, page_settings or PageSettings(), simulation)
         previous = [signal.signal(s, lambda *_: engine.stop()) for s in (signal.SIGINT, signal.SIGTERM)]
         try:
             output.start(sources, events.folder)
+            if server:
+                start_page(server, page, quiet=quiet or as_json)
             engine.run()
         finally:
+            if server:
+                server.stop()
             for number, handler in zip((signal.SIGINT, signal.SIGTERM), previous, strict=True):
                 signal.signal(number, handler)
         return output.finish()

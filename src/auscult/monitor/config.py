@@ -4,6 +4,9 @@
 
     store = "monitor"              # folder of the event store
 
+    [page]                         # may be left out
+    port = 8765
+
     [[machine]]
     name = "fan"
     model = "fan.auscult"
@@ -32,6 +35,7 @@ from typing import Any
 from auscult.errors import OptionError
 from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.gate import GateSettings
+from auscult.monitor.page_settings import PageSettings, page_settings
 from auscult.monitor.runner import WatchedMachine
 from auscult.runtime.suggestions import did_you_mean
 from auscult.sound.live import open_source
@@ -105,10 +109,12 @@ class MonitorConfig:
     Attributes:
         store: folder of the event store.
         machines: at least one, with unique names.
+        page: where the page is served.
     """
 
     store: str
     machines: tuple[MachineConfig, ...]
+    page: PageSettings = field(default_factory=PageSettings)
 
 
 def read_config(path: str | os.PathLike[str]) -> MonitorConfig:
@@ -132,7 +138,7 @@ def read_config(path: str | os.PathLike[str]) -> MonitorConfig:
 
 
 def _config(data: Mapping[str, Any], folder: str) -> MonitorConfig:
-    _check_keys(data, ("store", "machine"), "the file")
+    _check_keys(data, ("store", "page", "machine"), "the file")
     store = data.get("store", DEFAULT_STORE)
     if not isinstance(store, str) or not store:
         raise OptionError("store must be a path")
@@ -145,7 +151,7 @@ def _config(data: Mapping[str, Any], folder: str) -> MonitorConfig:
     names = [machine.name for machine in machines]
     if twice := [name for name in names if names.count(name) > 1]:
         raise OptionError(f"two machines have the name {twice[0]!r}")
-    return MonitorConfig(os.path.join(folder, store), machines)
+    return MonitorConfig(os.path.join(folder, store), machines, page_settings(data.get("page", {})))
 
 
 def _machine(table: Mapping[str, Any], index: int, folder: str) -> MachineConfig:

@@ -22,9 +22,11 @@ from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
 from auscult.decision.alarms.observation import Observation
 from auscult.monitor.engine import Engine
 from auscult.monitor.gate import GateSettings
+from auscult.monitor.page_settings import PageSettings
 from auscult.monitor.runner import WatchedMachine
 from auscult.monitor.store import EventStore
 from auscult.monitor.web.server import PageServer
+from auscult.monitor.web.tokens import Token
 from auscult.sound.live import open_source
 
 RATE = 8000
@@ -75,11 +77,13 @@ def recordings(tmp_path_factory) -> Path:
 
 
 @contextmanager
-def running(machines: list[WatchedMachine], folder: Path, **options: Any) -> Iterator[Monitor]:
+def running(
+    machines: list[WatchedMachine], folder: Path, *, token: Token | None = None, **page: Any
+) -> Iterator[Monitor]:
     """A monitor that runs with its page."""
     with EventStore(folder) as store:
         engine = Engine(machines, store)
-        with PageServer(engine, port=0, **options) as server:
+        with PageServer(engine, PageSettings(port=0, **page), token=token) as server:
             thread = threading.Thread(target=engine.run)
             thread.start()
             try:

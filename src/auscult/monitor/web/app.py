@@ -230,6 +230,7 @@ class Page:
 
 def create_app(
     engine: Engine,
+    reader: StoreReader,
     *,
     token: Token | None = None,
     names: Collection[str] = (),
@@ -240,15 +241,13 @@ def create_app(
 
     Args:
         engine: the machines.
+        reader: of the store of the engine, for the page only.
         token: that clients need, or ``None``.
         names: of this computer by which clients may call it.
         prefix: path of the page, from `auscult.monitor.web.prefix.check_prefix`.
         simulation: the simulated machines, or ``None`` if they are real.
-
-    Raises:
-        StoreError: the store cannot be read.
     """
-    reader, attempts = StoreReader(engine.store.folder), Attempts()
+    attempts = Attempts()
     page = Page(
         engine,
         reader,
@@ -264,7 +263,6 @@ def create_app(
             yield
         finally:
             page.hub.close()
-            reader.close()
 
     starlette = Starlette(
         routes=page.routes(),

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
 import socket
 import threading
-from collections.abc import Collection
 from typing import Any
 
 import uvicorn
 
 from auscult.errors import OptionError
 from auscult.monitor.engine import Engine
+from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
+from auscult.monitor.store import StoreReader
 from auscult.monitor.web.app import Simulation, create_app
 from auscult.monitor.web.live import SEND_SECONDS
 from auscult.monitor.web.prefix import check_prefix
-from auscult.monitor.web.tokens import Token
+from auscult.monitor.web.tokens import Token, is_loopback
 
 #: Connections at a time, and those that wait to be accepted.
 _CONNECTIONS, _BACKLOG = 500, 128
 #: Seconds in which open requests may end when the server stops.
 _STOP_SECONDS = 3
+#: Ports that are tried if none is stated.
+_PORTS = 20
 
 
 class PageServer:
@@ -29,15 +31,13 @@ class PageServer:
 
     Args:
         engine: the machines.
-        host: address of this computer.
-        port: of TCP; 0 for any free one.
+        settings: where it is served.
         token: that clients need; required unless the host is a loopback address.
-        names: of this computer by which clients may call it.
-        prefix: path of the page behind a proxy.
         simulation: the simulated machines, or ``None`` if they are real.
 
     Raises:
         OptionError: the address is not one of this computer, is in use, or needs a token.
+        StoreError: the store cannot be read.
 
     Attributes:
         host: the address.
@@ -48,22 +48,20 @@ class PageServer:
     def __init__(
         self,
         engine: Engine,
+        settings: PageSettings,
         *,
-        host: str = "127.0.0.1",
-        port: int = 8765,
         token: Token | None = None,
-        names: Collection[str] = (),
-        prefix: str = "",
         simulation: Simulation | None = None,
     ) -> None:
+        host, prefix = settings.host, check_prefix(settings.prefix)
         if token is None and not is_loopback(host):
             raise OptionError(f"the page is not served on {host} without a token")
-        prefix = check_prefix(prefix)
-        self._socket = listening_socket(host, port)
+        self._socket = _open(settings)
         self.host, self.port = host, self._socket.getsockname()[1]
         try:
+            self._reader = StoreReader(engine.store.folder)
             app, self._hub = create_app(
-                engine, token=token, names=names, prefix=prefix, simulation=simulation
+                engine, self._reader, token=token, names=settings.names, prefix=prefix, simulation=simulation
             )
         except BaseException:
             self._socket.close()
@@ -107,17 +105,28 @@ class PageServer:
                 self._server.force_exit = True
                 self._thread.join(_STOP_SECONDS)
         self._socket.close()
+        self._reader.close()
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this computer reaches an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+def _open(settings: PageSettings) -> socket.socket:
+    """Return a socket on the stated port, or on the next free one if none is stated."""
+    if settings.port is not None:
+        return listening_socket(settings.host, settings.port)
+    for port in range(DEFAULT_PORT, DEFAULT_PORT + _PORTS):
+        try:
+            return listening_socket(settings.host, port)
+        except PortInUse:
+            pass
+    raise OptionError(
+        f"the ports {DEFAULT_PORT} to {port} of {settings.host} are in use: choose one by --port"
+    )
+
+
+class PortInUse(OptionError):
+    """Another program listens on this port."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -143,7 +152,8 @@ def listening_socket(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            reason = "is in use: choose another one with --port, or --no-page"
-            raise OptionError(f"port {port} of {host} {reason}") from None
+            raise PortInUse(
+                f"port {port} of {host} is in use: choose another one by --port, or --no-page"
+            ) from None
         raise OptionError(f"{host}:{port} cannot be opened: {error.strerror or error}") from None
     return listener

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import ipaddress
 import os
 import re
 import secrets
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from auscult.errors import OptionError
+from auscult.monitor.page_settings import PageSettings
 
 #: File in the folder of the store with the digest of the token.
 FILE = "page-token"
@@ -89,6 +91,48 @@ def given_token(file: str | os.PathLike[str] | None) -> Token | None:
             f"{where} must be a token of {SHORTEST} to {LONGEST} printable ASCII characters without spaces"
         )
     return Token(digest_of(text))
+
+
+def page_token(
+    folder: Path, settings: PageSettings, *, new: bool, readable: bool
+) -> tuple[Token | None, str | None]:
+    """Return the token that clients of a page need, and what is to be shown to the user, once.
+
+    A token that is given or stored is asked for on every address. Without one a page that only this computer
+    reaches needs none, and one is made for any other.
+
+    Args:
+        folder: of the store.
+        settings: of the page.
+        new: make another token.
+        readable: whether what is shown is read by a person, and not kept in a log.
+
+    Raises:
+        OptionError: the token given is not valid or cannot be replaced, or nobody would read a new one.
+    """
+    given = given_token(settings.token_file)
+    if given and new:
+        raise OptionError("--new-token: the token is given by a file or the environment, so change it there")
+    if given:
+        return given, None
+    stored = stored_token(folder) if not new else None
+    if not new and (stored or is_loopback(settings.host)):
+        return stored, None
+    if not new and not readable:
+        raise OptionError(
+            f"a page on {settings.host} needs a token: run the command once with --new-token, which shows "
+            f"one, or set {ENVIRONMENT}"
+        )
+    token = new_token(folder)
+    return Token(digest_of(token)), token
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this computer reaches an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def stored_token(folder: Path) -> Token | None:

@@ -1,0 +1,133 @@
+"""Options of the page of ``auscult monitor``, and how it is opened."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from auscult.cli import text
+from auscult.errors import MissingExtraError, OptionError
+from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
+
+if TYPE_CHECKING:
+    from auscult.monitor.engine import Engine
+    from auscult.monitor.web.app import Simulation
+    from auscult.monitor.web.server import PageServer
+
+F = TypeVar("F", bound=Callable[..., Any])
+#: Packages of the page.
+_PACKAGES = ("starlette", "uvicorn", "anyio", "h11")
+
+_OPTIONS = (
+    click.option(
+        "--host", metavar="ADDRESS", help="Address on which the page is served.  [default: 127.0.0.1]"
+    ),
+    click.option(
+        "--port",
+        metavar="N",
+        type=click.IntRange(0, 65535),
+        help=f"Its port; 0: any free one.  [default: {DEFAULT_PORT}, or the next free one]",
+    ),
+    click.option("--prefix", metavar="/PATH", help="Path of the page behind a proxy."),
+    click.option("--no-page", is_flag=True, help="No page."),
+    click.option("--open", "open_page", is_flag=True, help="Open the page in a browser."),
+    click.option(
+        "--new-token", is_flag=True, help="Make another token for the page, show it once, and ask for it."
+    ),
+)
+
+
+@dataclass(frozen=True)
+class PageFlags:
+    """What the command line says about the page; ``None`` is not stated."""
+
+    host: str | None = None
+    port: int | None = None
+    prefix: str | None = None
+    no_page: bool = False
+    open_page: bool = False
+    new_token: bool = False
+
+    def over(self, settings: PageSettings) -> PageSettings:
+        """Return settings in which what is stated replaces those of a file."""
+        stated = {
+            name: value for name in ("host", "port", "prefix") if (value := getattr(self, name)) is not None
+        }
+        if self.no_page:
+            if stated or self.open_page or self.new_token:
+                raise OptionError("--no-page cannot be combined with other options of the page")
+            return replace(settings, enabled=False)
+        return replace(settings, **stated)
+
+
+def page_options(function: F) -> F:
+    """Add the options of the page to a command, which gets them as one argument ``page``."""
+
+    @wraps(function)
+    def with_page(**arguments: Any) -> Any:
+        names = PageFlags.__dataclass_fields__
+        flags = PageFlags(**{name: arguments.pop(name) for name in names})
+        return function(page=flags, **arguments)
+
+    for option in reversed(_OPTIONS):
+        with_page = option(with_page)
+    return with_page  # type: ignore[return-value]
+
+
+def make_page(
+    engine: Engine,
+    flags: PageFlags,
+    settings: PageSettings,
+    simulation: Simulation | None = None,
+) -> PageServer | None:
+    """Return the page, which listens and does not answer yet; ``None`` if there is to be none.
+
+    Args:
+        engine: the machines.
+        flags: of the command line.
+        settings: of the file.
+        simulation: the simulated machines, or ``None`` if they are real.
+
+    Raises:
+        OptionError: the address cannot be used, or a token is needed.
+        MissingExtraError: the page is asked for, but its packages are not installed.
+    """
+    settings = flags.over(settings)
+    if not settings.enabled:
+        return None
+    try:
+        from auscult.monitor.web.server import PageServer
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _PACKAGES:
+            raise
+        missing = MissingExtraError("The page of the monitor", "monitor")
+        if flags != PageFlags() or settings != PageSettings():
+            raise missing from error
+        text.note(str(missing))
+        return None
+    from auscult.monitor.web.tokens import page_token
+
+    token, shown = page_token(
+        Path(engine.store.folder), settings, new=flags.new_token, readable=sys.stderr.isatty()
+    )
+    server = PageServer(engine, settings, token=token, simulation=simulation)
+    if shown:
+        text.note(f"token of the page, which is not shown again: {shown}")
+    return server
+
+
+def start_page(server: PageServer, flags: PageFlags, *, quiet: bool) -> None:
+    """Answer requests from now on, and say where."""
+    server.start()
+    if not quiet:
+        text.note(f"page: {server.address}")
+    if flags.open_page:
+        import webbrowser
+
+        webbrowser.open(server.address)
