@@ -2,13 +2,14 @@
 #   make demo   set up, simulate two machines, fit three detectors, print the table, write a report
 #   make test   set up, then run lint, type checks and all tests but the slow ones
 #   make test-all   the same with all tests
+#   make soak   ten simulated hours and a simulated week of the monitor, in about twelve minutes
 #   make docs   set up, then build the documentation into site/, to be opened from the disk
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow test-all lint types docs clean
+.PHONY: setup demo test test-slow test-all lint types soak docs clean
 
 setup: $(STAMP)
 
@@ -42,6 +43,9 @@ test-slow: setup
 
 test-all: lint types
 	$(PYTEST)
+
+soak: setup
+	$(BIN)/python -m bench.soak
 
 docs: setup
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
