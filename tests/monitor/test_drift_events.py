@@ -11,7 +11,8 @@ from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule, SlowBas
 from auscult.decision.alarms.observation import Observation
 from auscult.monitor.drift_events import stored_baseline
 from auscult.monitor.machine import AlarmChange, BaselineChange, Judgement, MachineMonitor
-from auscult.monitor.recorder import Recorder, resume
+from auscult.monitor.recorder import Recorder
+from auscult.monitor.resuming import resume
 from auscult.monitor.store import EventStore, Machine
 from auscult.sound.live import Block
 
@@ -98,7 +99,7 @@ def test_the_threshold_follows_drift_and_an_event_tells(drifted, store):
 def test_a_restart_continues(model, drifted, louder, store):
     policy, *before = drifted
     record(store, *before)
-    resume(store, ["fan"], START + SECONDS)
+    resume(store, {"fan": True}, START + SECONDS)
     state = stored_baseline(store, "fan")
     machine, changes = changes_of(model, policy, louder[: 30 * RATE], state, first=SECONDS * RATE)
     judged = [change for change in changes if isinstance(change, Judgement)]

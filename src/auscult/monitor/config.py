@@ -40,6 +40,7 @@ from auscult.monitor.runner import WatchedMachine
 from auscult.runtime.suggestions import did_you_mean
 from auscult.sound.live import open_source
 from auscult.sound.live.address import shown_source
+from auscult.sound.live.opening import WATCH
 
 DEFAULT_STORE = "monitor"
 _GATE = tuple(GateSettings.__dataclass_fields__)
@@ -82,6 +83,11 @@ class MachineConfig:
     speed: float = 1.0
     period: float | None = None
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether the source is a watched folder: it waits, and continues after a restart."""
+        return self.source.startswith(WATCH)
+
     def watched(self) -> WatchedMachine:
         """Load the model.
 
@@ -95,10 +101,11 @@ class MachineConfig:
             model,
             opener,
             self.gate,
-            waits=self.speed == float("inf"),
+            waits=self.is_folder or self.speed == float("inf"),
             model_id=model_digest(model),
             period=self.period,
             source=shown_source(self.source),
+            remembers=self.is_folder,
         )
 
 

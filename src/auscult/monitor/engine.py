@@ -16,7 +16,7 @@ from auscult.errors import AuscultError, OptionError
 from auscult.monitor.bands import band_edges
 from auscult.monitor.machine import Change
 from auscult.monitor.overload import OverloadWatch
-from auscult.monitor.recorder import resume
+from auscult.monitor.resuming import resume
 from auscult.monitor.runner import Runner, WatchedMachine
 from auscult.monitor.store import EventStore, Machine, ScoreRow
 from auscult.monitor.trend.keeper import Trends
@@ -55,7 +55,7 @@ class Engine:
         self.listeners: list[Callable[[str, Change], None]] = []
         self.runners: dict[str, Runner] = {}
         now = time.time()
-        resume(store, names, now)
+        resume(store, {machine.name: not machine.waits for machine in machines}, now)
         for machine in machines:
             policy = machine.model.alarm_policy
             data = policy.to_json() if policy else {}
@@ -100,6 +100,8 @@ class Engine:
                 self._ready.put(None)
             for thread in (*scorers, *readers, trends):
                 thread.join(timeout=5.0)
+            for runner in self.runners.values():
+                runner.finish()
             self._flush(force=True)
             self._overload.close(time.time())
 
@@ -163,16 +165,20 @@ class Engine:
                 rows = []
             with self._lock:
                 self._rows += rows
+                runner.files.publish()
                 self._queued.discard(runner.machine.name)
             if runner.waiting:
                 self._enqueue(runner)
 
     def _flush(self, *, force: bool = False) -> None:
-        """Write the scores about once a second."""
+        """Write the scores about once a second, and then how far the recordings are judged."""
         now = time.monotonic()
         with self._lock:
-            due = force or len(self._rows) >= _FLUSH_ROWS or now - self._flushed >= _FLUSH_SECONDS
-            if not due or not self._rows:
+            if not (force or len(self._rows) >= _FLUSH_ROWS or now - self._flushed >= _FLUSH_SECONDS):
                 return
             rows, self._rows, self._flushed = self._rows, [], now
+            judged = [(runner.files, runner.files.pending()) for runner in self.runners.values()]
         self.store.add_scores(rows)
+        for files, delivered in judged:
+            if delivered:
+                files.save(delivered)

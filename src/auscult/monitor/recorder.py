@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -24,8 +24,9 @@ from auscult.monitor.machine import (
 )
 from auscult.monitor.normal_windows import NormalWindows
 from auscult.monitor.observed_policy import ObservedPolicy
+from auscult.monitor.resuming import ALIVE, ALIVE_SECONDS
 from auscult.monitor.sensor import Kind
-from auscult.monitor.store import Event, EventStore, MachineState, ScoreRow
+from auscult.monitor.store import Event, EventStore, ScoreRow
 from auscult.monitor.store import Gap as StoredGap
 from auscult.report.named_regions import score_regions
 
@@ -69,6 +70,7 @@ class Recorder:
         self._alarm: _OpenAlarm | None = None
         self._gap: tuple[int, str] | None = None  # number and reason of the time that is not judged
         self._condition: Kind | None = None
+        self._alive = 0.0  # when that the machine is monitored was last written
         baseline = monitor.policy.baseline if monitor.policy else None
         self._drift = DriftEvents(store, monitor.name, baseline, model_id)
 
@@ -103,6 +105,7 @@ class Recorder:
             self.store.end_gap(self._gap[0], time)
         if self._condition:
             self.store.set_condition(self.monitor.name, self._condition, False, time)
+        self._write_alive(time)
 
     def _judgement(self, judgement: Judgement) -> Iterator[ScoreRow]:
         reason = None if judgement.counts else self._reason(judgement)
@@ -110,6 +113,8 @@ class Recorder:
         if self._observed and judgement.counts and not judgement.alarm:
             self._observed.judged(self.monitor.scorer.period, judgement.time)
         self._write_normal(judgement)
+        if not 0 <= judgement.time - self._alive < ALIVE_SECONDS:
+            self._write_alive(judgement.time)
         alarm = self._alarm
         if alarm and not alarm.has_sound and judgement.time >= alarm.event.start + SOUND_AFTER:
             self._write_sound(alarm)
@@ -216,6 +221,11 @@ class Recorder:
                 self.store.add_sound(alarm.number, samples, rate, self.monitor.time_of(first))
             self._normals.add_nearest(alarm.number, alarm.clip)
 
+    def _write_alive(self, time: float) -> None:
+        """Write until when the machine was monitored, whether it was judged or not."""
+        self._alive = time
+        self.store.put_state(self.monitor.name, ALIVE, {"time": time})
+
     def _write_normal(self, judgement: Judgement) -> None:
         with self._optional("a window of normal running"):
             self._normals.push(judgement)
@@ -227,30 +237,3 @@ class Recorder:
             yield
         except StoreError as error:
             logging.getLogger("auscult").warning("%s: %s is not kept: %s", self.monitor.name, what, error)
-
-
-def resume(store: EventStore, machines: Collection[str], now: float) -> None:
-    """Write the end of what was open when the last monitor of each machine ended, and the gap since then.
-
-    Args:
-        store: the store.
-        machines: names of the machines; nothing is written for those that have no scores.
-        now: seconds since 1970 (UTC).
-    """
-    for state in store.read.last_states():
-        if state.machine.name in machines and state.time is not None:
-            _end(store, state, state.time, now)
-
-
-def _end(store: EventStore, state: MachineState, last: float, now: float) -> None:
-    """Write the end of what was open for one machine, whose last score has a time; a drift may continue."""
-    machine = state.machine.name
-    for event in store.read.events(machine=machine, lasting=True):
-        if event.kind == "drift":
-            continue
-        assert event.id is not None
-        store.update_event(event.id, replace(event, end=max(last, event.start)))
-    for health in state.conditions:
-        store.set_condition(machine, health.condition, False, now)
-    if now > last:
-        store.add_gap(StoredGap(machine, last, now, "the monitor was not running"))

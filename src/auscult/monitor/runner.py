@@ -7,18 +7,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from auscult.errors import AuscultError
 from auscult.model import Model
 from auscult.monitor.drift_events import stored_baseline
 from auscult.monitor.gate import GateSettings
+from auscult.monitor.judged_files import JudgedFiles
 from auscult.monitor.machine import AlarmChange, Change, Judgement, MachineMonitor
 from auscult.monitor.observed_policy import ObservedPolicy
 from auscult.monitor.pace import Pace
 from auscult.monitor.recorder import Recorder
 from auscult.monitor.scoring import score_period
 from auscult.monitor.store import EventStore, ScoreRow
-from auscult.sound.live import Block, Interruption, Source
+from auscult.sound.live import Block, Delivered, Interruption, Source
 
 #: Seconds of sound that may wait to be scored; if more arrives, all of it is skipped.
 MAX_BACKLOG = 10.0
@@ -33,23 +35,33 @@ class WatchedMachine:
     Attributes:
         name: of the machine, unique.
         model: its model.
-        open: opens its source.
+        open: opens its source; with `remembers` it takes the arguments ``state`` and ``partly`` of
+            `open_source`.
         gate: when it counts as running.
         waits: whether the source waits until its samples are scored, as a recording that is replayed as
             fast as possible; otherwise samples are skipped if there is no time for them.
         model_id: digest of the model file.
         period: seconds between scores, about; by default as calibrated, or a second.
         source: description of the source, without passwords.
+        remembers: whether the source is a watched folder, which continues after a restart where it ended.
     """
 
     name: str
     model: Model
-    open: Callable[[], Source]
+    open: Callable[..., Source]
     gate: GateSettings = field(default_factory=GateSettings)
     waits: bool = False
     model_id: str = ""
     period: float | None = None
     source: str = ""
+    remembers: bool = False
+
+
+class _Waiting(NamedTuple):
+    """An item of the source that waits to be scored, and how far recordings are delivered with it."""
+
+    item: Block | Interruption
+    delivered: Delivered | None
 
 
 class Runner:
@@ -76,6 +88,7 @@ class Runner:
         pace: how much faster than real time it is scored.
         ended: whether the source has ended and everything is scored.
         error: why the machine is not monitored any more, or ``None``.
+        files: how far the recordings of a watched folder were judged.
     """
 
     def __init__(
@@ -99,10 +112,12 @@ class Runner:
         self.alarms = 0
         self.ended = False
         self.error: str | None = None
+        self.files = JudgedFiles(store, machine.name)
+        self._finished = False
         self._store, self._notify = store, notify
         self._recorder: Recorder | None = None
         self._source: Source | None = None
-        self._waiting: deque[Block | Interruption] = deque()
+        self._waiting: deque[_Waiting] = deque()
         self._changed = threading.Condition()
         self._arrived: float | None = None  # when the last block came, by a clock that never jumps
         self._skip = False
@@ -115,7 +130,8 @@ class Runner:
             ready: called when there is something to score.
         """
         try:
-            with self.machine.open() as source:
+            known = self.files.arguments() if self.machine.remembers else {}
+            with self.machine.open(**known) as source:
                 self._source = source
                 for item in source:
                     if self._closed or (isinstance(item, Interruption) and item.kind == "ended"):
@@ -141,7 +157,7 @@ class Runner:
         rows: list[ScoreRow] = []
         for _ in range(_BLOCKS):
             with self._changed:
-                item = self._waiting.popleft() if self._waiting else None
+                item, delivered = self._waiting.popleft() if self._waiting else (None, None)
                 skip, self._skip = self._skip, False
                 if isinstance(item, Block):
                     self.backlog -= self._seconds(item)
@@ -150,13 +166,19 @@ class Runner:
                 break
             started = time.perf_counter()
             rows += self._score(item, skip)
+            self.files.scored(delivered)
             if isinstance(item, Block):
                 self.pace.add(self._seconds(item), time.perf_counter() - started)
         if self._read_all and not self._waiting and not self.ended:
             self.ended = True
-            if self._recorder and self.last:
-                self._recorder.close(self.last.time)
+            self.finish()
         return rows
+
+    def finish(self) -> None:
+        """Write what is open, once nothing is scored any more."""
+        if self._recorder and self.last and not self._finished:
+            self._finished = True
+            self._recorder.close(self.last.time)
 
     def fail(self, error: Exception) -> None:
         """Give up this machine: it could not be scored, such as one whose source lacks a channel."""
@@ -187,7 +209,9 @@ class Runner:
                 self.skipped_seconds += self.backlog
                 self._waiting.clear()
                 self.backlog, self._skip = 0.0, True
-            self._waiting.append(item)
+            if self._closed:
+                return
+            self._waiting.append(_Waiting(item, self.files.reached(source)))
             self.backlog += seconds
 
     def _seconds(self, block: Block) -> float:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from auscult.monitor.store import ScoreRow
+from auscult.errors import OptionError
+from auscult.monitor.store import Event, ScoreRow
 from auscult.monitor.store.clock import CONFIRMATION, LARGEST_JUMP, RetentionClock
 from auscult.monitor.store.thinning import STEP, merge_minutes
 
@@ -99,31 +100,89 @@ def test_a_wrong_clock_deletes_nothing_too_early_and_nothing_stays_for_ever(open
 
 class TestRetentionClock:
     def test_a_jump_far_ahead_counts_after_a_day_of_running(self, clock):
-        retention = RetentionClock(clock.time - 100, clock, clock.steady)
+        retention = RetentionClock(clock.time, steady=clock.steady)
         start = clock.time
         clock.time += 10 * 365 * DAY
-        assert retention.now() == pytest.approx(start, abs=101)
+        retention.observe({"fan": clock.time})
+        assert retention.now() == start
         clock.run(CONFIRMATION / 2)
-        assert retention.now() == pytest.approx(start + CONFIRMATION / 2, abs=101)
+        retention.observe({"fan": clock.time})
+        assert retention.now() == start + CONFIRMATION / 2
+        restarted = RetentionClock(0.0, retention.state, clock.steady)
         clock.run(CONFIRMATION / 2 + 1)
-        assert retention.now() == clock.time
+        for each in (retention, restarted):
+            each.observe({"fan": clock.time})
+            assert each.now() == clock.time
 
     def test_a_jump_that_is_corrected_never_counts(self, clock):
-        retention = RetentionClock(None, clock, clock.steady)
+        retention = RetentionClock(clock.time, steady=clock.steady)
         for _ in range(5):
             clock.time += 10 * 365 * DAY
-            clock.run(CONFIRMATION / 2)
+            for _ in range(2):
+                clock.run(CONFIRMATION / 4)
+                retention.observe({"fan": clock.time})
             assert retention.now() < 1_767_225_600 + 5 * DAY
             clock.time -= 10 * 365 * DAY
+            retention.observe({"fan": clock.time})
             assert retention.now() == clock.time
-
-    def test_a_start_at_a_wrong_time_is_a_jump_from_the_newest_row(self, clock):
-        newest = clock.time
-        clock.time += 10 * 365 * DAY
-        assert RetentionClock(newest, clock, clock.steady).now() == pytest.approx(newest)
 
     @pytest.mark.parametrize("pause", [3 * DAY, -DAY, -50 * 365 * DAY])
     def test_a_pause_of_days_and_a_clock_set_back_count_at_once(self, clock, pause):
-        newest = clock.time
+        retention = RetentionClock(clock.time, steady=clock.steady)
         clock.time += pause
-        assert RetentionClock(newest, clock, clock.steady).now() == clock.time
+        retention.observe({"fan": clock.time})
+        assert retention.now() == clock.time
+
+    def test_the_machine_with_the_oldest_scores_counts(self, clock):
+        retention = RetentionClock(clock.time, steady=clock.steady)
+        for _ in range(10):
+            clock.run(1)
+            retention.observe({"fan": clock.time})
+            retention.observe({"pump": clock.time - 5 * DAY, "mixer": clock.time + 90 * DAY})
+        assert retention.now() == clock.time - 5 * DAY
+        clock.run(3601)
+        retention.observe({"fan": clock.time})
+        assert retention.now() == clock.time, "the others deliver nothing any more"
+
+    def test_time_passes_without_scores(self, clock):
+        retention = RetentionClock(clock.time, steady=clock.steady)
+        clock.run(3 * DAY)
+        assert retention.now() == clock.time
+
+
+def test_recordings_of_past_years_do_not_expire_as_they_are_written(open_store, clock):
+    store = open_store(sample_days=1, minute_days=30, sound_days=30, event_days=60)
+    start = clock.time - 5 * 365 * DAY
+    for minute in range(180):
+        clock.run(1)  # replayed as fast as possible
+        moment = start + 60 * minute
+        store.add_scores([ScoreRow("fan", moment + second, 1.0) for second in range(0, 60, 10)])
+    event = store.add_event(Event("fan", "alarm", moment, moment + 1))
+    store.add_sound(event, np.zeros(800), 8000, moment)
+    run(store, clock, 0)
+    store.add_scores([ScoreRow("fan", moment + 60, 1.0)])
+    store.enforce_retention()
+    assert len(store.read.sounds(event)) == 1
+    assert store.read.scores("fan", start, moment + 61, 10_000).count.sum() == 180 * 6 + 1
+    # The scores of a day later make those of the start old.
+    for hour in range(30):
+        store.add_scores([ScoreRow("fan", moment + 3600 * hour, 1.0)])
+    assert store.read.scores("fan", start, start + 3600, 10_000).count.max() > 1
+    assert len(store.read.sounds(event)) == 1
+
+
+def test_a_restart_does_not_believe_a_clock_that_was_not_believed(open_store, clock):
+    store = open_store(sample_days=1, event_days=60)
+    run(store, clock, HOUR)
+    event = store.add_event(Event("fan", "alarm", clock.time, clock.time + 1))
+    clock.time += 20 * 365 * DAY
+    run(store, clock, HOUR)
+    store.close()
+    store = open_store(sample_days=1, event_days=60)
+    run(store, clock, HOUR)
+    assert store.read.event(event).id == event
+    store.close()
+    store = open_store(sample_days=1, event_days=60)
+    run(store, clock, 23 * HOUR, step=60)
+    with pytest.raises(OptionError):
+        store.read.event(event)

@@ -15,10 +15,10 @@ import numpy as np
 
 from auscult.errors import OptionError
 from auscult.monitor.store import writes
-from auscult.monitor.store.clock import RetentionClock
 from auscult.monitor.store.connection import Database, T, store_errors
 from auscult.monitor.store.lock import StoreLock
 from auscult.monitor.store.reader import StoreReader
+from auscult.monitor.store.recordings import JudgedRecordings
 from auscult.monitor.store.records import (
     AuditEntry,
     Condition,
@@ -32,7 +32,7 @@ from auscult.monitor.store.records import (
 from auscult.monitor.store.repair import repair_sounds
 from auscult.monitor.store.retention import Keeper, Retention
 from auscult.monitor.store.schema import upgrade
-from auscult.monitor.store.score_log import ScoreLog
+from auscult.monitor.store.score_log import ScoreLog, read_clock
 from auscult.monitor.store.sound_writes import SoundWriter
 from auscult.monitor.store.sounds import SoundFiles
 from auscult.monitor.store.space import DiskSpace
@@ -62,6 +62,7 @@ class EventStore:
 
     Attributes:
         read: the queries, see `StoreReader`.
+        recordings: which recordings of a folder were judged.
 
     Raises:
         StoreError: another process writes this store, it is of a newer version, or it cannot be written.
@@ -101,12 +102,12 @@ class EventStore:
             self._sound_writer = SoundWriter(
                 self.folder, self._database, self._sounds, self._keeper, self._space
             )
+            self.recordings = JudgedRecordings(self._database, self._machine)
             self.read = StoreReader(self.folder)
             opened.callback(self.read.close)
             with self._database.transaction() as connection:
                 self._ids = dict(connection.execute("SELECT name, id FROM machines").fetchall())
-                (newest,) = connection.execute("SELECT max(time) FROM last_scores").fetchone()
-            self._retention_clock = RetentionClock(newest, clock, steady)
+                self._retention_clock = read_clock(connection, clock(), steady)
             self._scores = ScoreLog(self._database, self._space, self._keeper, self._retention_clock)
             self._close = opened.pop_all()
 
@@ -261,6 +262,11 @@ class EventStore:
     def end_gap(self, number: int, end: float) -> None:
         """Set the end of a gap."""
         self._write(lambda connection: writes.end_gap(connection, number, end))
+
+    def end_gaps(self, machine: str, time: float) -> None:
+        """Set the end of all gaps of a machine that last."""
+        number = self._machine(machine)
+        self._write(lambda connection: writes.end_gaps(connection, number, time))
 
     def set_condition(
         self, machine: str | None, condition: Condition, lasting: bool, time: float, detail: str = ""

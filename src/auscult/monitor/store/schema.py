@@ -173,6 +173,18 @@ STEPS: tuple[tuple[str, ...], ...] = (
             body TEXT NOT NULL
         )""",
     ),
+    (
+        # What the store knows of itself, as JSON.
+        "CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+        # Recordings of a watched folder that were judged: path in the folder, bytes, nanoseconds.
+        """CREATE TABLE recordings (
+            machine INTEGER NOT NULL REFERENCES machines,
+            name BLOB NOT NULL,
+            size INTEGER NOT NULL,
+            modified INTEGER NOT NULL,
+            PRIMARY KEY (machine, name)
+        ) WITHOUT ROWID""",
+    ),
 )
 VERSION = len(STEPS)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
 
 from auscult.errors import StoreError
 from auscult.monitor.store.clock import RetentionClock
@@ -11,6 +13,10 @@ from auscult.monitor.store.records import ScoreRow
 from auscult.monitor.store.retention import Keeper
 from auscult.monitor.store.scores import current_minute, insert_scores, pack_minutes
 from auscult.monitor.store.space import DiskSpace
+from auscult.monitor.store.writes import put_fact
+
+#: Key of the time of the retention in the store.
+CLOCK = "retention clock"
 
 
 class ScoreLog:
@@ -20,7 +26,7 @@ class ScoreLog:
         database: of the store.
         space: whether there is room.
         keeper: enforces the retention.
-        clock: the time for it.
+        clock: the time for it, which is written with the scores.
     """
 
     def __init__(self, database: Database, space: DiskSpace, keeper: Keeper, clock: RetentionClock) -> None:
@@ -43,6 +49,7 @@ class ScoreLog:
         """
         written = len(rows) if self._space.check() and self._insert(rows, ids) else 0
         self._space.dropped += len(rows) - written
+        self._clock.observe({row.machine: row.time for row in rows})
         newest = rows[-1].time
         edge = current_minute(newest)
         if edge != self._edge:
@@ -60,9 +67,15 @@ class ScoreLog:
 
     def _each_minute(self, newest: float) -> None:
         """Pack the scores and enforce the retention; without room, the next minute tries again."""
+        now = self._clock.now()
+
+        def pack(connection: sqlite3.Connection) -> None:
+            pack_minutes(connection, newest)
+            put_fact(connection, CLOCK, self._clock.state)
+
         try:
-            self._database.write(lambda connection: pack_minutes(connection, newest), durable=False)
-            self._keeper.enforce(self._clock.now())
+            self._database.write(pack, durable=False)
+            self._keeper.enforce(now)
         except StoreError as error:
             self._failed(error)
 
@@ -71,3 +84,16 @@ class ScoreLog:
         if not error.full:
             raise error
         self._space.failed()
+
+
+def read_clock(connection: sqlite3.Connection, now: float, steady: Callable[[], float]) -> RetentionClock:
+    """Return the time of the retention, which goes on from when it was last written.
+
+    Args:
+        connection: to read from.
+        now: time of the system, for a store without scores.
+        steady: seconds of a clock that never jumps.
+    """
+    known = connection.execute("SELECT value FROM facts WHERE key = ?", (CLOCK,)).fetchone()
+    (newest,) = connection.execute("SELECT max(time) FROM last_scores").fetchone()
+    return RetentionClock(now if newest is None else newest, json.loads(known[0]) if known else None, steady)

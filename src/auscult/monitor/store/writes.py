@@ -130,6 +130,11 @@ def put_state(connection: sqlite3.Connection, machine: int, key: str, data: Mapp
     )
 
 
+def put_fact(connection: sqlite3.Connection, key: str, data: Mapping[str, Any]) -> None:
+    """Add or replace what the store knows of itself."""
+    connection.execute("INSERT OR REPLACE INTO facts (key, value) VALUES (?,?)", (key, to_json("data", data)))
+
+
 def check_event(connection: sqlite3.Connection, number: int) -> int:
     """Return the number of an event; `OptionError` if there is none."""
     if connection.execute("SELECT 1 FROM events WHERE id = ?", (check_id("event", number),)).fetchone():
@@ -159,6 +164,14 @@ def end_gap(connection: sqlite3.Connection, number: int, end: float) -> None:
     ).rowcount
     if not changed:
         raise OptionError(f"no gap has the number {number}")
+
+
+def end_gaps(connection: sqlite3.Connection, machine: int, time: float) -> None:
+    """Set the end of all gaps of a machine that last, but not before their starts."""
+    connection.execute(
+        "UPDATE gaps SET end = max(start, ?) WHERE machine = ? AND end IS NULL",
+        (check_time("time", time), machine),
+    )
 
 
 def set_condition(

@@ -35,6 +35,10 @@ class FolderFiles:
 
     Hidden files and folders do not count, and links to folders are not followed.
 
+    Attributes:
+        read: version of each file that was read, by path in the folder.
+        changes: what was added to that, and with ``None`` what was removed, in this order.
+
     Args:
         folder: the folder.
         settle_seconds: a file has settled if it was not changed for so long. This is measured by looking at
@@ -54,6 +58,7 @@ class FolderFiles:
         self._folder, self._settle_seconds = folder, settle_seconds
         self._since = -1 if since is None else round(since * 1e9)
         self.read = {name: Version(*version) for name, version in (read or {}).items()}
+        self.changes: list[tuple[str, Version | None]] = []
         self.present: Set[str] = frozenset()  # paths in the folder at the last look, read or not
         self._changed: dict[str, tuple[Version, float]] = {}  # by name: the version, and since when it exists
 
@@ -67,11 +72,10 @@ class FolderFiles:
         present = dict(self._list(""))
         self.present = present.keys()
         newest = max((version.modified for version in present.values()), default=0)
-        self.read = {
-            name: version
-            for name, version in self.read.items()
-            if name in present or version.modified > newest - _REMEMBER_NS
-        }
+        for name, version in list(self.read.items()):
+            if name not in present and version.modified <= newest - _REMEMBER_NS:
+                del self.read[name]
+                self.changes.append((name, None))
         new = {
             name: version
             for name, version in present.items()
@@ -87,6 +91,11 @@ class FolderFiles:
             if now - since >= self._settle_seconds
         ]
         return sorted(settled, key=lambda file: (file.version.modified, natural_order(file.name)))
+
+    def mark_read(self, file: SettledFile) -> None:
+        """Add a file to those that were read."""
+        self.read[file.name] = file.version
+        self.changes.append((file.name, file.version))
 
     def _list(self, below: str) -> Iterator[tuple[str, Version]]:
         try:

@@ -18,10 +18,10 @@ from auscult.sound.live.sound_card import SoundCard
 from auscult.sound.live.source import BLOCK_SECONDS, STALL_SECONDS, Source
 from auscult.sound.live.standard_input import StandardInput
 from auscult.sound.live.url_stream import UrlStream, require_ffmpeg
-from auscult.sound.live.watched_folder import NO_RECORDING_SECONDS, WatchedFolder
+from auscult.sound.live.watched_folder import NO_RECORDING_SECONDS, PartlyRead, WatchedFolder
 
 _MAX_BLOCK_SECONDS = 10.0
-_MIC, _WATCH = "mic:", "watch:"
+_MIC, WATCH = "mic:", "watch:"
 _KINDS = "mic, a file, a folder, watch:FOLDER, a URL, or - for raw samples on standard input"
 
 
@@ -39,6 +39,7 @@ def open_source(
     auth_file: str | None = None,
     reconnect: bool = True,
     state: Mapping[str, Sequence[int]] | None = None,
+    partly: PartlyRead | None = None,
     since: float | None = None,
 ) -> Source:
     """Open a source of audio that is processed while it arrives.
@@ -68,6 +69,7 @@ def open_source(
         reconnect: connect a microphone or a URL again whenever it is lost: see `Reconnecting`. Otherwise the
             source ends, and one that cannot be connected is an error.
         state: what was read from a watched folder before: see `WatchedFolder.state`.
+        partly: what was read in part of it before: see `WatchedFolder.delivered`.
         since: recordings in a watched folder that were last modified before are left out, in seconds since
             1970.
 
@@ -111,14 +113,15 @@ def open_source(
             )
 
         return Reconnecting(record, text, stall_seconds=stall) if reconnect else record(threading.Event())
-    if text.startswith(_WATCH):
+    if text.startswith(WATCH):
         return WatchedFolder(
-            text.removeprefix(_WATCH),
+            text.removeprefix(WATCH),
             sample_rate=sample_rate,
             channels=channels,
             block_seconds=block_seconds,
             stall_seconds=stall_seconds or NO_RECORDING_SECONDS,
             state=state,
+            partly=partly,
             since=since,
         )
     if "://" in text:

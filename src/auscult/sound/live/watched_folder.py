@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from auscult.errors import AudioError, SourceError
 from auscult.sound.live.folder_files import FolderFiles, SettledFile, Version
@@ -24,6 +25,22 @@ UNDECLARED_FACTOR = 10
 RETRY_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 #: Recordings that are less apart follow each other without a gap: files are closed a little late, seconds.
 MIN_GAP_SECONDS = 2.0
+
+
+class PartlyRead(NamedTuple):
+    """A recording of which the first samples were delivered: path in the folder, version, and how many."""
+
+    name: str
+    size: int
+    modified: int
+    position: int
+
+
+class Delivered(NamedTuple):
+    """What was delivered up to an item: so many of `WatchedFolder.changes`, and a part of a recording."""
+
+    changes: int
+    partly: PartlyRead | None
 
 
 @dataclass
@@ -58,7 +75,11 @@ class WatchedFolder(Source):
         settle_seconds: time without a change after which a file is complete.
         poll_seconds: time between two looks at the folder.
         state: what was read before, as `state` of an earlier object; it is not read again.
+        partly: a recording that was read in part before, as in `delivered`; the rest is read.
         since: recordings that were last modified before are left out, in seconds since 1970.
+
+    Attributes:
+        delivered: what was delivered with the item that was yielded last, to continue after a restart.
 
     Raises:
         SourceError: there is no such folder.
@@ -75,6 +96,7 @@ class WatchedFolder(Source):
         settle_seconds: float = SETTLE_SECONDS,
         poll_seconds: float = POLL_SECONDS,
         state: Mapping[str, Sequence[int]] | None = None,
+        partly: PartlyRead | None = None,
         since: float | None = None,
     ) -> None:
         self._folder = os.fspath(folder)
@@ -86,6 +108,10 @@ class WatchedFolder(Source):
         self._poll_seconds, self._settle_seconds = poll_seconds, settle_seconds
         self._files = FolderFiles(self._folder, settle_seconds=settle_seconds, read=state, since=since)
         self._progress: dict[str, _Progress] = {}
+        if partly:
+            version = Version(partly.size, partly.modified)
+            self._progress[partly.name] = _Progress(version, position=partly.position)
+        self.delivered = Delivered(0, partly)
         self._index = 0  # of the next sample
         self._file_end: float | None = None  # when the last recording ended
         self._time = 0.0  # of the last block
@@ -99,6 +125,11 @@ class WatchedFolder(Source):
         """
         return {name: list(version) for name, version in self._files.read.items()}
 
+    @property
+    def changes(self) -> list[tuple[str, Version | None]]:
+        """The changes of `state` since the object was made: path and version, or ``None`` if removed."""
+        return self._files.changes
+
     def __iter__(self) -> Iterator[Block | Interruption]:
         quiet_since = reported = time.monotonic()
         while not self._closed.is_set():
@@ -107,15 +138,16 @@ class WatchedFolder(Source):
             settled: list[SettledFile] = []
             try:
                 settled = self._files.settled()
+                self._progress = {n: p for n, p in self._progress.items() if n in self._files.present}
             except OSError as error:
                 problem = Interruption(f"the folder cannot be listed ({error.strerror})", "gone")
-            self._progress = {n: p for n, p in self._progress.items() if n in self._files.present}
             if settled and (yield from self._read(settled[0])):
                 quiet_since = reported = time.monotonic()
                 continue
             if time.monotonic() - reported >= self._stall_seconds:
                 reported = time.monotonic()
                 seconds = reported - quiet_since
+                self.delivered = Delivered(len(self.changes), None)
                 yield problem or Interruption(f"no new recording for {seconds:.3g} s", "stalled")
             looking = time.monotonic() - started
             self._closed.wait(min(self._stall_seconds, max(self._poll_seconds, _POLL_SHARE * looking)))
@@ -135,8 +167,9 @@ class WatchedFolder(Source):
                 progress.next_try = time.monotonic() + RETRY_PAUSES[progress.failed]
                 progress.failed += 1
                 return False
+            self.delivered = Delivered(len(self.changes), None)
             yield Interruption(f"left out: {error}", kind_of(error))
-        self._files.read[file.name] = file.version
+        self._files.mark_read(file)
         return True
 
     def _blocks(self, file: SettledFile, progress: _Progress) -> Generator[Block, None, bool]:
@@ -168,6 +201,8 @@ class WatchedFolder(Source):
                 self._file_end = end if self._file_end is None else max(self._file_end, end)
                 block = Block(new, self._index, self._time)
                 self._index += len(new)
+                partly = PartlyRead(file.name, *file.version, position)
+                self.delivered = Delivered(len(self.changes), partly)
                 yield block
                 if self._closed.is_set():
                     return False
