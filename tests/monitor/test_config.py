@@ -8,9 +8,14 @@ from hypothesis import strategies as st
 
 from auscult.errors import OptionError
 from auscult.monitor.config import read_config
+from auscult.monitor.page_settings import PageSettings
 
 GOOD = """
 store = "events"
+[page]
+port = 9000
+prefix = "/plant"
+names = ["monitor.plant"]
 [[machine]]
 name = "fan"
 model = "fan.auscult"
@@ -36,6 +41,7 @@ def test_machines_are_read(tmp_path):
     config = read(tmp_path, GOOD)
     fan, pump = config.machines
     assert config.store == str(tmp_path / "events")
+    assert config.page == PageSettings(port=9000, prefix="/plant", names=("monitor.plant",))
     assert (fan.name, fan.model, fan.source) == ("fan", str(tmp_path / "fan.auscult"), "mic:USB")
     assert fan.gate.settle == 20.0
     assert (fan.period, pump.period) == (5, None)
@@ -56,6 +62,12 @@ def test_machines_are_read(tmp_path):
         (("sample_rate = 16000", 'sample_rate = "16 kHz"'), "sample_rate"),
         (('store = "events"', "store = 3"), "store"),
         (('source = "-"', "source = 5"), "source"),
+        (("port = 9000", "port = 90000"), "port"),
+        (("port = 9000", "prot = 9000"), "did you mean port"),
+        (("port = 9000", "enabled = 1"), "enabled"),
+        (("port = 9000", "host = 5"), "host"),
+        (('names = ["monitor.plant"]', 'names = "monitor.plant"'), "names"),
+        (('names = ["monitor.plant"]', "names = [5]"), "names"),
         (("[[machine]]", "[machine"), "not valid TOML"),
     ],
 )

@@ -17,7 +17,7 @@ from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
 
 if TYPE_CHECKING:
     from auscult.monitor.engine import Engine
-    from auscult.monitor.web.app import Simulation
+    from auscult.monitor.simulated import SimulatedFleet
     from auscult.monitor.web.server import PageServer
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -84,7 +84,7 @@ def make_page(
     engine: Engine,
     flags: PageFlags,
     settings: PageSettings,
-    simulation: Simulation | None = None,
+    simulation: SimulatedFleet | None = None,
 ) -> PageServer | None:
     """Return the page, which listens and does not answer yet; ``None`` if there is to be none.
 

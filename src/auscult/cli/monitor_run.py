@@ -12,7 +12,7 @@ from auscult.monitor.page_settings import PageSettings
 
 if TYPE_CHECKING:
     from auscult.monitor.runner import WatchedMachine
-    from auscult.monitor.web.app import Simulation
+    from auscult.monitor.simulated import SimulatedFleet
 
 
 def run_monitor(
@@ -22,7 +22,7 @@ def run_monitor(
     sources: Mapping[str, str],
     page: PageFlags,
     page_settings: PageSettings | None = None,
-    simulation: Simulation | None = None,
+    simulation: SimulatedFleet | None = None,
     as_json: bool,
     quiet: bool,
 ) -> int:

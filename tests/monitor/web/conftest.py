@@ -78,12 +78,17 @@ def recordings(tmp_path_factory) -> Path:
 
 @contextmanager
 def running(
-    machines: list[WatchedMachine], folder: Path, *, token: Token | None = None, **page: Any
+    machines: list[WatchedMachine],
+    folder: Path,
+    *,
+    token: Token | None = None,
+    simulation: Any = None,
+    **page: Any,
 ) -> Iterator[Monitor]:
     """A monitor that runs with its page."""
     with EventStore(folder) as store:
         engine = Engine(machines, store)
-        with PageServer(engine, PageSettings(port=0, **page), token=token) as server:
+        with PageServer(engine, PageSettings(port=0, **page), token=token, simulation=simulation) as server:
             thread = threading.Thread(target=engine.run)
             thread.start()
             try:
@@ -101,7 +106,7 @@ def machines(model, recordings):
     def make() -> list[WatchedMachine]:
         gate = GateSettings(settle=2.0, run_down=2.0)
         fan = partial(open_source, str(recordings / "fan.wav"), speed="max", start_time=START)
-        pump = partial(open_source, str(recordings / "pump.wav"), speed=10.0)
+        pump = partial(open_source, str(recordings / "pump.wav"), speed=4.0)
         return [
             WatchedMachine("fan", model, fan, gate, waits=True, model_id="a1b2", source="fan.wav"),
             WatchedMachine('pump "2"', model, pump, gate, model_id="c3d4", source="pump.wav"),

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import base64
 import json
-from itertools import pairwise
+import resource
+import socket
+from contextlib import ExitStack, contextmanager
+from itertools import islice, pairwise
 
 import httpx
 import numpy as np
-from tests.monitor.web.conftest import RATE
+import pytest
+from tests.monitor.web.conftest import RATE, running, wait_for
+
+from auscult.decision.alarms import Episode
+from auscult.monitor.machine import AlarmChange, Gap, StateChange
+from auscult.monitor.sensor import Condition
+from auscult.monitor.web import live, server
 
 
 def messages(response: httpx.Response):
@@ -70,3 +79,99 @@ def test_spectrograms_are_the_frames_of_the_detector(client, monitor):
     for before, after in pairwise(frames):
         seconds = after["time"] - before["time"]
         assert abs(seconds - after["columns"] * after["step"]) < 1e-3, "successive parts join"
+
+
+@contextmanager
+def deaf(monitor, machine: int):
+    """A client that asks for the stream of a machine and reads nothing."""
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect((monitor.server.host, monitor.server.port))
+        connection.sendall(f"GET /api/stream?machine={machine} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        wait_for(lambda: monitor.server.hub.clients)
+        yield connection
+
+
+def resident_bytes() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+def test_a_client_that_does_not_read_holds_up_nobody_and_no_memory(client, monitor):
+    """It loses what it does not read; scoring, other clients and memory are as without it."""
+    pump, hub = number(client, 'pump "2"'), monitor.server.hub
+    runner = monitor.engine.runners['pump "2"']
+    with deaf(monitor, pump), client.stream("GET", f"api/stream?machine={pump}") as response:
+        arrived = messages(response)
+        assert next(arrived)[0] == "status"
+        wait_for(lambda: hub.clients == 2)
+        for _ in range(500):
+            hub.publish('pump "2"', runner.last)
+        before, windows = resident_bytes(), runner.windows
+        for _ in range(20_000):  # 100 MB of messages
+            hub.publish('pump "2"', runner.last)
+        assert resident_bytes() - before < 30e6
+        assert all(queued.waiting <= 2 * 108 for queued in hub._clients)
+        wait_for(lambda: runner.windows > windows + 3)
+        kinds = [next(arrived)[0] for _ in range(12)]
+        assert {"frames", "status"} >= set(kinds)
+    wait_for(lambda: hub.clients == 0)
+
+
+@pytest.mark.skipif(
+    not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system cannot close such connections"
+)
+def test_a_client_that_never_reads_is_given_up(machines, tmp_path, monkeypatch):
+    monkeypatch.setattr(live, "SEND_SECONDS", 1.0)
+    monkeypatch.setattr(server, "SEND_SECONDS", 1.0)
+    with running(machines(), tmp_path / "store") as monitor:
+        runner = wait_for(lambda: monitor.engine.runners["fan"])
+        wait_for(lambda: runner.last)
+        hub, state = monitor.server.hub, monitor.server._server.server_state
+        with deaf(monitor, 1):
+
+            def published_until_gone():
+                for _ in range(50):
+                    hub.publish("fan", runner.last)
+                return hub.clients == 0
+
+            wait_for(published_until_gone)
+            wait_for(lambda: not state.connections)
+
+
+def test_many_clients_and_no_more(client, monitor, monkeypatch):
+    monkeypatch.setattr(live, "MAX_CLIENTS", 20)
+    with ExitStack() as opened:
+        streams = [messages(opened.enter_context(client.stream("GET", "api/stream"))) for _ in range(20)]
+        assert {next(stream)[0] for stream in streams} == {"status"}
+        refused = client.get("api/stream")
+        assert refused.status_code == 503
+        assert refused.json()["error"]
+        assert {next(stream)[0] for stream in streams} == {"status"}
+    wait_for(lambda: monitor.server.hub.clients == 0)
+    with client.stream("GET", "api/stream") as response:
+        assert next(messages(response))[0] == "status"
+
+
+def test_alarms_and_states_are_changes(machines, recordings, tmp_path):
+    with running(machines()[:1], tmp_path / "store") as monitor, monitor.client() as client:
+        wait_for(lambda: monitor.engine.runners["fan"].ended)
+        (event,) = client.get("api/events?kind=alarm").json()["events"]
+        episode = Episode(event["start"], event["end"], event["peak"], event["peak_time"])
+        with client.stream("GET", "api/stream") as response:
+            arrived = messages(response)
+            assert next(arrived)[0] == "status"
+            for change in (
+                AlarmChange("started", episode, event["threshold"]),
+                Gap(1.0, 2.0, "overload"),
+                StateChange(3.0, "running", Condition("silent", "the level is low")),
+                StateChange(4.0, "off", None),
+            ):
+                monitor.engine._notify("fan", change)
+            changes = [data for kind, data in islice(arrived, 6) if kind == "change"][:4]
+    alarm, gap, sensor, state = changes
+    assert {change["machine"] for change in changes} == {event["machine"]}
+    assert (alarm["kind"], alarm["change"], alarm["peak"]) == ("alarm", "started", event["peak"])
+    assert (gap["kind"], gap["start"], gap["end"], gap["reason"]) == ("gap", 1.0, 2.0, "overload")
+    assert (sensor["kind"], sensor["condition"]["kind"]) == ("sensor", "silent")
+    assert (state["kind"], state["state"], state["condition"]) == ("state", "off", None)

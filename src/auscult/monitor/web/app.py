@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
 from anyio import CapacityLimiter
@@ -35,6 +35,8 @@ from auscult.monitor.web.tokens import Attempts, Token, cookie_of
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from auscult.monitor.simulated import SimulatedFleet
+
 STATIC = Path(__file__).parent / "static"
 #: Threads that read the store and compute pictures.
 _THREADS = 4
@@ -45,19 +47,6 @@ _COOKIE_SECONDS = 90 * 86400
 _SERIES = ("since", "until")
 
 T = TypeVar("T")
-
-
-class Simulation(Protocol):
-    """Simulated machines, whose faults a client may set.
-
-    Attributes:
-        faults: names of faults.
-    """
-
-    faults: Sequence[str]
-
-    def set_fault(self, machine: str, fault: str | None, severity: float) -> None:
-        """Set the fault of a machine, or end it; raises `OptionError` for values that are not valid."""
 
 
 class Page:
@@ -79,12 +68,12 @@ class Page:
         *,
         token: Token | None,
         attempts: Attempts,
-        simulation: Simulation | None,
+        simulation: SimulatedFleet | None,
         cookie_path: str,
     ) -> None:
         self._engine, self._token, self._attempts = engine, token, attempts
         self._simulation, self._cookie_path = simulation, cookie_path
-        self.statuses = Statuses(engine, reader)
+        self.statuses = Statuses(engine, reader, simulation)
         self.numbers = MachineNumbers(reader)
         self.queries = Queries(engine, reader, self.numbers)
         self.hub = Hub(self._states, engine, self.numbers)
@@ -106,6 +95,7 @@ class Page:
             Route(f"{machine}/scores", self._query(q.scores, (*_SERIES, "points"), "machine")),
             Route(f"{machine}/gaps", self._query(q.gaps, _SERIES, "machine")),
             Route(f"{machine}/health", self._query(q.health, ("limit",), "machine")),
+            Route(f"{machine}/trend", self._query(q.trend, (), "machine")),
             Route(f"{machine}/fault", self.fault, methods=["POST"]),
             Route(
                 "/api/events",
@@ -123,7 +113,7 @@ class Page:
 
     async def info(self, request: Request) -> Response:
         """What the page has to know of this program."""
-        faults = list(self._simulation.faults) if self._simulation else []
+        faults = await self._in_thread(self._simulation.faults) if self._simulation else []
         simulated = self._simulation is not None
         return _json({"version": __version__, "simulation": simulated, "faults": faults, "write": simulated})
 
@@ -137,7 +127,7 @@ class Page:
         status = (await self._in_thread(self.statuses.snapshot)).of(number)
         if status is None:
             raise NotThere(f"no machine with the number {number} is monitored")
-        return _json(status)
+        return _json({**status, "spectrogram": self.queries.live_spectrogram(status["name"])})
 
     async def metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
@@ -171,8 +161,6 @@ class Page:
             raise OptionError("fault must be a name or null")
         if isinstance(severity, bool) or not isinstance(severity, int | float) or not 0 <= severity <= 1:
             raise OptionError("severity must be a number from 0 to 1")
-        if fault is not None and fault not in self._simulation.faults:
-            raise OptionError(f"unknown fault {fault!r:.40}: {', '.join(self._simulation.faults)}")
         await self._in_thread(self._simulation.set_fault, name, fault, float(severity))
         return _json({"fault": fault, "severity": severity})
 
@@ -235,7 +223,7 @@ def create_app(
     token: Token | None = None,
     names: Collection[str] = (),
     prefix: str = "",
-    simulation: Simulation | None = None,
+    simulation: SimulatedFleet | None = None,
 ) -> tuple[ASGIApp, Hub]:
     """Return the application, and what ends its streams.
 

@@ -77,6 +77,11 @@ class Client:
         self.closed = True
         self._wake()
 
+    @property
+    def waiting(self) -> int:
+        """Number of messages that wait."""
+        return len(self._changes) + len(self._frames) + (self._status is not None)
+
     async def take(self) -> bytes | None:
         """Wait for something to send; ``None`` if the stream ends."""
         await self._news.wait()

@@ -13,6 +13,9 @@ import numpy as np
 from auscult.errors import OptionError
 from auscult.monitor.engine import Engine
 from auscult.monitor.store import ROLES, Event, Sound, StoreReader, Summaries
+from auscult.monitor.trend import describe_trend, read_trend
+from auscult.monitor.trend.keeper import SPAN
+from auscult.monitor.trend.words import describe_silence
 from auscult.monitor.web.encoding import picture
 from auscult.monitor.web.numbers import MachineNumbers
 from auscult.monitor.web.params import NotThere, Query
@@ -23,6 +26,8 @@ from auscult.spectrum import FrontEnd, band_centres, log_mels
 _RECENT, _POINTS = 3600.0, 1000
 #: A series with a point at least each so many seconds is one of minutes.
 _MINUTES = 1800.0
+#: Seconds for which a trend is used.
+_TREND_SECONDS = 60.0
 #: Longest sound that is shown as a spectrogram, seconds.
 _LONGEST = 120.0
 
@@ -40,6 +45,7 @@ class Queries:
         self._engine, self._reader, self._numbers = engine, reader, numbers
         # Spectrograms are asked for again and again while a page is open, and take long.
         self._cached_spectrogram = lru_cache(maxsize=16)(self._compute_spectrogram)
+        self._cached_trend = lru_cache(maxsize=16)(self._compute_trend)
 
     def scores(self, machine: int, query: Query) -> dict[str, Any]:
         """Return the scores of a machine as columns."""
@@ -69,6 +75,10 @@ class Queries:
         """Return the conditions of a machine, the last one first."""
         conditions = self._reader.health(self._numbers.name(machine), limit=query.integer("limit") or 100)
         return [health_json(condition) for condition in conditions]
+
+    def trend(self, machine: int) -> dict[str, Any]:
+        """Return what has slowly changed of a machine, at most a minute old."""
+        return self._cached_trend(self._numbers.name(machine), int(time.monotonic() / _TREND_SECONDS))
 
     def events(self, query: Query) -> dict[str, Any]:
         """Return events, the last one first."""
@@ -125,6 +135,14 @@ class Queries:
                 return self._cached_spectrogram(event.machine, sound)
         raise NotThere(f"event {number} has no {role} sound")
 
+    def live_spectrogram(self, machine: str) -> dict[str, Any]:
+        """Return the frequencies of the rows of the frames of a machine, Hz, and the seconds of a column."""
+        front_end = self._front_end(machine, None)
+        return {
+            "frequencies": np.round(band_centres(front_end), 1).tolist(),
+            "step": front_end.hop / front_end.sample_rate,
+        }
+
     def sound_file(self, number: int) -> tuple[Path, os.stat_result]:
         """Return the FLAC file of a sound, and what the file system knows of it.
 
@@ -146,6 +164,13 @@ class Queries:
             raise NotThere(f"sound {sound.id} has another sample rate than the model")
         (frames,) = log_mels([samples[: round(_LONGEST * rate), 0]], front_end)
         return {"start": sound.start, **_spectrogram(frames, front_end)}
+
+    def _compute_trend(self, machine: str, minute: int) -> dict[str, Any]:
+        now = time.time()
+        series = read_trend(self._reader, machine, max(0.0, now - SPAN), now)
+        silence = describe_silence(self._reader, machine, now)
+        text = [*([silence] if silence else []), *describe_trend(series)]
+        return {"text": text, "series": series.to_json()}
 
     def _front_end(self, machine: str, bands: int | None) -> FrontEnd:
         """Return the front end of the model of a machine, if it has so many bands."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -13,10 +13,13 @@ from auscult.errors import OptionError
 from auscult.monitor.engine import Engine
 from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
 from auscult.monitor.store import StoreReader
-from auscult.monitor.web.app import Simulation, create_app
+from auscult.monitor.web.app import create_app
 from auscult.monitor.web.live import SEND_SECONDS
 from auscult.monitor.web.prefix import check_prefix
 from auscult.monitor.web.tokens import Token, is_loopback
+
+if TYPE_CHECKING:
+    from auscult.monitor.simulated import SimulatedFleet
 
 #: Connections at a time, and those that wait to be accepted.
 _CONNECTIONS, _BACKLOG = 500, 128
@@ -42,6 +45,7 @@ class PageServer:
     Attributes:
         host: the address.
         port: the port.
+        hub: what is sent to pages that listen.
         address: of the page.
     """
 
@@ -51,7 +55,7 @@ class PageServer:
         settings: PageSettings,
         *,
         token: Token | None = None,
-        simulation: Simulation | None = None,
+        simulation: SimulatedFleet | None = None,
     ) -> None:
         host, prefix = settings.host, check_prefix(settings.prefix)
         if token is None and not is_loopback(host):
@@ -60,7 +64,7 @@ class PageServer:
         self.host, self.port = host, self._socket.getsockname()[1]
         try:
             self._reader = StoreReader(engine.store.folder)
-            app, self._hub = create_app(
+            app, self.hub = create_app(
                 engine, self._reader, token=token, names=settings.names, prefix=prefix, simulation=simulation
             )
         except BaseException:
@@ -97,7 +101,7 @@ class PageServer:
 
     def stop(self) -> None:
         """End all streams and connections, and wait for that."""
-        self._hub.close_from_thread()
+        self.hub.close_from_thread()
         self._server.should_exit = True
         if self._thread.is_alive():
             self._thread.join(2 * _STOP_SECONDS)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auscult.decision.alarms import AlarmPolicy
 from auscult.decision.alarms.wording import describe_verification
@@ -16,6 +16,9 @@ from auscult.monitor.engine import Engine
 from auscult.monitor.runner import Runner
 from auscult.monitor.store import Event, Health, MachineOverview, StoreReader
 from auscult.monitor.web.encoding import json_bytes
+
+if TYPE_CHECKING:
+    from auscult.monitor.simulated import SimulatedFleet
 
 #: Seconds for which a snapshot is used.
 FRESH_SECONDS = 0.4
@@ -53,10 +56,11 @@ class Statuses:
     Args:
         engine: the engine.
         reader: of its store.
+        simulation: the simulated machines, or ``None`` if they are real.
     """
 
-    def __init__(self, engine: Engine, reader: StoreReader) -> None:
-        self._engine, self._reader = engine, reader
+    def __init__(self, engine: Engine, reader: StoreReader, simulation: SimulatedFleet | None = None) -> None:
+        self._engine, self._reader, self._simulation = engine, reader, simulation
         self._lock = threading.Lock()
         self._last: tuple[float, Snapshot] | None = None
         self._policies: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
@@ -111,11 +115,25 @@ class Statuses:
             "policy": self._policy(name, runner),
             "skipped_seconds": runner.skipped_seconds,
             "real_time_factor": runner.pace.factor,
-            "trend": None,
+            "trend": self._trend(name),
             "last_event": event_json(known.last_event, known.id) if known.last_event else None,
             "open_event": event_json(known.open_event, known.id) if known.open_event else None,
             "ended": runner.ended,
             "error": runner.error,
+            "simulation": self._simulated(name),
+        }
+
+    def _trend(self, name: str) -> dict[str, Any] | None:
+        text = self._engine.trends.text(name)
+        return None if text is None else {"text": text}
+
+    def _simulated(self, name: str) -> dict[str, Any] | None:
+        if self._simulation is None:
+            return None
+        fault = self._simulation.fault(name)
+        return {
+            "faults": self._simulation.faults(name),
+            "fault": {"name": fault.name, "severity": fault.severity} if fault else None,
         }
 
     def _policy(self, name: str, runner: Runner) -> dict[str, Any] | None:

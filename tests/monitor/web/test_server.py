@@ -1,0 +1,102 @@
+"""The server itself: addresses, start and stop, and the page on the command line."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+
+import httpx
+import pytest
+from tests.monitor.web.conftest import running, wait_for
+
+from auscult.errors import OptionError
+from auscult.monitor.engine import Engine
+from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
+from auscult.monitor.store import EventStore
+from auscult.monitor.web.prefix import check_prefix
+from auscult.monitor.web.server import PageServer
+from auscult.monitor.web.tokens import Token, digest_of
+
+
+@pytest.fixture
+def engine(machines, tmp_path):
+    with EventStore(tmp_path / "store") as store:
+        yield Engine(machines(), store)
+
+
+@pytest.fixture
+def taken():
+    """A port of this computer on which another program listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+def test_a_port_in_use_is_an_error(engine, taken):
+    with pytest.raises(OptionError, match=f"port {taken} .* in use"):
+        PageServer(engine, PageSettings(port=taken))
+
+
+def test_without_a_port_it_is_the_next_free_one(engine):
+    servers = [PageServer(engine, PageSettings()) for _ in range(2)]
+    try:
+        first, second = (server.port for server in servers)
+        assert DEFAULT_PORT <= first < second < DEFAULT_PORT + 20
+    finally:
+        for server in servers:
+            server.stop()
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "a" * 300, "256.1.1.1"])
+def test_addresses_that_are_not_of_this_computer(engine, host):
+    with pytest.raises(OptionError, match=host[:20]):
+        PageServer(engine, PageSettings(host=host, port=0), token=Token(digest_of("x")))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])
+def test_other_addresses_need_a_token(engine, host):
+    with pytest.raises(OptionError, match="token"):
+        PageServer(engine, PageSettings(host=host, port=0))
+
+
+@pytest.mark.parametrize("prefix", ["plant", "/a b", "/a//b", "/../x", "/a?b", "/ä", "/a\r\nb", "/./a"])
+def test_prefixes_that_are_not_paths(prefix):
+    with pytest.raises(OptionError, match="prefix"):
+        check_prefix(prefix)
+
+
+def test_it_stops_with_open_streams(machines, tmp_path):
+    with running(machines(), tmp_path / "store") as monitor:
+        opened, ended = [], []
+
+        def listen() -> None:
+            with monitor.client() as client, client.stream("GET", "api/stream?machine=1") as response:
+                opened.append(True)
+                for _ in response.iter_lines():
+                    pass
+            ended.append(True)
+
+        threads = [threading.Thread(target=listen) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        wait_for(lambda: len(opened) == 3)
+        with socket.create_connection((monitor.server.host, monitor.server.port)):  # sends nothing
+            started = time.monotonic()
+            monitor.server.stop()
+            assert time.monotonic() - started < 10
+        for thread in threads:
+            thread.join(10)
+        assert len(ended) == 3, "the streams ended in order"
+        assert not monitor.engine.listeners
+        with pytest.raises(httpx.ConnectError), monitor.client() as client:
+            client.get("api/info")
+        runner = monitor.engine.runners['pump "2"']
+        windows = runner.windows
+        wait_for(lambda: runner.windows > windows)  # the monitor goes on
+
+
+def test_a_server_that_was_never_started_is_closed(engine):
+    server = PageServer(engine, PageSettings(port=0))
+    server.stop()
+    with socket.create_server(("127.0.0.1", server.port)):
+        pass
