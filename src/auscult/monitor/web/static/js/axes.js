@@ -53,7 +53,7 @@ export function drawFrequencies(context, area, frequencies, colours) {
   for (const hertz of HERTZ) {
     if (hertz < frequencies[0] / 2 || hertz > frequencies[frequencies.length - 1]) continue;
     const y = Math.round(heightOf(hertz, frequencies, area)) + 0.5;
-    if (last - y < 17 || y > area.top + area.height - 2) continue;
+    if (last - y < 14 || y > area.top + area.height - 2) continue;
     last = y;
     context.beginPath();
     context.moveTo(area.left - 4, y);

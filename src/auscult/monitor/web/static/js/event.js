@@ -3,11 +3,10 @@
 import { get } from "./api.js";
 import { h } from "./dom.js";
 import { duration, full, moment, NONE, number } from "./format.js";
+import { EventSounds } from "./event_sounds.js";
 import { icon } from "./icons.js";
-import { commonRange } from "./level_range.js";
 import { describeRegion } from "./regions.js";
 import { eventAddress, eventsAddress, machineAddress } from "./router.js";
-import { SoundPanel } from "./sound_panel.js";
 
 const TITLES = { alarm: "Alarm", sensor: "Sensor fault", state: "Change of state", drift: "Slow change" };
 const MOST = 1000;
@@ -16,25 +15,14 @@ export function open(main, route) {
   return new EventView(main, route.id);
 }
 
-/** Return an answer, or null if the monitor has none. */
-async function optional(path, query) {
-  try {
-    return await get(path, query);
-  } catch (error) {
-    if (error.status === 404) return null;
-    throw error;
-  }
-}
-
 class EventView {
   constructor(main, id) {
     [this.main, this.id] = [main, id];
-    this.panels = [];
     this.neighbours = {};
     this.keys = [
-      ["p", "Play or stop the sound of the event", () => this.panels[0]?.toggle()],
-      ["n", "Play or stop the nearest normal sound", () => this.panels[1]?.toggle()],
-      ["m", "Explanation on or off", () => this.panels[0]?.toggleMap()],
+      ["p", "Play or stop the sound of the event", () => this.sounds?.own?.toggle()],
+      ["n", "Play or stop the nearest normal sound", () => this.sounds?.other?.toggle()],
+      ["m", "Explanation on or off", () => this.sounds?.window?.toggleMap()],
       ["ArrowLeft", "Previous event", () => this.go("previous")],
       ["ArrowRight", "Next event", () => this.go("next")],
     ];
@@ -43,7 +31,7 @@ class EventView {
 
   close() {
     this.closed = true;
-    for (const panel of this.panels) panel.close();
+    this.sounds?.close();
   }
 
   async load() {
@@ -51,7 +39,7 @@ class EventView {
       const event = await get(`api/events/${this.id}`);
       if (this.closed) return;
       this.build(event);
-      await Promise.all([this.loadPictures(event), this.loadNeighbours(event)]);
+      await Promise.all([this.sounds.load(), this.loadNeighbours(event)]);
     } catch (error) {
       const text =
         error.status === 404
@@ -63,7 +51,7 @@ class EventView {
 
   build(event) {
     this.links = h("nav", { class: "neighbours", "aria-label": "Events of this machine" });
-    this.sounds = h("div", { class: "sounds" }, h("p", { class: "loading" }, "Loading the sound …"));
+    this.sounds = new EventSounds(event);
     const title = TITLES[event.kind] ?? event.kind;
     document.title = `${title} of ${event.name} · auscult`;
     this.main.append(
@@ -89,7 +77,7 @@ class EventView {
       h(
         "div",
         { class: "event-grid" },
-        this.sounds,
+        this.sounds.element,
         h("aside", {}, this.facts(event), this.reasons(event), this.notes(event)),
       ),
     );
@@ -157,40 +145,6 @@ class EventView {
       ),
     );
     return h("section", { class: "card" }, h("h2", {}, "Notes"), h("ul", { class: "notes" }, items));
-  }
-
-  async loadPictures(event) {
-    const [map, sound, normal] = await Promise.all([
-      event.has_map ? optional(`api/events/${event.id}/map`) : null,
-      optional(`api/events/${event.id}/spectrogram`, { role: "event" }),
-      optional(`api/events/${event.id}/spectrogram`, { role: "normal" }),
-    ]);
-    if (this.closed) return;
-    const sounds = Object.fromEntries((event.sounds ?? []).map((entry) => [entry.role, entry]));
-    const range = sound || normal ? commonRange([sound, normal].filter(Boolean)) : null;
-    const regions = event.explanation?.regions ?? [];
-    const panels = [
-      sounds.event &&
-        new SoundPanel({
-          title: "Sound of the event",
-          sound: sounds.event,
-          spectrogram: sound,
-          range,
-          map,
-          regions,
-        }),
-      sounds.normal &&
-        new SoundPanel({ title: "Nearest normal sound", sound: sounds.normal, spectrogram: normal, range }),
-    ].filter(Boolean);
-    this.panels = panels;
-    for (const panel of panels) panel.others = panels.filter((other) => other !== panel);
-    const waiting =
-      event.end === null
-        ? "The sound is stored a few seconds after the start of an event: open it again then."
-        : "No sound of this event is stored.";
-    this.sounds.replaceChildren(
-      ...(panels.length ? panels.map((panel) => panel.element) : [h("p", { class: "note" }, waiting)]),
-    );
   }
 
   async loadNeighbours(event) {

@@ -129,7 +129,7 @@ class MachineView {
 
   async readFrequencies() {
     try {
-      this.spectrogram.frequencies = (await get(`api/machines/${this.id}`)).frequencies ?? null;
+      this.spectrogram.frequencies = (await get(`api/machines/${this.id}`)).spectrogram?.frequencies ?? null;
     } catch {
       // Without them the picture has no axis; that the machine is missing is shown elsewhere.
     }

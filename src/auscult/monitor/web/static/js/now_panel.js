@@ -12,10 +12,9 @@ export class NowPanel {
     this.relation = h("span", { class: "relation" });
     this.bar = new ScoreBar(true);
     this.values = Object.fromEntries(
-      ["Window score", "Alarm threshold", "Last score", "Speed", "Not scored", "Alarms today"].map((name) => [
-        name,
-        h("dd"),
-      ]),
+      ["Window score", "Alarm threshold", "Last score", "Scoring speed", "Not scored", "Alarms today"].map(
+        (name) => [name, h("dd")],
+      ),
     );
     this.alarm = h("p", { class: "open-alarm", hidden: true });
     this.element = h(
@@ -45,7 +44,7 @@ export class NowPanel {
       "Window score": number(machine.score),
       "Alarm threshold": machine.threshold === null ? "none" : number(machine.threshold),
       "Last score": `${moment(machine.time)}${stale || live.now - machine.time > 20 ? ago : ""}`,
-      Speed: factor === null || factor === undefined ? NONE : `${number(factor, 2)} × real time`,
+      "Scoring speed": factor === null || factor === undefined ? NONE : `${number(factor, 2)} × real time`,
       "Not scored":
         machine.skipped_seconds >= 1 ? `${duration(machine.skipped_seconds)}, no time for it` : "nothing",
       "Alarms today": String(machine.alarms_today),

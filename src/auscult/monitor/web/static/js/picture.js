@@ -40,16 +40,17 @@ function paintedMap(map) {
 export class Picture {
   /**
    * @param {object} spectrogram as the monitor sends it
-   * @param {number[]} range lowest and highest level, dB
-   * @param {string} label for screen readers
+   * @param {object} options `range`: lowest and highest level, dB; `label` for screen readers; `span`: the part that
+   *   is shown, seconds from the start, by default all of it; `marked`: a part that is marked
    */
-  constructor(spectrogram, range, label) {
+  constructor(spectrogram, { range, label, span = [0, spectrogram.seconds], marked = null }) {
     this.spectrogram = spectrogram;
     this.range = range;
+    [this.span, this.marked] = [span, marked];
     this.map = null;
     this.regions = [];
     this.showMap = false;
-    this.played = null; // seconds from the start
+    this.played = null; // seconds from the start of the sound
     this.canvas = h("canvas", { class: "picture", role: "img", "aria-label": label });
     this.draw = this.draw.bind(this);
     this.unwatch = watchSize(this.canvas, this.draw);
@@ -80,10 +81,11 @@ export class Picture {
     this.draw();
   }
 
-  /** Return the seconds of a place on the canvas. */
+  /** Return the seconds from the start of the sound of a place on the canvas. */
   secondsAt(x) {
     const area = plotArea(this.canvas.clientWidth, this.canvas.clientHeight);
-    return Math.min(1, Math.max(0, (x - area.left) / area.width)) * this.spectrogram.seconds;
+    const share = Math.min(1, Math.max(0, (x - area.left) / area.width));
+    return this.span[0] + share * (this.span[1] - this.span[0]);
   }
 
   draw() {
@@ -91,78 +93,82 @@ export class Picture {
     const { context, width, height } = prepare(this.canvas);
     const area = plotArea(width, height);
     const colours = palette();
-    const { seconds, frequencies } = this.spectrogram;
-    const x = (time) => area.left + (time / seconds) * area.width;
-    context.drawImage(
-      this.showMap ? this.images.grey : this.images.colour,
-      area.left,
-      area.top,
-      area.width,
-      area.height,
-    );
+    const { seconds, frequencies, columns, rows } = this.spectrogram;
+    const [from, to] = this.span;
+    const x = (time) => area.left + ((time - from) / (to - from)) * area.width;
+    context.save();
+    context.beginPath();
+    context.rect(area.left, area.top, area.width, area.height);
+    context.clip();
+    context.imageSmoothingEnabled = columns * ((to - from) / seconds) > area.width;
+    const image = this.showMap ? this.images.grey : this.images.colour;
+    context.drawImage(image, 0, 0, columns, rows, x(0), area.top, x(seconds) - x(0), area.height);
     if (this.map) this.drawMap(context, area, x);
-    drawFrequencies(context, area, frequencies, colours);
-    drawTimes(context, area, 0, seconds, colours, true);
+    if (this.marked) this.drawMarked(context, area, x(this.marked[0]), x(this.marked[1]));
     if (this.played !== null) {
       context.fillStyle = "#fff";
       context.fillRect(x(this.played) - 1, area.top, 2, area.height);
       context.fillStyle = "#000";
       context.fillRect(x(this.played) + 1, area.top, 1, area.height);
     }
+    context.restore();
+    drawFrequencies(context, area, frequencies, colours);
+    drawTimes(context, area, 0, to - from, colours, true);
   }
 
   drawMap(context, area, x) {
     const offset = this.map.start - this.spectrogram.start;
-    context.save();
-    context.beginPath();
-    context.rect(area.left, area.top, area.width, area.height);
-    context.clip();
-    if (this.showMap)
-      context.drawImage(
-        this.mapImage,
-        x(offset),
-        area.top,
-        x(offset + this.map.seconds) - x(offset),
-        area.height,
+    const [left, right] = [x(offset), x(offset + this.map.seconds)];
+    context.imageSmoothingEnabled = false;
+    if (this.showMap) context.drawImage(this.mapImage, left, area.top, right - left, area.height);
+    const taken = new Map(); // numbers of boxes with the same corner stand side by side
+    this.regions.forEach((region, index) => {
+      const [start, end] = [x(offset + region.start), x(offset + region.end)];
+      const [top, bottom] = [region.high_hz, region.low_hz].map((hertz) =>
+        heightOf(hertz, this.spectrogram.frequencies, area),
       );
-    this.drawWindow(context, area, x(offset), x(offset + this.map.seconds));
-    this.regions.forEach((region, index) => this.drawRegion(context, area, x, offset, region, index + 1));
-    context.restore();
+      const corner = `${Math.round(start / 12)} ${Math.round(top / 12)}`;
+      const shift = taken.get(corner) ?? 0;
+      taken.set(corner, shift + 1);
+      this.drawBox(context, start, top, Math.max(4, end - start), Math.max(4, bottom - top));
+      this.drawNumber(context, start + 18 * shift, Math.max(top - 18, area.top), index + 1);
+    });
   }
 
-  /** Mark the window that was explained. */
-  drawWindow(context, area, left, right) {
+  /** Mark a part, such as the window that was judged. */
+  drawMarked(context, area, left, right) {
     for (const [style, shift] of [
       ["rgb(0 0 0 / 60%)", 1],
       ["#fff", 0],
     ]) {
       context.strokeStyle = style;
+      context.lineWidth = 1.5;
       context.setLineDash([5, 4]);
-      context.strokeRect(left + shift + 0.5, area.top + 0.5 + shift, right - left - 1, area.height - 1);
+      context.strokeRect(left + shift + 0.5, area.top + 1 + shift, right - left - 1, area.height - 2 - shift);
     }
     context.setLineDash([]);
+    context.lineWidth = 1;
   }
 
-  drawRegion(context, area, x, offset, region, number) {
-    const [left, right] = [x(offset + region.start), x(offset + region.end)];
-    const [top, bottom] = [region.high_hz, region.low_hz].map((hertz) =>
-      heightOf(hertz, this.spectrogram.frequencies, area),
-    );
-    const [boxWidth, boxHeight] = [Math.max(4, right - left), Math.max(4, bottom - top)];
+  drawBox(context, left, top, width, height) {
     context.lineWidth = 3;
     context.strokeStyle = "rgb(0 0 0 / 70%)";
-    context.strokeRect(left, top, boxWidth, boxHeight);
+    context.strokeRect(left, top, width, height);
     context.lineWidth = 1.5;
     context.strokeStyle = "#fff";
-    context.strokeRect(left, top, boxWidth, boxHeight);
+    context.strokeRect(left, top, width, height);
+    context.lineWidth = 1;
+  }
+
+  drawNumber(context, left, top, number) {
     context.font = "bold 11px system-ui, sans-serif";
-    const y = Math.min(Math.max(top, area.top), area.top + area.height - 16);
+    context.fillStyle = "#000";
+    context.fillRect(left - 1, top - 1, 17, 18);
     context.fillStyle = "#fff";
-    context.fillRect(left, y, 15, 16);
+    context.fillRect(left, top, 15, 16);
     context.fillStyle = "#000";
     context.textAlign = "center";
     context.textBaseline = "middle";
-    context.fillText(String(number), left + 7.5, y + 8.5);
-    context.lineWidth = 1;
+    context.fillText(String(number), left + 7.5, top + 8.5);
   }
 }

@@ -2,7 +2,7 @@
 
 import { h, setAttribute, setText } from "./dom.js";
 import { number } from "./format.js";
-import { judgedScore } from "./status.js";
+import { judgedScore, scoreText } from "./status.js";
 
 /** Where the threshold is, as a share of the length. */
 const MARK = 2 / 3;
@@ -41,8 +41,7 @@ export class ScoreBar {
     this.element.classList.toggle("stale", stale);
     this.element.classList.toggle("empty", !judged);
     if (this.text) {
-      const threshold = machine.threshold === null ? "no threshold" : number(machine.threshold);
-      setText(this.text, value === null ? "no score" : `${number(value)} / ${threshold}`);
+      setText(this.text, scoreText(machine));
       this.text.title = "persistent score / alarm threshold";
     }
     setAttribute(

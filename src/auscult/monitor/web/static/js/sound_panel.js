@@ -1,16 +1,16 @@
 // A stored sound: to play, with its picture, in which a click plays from there.
 
 import { h } from "./dom.js";
-import { moment } from "./format.js";
 import { Picture } from "./picture.js";
 
 export class SoundPanel {
   /**
-   * @param {object} parts `title`, `sound`, `spectrogram` (or null), `range` in dB, and for an explanation `map` and
-   *   `regions`
+   * @param {object} parts `title`, `note`, `sound`, `spectrogram` (or null), and as of `Picture` `range` and `marked`
    */
-  constructor({ title, sound, spectrogram, range, map = null, regions = [] }) {
+  constructor({ title, note, sound, spectrogram, range, marked = null }) {
     this.others = []; // panels that stop when this one plays
+    this.pictures = [];
+    this.until = null; // seconds at which it stops
     this.audio = h("audio", {
       controls: true,
       preload: "auto",
@@ -21,6 +21,9 @@ export class SoundPanel {
       for (const other of this.others) other.audio.pause();
       this.follow();
     });
+    this.audio.addEventListener("pause", () => {
+      this.until = null;
+    });
     this.audio.addEventListener("timeupdate", () => this.mark());
     this.problem = h(
       "p",
@@ -30,16 +33,14 @@ export class SoundPanel {
     this.audio.addEventListener("error", () => {
       this.problem.hidden = false;
     });
-    this.picture = spectrogram && new Picture(spectrogram, range, `Spectrogram: ${title}`);
-    if (this.picture && map) this.picture.explain(map, regions);
-    this.picture?.canvas.addEventListener("click", (event) => this.seek(event));
-    const when = sound.role === "normal" ? "" : `${moment(sound.start)}, `;
+    const picture =
+      spectrogram && new Picture(spectrogram, { range, marked, label: `Spectrogram: ${title}` });
+    if (picture) this.add(picture);
     this.element = h(
       "section",
       { class: `card sound-panel ${sound.role}` },
-      h("h2", {}, title, h("small", {}, ` ${when}${sound.seconds.toFixed(0)} s`)),
-      this.picture?.canvas ?? h("p", { class: "note" }, "There is no spectrogram of it."),
-      map && this.picture ? this.mapControl() : null,
+      h("h2", {}, title, h("small", {}, ` ${note}`)),
+      picture?.canvas ?? h("p", { class: "note" }, "There is no spectrogram of it."),
       this.audio,
       this.problem,
     );
@@ -47,23 +48,20 @@ export class SoundPanel {
 
   close() {
     this.audio.pause();
-    this.picture?.close();
+    for (const picture of this.pictures) picture.close();
   }
 
-  mapControl() {
-    this.overlay = h("input", { type: "checkbox", id: "overlay" });
-    this.overlay.checked = true;
-    this.overlay.addEventListener("change", () => this.picture.setMap(this.overlay.checked));
-    return h(
-      "p",
-      { class: "legend" },
-      this.overlay,
-      h(
-        "label",
-        { for: "overlay" },
-        "Explanation over the spectrogram. Numbers as in the list; dashed: the window that was judged.",
-      ),
-    );
+  /** Show in a picture where this sound is played, and play from a click on it. */
+  add(picture) {
+    this.pictures.push(picture);
+    picture.canvas.addEventListener("click", (event) => this.playFrom(picture.secondsAt(event.offsetX)));
+  }
+
+  /** Play from a time, to a time if one is given. */
+  playFrom(start, end = null) {
+    this.audio.currentTime = start;
+    this.audio.play();
+    this.until = end;
   }
 
   toggle() {
@@ -71,22 +69,13 @@ export class SoundPanel {
     else this.audio.pause();
   }
 
-  toggleMap() {
-    if (!this.overlay) return;
-    this.overlay.checked = !this.overlay.checked;
-    this.picture.setMap(this.overlay.checked);
-  }
-
-  seek(event) {
-    this.audio.currentTime = this.picture.secondsAt(event.offsetX);
-    this.audio.play();
-  }
-
   mark() {
-    this.picture?.play(this.audio.currentTime);
+    const { currentTime } = this.audio;
+    for (const picture of this.pictures) picture.play(currentTime);
+    if (this.until !== null && currentTime >= this.until) this.audio.pause();
   }
 
-  /** Move the line in the picture while the sound plays. */
+  /** Move the line in the pictures while the sound plays. */
   follow() {
     this.mark();
     if (!this.audio.paused && !this.audio.ended) requestAnimationFrame(() => this.follow());

@@ -69,7 +69,7 @@ export function ruleOf(machine) {
   const policy = machine.policy;
   if (!policy) return "none";
   if (policy.state !== "probation") return policy.state === "armed" ? `armed, ${policy.budget}` : "refused";
-  return `on probation, ${duration(policy.missing_seconds)} missing`;
+  return `probation, ${duration(policy.missing_seconds)} missing`;
 }
 
 /** The value that the alarm rule compares with its threshold; the score as long as there is none. */
@@ -79,6 +79,8 @@ export function judgedScore(machine) {
 
 /** "1.234 of 2.345" */
 export function scoreText(machine) {
-  const score = number(judgedScore(machine));
+  const value = judgedScore(machine);
+  if (value === null) return "no score";
+  const score = number(value);
   return machine.threshold === null ? score : `${score} / ${number(machine.threshold)}`;
 }

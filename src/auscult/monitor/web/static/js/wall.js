@@ -1,7 +1,7 @@
 // All machines as tiles that fill a screen on the wall.
 
 import { h, setText } from "./dom.js";
-import { duration, moment } from "./format.js";
+import { moment } from "./format.js";
 import { StateLabel } from "./icons.js";
 import { machineAddress } from "./router.js";
 import { ScoreBar } from "./score_bar.js";
@@ -101,8 +101,7 @@ class Tile {
 
   remark(machine) {
     if (machine.alarms_today) return `${machine.alarms_today} today`;
-    if (machine.policy?.state === "probation")
-      return `probation, ${duration(machine.policy.missing_seconds)}`;
+    if (machine.policy?.state === "probation") return "probation";
     return machine.last_event ? `last ${moment(machine.last_event.start)}` : "";
   }
 }
