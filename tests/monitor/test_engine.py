@@ -68,7 +68,7 @@ def test_replayed_machines_have_their_events_in_the_store(model, store, tmp_path
     assert event.peak > event.threshold
     assert event.explanation["regions"]
     assert store.read.event_map(event.id).shape[1] == 128
-    sound, normal = store.read.sounds(event.id)
+    sound, normal, *_ = store.read.sounds(event.id)
     assert (sound.role, normal.role) == ("event", "normal")
     samples, rate = store.read.read_sound(sound.id)
     assert rate == RATE
@@ -99,6 +99,21 @@ def test_replayed_machines_have_their_events_in_the_store(model, store, tmp_path
     scores = store.read.scores("fan", START, START + 100)
     assert int(np.sum(scores.count)) == 62
     assert store.read.score_age("fan", now=START + 70) < 10
+
+
+def test_the_window_with_a_late_peak_is_kept(model, store, tmp_path):
+    faulty = np.concatenate([noise(25, 1), noise(25, 2, level=0.4), noise(5, 3, level=1.0), noise(25, 4)])
+    soundfile.write(tmp_path / "fan.wav", faulty, RATE, subtype="FLOAT")
+    Engine([replayed("fan", tmp_path / "fan.wav", model)], store).run()
+    (event,) = store.read.events(kind="alarm")
+    assert START + 50 < event.peak_time < START + 56
+    sound, normal, peak = store.read.sounds(event.id)
+    assert [sound.role, normal.role, peak.role] == ["event", "normal", "peak"]
+    assert sound.start + sound.seconds < event.peak_time
+    assert peak.start + peak.seconds == pytest.approx(event.peak_time, abs=1e-3)
+    samples, _ = store.read.read_sound(peak.id)
+    first = round((peak.start - START) * RATE)
+    np.testing.assert_allclose(samples.reshape(-1), faulty[first : first + 2 * RATE], atol=1e-3)
 
 
 def test_a_machine_that_cannot_be_monitored_does_not_stop_the_others(model, store, tmp_path):

@@ -43,6 +43,7 @@ class _OpenAlarm:
     clip: AudioClip
     score: float
     has_sound: bool = False
+    sound_until: float | None = None  # end of the stored sound, seconds since 1970 (UTC)
     explained: AudioClip | None = None  # the window that the stored explanation is of
 
 
@@ -101,6 +102,7 @@ class Recorder:
                 self._write_sound(alarm)
             alarm.event = replace(alarm.event, end=max(time, alarm.event.start))
             self._write_explanation(alarm)
+            self._write_peak(alarm)
         if self._gap:
             self.store.end_gap(self._gap[0], time)
         if self._condition:
@@ -172,6 +174,7 @@ class Recorder:
                 self.store.update_event(self._alarm.number, self._alarm.event)
             else:
                 self._write_explanation(self._alarm)
+                self._write_peak(self._alarm)
                 self._alarm = None
 
     def _event(
@@ -219,12 +222,24 @@ class Recorder:
             if len(samples):
                 rate = self.monitor.model.sample_rate
                 self.store.add_sound(alarm.number, samples, rate, self.monitor.time_of(first))
+                alarm.sound_until = self.monitor.time_of(first + len(samples))
             self._normals.add_nearest(alarm.number, alarm.clip)
 
     def _write_alive(self, time: float) -> None:
         """Write until when the machine was monitored, whether it was judged or not."""
         self._alive = time
         self.store.put_state(self.monitor.name, ALIVE, {"time": time})
+
+    def _write_peak(self, alarm: _OpenAlarm) -> None:
+        """Keep the window with the peak, which is explained, unless the stored sound contains it."""
+        end = alarm.event.peak_time
+        if end is None or alarm.sound_until is None or end <= alarm.sound_until:
+            return
+        waveform = (alarm.clip.axes or (alarm.clip,))[0].waveform()
+        with self._optional("the window with the peak of an alarm"):
+            rate = waveform.sample_rate
+            start = end - len(waveform.samples) / rate
+            self.store.add_sound(alarm.number, waveform.samples, rate, start, "peak")
 
     def _write_normal(self, judgement: Judgement) -> None:
         with self._optional("a window of normal running"):

@@ -103,6 +103,7 @@ def test_events(client, fan):
     detail = get(client, f"api/events/{event['id']}")
     assert {(s["sample_rate"], s["role"]) for s in detail.pop("sounds")} == {
         (RATE, "event"),
+        (RATE, "peak"),
         (RATE, "normal"),
     }
     assert detail.pop("feedback") == []

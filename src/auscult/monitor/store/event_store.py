@@ -203,7 +203,7 @@ class EventStore:
             samples: (N,) or (N, channels) floating point.
             sample_rate: in Hz.
             start: time of the first sample, usually some seconds before the event.
-            role: ``event``, or ``normal`` for a sound to compare it with.
+            role: ``event``; ``peak`` for the window with the peak; ``normal`` for a sound to compare it with.
 
         Returns:
             The number of the sound.

@@ -9,14 +9,15 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 Kind = Literal["alarm", "sensor", "state", "drift"]
-Role = Literal["event", "normal"]
+Role = Literal["event", "peak", "normal"]
 Verdict = Literal["false alarm", "real", "unknown"]
 Condition = Literal["source gone", "silent", "stuck", "clipped", "wrong rate", "overload", "disk full"]
 
 #: An alarm of the score, a fault of the sensor, a change such as from probation to armed, or a slow change
 #: of the sound.
 KINDS: tuple[Kind, ...] = get_args(Kind)
-#: Sound of an event itself, or of normal running for comparison.
+#: Sound around the start of an event, the window with its peak if that is later, or normal running for
+#: comparison.
 ROLES: tuple[Role, ...] = get_args(Role)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)

@@ -20,8 +20,9 @@ class EventView {
     [this.main, this.id] = [main, id];
     this.neighbours = {};
     this.keys = [
-      ["p", "Play or stop the sound of the event", () => this.sounds?.own?.toggle()],
-      ["n", "Play or stop the nearest normal sound", () => this.sounds?.other?.toggle()],
+      ["p", "Play or stop the sound of the event", () => this.sounds?.own?.player.toggle()],
+      ["j", "Play or stop the window that was judged", () => this.sounds?.window?.play()],
+      ["n", "Play or stop the nearest normal sound", () => this.sounds?.other?.player.toggle()],
       ["m", "Explanation on or off", () => this.sounds?.window?.toggleMap()],
       ["ArrowLeft", "Previous event", () => this.go("previous")],
       ["ArrowRight", "Next event", () => this.go("next")],

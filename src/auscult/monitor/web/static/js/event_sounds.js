@@ -36,38 +36,40 @@ export class EventSounds {
 
   close() {
     this.closed = true;
-    this.own?.close();
-    this.other?.close();
+    for (const panel of [this.own, this.window, this.other]) panel?.close();
   }
 
   async load() {
     const { event, stored } = this;
     const picture = (role) => stored[role] && optional(`api/events/${event.id}/spectrogram`, { role });
-    const [map, sound, normal] = await Promise.all([
+    const [map, sound, peak, normal] = await Promise.all([
       event.has_map ? optional(`api/events/${event.id}/map`) : null,
-      picture("event"),
-      picture("normal"),
+      ...["event", "peak", "normal"].map(picture),
     ]);
     if (this.closed) return;
-    const pictures = [sound, normal].filter(Boolean);
+    const pictures = [sound, peak, normal].filter(Boolean);
     const range = pictures.length ? commonRange(pictures) : null;
     const span = sound && map ? windowIn(sound, map) : null;
+    const regions = event.explanation?.regions ?? [];
     if (stored.event) {
       const note = `${moment(stored.event.start)}, ${length(stored.event)}`;
       const parts = { sound: stored.event, spectrogram: sound, range, marked: span };
       this.own = new SoundPanel({ title: "Sound of the event", note, ...parts });
     }
     if (this.own && span) {
-      const regions = event.explanation?.regions ?? [];
       this.window = new WindowPanel({ spectrogram: sound, span, range, map, regions, sound: this.own });
+    } else if (peak && map) {
+      const parts = { spectrogram: peak, span: [0, peak.seconds], range, map, regions };
+      this.window = new WindowPanel({ ...parts, stored: stored.peak });
     }
     if (stored.normal) {
       const parts = { sound: stored.normal, spectrogram: normal, range };
       this.other = new SoundPanel({ title: "Nearest normal sound", note: length(stored.normal), ...parts });
     }
-    const playing = [this.own, this.other].filter(Boolean);
-    for (const panel of playing) panel.others = playing.filter((other) => other !== panel);
-    this.show([this.own, this.window, this.other].filter(Boolean));
+    const panels = [this.own, this.window, this.other].filter(Boolean);
+    const players = [...new Set(panels.map((panel) => panel.player))];
+    for (const player of players) player.others = players.filter((other) => other !== player);
+    this.show(panels);
   }
 
   show(panels) {

@@ -2,48 +2,47 @@
 
 import { h } from "./dom.js";
 import { Picture } from "./picture.js";
+import { Player } from "./player.js";
 
 export class WindowPanel {
   /**
-   * @param {object} spectrogram of the sound of the event
-   * @param {number[]} span start and end of the window in it, seconds
-   * @param {number[]} range levels, dB
-   * @param {object} map the explanation
-   * @param {object[]} regions what stands out in it
-   * @param {object} sound the panel that plays the sound
+   * @param {object} parts `spectrogram` of the sound that contains the window, `span` of the window in it in seconds,
+   *   `range` of levels in dB, `map`, `regions` in it, and either the `sound` panel that plays it, or the `stored`
+   *   sound if it is one of its own
    */
-  constructor({ spectrogram, span, range, map, regions, sound }) {
+  constructor({ spectrogram, span, range, map, regions, sound = null, stored = null }) {
     const label = "Spectrogram of the window that was judged, with its explanation";
     this.picture = new Picture(spectrogram, { range, span, label });
     this.picture.explain(map, regions);
-    sound.add(this.picture);
+    this.player = sound?.player ?? new Player(stored, "Window that was judged");
+    this.player.add(this.picture);
     this.overlay = h("input", { type: "checkbox", id: "overlay" });
     this.overlay.checked = true;
     this.overlay.addEventListener("change", () => this.picture.setMap(this.overlay.checked));
-    const play = h(
-      "button",
-      { type: "button", on: { click: () => sound.playFrom(...span) } },
-      "Play the window",
-    );
-    const title = h(
-      "h2",
-      {},
-      "Window that was judged",
-      h("small", {}, ` ${(span[1] - span[0]).toFixed(1)} s`),
-    );
-    const choice = h(
-      "span",
-      {},
-      this.overlay,
-      h("label", { for: "overlay" }, "Deviation from normal, in orange"),
-    );
+    this.span = span;
+    const play = h("button", { type: "button", on: { click: () => this.play() } }, "Play the window");
     this.element = h(
       "section",
       { class: "card sound-panel window" },
-      title,
+      h("h2", {}, "Window that was judged", h("small", {}, ` ${(span[1] - span[0]).toFixed(1)} s`)),
       this.picture.canvas,
-      h("p", { class: "panel-tools" }, play, choice),
+      h("p", { class: "panel-tools" }, sound ? play : this.player.audio, this.choice()),
+      sound ? null : this.player.problem,
     );
+  }
+
+  close() {
+    this.player.close();
+  }
+
+  choice() {
+    return h("span", {}, this.overlay, h("label", { for: "overlay" }, "Deviation from normal, in orange"));
+  }
+
+  /** Play or stop the window. */
+  play() {
+    if (this.player.audio.paused) this.player.playFrom(...this.span);
+    else this.player.audio.pause();
   }
 
   toggleMap() {
