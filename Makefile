@@ -1,5 +1,6 @@
-# Two commands do everything on a machine that has only Python 3.11+ (with venv) and make:
+# These commands do everything on a machine that has only Python 3.11+ (with venv) and make:
 #   make demo   set up, simulate two machines, fit three detectors, print the table, write a report
+#   make live   set up, and monitor simulated machines, with faults on demand
 #   make test   set up, then run lint, type checks and all tests but the slow ones
 #   make test-all   the same with all tests
 #   make soak   ten simulated hours and a simulated week of the monitor, in about twelve minutes
@@ -9,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup demo test test-slow test-all lint types soak docs clean
+.PHONY: setup demo live test test-slow test-all lint types soak docs clean
 
 setup: $(STAMP)
 
@@ -22,6 +23,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/auscult simulate demo/fleet --machines 2 --clips 40 --seconds 4 --seed 0
 	$(BIN)/auscult bench demo/fleet --detectors auto,autoencoder,gamma_vae@exact --seeds 1 --epochs 20 --output demo/results
+
+live: setup
+	$(BIN)/auscult monitor --simulate --open
 
 lint: setup
 	$(BIN)/ruff check .

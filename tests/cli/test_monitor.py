@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from tests.helpers import noise
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
 from auscult.decision.alarms.observation import Observation
+from auscult.monitor.store import StoreReader
 
 RATE = 8000
 
@@ -113,3 +115,45 @@ def test_a_signal_ends_it(start, folder, tmp_path):
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert "Traceback" not in process.stderr.read()
+
+
+@pytest.mark.slow
+def test_simulated_machines(start, run, tmp_path):
+    arguments = ("monitor", "--simulate", "--machines", "fan", "--store", tmp_path / "store")
+    for seconds in (60, 5):  # the second start uses the same models
+        process = start(*arguments)
+        lines = [process.stderr.readline()]
+        assert lines[0].startswith("SIMULATION of 1 machine")
+        begun = time.monotonic()
+        while "Ctrl-C ends" not in lines[-1]:
+            lines.append(process.stderr.readline())
+            assert process.poll() is None, lines
+        assert time.monotonic() - begun < 4 * seconds  # the computer may be busy
+        assert any("simulated fan: " in line and "on probation" in line for line in lines)
+        with StoreReader(tmp_path / "store") as reader:
+            while reader.score_age("simulated fan") is None:
+                time.sleep(0.2)
+                assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    assert not [line for line in process.stderr if "Traceback" in line]
+    assert "cannot be combined" in run(*arguments, "--source", "mic").stderr
+
+
+def test_simulated_and_real_machines_are_not_mixed(run, folder, tmp_path):
+    store = tmp_path / "store"
+    run(
+        "monitor",
+        folder / "fan.auscult",
+        "--source",
+        folder / "quiet.wav",
+        "--speed",
+        "max",
+        "--store",
+        store,
+    )
+    result = run("monitor", "--simulate", "--store", store)
+    assert result.exit_code == 2
+    assert "has real machines (fan)" in result.stderr
+    assert run("monitor", "--simulate", "--machines", "engine").exit_code == 2
+    assert run("monitor", folder / "fan.auscult", "--simulate").exit_code == 2

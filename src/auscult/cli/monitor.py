@@ -9,6 +9,7 @@ import click
 
 from auscult.cli.monitor_page import PageFlags, page_options
 from auscult.cli.monitor_run import run_monitor
+from auscult.cli.monitor_simulate import run_simulation
 from auscult.cli.options import json_option, quiet_option
 from auscult.errors import OptionError
 
@@ -25,6 +26,18 @@ if TYPE_CHECKING:
     "ffmpeg such as rtsp://…, or - for raw samples.  [default: mic]",
 )
 @click.option("--config", metavar="FILE", type=click.Path(), help="Several machines: a TOML file.")
+@click.option(
+    "--simulate",
+    is_flag=True,
+    help="Simulated machines, to try the monitor without hardware; --store is monitor-simulated by default.",
+)
+@click.option(
+    "--machines",
+    metavar="N|NAMES",
+    default="3",
+    show_default=True,
+    help="With --simulate: their number, or names as in auscult simulate.",
+)
 @click.option("--store", metavar="FOLDER", type=click.Path(), help="Event store.  [default: monitor]")
 @click.option("--name", metavar="NAME", help="Name of the machine.  [default: the name of MODEL]")
 @click.option(
@@ -49,6 +62,8 @@ def command(
     model: str | None,
     source: str | None,
     config: str | None,
+    simulate: bool,
+    machines: str,
     store: str | None,
     name: str | None,
     speed: str,
@@ -68,20 +83,25 @@ def command(
     """
     from auscult.monitor.config import read_config
 
-    if (model is None) == (config is None):
-        raise OptionError("give either MODEL or --config FILE")
+    if (model is not None) + (config is not None) + simulate != 1:
+        raise OptionError("give either MODEL, --config FILE, or --simulate")
+    own = {"--source": source, "--name": name, "--every": every, "--rate": rate, "--channels": channels}
+    stated = next((option for option, value in own.items() if value), None)
+    if simulate:
+        if stated:
+            raise OptionError(f"{stated} cannot be combined with --simulate")
+        return run_simulation(machines, store, _speed(speed), page=page, as_json=as_json, quiet=quiet)
     if config is not None:
-        own = {"--source": source, "--name": name, "--every": every, "--rate": rate}
-        if others := [option for option, value in own.items() if value]:
-            raise OptionError(f"{others[0]} cannot be combined with --config: set it in {config}")
+        if stated:
+            raise OptionError(f"{stated} cannot be combined with --config: set it in {config}")
         settings = read_config(config)
     else:
         assert model is not None
         settings = _single(model, source or "mic", name, _speed(speed), every, rate, channels)
-    machines = [machine.watched() for machine in settings.machines]
+    watched = [machine.watched() for machine in settings.machines]
     sources = {machine.name: machine.source for machine in settings.machines}
     return run_monitor(
-        machines,
+        watched,
         store or settings.store,
         sources=sources,
         page=page,

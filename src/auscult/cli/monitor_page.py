@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -36,7 +37,9 @@ _OPTIONS = (
     ),
     click.option("--prefix", metavar="/PATH", help="Path of the page behind a proxy."),
     click.option("--no-page", is_flag=True, help="No page."),
-    click.option("--open", "open_page", is_flag=True, help="Open the page in a browser."),
+    click.option(
+        "--open", "open_page", is_flag=True, help="Open the page in a browser, if there is a screen."
+    ),
     click.option(
         "--new-token", is_flag=True, help="Make another token for the page, show it once, and ask for it."
     ),
@@ -127,7 +130,12 @@ def start_page(server: PageServer, flags: PageFlags, *, quiet: bool) -> None:
     server.start()
     if not quiet:
         text.note(f"page: {server.address}")
-    if flags.open_page:
+    if flags.open_page and _has_screen():
         import webbrowser
 
         webbrowser.open(server.address)
+
+
+def _has_screen() -> bool:
+    """Whether a browser would have a window of its own: one in the terminal would hide what is printed."""
+    return sys.platform in ("darwin", "win32") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))

@@ -19,12 +19,13 @@ import numpy as np
 from auscult.api.fit import fit
 from auscult.corpus.prefetch import default_threads
 from auscult.detectors import Progress, detector_type
-from auscult.errors import AuscultWarning, ModelFileError, OptionError
+from auscult.errors import AuscultWarning, ModelFileError, OptionError, StoreError
 from auscult.model import Model
 from auscult.model.code_state import code_state
 from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.calibrate import calibrate
 from auscult.monitor.runner import WatchedMachine
+from auscult.monitor.store import StoreReader
 from auscult.runtime.code_digest import code_digest
 from auscult.runtime.parallel import parallel_map, workers
 from auscult.simulation import machine_names
@@ -34,6 +35,8 @@ from auscult.simulation.running import ActiveFault, Running
 DEFAULT_STORE = "monitor-simulated"
 #: Of the names of machines in the store.
 PREFIX = "simulated "
+#: Description of their sources.
+SOURCE = "simulated sound"
 #: The models are simple ones, of windows so short that a fault raises an alarm within a minute.
 _DETECTOR, _WINDOW = "pooled_gaussian", 4.0
 #: Normal running that a model is fitted on, and that sets its alarm rule, seconds.
@@ -105,6 +108,7 @@ class SimulatedFleet:
                 partial(self._open, name),
                 waits=self._speed == math.inf,
                 model_id=model_digest(models[name]),
+                source=SOURCE,
             )
             for name in self.names
         ]
@@ -121,6 +125,19 @@ class SimulatedFleet:
             return self._runnings[name]
 
 
+def check_store(folder: str | os.PathLike[str]) -> None:
+    """Raise `OptionError` if a store has machines that are not simulated: they are never mixed."""
+    try:
+        with StoreReader(folder) as reader:
+            real = [machine.name for machine in reader.machines() if not machine.name.startswith(PREFIX)]
+    except StoreError:  # there is none, or it is reported when it is opened
+        return
+    if real:
+        raise OptionError(
+            f"{os.fspath(folder)}: has real machines ({real[0]}), so simulated ones need another store"
+        )
+
+
 def simulated_models(
     fleet: SimulatedFleet, folder: str | os.PathLike[str], *, progress: Progress | None = None
 ) -> dict[str, Model]:
@@ -129,7 +146,7 @@ def simulated_models(
     Args:
         fleet: the machines.
         folder: where models are kept. Those that the same code made are used again.
-        progress: called with the stage ``simulated machines`` and the number of machines done.
+        progress: called with the stage ``machines`` and the number of machines done.
 
     Raises:
         OSError: the folder cannot be written.
@@ -142,13 +159,13 @@ def simulated_models(
             models[name] = model
     missing = [name for name in fleet.names if name not in models]
     if progress and missing:
-        progress("simulated machines", len(models), len(fleet.names), {})
+        progress("machines", len(models), len(fleet.names), {})
     with workers(min(len(missing), default_threads()) or 1):
         make = partial(_make, os.fspath(folder), made_by, fleet._seed)
         for name, model in zip(missing, parallel_map(make, missing), strict=True):
             models[name] = model
             if progress:
-                progress("simulated machines", len(models), len(fleet.names), {})
+                progress("machines", len(models), len(fleet.names), {})
     return models
 
 
