@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 
 import numpy as np
 import pytest
 import soundfile
 from tests.monitor.web.conftest import RATE, START
+from tools.doc_snippets import DOCS
 
 import auscult
 from auscult.spectrum import band_centres, log_mels
@@ -227,6 +229,20 @@ def test_other_addresses_and_methods(client):
     refused = client.post("api/machines/1/fault", json={"fault": None})
     assert refused.status_code == 403
     assert "not simulated" in refused.json()["error"]
+
+
+def test_what_the_documentation_names_is_answered(client, fan):
+    text = (DOCS / "reference" / "monitor-page.md").read_text(encoding="utf-8")
+    addresses = re.findall(r"^\| `GET ([^`]+)` \|", text, re.MULTILINE)
+    assert len(addresses) == 13
+    event = get(client, "api/events", kind="alarm")["events"][0]["id"]
+    for address in addresses:
+        number = fan["id"] if "machines" in address else event
+        with client.stream("GET", address.replace("/N", f"/{number}")) as response:
+            assert response.status_code == 200, address
+    metrics = re.findall(r"^# TYPE (\w+)", client.get("metrics").text, re.MULTILINE)
+    assert not [name for name in metrics if f"`{name}`" not in text]
+    assert set(re.findall(r"`(auscult_\w+)`", text)) == set(metrics)
 
 
 def test_metrics(client, monitor):
