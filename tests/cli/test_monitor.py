@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -78,6 +80,41 @@ def test_several_machines_of_a_file(run, folder, tmp_path):
     assert result.exit_code == 1
     assert "Error: b: nothing.wav" in result.stderr
     assert "Error: a" not in result.stderr
+
+
+@pytest.mark.slow
+def test_events_are_sent_to_a_webhook(start, folder, tmp_path):
+    received = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        config = tmp_path / "monitor.toml"
+        config.write_text(
+            f'[webhook]\nurl = "http://127.0.0.1:{server.server_address[1]}/"\n'
+            f'[[machine]]\nname = "fan"\nmodel = "{folder / "fan.auscult"}"\n'
+            f'source = "watch:{tmp_path / "incoming"}"\n'
+        )
+        (tmp_path / "incoming").mkdir()
+        faulty = np.concatenate([noise(25, 1), noise(15, 2, level=0.4), noise(25, 3)])
+        soundfile.write(tmp_path / "incoming" / "long.wav", faulty, RATE, subtype="FLOAT")
+        process = start("monitor", "--config", config, "-q", "--no-page")
+        deadline = time.monotonic() + 60
+        while len(received) < 2 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        server.shutdown()
+    assert [(m["subject"], m["change"]) for m in received] == [("alarm", "started"), ("alarm", "ended")]
+    assert received[1]["event"]["explanation"]["regions"]
 
 
 def test_a_model_without_alarms_says_how_to_set_them(run, folder, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from auscult.errors import OptionError
 from auscult.monitor.config import read_config
 from auscult.monitor.page_settings import PageSettings
+from auscult.monitor.store import Retention
+from auscult.monitor.webhook.settings import WebhookSettings
 
 GOOD = """
 store = "events"
@@ -16,6 +20,14 @@ store = "events"
 port = 9000
 prefix = "/plant"
 names = ["monitor.plant"]
+token_file = "token"
+[retention]
+max_bytes = 1_000_000_000
+sound_days = 90
+[webhook]
+url = "https://example.org/events"
+secret_file = "key"
+events = ["alarm", "sensor"]
 [[machine]]
 name = "fan"
 model = "fan.auscult"
@@ -26,6 +38,7 @@ period = 5
 name = "pump"
 model = "/models/pump.auscult"
 source = "-"
+auth_file = "login"
 sample_rate = 16000
 channels = 2
 """
@@ -41,12 +54,22 @@ def test_machines_are_read(tmp_path):
     config = read(tmp_path, GOOD)
     fan, pump = config.machines
     assert config.store == str(tmp_path / "events")
-    assert config.page == PageSettings(port=9000, prefix="/plant", names=("monitor.plant",))
+    token = str(tmp_path / "token")
+    assert config.page == PageSettings(port=9000, prefix="/plant", names=("monitor.plant",), token_file=token)
+    assert config.retention == Retention(max_bytes=10**9, sound_days=90)
+    assert config.webhook is not None
+    assert (config.webhook.host, list(config.webhook.events)) == ("example.org", ["alarm", "sensor"])
+    assert config.webhook.secret_file == str(tmp_path / "key")
     assert (fan.name, fan.model, fan.source) == ("fan", str(tmp_path / "fan.auscult"), "mic:USB")
     assert fan.gate.settle == 20.0
     assert (fan.period, pump.period) == (5, None)
     assert pump.model == "/models/pump.auscult"
-    assert pump.options == {"sample_rate": 16000, "channels": 2}
+    assert pump.options == {"sample_rate": 16000, "channels": 2, "auth_file": str(tmp_path / "login")}
+
+
+def test_sections_may_be_left_out(tmp_path):
+    config = read(tmp_path, '[[machine]]\nname = "fan"\nmodel = "a"\nsource = "mic"')
+    assert (config.page, config.retention, config.webhook) == (PageSettings(), Retention(), None)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +92,15 @@ def test_machines_are_read(tmp_path):
         (('names = ["monitor.plant"]', 'names = "monitor.plant"'), "names"),
         (('names = ["monitor.plant"]', "names = [5]"), "names"),
         (("[[machine]]", "[machine"), "not valid TOML"),
+        (("sound_days = 90", "sound_day = 90"), "[retention] has an unknown setting 'sound_day' (did"),
+        (("sound_days = 90", "sound_days = -1"), "[retention]: sound_days"),
+        (("sound_days = 90", "sound_days = '90'"), "sound_days must be a number"),
+        (("sound_days = 90", "sample_days = 90"), "must increase"),
+        (("[retention]", "[[retention]]"), "write retention as a section"),
+        (('url = "https://example.org/events"', ""), "[webhook]: url is missing"),
+        (('url = "https://example.org/events"', 'url = "example.org"'), "[webhook]: url"),
+        (('events = ["alarm", "sensor"]', 'events = ["alarms"]'), "alarms"),
+        (('secret_file = "key"', "secret_file = 3"), "secret_file must be text"),
     ],
 )
 def test_errors_say_where(tmp_path, change, word):
@@ -92,12 +124,23 @@ VALUES = st.recursive(
 KEYS = st.sampled_from(["name", "model", "source", "settle", "off_margin", "sample_rate", "channels", "x"])
 
 
-@given(st.dictionaries(KEYS, VALUES, max_size=6), st.binary(max_size=60))
+SETTINGS = st.sampled_from([f.name for kind in (Retention, WebhookSettings) for f in fields(kind)])
+
+
+@given(
+    st.dictionaries(KEYS, VALUES, max_size=6),
+    st.sampled_from(["page", "retention", "webhook"]),
+    st.dictionaries(SETTINGS, VALUES, max_size=3),
+    st.binary(max_size=60),
+)
 @settings(max_examples=150, deadline=None)
-def test_any_content_is_read_or_refused(tmp_path_factory, table, raw):
+def test_any_content_is_read_or_refused(tmp_path_factory, table, name, section, raw):
     folder = tmp_path_factory.mktemp("fuzz")
-    lines = [f"{key} = {_toml(value)}" for key, value in table.items()]
-    for text in ("[[machine]]\n" + "\n".join(lines), raw):
+    lines, others = (
+        "\n".join(f"{key} = {_toml(value)}" for key, value in known.items()) for known in (table, section)
+    )
+    machine = '[[machine]]\nname = "fan"\nmodel = "a"\nsource = "mic"'
+    for text in (f"[[machine]]\n{lines}", f"[{name}]\n{others}\n{machine}", raw):
         try:
             config = read(folder, text)
         except OptionError:

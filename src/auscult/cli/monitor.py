@@ -106,6 +106,8 @@ def command(
         sources=sources,
         page=page,
         page_settings=settings.page,
+        retention=settings.retention,
+        webhook=settings.webhook,
         as_json=as_json,
         quiet=quiet,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from auscult.cli.monitor_output import MonitorOutput
@@ -13,6 +14,8 @@ from auscult.monitor.page_settings import PageSettings
 if TYPE_CHECKING:
     from auscult.monitor.runner import WatchedMachine
     from auscult.monitor.simulated import SimulatedFleet
+    from auscult.monitor.store import Retention
+    from auscult.monitor.webhook.settings import WebhookSettings
 
 
 def run_monitor(
@@ -23,6 +26,8 @@ def run_monitor(
     page: PageFlags,
     page_settings: PageSettings | None = None,
     simulation: SimulatedFleet | None = None,
+    retention: Retention | None = None,
+    webhook: WebhookSettings | None = None,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -35,6 +40,8 @@ def run_monitor(
         page: options of the page.
         page_settings: what they replace.
         simulation: the simulated machines, or ``None`` if they are real.
+        retention: how long what is kept.
+        webhook: where events are sent, if anywhere.
         as_json: print JSON lines.
         quiet: print alarms only.
 
@@ -43,8 +50,12 @@ def run_monitor(
     """
     from auscult.monitor.engine import Engine
     from auscult.monitor.store import EventStore
+    from auscult.monitor.webhook.sender import Webhook
 
-    with EventStore(store) as events:
+    with ExitStack() as opened:
+        events = opened.enter_context(EventStore(store, retention))
+        if webhook:
+            opened.enter_context(Webhook(events, webhook))
         engine = Engine(machines, events)
         output = MonitorOutput(engine, as_json=as_json, quiet=quiet)
         engine.listeners.append(output.change)

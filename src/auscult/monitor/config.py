@@ -7,6 +7,13 @@
     [page]                         # may be left out
     port = 8765
 
+    [retention]                    # how long what is kept, see `Retention`
+    sound_days = 90
+
+    [webhook]                      # events as messages, see `WebhookSettings`
+    url = "https://example.org/events"
+    secret_file = "/run/secrets/webhook"
+
     [[machine]]
     name = "fan"
     model = "fan.auscult"
@@ -20,7 +27,8 @@
     source = "rtsp://camera.local/audio"
     auth_file = "/run/secrets/camera"  # user:password in its first line
 
-The paths of store and models are relative to the folder of the file, others to the working directory.
+The paths of store, models and files with secrets are relative to the folder of the file, those of sources to
+the working directory.
 """
 
 from __future__ import annotations
@@ -28,19 +36,23 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from auscult.errors import OptionError
 from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.page_settings import PageSettings, page_settings
 from auscult.monitor.runner import WatchedMachine
-from auscult.runtime.suggestions import did_you_mean
+from auscult.monitor.setting_tables import check_keys, section
+from auscult.monitor.store import Retention
+from auscult.monitor.webhook.settings import WebhookSettings
 from auscult.sound.live import open_source
 from auscult.sound.live.address import shown_source
 from auscult.sound.live.opening import WATCH
+
+T = TypeVar("T")
 
 DEFAULT_STORE = "monitor"
 _GATE = tuple(GateSettings.__dataclass_fields__)
@@ -117,11 +129,15 @@ class MonitorConfig:
         store: folder of the event store.
         machines: at least one, with unique names.
         page: where the page is served.
+        retention: how long what is kept.
+        webhook: where events are sent, if anywhere.
     """
 
     store: str
     machines: tuple[MachineConfig, ...]
     page: PageSettings = field(default_factory=PageSettings)
+    retention: Retention = field(default_factory=Retention)
+    webhook: WebhookSettings | None = None
 
 
 def read_config(path: str | os.PathLike[str]) -> MonitorConfig:
@@ -145,7 +161,7 @@ def read_config(path: str | os.PathLike[str]) -> MonitorConfig:
 
 
 def _config(data: Mapping[str, Any], folder: str) -> MonitorConfig:
-    _check_keys(data, ("store", "page", "machine"), "the file")
+    check_keys(data, ("store", "page", "retention", "webhook", "machine"), "the file")
     store = data.get("store", DEFAULT_STORE)
     if not isinstance(store, str) or not store:
         raise OptionError("store must be a path")
@@ -158,12 +174,26 @@ def _config(data: Mapping[str, Any], folder: str) -> MonitorConfig:
     names = [machine.name for machine in machines]
     if twice := [name for name in names if names.count(name) > 1]:
         raise OptionError(f"two machines have the name {twice[0]!r}")
-    return MonitorConfig(os.path.join(folder, store), machines, page_settings(data.get("page", {})))
+    webhook = section(WebhookSettings, data["webhook"], "webhook") if "webhook" in data else None
+    return MonitorConfig(
+        os.path.join(folder, store),
+        machines,
+        _with_files(page_settings(data.get("page", {})), folder, "token_file"),
+        section(Retention, data.get("retention", {}), "retention"),
+        webhook and _with_files(webhook, folder, "secret_file", "authorization_file"),
+    )
+
+
+def _with_files(settings: T, folder: str, *names: str) -> T:
+    """Return settings in which the paths of files are relative to the working directory."""
+    paths = {name: getattr(settings, name) for name in names}
+    joined = {name: os.path.join(folder, path) for name, path in paths.items() if path is not None}
+    return replace(settings, **joined)  # type: ignore[type-var]
 
 
 def _machine(table: Mapping[str, Any], index: int, folder: str) -> MachineConfig:
     where = f"machine {index}"
-    _check_keys(table, (*_MACHINE, *_GATE), where)
+    check_keys(table, (*_MACHINE, *_GATE), where)
     for key in _REQUIRED:
         if not table.get(key):
             raise OptionError(f"{where}: {key} is missing")
@@ -175,15 +205,11 @@ def _machine(table: Mapping[str, Any], index: int, folder: str) -> MachineConfig
         if not isinstance(table.get(key, 0.0), int | float) or isinstance(table.get(key), bool):
             raise OptionError(f"{where}: {key} must be a number")
     options = {key: table[key] for key in _SOURCE if key in table}
+    if "auth_file" in options:
+        options["auth_file"] = os.path.join(folder, options["auth_file"])
     try:
         gate = GateSettings(**{key: float(table[key]) for key in _GATE if key in table})
     except (OptionError, OverflowError) as error:
         raise OptionError(f"{where}: {error}") from error
     model = os.path.join(folder, table["model"])
     return MachineConfig(table["name"], model, table["source"], options, gate, period=table.get("period"))
-
-
-def _check_keys(table: Mapping[str, Any], known: tuple[str, ...], where: str) -> None:
-    for key in table:
-        if key not in known:
-            raise OptionError(f"{where} has an unknown setting {key!r}{did_you_mean(key, known)}")

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 from auscult.errors import OptionError
-from auscult.runtime.suggestions import did_you_mean
+from auscult.monitor.setting_tables import section
 
 DEFAULT_PORT = 8765
 
@@ -49,7 +49,8 @@ class PageSettings:
             isinstance(port, bool) or not isinstance(port, int) or not 0 <= port <= 65535
         ):
             raise OptionError("port must be a whole number from 0 to 65535")
-        if not all(isinstance(name, str) and name for name in self.names):
+        names = self.names
+        if not isinstance(names, tuple) or not all(isinstance(name, str) and name for name in names):
             raise OptionError("names must be a list of host names")
 
 
@@ -59,18 +60,6 @@ def page_settings(table: Any) -> PageSettings:
     Raises:
         OptionError: a setting is unknown or not valid; the message says which.
     """
-    if not isinstance(table, Mapping):
-        raise OptionError("write the page as a section [page]")
-    known = [field.name for field in fields(PageSettings)]
-    for key in table:
-        if key not in known:
-            raise OptionError(f"[page] has an unknown setting {key!r}{did_you_mean(key, known)}")
-    values = dict(table)
-    if "names" in values:
-        if not isinstance(values["names"], list):
-            raise OptionError("[page]: names must be a list of host names")
-        values["names"] = tuple(values["names"])
-    try:
-        return PageSettings(**values)
-    except OptionError as error:
-        raise OptionError(f"[page]: {error}") from error
+    if isinstance(table, Mapping) and isinstance(table.get("names"), list):
+        table = {**table, "names": tuple(table["names"])}
+    return section(PageSettings, table, "page")

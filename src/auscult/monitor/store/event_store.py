@@ -16,6 +16,8 @@ import numpy as np
 from auscult.errors import OptionError
 from auscult.monitor.store import writes
 from auscult.monitor.store.connection import Database, T, store_errors
+from auscult.monitor.store.deliveries import Deliveries
+from auscult.monitor.store.listener import StoreListener
 from auscult.monitor.store.lock import StoreLock
 from auscult.monitor.store.reader import StoreReader
 from auscult.monitor.store.recordings import JudgedRecordings
@@ -63,6 +65,8 @@ class EventStore:
     Attributes:
         read: the queries, see `StoreReader`.
         recordings: which recordings of a folder were judged.
+        deliveries: messages that wait to be sent.
+        listeners: called with events and conditions after they are written, in the thread that writes them.
 
     Raises:
         StoreError: another process writes this store, it is of a newer version, or it cannot be written.
@@ -102,6 +106,8 @@ class EventStore:
             self._sound_writer = SoundWriter(
                 self.folder, self._database, self._sounds, self._keeper, self._space
             )
+            self.listeners: list[StoreListener] = []
+            self.deliveries = Deliveries(self._database)
             self.recordings = JudgedRecordings(self._database, self._machine)
             self.read = StoreReader(self.folder)
             opened.callback(self.read.close)
@@ -181,7 +187,10 @@ class EventStore:
             The number of the event.
         """
         machine = self._machine(event.machine)
-        return self._write(lambda connection: writes.insert_event(connection, event, machine, score_map))
+        number = self._write(lambda connection: writes.insert_event(connection, event, machine, score_map))
+        for listener in self.listeners:
+            listener.event(number, event, added=True)
+        return number
 
     def update_event(self, number: int, event: Event, score_map: np.ndarray | None = None) -> None:
         """Replace what may change of an event: all but machine, kind and start.
@@ -192,6 +201,8 @@ class EventStore:
             score_map: as in `add_event`; ``None`` keeps the map.
         """
         self._write(lambda connection: writes.update_event(connection, number, event, score_map))
+        for listener in self.listeners:
+            listener.event(number, event, added=False)
 
     def add_sound(
         self, event: int, samples: np.ndarray, sample_rate: int, start: float, role: Role = "event"
@@ -271,15 +282,18 @@ class EventStore:
     def set_condition(
         self, machine: str | None, condition: Condition, lasting: bool, time: float, detail: str = ""
     ) -> bool:
-        """Begin or end a condition of a machine, or of the monitor if that is ``None``.
+        """Begin or end a condition of a machine, or of the monitor if that is ``None``, or tell its detail.
 
         Returns:
-            Whether that changed anything.
+            Whether it began or ended.
         """
         number = None if machine is None else self._machine(machine)
-        return self._write(
+        changed = self._write(
             lambda connection: writes.set_condition(connection, number, condition, lasting, time, detail)
         )
+        for listener in self.listeners if changed else ():
+            listener.condition(machine, condition, lasting, time, detail)
+        return changed
 
     def add_feedback(self, feedback: Feedback) -> int:
         """Add a note about an event, and return its number."""

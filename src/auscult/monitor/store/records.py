@@ -11,7 +11,9 @@ import numpy as np
 Kind = Literal["alarm", "sensor", "state", "drift"]
 Role = Literal["event", "peak", "normal"]
 Verdict = Literal["false alarm", "real", "unknown"]
-Condition = Literal["source gone", "silent", "stuck", "clipped", "wrong rate", "overload", "disk full"]
+Condition = Literal[
+    "source gone", "silent", "stuck", "clipped", "wrong rate", "overload", "disk full", "webhook failing"
+]
 
 #: An alarm of the score, a fault of the sensor, a change such as from probation to armed, or a slow change
 #: of the sound.

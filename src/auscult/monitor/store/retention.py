@@ -22,6 +22,8 @@ DAY = 86400.0
 _STEPS = 40
 #: Largest sound, as part of the size of the store.
 _LARGEST_SOUND = 0.25
+#: Largest limit, in days or bytes.
+_LARGEST = 1e18
 #: Tables whose rows expire with the events, with their columns of time.
 _LOGS = {"gaps": "start", "health": "start", "audit": "time"}
 #: Rows of `_LOGS` that last are kept.
@@ -56,6 +58,8 @@ class Retention:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) > _LARGEST:
+                raise OptionError(f"{field.name} must be a number, got {value!r:.80}")
             if not (value > 0 or (field.name == "reserve_bytes" and value == 0)) or math.isnan(value):
                 raise OptionError(f"{field.name} must be positive, got {value!r}")
         if not self.sample_days <= self.minute_days <= self.hour_days:

@@ -191,6 +191,8 @@ def set_condition(
         (machine, condition),
     ).fetchone()
     if bool(known) == lasting:
+        if lasting and detail and detail != known[1]:
+            connection.execute("UPDATE health SET detail = ? WHERE id = ?", (detail, known[0]))
         return False
     if lasting:
         connection.execute(

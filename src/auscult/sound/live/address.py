@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote, urlsplit
 
 from auscult.errors import OptionError
+from auscult.runtime.secret_text import secret_text
 
 _MASK = "***"
 #: Values in a query that are shown, since they tell the streams of a camera apart. Others may be secret.
@@ -122,20 +122,10 @@ def _shown(pair: re.Match[str]) -> str:
 
 def _login(auth_env: str | None, auth_file: str | None) -> str | None:
     """Return the encoded ``user:password`` from the environment or a file."""
-    if auth_env is None and auth_file is None:
+    known = secret_text(auth_env, auth_file, "auth")
+    if known is None:
         return None
-    if auth_env is not None and auth_file is not None:
-        raise OptionError("auth_env and auth_file cannot be combined")
-    if auth_env is not None:
-        where, text = f"the environment variable {auth_env}", os.environ.get(auth_env, "")
-    else:
-        where = f"the first line of {auth_file}"
-        try:
-            with open(auth_file or "", encoding="utf-8") as file:
-                text = file.readline().rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise OptionError(f"{auth_file} cannot be read: {reason}") from None
+    text, where = known
     user, colon, password = text.partition(":")
     if not colon or not user:
         raise OptionError(f"{where} must be user:password")
