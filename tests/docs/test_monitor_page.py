@@ -14,6 +14,7 @@ from auscult.monitor.config import read_config
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings, page_settings
 from auscult.monitor.store import Retention
+from auscult.monitor.webhook.settings import SUBJECTS, WebhookSettings
 from auscult.sound.live import open_source
 
 PAGE = DOCS / "reference" / "monitor-file.md"
@@ -23,20 +24,22 @@ DAYS = {"day": 1, "days": 1, "year": 365, "years": 365}
 BYTES = {"GiB": 1 << 30, "MiB": 1 << 20}
 
 
-def defaults() -> dict[str, str]:
-    """The settings of the table and their defaults."""
-    return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", TEXT, re.MULTILINE))
+def defaults(title: str) -> dict[str, str]:
+    """The settings of the table of a section and their defaults; a row may be about two."""
+    (text,) = re.findall(rf"^## {re.escape(title)}\n(.*?)(?=^## )", f"{TEXT}\n## ", re.MULTILINE | re.DOTALL)
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \| ([^|]+) \|", text, re.MULTILINE)
+    return {name: value for names, value in rows for name in re.findall(r"\w+", names)}
 
 
 def test_examples_are_read(tmp_path):
     for page, names in ((PAGE, ["fan", "pump"]), (DOCS / "how-to" / "monitor.md", ["fan", "pump"])):
-        (example,) = [snippet for snippet in snippets(page) if snippet.language == "toml"]
-        (tmp_path / "monitor.toml").write_text(example.code)
+        example, *sections = [s.code for s in snippets(page) if s.language == "toml"]
+        (tmp_path / "monitor.toml").write_text("\n".join([example, *sections]))
         assert [machine.name for machine in read_config(tmp_path / "monitor.toml").machines] == names
 
 
 def test_defaults_of_all_settings(tmp_path):
-    listed = defaults()
+    listed = defaults("`monitor.toml`")
     lines = ["[[machine]]", 'name = "a"', 'model = "a"', 'source = "-"']
     known = {"store", "name", "model", "source"}
     for name, value in listed.items():
@@ -66,6 +69,16 @@ def test_settings_of_the_page(tmp_path):
     assert options <= known
     (example,) = [snippet for snippet in snippets(WEB_PAGE) if snippet.language == "toml"]
     assert page_settings(tomllib.loads(example.code)["page"]).names
+
+
+def test_defaults_of_the_webhook():
+    listed = defaults("Webhook")
+    assert set(listed) == {field.name for field in fields(WebhookSettings)}
+    known = WebhookSettings("https://example.org")
+    assert float(listed["timeout"]) == known.timeout
+    assert listed["events"] == "all"
+    assert list(known.events) == list(SUBJECTS)
+    assert all(f"`{subject}`" in TEXT for subject in SUBJECTS)
 
 
 def test_the_limits_of_the_store_are_the_defaults():
