@@ -186,7 +186,7 @@ def replay(
         finally:
             stopped.set()
             page.stop()
-        outcome.skipped = engine.runners[MACHINE].skipped_seconds
+        outcome.skipped = engine.runners[MACHINE].backlog.skipped
         faults = [(start + begin, start + begin + length) for begin in begins]
         outcome.count(_alarms(store), faults, policy)
         points = max(1000, min(10_000, int(seconds)))

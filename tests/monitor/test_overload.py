@@ -10,10 +10,11 @@ import pytest
 from tests.helpers import noise
 
 import auscult
+from auscult.monitor.backlog import MAX_BACKLOG
 from auscult.monitor.engine import Engine
 from auscult.monitor.machine import Gap, Judgement
 from auscult.monitor.overload import CLEAR_SECONDS, OverloadWatch
-from auscult.monitor.runner import MAX_BACKLOG, WatchedMachine
+from auscult.monitor.runner import WatchedMachine
 from auscult.monitor.store import EventStore
 from auscult.sound.live import Block, Interruption, Source
 
@@ -78,7 +79,7 @@ def test_an_overload_is_a_condition_at_once_and_no_window_spans_the_gap(model, s
         deadline = time.monotonic() + 60
         runner = engine.runners["fan"]
         while time.monotonic() < deadline and not (
-            runner.last and runner.last.time > start + 97 and runner.skipped_seconds
+            runner.last and runner.last.time > start + 97 and runner.backlog.skipped
         ):
             time.sleep(0.05)
     finally:
@@ -88,7 +89,7 @@ def test_an_overload_is_a_condition_at_once_and_no_window_spans_the_gap(model, s
     gaps = [change for change in changes if isinstance(change, Gap)]
     assert gaps
     assert {gap.reason for gap in gaps} == {"overload"}
-    assert sum(gap.end - gap.start for gap in gaps) == pytest.approx(runner.skipped_seconds, abs=0.01)
+    assert sum(gap.end - gap.start for gap in gaps) == pytest.approx(runner.backlog.skipped, abs=0.01)
     for judgement in (change for change in changes if isinstance(change, Judgement)):
         window = judgement.time - 2, judgement.time
         assert all(window[1] <= gap.start + 0.01 or window[0] >= gap.end - 0.01 for gap in gaps)
@@ -99,7 +100,7 @@ def test_the_condition_ends_when_the_computer_keeps_up_again(model, store):
     runner = engine.runners["fan"]
     reader = threading.Thread(target=runner.read, args=(lambda: None,))
     reader.start()
-    while runner.skipped_seconds < 60 - MAX_BACKLOG - 1:
+    while runner.backlog.skipped < 60 - MAX_BACKLOG - 1:
         time.sleep(0.01)
     watch = OverloadWatch(store, 2e9)
     watch.check([runner], 2e9)

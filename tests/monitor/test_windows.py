@@ -61,7 +61,7 @@ def test_little_is_held():
         for _ in windows.push(np.zeros(500, np.float32), 500 * block):
             pass
     assert windows.waiting < 1024 + 500
-    assert sum(len(samples) for _, samples in windows._blocks._blocks) < 1024 + 500 + 500
+    assert sum(len(samples) for samples in windows._blocks._blocks) < 1024 + 500 + 500
 
 
 def test_the_audio_clip_has_the_log_mels():

@@ -145,7 +145,9 @@ def _score(model: Model, clip: Clip, gate: GateSettings | None, period: float) -
 def _items(clip: Clip) -> Iterator[tuple[Block | Interruption, int]]:
     """Yield the blocks of a recording with its sample rate."""
     if clip.waveform is not None:
-        yield Block(clip.waveform.samples[:, None], 0, 0.0), clip.waveform.sample_rate
+        samples, rate = clip.waveform.samples[:, None], clip.waveform.sample_rate
+        for first in range(0, len(samples), rate):  # as a stream, so that each second is checked
+            yield Block(samples[first : first + rate], first, first / rate), rate
         return
     with open_source(clip.path, speed="max", start_time=0.0) as source:
         for item in source:

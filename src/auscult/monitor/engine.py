@@ -69,7 +69,7 @@ class Engine:
         self.trends = Trends(store.read, names)
         self._overload = OverloadWatch(store, now)
         self._threads = threads or default_threads()
-        self._ready: queue.Queue[Runner | None] = queue.Queue()
+        self._ready: queue.SimpleQueue[Runner | None] = queue.SimpleQueue()
         self._queued: set[str] = set()
         self._lock = threading.Lock()
         self._rows: list[ScoreRow] = []
@@ -133,7 +133,7 @@ class Engine:
             "alarms": runner.alarms,
             "policy": policy.state if policy else None,
             "missing_seconds": policy.missing_seconds if policy else None,
-            "skipped_seconds": runner.skipped_seconds,
+            "skipped_seconds": runner.backlog.skipped,
             "ended": runner.ended,
             "error": runner.error,
         }

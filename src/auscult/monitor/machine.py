@@ -6,6 +6,7 @@ held back for the run-down time, so that those of a machine that is being switch
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -190,6 +191,11 @@ class MachineMonitor:
         """Invert `time_of`."""
         index, start = self._anchor
         return index + (time - start) * self.model.sample_rate
+
+    @property
+    def due(self) -> int:
+        """Index after the sample of the source that completes the next window."""
+        return math.ceil(self.scorer.due * self._resampler.sample_rate / self.model.sample_rate)
 
     @property
     def run_down(self) -> float:

@@ -36,8 +36,10 @@ class OverloadWatch:
             runners: of all machines.
             now: seconds since 1970 (UTC).
         """
-        late = [runner for runner in runners if runner.backlog > LATE_SECONDS and not runner.machine.waits]
-        skipped = sum(runner.skipped_seconds for runner in runners)
+        late = [
+            runner for runner in runners if runner.backlog.seconds > LATE_SECONDS and not runner.machine.waits
+        ]
+        skipped = sum(runner.backlog.skipped for runner in runners)
         if late or skipped > self._skipped:
             self._late = now
             self._set(

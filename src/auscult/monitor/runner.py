@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from auscult.errors import AuscultError
 from auscult.model import Model
+from auscult.monitor.backlog import JOINED_SECONDS, Backlog
 from auscult.monitor.drift_events import stored_baseline
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.judged_files import JudgedFiles
@@ -20,12 +18,10 @@ from auscult.monitor.pace import Pace
 from auscult.monitor.recorder import Recorder
 from auscult.monitor.scoring import score_period
 from auscult.monitor.store import EventStore, ScoreRow
-from auscult.sound.live import Block, Delivered, Interruption, Source
+from auscult.sound.live import Block, Interruption, Source
 
-#: Seconds of sound that may wait to be scored; if more arrives, all of it is skipped.
-MAX_BACKLOG = 10.0
-#: Blocks that are scored at a time, so that one machine does not keep a thread from the others.
-_BLOCKS = 40
+#: Joined blocks that are scored at a time, so that one machine does not keep a thread from the others.
+_ITEMS = 10
 
 
 @dataclass(frozen=True)
@@ -57,13 +53,6 @@ class WatchedMachine:
     remembers: bool = False
 
 
-class _Waiting(NamedTuple):
-    """An item of the source that waits to be scored, and how far recordings are delivered with it."""
-
-    item: Block | Interruption
-    delivered: Delivered | None
-
-
 class Runner:
     """Reads and scores one machine.
 
@@ -80,8 +69,7 @@ class Runner:
         monitor: the machine, once its source has delivered something.
         last: the last judgement.
         period: seconds between scores.
-        backlog: seconds of sound that wait to be scored.
-        skipped_seconds: sound that was not scored, because there was no time for it.
+        backlog: what waits to be scored.
         windows: number of scores.
         alarms: number of alarms that have started.
         interruption: why nothing arrives; ``None`` while it does.
@@ -105,7 +93,7 @@ class Runner:
         )
         self.monitor: MachineMonitor | None = None
         self.last: Judgement | None = None
-        self.backlog = self.skipped_seconds = 0.0
+        self.backlog = Backlog(waits=machine.waits)
         self.interruption: str | None = None
         self.pace = Pace()
         self.windows = 0
@@ -117,10 +105,8 @@ class Runner:
         self._store, self._notify = store, notify
         self._recorder: Recorder | None = None
         self._source: Source | None = None
-        self._waiting: deque[_Waiting] = deque()
-        self._changed = threading.Condition()
+        self._due = 0  # the sample that completes the next window
         self._arrived: float | None = None  # when the last block came, by a clock that never jumps
-        self._skip = False
         self._read_all = self._closed = False
 
     def read(self, ready: Callable[[], None]) -> None:
@@ -136,8 +122,8 @@ class Runner:
                 for item in source:
                     if self._closed or (isinstance(item, Interruption) and item.kind == "ended"):
                         break
-                    self._put(item, source)
-                    ready()
+                    if self._put(item, source):
+                        ready()
         except AuscultError as error:
             self.error = str(error)
         self._read_all = True
@@ -145,31 +131,26 @@ class Runner:
 
     def close(self) -> None:
         """End the reading; what waits is not scored."""
-        with self._changed:
-            self._closed, self.backlog = True, 0.0
-            self._waiting.clear()
-            self._changed.notify_all()
+        self._closed = True
+        self.backlog.close()
         if self._source:
             self._source.close()
 
     def work(self) -> list[ScoreRow]:
         """Score what waits, up to a limit, and return the scores to be written."""
         rows: list[ScoreRow] = []
-        for _ in range(_BLOCKS):
-            with self._changed:
-                item, delivered = self._waiting.popleft() if self._waiting else (None, None)
-                skip, self._skip = self._skip, False
-                if isinstance(item, Block):
-                    self.backlog -= self._seconds(item)
-                self._changed.notify_all()
-            if item is None:
+        for _ in range(_ITEMS):
+            taken = self.backlog.take()
+            if taken is None:
                 break
             started = time.perf_counter()
-            rows += self._score(item, skip)
-            self.files.scored(delivered)
-            if isinstance(item, Block):
-                self.pace.add(self._seconds(item), time.perf_counter() - started)
-        if self._read_all and not self._waiting and not self.ended:
+            rows += self._score(taken.item, taken.skipped)
+            self.files.scored(taken.delivered)
+            if isinstance(taken.item, Block):
+                self.pace.add(taken.seconds, time.perf_counter() - started)
+        if self.monitor:
+            self._due = self.monitor.due
+        if self._read_all and not self.backlog and not self.ended:
             self.ended = True
             self.finish()
         return rows
@@ -194,29 +175,17 @@ class Runner:
     @property
     def waiting(self) -> bool:
         """Whether there is something to do."""
-        return bool(self._waiting) or (self._read_all and not self.ended)
+        return bool(self.backlog) or (self._read_all and not self.ended)
 
-    def _put(self, item: Block | Interruption, source: Source) -> None:
-        seconds = self._seconds(item) if isinstance(item, Block) else 0.0
-        if isinstance(item, Block):
-            self._arrived, self.interruption = time.monotonic(), None
-        else:
+    def _put(self, item: Block | Interruption, source: Source) -> bool:
+        """Add what the source has delivered; return whether it is worth scoring now."""
+        if not isinstance(item, Block):
             self.interruption = item.reason
-        with self._changed:
-            if self.machine.waits:
-                self._changed.wait_for(lambda: self.backlog + seconds <= MAX_BACKLOG or self._closed)
-            elif self.backlog + seconds > MAX_BACKLOG:
-                self.skipped_seconds += self.backlog
-                self._waiting.clear()
-                self.backlog, self._skip = 0.0, True
-            if self._closed:
-                return
-            self._waiting.append(_Waiting(item, self.files.reached(source)))
-            self.backlog += seconds
-
-    def _seconds(self, block: Block) -> float:
-        rate = self._source.sample_rate if self._source else 0
-        return len(block.samples) / rate if rate else 0.0
+            self.backlog.add(item, 0.0, self.files.reached(source))
+            return True
+        self._arrived, self.interruption = time.monotonic(), None
+        self.backlog.add(item, len(item.samples) / source.sample_rate, self.files.reached(source))
+        return item.end >= self._due or self.backlog.seconds >= JOINED_SECONDS
 
     def _score(self, item: Block | Interruption, skip: bool) -> list[ScoreRow]:
         if self.monitor is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from bisect import bisect_left, bisect_right
 
 import numpy as np
 
@@ -20,24 +20,28 @@ class SampleBlocks:
 
     def __init__(self, first: int) -> None:
         self.first = self.last = first
-        self._blocks: deque[tuple[int, np.ndarray]] = deque()  # index of the first sample, samples
+        self._blocks: list[np.ndarray] = []
+        self._starts: list[int] = []  # index of the first sample of each block
 
     def push(self, samples: np.ndarray) -> None:
         """Add the next samples (N,), which must not change any more."""
-        self._blocks.append((self.last, samples))
+        if len(samples) and self.last + len(samples) > self.first:
+            self._blocks.append(samples)
+            self._starts.append(self.last)
         self.last += len(samples)
-        self.drop_before(self.first)
 
     def drop_before(self, index: int) -> None:
         """Forget the samples before an index, also those that have not been added yet."""
         self.first = index
-        while self._blocks and self._blocks[0][0] + len(self._blocks[0][1]) <= index:
-            self._blocks.popleft()
+        unused = len(self._starts) if index >= self.last else bisect_right(self._starts, index) - 1
+        if unused > 0:
+            del self._blocks[:unused], self._starts[:unused]
 
     def cut(self, first: int, last: int) -> list[np.ndarray]:
         """Return the samples from one index to another, which are held, as parts that follow each other."""
-        return [
-            samples[max(0, first - start) : last - start]
-            for start, samples in self._blocks
-            if start < last and first < start + len(samples)
-        ]
+        begin, end = bisect_right(self._starts, first) - 1, bisect_left(self._starts, last)
+        parts = self._blocks[begin:end]
+        start = self._starts[end - 1]
+        parts[-1] = parts[-1][: last - start]
+        parts[0] = parts[0][first - self._starts[begin] :]
+        return parts

@@ -102,6 +102,11 @@ class WindowScorer:
         """Seconds between scores."""
         return self.step / self.model.sample_rate
 
+    @property
+    def due(self) -> int:
+        """Index after the last sample of the next window, at the model's rate."""
+        return self._streams[0].due
+
     def push(self, samples: np.ndarray, first: int) -> Iterator[ScoredWindow]:
         """Add samples at the model's rate, and yield the windows that they complete.
 

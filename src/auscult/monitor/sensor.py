@@ -56,7 +56,8 @@ class SensorWatch:
     def __init__(self, sample_rate: int, normal: NormalRange | None = None) -> None:
         self.condition: Condition | None = None
         self._rate, self._normal = sample_rate, normal
-        self._pending: list[np.ndarray] = []
+        self._pending: list[np.ndarray] = []  # less than a second that is not checked yet
+        self._held = 0  # number of samples of it
         self._candidate: Condition | None = None
         self._seconds = 0  # in a row with the candidate, or without a fault
         self._rate_from: tuple[int, float] | None = None  # index of a sample, and its time
@@ -76,14 +77,19 @@ class SensorWatch:
         """
         self._check_rate(first, time)
         self._pending.append(samples)
-        if sum(map(len, self._pending)) >= self._rate:
-            self._count(self._rate_condition or self._fault(np.concatenate(self._pending)))
-            self._pending = []
+        self._held += len(samples)
+        if self._held >= self._rate:
+            held = np.concatenate(self._pending)
+            for start in range(0, self._held - self._rate + 1, self._rate):
+                self._count(self._rate_condition or self._fault(held[start : start + self._rate]))
+            rest = held[self._held - self._held % self._rate :]
+            self._pending, self._held = [rest], len(rest)
         return self.condition
 
     def interrupt(self, detail: str) -> Condition:
         """Nothing arrives: a fault at once. It is over after three good seconds."""
-        self._pending, self._rate_from, self._rate_condition = [], None, None
+        self._pending, self._held = [], 0
+        self._rate_from, self._rate_condition = None, None
         self._candidate, self._seconds = None, 0
         self.condition = Condition("source gone", detail)
         return self.condition

@@ -112,8 +112,13 @@ class WindowStream:
             self.restart(first)
         self.next_sample += len(samples)
         self._blocks.push(np.asarray(samples, np.float32))
-        while self._window + self.length <= self.next_sample:
+        while self.due <= self.next_sample:
             yield self._next_window()
+
+    @property
+    def due(self) -> int:
+        """Index after the last sample of the next window."""
+        return self._window + self.length
 
     @property
     def waiting(self) -> int:

@@ -73,7 +73,7 @@ def metrics_text(snapshot: Snapshot, engine: Engine, clients: int) -> str:
         (
             "skipped_seconds_total",
             "Seconds of sound not scored for lack of time.",
-            ((n, r.skipped_seconds) for n, r in runners),
+            ((n, r.backlog.skipped) for n, r in runners),
         ),
     ):
         lines += _metric(name, "counter", text, (({"machine": n}, value) for n, value in values))

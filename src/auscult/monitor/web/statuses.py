@@ -113,7 +113,7 @@ class Statuses:
             "alarm": bool(last and last.alarm),
             "alarms_today": known.alarms,
             "policy": self._policy(name, runner),
-            "skipped_seconds": runner.skipped_seconds,
+            "skipped_seconds": runner.backlog.skipped,
             "real_time_factor": runner.pace.factor,
             "trend": self._trend(name),
             "last_event": event_json(known.last_event, known.id) if known.last_event else None,
