@@ -88,15 +88,9 @@ class EventView {
     const facts = [
       ["Start", full(event.start)],
       ["End", event.end === null ? "it lasts" : full(event.end)],
-      [
-        "Highest persistent score",
-        event.peak === null ? NONE : `${number(event.peak)} at ${moment(event.peak_time)}`,
-      ],
+      ["Peak score", event.peak === null ? NONE : `${number(event.peak)} at ${moment(event.peak_time)}`],
       ["Threshold", number(event.threshold)],
-      [
-        "Alarm rule",
-        event.state === "probation" ? "on probation: its budget is not verified yet" : event.state || NONE,
-      ],
+      ["Alarm rule", event.state === "probation" ? "on probation, not verified yet" : event.state || NONE],
       ["Model", event.model ? event.model.slice(0, 12) : NONE],
       ["Event", String(event.id)],
     ];

@@ -89,6 +89,7 @@ export class MachineRow {
     const text = event ? `${event.kind}, ${moment(event.start)}` : "none";
     if (text === this.lastText) return;
     this.lastText = text;
+    this.last.classList.toggle("none", !event);
     this.last.replaceChildren(event ? h("a", { href: eventAddress(event.id) }, text) : text);
   }
 }

@@ -127,11 +127,12 @@ export class Picture {
       const [top, bottom] = [region.high_hz, region.low_hz].map((hertz) =>
         heightOf(hertz, this.spectrogram.frequencies, area),
       );
-      const corner = `${Math.round(start / 12)} ${Math.round(top / 12)}`;
+      const label = Math.max(start, area.left + 1);
+      const corner = `${Math.round(label / 20)} ${Math.round(top / 20)}`;
       const shift = taken.get(corner) ?? 0;
       taken.set(corner, shift + 1);
       this.drawBox(context, start, top, Math.max(4, end - start), Math.max(4, bottom - top));
-      this.drawNumber(context, start + 18 * shift, Math.max(top - 18, area.top), index + 1);
+      this.drawNumber(context, label + 18 * shift, Math.max(top - 18, area.top), index + 1);
     });
   }
 

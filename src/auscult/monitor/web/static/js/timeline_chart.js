@@ -75,7 +75,7 @@ export class TimelineChart {
       {
         ...this.size(),
         ms: 1e-3,
-        padding: [14, 8, 0, 0],
+        padding: [14, 18, 0, 0],
         legend: { show: false },
         cursor: { drag: { x: true, y: false, setScale: false, dist: 5 }, points: { show: false }, y: false },
         scales: { x: { time: true }, y: { range: scoreRange } },
