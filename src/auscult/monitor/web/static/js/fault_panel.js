@@ -4,13 +4,10 @@ import { post } from "./api.js";
 import { h, setText } from "./dom.js";
 
 export class FaultPanel {
-  constructor(machine, faults) {
+  constructor(machine) {
     this.machine = machine;
-    this.fault = h(
-      "select",
-      { id: "fault" },
-      faults.map((name) => h("option", { value: name }, name)),
-    );
+    this.fault = h("select", { id: "fault" });
+    this.present = h("p", { class: "headline" });
     this.severity = h("input", { id: "severity", type: "range", min: 0, max: 1, step: 0.05, value: 0.7 });
     this.amount = h("output", { for: "severity" });
     this.answer = h("p", { class: "note", role: "status" });
@@ -20,6 +17,7 @@ export class FaultPanel {
     this.element = h(
       "form",
       { class: "fault-panel", on: { submit: (event) => this.submit(event) } },
+      this.present,
       h(
         "p",
         { class: "note" },
@@ -31,6 +29,19 @@ export class FaultPanel {
       this.answer,
     );
     this.label();
+  }
+
+  /** Show the present fault, and at first the faults that this machine can have. */
+  update({ simulation }) {
+    if (!simulation) return;
+    const { faults, fault } = simulation;
+    if (this.fault.options.length !== faults.length) {
+      this.fault.replaceChildren(...faults.map((name) => h("option", { value: name }, name)));
+    }
+    const text = fault
+      ? `Fault: ${fault.name}, severity ${Math.round(100 * fault.severity)} %`
+      : "No fault now.";
+    setText(this.present, text);
   }
 
   label() {
@@ -46,10 +57,7 @@ export class FaultPanel {
     const severity = Number(this.severity.value);
     try {
       await post(`api/machines/${this.machine}/fault`, { fault, severity });
-      setText(
-        this.answer,
-        fault ? `${fault} since now, severity ${Math.round(100 * severity)} %` : "No fault any more.",
-      );
+      setText(this.answer, fault ? "The fault begins." : "The fault ends.");
     } catch (error) {
       setText(this.answer, `The fault could not be set: ${error.message}`);
     }

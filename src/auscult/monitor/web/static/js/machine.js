@@ -7,6 +7,7 @@ import { FaultPanel } from "./fault_panel.js";
 import { HealthPanel } from "./health_panel.js";
 import { StateLabel } from "./icons.js";
 import { LiveSpectrogram } from "./live_spectrogram.js";
+import { byName } from "./machine_row.js";
 import { NowPanel } from "./now_panel.js";
 import { RulePanel } from "./rule_panel.js";
 import { eventsAddress, machineAddress } from "./router.js";
@@ -30,7 +31,7 @@ class MachineView {
     this.rule = new RulePanel();
     this.health = new HealthPanel(id);
     this.trend = new TrendPanel(id);
-    this.faults = app.info.simulation ? new FaultPanel(id, app.info.faults) : null;
+    this.faults = app.info.simulation ? new FaultPanel(id) : null;
     this.events = new EventTable({ caption: "Last events of this machine", withMachine: false });
     this.spectrogram = new LiveSpectrogram(app.live);
     this.timeline = new Timeline(id, app.live);
@@ -85,6 +86,7 @@ class MachineView {
         section("now", "Now", this.now.element),
         section("history", "Score", this.timeline.element),
         section("rule", "Alarm rule", this.rule.element),
+        this.faults ? section("faults", "Simulation", this.faults.element) : null,
         section(
           "machine-events",
           "Events",
@@ -93,7 +95,6 @@ class MachineView {
         ),
         section("trend", "Trend", this.trend.element),
         section("health", "Health", this.health.element),
-        this.faults ? section("faults", "Simulation", this.faults.element) : null,
       ),
     );
   }
@@ -116,6 +117,7 @@ class MachineView {
     this.rule.update(machine);
     this.health.update(machine);
     this.trend.update(machine);
+    this.faults?.update(machine);
   }
 
   async reload() {
@@ -136,9 +138,7 @@ class MachineView {
   }
 
   step(by) {
-    const numbers = [...this.live.machines.values()]
-      .sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }))
-      .map((machine) => machine.id);
+    const numbers = [...this.live.machines.values()].sort(byName).map(({ id }) => id);
     const next = numbers[(numbers.indexOf(this.id) + by + numbers.length) % numbers.length];
     if (next !== undefined) location.hash = machineAddress(next);
   }

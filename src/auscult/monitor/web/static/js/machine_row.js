@@ -12,12 +12,19 @@ function nearness(machine) {
   return value === null ? -Infinity : machine.threshold === null ? -1e9 : place(value, machine);
 }
 
+const names = new Intl.Collator(undefined, { numeric: true });
+
+/** The order of names, with numbers in them by value. */
+export function byName(a, b) {
+  return names.compare(a.name, b.name);
+}
+
 const RULES = ["refused", null, "probation", "armed"];
 
 /** Columns; those with `compare` sort. The first order is the useful one: the most urgent first. */
 export const SORTS = [
   { column: "state", title: "State", compare: (a, b) => a.status.rank - b.status.rank },
-  { column: "name", title: "Machine", compare: () => 0 },
+  { column: "name", title: "Machine", compare: byName },
   {
     column: "score",
     title: "Score / threshold",

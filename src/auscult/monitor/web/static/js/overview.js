@@ -4,7 +4,7 @@ import { get } from "./api.js";
 import { h, setText } from "./dom.js";
 import { EventTable } from "./event_table.js";
 import { icon } from "./icons.js";
-import { MachineRow, SORTS } from "./machine_row.js";
+import { byName, MachineRow, SORTS } from "./machine_row.js";
 import { KINDS, statusOf } from "./status.js";
 
 /** Milliseconds between changes of the order while it follows values that change each second. */
@@ -165,9 +165,8 @@ class Overview {
     if (!now && this.sort.column !== "state" && Date.now() - this.ordered < ORDER_PAUSE) return;
     this.ordered = Date.now();
     const { compare } = SORTS.find(({ column }) => column === this.sort.column);
-    const names = new Intl.Collator(undefined, { numeric: true }).compare;
     const sign = this.sort.reverse ? -1 : 1;
-    const rows = [...this.rows.values()].sort((a, b) => sign * compare(a, b) || names(a.name, b.name));
+    const rows = [...this.rows.values()].sort((a, b) => sign * compare(a, b) || byName(a, b));
     if (rows.some((row, index) => this.body.children[index] !== row.element)) {
       const focused = document.activeElement;
       this.body.append(...rows.map((row) => row.element));

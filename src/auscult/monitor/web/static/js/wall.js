@@ -3,6 +3,7 @@
 import { h, setText } from "./dom.js";
 import { moment } from "./format.js";
 import { StateLabel } from "./icons.js";
+import { byName } from "./machine_row.js";
 import { machineAddress } from "./router.js";
 import { ScoreBar } from "./score_bar.js";
 import { scoreText, statusOf } from "./status.js";
@@ -52,8 +53,7 @@ class Wall {
 
   update() {
     const { live } = this;
-    const names = new Intl.Collator(undefined, { numeric: true }).compare;
-    const machines = [...live.machines.values()].sort((a, b) => names(a.name, b.name));
+    const machines = [...live.machines.values()].sort(byName);
     const numbers = machines.map(({ id }) => id).join();
     if (numbers !== this.numbers) {
       this.numbers = numbers;
