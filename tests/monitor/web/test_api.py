@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import io
 import re
+from urllib.parse import quote, urlencode
 
 import numpy as np
 import pytest
 import soundfile
-from tests.monitor.web.conftest import RATE, START
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.monitor.web.conftest import RATE, START, running, wait_for
 from tools.doc_snippets import DOCS
 
 import auscult
@@ -141,6 +144,32 @@ def test_sound_and_spectrogram(client, monitor):
     assert client.get(f"api/events/{event['id']}/spectrogram?role=other").status_code == 400
 
 
+def test_sounds_that_were_deleted(machines, tmp_path):
+    with running(machines()[:1], tmp_path / "store") as monitor, monitor.client() as client:
+        wait_for(lambda: monitor.engine.runners["fan"].ended)
+        (event,) = get(client, "api/events", kind="alarm")["events"]
+        for file in (tmp_path / "store" / "sounds").iterdir():
+            file.unlink()
+        sounds = get(client, f"api/events/{event['id']}")["sounds"]
+        addresses = [f"api/sounds/{sound['id']}" for sound in sounds]
+        for address in (*addresses, f"api/events/{event['id']}/spectrogram"):
+            response = client.get(address)
+            assert response.status_code == 404
+            assert str(tmp_path) not in response.text
+
+
+def test_a_damaged_store_is_an_error(machines, tmp_path):
+    with running(machines()[:1], tmp_path / "store") as monitor, monitor.client() as client:
+        wait_for(lambda: monitor.engine.runners["fan"].ended)
+        monitor.server._reader.close()
+        for address in ("api/events", "api/machines", "metrics", "api/machines/1/scores"):
+            response = client.get(address)
+            assert response.status_code == 503, address
+            assert "store" in response.json()["error"]
+            assert str(tmp_path) not in response.text
+        assert client.get("api/info").status_code == 200
+
+
 def test_parts_of_a_sound(client):
     (event,) = get(client, "api/events", kind="alarm")["events"]
     sound = get(client, f"api/events/{event['id']}")["sounds"][0]
@@ -229,6 +258,29 @@ def test_other_addresses_and_methods(client):
     refused = client.post("api/machines/1/fault", json={"fault": None})
     assert refused.status_code == 403
     assert "not simulated" in refused.json()["error"]
+
+
+TEXTS = st.text(max_size=12) | st.sampled_from(
+    ["1", "-1", "0", "1e9", "nan", "inf", "..", "true", "alarm", "null"]
+)
+NAMES = ["machines", "events", "sounds", "scores", "gaps", "health", "trend", "map", "spectrogram", "info"]
+PARAMETERS = ["since", "until", "points", "machine", "kind", "lasting", "before", "limit", "role"]
+
+
+@given(
+    st.lists(st.sampled_from([*NAMES, "1", "2"]) | TEXTS, max_size=4),
+    st.dictionaries(st.sampled_from(PARAMETERS) | TEXTS, TEXTS, max_size=3),
+    st.sampled_from(["GET", "HEAD", "POST", "PUT", "OPTIONS"]),
+    st.binary(max_size=50),
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_request_has_an_answer(client, parts, query, method, body):
+    path = "/".join(["api", *(quote(part.encode("utf-8", "surrogatepass"), safe="") for part in parts)])
+    text = urlencode({key: value.encode("utf-8", "surrogatepass") for key, value in query.items()})
+    response = client.request(method, f"{path}?{text}", content=body)
+    assert response.status_code < 500, response.text
+    if response.status_code >= 400 and method != "HEAD":
+        assert response.json()["error"]
 
 
 def test_what_the_documentation_names_is_answered(client, fan):

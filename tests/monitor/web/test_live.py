@@ -52,7 +52,7 @@ def test_states_come_at_once_and_each_second(client):
 def test_spectrograms_are_the_frames_of_the_detector(client, monitor):
     runner = monitor.engine.runners['pump "2"']
     judged = []
-    monitor.engine.listeners.append(lambda name, change: judged.append(change))
+    monitor.engine.listeners.insert(0, lambda name, change: judged.append(change))
     pump = number(client, 'pump "2"')
     try:
         with client.stream("GET", f"api/stream?machine={pump}") as response:
@@ -63,7 +63,7 @@ def test_spectrograms_are_the_frames_of_the_detector(client, monitor):
                     if len(frames) == 4:
                         break
     finally:
-        monitor.engine.listeners.pop()
+        monitor.engine.listeners.pop(0)
     front_end = runner.machine.model.detector.config.front_end
     for data in frames:
         (judgement,) = [change for change in judged if getattr(change, "time", None) == data["time"]]

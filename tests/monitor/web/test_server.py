@@ -14,6 +14,7 @@ from auscult.errors import OptionError
 from auscult.monitor.engine import Engine
 from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
 from auscult.monitor.store import EventStore
+from auscult.monitor.web import app, connections
 from auscult.monitor.web.prefix import check_prefix
 from auscult.monitor.web.server import PageServer
 from auscult.monitor.web.tokens import Token, digest_of
@@ -93,6 +94,27 @@ def test_it_stops_with_open_streams(machines, tmp_path):
         runner = monitor.engine.runners['pump "2"']
         windows = runner.windows
         wait_for(lambda: runner.windows > windows)  # the monitor goes on
+
+
+def test_connections_without_a_request_are_closed(machines, tmp_path, monkeypatch):
+    monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(app, "REQUEST_SECONDS", 0.5)
+    with running(machines()[:1], tmp_path / "store") as monitor:
+        address = (monitor.server.host, monitor.server.port)
+        complete = b"GET /api/info HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        body = b"POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{"
+        for sent, answer in ((b"", b""), (b"GET / HT", b""), (complete, b" 200 "), (body, b" 408 ")):
+            with socket.create_connection(address, timeout=20) as connection:
+                connection.sendall(sent)
+                received = b""
+                while part := connection.recv(1000):
+                    received += part
+                assert answer in received.partition(b"\r\n")[0]
+        with monitor.client() as client, client.stream("GET", "api/stream") as response:
+            lines = response.iter_lines()
+            started = time.monotonic()
+            while time.monotonic() < started + 2:  # a stream goes on
+                assert next(lines) is not None
 
 
 def test_a_server_that_was_never_started_is_closed(engine):

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import anyio
 import anyio.to_thread
 from anyio import CapacityLimiter
 from starlette.applications import Starlette
@@ -18,9 +19,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from auscult import __version__
-from auscult.errors import AuscultError, OptionError, StoreError
+from auscult.errors import OptionError, StoreError
 from auscult.monitor.engine import Engine
 from auscult.monitor.store import StoreReader
+from auscult.monitor.web.connections import REQUEST_SECONDS
 from auscult.monitor.web.encoding import json_bytes
 from auscult.monitor.web.live import EventStream, Hub
 from auscult.monitor.web.metrics import CONTENT_TYPE, metrics_text
@@ -29,7 +31,7 @@ from auscult.monitor.web.params import NotThere, Query, json_object, number_in_p
 from auscult.monitor.web.prefix import Prefix
 from auscult.monitor.web.queries import Queries
 from auscult.monitor.web.security import Guard, Refused, check_attempts, client_address
-from auscult.monitor.web.statuses import Statuses
+from auscult.monitor.web.statuses import Snapshot, Statuses
 from auscult.monitor.web.tokens import Attempts, Token, cookie_of
 
 if TYPE_CHECKING:
@@ -124,19 +126,21 @@ class Page:
     async def machine(self, request: Request) -> Response:
         """One machine."""
         number = number_in_path(request.path_params["machine"])
-        status = (await self._in_thread(self.statuses.snapshot)).of(number)
+        status = (await self._snapshot()).of(number)
         if status is None:
             raise NotThere(f"no machine with the number {number} is monitored")
         return _json({**status, "spectrogram": self.queries.live_spectrogram(status["name"])})
 
     async def metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
-        snapshot = await self._in_thread(self.statuses.snapshot)
-        text = metrics_text(snapshot, self._engine, self.hub.clients)
+        snapshot = await self._snapshot()
+        text = await self._in_thread(metrics_text, snapshot, self._engine, self.hub.clients)
         return Response(text, media_type=CONTENT_TYPE)
 
     async def stream(self, request: Request) -> Any:
         """What happens, while it happens."""
+        if request.method == "HEAD":
+            return Response(media_type="text/event-stream")
         machine = Query(request.query_params, ("machine",)).integer("machine")
         name = None if machine is None else await self._in_thread(self.numbers.name, machine)
         client = self.hub.connect(name)
@@ -155,7 +159,7 @@ class Page:
         if self._simulation is None:
             raise Refused(403, "the machines are not simulated")
         name = await self._in_thread(self.numbers.name, number_in_path(request.path_params["machine"]))
-        data = json_object(await request.body(), ("fault", "severity"))
+        data = json_object(await _body(request), ("fault", "severity"))
         fault, severity = data.get("fault"), data.get("severity", 1.0)
         if not isinstance(fault, str | None):
             raise OptionError("fault must be a name or null")
@@ -166,7 +170,7 @@ class Page:
 
     async def login(self, request: Request) -> Response:
         """Set the cookie for a token."""
-        token = json_object(await request.body(), ("token",)).get("token")
+        token = json_object(await _body(request), ("token",)).get("token")
         if not isinstance(token, str):
             raise OptionError("token must be a text")
         if self._token is None:
@@ -208,7 +212,14 @@ class Page:
         return handle
 
     async def _states(self) -> bytes:
+        if snapshot := self.statuses.fresh():
+            return snapshot.body
         return await self._in_thread(lambda: self.statuses.snapshot().body)
+
+    async def _snapshot(self) -> Snapshot:
+        if snapshot := self.statuses.fresh():
+            return snapshot
+        return await self._in_thread(self.statuses.snapshot)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any) -> T:
         if self._limiter.statistics().tasks_waiting >= _WAITING:
@@ -258,7 +269,7 @@ def create_app(
         exception_handlers={
             NotThere: _error(404),
             OptionError: _error(400),
-            AuscultError: _error(503),
+            StoreError: _store_error,
             Refused: _refused,
             HTTPException: _http_error,
             Exception: _unexpected,
@@ -268,17 +279,27 @@ def create_app(
     return Prefix(Guard(starlette, token=token, names=names, attempts=attempts), prefix), page.hub
 
 
+async def _body(request: Request) -> bytes:
+    """Return the body of a request, which must arrive within `REQUEST_SECONDS`."""
+    with anyio.move_on_after(REQUEST_SECONDS):
+        return await request.body()
+    raise Refused(408, "the request took too long")
+
+
 def _json(data: Any, status: int = 200) -> Response:
     return Response(json_bytes(data), status, media_type="application/json")
 
 
 def _error(status: int) -> Callable[[Request, Exception], Any]:
     async def handle(request: Request, error: Exception) -> Response:
-        # The path of the store is of no use to a client.
-        text = error.reason if isinstance(error, StoreError) else str(error)
-        return _json({"error": text}, status)
+        return _json({"error": str(error)}, status)
 
     return handle
+
+
+async def _store_error(request: Request, error: Exception) -> Response:
+    logging.getLogger("auscult").warning("a request failed: %s", error)
+    return _json({"error": "the event store cannot be read now"}, 503)  # without paths of this computer
 
 
 async def _refused(request: Request, error: Exception) -> Response:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from auscult.errors import OptionError
+from auscult.errors import OptionError, StoreError
 from auscult.monitor.engine import Engine
 from auscult.monitor.store import ROLES, Event, Sound, StoreReader, Summaries
 from auscult.monitor.trend import describe_trend, read_trend
@@ -158,7 +158,10 @@ class Queries:
             raise NotThere(f"the file of sound {number} is missing") from None
 
     def _compute_spectrogram(self, machine: str, sound: Sound) -> dict[str, Any]:
-        samples, rate = self._reader.read_sound(sound.id)
+        try:
+            samples, rate = self._reader.read_sound(sound.id)
+        except StoreError:
+            raise NotThere(f"the file of sound {sound.id} is missing or damaged") from None
         front_end = self._front_end(machine, None)
         if rate != front_end.sample_rate:
             raise NotThere(f"sound {sound.id} has another sample rate than the model")

@@ -14,6 +14,7 @@ from auscult.monitor.engine import Engine
 from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
 from auscult.monitor.store import StoreReader
 from auscult.monitor.web.app import create_app
+from auscult.monitor.web.connections import PageProtocol
 from auscult.monitor.web.live import SEND_SECONDS
 from auscult.monitor.web.prefix import check_prefix
 from auscult.monitor.web.tokens import Token, is_loopback
@@ -74,6 +75,7 @@ class PageServer:
         self.address = f"http://{shown}:{self.port}{prefix}/"
         config = uvicorn.Config(
             app,
+            http=PageProtocol,
             log_config=None,
             log_level="critical",  # the application logs what fails
             access_log=False,

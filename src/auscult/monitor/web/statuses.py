@@ -65,6 +65,11 @@ class Statuses:
         self._last: tuple[float, Snapshot] | None = None
         self._policies: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
 
+    def fresh(self) -> Snapshot | None:
+        """Return the last snapshot without waiting; ``None`` if it is too old."""
+        last = self._last
+        return last[1] if last and time.monotonic() - last[0] <= FRESH_SECONDS else None
+
     def snapshot(self) -> Snapshot:
         """Return the present states, at most `FRESH_SECONDS` old.
 
@@ -72,10 +77,12 @@ class Statuses:
             StoreError: the store cannot be read.
         """
         with self._lock:
+            if snapshot := self.fresh():
+                return snapshot
             now = time.monotonic()
-            if self._last is None or now - self._last[0] > FRESH_SECONDS:
-                self._last = now, self._compute()
-            return self._last[1]
+            snapshot = self._compute()
+            self._last = now, snapshot
+            return snapshot
 
     def _compute(self) -> Snapshot:
         now = datetime.now().astimezone()
