@@ -14,7 +14,7 @@ from auscult.errors import OptionError
 from auscult.monitor.engine import Engine
 from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
 from auscult.monitor.store import EventStore
-from auscult.monitor.web import app, connections
+from auscult.monitor.web import answers, connections
 from auscult.monitor.web.prefix import check_prefix
 from auscult.monitor.web.server import PageServer
 from auscult.monitor.web.tokens import Token, digest_of
@@ -98,7 +98,7 @@ def test_it_stops_with_open_streams(machines, tmp_path):
 
 def test_connections_without_a_request_are_closed(machines, tmp_path, monkeypatch):
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.5)
-    monkeypatch.setattr(app, "REQUEST_SECONDS", 0.5)
+    monkeypatch.setattr(answers, "REQUEST_SECONDS", 0.5)
     with running(machines()[:1], tmp_path / "store") as monitor:
         address = (monitor.server.host, monitor.server.port)
         complete = b"GET /api/info HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import anyio
 import anyio.to_thread
 from anyio import CapacityLimiter
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from auscult import __version__
-from auscult.errors import OptionError, StoreError
+from auscult.errors import OptionError
 from auscult.monitor.engine import Engine
 from auscult.monitor.store import StoreReader
-from auscult.monitor.web.connections import REQUEST_SECONDS
+from auscult.monitor.web.answers import HANDLERS, body_of, json_answer
 from auscult.monitor.web.encoding import json_bytes
 from auscult.monitor.web.live import EventStream, Hub
 from auscult.monitor.web.metrics import CONTENT_TYPE, metrics_text
@@ -87,7 +84,7 @@ class Page:
         q = self.queries
         return [
             Route("/", self.index),
-            Mount("/static", StaticFiles(directory=STATIC, check_dir=False)),
+            Mount("/static", StaticFiles(directory=STATIC)),
             Route("/login", self.login, methods=["POST"]),
             Route("/metrics", self.metrics),
             Route("/api/info", self.info),
@@ -117,7 +114,9 @@ class Page:
         """What the page has to know of this program."""
         faults = await self._in_thread(self._simulation.faults) if self._simulation else []
         simulated = self._simulation is not None
-        return _json({"version": __version__, "simulation": simulated, "faults": faults, "write": simulated})
+        return json_answer(
+            {"version": __version__, "simulation": simulated, "faults": faults, "write": simulated}
+        )
 
     async def machines(self, request: Request) -> Response:
         """All machines."""
@@ -129,7 +128,7 @@ class Page:
         status = (await self._snapshot()).of(number)
         if status is None:
             raise NotThere(f"no machine with the number {number} is monitored")
-        return _json({**status, "spectrogram": self.queries.live_spectrogram(status["name"])})
+        return json_answer({**status, "spectrogram": self.queries.live_spectrogram(status["name"])})
 
     async def metrics(self, request: Request) -> Response:
         """Figures for Prometheus."""
@@ -159,28 +158,28 @@ class Page:
         if self._simulation is None:
             raise Refused(403, "the machines are not simulated")
         name = await self._in_thread(self.numbers.name, number_in_path(request.path_params["machine"]))
-        data = json_object(await _body(request), ("fault", "severity"))
+        data = json_object(await body_of(request), ("fault", "severity"))
         fault, severity = data.get("fault"), data.get("severity", 1.0)
         if not isinstance(fault, str | None):
             raise OptionError("fault must be a name or null")
         if isinstance(severity, bool) or not isinstance(severity, int | float) or not 0 <= severity <= 1:
             raise OptionError("severity must be a number from 0 to 1")
         await self._in_thread(self._simulation.set_fault, name, fault, float(severity))
-        return _json({"fault": fault, "severity": severity})
+        return json_answer({"fault": fault, "severity": severity})
 
     async def login(self, request: Request) -> Response:
         """Set the cookie for a token."""
-        token = json_object(await _body(request), ("token",)).get("token")
+        token = json_object(await body_of(request), ("token",)).get("token")
         if not isinstance(token, str):
             raise OptionError("token must be a text")
         if self._token is None:
-            return _json({"token": "not required"})
+            return json_answer({"token": "not required"})
         address = client_address(request.scope)
         check_attempts(self._attempts, address)
         if not self._token.matches(token):
             self._attempts.failed(address)
             raise Refused(401, "this is not the token")
-        response = _json({"token": "accepted"})
+        response = json_answer({"token": "accepted"})
         response.set_cookie(
             self._token.cookie_name,
             cookie_of(token),
@@ -266,56 +265,7 @@ def create_app(
     starlette = Starlette(
         routes=page.routes(),
         lifespan=lifespan,
-        exception_handlers={
-            NotThere: _error(404),
-            OptionError: _error(400),
-            StoreError: _store_error,
-            Refused: _refused,
-            HTTPException: _http_error,
-            Exception: _unexpected,
-        },
+        exception_handlers=HANDLERS,
     )
     starlette.router.redirect_slashes = False
     return Prefix(Guard(starlette, token=token, names=names, attempts=attempts), prefix), page.hub
-
-
-async def _body(request: Request) -> bytes:
-    """Return the body of a request, which must arrive within `REQUEST_SECONDS`."""
-    with anyio.move_on_after(REQUEST_SECONDS):
-        return await request.body()
-    raise Refused(408, "the request took too long")
-
-
-def _json(data: Any, status: int = 200) -> Response:
-    return Response(json_bytes(data), status, media_type="application/json")
-
-
-def _error(status: int) -> Callable[[Request, Exception], Any]:
-    async def handle(request: Request, error: Exception) -> Response:
-        return _json({"error": str(error)}, status)
-
-    return handle
-
-
-async def _store_error(request: Request, error: Exception) -> Response:
-    logging.getLogger("auscult").warning("a request failed: %s", error)
-    return _json({"error": "the event store cannot be read now"}, 503)  # without paths of this computer
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)
-    response = _json({"error": error.text}, error.status)
-    response.raw_headers.extend(error.headers)
-    return response
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    response = _json({"error": error.detail}, error.status_code)
-    response.headers.update(error.headers or {})
-    return response
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    logging.getLogger("auscult").error("a request failed: %s", request.url.path, exc_info=error)
-    return _json({"error": "unexpected error"}, 500)
