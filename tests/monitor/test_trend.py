@@ -136,6 +136,10 @@ def test_the_series_has_hours_and_the_slow_baseline(store):
     data = series.to_json()
     assert {len(data[key]) for key in ("time", "score", "baseline", "level")} == {200}
     assert (len(data["bands"]), len(data["bands"][0]), len(data["edges"])) == (10, 200, 10)
+    thinned = series.thinned(50)
+    assert len(thinned.time) == 50
+    np.testing.assert_allclose(thinned.score, np.median(series.score.reshape(50, 4), axis=1))
+    assert thinned.bands.shape == (50, 10)
     part = read_trend(store.read, "fan", NOW - DAY, NOW)
     assert len(part.time) == 24
 

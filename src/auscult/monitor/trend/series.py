@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,25 @@ class TrendSeries:
     reference: float
     spread: float
     calibrated: bool
+
+    def thinned(self, points: int) -> TrendSeries:
+        """Return the medians of successive hours, so many that there are at most ``points``."""
+        step = -(-len(self.time) // points)
+        if step <= 1:
+            return self
+        parts = [slice(first, first + step) for first in range(0, len(self.time), step)]
+
+        def medians(values: np.ndarray) -> np.ndarray:
+            return np.array([np.median(values[part], axis=0) for part in parts])
+
+        return replace(
+            self,
+            time=self.time[::step],
+            score=medians(self.score),
+            baseline=medians(self.baseline),
+            level=medians(self.level),
+            bands=medians(self.bands),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-compatible data; ``None`` where a value is missing."""

@@ -13,9 +13,8 @@ import numpy as np
 from auscult.errors import OptionError, StoreError
 from auscult.monitor.engine import Engine
 from auscult.monitor.store import ROLES, Event, Sound, StoreReader, Summaries
-from auscult.monitor.trend import describe_trend, read_trend
+from auscult.monitor.trend import describe_silence, describe_trend, read_trend
 from auscult.monitor.trend.keeper import SPAN
-from auscult.monitor.trend.words import describe_silence
 from auscult.monitor.web.encoding import picture
 from auscult.monitor.web.numbers import MachineNumbers
 from auscult.monitor.web.params import NotThere, Query
@@ -26,8 +25,8 @@ from auscult.spectrum import FrontEnd, band_centres, log_mels
 _RECENT, _POINTS = 3600.0, 1000
 #: A series with a point at least each so many seconds is one of minutes.
 _MINUTES = 1800.0
-#: Seconds for which a trend is used.
-_TREND_SECONDS = 60.0
+#: Seconds for which a trend is used, and most points of one.
+_TREND_SECONDS, _TREND_POINTS = 60.0, 2000
 #: Longest sound that is shown as a spectrogram, seconds.
 _LONGEST = 120.0
 
@@ -173,7 +172,7 @@ class Queries:
         series = read_trend(self._reader, machine, max(0.0, now - SPAN), now)
         silence = describe_silence(self._reader, machine, now)
         text = [*([silence] if silence else []), *describe_trend(series)]
-        return {"text": text, "series": series.to_json()}
+        return {"text": text, "series": series.thinned(_TREND_POINTS).to_json()}
 
     def _front_end(self, machine: str, bands: int | None) -> FrontEnd:
         """Return the front end of the model of a machine, if it has so many bands."""
