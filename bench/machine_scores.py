@@ -157,11 +157,17 @@ class UnitScores:
             first, last: hours since the unit was installed.
             fault_hour: a key of ``course.faults``, which is then present.
         """
-        scores = np.concatenate([self._hour(hour, fault_hour) for hour in range(first, last)])
+        scores = np.concatenate([self.hour(hour, fault_hour) for hour in range(first, last)])
         return list(_stretches(scores, first * 3600.0))
 
-    def _hour(self, hour: int, fault_hour: int | None) -> np.ndarray:
-        """Return (PER_HOUR,) scores of an hour, NaN where they do not count."""
+    def hour(self, hour: int, fault_hour: int | None = None, *, nearby: bool = True) -> np.ndarray:
+        """Return (PER_HOUR,) scores of an hour, NaN where they do not count.
+
+        Args:
+            hour: since the unit was installed.
+            fault_hour: as in `stretches`.
+            nearby: whether there are sounds nearby, if there is no fault.
+        """
         data, rng = self._all, seeded_rng(self.unit.seed, self.unit.kind, "resample", int(hour))
         pool = data["base"][self._neighbours(hour)]
         if fault_hour is not None and fault_hour <= hour < fault_hour + FAULT_HOURS:
@@ -170,7 +176,7 @@ class UnitScores:
         for index in np.flatnonzero(data["extra_hour"] == hour):
             kind = data["extra_kind"][index]
             place = {"start": 0, "stop": len(minutes) - 1}.get(kind, int(rng.integers(1, len(minutes) - 1)))
-            if kind != "event" or fault_hour is None:
+            if kind != "event" or (nearby and fault_hour is None):
                 minutes[place] = data["extra"][index]
         if self.course.running[hour] and hour + 1 < self.course.hours and not self.course.running[hour + 1]:
             return minutes.ravel()[-PER_HOUR:]

@@ -71,7 +71,8 @@ def test_a_fault_that_develops_within_hours_is_an_alarm(policies):
 
 def test_a_rise_beyond_the_limit_is_an_alarm_however_slow(policies):
     followed, _ = policies
-    assert alarms(followed, running(400, 1) + ramp(400, 2.5 * margin(followed))) >= 1
+    beyond = followed.baseline.limit + 1.5 * margin(followed)
+    assert alarms(followed, running(400, 1) + ramp(400, beyond)) >= 1
 
 
 def test_an_alarm_is_not_followed(policies):

@@ -24,7 +24,7 @@ from auscult.decision.alarms.budget import AlarmBudget, lower_rate, required_sec
 from auscult.decision.alarms.episodes import AlarmRule, persistent_scores
 from auscult.decision.alarms.followed import calibration_shifts
 from auscult.decision.alarms.observation import Observation, Session, observe
-from auscult.decision.alarms.slow_baseline import LIMIT, TIME_CONSTANT, SlowBaseline
+from auscult.decision.alarms.slow_baseline import TIME_CONSTANT, SlowBaseline
 from auscult.decision.alarms.thresholds import conformal_of_blocks, from_tail
 from auscult.errors import FitError
 
@@ -148,10 +148,8 @@ def calibrate_alarms(
     rule = AlarmRule(threshold, threshold - HYSTERESIS * max(threshold - median, 0.0), k, n, cool_down)
     if baseline is None:
         return AlarmPolicy(rule, period, budget, method, expected, observe(rule, sessions, period))
-    limit = LIMIT * max(threshold - baseline.settings.reference, 0.0)
-    calibrated = replace(baseline.settings, limit=limit)
-    calibration = observe(rule, sessions, period, calibrated)
-    followed = replace(calibrated, start=baseline.deviation)
+    calibration = observe(rule, sessions, period, baseline.settings)
+    followed = replace(baseline.settings, start=baseline.deviation)
     return AlarmPolicy(rule, period, budget, method, expected, calibration, baseline=followed)
 
 

@@ -28,9 +28,9 @@ Drift = Literal["up", "down"]
 #: Seconds of counted running whose median is one value of the baseline.
 BLOCK_SECONDS = 600.0
 #: Time constant of the average of these medians, seconds of counted running.
-TIME_CONSTANT = 12 * 3600.0
-#: Largest shift, as a part of the distance between the threshold and the level at calibration.
-LIMIT = 1.0
+TIME_CONSTANT = 6 * 3600.0
+#: Largest shift in spreads of the calibration scores.
+LIMIT = 5.0
 #: A drift ends when the baseline is closer to the reference than this part of the spread.
 _DRIFT_ENDS = 0.8
 #: Quantiles of the calibration scores that are half of the spread away from each other, on both sides.
@@ -66,14 +66,15 @@ class SlowBaseline:
 
     @classmethod
     def of_scores(cls, scores: Sequence[np.ndarray], time_constant: float = TIME_CONSTANT) -> SlowBaseline:
-        """Return a baseline without a limit, relative to the scores of normal running.
+        """Return a baseline relative to the scores of normal running.
 
         Args:
             scores: of each session.
             time_constant: see `SlowBaseline`.
         """
         low, reference, high = np.quantile(np.concatenate(scores), (_SPREAD[0], 0.5, _SPREAD[1]))
-        return cls(float(reference), float(high - low) / 2, math.inf, time_constant)
+        spread = float(high - low) / 2
+        return cls(float(reference), spread, LIMIT * spread, time_constant)
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-compatible data."""
