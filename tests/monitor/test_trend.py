@@ -11,6 +11,7 @@ from scipy.signal import lfilter
 
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule, SlowBaseline
 from auscult.decision.alarms.observation import Observation
+from auscult.decision.alarms.slow_baseline import TIME_CONSTANT
 from auscult.monitor.bands import band_edges, band_levels
 from auscult.monitor.store import EventStore, Gap, Machine, ScoreRow
 from auscult.monitor.trend import TrendSeries, describe_trend, find_change, read_trend
@@ -131,7 +132,8 @@ def test_the_series_has_hours_and_the_slow_baseline(store):
     assert np.all(np.diff(series.time) == HOUR)
     np.testing.assert_allclose(series.score, scores, atol=0.3)
     assert series.baseline[99] == pytest.approx(REFERENCE, abs=0.1)
-    assert REFERENCE + 0.9 < series.baseline[111] < REFERENCE + 1.6, "12 h after the step"
+    followed = 2.0 * (1 - math.exp(-12 * HOUR / TIME_CONSTANT))
+    assert series.baseline[111] == pytest.approx(REFERENCE + followed, abs=0.2), "12 h after the step"
     assert (series.reference, series.spread, series.calibrated) == (REFERENCE, SPREAD, True)
     data = series.to_json()
     assert {len(data[key]) for key in ("time", "score", "baseline", "level")} == {200}
