@@ -24,10 +24,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Seconds(click.FloatRange):
-    """A duration in seconds, written as ``90``, ``90s``, ``1.5m`` or ``1h``."""
+    """A duration in seconds, written as ``90``, ``90s``, ``1.5m``, ``1h`` or ``2d``."""
 
     name = "duration"
-    _units: ClassVar = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    _units: ClassVar = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str):

@@ -15,7 +15,7 @@ from auscult.cli.flags import messages_with_flags, with_flags
 from auscult.cli.score_stamp import FileStamp
 from auscult.corpus import AudioClip, Clip
 from auscult.corpus.prefetch import prefetch
-from auscult.decision import Threshold, p_value
+from auscult.decision import Threshold
 from auscult.errors import AudioError, CorpusError, ModelFileError, TooShortAudio, UnreadableAudio
 from auscult.model.model_file import load_model, read_header_and_arrays
 from auscult.runtime.parallel import parallel_map, worker_count
@@ -132,7 +132,7 @@ def _rows(
 ) -> Iterator[Row]:
     for usable, group in groupby(clips, lambda clip: isinstance(clip, Clip)):
         if not usable:
-            yield from (_error_row(error) for error in cast("Iterator[CorpusError]", group))
+            yield from (error_row(error) for error in cast("Iterator[CorpusError]", group))
             continue
         files = map(model.with_table, cast("Iterator[Clip]", group))
         if settings.window is None:
@@ -171,12 +171,12 @@ def _file_rows(
         stamp = FileStamp.of(recording.clip.path)
         scored = model.score_recording(recording, threshold=settings.threshold)
         _check_unchanged(recording.clip.path, stamp)
-        return _row(model, settings, scored, stamp)
+        return row_of(scored, stamp, settings.warnings)
 
     for _, outcome in prefetch(recordings(), score, threads=threads):
         part = parts.popleft()
         if isinstance(outcome, AudioError):
-            yield _error_row(outcome, part)
+            yield error_row(outcome, part)
         else:
             yield _with_part(outcome, part)
 
@@ -203,12 +203,12 @@ def _window_rows(
         if isinstance(outcome, TooShortAudio) and start > 0:
             continue  # the rest at the end of a file may be too short for the detector
         if isinstance(outcome, AudioError):
-            yield _error_row(outcome, part)
+            yield error_row(outcome, part)
             return
         end = start + window.waveform().seconds
         times = {"start": round(start, 6), "end": round(end, 6)}
-        yield _with_part(_row(model, settings, outcome, stamp), {**part, **times})
-    yield from (_error_row(error, part) for error in errors)
+        yield _with_part(row_of(outcome, stamp, settings.warnings), {**part, **times})
+    yield from (error_row(error, part) for error in errors)
 
 
 def _of_channel(model: Model, part: Row) -> Model:
@@ -231,7 +231,8 @@ def _check_unchanged(path: str, before: FileStamp | None) -> None:
         raise UnreadableAudio(path, reason)
 
 
-def _error_row(error: AudioError | CorpusError, part: Row | None = None) -> Row:
+def error_row(error: AudioError | CorpusError, part: Row | None = None) -> Row:
+    """Return the row of a recording that cannot be used, with the fields of a part of it."""
     return {
         "path": error.path,
         **(part or {}),
@@ -240,18 +241,24 @@ def _error_row(error: AudioError | CorpusError, part: Row | None = None) -> Row:
     }
 
 
-def _row(model: Model, settings: ScoreSettings, score: Score, stamp: FileStamp | None) -> Row:
-    calibration = model.calibration.scores.get(model.detector.decisive_score, ())
+def row_of(score: Score, stamp: FileStamp | None, warnings: Sequence[str] = ()) -> Row:
+    """Return the row of a score.
+
+    Args:
+        score: the score.
+        stamp: of the file.
+        warnings: reasons to trust all scores of the model less.
+    """
     return {
         "path": score.path,
         "score": score.score,
         "threshold": score.threshold,
         "anomalous": score.anomalous,
         "verdict": score.verdict,
-        "p_value": p_value(score.score, calibration) if len(calibration) else None,
+        "p_value": score.p_value,
         "nearest": score.nearest,
         "nearest_window": score.nearest_window,
-        "warnings": [*messages_with_flags(score.warnings), *settings.warnings],
+        "warnings": [*messages_with_flags(score.warnings), *warnings],
         "findings": [finding.to_json() for finding in score.findings],
         "state": score.state,
         "seconds": round(score.seconds, 6),

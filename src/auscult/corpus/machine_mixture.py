@@ -58,15 +58,26 @@ def mixture_of_machines(
     yield Finding("mixed_machines", message)
 
 
+def names_a_part(folder: str) -> bool:
+    """Whether a folder's name is one for a part of the recordings of a machine, like ``day 3`` or ``test``.
+
+    Numbers and dates, splits, domains and conditions are.
+    """
+    words = set(re.findall(r"[^\W\d_]+", folder.lower()))
+    return (
+        words <= _PARTS
+        or split_folder_key(folder) is not None
+        or is_unexplained_class(folder)
+        or condition_of_name(folder) is not None
+    )
+
+
 def _possible_machines(folder: str, tables: TableSettings | None) -> Iterable[str]:
     """The names of subfolders with recordings that may be those of machines."""
     if not os.path.isdir(folder):  # a manifest states the machines
         return
     for name in subfolders(folder, report=FolderReport()):
-        words = set(re.findall(r"[a-z]+", name.lower()))
-        if words <= _PARTS or split_folder_key(name) or is_unexplained_class(name):
-            continue
-        if condition_of_name(name) is None and holds_audio(
+        if not names_a_part(name) and holds_audio(
             os.path.join(folder, name), report=FolderReport(), tables=tables
         ):
             yield name

@@ -22,6 +22,7 @@ from auscult.monitor.store import EventStore, Machine, ScoreRow
 from auscult.monitor.trend.keeper import Trends
 from auscult.monitor.trend.series import BANDS_KEY
 from auscult.runtime.parallel import blas_single_thread
+from auscult.runtime.stop_signal import StopSignal
 
 #: Seconds between writes of scores, and scores that are written earlier.
 _FLUSH_SECONDS, _FLUSH_ROWS = 1.0, 2000
@@ -74,7 +75,7 @@ class Engine:
         self._lock = threading.Lock()
         self._rows: list[ScoreRow] = []
         self._flushed = time.monotonic()
-        self._stopped = threading.Event()
+        self._stopped = StopSignal()
 
     def run(self) -> None:
         """Monitor until all sources end, or `stop` is called from another thread or a signal handler."""

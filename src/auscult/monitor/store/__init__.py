@@ -4,11 +4,13 @@
 """
 
 from auscult.monitor.store.event_store import EventStore
+from auscult.monitor.store.judged_writes import EventChange, EventSound
 from auscult.monitor.store.overview import MachineOverview
 from auscult.monitor.store.reader import MAX_POINTS, MAX_ROWS, StoreReader
 from auscult.monitor.store.records import (
     CONDITIONS,
     KINDS,
+    RESULTS,
     ROLES,
     VERDICTS,
     AuditEntry,
@@ -16,9 +18,12 @@ from auscult.monitor.store.records import (
     Feedback,
     Gap,
     Health,
+    JudgedFile,
+    Look,
     Machine,
     MachineState,
     Normal,
+    Result,
     ScoreRow,
     Sound,
 )
@@ -32,18 +37,24 @@ __all__ = [
     "KINDS",
     "MAX_POINTS",
     "MAX_ROWS",
+    "RESULTS",
     "ROLES",
     "VERDICTS",
     "AuditEntry",
     "Event",
+    "EventChange",
+    "EventSound",
     "EventStore",
     "Feedback",
     "Gap",
     "Health",
+    "JudgedFile",
+    "Look",
     "Machine",
     "MachineOverview",
     "MachineState",
     "Normal",
+    "Result",
     "Retention",
     "ScoreRow",
     "Sound",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -85,6 +86,20 @@ def check_text(name: str, value: str, longest: int = TEXT_LENGTH, *, empty: bool
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
         raise OptionError(f"{name} has characters that are not text: {value!r:.80}")
     return value
+
+
+def check_path(name: str, value: str) -> bytes:
+    """Return a path as bytes, whether it is Unicode or not.
+
+    Raises:
+        OptionError: it is empty, too long or has a zero byte.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= TEXT_LENGTH or "\0" in value:
+        raise OptionError(f"{name} must be a path of at most {TEXT_LENGTH} characters, got {value!r:.80}")
+    try:
+        return os.fsencode(value)
+    except UnicodeEncodeError:
+        raise OptionError(f"{name} cannot be the path of a file: {value!r:.80}") from None
 
 
 def check_choice(name: str, value: str, choices: Collection[str]) -> str:

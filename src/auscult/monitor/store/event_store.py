@@ -17,6 +17,7 @@ from auscult.errors import OptionError
 from auscult.monitor.store import writes
 from auscult.monitor.store.connection import Database, T, store_errors
 from auscult.monitor.store.deliveries import Deliveries
+from auscult.monitor.store.judged_writes import JudgedFiles
 from auscult.monitor.store.listener import StoreListener
 from auscult.monitor.store.lock import StoreLock
 from auscult.monitor.store.reader import StoreReader
@@ -67,6 +68,7 @@ class EventStore:
         recordings: which recordings of a folder were judged.
         deliveries: messages that wait to be sent.
         listeners: called with events and conditions after they are written, in the thread that writes them.
+        judged: the results of recordings of a plant, each with a verdict of its own.
 
     Raises:
         StoreError: another process writes this store, it is of a newer version, or it cannot be written.
@@ -115,6 +117,7 @@ class EventStore:
                 self._ids = dict(connection.execute("SELECT name, id FROM machines").fetchall())
                 self._retention_clock = read_clock(connection, clock(), steady)
             self._scores = ScoreLog(self._database, self._space, self._keeper, self._retention_clock)
+            self.judged = JudgedFiles(self._database, self._scores, self._sound_writer, self._ids, self._lock)
             self._close = opened.pop_all()
 
     def __enter__(self) -> EventStore:

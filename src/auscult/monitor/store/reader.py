@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time as clock
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from auscult.monitor.store.checks import (
     optional_time,
 )
 from auscult.monitor.store.connection import ReadConnection
+from auscult.monitor.store.judged import read_judged, read_last_judged, read_looks
 from auscult.monitor.store.overview import MachineOverview, read_overview
 from auscult.monitor.store.records import (
     KINDS,
@@ -29,7 +31,9 @@ from auscult.monitor.store.records import (
     Feedback,
     Gap,
     Health,
+    JudgedFile,
     Kind,
+    Look,
     Machine,
     MachineState,
     Normal,
@@ -271,6 +275,24 @@ class StoreReader:
         )
         path = self._connection.path
         return [Normal(*[*row[:-1], array_of(path, row[-1], f"normal window {row[0]}")]) for row in rows]
+
+    def judged_files(self) -> Iterator[tuple[JudgedFile, bool]]:
+        """Iterate over the recordings of watched folders in the order of judgement.
+
+        Yields:
+            Each recording, and whether its file has disappeared.
+        """
+        return read_judged(self._connection)
+
+    def last_judged(self, machine: str, limit: int = 1) -> list[JudgedFile]:
+        """Return the last recordings of a machine from a watched folder, the last one first."""
+        number = self._machine(check_text("machine", machine, NAME_LENGTH))
+        assert number is not None
+        return read_last_judged(self._connection, number, check_count("limit", limit, MAX_ROWS))
+
+    def looks(self) -> list[Look]:
+        """Return when each watched folder was last looked at, the last one first."""
+        return read_looks(self._connection)
 
     def _machine(self, name: str | None) -> int | None:
         if name is None:

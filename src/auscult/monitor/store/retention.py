@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 
 from auscult.errors import OptionError, StoreError
 from auscult.monitor.store.connection import Database
+from auscult.monitor.store.judged import forget_gone
 from auscult.monitor.store.sounds import SoundFiles
 from auscult.monitor.store.thinning import STEP, drop_hours, drop_samples, last_expired, merge_minutes
 
@@ -42,6 +43,8 @@ class Retention:
         hour_days: days for which a summary of each hour is kept.
         sound_days: days for which sound is kept.
         event_days: days for which events, gaps, conditions, notes and the audit log are kept.
+        file_days: days for which a recording of a watched folder is remembered after it has disappeared. One
+            that appears again later is judged again.
 
     Raises:
         OptionError: a value is not positive, or scores would be kept longer in detail than in summary.
@@ -54,6 +57,7 @@ class Retention:
     hour_days: float = 3650.0
     sound_days: float = 365.0
     event_days: float = 3650.0
+    file_days: float = 30.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -160,6 +164,7 @@ class Keeper:
                 if last := last_expired(connection, table, "id", time, oldest, now):
                     ended = "AND end IS NOT NULL" if table in _LASTING else ""
                     connection.execute(f"DELETE FROM {table} WHERE id <= ? {ended}", (last,))
+            forget_gone(connection, now - limits.file_days * DAY, STEP)
             sound = last_expired(connection, "sounds", "id", "start", now - limits.sound_days * DAY, now)
             normal = last_expired(connection, "normals", "id", "start", now - limits.sound_days * DAY, now)
             event = last_expired(connection, "events", "id", "start", oldest, now)

@@ -185,6 +185,36 @@ STEPS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (machine, name)
         ) WITHOUT ROWID""",
     ),
+    (
+        # Results of the recordings of a plant in a watched folder, by their paths in it, which need not be
+        # Unicode. `gone` is when a file was missing for the first time.
+        """CREATE TABLE judged_files (
+            id INTEGER PRIMARY KEY AUTOINCREMENT,
+            name BLOB NOT NULL UNIQUE,
+            machine INTEGER REFERENCES machines,
+            size INTEGER NOT NULL,
+            modified INTEGER NOT NULL,
+            digest TEXT NOT NULL,
+            recorded REAL NOT NULL,
+            arrived REAL NOT NULL,
+            result TEXT NOT NULL,
+            score REAL,
+            threshold REAL,
+            model TEXT NOT NULL,
+            detail TEXT NOT NULL,
+            event INTEGER REFERENCES events ON DELETE SET NULL,
+            gone REAL
+        )""",
+        "CREATE INDEX judged_by_machine ON judged_files (machine, id)",
+        "CREATE INDEX judged_by_event ON judged_files (event) WHERE event IS NOT NULL",
+        "CREATE INDEX judged_and_gone ON judged_files (gone) WHERE gone IS NOT NULL",
+        # When a folder was last looked at, and by what.
+        """CREATE TABLE looks (
+            folder BLOB PRIMARY KEY,
+            time REAL NOT NULL,
+            detail TEXT NOT NULL
+        ) WITHOUT ROWID""",
+    ),
 )
 VERSION = len(STEPS)
 

@@ -49,13 +49,23 @@ class ScoreLog:
         """
         written = len(rows) if self._space.check() and self._insert(rows, ids) else 0
         self._space.dropped += len(rows) - written
+        self.follow(rows)
+        return written
+
+    def has_room(self, rows: Sequence[ScoreRow]) -> bool:
+        """Return whether there is room for scores that others write; count them as dropped if not."""
+        room = self._space.check()
+        self._space.dropped += 0 if room else len(rows)
+        return room
+
+    def follow(self, rows: Sequence[ScoreRow]) -> None:
+        """Do the work of each minute if the last one of scores is in another minute than before."""
         self._clock.observe({row.machine: row.time for row in rows})
         newest = rows[-1].time
         edge = current_minute(newest)
         if edge != self._edge:
             self._edge = edge
             self._each_minute(newest)
-        return written
 
     def _insert(self, rows: Sequence[ScoreRow], ids: Mapping[str, int]) -> bool:
         try:

@@ -6,7 +6,7 @@ A process that is killed between the two leaves a file without a row, which the 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +92,24 @@ class SoundWriter:
             return self._add_to_event(sound, data)
         return None
 
+    def write_file(self, samples: np.ndarray, sample_rate: int, start: float, role: Role) -> Sound:
+        """Write the file of a sound whose row, with its event, is written by the caller later.
+
+        `written` or `discard` must be called then.
+        """
+        check_choice("role", role, ROLES)
+        sound, data = _encoded(samples, sample_rate, start)
+        return replace(sound, name=self._write_file(data), role=role)
+
+    def written(self, sounds: Iterable[Sound]) -> None:
+        """Count sounds of `write_file` whose rows were written."""
+        self._keeper.sound_bytes += sum(sound.bytes for sound in sounds)
+
+    def discard(self, sounds: Iterable[Sound]) -> None:
+        """Delete the files of sounds of `write_file` whose rows were not written."""
+        for sound in sounds:
+            self._sounds.remove(sound.name)
+
     def _add_to_event(self, sound: Sound, data: bytes) -> int:
         def insert(connection: sqlite3.Connection, name: str) -> int:
             return writes.insert_sound(connection, replace(sound, name=name))
@@ -102,10 +120,7 @@ class SoundWriter:
 
     def _write(self, data: bytes, insert: Callable[[sqlite3.Connection, str], int]) -> int:
         """Write a file, then the row that names it."""
-        if not self._space.check():
-            raise StoreError(self._folder, "no room left on the disk for sound", full=True)
-        self._keeper.make_room(len(data))
-        name = self._sounds.write(data)
+        name = self._write_file(data)
         try:
             number = self._database.write(lambda connection: insert(connection, name))
         except BaseException:
@@ -113,6 +128,13 @@ class SoundWriter:
             raise
         self._keeper.sound_bytes += len(data)
         return number
+
+    def _write_file(self, data: bytes) -> str:
+        """Write a file if there is room for it, and return its name."""
+        if not self._space.check():
+            raise StoreError(self._folder, "no room left on the disk for sound", full=True)
+        self._keeper.make_room(len(data))
+        return self._sounds.write(data)
 
 
 def _encoded(samples: np.ndarray, sample_rate: int, start: float) -> tuple[Sound, bytes]:

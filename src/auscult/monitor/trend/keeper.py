@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Sequence
 
@@ -12,6 +11,7 @@ from auscult.monitor.store import StoreReader
 from auscult.monitor.trend.changes import DAY
 from auscult.monitor.trend.series import read_trend
 from auscult.monitor.trend.words import describe_silence, describe_trend
+from auscult.runtime.stop_signal import StopSignal
 
 #: Time before now that is read, seconds.
 SPAN = 365 * DAY
@@ -45,7 +45,7 @@ class Trends:
         except AuscultError as error:
             logging.getLogger("auscult").warning("no trend of %s: %s", machine, error)
 
-    def run(self, stopped: threading.Event) -> None:
+    def run(self, stopped: StopSignal) -> None:
         """Keep all machines up to date until the event is set."""
         while not stopped.is_set():
             started = time.monotonic()

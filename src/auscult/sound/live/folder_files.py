@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from auscult.runtime.natural_order import natural_order
@@ -35,16 +36,21 @@ class FolderFiles:
 
     Hidden files and folders do not count, and links to folders are not followed.
 
-    Attributes:
-        read: version of each file that was read, by path in the folder.
-        changes: what was added to that, and with ``None`` what was removed, in this order.
-
     Args:
         folder: the folder.
         settle_seconds: a file has settled if it was not changed for so long. This is measured by looking at
             it, since the clock of the computer that writes it may be wrong.
         read: size and time of modification of the files that were read, by path in the folder.
         since: files that were last modified before do not count, seconds since 1970.
+        empty: whether empty files count.
+        accepts: whether a file is a recording, by its path; by default those with an audio extension are.
+
+    Attributes:
+        read: version of each file that was read, by path in the folder.
+        changes: what was added to that, and with ``None`` what was removed, in this order.
+        present: size and time of modification of all recordings in the folder at the last look.
+        folders: the names of the subfolders of each folder at the last look, by its path in the folder.
+        unlisted: the subfolders that could not be listed at the last look, with the reason.
     """
 
     def __init__(
@@ -54,12 +60,17 @@ class FolderFiles:
         settle_seconds: float,
         read: Mapping[str, Sequence[int]] | None = None,
         since: float | None = None,
+        empty: bool = False,
+        accepts: Callable[[str], bool] | None = None,
     ) -> None:
+        self._empty, self._accepts = empty, accepts or (lambda path: is_audio_name(os.path.basename(path)))
         self._folder, self._settle_seconds = folder, settle_seconds
         self._since = -1 if since is None else round(since * 1e9)
         self.read = {name: Version(*version) for name, version in (read or {}).items()}
         self.changes: list[tuple[str, Version | None]] = []
-        self.present: Set[str] = frozenset()  # paths in the folder at the last look, read or not
+        self.present: Mapping[str, Version] = {}
+        self.folders: dict[str, list[str]] = {}
+        self.unlisted: dict[str, str] = {}
         self._changed: dict[str, tuple[Version, float]] = {}  # by name: the version, and since when it exists
 
     def settled(self) -> list[SettledFile]:
@@ -69,8 +80,8 @@ class FolderFiles:
             OSError: the folder cannot be listed.
         """
         now = time.monotonic()
-        present = dict(self._list(""))
-        self.present = present.keys()
+        self.folders, self.unlisted = {}, {}
+        self.present = present = dict(self._list(""))
         newest = max((version.modified for version in present.values()), default=0)
         for name, version in list(self.read.items()):
             if name not in present and version.modified <= newest - _REMEMBER_NS:
@@ -79,7 +90,9 @@ class FolderFiles:
         new = {
             name: version
             for name, version in present.items()
-            if self.read.get(name) != version and version.size and version.modified >= self._since
+            if self.read.get(name) != version
+            and (version.size or self._empty)
+            and version.modified >= self._since
         }
         before, self._changed = self._changed, {}
         for name, version in new.items():
@@ -107,15 +120,23 @@ class FolderFiles:
                     name = os.path.join(below, entry.name)
                     if entry.is_dir(follow_symlinks=False):
                         folders.append(name)
-                    elif is_audio_name(entry.name):
+                    elif self._accepts(os.path.join(self._folder, name)):
                         try:
                             status = entry.stat()
                         except OSError:  # deleted meanwhile, or a link to nowhere
                             continue
+                        if not stat.S_ISREG(status.st_mode):  # opening a pipe may wait forever
+                            continue
                         yield name, Version(status.st_size, status.st_mtime_ns)
-        except OSError:
+        except FileNotFoundError:
             if not below:
                 raise
-            return  # a subfolder that was deleted meanwhile, or that cannot be read
+            return  # a subfolder that was deleted meanwhile
+        except OSError as error:
+            if not below:
+                raise
+            self.unlisted[below] = error.strerror or str(error)
+            return
+        self.folders[below] = [os.path.basename(folder) for folder in folders]
         for folder in folders:
             yield from self._list(folder)

@@ -16,7 +16,7 @@ from auscult.sound.live.source import BLOCK_SECONDS, Block, Interruption, Source
 #: Without a new recording for this time, an interruption is yielded, seconds.
 NO_RECORDING_SECONDS = 60.0
 #: The folder is looked at so often, seconds, but this takes at most a twentieth of the time.
-POLL_SECONDS, _POLL_SHARE = 1.0, 20
+POLL_SECONDS, POLL_SHARE = 1.0, 20
 #: A file is complete if it was not changed for so long, seconds.
 SETTLE_SECONDS = 5.0
 #: So many times longer if its header declares no length, which recorders of FLAC write at the end.
@@ -150,7 +150,7 @@ class WatchedFolder(Source):
                 self.delivered = Delivered(len(self.changes), None)
                 yield problem or Interruption(f"no new recording for {seconds:.3g} s", "stalled")
             looking = time.monotonic() - started
-            self._closed.wait(min(self._stall_seconds, max(self._poll_seconds, _POLL_SHARE * looking)))
+            self._closed.wait(min(self._stall_seconds, max(self._poll_seconds, POLL_SHARE * looking)))
 
     def _read(self, file: SettledFile) -> Generator[Block | Interruption, None, bool]:
         """Read a recording; return whether it needs no further attempt, or the next one is due already."""
