@@ -15,6 +15,7 @@ import pytest
 from tests.monitor.web.conftest import RATE, running, wait_for
 
 from auscult.decision.alarms import Episode
+from auscult.errors import StoreError
 from auscult.monitor.machine import AlarmChange, Gap, StateChange
 from auscult.monitor.sensor import Condition
 from auscult.monitor.web import live, server
@@ -139,18 +140,47 @@ def test_a_client_that_never_reads_is_given_up(machines, tmp_path, monkeypatch):
             wait_for(lambda: not state.connections)
 
 
-def test_many_clients_and_no_more(client, monitor, monkeypatch):
-    monkeypatch.setattr(live, "MAX_CLIENTS", 20)
+def test_many_clients_at_once_and_no_more(client, monitor, monkeypatch):
+    monkeypatch.setattr(live, "MAX_CLIENTS", 150)
+    request = b"GET /api/stream HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    address = (monitor.server.host, monitor.server.port)
     with ExitStack() as opened:
-        streams = [messages(opened.enter_context(client.stream("GET", "api/stream"))) for _ in range(20)]
-        assert {next(stream)[0] for stream in streams} == {"status"}
+        sockets = [opened.enter_context(socket.create_connection(address, timeout=20)) for _ in range(150)]
+        for connection in sockets:
+            connection.sendall(request)
+        streams = [opened.enter_context(connection.makefile("rb")) for connection in sockets]
+        for stream in streams:
+            assert stream.readline().startswith(b"HTTP/1.1 200")
+            while not stream.readline().startswith(b"event: status"):
+                pass
         refused = client.get("api/stream")
         assert refused.status_code == 503
         assert refused.json()["error"]
-        assert {next(stream)[0] for stream in streams} == {"status"}
+        for stream in streams:  # and once more a second later
+            while not stream.readline().startswith(b"event: status"):
+                pass
     wait_for(lambda: monitor.server.hub.clients == 0)
     with client.stream("GET", "api/stream") as response:
         assert next(messages(response))[0] == "status"
+
+
+def test_streams_go_on_when_states_cannot_be_read_for_a_while(machines, tmp_path, monkeypatch):
+    with running(machines()[:1], tmp_path / "store") as monitor, monitor.client() as client:
+        reader = monitor.server._reader
+        read = reader.overview
+        with client.stream("GET", "api/stream") as response:
+            arrived = messages(response)
+            assert next(arrived)[0] == "status"
+            failed = []
+
+            def fail(since):
+                failed.append(since)
+                raise StoreError(tmp_path, "busy")
+
+            monkeypatch.setattr(reader, "overview", fail)
+            wait_for(lambda: len(failed) > 1)
+            monkeypatch.setattr(reader, "overview", read)
+            assert next(data for kind, data in arrived if kind == "status")["machines"]
 
 
 def test_alarms_and_states_are_changes(machines, recordings, tmp_path):

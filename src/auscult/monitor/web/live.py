@@ -188,8 +188,8 @@ class Hub:
         """Return the message with the states of all machines; ``None`` if they cannot be read now."""
         try:
             return message("status", await self._states())
-        except AuscultError:
-            logging.getLogger("auscult").exception("the states of the machines cannot be read")
+        except AuscultError as error:  # the next ones come in a second
+            logging.getLogger("auscult").warning("the states of the machines cannot be read: %s", error)
             return None
 
     async def _tick(self) -> None:
