@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import signal
 import stat
+import sys
 
 import httpx
 import pytest
@@ -151,3 +152,19 @@ def test_options_replace_the_file():
     assert not PageFlags(no_page=True).over(settings).enabled
     with pytest.raises(OptionError):
         PageFlags(no_page=True, prefix="/b").over(settings)
+
+
+def test_without_the_extra_there_is_no_page(run, folder, tmp_path, monkeypatch):
+    for module in [name for name in sys.modules if name.startswith("auscult.monitor.web")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    arguments = (
+        "monitor", folder / "fan.auscult", "--source", folder / "short.wav", "--speed", "max",
+        "--store", tmp_path / "store",
+    )  # fmt: skip
+    result = run(*arguments)
+    assert result.exit_code == 0
+    assert "auscult[monitor]" in result.stderr
+    result = run(*arguments, "--port", 0)
+    assert result.exit_code != 0
+    assert "auscult[monitor]" in result.stderr
