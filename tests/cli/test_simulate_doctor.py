@@ -83,6 +83,7 @@ def test_doctor_json(run):
     assert report["memory_bytes"] > 1e8
     assert report["sound"]["formats"]["WAV"] is True
     assert isinstance(report["sound_devices"], list)
+    assert isinstance(report["microphones"], list)
 
 
 def test_doctor_reports_what_is_missing_and_how_to_install_it(run, monkeypatch):

@@ -125,6 +125,7 @@ def _report_error(error: Exception, code: int) -> int:
         "monitor": ("auscult.cli.monitor", "Listen to machines continuously and raise alarms."),
         "watch": ("auscult.cli.watch", "Judge recordings as recorders drop them into a folder."),
         "events": ("auscult.cli.events", "List the alarms of a monitor."),
+        "service": ("auscult.cli.service", "Print a systemd unit that runs a monitor."),
         "export": ("auscult.cli.export", "Export a model to ONNX, to score without auscult."),
         "inspect": ("auscult.cli.inspect", "Show the contents of a model file."),
         "evaluate": ("auscult.cli.evaluate", "Measure a model on labelled recordings."),

@@ -17,7 +17,7 @@ import click
 
 from auscult.cli import text
 from auscult.cli.options import json_option
-from auscult.errors import OptionError, PluginError
+from auscult.errors import AuscultError, OptionError, PluginError
 
 #: What the optional dependencies of each extra are for.
 PURPOSES = {
@@ -81,6 +81,8 @@ def _examine() -> dict[str, Any]:
     advice += [problem] if problem else []
     plugins = _plugins()
     advice += [plugin["problem"] for plugin in plugins if plugin["problem"]]
+    microphones, missing_library = _microphones() if _version("sounddevice") else ([], None)
+    advice += [missing_library] if missing_library else []
     return {
         "auscult": _version("auscult"),
         "python": platform.python_version(),
@@ -93,6 +95,7 @@ def _examine() -> dict[str, Any]:
         "devices": _training_devices() if extras["torch"]["version"] else [],
         "sound": sound,
         "sound_devices": _sound_devices(),
+        "microphones": microphones,
         "plugins": plugins,
         "cache": cache,
         "cache_problem": problem,
@@ -177,6 +180,16 @@ def _sound_devices() -> list[str]:
     return [line for line in lines if "capture" in line]
 
 
+def _microphones() -> tuple[list[dict[str, Any]], str | None]:
+    """The sources for ``auscult monitor``, and why they cannot be listed; nothing is recorded."""
+    live = import_module("auscult.sound.live")
+    try:
+        known = live.microphones()
+    except (AuscultError, OSError) as error:
+        return [], str(error)
+    return [{"source": f"mic:{one.name}", "names": list(one.names), "text": str(one)} for one in known], None
+
+
 def _cache() -> dict[str, Any] | None:
     """Folder and size of the feature cache; ``None`` if it is disabled."""
     try:
@@ -236,6 +249,7 @@ def _as_text(report: dict[str, Any]) -> str:
         ("cache", report["cache_problem"] or _cache_as_text(report["cache"])),
         ("plugins", "; ".join(f"{p['detector']} of {p['package']}" for p in report["plugins"]) or "none"),
         ("audio inputs", "; ".join(report["sound_devices"]) or "none"),
+        ("microphones", "; ".join(one["text"] for one in report["microphones"]) or "none"),
     ]
     advice = report["advice"] or ["Nothing is missing."]
     return text.facts(lines) + "\n\n" + "\n".join(advice)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from auscult.cli.monitor_output import MonitorOutput
 from auscult.cli.monitor_page import PageFlags, make_page, start_page
 from auscult.monitor.page_settings import PageSettings
+from auscult.runtime.service_notify import notify, watchdog_seconds
 
 if TYPE_CHECKING:
     from auscult.monitor.runner import WatchedMachine
@@ -65,10 +67,26 @@ def run_monitor(
             output.start(sources, events.folder)
             if server:
                 start_page(server, page, quiet=quiet or as_json)
+            engine.on_alive = _Watchdog()
+            notify("READY=1")
             engine.run()
         finally:
+            notify("STOPPING=1")
             if server:
                 server.stop()
             for number, handler in zip((signal.SIGINT, signal.SIGTERM), previous, strict=True):
                 signal.signal(number, handler)
         return output.finish()
+
+
+class _Watchdog:
+    """Lets the service manager know, if it wants to, that the monitor writes scores."""
+
+    def __init__(self) -> None:
+        self._seconds = watchdog_seconds()
+        self._next = 0.0
+
+    def __call__(self) -> None:
+        if self._seconds and time.monotonic() >= self._next:
+            self._next = time.monotonic() + self._seconds / 4
+            notify("WATCHDOG=1")

@@ -38,6 +38,7 @@ class Engine:
 
     Attributes:
         runners: by name of the machine.
+        on_alive: called about four times a second while it runs, after scores are written.
         trends: what has slowly changed of each machine.
         listeners: called with the name of a machine and each change, in the thread that scores it.
 
@@ -54,6 +55,7 @@ class Engine:
             raise OptionError("no machines to monitor" if not names else "two machines have the same name")
         self.store = store
         self.listeners: list[Callable[[str, Change], None]] = []
+        self.on_alive: Callable[[], None] = lambda: None
         self.runners: dict[str, Runner] = {}
         now = time.time()
         resume(store, {machine.name: not machine.waits for machine in machines}, now)
@@ -90,6 +92,7 @@ class Engine:
         try:
             while not self._stopped.wait(_FLUSH_SECONDS / 4):
                 self._flush()
+                self.on_alive()
                 self._overload.check(self.runners.values(), time.time())
                 if all(runner.ended for runner in self.runners.values()):
                     break

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from itertools import pairwise
@@ -127,6 +129,13 @@ def test_what_is_played_is_recorded(card, noise):
     assert np.corrcoef(recorded[position : position + len(part)], part)[0, 1] > 0.99
     times = [block.time - blocks[0].time for block in blocks]
     assert times == pytest.approx([0.25 * i for i in range(13)], abs=0.2)
+
+
+def test_doctor_lists_it(card):
+    command = [sys.executable, "-m", "auscult", "doctor", "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    listed = json.loads(done.stdout)["microphones"]
+    assert next(one["text"] for one in listed if one["source"] == "mic:machine").startswith("machine (ALSA)")
 
 
 def test_the_rate_of_the_device_is_the_default(card, collect):
