@@ -9,8 +9,9 @@ import click
 from tools.reference_pages.commands import walk
 
 ROOT = Path(__file__).parents[2]
-#: Options of other programs: pip, dask, tf2onnx, pytest, bench scripts, cp and rsync.
+#: Options of other programs: pip, dask, tf2onnx, pytest, bench scripts, cp, rsync and systemctl.
 OTHER = {
+    "--now",
     *("--again", "--clips", "--folder", "--from-url", "--index-url", "--networks", "--nthreads", "--old"),
     *(
         "--only",
