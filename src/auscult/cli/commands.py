@@ -124,6 +124,7 @@ def _report_error(error: Exception, code: int) -> int:
         ),
         "monitor": ("auscult.cli.monitor", "Listen to machines continuously and raise alarms."),
         "watch": ("auscult.cli.watch", "Judge recordings as recorders drop them into a folder."),
+        "status": ("auscult.cli.status", "Show the state of every machine."),
         "events": ("auscult.cli.events", "List the alarms of a monitor."),
         "service": ("auscult.cli.service", "Print a systemd unit that runs a monitor."),
         "export": ("auscult.cli.export", "Export a model to ONNX, to score without auscult."),

@@ -45,6 +45,13 @@ if sys.platform == "win32":
             return False
         return True
 
+    def is_locked(file: IO[bytes]) -> bool:
+        """Return whether another process, or another opening, holds the lock of a file."""
+        free = try_lock(file)
+        if free:
+            unlock(file)
+        return not free
+
     def _lock(file: IO[bytes]) -> None:
         while not try_lock(file):
             time.sleep(0.5)
@@ -64,6 +71,15 @@ else:
         except BlockingIOError:
             return False
         return True
+
+    def is_locked(file: IO[bytes]) -> bool:
+        """Return whether another process, or another opening, holds the lock of a file."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(file, fcntl.LOCK_UN)
+        return False
 
     def _lock(file: IO[bytes]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)

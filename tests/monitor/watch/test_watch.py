@@ -66,6 +66,7 @@ def test_successive_anomalous_recordings_are_one_event(once, incoming, drop, tmp
         assert first.start == pytest.approx(now - 901, abs=5)
         assert first.end == pytest.approx(now - 700, abs=5)
         assert last.end is None
+        assert store.read.last_judged("fan")[0].arrived == pytest.approx(now - 500, abs=5)
         scores = [r.score.score for r in watched.recordings if r.file.event == first.id]
         assert first.peak == max(scores)
         assert first.score == scores[0]

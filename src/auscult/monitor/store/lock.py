@@ -7,14 +7,17 @@ file also names the process, for the message to the next one.
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 from auscult.errors import StoreError
-from auscult.runtime.locks import try_lock, unlock
+from auscult.runtime.locks import is_locked, try_lock, unlock
 
 NAME = "store.lock"
+#: Attempts to get the lock, and seconds between them.
+_TRIES, _PAUSE = 3, 0.02
 
 
 class StoreLock:
@@ -36,7 +39,7 @@ class StoreLock:
             )
         except OSError as error:
             raise StoreError(folder, f"cannot be locked: {error.strerror}") from None
-        if not try_lock(self._file):
+        if not _try_several_times(self._file):
             holder = _holder(self._file)
             self._file.close()
             who = "this process" if holder == os.getpid() else f"process {holder or 'unknown'}"
@@ -52,6 +55,24 @@ class StoreLock:
         if not self._file.closed:
             unlock(self._file)
             self._file.close()
+
+
+def writer_of(folder: Path) -> int | None:
+    """Return the number of the process that writes a store; ``None`` if none does, 0 if it is unknown."""
+    try:
+        with open(folder / NAME, "rb") as file:
+            return (_holder(file) or 0) if is_locked(file) else None
+    except OSError:
+        return None
+
+
+def _try_several_times(file: IO[bytes]) -> bool:
+    """Try to lock a file, which `writer_of` holds for a moment."""
+    for _ in range(_TRIES):
+        if try_lock(file):
+            return True
+        time.sleep(_PAUSE)
+    return False
 
 
 def _holder(file: IO[bytes]) -> int | None:

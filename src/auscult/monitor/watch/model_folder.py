@@ -177,3 +177,20 @@ class ModelFolder:
 def machine_of(path: str) -> str:
     """Return the name of the machine of a model file."""
     return os.path.basename(path).removesuffix(EXTENSION)
+
+
+def machines_in(path: str) -> list[str]:
+    """Return the names of the machines of a folder of model files, or of one file; empty if there are none.
+
+    Whether the files can be used is not checked.
+    """
+    if os.path.isfile(path):
+        return [machine_of(path)] if path.endswith(EXTENSION) else []
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return []
+    return sorted(
+        (machine_of(name) for name in names if name.endswith(EXTENSION) and not is_hidden(name)),
+        key=natural_order,
+    )

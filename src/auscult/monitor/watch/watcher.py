@@ -274,12 +274,11 @@ class FolderWatch:
         self.counts.same += 1
 
     def _arrival(self, file: SettledFile) -> float:
-        now = time.time()
-        there_before = self._started is not None and (
-            time.monotonic() - file.seconds <= self._started + self._settings.poll
-        )
-        since = self._looked_before if there_before else now - file.seconds - self._settings.poll
-        return arrival(file.version.modified / 1e9, since, now)
+        now, first_seen = time.time(), self._looked - file.seconds
+        present_since = self._looked_before
+        if self._started is not None and first_seen > self._started:
+            present_since = now - (time.monotonic() - first_seen) - self._settings.poll
+        return arrival(file.version.modified / 1e9, present_since, now)
 
     def _machines_of(self, files: Iterable[SettledFile]) -> set[str | None]:
         """The machines of files that wait."""

@@ -1,0 +1,99 @@
+"""What the last data of a machine say about it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from auscult.monitor.store import Gap, JudgedFile, MachineState
+from auscult.monitor.watch.arrivals import Arrivals
+
+#: Why someone should look at a machine: an alarm, or that nothing is known of it.
+Attention = Literal["alarm", "unknown"]
+
+#: Seconds after the last sample from which a running monitor has no data of a machine.
+_NO_DATA_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class MachineStatus:
+    """The state of a machine.
+
+    Attributes:
+        name: its name.
+        state: in words; ``normal`` and ``running`` only if there are data that say so.
+        attention: see `Attention`; ``None`` if all is well.
+        time: of the last recording or score, seconds since 1970.
+        age: seconds since the recording arrived, or since the score.
+        score, threshold: of the last recording or window.
+        alarms_today: alarms that started on this day in local time.
+        policy: state of the alarm policy: ``armed``, ``probation`` or ``refused``.
+        trend: sentences on slow changes.
+    """
+
+    name: str
+    state: str
+    attention: Attention | None
+    time: float | None = None
+    age: float | None = None
+    score: float | None = None
+    threshold: float | None = None
+    alarms_today: int = 0
+    policy: str | None = None
+    trend: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return JSON-compatible data."""
+        return {**vars(self), "trend": list(self.trend)}
+
+
+def state_of_recordings(
+    last: JudgedFile | None, arrivals: Arrivals, gone: bool
+) -> tuple[str, Attention | None]:
+    """Return the state of a machine whose recordings are judged one by one.
+
+    Args:
+        last: the last recording.
+        arrivals: of its recordings.
+        gone: whether the process that judges them has reported that one is overdue.
+    """
+    if last is None:
+        return "no recordings yet", "unknown"
+    if gone or arrivals.is_overdue(time.monotonic()):
+        return "no data", "unknown"
+    if last.result == "anomaly":
+        return "ALARM", "alarm"
+    if last.result == "sensor":
+        kinds = ", ".join(finding["kind"] for finding in last.detail["findings"])
+        return f"sensor fault ({kinds})", "unknown"
+    if last.result != "normal":
+        return {"unusable": "unusable recordings"}.get(last.result, last.result), "unknown"
+    return last.detail.get("state") or "normal", None
+
+
+def state_of_stream(
+    state: MachineState, gap: Gap | None, age: float | None, *, running: bool
+) -> tuple[str, Attention | None]:
+    """Return the state of a machine that is monitored continuously.
+
+    Args:
+        state: its last state.
+        gap: time without scores that lasts.
+        age: seconds since the last score.
+        running: whether the monitor runs.
+    """
+    if not running:
+        return ("no data" if age is not None else "no data yet"), "unknown"
+    conditions = [health.condition for health in state.conditions]
+    if "source gone" in conditions:
+        return "no data", "unknown"
+    if conditions:
+        return f"sensor fault ({', '.join(conditions)})", "unknown"
+    if state.open_event and state.open_event.kind == "alarm":
+        return "ALARM", "alarm"
+    if gap is not None:  # the machine is off or starting, or the sound does not count for another reason
+        return gap.reason.removeprefix("machine "), None
+    if age is None:
+        return "no data yet", "unknown"
+    return ("no data", "unknown") if age > _NO_DATA_SECONDS else ("running", None)

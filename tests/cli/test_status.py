@@ -1,0 +1,128 @@
+"""``status`` of machines that are watched or monitored."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from tests.helpers import noise
+
+import auscult
+from auscult.monitor.store import Event, EventStore, Gap, Machine, ScoreRow
+
+RATE = 8000
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory, machine_sound):
+    folder = tmp_path_factory.mktemp("models")
+    model = auscult.fit(
+        [machine_sound(seed) for seed in range(24)], "pooled_gaussian", all_scores=False, sample_rate=RATE
+    )
+    model.save(str(folder / "fan.auscult"))
+    shutil.copy(folder / "fan.auscult", folder / "pump.auscult")
+    return folder
+
+
+@pytest.fixture
+def plant(fitted, tmp_path):
+    (tmp_path / "incoming").mkdir()
+    return shutil.copytree(fitted, tmp_path / "models")
+
+
+@pytest.fixture
+def states(run):
+    def machines(folder, *options):
+        result = run("status", folder, "--json", *options)
+        status = json.loads(result.stdout)
+        return {m["name"]: m["state"] for m in status["machines"]}, result.exit_code, status
+
+    return machines
+
+
+def judge(run, plant, *options):
+    return run("watch", plant, "--folder", plant.parent / "incoming", "--once", "--settle", "0.1", *options)
+
+
+def test_a_machine_without_recordings_is_not_normal(run, states, plant):
+    assert states(plant)[:2] == ({"fan": "no recordings yet", "pump": "no recordings yet"}, 5)
+    soundfile.write(plant.parent / "incoming" / "fan_1.wav", noise(1), RATE)
+    assert "no recordings yet" in run("status", plant).stdout
+
+
+def test_states_of_recordings(run, states, plant, machine_sound):
+    incoming = plant.parent / "incoming"
+    for name in ("fan_1", "pump_1"):
+        soundfile.write(incoming / f"{name}.wav", machine_sound(70), RATE)
+    judge(run, plant)
+    machines, code, status = states(plant)
+    assert (machines, code) == ({"fan": "normal", "pump": "normal"}, 0)
+    assert (status["running"], status["process"]) == (False, None)
+    assert abs(status["written"] - time.time()) < 60
+    soundfile.write(incoming / "fan_2.wav", machine_sound(71, broken=True), RATE)
+    soundfile.write(incoming / "pump_2.wav", np.zeros(RATE), RATE)
+    judge(run, plant)
+    machines, code, status = states(plant)
+    assert (machines, code) == ({"fan": "ALARM", "pump": "sensor fault (silence)"}, 3)
+    fan, pump = status["machines"]
+    assert fan["score"] > fan["threshold"]
+    assert (fan["alarms_today"], pump["alarms_today"]) == (1, 0)
+    (incoming / "fan_3.wav").write_text("no audio")
+    soundfile.write(incoming / "pump_3.wav", machine_sound(72), RATE)
+    (plant / "fan.auscult").rename(plant / "press.auscult")  # a machine without a model is not expected
+    machines, code, _ = states(plant)
+    assert (machines, code) == ({"press": "no recordings yet", "pump": "sensor fault (silence)"}, 5)
+    text = run("status", plant).stdout
+    assert "sensor fault (silence)" in text
+    assert "not running, last seen" in text
+
+
+def test_recordings_that_stay_away(run, states, plant, machine_sound):
+    soundfile.write(plant.parent / "incoming" / "fan_1.wav", machine_sound(70), RATE)
+    judge(run, plant, "--expect", "0.5s")
+    time.sleep(0.6)
+    machines, code, _ = states(plant)
+    assert (machines, code) == ({"fan": "no data", "pump": "no recordings yet"}, 5)
+
+
+@pytest.fixture
+def monitored(tmp_path):
+    """A store as of a monitor, that is open."""
+    with EventStore(tmp_path / "monitor") as store:
+        for name in ("a", "b", "c", "d", "e", "f"):
+            store.put_machine(Machine(name, "1", "mic", {}, time.time()))
+            if name != "f":
+                store.add_scores([ScoreRow(name, time.time() - (500 if name == "e" else 0), 1.5, 1.2, 2.0)])
+        store.set_condition("b", "silent", True, time.time())
+        store.add_gap(Gap("c", time.time(), None, "machine off"))
+        store.add_event(Event("d", "alarm", time.time()))
+        yield store
+
+
+def test_states_of_a_monitor_while_it_runs_and_afterwards(states, monitored):
+    machines, code, status = states(monitored.folder)
+    assert machines == {
+        "a": "running",
+        "b": "sensor fault (silent)",
+        "c": "off",
+        "d": "ALARM",
+        "e": "no data",
+        "f": "no data yet",
+    }
+    assert code == 3
+    assert status["running"]
+    assert status["process"] > 0
+    monitored.close()
+    machines, code, status = states(monitored.folder)
+    assert set(machines.values()) == {"no data", "no data yet"}
+    assert code == 5
+    assert not status["running"]
+
+
+def test_what_is_no_folder_of_models_or_store(run, tmp_path):
+    assert run("status", tmp_path).exit_code == 1
+    assert run("status", tmp_path / "nowhere").exit_code == 1
