@@ -187,9 +187,10 @@ class Outcome:
     Attributes:
         unit: the unit.
         normal: for each constant, and with sounds nearby or without, the week without a fault.
-        faults: for each constant and growth: hours from the start of the fault to the first alarm, and to
-            the first report of drift; ``None`` if there was none, and 0 for one that lasted already.
-        kinds: kind of the fault.
+        faults: likewise, with sounds nearby in the calibration or without, and for each growth: hours from
+            the start of the fault to the first alarm, and to the first report of drift; ``None`` if there
+            was none, and 0 for one that lasted already.
+        kind: kind of the fault.
         trend: what is said of the score at the end of the week.
         spread: of the scores at calibration.
         rise: from calibration to the last day, in spreads.
@@ -197,7 +198,7 @@ class Outcome:
 
     unit: Unit
     normal: dict[tuple[int | None, bool], Week]
-    faults: dict[tuple[int | None, str], tuple[float | None, float | None]]
+    faults: dict[tuple[int | None, bool, str], tuple[float | None, float | None]]
     kind: str
     trend: SlowChange | None
     spread: float
@@ -208,16 +209,13 @@ def outcome(unit: Unit, folder: Path, constants: Sequence[int | None]) -> Outcom
     """Evaluate a unit."""
     of_unit = DriftUnit(unit, folder)
     normal, faults = {}, {}
-    quiet: dict[int | None, AlarmPolicy] = {}
     for nearby in (True, False):
         policies = of_unit.policies(nearby=nearby)
-        for constant in constants:
-            quiet[constant] = policies[constant]
+        for constant in CHOSEN if nearby else constants:
             normal[constant, nearby] = monitored(policies[constant], of_unit.normal(nearby=nearby))
-    for fault in of_unit.faults:
-        for constant in constants:
-            week = monitored(quiet[constant], of_unit.with_fault(fault))
-            faults[constant, fault.growth.name] = week.after(fault.start)
+            for fault in of_unit.faults:
+                week = monitored(policies[constant], of_unit.with_fault(fault))
+                faults[constant, nearby, fault.growth.name] = week.after(fault.start)
     baseline = policies[CHOSEN[1]].baseline
     assert baseline is not None
     medians = hour_medians(of_unit.scores.part(1))
@@ -238,7 +236,7 @@ def normal_table(outcomes: Sequence[Outcome], constants: Sequence[int | None]) -
     """Return false alarms and alarm hours of the weeks without a fault."""
     rows = []
     for nearby in (False, True):
-        for constant in constants:
+        for constant in CHOSEN if nearby else constants:
             weeks = [outcome.normal[constant, nearby] for outcome in outcomes]
             counts = np.array([len(week.alarms) for week in weeks])
             hours = np.array([hours_in(week.alarms) for week in weeks])
@@ -260,29 +258,27 @@ def normal_table(outcomes: Sequence[Outcome], constants: Sequence[int | None]) -
 def fault_table(outcomes: Sequence[Outcome], constants: Sequence[int | None]) -> str:
     """Return when growing faults are alarms and drift."""
     rows = []
-    for number, growth in enumerate(GROWTHS):
-        for constant in constants:
-            delays = [outcome.faults[constant, growth.name] for outcome in outcomes]
-            alarms = [alarm for alarm, _ in delays if alarm is not None]
-            reported = [
-                min(time for time in delay if time is not None)
-                for delay in delays
-                if any(time is not None for time in delay)
-            ]
-            level = [FROM + (TO - FROM) * min(alarm / GROWTHS[number].hours, 1.0) for alarm in alarms]
-            rows.append(
-                [
-                    f"grows within {growth.name}",
-                    _policy_name(constant),
-                    f"{len(alarms)} of {len(delays)}",
-                    f"{np.median(alarms):.1f} h" if alarms else "–",
-                    f"{np.median(level):+.0f} dB" if alarms else "–",
-                    f"{len(reported)} of {len(delays)}",
-                    f"{np.median(reported):.1f} h" if reported else "–",
-                ]
-            )
-    header = ["fault", "baseline", "alarm", "median after", "level of the fault", "alarm or drift"]
-    return table([*header, "median after"], rows)
+    for nearby in (False, True):
+        for growth in GROWTHS:
+            for constant in CHOSEN if nearby else constants:
+                delays = [outcome.faults[constant, nearby, growth.name] for outcome in outcomes]
+                alarms = [alarm for alarm, _ in delays if alarm is not None]
+                first = [min(times) for delay in delays if (times := [t for t in delay if t is not None])]
+                level = [FROM + (TO - FROM) * min(alarm / growth.hours, 1.0) for alarm in alarms]
+                rows.append(
+                    [
+                        growth.name,
+                        "yes" if nearby else "no",
+                        _policy_name(constant),
+                        f"{len(alarms)} of {len(delays)}",
+                        f"{np.median(alarms):.1f} h" if alarms else "–",
+                        f"{np.median(level):+.0f} dB" if alarms else "–",
+                        f"{len(first)} of {len(delays)}",
+                        f"{np.median(first):.1f} h" if first else "–",
+                    ]
+                )
+    header = ["fault grows in", "sounds nearby", "baseline", "alarm", "median after", "level of the fault"]
+    return table([*header, "alarm or drift", "median after"], rows)
 
 
 def unit_table(outcomes: Sequence[Outcome]) -> str:
@@ -350,21 +346,22 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("-o", "--output", default="results/drift", help="folder for models and scores")
-    parser.add_argument("--set", dest="units", choices=SETS, default="test")
+    parser.add_argument("--set", dest="of", choices=SETS, default="test")
+    parser.add_argument("--units", type=int, metavar="N", help="only the first N units")
     parser.add_argument("--weeks", default="results/alarms", help="folder of bench.machine_weeks")
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
-    constants = CONSTANTS if args.units == "development" else CHOSEN
+    constants = CONSTANTS if args.of == "development" else CHOSEN
     outcomes = []
     with workers(jobs=args.jobs):
         evaluate = partial(outcome, folder=Path(args.output), constants=constants)
-        for done in parallel_map(evaluate, SETS[args.units]()):
+        for done in parallel_map(evaluate, SETS[args.of]()[: args.units]):
             outcomes.append(done)
             print(f"{done.unit.name}: done", flush=True)
     parts = [normal_table(outcomes, constants), fault_table(outcomes, constants), unit_table(outcomes)]
     text = "\n\n".join([*parts, steady_weeks(Path(args.weeks))])
     print(text)
-    write_section("results/drift.md", f"drift {args.units}", text)
+    write_section("results/drift.md", f"drift {args.of}", text)
 
 
 if __name__ == "__main__":

@@ -85,6 +85,20 @@ def test_an_alarm_is_not_followed(policies):
     assert tracker.baseline.deviation == followed.baseline.start
 
 
+def test_a_gap_does_not_change_it(policies):
+    followed, _ = policies
+    scores = running(12, 1) + 2.0
+    deviations = []
+    for gap in (0.0, 60 * HOUR):
+        tracker = AlarmTracker(followed.rule, BaselineTracker(followed.baseline, PERIOD))
+        for index, score in enumerate(scores):
+            if gap and index == 30_000:
+                tracker.interrupt()
+            tracker.push(index * PERIOD + (gap if index >= 30_000 else 0.0), score)
+        deviations.append(tracker.baseline.deviation)
+    assert deviations[0] == deviations[1] > 1.0
+
+
 def test_a_fall_is_not_followed_but_known(policies):
     followed, _ = policies
     tracker = BaselineTracker(followed.baseline, PERIOD)
