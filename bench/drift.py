@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,18 +28,19 @@ import numpy as np
 from auscult.decision.alarms import (
     AlarmBudget,
     AlarmPolicy,
-    AlarmTracker,
     BaselineTracker,
     Session,
     calibrate_alarms,
 )
+from auscult.decision.alarms.episodes import find_episodes, persistent_scores
+from auscult.decision.alarms.followed import find_followed
 from auscult.monitor.trend import SlowChange, find_change
 from auscult.monitor.trend.words import span
 from auscult.runtime.parallel import parallel_map, workers
 from auscult.simulation.folder import MACHINE_TYPES
 from bench.growing_faults import FROM, GROWTHS, TO, GrowingFault
 from bench.machine_course import DRIFTS, WEEK, Unit
-from bench.machine_scores import PERIOD, UnitScores
+from bench.machine_scores import PER_HOUR, PERIOD, UnitScores
 from bench.machine_weeks import evaluation_units as machine_weeks
 from bench.markdown import table, write_section
 
@@ -92,36 +93,51 @@ def hours_in(spans: Sequence[tuple[float, float]]) -> float:
     return sum(end - start for start, end in spans)
 
 
-def monitored(policy: AlarmPolicy, hours: Iterator[tuple[int, np.ndarray]]) -> Week:
-    """Apply a policy as the monitor does.
+def monitored(policy: AlarmPolicy, hours: Iterable[tuple[int, np.ndarray]]) -> Week:
+    """Apply a policy as the monitor does, except that an alarm ends when the machine stops.
 
     Args:
         policy: the policy.
-        hours: number of each hour, and the (PER_HOUR,) scores with NaN where they do not count.
+        hours: number of each successive hour, and the (PER_HOUR,) scores with NaN where they do not count.
     """
+    numbers, parts = zip(*hours, strict=True)
     baseline = BaselineTracker(policy.baseline, PERIOD) if policy.baseline else None
-    tracker = AlarmTracker(policy.rule, baseline)
     alarms: list[tuple[float, float]] = []
-    drifts: list[tuple[float, float]] = []
-    now = 0.0
-    drift_since: float | None = None
-    for hour, scores in hours:
-        for index, score in enumerate(scores.tolist()):
-            now = hour + index * PERIOD / 3600
-            if score != score:
-                tracker.interrupt()
-            elif ended := tracker.push(now * 3600, score):
-                alarms.append((ended.start / 3600, ended.end / 3600))
-        if baseline and baseline.drift and drift_since is None:
-            drift_since = now
-        elif baseline and drift_since is not None and baseline.drift is None:
-            drifts.append((drift_since, now))
-            drift_since = None
-    if tracker.episode:
-        alarms.append((tracker.episode.start / 3600, now))
-    if drift_since is not None:
-        drifts.append((drift_since, now))
-    return Week(alarms, drifts)
+    changes: list[tuple[float, bool]] = []
+    for first, scores in _stretches(np.concatenate(parts)):
+        start = numbers[0] + first / PER_HOUR
+
+        def note(count: int, start: float = start) -> None:
+            assert baseline is not None
+            changes.append((start + count / PER_HOUR, baseline.drift is not None))
+
+        if baseline:
+            episodes = find_followed(scores, PERIOD, policy.rule, baseline, note)
+        else:
+            persistent = persistent_scores(scores, policy.rule.k, policy.rule.n)
+            episodes = find_episodes(persistent, PERIOD, policy.rule)
+        alarms += [(start + e.start / 3600, start + e.end / 3600) for e in episodes]
+    return Week(alarms, _spans(changes, numbers[-1] + 1.0))
+
+
+def _spans(changes: Sequence[tuple[float, bool]], end: float) -> list[tuple[float, float]]:
+    """Return the spans in which the last of (time, value) is true."""
+    spans, since = [], None
+    for time, drifts in changes:
+        if drifts and since is None:
+            since = time
+        elif not drifts and since is not None:
+            spans.append((since, time))
+            since = None
+    return spans if since is None else [*spans, (since, end)]
+
+
+def _stretches(scores: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the index of the first score, and the scores, of each part without NaN."""
+    counts = np.flatnonzero(~np.isnan(scores))
+    for group in np.split(counts, np.flatnonzero(np.diff(counts) > 1) + 1):
+        if len(group):
+            yield int(group[0]), scores[group[0] : group[-1] + 1].astype(np.float64)
 
 
 class DriftUnit:
@@ -145,9 +161,8 @@ class DriftUnit:
             nearby: whether there are sounds nearby.
         """
         hours = self.scores.calibration_hours
-        sessions = list(
-            _sessions(self.scores.hour(hour, nearby=nearby) for hour in range(hours[0], self.unit.learning))
-        )
+        scores = [self.scores.hour(hour, nearby=nearby) for hour in range(hours[0], self.unit.learning)]
+        sessions = [Session(part) for _, part in _stretches(np.concatenate(scores))]
         return {
             constant: calibrate_alarms(
                 sessions, BUDGET, PERIOD, time_constant=None if constant is None else constant * 3600.0
@@ -170,14 +185,6 @@ class DriftUnit:
 def hour_medians(part: dict[str, np.ndarray]) -> np.ndarray:
     """Return (hours,) medians of the score in a week; NaN while the machine is off."""
     return np.array([np.nan if np.isnan(row).all() else np.nanmedian(row) for row in part["base"]])
-
-
-def _sessions(hours: Iterator[np.ndarray]) -> Iterator[Session]:
-    scores = np.concatenate(list(hours)).astype(np.float64)
-    counts = np.flatnonzero(~np.isnan(scores))
-    for group in np.split(counts, np.flatnonzero(np.diff(counts) > 1) + 1):
-        if len(group):
-            yield Session(scores[group[0] : group[-1] + 1])
 
 
 @dataclass(frozen=True)
@@ -336,8 +343,13 @@ def steady_weeks(folder: Path) -> str:
 
 
 def _is_stored(unit: Unit, folder: Path) -> bool:
-    parts = range(len(unit.week_starts) + 1)
-    return all((folder / "pooled_gaussian" / unit.name / f"part_{number}.npz").exists() for number in parts)
+    parts = [
+        folder / "pooled_gaussian" / unit.name / f"part_{number}.npz"
+        for number in range(len(unit.week_starts) + 1)
+    ]
+    return all(part.exists() for part in parts) and unit.hours == sum(
+        len(np.load(part)["base"]) for part in parts
+    )
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +18,11 @@ from auscult.decision.alarms.slow_baseline import BaselineTracker, SlowBaseline
 
 
 def find_followed(
-    scores: np.ndarray, period: float, rule: AlarmRule, tracker: BaselineTracker
+    scores: np.ndarray,
+    period: float,
+    rule: AlarmRule,
+    tracker: BaselineTracker,
+    updated: Callable[[int], None] | None = None,
 ) -> list[Episode]:
     """Return the alarms in successive scores, and have the baseline follow these.
 
@@ -27,6 +31,7 @@ def find_followed(
         period: seconds between them.
         rule: the rule; peaks of the alarms are relative to the baseline, like its threshold.
         tracker: the baseline, which is updated.
+        updated: called after each update of the baseline, with the number of scores until then.
     """
     episodes: list[Episode] = []
     recent = np.empty(0)  # the scores before the position that persistent ones depend on, shifted
@@ -37,8 +42,10 @@ def find_followed(
         persistent, shifted = _persistent(recent, part - tracker.shift, rule)
         starts = np.flatnonzero(persistent > rule.threshold)
         if not len(starts):
-            tracker.push(*part)
+            changed = tracker.push(*part)
             position += len(part)
+            if changed and updated:
+                updated(position)
         else:
             # During an alarm the shift is the same until it ends.
             tracker.discard()
