@@ -110,6 +110,10 @@ class UnitScores:
         base, spectra, extra = [], [], list[tuple[int, str, np.ndarray]]()
         running, hours = self.course.running, self.hours_of(number)
         for hour in hours:
+            if hour > hours[0] and not running[hour - 1 : hour + 1].any():  # still off
+                base.append(base[-1])
+                spectra.append(spectra[-1])
+                continue
             sound = self.renderer.hour(hour)
             scores, spectrum = score_minute(self.model, sound.running)
             base.append(scores)

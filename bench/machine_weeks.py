@@ -5,8 +5,9 @@
 A model is fitted on clips of 10 s of the first hours of a unit, the rest of the two days before the first
 week is for calibration. For every hour one minute is rendered, and scored by `MachineMonitor` as a stream is:
 60 scores, one each 0.992 s. So are the minutes in which the machine starts or stops, in which there is a
-sound nearby, and the hours of the injected faults. `UnitScores.stretches` makes time without gaps of them:
-the minutes of an hour are drawn from those rendered within two hours of it under the same speed or load.
+sound nearby, and the hours of the injected faults; while it is off, only the first hour is rendered.
+`UnitScores.stretches` makes time without gaps of them: the minutes of an hour are drawn from those rendered
+within two hours of it under the same speed or load.
 
 Scores are stored for each unit and week (delete the folder to measure changed code); what is there is not
 computed again.
@@ -24,7 +25,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from auscult.runtime.parallel import parallel_map, workers
 from auscult.simulation.folder import MACHINE_TYPES
-from bench.machine_course import DRIFTS, WEEK, Unit
+from bench.machine_course import DAY, DRIFTS, WEEK, Unit
 from bench.machine_scores import UnitScores
 
 
@@ -38,9 +39,9 @@ def development_units() -> list[Unit]:
 
 
 def evaluation_units() -> list[Unit]:
-    """Other units: each machine type with each kind of drift, for three weeks."""
+    """Other units: each machine type with each kind of drift, for 17 days."""
     return [
-        Unit(name, 200 + number, drift, 3 * WEEK)
+        Unit(name, 200 + number, drift, 17 * DAY)
         for number, drift in enumerate(DRIFTS)
         for name in MACHINE_TYPES
     ]
