@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike
 
 from auscult.decision.alarms.slow_baseline import BaselineTracker
@@ -172,8 +171,10 @@ def persistent_scores(scores: ArrayLike, k: int, n: int) -> np.ndarray:
     values = np.asarray(scores, dtype=np.float64)
     if not len(values):
         return values
+    from scipy.ndimage import rank_filter  # slow to import
+
     padded = np.concatenate([np.full(n - 1, -np.inf), values])
-    return np.partition(sliding_window_view(padded, n), n - k, axis=1)[:, n - k]
+    return rank_filter(padded, rank=n - k, size=n)[n // 2 : n // 2 + len(values)]
 
 
 def released_scores(rule: AlarmRule, period: float) -> int:
