@@ -20,7 +20,7 @@ from auscult.decision.alarms import (
     find_episodes,
 )
 from auscult.decision.alarms.episodes import Episode, persistent_scores
-from auscult.decision.alarms.policy import COOL_DOWN
+from auscult.decision.alarms.timing import USUAL
 from auscult.decision.gamma_fit import plain_gamma_fit
 from auscult.errors import FitError
 from bench.machine_course import FAULT_HOURS, WEEK
@@ -63,7 +63,7 @@ def _windows(scores: UnitScores) -> np.ndarray:
 
 
 def _window_rule(threshold: float) -> AlarmRule:
-    return AlarmRule(threshold, threshold, cool_down=COOL_DOWN)
+    return AlarmRule(threshold, threshold, cool_down=USUAL.cool_down)
 
 
 def calibrated(scores: UnitScores, budget: AlarmBudget) -> AlarmPolicy | None:

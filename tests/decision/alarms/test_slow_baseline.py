@@ -22,6 +22,7 @@ from auscult.decision.alarms import (
     verify_alarms,
 )
 from auscult.decision.alarms.followed import find_followed
+from auscult.decision.alarms.timing import SHORT
 from auscult.errors import OptionError
 
 PERIOD = 0.992
@@ -43,8 +44,8 @@ def ramp(hours: float, rise: float) -> np.ndarray:
 def policies():
     """With and without a baseline."""
     sessions = [Session(running(12, 0))]
-    return calibrate_alarms(sessions, WEEK, PERIOD), calibrate_alarms(
-        sessions, WEEK, PERIOD, time_constant=None
+    return calibrate_alarms(sessions, WEEK, PERIOD, timing=SHORT), calibrate_alarms(
+        sessions, WEEK, PERIOD, timing=SHORT, time_constant=None
     )
 
 
@@ -58,7 +59,7 @@ def margin(policy: AlarmPolicy) -> float:
 
 def test_slow_drift_is_followed_and_breaks_no_budget(policies):
     followed, plain = policies
-    drift = running(120, 1) + ramp(120, 0.8 * margin(followed))
+    drift = running(120, 1) + ramp(120, margin(followed))
     assert alarms(plain, drift) >= 10
     assert alarms(followed, drift) <= 1
 

@@ -4,9 +4,12 @@ The rule comes from the scores of normal running that the model was not fitted o
 other overlap and are never taken as independent: what counts are excursions of the persistent score, and
 sessions, that is recordings without a gap, or blocks of them.
 
-- With enough normal running the threshold is the split conformal one of the largest persistent score of each
+- With enough normal running there is the split conformal threshold of the largest persistent score of each
   block (Vovk et al. 2005): another block exceeds it with a probability that keeps the budget.
-- With less it comes from a generalised Pareto tail (`tail`), and is labelled as based on a model.
+- With few or no such blocks there is one from a generalised Pareto tail (`tail`). The higher of both is used;
+  if it is that of the tail it is labelled as based on a model.
+- With less than a week of normal running the distance from the median score is doubled (`timing`): blocks of
+  one or two days are not exchangeable with those of other days.
 
 Either way the budget is a promise until normal running that was not used for the threshold confirms it
 (`verify_alarms`): without an alarm in a time T there are at most 2.3 / T with 90 % confidence.
@@ -25,16 +28,12 @@ from auscult.decision.alarms.episodes import AlarmRule, persistent_scores
 from auscult.decision.alarms.followed import calibration_shifts
 from auscult.decision.alarms.observation import Observation, Session, observe
 from auscult.decision.alarms.slow_baseline import TIME_CONSTANT, SlowBaseline
-from auscult.decision.alarms.thresholds import conformal_of_blocks, from_tail
+from auscult.decision.alarms.thresholds import Method, choose_threshold
+from auscult.decision.alarms.timing import Timing, margin_for, timing_for
 from auscult.errors import FitError
 
-Method = Literal["conformal", "tail"]
 State = Literal["armed", "probation", "refused"]
 
-#: Seconds of scores above the threshold that start an alarm, among so many seconds of successive scores.
-PERSISTENCE = (20.0, 30.0)
-#: Seconds at or below the release level after which an alarm ends.
-COOL_DOWN = 60.0
 #: The release level lies below the threshold by this part of the distance from the median score.
 HYSTERESIS = 0.25
 
@@ -102,8 +101,7 @@ def calibrate_alarms(
     budget: AlarmBudget,
     period: float,
     *,
-    persistence: tuple[float, float] = PERSISTENCE,
-    cool_down: float = COOL_DOWN,
+    timing: Timing | None = None,
     time_constant: float | None = TIME_CONSTANT,
     seed: int = 0,
 ) -> AlarmPolicy:
@@ -113,15 +111,16 @@ def calibrate_alarms(
         sessions: normal running that the model was not fitted on, in the order of time.
         budget: the largest accepted rate of false alarms.
         period: seconds between scores.
-        persistence: ``k`` and ``n`` of the rule, in seconds of scores.
-        cool_down: as in `AlarmRule`.
+        timing: persistence and cool-down; ``None`` for those that suit the length of the sessions.
         time_constant: of the baseline that follows slow drift, seconds; ``None`` for none.
         seed: of the resamples of blocks.
 
     Raises:
         FitError: there is too little normal running, or all of its scores are equal.
     """
-    k, n = (max(1, round(seconds / period)) for seconds in persistence)
+    lengths = [len(session.scores) * period for session in sessions]
+    timing = timing or timing_for(lengths)
+    k, n = (max(1, round(length / period)) for length in (timing.above, timing.among))
     scores = [np.asarray(session.scores, np.float64) for session in sessions]
     if not all(np.all(np.isfinite(values)) for values in scores):
         raise FitError("a score of the normal running is not finite")
@@ -138,14 +137,10 @@ def calibrate_alarms(
             f"{len(observed) * period:.0f} s of normal running with different scores are too little for an "
             f"alarm threshold: record at least {10 * n * period:.0f} s without interruption"
         )
-    threshold = conformal_of_blocks(persistent, budget, period)
-    method: Method = "conformal"
-    expected = budget.per_second
-    if threshold is None:
-        method = "tail"
-        threshold, expected = from_tail(persistent, budget, period, n * period, seed)
+    method, threshold, expected = choose_threshold(persistent, budget, period, n * period, seed)
     median = float(np.median(observed))
-    rule = AlarmRule(threshold, threshold - HYSTERESIS * max(threshold - median, 0.0), k, n, cool_down)
+    threshold = median + margin_for(sum(lengths)) * (threshold - median)
+    rule = AlarmRule(threshold, threshold - HYSTERESIS * max(threshold - median, 0.0), k, n, timing.cool_down)
     if baseline is None:
         return AlarmPolicy(rule, period, budget, method, expected, observe(rule, sessions, period))
     calibration = observe(rule, sessions, period, baseline.settings)

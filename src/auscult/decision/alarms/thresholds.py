@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -16,18 +17,53 @@ from auscult.decision.alarms.episodes import AlarmRule, find_episodes
 from auscult.decision.alarms.tail import MIN_PEAKS, PeakTail
 from auscult.errors import FitError
 
+Method = Literal["conformal", "tail"]
+
 #: Quantiles of the persistent scores at which excursions are counted, from the highest.
 _LEVELS = (0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 #: Excursions that are enough for a tail.
 _ENOUGH_PEAKS = 30
+#: Blocks with which the conformal threshold needs no comparison with the tail.
+_MANY_BLOCKS = 20
 #: Resamples of the blocks, and the part of them whose thresholds are at most the one that is used.
 _RESAMPLES, _CONFIDENT_PART = 200, 0.9
 #: Longest block of a session in the estimate of a tail, seconds.
 _TAIL_BLOCK = 3600.0
 
 
-def conformal_of_blocks(persistent: Sequence[np.ndarray], budget: AlarmBudget, period: float) -> float | None:
-    """Return the split conformal threshold of the maxima of blocks, or ``None`` if there are too few.
+def choose_threshold(
+    persistent: Sequence[np.ndarray], budget: AlarmBudget, period: float, pause: float, seed: int
+) -> tuple[Method, float, float]:
+    """Return the method, the threshold, and the rate at which it is exceeded by that method.
+
+    If there are few blocks, whose largest scores say less than they seem to, the threshold is the higher one
+    of both methods.
+
+    Args:
+        persistent: persistent scores of each session.
+        budget: the accepted rate.
+        period: seconds between scores.
+        pause: as in `from_tail`.
+        seed: of the resamples.
+
+    Raises:
+        FitError: there are too few separate excursions for the tail.
+    """
+    conformal, blocks = conformal_of_blocks(persistent, budget, period)
+    if conformal is not None and blocks >= _MANY_BLOCKS:
+        return "conformal", conformal, budget.per_second
+    threshold, expected = from_tail(persistent, budget, period, pause, seed)
+    if conformal is not None and conformal >= threshold:
+        return "conformal", conformal, budget.per_second
+    return "tail", threshold, expected
+
+
+def conformal_of_blocks(
+    persistent: Sequence[np.ndarray], budget: AlarmBudget, period: float
+) -> tuple[float | None, int]:
+    """Return the split conformal threshold of the maxima of blocks, and their number.
+
+    The threshold is ``None`` if there are too few.
 
     Blocks are so short that one is allowed to have an alarm with a probability of at most one half.
     """
@@ -35,7 +71,7 @@ def conformal_of_blocks(persistent: Sequence[np.ndarray], budget: AlarmBudget, p
     length = min(shortest, 0.5 / budget.per_second)
     maxima = np.sort([block.max() for block in _blocks(persistent, length, period)])
     rank = math.ceil((len(maxima) + 1) * (1 - budget.per_second * length))
-    return float(maxima[rank - 1]) if rank <= len(maxima) else None
+    return (float(maxima[rank - 1]) if rank <= len(maxima) else None), len(maxima)
 
 
 def from_tail(
