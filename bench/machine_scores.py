@@ -107,7 +107,8 @@ class UnitScores:
         return range(first, min(first + WEEK, self.unit.hours))
 
     def _score(self, number: int) -> dict[str, np.ndarray]:
-        base, spectra, extra = [], [], list[tuple[int, str, np.ndarray]]()
+        base, spectra = list[np.ndarray](), list[np.ndarray]()
+        extra = list[tuple[int, str, np.ndarray]]()
         running, hours = self.course.running, self.hours_of(number)
         for hour in hours:
             if hour > hours[0] and not running[hour - 1 : hour + 1].any():  # still off
