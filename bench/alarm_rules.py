@@ -1,36 +1,28 @@
 """What alarm rules do on simulated machine-weeks: false alarms, detected faults, and their delay.
 
 Besides the calibrated policy, rules that others use: a threshold for each window, from the same calibration,
-above which each window is an alarm. Alarms within the cool-down of each other are one episode for all rules.
+above which each window is an alarm. Alarms within the cool-down of each other are one alarm for all rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from auscult.decision.alarms import (
-    AlarmBudget,
-    AlarmPolicy,
-    AlarmRule,
-    Observation,
-    calibrate_alarms,
-    find_episodes,
-)
+from auscult.decision.alarms import AlarmRule, BaselineTracker, SlowBaseline, find_episodes
 from auscult.decision.alarms.episodes import Episode, persistent_scores
+from auscult.decision.alarms.followed import find_followed
 from auscult.decision.alarms.timing import USUAL
 from auscult.decision.gamma_fit import plain_gamma_fit
-from auscult.errors import FitError
 from bench.machine_course import FAULT_HOURS, WEEK
 from bench.machine_scores import CLIP_SECONDS, PERIOD, Stretch, UnitScores
 
 HOUR = 3600.0
 #: Windows of a minute that have no sample in common.
 _SEPARATE = slice(None, None, 10)
-#: Hours before a fault from which on a rule is applied.
-_BEFORE = 1
 
 
 def gamma_rule(scores: UnitScores) -> AlarmRule:
@@ -66,14 +58,6 @@ def _window_rule(threshold: float) -> AlarmRule:
     return AlarmRule(threshold, threshold, cool_down=USUAL.cool_down)
 
 
-def calibrated(scores: UnitScores, budget: AlarmBudget) -> AlarmPolicy | None:
-    """Return the policy for a budget, or ``None`` if the calibration refuses."""
-    try:
-        return calibrate_alarms(scores.calibration(), budget, PERIOD)
-    except FitError:
-        return None
-
-
 @dataclass(frozen=True)
 class FaultOutcome:
     """What a rule made of one fault.
@@ -81,7 +65,7 @@ class FaultOutcome:
     Attributes:
         severity: of the fault.
         outcome: ``detected`` by an alarm that starts while it lasts, ``hidden`` by an alarm that was there
-            before and stays, or ``missed``.
+            before, or ``missed``.
         delay: seconds from the fault to the alarm, if it is detected.
     """
 
@@ -98,17 +82,19 @@ class Outcome:
         unit: name of the unit.
         drift: of the unit.
         seconds: of normal running that was judged.
-        alarms: seconds at which false alarms started.
-        alarm_seconds: total duration of false alarms.
+        alarms: number of false alarms.
+        alarm_seconds: their total duration.
         faults: the injected faults.
+        drift_seconds: time in which the slow baseline reported drift.
     """
 
     unit: str
     drift: str
     seconds: float
-    alarms: tuple[float, ...]
+    alarms: int
     alarm_seconds: float
-    faults: tuple[FaultOutcome, ...]
+    faults: tuple[FaultOutcome, ...] = field(repr=False)
+    drift_seconds: float = 0.0
 
     @property
     def weeks(self) -> float:
@@ -116,42 +102,96 @@ class Outcome:
         return self.seconds / (WEEK * HOUR)
 
 
-def apply_rule(scores: UnitScores, rule: AlarmRule) -> Outcome:
-    """Apply a rule to the normal running of a unit, and to each of its faults."""
-    unit = scores.unit
-    normal = scores.stretches(unit.learning, unit.hours)
-    episodes = _episodes(normal, rule)
-    return Outcome(
-        unit.name,
-        unit.drift,
-        sum(len(stretch.scores) for stretch in normal) * PERIOD,
-        tuple(episode.start for episode in episodes),
-        sum(episode.end - episode.start + PERIOD for episode in episodes),
-        tuple(_fault_outcome(scores, rule, hour) for hour in scores.course.faults),
-    )
+class UnitRunning:
+    """The running of a unit after the learning hours, with and without each fault.
 
+    Args:
+        scores: of the unit.
+    """
 
-def _fault_outcome(scores: UnitScores, rule: AlarmRule, hour: int) -> FaultOutcome:
-    severity, start, end = scores.course.faults[hour].severity, hour * HOUR, (hour + FAULT_HOURS) * HOUR
-    episodes = _episodes(scores.stretches(hour - _BEFORE, hour + FAULT_HOURS, hour), rule)
-    if detected := [episode.start for episode in episodes if start <= episode.start < end]:
-        # The first window that counts as one with the fault has begun after the fault.
-        return FaultOutcome(severity, "detected", detected[0] - start + CLIP_SECONDS)
-    hidden = any(episode.start < start <= episode.end for episode in episodes)
-    return FaultOutcome(severity, "hidden" if hidden else "missed")
+    def __init__(self, scores: UnitScores) -> None:
+        unit = scores.unit
+        self.unit = unit
+        self.faults = {
+            hour: (scores.course.faults[hour].severity, scores.stretches(hour, hour + FAULT_HOURS, hour))
+            for hour in sorted(scores.course.faults)
+        }
+        self._normal = scores.stretches(unit.learning, unit.hours)
 
-
-def _episodes(stretches: Sequence[Stretch], rule: AlarmRule) -> list[Episode]:
-    return [
-        episode
-        for stretch in stretches
-        for episode in find_episodes(
-            persistent_scores(stretch.scores, rule.k, rule.n), PERIOD, rule, stretch.start
+    def apply(self, rule: AlarmRule, baseline: SlowBaseline | None = None) -> Outcome:
+        """Apply a rule to the normal running, and from the same state to each fault."""
+        tracker = BaselineTracker(baseline, PERIOD) if baseline else None
+        episodes: list[Episode] = []
+        outcomes: list[FaultOutcome] = []
+        drifting = 0.0
+        for stretch, fault_hour in self._parts():
+            if fault_hour is not None:
+                outcomes.append(self._outcome(fault_hour, episodes, rule, copy.deepcopy(tracker)))
+            episodes = _joined([*episodes, *_episodes([stretch], rule, tracker)], rule)
+            if tracker and tracker.drift:
+                drifting += len(stretch.scores) * PERIOD
+        return Outcome(
+            self.unit.name,
+            self.unit.drift,
+            sum(len(stretch.scores) for stretch in self._normal) * PERIOD,
+            len(episodes),
+            sum(episode.end - episode.start + PERIOD for episode in episodes),
+            tuple(outcomes),
+            drifting,
         )
-    ]
+
+    def _parts(self) -> Iterator[tuple[Stretch, int | None]]:
+        """Yield the normal running, cut at the hours of faults, with the fault that could begin there."""
+        waiting = list(self.faults)
+        for stretch in self._normal:
+            end = stretch.start + len(stretch.scores) * PERIOD
+            position, fault = 0, None
+            while waiting and waiting[0] * HOUR < end:
+                cut = max(0, round((waiting[0] * HOUR - stretch.start) / PERIOD))
+                yield _cut(stretch, position, cut), fault
+                position, fault = cut, waiting.pop(0)
+            yield _cut(stretch, position, len(stretch.scores)), fault
+
+    def _outcome(
+        self, hour: int, before: Sequence[Episode], rule: AlarmRule, tracker: BaselineTracker | None
+    ) -> FaultOutcome:
+        severity, stretches = self.faults[hour]
+        start = hour * HOUR
+        if before and before[-1].end + rule.cool_down >= start:
+            return FaultOutcome(severity, "hidden")
+        episodes = _episodes(stretches, rule, tracker)
+        if not episodes:
+            return FaultOutcome(severity, "missed")
+        # The first window that is taken with the fault has begun after the fault.
+        return FaultOutcome(severity, "detected", episodes[0].start - start + CLIP_SECONDS)
 
 
-def verified_state(policy: AlarmPolicy, outcome: Outcome) -> str:
-    """Return the state of a policy after the normal running of a unit."""
-    seen = Observation.of(outcome.seconds, 1, len(outcome.alarms))
-    return replace(policy, verification=seen).state
+def _episodes(
+    stretches: Sequence[Stretch], rule: AlarmRule, tracker: BaselineTracker | None
+) -> list[Episode]:
+    episodes = []
+    for stretch in stretches:
+        if tracker:
+            of_stretch = find_followed(stretch.scores, PERIOD, rule, tracker)
+        else:
+            of_stretch = find_episodes(persistent_scores(stretch.scores, rule.k, rule.n), PERIOD, rule)
+        for episode in of_stretch:
+            start, end = stretch.start + episode.start, stretch.start + episode.end
+            episodes.append(Episode(start, end, episode.peak, stretch.start + episode.peak_time))
+    return episodes
+
+
+def _joined(episodes: Sequence[Episode], rule: AlarmRule) -> list[Episode]:
+    """Join alarms that a cut has separated: the second begins within the cool-down of the first."""
+    joined: list[Episode] = []
+    for episode in episodes:
+        if joined and episode.start - joined[-1].end <= rule.cool_down + rule.n * PERIOD:
+            first = joined.pop()
+            peak = max(first, episode, key=lambda e: e.peak)
+            episode = Episode(first.start, episode.end, peak.peak, peak.peak_time)
+        joined.append(episode)
+    return joined
+
+
+def _cut(stretch: Stretch, first: int, last: int) -> Stretch:
+    return Stretch(stretch.scores[first:last], start=stretch.start + first * PERIOD)

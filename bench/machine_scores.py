@@ -99,6 +99,12 @@ class UnitScores:
         with np.load(path) as stored:
             return dict(stored)
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all scores are stored."""
+        parts = range(len(self.unit.week_starts) + 1)
+        return all((self._folder / f"part_{number}.npz").exists() for number in parts)
+
     def hours_of(self, number: int) -> range:
         """Return the hours of a part."""
         if number == 0:
