@@ -49,7 +49,7 @@ def test_table_counts_machines_within_the_promise():
 @pytest.fixture(scope="module")
 def short(tmp_path_factory: pytest.TempPathFactory) -> tuple[Unit, Path]:
     """Scores of half a day of a unit, computed once."""
-    unit, folder = Unit("pump", 6, "steady", monitored=12, learning=9), tmp_path_factory.mktemp("alarms")
+    unit, folder = Unit("pump", 2, "steady", monitored=12, learning=9), tmp_path_factory.mktemp("alarms")
     for number in (0, 1):
         UnitScores(unit, folder).part(number)
     return unit, folder
