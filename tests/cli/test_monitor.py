@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 import time
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -16,6 +17,8 @@ from tests.helpers import noise
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
 from auscult.decision.alarms.observation import Observation
+from auscult.decision.alarms.slow_baseline import BLOCK_SECONDS, SlowBaseline
+from auscult.model.model_file import load_model
 from auscult.monitor.store import StoreReader
 
 RATE = 8000
@@ -56,6 +59,23 @@ def test_an_alarm_is_printed_and_stored(run, folder, tmp_path):
     assert json.loads(run("events", store, "--json", "--since", "1h").stdout)
     assert run("events", store, "--machine", "pump").exit_code == 2
     assert json.loads(run("events", store, "--json", "--since", "2100-01-01").stdout) == []
+
+
+@pytest.mark.slow
+def test_the_slow_baseline_is_followed_without_output(run, folder, tmp_path):
+    model = load_model(str(folder / "fan.auscult"))
+    policy = replace(model.alarm_policy, baseline=SlowBaseline(0.0, 2.0, 10.0))
+    model.with_alarm_policy(policy).save(str(tmp_path / "fan.auscult"))
+    soundfile.write(tmp_path / "long.wav", noise(BLOCK_SECONDS + 60, 7), RATE)
+    result = run(
+        "monitor", tmp_path / "fan.auscult", "--source", tmp_path / "long.wav", "--speed", "max", "--no-page",
+        "--store", tmp_path / "store",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == ""
+    with StoreReader(tmp_path / "store") as store:
+        scores = store.scores("fan", 0, time.time() + 1000, points=10_000)
+    assert int(np.sum(scores.count)) > BLOCK_SECONDS / 1.024
 
 
 def test_json_lines(run, folder, tmp_path):

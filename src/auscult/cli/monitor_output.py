@@ -50,13 +50,15 @@ class MonitorOutput:
 
     def change(self, name: str, change: Change) -> None:
         """Print a change of a machine, as a listener of the engine."""
-        from auscult.monitor.machine import AlarmChange, Gap, Judgement, StateChange
+        from auscult.monitor.machine import AlarmChange, BaselineChange, Gap, Judgement, StateChange
 
         if isinstance(change, Judgement):
             if not self.quiet and not self.as_json and time.monotonic() >= self._next_status:
                 self._next_status = time.monotonic() + _STATUS_SECONDS
                 text.note(status_line(self.engine.status()))
             return
+        if isinstance(change, BaselineChange):
+            return  # a drift is an event of the store
         if isinstance(change, AlarmChange):
             if change.kind == "peak":
                 return

@@ -54,7 +54,6 @@ export function healthOf(machine) {
   const parts = [];
   if (machine.condition) parts.push(machine.condition.kind);
   if (machine.skipped_seconds >= 1) parts.push(`${Math.round(machine.skipped_seconds)} s skipped`);
-  if (machine.trend?.text?.length) parts.push(machine.trend.text[0]);
   return parts.join("; ");
 }
 

@@ -179,7 +179,8 @@ export class Timeline {
   }
 
   follow() {
-    if (this.end === null && !this.live.lost) this.redraw();
+    if (this.end === null) this.redraw();
+    if (this.live.lost) return;
     const pause = Math.min(60, Math.max(2, this.span / 300)) * 1000;
     if (this.end === null && Date.now() - (this.loaded ?? 0) > pause) this.load();
   }
@@ -206,14 +207,21 @@ export class Timeline {
 
   redraw() {
     const range = this.range();
-    if (this.data) this.chart.show(this.data, range);
+    if (this.data) this.chart.show(this.live.lost ? this.withoutPresent(range[1]) : this.data, range);
     for (const button of this.spans)
       button.setAttribute("aria-pressed", String(Number(button.dataset.seconds) === Math.round(this.span)));
     this.now.setAttribute("aria-pressed", String(this.end === null));
     setText(this.now, this.end === null ? "Following" : "Follow");
     const text = `${moment(range[0])} to ${moment(range[1])} (${duration(this.span)})`;
-    setText(this.title, this.problem ? `not up to date: ${this.problem}` : text);
+    const problem = this.live.lost ? "no connection" : this.problem;
+    setText(this.title, problem ? `not up to date: ${problem}` : text);
     this.title.title = `${full(range[0])} to ${full(range[1])}`;
+  }
+
+  /** Return the data with a gap from the end of what is known to a time. */
+  withoutPresent(until) {
+    const gap = { start: this.data.until, end: until, reason: "no connection" };
+    return until > gap.start ? { ...this.data, gaps: [...this.data.gaps, gap] } : this.data;
   }
 
   read(index) {

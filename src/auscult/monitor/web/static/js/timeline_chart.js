@@ -6,7 +6,7 @@ import { gapText } from "./timeline_data.js";
 
 const DAY = 86400;
 /** Labels of the time axis in 24 hours: smallest step, label, and what is below it when year or day change. */
-const TIMES = [
+export const TIMES = [
   [365 * DAY, "{YYYY}", null, null, null, null, null, null, 1],
   [28 * DAY, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
   [DAY, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],

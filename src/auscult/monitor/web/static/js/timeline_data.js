@@ -63,7 +63,7 @@ export function gapText(reason) {
 /**
  * Read scores, gaps and events.
  *
- * @returns {Promise<{columns: Array, gaps: Array, events: Array, resolution: string}>}
+ * @returns {Promise<{columns: Array, gaps: Array, events: Array, until: number}>} `until`: the end of what is known
  */
 export async function readTimeline(machine, since, until, now) {
   const span = { since: since.toFixed(3), until: until.toFixed(3) };
@@ -79,6 +79,6 @@ export async function readTimeline(machine, since, until, now) {
     columns: columnsOf(scores, limit),
     gaps: [...missing(scores, gaps, since, end, limit), ...gaps],
     events: events.filter((event) => event.kind === "alarm" || event.kind === "sensor"),
-    resolution: scores.resolution,
+    until: end,
   };
 }

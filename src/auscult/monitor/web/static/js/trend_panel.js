@@ -3,13 +3,19 @@
 import { get } from "./api.js";
 import { h } from "./dom.js";
 import { palette } from "./palette.js";
+import { TIMES } from "./timeline_chart.js";
 
 export class TrendPanel {
   constructor(machine) {
     this.machine = machine;
     this.text = h("div");
     this.frame = h("div", { class: "trend-chart", hidden: true });
-    this.element = h("div", {}, this.text, this.frame);
+    this.key = h(
+      "p",
+      { class: "note", hidden: true },
+      "Solid: score of each hour. Dashed: its slow baseline.",
+    );
+    this.element = h("div", {}, this.text, this.frame, this.key);
     this.chart = null;
     this.sizes = new ResizeObserver(() => this.chart?.setSize(this.size()));
     this.sizes.observe(this.frame);
@@ -48,7 +54,7 @@ export class TrendPanel {
     }
     if (trend.series?.time?.length > 1) {
       this.series = trend.series;
-      this.frame.hidden = false;
+      this.frame.hidden = this.key.hidden = false;
       this.draw(trend.series);
     }
   }
@@ -72,7 +78,10 @@ export class TrendPanel {
         ms: 1e-3,
         legend: { show: false },
         cursor: { show: false },
-        axes: [axis, { ...axis, size: 48 }],
+        axes: [
+          { ...axis, values: TIMES, space: 64 },
+          { ...axis, size: 48 },
+        ],
         series: [
           {},
           { stroke: colours.score, width: 1, points: { show: false } },
