@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import sqlite3
 import struct
 import subprocess
@@ -15,9 +16,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -58,11 +61,14 @@ class Monitor:
 
     Attributes:
         level: of the noise.
+        port: of its page.
     """
 
     def __init__(self, model: Path, store: Path, source: str = "-", **environment: str) -> None:
         command = [sys.executable, "-m", "auscult", "monitor", str(model), "--source", source, "--json"]
-        command += ["--rate", str(RATE), "--store", str(store)]
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        command += ["--rate", str(RATE), "--store", str(store), "--port", str(self.port)]
         self.store, self.level = store, NORMAL
         self.process = subprocess.Popen(
             command,
@@ -104,6 +110,16 @@ class Monitor:
             assert self.process.poll() is None, self.process.stderr and self.process.stderr.read()
             time.sleep(0.2)
         raise AssertionError(f"not reached within {seconds} s")
+
+    def get(self, path: str) -> bytes:
+        """Request something of the page."""
+        with urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=30) as response:
+            return response.read()
+
+    def machine(self) -> dict[str, Any]:
+        """Return the state of the machine by the page."""
+        (state,) = json.loads(self.get("api/machines"))["machines"]
+        return state
 
     def wait_for_scores(self, number: int = 1) -> float:
         """Wait for further scores, and return the time of the last one."""
@@ -208,6 +224,28 @@ def test_the_sender_stops_and_goes_on(monitor):
     with StoreReader(fan.store) as reader:
         assert not reader.events(kind="alarm"), "a fault of the sensor is no anomaly"
         assert any("silent" in gap.reason for gap in reader.gaps("fan"))
+
+
+def test_a_flood_of_requests_and_a_client_that_does_not_read(monitor):
+    fan = monitor()
+    fan.wait_for_scores(3)
+    with socket.create_connection(("127.0.0.1", fan.port)) as idle:
+        idle.sendall(f"GET /api/stream?machine=1 HTTP/1.1\r\nHost: 127.0.0.1:{fan.port}\r\n\r\n".encode())
+        began, answers = time.monotonic(), 0
+        paths = ["api/info", "api/machines", "api/events", "metrics"]
+        with ThreadPoolExecutor(20) as pool:
+            while time.monotonic() < began + 10 or answers < 1000:
+                answers += sum(map(bool, pool.map(fan.get, paths * 50)))
+        fan.level = FAULTY
+        (event,) = fan.wait(lambda reader: reader.events(kind="alarm"), _STARTING)
+        (shown,) = json.loads(fan.get("api/events"))["events"]
+        assert (shown["id"], shown["start"]) == (event.id, event.start)
+        machine = fan.wait(lambda reader: fan.machine()["alarm"] and fan.machine(), REPORTED_WITHIN)
+        assert machine["age"] < REPORTED_WITHIN
+    fan.end()
+    with StoreReader(fan.store) as reader:
+        assert {gap.reason for gap in reader.gaps("fan")} <= {"overload"}, "a slow computer may be overloaded"
+        assert {health.condition for health in reader.health()} <= {"overload"}
 
 
 class _Camera(BaseHTTPRequestHandler):
