@@ -7,7 +7,9 @@ from dataclasses import fields
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.helpers import noise
 
+import auscult
 from auscult.errors import OptionError
 from auscult.monitor.config import read_config
 from auscult.monitor.page_settings import PageSettings
@@ -161,3 +163,14 @@ def _toml(value) -> str:
         )
         return f'"{escaped}"'
     return str(value) if value is not None else '""'
+
+
+def test_machines_with_the_same_file_share_a_model(tmp_path):
+    auscult.fit([noise(2, seed) for seed in range(6)], "pooled_gaussian", sample_rate=8000).save(
+        str(tmp_path / "fan.auscult")
+    )
+    machine = '[[machine]]\nname = "{}"\nmodel = "{}"\nsource = "mic"\n'
+    text = machine.format("one", "fan.auscult") + machine.format("two", tmp_path / "fan.auscult")
+    one, two = read(tmp_path, text).watched()
+    assert one.model is two.model
+    assert (one.name, two.name) == ("one", "two")

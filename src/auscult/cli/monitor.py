@@ -98,7 +98,7 @@ def command(
     else:
         assert model is not None
         settings = _single(model, source or "mic", name, _speed(speed), every, rate, channels)
-    watched = [machine.watched() for machine in settings.machines]
+    watched = settings.watched()
     sources = {machine.name: machine.source for machine in settings.machines}
     return run_monitor(
         watched,

@@ -41,6 +41,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from auscult.errors import OptionError
+from auscult.model import Model
 from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.page_settings import PageSettings, page_settings
@@ -100,13 +101,8 @@ class MachineConfig:
         """Whether the source is a watched folder: it waits, and continues after a restart."""
         return self.source.startswith(WATCH)
 
-    def watched(self) -> WatchedMachine:
-        """Load the model.
-
-        Raises:
-            ModelFileError: the model file cannot be read.
-        """
-        model = load_model(self.model)
+    def watched(self, model: Model) -> WatchedMachine:
+        """Return what is monitored, with the model from its file."""
         opener = partial(open_source, self.source, speed=self.speed, **self.options)
         return WatchedMachine(
             self.name,
@@ -138,6 +134,18 @@ class MonitorConfig:
     page: PageSettings = field(default_factory=PageSettings)
     retention: Retention = field(default_factory=Retention)
     webhook: WebhookSettings | None = None
+
+    def watched(self) -> list[WatchedMachine]:
+        """Load the models; machines with the same file share one.
+
+        Raises:
+            ModelFileError: a model file cannot be read.
+        """
+        models: dict[str, Model] = {}
+        for machine in self.machines:
+            path = os.path.realpath(machine.model)
+            models[path] = models.get(path) or load_model(machine.model)
+        return [machine.watched(models[os.path.realpath(machine.model)]) for machine in self.machines]
 
 
 def read_config(path: str | os.PathLike[str]) -> MonitorConfig:

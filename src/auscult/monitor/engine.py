@@ -21,6 +21,7 @@ from auscult.monitor.runner import Runner, WatchedMachine
 from auscult.monitor.store import EventStore, Machine, ScoreRow
 from auscult.monitor.trend.keeper import Trends
 from auscult.monitor.trend.series import BANDS_KEY
+from auscult.runtime.memory import retain_heap
 from auscult.runtime.parallel import blas_single_thread
 from auscult.runtime.stop_signal import StopSignal
 
@@ -79,6 +80,7 @@ class Engine:
         self._flushed = time.monotonic()
         self._stopped = StopSignal()
 
+    @retain_heap()
     def run(self) -> None:
         """Monitor until all sources end, or `stop` is called from another thread or a signal handler."""
         readers = [

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +23,7 @@ from auscult.detectors.statistics.neighbours import Neighbours
 from auscult.detectors.statistics.standardizer import Standardizer
 from auscult.errors import OptionError
 from auscult.runtime.option_fields import option
+from auscult.runtime.sized_cache import SizedCache
 
 if TYPE_CHECKING:
     from auscult.detectors.onnx_export.graph import GraphEvidence, Value
@@ -241,9 +241,11 @@ class SpectralMemory(BankDetector):
         }
 
 
-#: Banks that are kept prepared, which takes most of the time of a score: enough for the members of several
-#: models, while those of all fold models would need much memory.
-_PREPARED = 16
+#: Bytes of banks that are kept prepared, which takes most of the time of a score: enough for the members of a
+#: hundred models of a hundred recordings, while those of all fold models would need much memory.
+_PREPARED_BYTES = 128 << 20
+#: Indices and bands of the groups of equal width, and the neighbours in each of their spaces.
+_Prepared = list[tuple[np.ndarray, np.ndarray, Neighbours]]
 
 
 class _Fit:
@@ -259,9 +261,18 @@ class _Fit:
         return isinstance(other, _Fit) and other.arrays is self.arrays
 
 
-@lru_cache(_PREPARED)
-def _neighbours(fit: _Fit) -> list[tuple[np.ndarray, np.ndarray, Neighbours]]:
-    """Return indices and bands of the groups of equal width, and the neighbours in each of their spaces."""
+def _neighbours(fit: _Fit) -> _Prepared:
+    return _PREPARED.get(fit, lambda: _prepare(fit))
+
+
+def _size(prepared: _Prepared) -> int:
+    return sum(neighbours.vectors.nbytes + neighbours.centred.vectors.nbytes for *_, neighbours in prepared)
+
+
+_PREPARED: SizedCache[_Prepared] = SizedCache(_PREPARED_BYTES, _size)
+
+
+def _prepare(fit: _Fit) -> _Prepared:
     a, target = fit.arrays, fit.detector.bank.target
     return [
         (
