@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
 
+from auscult.cli.monitor_learn import LearnFlags, learn_options, run_learning
 from auscult.cli.monitor_page import PageFlags, page_options
 from auscult.cli.monitor_run import run_monitor
 from auscult.cli.monitor_simulate import run_simulation
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="With --simulate: their number, or names as in auscult simulate.",
 )
+@learn_options
 @click.option("--store", metavar="FOLDER", type=click.Path(), help="Event store.  [default: monitor]")
 @click.option("--name", metavar="NAME", help="Name of the machine.  [default: the name of MODEL]")
 @click.option(
@@ -64,6 +67,7 @@ def command(
     config: str | None,
     simulate: bool,
     machines: str,
+    learning: LearnFlags,
     store: str | None,
     name: str | None,
     speed: str,
@@ -81,23 +85,38 @@ def command(
     kept in the event store, and shown on a page at 127.0.0.1:8765. Ctrl-C ends it. Exits with code 1 if a
     machine could not be monitored.
     """
-    from auscult.monitor.config import read_config
+    from auscult.monitor.config import DEFAULT_STORE, read_config
 
-    if (model is not None) + (config is not None) + simulate != 1:
-        raise OptionError("give either MODEL, --config FILE, or --simulate")
+    if (model is not None) + (config is not None) + simulate + (learning.learn is not None) != 1:
+        raise OptionError("give either MODEL, --config FILE, --learn NAME, or --simulate")
     own = {"--source": source, "--name": name, "--every": every, "--rate": rate, "--channels": channels}
     stated = next((option for option, value in own.items() if value), None)
     if simulate:
         if stated:
             raise OptionError(f"{stated} cannot be combined with --simulate")
         return run_simulation(machines, store, _speed(speed), page=page, as_json=as_json, quiet=quiet)
+    options = {key: value for key, value in (("sample_rate", rate), ("channels", channels)) if value}
+    if learning.learn is not None:
+        if name:
+            raise OptionError("--name cannot be combined with --learn: it is the name that follows --learn")
+        return run_learning(
+            learning,
+            source or "mic",
+            store or DEFAULT_STORE,
+            _speed(speed),
+            every=every,
+            options=options,
+            page=page,
+            as_json=as_json,
+            quiet=quiet,
+        )
     if config is not None:
         if stated:
             raise OptionError(f"{stated} cannot be combined with --config: set it in {config}")
         settings = read_config(config)
     else:
         assert model is not None
-        settings = _single(model, source or "mic", name, _speed(speed), every, rate, channels)
+        settings = _single(model, source or "mic", name, _speed(speed), every, options)
     watched = settings.watched()
     sources = {machine.name: machine.source for machine in settings.machines}
     return run_monitor(
@@ -119,13 +138,11 @@ def _single(
     name: str | None,
     speed: float,
     period: float | None,
-    rate: int | None,
-    channels: int | None,
+    options: Mapping[str, int],
 ) -> MonitorConfig:
     """The configuration of one machine."""
     from auscult.monitor.config import DEFAULT_STORE, MachineConfig, MonitorConfig
 
-    options = {key: value for key, value in (("sample_rate", rate), ("channels", channels)) if value}
     stem = os.path.basename(model).removesuffix(".auscult")
     machine = MachineConfig(name or stem, model, source, options, speed=speed, period=period)
     return MonitorConfig(DEFAULT_STORE, (machine,))

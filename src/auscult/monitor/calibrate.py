@@ -91,7 +91,8 @@ def _sessions(
     sessions: list[Session] = []
     for done, clip in enumerate(clips, start=1):
         _check_unknown(model, clip)
-        sessions += [Session(part, clip.path) for part in _score(model, clip, gate, period)]
+        parts = running_scores(model, _items(clip), clip.path, gate, period)
+        sessions += [Session(part, clip.path) for part in parts]
         if progress:
             progress(stage, done, len(clips), {})
     return sessions
@@ -118,19 +119,36 @@ def _check_unknown(model: Model, clip: Clip) -> None:
         )
 
 
-def _score(model: Model, clip: Clip, gate: GateSettings | None, period: float) -> list[np.ndarray]:
-    """Return the scores that count, in parts without a gap."""
+def running_scores(
+    model: Model,
+    items: Iterable[tuple[Block | Interruption, int]],
+    path: str,
+    gate: GateSettings | None,
+    period: float,
+) -> list[np.ndarray]:
+    """Return the scores of normal running that count, in parts without a gap.
+
+    Args:
+        model: a fitted model.
+        items: what a source yields, each with its sample rate.
+        path: of the recording, for errors.
+        gate: when the machine counts as running.
+        period: seconds between scores.
+
+    Raises:
+        AudioError: the recording cannot be read, or has no samples.
+    """
     monitor: MachineMonitor | None = None
     parts: list[list[float]] = [[]]
-    for item, rate in _items(clip):
+    for item, rate in items:
         if isinstance(item, Interruption):
             if item.kind == "ended":
                 break
-            raise AudioError(clip.path, item.reason)
+            raise AudioError(path, item.reason)
         if monitor is None:
             channels = item.samples.shape[1]
             monitor = MachineMonitor(
-                clip.name, model, None, sample_rate=rate, channels=channels, gate=gate, period=period
+                path, model, None, sample_rate=rate, channels=channels, gate=gate, period=period
             )
         for change in monitor.push(item):
             if isinstance(change, Gap) or (isinstance(change, Judgement) and not change.counts):
@@ -138,7 +156,7 @@ def _score(model: Model, clip: Clip, gate: GateSettings | None, period: float) -
             elif isinstance(change, Judgement):
                 parts[-1].append(change.score)
     if monitor is None:
-        raise AudioError(clip.path, "the recording has no samples")
+        raise AudioError(path, "the recording has no samples")
     return [np.array(part) for part in parts if part]
 
 

@@ -1,0 +1,89 @@
+"""``monitor --learn`` on recordings that are replayed."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from tests.helpers import RATE, noise
+
+import auscult
+from auscult.simulation.running import Running
+
+FAN_RATE = 8000
+
+
+def learn(run, folder, source, *more):
+    return run(
+        "monitor", "--learn", folder / "fan", "--source", source, "--speed", "max", "--no-page",
+        "--store", folder / "store", "--detector", "pooled_gaussian", *more,
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_from_a_source_to_alarms_on_probation(run, tmp_path):
+    running = Running("fan", sample_rate=FAN_RATE, session="test")
+    normal = running.read(15 * 60 * FAN_RATE)
+    running.set_fault("rubbing")
+    faulty = running.read(90 * FAN_RATE)
+    running.set_fault(None)
+    samples = np.concatenate([normal, faulty, running.read(120 * FAN_RATE)])
+    soundfile.write(tmp_path / "long.wav", samples, FAN_RATE)
+    # The first start ends early, as if it had been interrupted.
+    soundfile.write(tmp_path / "short.wav", samples[: 65 * FAN_RATE], FAN_RATE)
+    result = learn(run, tmp_path, tmp_path / "short.wav")
+    assert result.exit_code == 1
+    assert "too little" in result.stderr
+    assert "The recordings are kept" in result.stderr
+    assert not (tmp_path / "fan.auscult").exists()
+
+    result = learn(run, tmp_path, tmp_path / "long.wav", "--budget", "1/day", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert "65 s are there already" in result.stderr
+    learned, *alarms = [json.loads(line) for line in result.stdout.splitlines()]
+    assert learned["policy"]["state"] == "probation"
+    assert learned["policy"]["budget"] == "1/day"
+    assert learned["fit_seconds"] >= 120
+    assert learned["alarm_seconds"] > learned["fit_seconds"]
+    assert [line["alarm"] for line in alarms if "alarm" in line] == ["started", "ended"]
+    model = auscult.load(str(tmp_path / "fan.auscult"))
+    assert model.alarm_policy.state == "probation"
+    fitted = {path.rpartition("/")[2] for path in model.normals.paths}
+    later = [path.name for path in sorted((tmp_path / "fan-normal").glob("*.flac"))]
+    assert fitted == set(later[: len(fitted)])
+    assert "exists" in learn(run, tmp_path, tmp_path / "long.wav").stderr
+
+
+def test_silence_is_refused(run, tmp_path):
+    soundfile.write(tmp_path / "silent.wav", np.zeros(100 * RATE), RATE)
+    result = learn(run, tmp_path, tmp_path / "silent.wav")
+    assert result.exit_code == 1
+    assert "check microphone" in result.stderr
+    assert "not recorded: sensor silent" in result.stderr
+
+
+def test_another_folder_is_not_mixed_in(run, tmp_path):
+    (tmp_path / "fan-normal").mkdir()
+    soundfile.write(tmp_path / "fan-normal" / "pump.wav", noise(2), RATE)
+    result = learn(run, tmp_path, tmp_path / "fan-normal" / "pump.wav")
+    assert result.exit_code == 2
+    assert "has other files (pump.wav)" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--minutes", "1"), "--minutes"),
+        (("--budget", "often"), "often"),
+        (("--simulate",), "give either"),
+        (("--name", "pump"), "--name"),
+        (("--detector", "nothing"), "nothing"),
+    ],
+)
+def test_options_that_cannot_be(run, tmp_path, options, message):
+    soundfile.write(tmp_path / "in.wav", noise(2), RATE)
+    result = learn(run, tmp_path, tmp_path / "in.wav", *options)
+    assert result.exit_code == 2
+    assert message in result.stderr
