@@ -23,6 +23,8 @@ from bench.machine_scores import CLIP_SECONDS, PERIOD, Stretch, UnitScores
 HOUR = 3600.0
 #: Windows of a minute that have no sample in common.
 _SEPARATE = slice(None, None, 10)
+#: Hours after which it is noted whether drift is reported.
+_PART_HOURS = 6
 
 
 def gamma_rule(scores: UnitScores) -> AlarmRule:
@@ -86,6 +88,7 @@ class Outcome:
         alarm_seconds: their total duration.
         faults: the injected faults.
         drift_seconds: time in which the slow baseline reported drift.
+        alarms_in_drift: number of false alarms that started in this time.
     """
 
     unit: str
@@ -95,6 +98,7 @@ class Outcome:
     alarm_seconds: float
     faults: tuple[FaultOutcome, ...] = field(repr=False)
     drift_seconds: float = 0.0
+    alarms_in_drift: int = 0
 
     @property
     def weeks(self) -> float:
@@ -123,13 +127,15 @@ class UnitRunning:
         tracker = BaselineTracker(baseline, PERIOD) if baseline else None
         episodes: list[Episode] = []
         outcomes: list[FaultOutcome] = []
-        drifting = 0.0
+        drift_seconds, alarms_in_drift = 0.0, 0
         for stretch, fault_hour in self._parts():
             if fault_hour is not None:
                 outcomes.append(self._outcome(fault_hour, episodes, rule, copy.deepcopy(tracker)))
+            drifting, before = tracker is not None and tracker.drift is not None, len(episodes)
             episodes = _joined([*episodes, *_episodes([stretch], rule, tracker)], rule)
-            if tracker and tracker.drift:
-                drifting += len(stretch.scores) * PERIOD
+            if drifting:
+                drift_seconds += len(stretch.scores) * PERIOD
+                alarms_in_drift += len(episodes) - before
         return Outcome(
             self.unit.name,
             self.unit.drift,
@@ -137,19 +143,20 @@ class UnitRunning:
             len(episodes),
             sum(episode.end - episode.start + PERIOD for episode in episodes),
             tuple(outcomes),
-            drifting,
+            drift_seconds,
+            alarms_in_drift,
         )
 
     def _parts(self) -> Iterator[tuple[Stretch, int | None]]:
-        """Yield the normal running, cut at the hours of faults, with the fault that could begin there."""
-        waiting = list(self.faults)
+        """Yield the normal running in parts of a few hours, with the fault that could begin with one."""
+        hours = sorted({*self.faults, *range(self.unit.learning, self.unit.hours, _PART_HOURS)})
         for stretch in self._normal:
             end = stretch.start + len(stretch.scores) * PERIOD
             position, fault = 0, None
-            while waiting and waiting[0] * HOUR < end:
-                cut = max(0, round((waiting[0] * HOUR - stretch.start) / PERIOD))
+            while hours and hours[0] * HOUR < end:
+                cut, hour = max(0, round((hours[0] * HOUR - stretch.start) / PERIOD)), hours.pop(0)
                 yield _cut(stretch, position, cut), fault
-                position, fault = cut, waiting.pop(0)
+                position, fault = cut, hour if hour in self.faults else None
             yield _cut(stretch, position, len(stretch.scores)), fault
 
     def _outcome(
