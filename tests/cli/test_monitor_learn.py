@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import soundfile
 from tests.helpers import RATE, noise
 
 import auscult
+from auscult.monitor.store import EventStore
 from auscult.simulation.running import Running
 
 FAN_RATE = 8000
@@ -87,3 +89,18 @@ def test_options_that_cannot_be(run, tmp_path, options, message):
     result = learn(run, tmp_path, tmp_path / "in.wav", *options)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+def test_what_keeps_the_monitor_from_starting_is_known_before_the_recording(run, tmp_path):
+    soundfile.write(tmp_path / "long.wav", noise(20), RATE)
+    with EventStore(tmp_path / "store"):
+        result = learn(run, tmp_path, tmp_path / "long.wav")
+    assert result.exit_code == 1
+    assert "already open" in result.stderr
+    with socket.create_server(("127.0.0.1", 0)) as used:
+        port = used.getsockname()[1]
+        command = ("monitor", "--learn", tmp_path / "fan", "--source", tmp_path / "long.wav", "--port", port)
+        result = run(*command, "--store", tmp_path / "store")
+    assert result.exit_code == 2
+    assert str(port) in result.stderr
+    assert not list(tmp_path.glob("fan-normal/*"))

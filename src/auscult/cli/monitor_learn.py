@@ -13,7 +13,7 @@ import click
 
 from auscult.cli import text
 from auscult.cli.monitor_page import PageFlags
-from auscult.cli.monitor_run import run_monitor
+from auscult.cli.monitor_run import check_start, run_monitor
 from auscult.cli.progress import show_progress
 from auscult.errors import FitError, OptionError
 
@@ -114,7 +114,8 @@ def run_learning(
         The exit code.
 
     Raises:
-        OptionError: the folder, the model file or the source cannot be used.
+        OptionError: the folder, the model file, the source or the address of the page cannot be used.
+        StoreError: the store cannot be written, or another process writes it.
         FitError: the recording cannot be learned.
     """
     from auscult.api.plan import check_options
@@ -133,6 +134,7 @@ def run_learning(
         raise OptionError(f"--learn {flags.learn}: give a name of the machine")
     if os.path.exists(path):
         raise OptionError(f"{path} exists: monitor it with auscult monitor {path}, or learn another name")
+    check_start(store, page)
     folder = NormalFolder(f"{flags.learn}-normal", name)
     with open_source(source_text, speed=speed, **options) as source:
         items = iter(source)

@@ -102,18 +102,9 @@ def make_page(
         MissingExtraError: the page is asked for, but its packages are not installed.
     """
     settings = flags.over(settings)
-    if not settings.enabled:
+    if not _is_possible(flags, settings):
         return None
-    try:
-        from auscult.monitor.web.server import PageServer
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in _PACKAGES:
-            raise
-        missing = MissingExtraError("The page of the monitor", "monitor")
-        if flags != PageFlags() or settings != PageSettings():
-            raise missing from error
-        text.note(str(missing))
-        return None
+    from auscult.monitor.web.server import PageServer
     from auscult.monitor.web.tokens import page_token
 
     token, shown = page_token(
@@ -125,6 +116,15 @@ def make_page(
     return server
 
 
+def check_page(flags: PageFlags) -> None:
+    """Raise what `make_page` would raise because of the address or missing packages."""
+    settings = flags.over(PageSettings())
+    if _is_possible(flags, settings):
+        from auscult.monitor.web.server import open_socket
+
+        open_socket(settings).close()
+
+
 def start_page(server: PageServer, flags: PageFlags, *, quiet: bool) -> None:
     """Answer requests from now on, and say where."""
     server.start()
@@ -134,6 +134,23 @@ def start_page(server: PageServer, flags: PageFlags, *, quiet: bool) -> None:
         import webbrowser
 
         webbrowser.open(server.address)
+
+
+def _is_possible(flags: PageFlags, settings: PageSettings) -> bool:
+    """Whether there is to be a page; without its packages there is none, unless it is asked for."""
+    if not settings.enabled:
+        return False
+    try:
+        import auscult.monitor.web.server  # noqa: F401
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in _PACKAGES:
+            raise
+        missing = MissingExtraError("The page of the monitor", "monitor")
+        if flags != PageFlags() or settings != PageSettings():
+            raise missing from error
+        text.note(str(missing))
+        return False
+    return True
 
 
 def _has_screen() -> bool:

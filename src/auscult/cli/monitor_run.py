@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from auscult.cli.monitor_output import MonitorOutput
-from auscult.cli.monitor_page import PageFlags, make_page, start_page
+from auscult.cli.monitor_page import PageFlags, check_page, make_page, start_page
 from auscult.monitor.page_settings import PageSettings
 from auscult.runtime.service_notify import notify, watchdog_seconds
 
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
     from auscult.monitor.simulated import SimulatedFleet
     from auscult.monitor.store import Retention
     from auscult.monitor.webhook.settings import WebhookSettings
+
+
+def check_start(store: str, page: PageFlags) -> None:
+    """Raise what would keep a monitor from starting, before something long precedes it.
+
+    Args:
+        store: folder of the event store.
+        page: options of the page.
+
+    Raises:
+        StoreError: the store cannot be written, or another process writes it.
+        OptionError: the address of the page cannot be used.
+        MissingExtraError: the page is asked for, but its packages are not installed.
+    """
+    from auscult.monitor.store import EventStore
+
+    check_page(page)
+    EventStore(store).close()
 
 
 def run_monitor(

@@ -61,7 +61,7 @@ class PageServer:
         host, prefix = settings.host, check_prefix(settings.prefix)
         if token is None and not is_loopback(host):
             raise OptionError(f"the page is not served on {host} without a token")
-        self._socket = _open(settings)
+        self._socket = open_socket(settings)
         self.host, self.port = host, self._socket.getsockname()[1]
         try:
             self._reader = StoreReader(engine.store.folder)
@@ -117,8 +117,12 @@ class PageServer:
         self._server.run(sockets=[self._socket])
 
 
-def _open(settings: PageSettings) -> socket.socket:
-    """Return a socket on the stated port, or on the next free one if none is stated."""
+def open_socket(settings: PageSettings) -> socket.socket:
+    """Return a socket on the stated port, or on the next free one if none is stated.
+
+    Raises:
+        OptionError: the address is not one of this computer, or is in use.
+    """
     if settings.port is not None:
         return listening_socket(settings.host, settings.port)
     for port in range(DEFAULT_PORT, DEFAULT_PORT + _PORTS):
