@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-#: Share of the cores at which the largest number is expected.
-FULL = 0.92
+#: Share of the cores at which the largest number is expected: Python runs one thread at a time between
+#: array operations.
+FULL = 0.7
 #: The search ends if the smallest number that was too large is less than this factor above the largest that
 #: was not.
 CLOSE = 1.06
 #: Largest factor between successive numbers.
-_MOST = 2.5
+_MOST = 2.0
 
 
 @dataclass(frozen=True)
