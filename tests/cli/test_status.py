@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,9 +13,17 @@ import soundfile
 from tests.helpers import noise
 
 import auscult
+from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule, required_seconds
+from auscult.decision.alarms.observation import Observation
+from auscult.monitor.observed_policy import ObservedPolicy
+from auscult.monitor.resuming import ALIVE, ALIVE_SECONDS
 from auscult.monitor.store import Event, EventStore, Gap, Machine, ScoreRow
 
 RATE = 8000
+BUDGET = AlarmBudget(1, "day")
+NEEDED = required_seconds(BUDGET)
+POLICY = AlarmPolicy(AlarmRule(5.0, 4.0), 1.0, BUDGET, "tail", 0.0, Observation.of(3600.0, 1, 0))
+REFUSED = replace(POLICY, verification=Observation.of(3600.0, 1, 50))
 
 
 @pytest.fixture(scope="module")
@@ -93,12 +102,17 @@ def test_recordings_that_stay_away(run, states, plant, machine_sound):
 def monitored(tmp_path):
     """A store as of a monitor, that is open."""
     with EventStore(tmp_path / "monitor") as store:
-        for name in ("a", "b", "c", "d", "e", "f"):
-            store.put_machine(Machine(name, "1", "mic", {}, time.time()))
+        for name in "abcdefghi":
+            policy = {"g": {}, "h": REFUSED.to_json()}.get(name, POLICY.to_json())
+            store.put_machine(Machine(name, "1", "mic", policy, time.time()))
             if name != "f":
                 store.add_scores([ScoreRow(name, time.time() - (500 if name == "e" else 0), 1.5, 1.2, 2.0)])
         store.set_condition("b", "silent", True, time.time())
-        store.add_gap(Gap("c", time.time(), None, "machine off"))
+        store.add_gap(Gap("c", time.time() - 1000, None, "machine off"))
+        store.put_state("c", ALIVE, {"time": time.time() - ALIVE_SECONDS})
+        store.add_gap(Gap("i", time.time() - 1000, None, "machine off"))  # and then nothing arrived
+        store.put_state("i", ALIVE, {"time": time.time() - 200})
+        ObservedPolicy(store, "a", "1", POLICY, time.time()).judged(NEEDED, time.time())
         store.add_event(Event("d", "alarm", time.time()))
         yield store
 
@@ -112,7 +126,14 @@ def test_states_of_a_monitor_while_it_runs_and_afterwards(states, monitored):
         "d": "ALARM",
         "e": "no data",
         "f": "no data yet",
+        "g": "no alarm rule",
+        "h": "alarm rule refused",
+        "i": "no data",
     }
+    attention = {m["name"]: m["attention"] for m in status["machines"]}
+    assert [name for name in attention if attention[name] is None] == ["a", "c"]
+    policies = {m["name"]: m["policy"] for m in status["machines"]}
+    assert [policies[name] for name in "acgh"] == ["armed", "probation", None, "refused"]
     assert code == 3
     assert status["running"]
     assert status["process"] > 0

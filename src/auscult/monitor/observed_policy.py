@@ -6,13 +6,14 @@ operator judged them real. So probation ends after the same time of running, how
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from auscult.decision.alarms import AlarmPolicy, with_observed
 from auscult.decision.alarms.policy import State
 from auscult.decision.alarms.wording import describe_verification
 from auscult.errors import StoreError
-from auscult.monitor.store import Event, EventStore
+from auscult.monitor.store import Event, EventStore, StoreReader
 
 #: Key of the state in the store.
 KEY = "policy"
@@ -119,3 +120,15 @@ class ObservedPolicy:
             model=self._model_id,
             explanation=explanation,
         )
+
+
+def observed_state(reader: StoreReader, machine: str, policy: Mapping[str, Any]) -> State | None:
+    """Return the state of a policy with what was observed, also while another process monitors the machine.
+
+    Args:
+        reader: the store.
+        machine: name of the machine.
+        policy: the policy, JSON-compatible; ``None`` is returned if nothing was observed with it.
+    """
+    known = reader.state(machine, KEY) or {}
+    return known.get("state") if known.get("policy") == policy else None

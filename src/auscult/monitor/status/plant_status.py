@@ -12,6 +12,7 @@ from typing import Any
 
 from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError
+from auscult.monitor.observed_policy import observed_state
 from auscult.monitor.resuming import ALIVE
 from auscult.monitor.status.states import MachineStatus, state_of_recordings, state_of_stream
 from auscult.monitor.store import Look, MachineState, StoreReader
@@ -131,8 +132,12 @@ def _of_monitor(reader: StoreReader, state: MachineState, alarms: int, *, runnin
     name, now = state.machine.name, time.time()
     age = None if state.time is None else max(0.0, now - state.time)
     gaps = [gap for gap in reader.gaps(name) if gap.end is None]
-    words, attention = state_of_stream(state, gaps[-1] if gaps else None, age, running=running)
+    gap = gaps[-1] if gaps else None
+    alive = (reader.state(name, ALIVE) or {}).get("time")
+    since = max((time for time in (alive, gap and gap.start) if time is not None), default=None)
+    sound_age = None if since is None else max(0.0, now - since)
     policy = AlarmPolicy.from_json(state.machine.policy) if state.machine.policy else None
+    words, attention = state_of_stream(state, gap, age, sound_age, policy, running=running)
     score = state.score if state.persistent is None else state.persistent
     return MachineStatus(
         name,
@@ -143,7 +148,7 @@ def _of_monitor(reader: StoreReader, state: MachineState, alarms: int, *, runnin
         score,
         state.threshold,
         alarms,
-        policy.state if policy else None,
+        observed_state(reader, name, state.machine.policy) or (policy.state if policy else None),
         _trend(reader, name),
     )
 

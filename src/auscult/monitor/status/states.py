@@ -1,4 +1,4 @@
-"""What the last data of a machine say about it."""
+"""What the last data of a machine say about it: it is well only if its scores can raise an alarm."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from auscult.decision.alarms import AlarmPolicy
+from auscult.monitor.resuming import ALIVE_SECONDS
 from auscult.monitor.store import Gap, JudgedFile, MachineState
 from auscult.monitor.watch.arrivals import Arrivals
 
@@ -14,6 +16,8 @@ Attention = Literal["alarm", "unknown"]
 
 #: Seconds after the last sample from which a running monitor has no data of a machine.
 _NO_DATA_SECONDS = 60.0
+#: The same while scores do not count: that there is sound is written once a minute then.
+_NO_SOUND_SECONDS = _NO_DATA_SECONDS + 2 * ALIVE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,13 @@ def state_of_recordings(
 
 
 def state_of_stream(
-    state: MachineState, gap: Gap | None, age: float | None, *, running: bool
+    state: MachineState,
+    gap: Gap | None,
+    age: float | None,
+    sound_age: float | None,
+    policy: AlarmPolicy | None,
+    *,
+    running: bool,
 ) -> tuple[str, Attention | None]:
     """Return the state of a machine that is monitored continuously.
 
@@ -81,6 +91,8 @@ def state_of_stream(
         state: its last state.
         gap: time without scores that lasts.
         age: seconds since the last score.
+        sound_age: seconds since it was last written that there is sound; ``None`` if it never was.
+        policy: the alarm policy of the model, as it was calibrated.
         running: whether the monitor runs.
     """
     if not running:
@@ -93,7 +105,15 @@ def state_of_stream(
     if state.open_event and state.open_event.kind == "alarm":
         return "ALARM", "alarm"
     if gap is not None:  # the machine is off or starting, or the sound does not count for another reason
+        if sound_age is None or sound_age > _NO_SOUND_SECONDS:
+            return "no data", "unknown"
         return gap.reason.removeprefix("machine "), None
     if age is None:
         return "no data yet", "unknown"
-    return ("no data", "unknown") if age > _NO_DATA_SECONDS else ("running", None)
+    if age > _NO_DATA_SECONDS:
+        return "no data", "unknown"
+    if policy is None:
+        return "no alarm rule", "unknown"
+    if policy.state == "refused":
+        return "alarm rule refused", "unknown"
+    return "running", None
