@@ -58,6 +58,15 @@ def test_from_a_source_to_alarms_on_probation(run, tmp_path):
     assert "exists" in learn(run, tmp_path, tmp_path / "long.wav").stderr
 
 
+@pytest.mark.slow
+def test_a_recording_that_is_not_enough_goes_on(run, tmp_path):
+    running = Running("fan", sample_rate=FAN_RATE, session="test")
+    soundfile.write(tmp_path / "long.wav", running.read(12 * 60 * FAN_RATE), FAN_RATE)
+    result = learn(run, tmp_path, tmp_path / "long.wav", "--minutes", "5", "--budget", "1/day")
+    assert "not enough yet, recording goes on" in result.stderr
+    assert result.exit_code == 0, result.stderr
+
+
 def test_silence_is_refused(run, tmp_path):
     soundfile.write(tmp_path / "silent.wav", np.zeros(100 * RATE), RATE)
     result = learn(run, tmp_path, tmp_path / "silent.wav")

@@ -77,6 +77,19 @@ def test_recordings_that_the_model_was_fitted_on_are_refused(model, seconds):
         calibrate(model, [known, noise(300, 111)], "1/week", sample_rate=RATE)
 
 
+def test_the_same_sound_counts_once(model, tmp_path):
+    once, other = noise(300, 120), noise(300, 121)
+    with pytest.raises(FitError, match="repeats the sound"):
+        calibrate(model, [once, once], "1/week", sample_rate=RATE)
+    with pytest.raises(FitError, match="repeats the sound"):
+        calibrate(model, [once, other], "1/week", verify=[other[: 100 * RATE]], sample_rate=RATE)
+    paths = [str(tmp_path / name) for name in ("a.wav", "b.flac")]
+    soundfile.write(paths[0], once, RATE, subtype="PCM_16")
+    soundfile.write(paths[1], soundfile.read(paths[0])[0], RATE, subtype="PCM_16")
+    with pytest.raises(FitError, match=r"b\.flac: repeats the sound of .*a\.wav"):
+        calibrate(model, paths, "1/week")
+
+
 def test_too_short_recordings_are_refused(model):
     with pytest.raises(FitError, match="record at least"):
         calibrate(model, [noise(2, seed) for seed in range(50, 90)], "1/week", sample_rate=RATE)

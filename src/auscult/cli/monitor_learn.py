@@ -216,7 +216,7 @@ def _learn_meanwhile(
     quiet: bool,
 ) -> Learned:
     """Learn in a thread, while what a live source delivers is read and left out, so that it is not lost."""
-    from auscult.monitor.learning.learn import learn
+    from auscult.monitor.learning.learn import TooLittle, learn
 
     outcome: list[Learned | BaseException] = []
 
@@ -233,7 +233,7 @@ def _learn_meanwhile(
         if waits or next(items, None) is None:
             thread.join(0.2)
     (result,) = outcome
-    if isinstance(result, FitError):
+    if isinstance(result, FitError) and not isinstance(result, TooLittle):
         raise FitError(
             f"{result}. The recordings are kept in {folder.path}: a longer --minutes goes on"
         ) from result

@@ -19,6 +19,7 @@ from auscult.model import Model
 from auscult.model.known_recordings import was_fitted_on
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.machine import Gap, Judgement, MachineMonitor
+from auscult.monitor.repeated_sound import RepeatedSound
 from auscult.monitor.scoring import score_period
 from auscult.sound.live import Block, Interruption, open_source
 
@@ -53,7 +54,8 @@ def calibrate(
         progress: called with the stage ``calibrate`` or ``verify`` and the number of recordings done.
 
     Raises:
-        FitError: a recording was used to fit the model, or the recordings are too short for a threshold.
+        FitError: a recording was used to fit the model, repeats another one, or the recordings are too short
+            for a threshold.
         AudioError: a recording cannot be used.
         OptionError: the budget is invalid, or a recording lacks a channel that the model needs.
 
@@ -69,10 +71,11 @@ def calibrate(
     """
     budget = AlarmBudget.parse(budget) if isinstance(budget, str) else budget
     period = score_period(model, None, every)
-    sessions = _sessions(model, recordings, "calibrate", sample_rate, gate, period, progress)
+    known = RepeatedSound()
+    sessions = _sessions(model, recordings, "calibrate", sample_rate, gate, period, progress, known)
     policy = calibrate_alarms(sessions, budget, period)
     if verify is not None:
-        later = _sessions(model, verify, "verify", sample_rate, gate, period, progress)
+        later = _sessions(model, verify, "verify", sample_rate, gate, period, progress, known)
         policy = verify_alarms(policy, later)
     return model.with_alarm_policy(policy)
 
@@ -85,13 +88,15 @@ def _sessions(
     gate: GateSettings | None,
     period: float,
     progress: Progress | None,
+    known: RepeatedSound,
 ) -> list[Session]:
-    """Return the scores of each session."""
+    """Return the scores of each session, and raise `FitError` if one repeats another."""
     clips = list(_clips(recordings, sample_rate))
     sessions: list[Session] = []
     for done, clip in enumerate(clips, start=1):
         _check_unknown(model, clip)
         parts = running_scores(model, _items(clip), clip.path, gate, period)
+        known.add(clip.path, parts)
         sessions += [Session(part, clip.path) for part in parts]
         if progress:
             progress(stage, done, len(clips), {})

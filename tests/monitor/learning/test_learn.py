@@ -50,6 +50,15 @@ def test_a_steady_machine_is_learned(steady, learned):
     assert len(learned.model.normals.paths) == learned.fit_seconds / 4
 
 
+def test_the_same_sound_is_kept_once(tmp_path):
+    folder = folder_of(tmp_path, noise(60, 1))
+    kept = list(folder.segments)
+    folder_of(tmp_path, noise(60, 1), noise(20, 2))  # a replay that begins again, and goes on
+    folder = NormalFolder(folder.path, "fan")
+    assert folder.segments[:-1] == kept
+    assert folder.seconds == 80
+
+
 def test_too_little_says_how_much_is_needed(tmp_path):
     with pytest.raises(TooLittle, match="at least 320 s"):
         divide(folder_of(tmp_path, noise(200, 1)))

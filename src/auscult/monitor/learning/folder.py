@@ -116,7 +116,7 @@ class NormalFolder:
         return str(self.path / segment.file)
 
     def add(self, samples: np.ndarray, first: int, time: float, sample_rate: int) -> None:
-        """Keep a segment.
+        """Keep a segment, unless it is kept already: a recording that is replayed from its beginning again.
 
         Args:
             samples: (N,) float32.
@@ -128,6 +128,9 @@ class NormalFolder:
             OptionError: the recording so far has another sample rate, or the disk is full.
         """
         self.check_rate(sample_rate)
+        level = level_db(Waveform(samples, sample_rate))
+        if any((s.samples, s.level) == (len(samples), level) for s in self.segments):
+            return
         self.sample_rate = sample_rate
         as_flac = bool(np.abs(samples).max() <= 1) and sample_rate <= _FLAC_RATE
         name = f"{1 + self._last_number():05d}.{'flac' if as_flac else 'wav'}"
@@ -141,7 +144,6 @@ class NormalFolder:
                 format="FLAC" if as_flac else "WAV",
             )
             os.replace(hidden, self.path / name)
-            level = level_db(Waveform(samples, sample_rate))
             self.segments.append(Segment(name, self.run, first, len(samples), time, level))
             write_atomically(self.path / _INDEX, json.dumps(self._index(), indent=1).encode())
         except (OSError, soundfile.LibsndfileError) as error:

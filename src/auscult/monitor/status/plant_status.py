@@ -134,7 +134,7 @@ def _of_monitor(reader: StoreReader, state: MachineState, alarms: int, *, runnin
     gaps = [gap for gap in reader.gaps(name) if gap.end is None]
     gap = gaps[-1] if gaps else None
     alive = (reader.state(name, ALIVE) or {}).get("time")
-    since = max((time for time in (alive, gap and gap.start) if time is not None), default=None)
+    since = max((time for time in (alive, gap.start if gap else None) if time is not None), default=None)
     sound_age = None if since is None else max(0.0, now - since)
     policy = AlarmPolicy.from_json(state.machine.policy) if state.machine.policy else None
     words, attention = state_of_stream(state, gap, age, sound_age, policy, running=running)
