@@ -8,8 +8,8 @@ sessions, that is recordings without a gap, or blocks of them.
   block (Vovk et al. 2005): another block exceeds it with a probability that keeps the budget.
 - With few or no such blocks there is one from a generalised Pareto tail (`tail`). The higher of both is used;
   if it is that of the tail it is labelled as based on a model.
-- With less than a week of normal running the distance from the median score is doubled (`timing`): blocks of
-  one or two days are not exchangeable with those of other days.
+- With between an hour and a week of normal running the distance from the median score is doubled (`timing`):
+  blocks of one or two days are not exchangeable with those of other days.
 
 Either way the budget is a promise until normal running that was not used for the threshold confirms it
 (`verify_alarms`): without an alarm in a time T there are at most 2.3 / T with 90 % confidence.
@@ -47,7 +47,7 @@ class AlarmPolicy:
         period: seconds between scores.
         budget: the largest accepted rate of false alarms.
         method: ``conformal``, or ``tail`` for a threshold that is based on a model.
-        expected_rate: false alarms per second by that method.
+        expected_rate: false alarms per second by that method, before the margin for other days.
         calibration: the normal running that set the threshold; its alarms do not verify anything.
         verification: the normal running that the threshold does not depend on.
         baseline: how slow drift of the scores is followed; ``None`` if it is not.
@@ -139,7 +139,7 @@ def calibrate_alarms(
         )
     method, threshold, expected = choose_threshold(persistent, budget, period, n * period, seed)
     median = float(np.median(observed))
-    threshold = median + margin_for(sum(lengths)) * (threshold - median)
+    threshold = median + margin_for(lengths) * (threshold - median)
     rule = AlarmRule(threshold, threshold - HYSTERESIS * max(threshold - median, 0.0), k, n, timing.cool_down)
     if baseline is None:
         return AlarmPolicy(rule, period, budget, method, expected, observe(rule, sessions, period))

@@ -31,16 +31,21 @@ USUAL = Timing(90.0, 120.0, 3600.0)
 #: With less normal running than `ENOUGH` seconds there are too few separate excursions of the usual length.
 SHORT = Timing(20.0, 30.0, 60.0)
 ENOUGH = 3600.0
-#: The distance of the threshold from the median score is multiplied by this if the normal running is shorter
-#: than a week: other days differ by more than the hours of one or two.
+#: The distance of the threshold from the median score is multiplied by this if the normal running is of some
+#: days: other days differ by more than the hours of one or two. A week contains such days, and less than an
+#: hour is for trying out, where a margin would hide the faults that one tries.
 MARGIN = 2.0
 
 
 def timing_for(lengths: Sequence[float]) -> Timing:
     """Return the timing for a calibration by sessions of such lengths in seconds."""
-    return USUAL if sum(max(0.0, length - USUAL.among) for length in lengths) >= ENOUGH else SHORT
+    return SHORT if _is_short(lengths) else USUAL
 
 
-def margin_for(seconds: float) -> float:
+def margin_for(lengths: Sequence[float]) -> float:
     """Return by how much the distance of the threshold from the median score is multiplied."""
-    return 1.0 if seconds >= PERIODS["week"] else MARGIN
+    return 1.0 if _is_short(lengths) or sum(lengths) >= PERIODS["week"] else MARGIN
+
+
+def _is_short(lengths: Sequence[float]) -> bool:
+    return sum(max(0.0, length - USUAL.among) for length in lengths) < ENOUGH
