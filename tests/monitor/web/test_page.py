@@ -107,18 +107,18 @@ def test_all_machines_at_a_glance(page):
     pump = row(page, 'pump "2"')
     pump.wait_for()
     page.wait_for_function("document.querySelector('[data-kind=normal]')")
-    assert pump.get_attribute("data-kind") == "normal"
+    wait_for(lambda: pump.get_attribute("data-kind") == "normal")
     meter = pump.get_by_role("meter")
     assert "below the threshold" in meter.get_attribute("aria-valuetext")
     assert 0 < int(meter.get_attribute("aria-valuenow")) < 67
     fan = row(page, "fan")
-    assert fan.get_attribute("data-kind") == "ended"
+    wait_for(lambda: fan.get_attribute("data-kind") == "ended")
     assert "ended" in fan.inner_text()
     assert fan.get_by_role("link", name=re.compile("alarm")).get_attribute("href").startswith("#/event/")
     events = page.locator("table.events tbody tr")
     events.first.wait_for()
     assert events.count() == 1
-    assert page.inner_text("#connection") == "live"
+    wait_for(lambda: page.inner_text("#connection") == "live")
     assert re.search(r"\d\d:\d\d:\d\d UTC[+−]\d\d:\d\d", page.inner_text("#clock"))
 
 

@@ -74,6 +74,7 @@ export class Timeline {
     });
     this.readout = h("p", { class: "readout" });
     this.title = h("p", { class: "range" });
+    this.stale = h("p", { class: "problem" });
     const key = (name, text) => h("span", { class: `key ${name}` }, text);
     this.element = h(
       "div",
@@ -99,6 +100,7 @@ export class Timeline {
           key("alarm", "alarm"),
         ),
         this.readout,
+        this.stale,
         this.title,
       ),
     );
@@ -214,7 +216,8 @@ export class Timeline {
     setText(this.now, this.end === null ? "Following" : "Follow");
     const text = `${moment(range[0])} to ${moment(range[1])} (${duration(this.span)})`;
     const problem = this.live.lost ? "no connection" : this.problem;
-    setText(this.title, problem ? `not up to date: ${problem}` : text);
+    setText(this.stale, problem ? `not up to date: ${problem}` : "");
+    setText(this.title, text);
     this.title.title = `${full(range[0])} to ${full(range[1])}`;
   }
 
