@@ -117,6 +117,21 @@ def test_the_window_with_a_late_peak_is_kept(model, store, tmp_path):
     np.testing.assert_allclose(samples.reshape(-1), faulty[first : first + 2 * RATE], atol=1e-3)
 
 
+def test_a_listener_that_fails_does_not_stop_the_monitoring(model, store, tmp_path, caplog):
+    soundfile.write(tmp_path / "fan.wav", noise(10, 1), RATE, subtype="FLOAT")
+    engine = Engine([replayed("fan", tmp_path / "fan.wav", model)], store)
+    seen = []
+
+    def fails(name, change):
+        raise ValueError("a fault of a listener")
+
+    engine.listeners += [fails, lambda name, change: seen.append(change)]
+    engine.run()
+    assert len(seen) > 3
+    assert engine.status()[0]["error"] is None
+    assert "a fault of a listener" in caplog.text
+
+
 def test_a_machine_that_cannot_be_monitored_does_not_stop_the_others(model, store, tmp_path):
     soundfile.write(tmp_path / "fan.wav", noise(10, 1), RATE, subtype="FLOAT")
     other = auscult.fit(

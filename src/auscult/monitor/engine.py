@@ -145,8 +145,11 @@ class Engine:
         }
 
     def _notify(self, name: str, change: Change) -> None:
-        for listener in self.listeners:
-            listener(name, change)
+        for listener in tuple(self.listeners):
+            try:
+                listener(name, change)
+            except Exception:  # what only looks on must not stop the monitoring
+                logging.getLogger("auscult").exception("a listener of the monitor failed")
 
     def _enqueue(self, runner: Runner) -> None:
         """Have a runner scored, unless it waits for that already."""
