@@ -32,8 +32,8 @@ USUAL = Timing(90.0, 120.0, 3600.0)
 SHORT = Timing(20.0, 30.0, 60.0)
 ENOUGH = 3600.0
 #: The distance of the threshold from the median score is multiplied by this if the normal running is of some
-#: days: other days differ by more than the hours of one or two. A week contains such days, and less than an
-#: hour is for trying out, where a margin would hide the faults that one tries.
+#: days: other days differ by more than the hours of one or two. A week contains such days. For less than an
+#: hour it was not examined.
 MARGIN = 2.0
 
 
