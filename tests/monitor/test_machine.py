@@ -156,3 +156,11 @@ def test_the_sound_before_an_alarm_is_held(model, policy):
     sound, first = machine.ring.cut(30 * RATE, 40 * RATE)
     assert first == 30 * RATE
     np.testing.assert_allclose(sound, samples[30 * RATE :], atol=2e-5)
+
+
+def test_a_source_of_a_lower_rate_than_the_model_needs_is_a_condition_and_no_alarm(model, policy):
+    machine = monitor(model, policy, rate=RATE // 2)
+    changes = run(machine, blocks(noise(30, 1, rate=RATE // 2), rate=RATE // 2))
+    assert machine.condition.kind == "wrong rate"
+    assert of_type(changes, AlarmChange) == []
+    assert not any(judgement.counts for judgement in of_type(changes, Judgement)[2:])

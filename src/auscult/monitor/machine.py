@@ -156,7 +156,7 @@ class MachineMonitor:
         self.scorer.check_channels(channels)
         self.condition: Condition | None = None
         self._gate = RunningGate(model.normals.spectrum_range, gate)
-        self._sensor = SensorWatch(sample_rate, model.normal_range)
+        self._sensor = SensorWatch(sample_rate, model.normal_range, model.sample_rate)
         self._resampler = BlockResampler(sample_rate, model.sample_rate, channels)
         self._tracker = self._alarm_tracker(policy, baseline)
         rule_seconds = policy.rule.n * self.scorer.period if policy else 0.0

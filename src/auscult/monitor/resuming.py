@@ -14,6 +14,8 @@ ALIVE, ALIVE_SECONDS = "monitored", 60.0
 def resume(store: EventStore, machines: Mapping[str, bool], now: float) -> None:
     """Write the end of what was open when the last monitor of each machine ended, and the gap since then.
 
+    An alarm of a machine that is not monitored any more ends too: nobody listens whether it lasts.
+
     Args:
         store: the store.
         machines: names of the machines, and whether there is a gap: not with recordings, whose times are not
@@ -23,12 +25,9 @@ def resume(store: EventStore, machines: Mapping[str, bool], now: float) -> None:
     store.set_condition(None, "webhook failing", False, now)
     for state in store.read.last_states():
         name = state.machine.name
-        if name not in machines:
-            continue
         alive = (store.read.state(name, ALIVE) or {}).get("time")
         times = [time for time in (state.time, alive) if time is not None]
-        if times:
-            _end(store, state, max(times), now, gap=machines[name])
+        _end(store, state, max(times, default=now), now, gap=bool(times) and machines.get(name, False))
 
 
 def _end(store: EventStore, state: MachineState, last: float, now: float, *, gap: bool) -> None:

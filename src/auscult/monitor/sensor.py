@@ -48,13 +48,19 @@ class SensorWatch:
     Args:
         sample_rate: of the source, Hz.
         normal: the range of the normal recordings; ``None`` if unknown.
+        needed: sample rate of the model, Hz. A source below this rate, and below that of all normal
+            recordings, lacks part of the spectrum.
 
     Attributes:
         condition: the present fault, or ``None``.
     """
 
-    def __init__(self, sample_rate: int, normal: NormalRange | None = None) -> None:
+    def __init__(self, sample_rate: int, normal: NormalRange | None = None, needed: int = 0) -> None:
         self.condition: Condition | None = None
+        self._low_rate: Condition | None = None
+        if sample_rate < (min(needed, normal.sample_rate) if normal else needed):
+            detail = f"{sample_rate} Hz, but the model needs {needed} Hz: set the rate of the source"
+            self._low_rate = Condition("wrong rate", detail)
         self._rate, self._normal = sample_rate, normal
         self._pending: list[np.ndarray] = []  # less than a second that is not checked yet
         self._held = 0  # number of samples of it
@@ -80,8 +86,9 @@ class SensorWatch:
         self._held += len(samples)
         if self._held >= self._rate:
             held = np.concatenate(self._pending)
+            of_rate = self._low_rate or self._rate_condition
             for start in range(0, self._held - self._rate + 1, self._rate):
-                self._count(self._rate_condition or self._fault(held[start : start + self._rate]))
+                self._count(of_rate or self._fault(held[start : start + self._rate]))
             rest = held[self._held - self._held % self._rate :]
             self._pending, self._held = [rest], len(rest)
         return self.condition
