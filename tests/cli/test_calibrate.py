@@ -67,6 +67,19 @@ def test_a_broken_budget_is_refused_with_exit_code_1(run, model, folder):
     assert auscult.load(model).alarm_policy.state == "refused"
 
 
+def test_test_clips_that_are_left_out_are_reported_also_before_an_error(run, model, tmp_path):
+    for index, split in enumerate(("train", "test")):
+        name = f"section_00_source_{split}_normal_0000.wav"
+        (tmp_path / "normal").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "normal" / name, noise(20, 300 + index), RATE)
+    result = run("calibrate", model, tmp_path / "normal", "--budget", "1/week", "-q")
+    assert result.exit_code == 1
+    warning, error = result.stderr.splitlines()
+    assert warning.startswith("Warning: ")
+    assert warning.endswith("normal: 1 test clip left out")
+    assert error.startswith("Error: ")
+
+
 @pytest.mark.parametrize("budget", ["1", "often", "0/day"])
 def test_an_invalid_budget_is_wrong_usage(run, model, folder, budget):
     result = run("calibrate", model, folder / "normal", "--budget", budget)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import threading
 import time
@@ -48,8 +49,10 @@ def test_an_alarm_is_printed_and_stored(run, folder, tmp_path):
     )
     assert result.exit_code == 0
     started, ended = result.stdout.splitlines()
-    assert "fan  ALARM started" in started
-    assert "ALARM ended" in ended
+    assert "fan  ALARM started, persistent score " in started
+    assert ", threshold " in started
+    assert "ALARM ended after " in ended
+    assert "fan: ended, score " in result.stderr.splitlines()[-1]
     assert "on probation" in result.stderr
     (event,) = json.loads(run("events", store, "--json").stdout)
     assert (event["machine"], event["kind"], event["state"]) == ("fan", "alarm", "probation")
@@ -195,6 +198,21 @@ def test_simulated_machines(start, run, tmp_path):
         assert process.wait(20) == 0
     assert not [line for line in process.stderr if "Traceback" in line]
     assert "cannot be combined" in run(*arguments, "--source", "mic").stderr
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="ffmpeg is not installed")
+def test_a_source_that_cannot_be_reached_is_reported_at_once(start, folder, tmp_path):
+    process = start(
+        "monitor", folder / "plain.auscult", "--source", "http://127.0.0.1:1/sound", "--no-page",
+        "--store", tmp_path / "store",
+    )  # fmt: skip
+    with process:
+        while "no sound: " not in (line := process.stderr.readline()):
+            assert line, "the monitor has ended"
+        assert line.startswith("plain: no sound: ")
+        process.send_signal(signal.SIGINT)
+        assert "plain: no sound yet" in process.stderr.read()
+        assert process.wait(20) == 0
 
 
 def test_simulated_and_real_machines_are_not_mixed(run, folder, tmp_path):

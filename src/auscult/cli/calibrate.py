@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -11,6 +14,7 @@ from auscult.cli import text
 from auscult.cli.commands import FAILED
 from auscult.cli.options import check_writable, json_option, model_argument, open_model, quiet_option
 from auscult.cli.progress import show_progress
+from auscult.errors import AuscultWarning
 
 
 @click.command("calibrate", short_help="Set the alarms of continuous monitoring for a budget of false ones.")
@@ -65,7 +69,7 @@ def command(
     from auscult.monitor.calibrate import calibrate
 
     loaded = open_model(model, *recordings)
-    with show_progress(quiet=quiet, name=os.path.basename(model)) as progress:
+    with _printed_warnings(), show_progress(quiet=quiet, name=os.path.basename(model)) as progress:
         calibrated = calibrate(
             loaded, recordings, budget, verify=verify or None, every=every, progress=progress
         )
@@ -78,3 +82,15 @@ def command(
     else:
         click.echo(text.facts([("model", output), *describe_policy(policy)]))
     return FAILED if policy.state == "refused" else 0
+
+
+@contextmanager
+def _printed_warnings() -> Iterator[None]:
+    """Print warnings of auscult, also if an error follows: what was left out may be its cause."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", AuscultWarning)
+        try:
+            yield
+        finally:
+            for warning in caught:
+                text.warn(str(warning.message))

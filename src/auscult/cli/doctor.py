@@ -26,7 +26,7 @@ PURPOSES = {
     "cluster": "work on a Dask cluster",
     "export": "exporting models to ONNX",
     "sensors": "tables of signals in HDF5, Parquet, TDMS and UFF",
-    "monitor": "recording from a sound card",
+    "monitor": "microphones and the page of auscult monitor",
 }
 FORMATS = ("WAV", "FLAC", "OGG", "MP3", "AIFF")
 

@@ -26,6 +26,7 @@ class MonitorOutput:
     def __init__(self, engine: Engine, *, as_json: bool, quiet: bool) -> None:
         self.engine, self.as_json, self.quiet = engine, as_json, quiet
         self._next_status = time.monotonic() + _STATUS_SECONDS
+        self._reasons: dict[str, str] = {}  # of machines without sound, as printed
 
     def start(self, sources: Mapping[str, str], store: os.PathLike[str]) -> None:
         """Print what is monitored.
@@ -50,21 +51,23 @@ class MonitorOutput:
 
     def change(self, name: str, change: Change) -> None:
         """Print a change of a machine, as a listener of the engine."""
+        from auscult.decision.alarms.wording import duration
         from auscult.monitor.machine import AlarmChange, BaselineChange, Gap, Judgement, StateChange
 
-        if isinstance(change, Judgement):
-            if not self.quiet and not self.as_json and time.monotonic() >= self._next_status:
-                self._next_status = time.monotonic() + _STATUS_SECONDS
-                text.note(status_line(self.engine.status()))
-            return
-        if isinstance(change, BaselineChange):
-            return  # a drift is an event of the store
+        if isinstance(change, (Judgement, BaselineChange)):
+            return  # scores are in the line about all machines, and a drift is an event of the store
         if isinstance(change, AlarmChange):
             if change.kind == "peak":
                 return
             episode = change.episode
-            moment = episode.start if change.kind == "started" else episode.end
-            what = f"ALARM {change.kind}, persistent score {text.figure(episode.peak)}"
+            peak = text.figure(episode.peak)
+            if change.kind == "started":
+                moment = episode.start
+                what = f"ALARM started, persistent score {peak}, threshold {text.figure(change.threshold)}"
+            else:
+                moment = episode.end
+                lasted = duration(episode.end - episode.start)
+                what = f"ALARM ended after {lasted}, highest persistent score {peak}"
             record: dict[str, Any] = {"alarm": change.kind, "peak": episode.peak, "start": episode.start}
         elif isinstance(change, Gap):
             moment, what = change.end, f"gap of {change.end - change.start:.1f} s: {change.reason}"
@@ -79,6 +82,21 @@ class MonitorOutput:
             text.print_json({"machine": name, "time": moment, **record})
         else:
             click.echo(f"{text.local_time(moment)}  {text.printable(name)}  {text.printable(what)}")
+
+    def tick(self) -> None:
+        """Print what has no change: why a machine has no sound at all, and now and then the state of all."""
+        if self.quiet or self.as_json:
+            return
+        status = self.engine.status()
+        for entry in status:
+            name, reason = entry["machine"], entry["interruption"]
+            waits = entry["state"] is None and reason and not reason.startswith("connecting")
+            if waits and reason != self._reasons.get(name):
+                self._reasons[name] = reason
+                text.note(f"{text.printable(name)}: no sound: {text.printable(reason)}")
+        if time.monotonic() >= self._next_status:
+            self._next_status = time.monotonic() + _STATUS_SECONDS
+            text.note(status_line(status))
 
     def finish(self) -> int:
         """Print how it ended, and return the exit code."""
@@ -97,6 +115,6 @@ def status_line(status: list[dict[str, Any]]) -> str:
     for entry in status:
         condition = f", sensor {entry['condition']}" if entry["condition"] else ""
         score = f", score {text.figure(entry['score'])}" if entry["score"] is not None else ""
-        state = entry["state"] or "no sound yet"
+        state = "ended" if entry["ended"] else entry["state"] or "no sound yet"
         parts.append(f"{entry['machine']}: {state}{score}{condition}, {text.count(entry['alarms'], 'alarm')}")
     return "; ".join(parts)

@@ -85,7 +85,7 @@ def run_monitor(
             output.start(sources, events.folder)
             if server:
                 start_page(server, page, quiet=quiet or as_json)
-            engine.on_alive = _Watchdog()
+            engine.on_alive = _Alive(output)
             notify("READY=1")
             engine.run()
         finally:
@@ -97,14 +97,16 @@ def run_monitor(
         return output.finish()
 
 
-class _Watchdog:
-    """Lets the service manager know, if it wants to, that the monitor writes scores."""
+class _Alive:
+    """Prints the state, and lets the service manager know, if it wants to, that the monitor writes scores."""
 
-    def __init__(self) -> None:
+    def __init__(self, output: MonitorOutput) -> None:
+        self._output = output
         self._seconds = watchdog_seconds()
         self._next = 0.0
 
     def __call__(self) -> None:
+        self._output.tick()
         if self._seconds and time.monotonic() >= self._next:
             self._next = time.monotonic() + self._seconds / 4
             notify("WATCHDOG=1")

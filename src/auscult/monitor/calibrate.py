@@ -15,6 +15,7 @@ from auscult.corpus.sources import Recordings, split_paths
 from auscult.decision.alarms import AlarmBudget, Session, calibrate_alarms, verify_alarms
 from auscult.detectors import Progress
 from auscult.errors import AudioError, FitError
+from auscult.findings import issue_warnings
 from auscult.model import Model
 from auscult.model.known_recordings import was_fitted_on
 from auscult.monitor.gate import GateSettings
@@ -107,7 +108,9 @@ def _clips(recordings: Recordings, sample_rate: int | None) -> Iterable[Clip]:
     if isinstance(recordings, Corpus):
         return recordings
     paths, clips = split_paths(recordings, sample_rate)
-    return [*(training_clips(paths)[0] if paths else ()), *clips]
+    of_paths, findings = training_clips(paths) if paths else ((), ())
+    issue_warnings([finding for finding in findings if finding.kind == "left_out"])
+    return [*of_paths, *clips]
 
 
 def _check_unknown(model: Model, clip: Clip) -> None:

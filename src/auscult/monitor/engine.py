@@ -131,6 +131,7 @@ class Engine:
             "machine": name,
             "state": monitor.state if monitor else None,
             "condition": monitor.condition.kind if monitor and monitor.condition else None,
+            "interruption": runner.interruption,
             "time": last.time if last else None,
             "score": last.score if last else None,
             "persistent": last.persistent if last else None,

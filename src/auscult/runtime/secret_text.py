@@ -31,7 +31,7 @@ def secret_text(variable: str | None, file: str | None, name: str) -> tuple[str,
                 text = lines.readline().rstrip("\r\n")
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or "not UTF-8 text"
-            raise OptionError(f"{file} cannot be read: {reason}") from None
+            raise OptionError(f"{name}_file: {file} cannot be read: {reason}") from None
     if not text:
         raise OptionError(f"{where} is empty")
     return text, where

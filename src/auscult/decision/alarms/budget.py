@@ -65,10 +65,14 @@ class AlarmBudget:
         return self.count / PERIODS[self.period]
 
     def per_period(self, per_second: float) -> str:
-        """Return a rate in words, in the period of this budget: ``2.3 a week``."""
-        return (
-            f"{per_second * PERIODS[self.period]:.2g} {'an' if self.period == 'hour' else 'a'} {self.period}"
-        )
+        """Return a rate in words, in the period of this budget.
+
+        Example:
+            >>> AlarmBudget(1, "day").per_period(0.0281), AlarmBudget(1, "week").per_period(3.8e-6)
+            ('2,400 a day', '2.3 a week')
+        """
+        rate = float(f"{per_second * PERIODS[self.period]:.2g}")
+        return f"{rate:,.12g} {'an' if self.period == 'hour' else 'a'} {self.period}"
 
     def __str__(self) -> str:
         return f"{self.count:g}/{self.period}"
