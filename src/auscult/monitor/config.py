@@ -44,6 +44,7 @@ from auscult.errors import OptionError
 from auscult.model import Model
 from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.gate import GateSettings
+from auscult.monitor.model_files import ModelFile
 from auscult.monitor.page_settings import PageSettings, page_settings
 from auscult.monitor.runner import WatchedMachine
 from auscult.monitor.setting_tables import check_keys, section
@@ -101,7 +102,7 @@ class MachineConfig:
         """Whether the source is a watched folder: it waits, and continues after a restart."""
         return self.source.startswith(WATCH)
 
-    def watched(self, model: Model) -> WatchedMachine:
+    def watched(self, model: Model, file: ModelFile) -> WatchedMachine:
         """Return what is monitored, with the model from its file."""
         opener = partial(open_source, self.source, speed=self.speed, **self.options)
         return WatchedMachine(
@@ -114,6 +115,7 @@ class MachineConfig:
             period=self.period,
             source=shown_source(self.source),
             remembers=self.is_folder,
+            file=file,
         )
 
 
@@ -141,11 +143,15 @@ class MonitorConfig:
         Raises:
             ModelFileError: a model file cannot be read.
         """
-        models: dict[str, Model] = {}
+        models: dict[str, tuple[Model, ModelFile]] = {}
+        watched = []
         for machine in self.machines:
             path = os.path.realpath(machine.model)
-            models[path] = models.get(path) or load_model(machine.model)
-        return [machine.watched(models[os.path.realpath(machine.model)]) for machine in self.machines]
+            if path not in models:
+                file = ModelFile.of(machine.model)
+                models[path] = load_model(machine.model), file
+            watched.append(machine.watched(*models[path]))
+        return watched
 
 
 def read_config(path: str | os.PathLike[str]) -> MonitorConfig:

@@ -15,6 +15,7 @@ from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError, OptionError
 from auscult.monitor.bands import band_edges
 from auscult.monitor.machine import Change
+from auscult.monitor.model_files import ModelFileWatch
 from auscult.monitor.overload import OverloadWatch
 from auscult.monitor.resuming import resume
 from auscult.monitor.runner import Runner, WatchedMachine
@@ -72,6 +73,9 @@ class Engine:
                 raise OptionError(f"{machine.name}: {error}") from error
         self.trends = Trends(store.read, names)
         self._overload = OverloadWatch(store, now)
+        self._model_files = ModelFileWatch(
+            store, [(m.name, m.model, m.file) for m in machines if m.file], now
+        )
         self._threads = threads or default_threads()
         self._ready: queue.SimpleQueue[Runner | None] = queue.SimpleQueue()
         self._queued: set[str] = set()
@@ -96,6 +100,7 @@ class Engine:
                 self._flush()
                 self.on_alive()
                 self._overload.check(self.runners.values(), time.time())
+                self._model_files.check(time.time())
                 if all(runner.ended for runner in self.runners.values()):
                     break
         finally:

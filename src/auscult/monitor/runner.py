@@ -13,6 +13,7 @@ from auscult.monitor.drift_events import stored_baseline
 from auscult.monitor.gate import GateSettings
 from auscult.monitor.judged_files import JudgedFiles
 from auscult.monitor.machine import AlarmChange, Change, Judgement, MachineMonitor
+from auscult.monitor.model_files import ModelFile
 from auscult.monitor.observed_policy import ObservedPolicy
 from auscult.monitor.pace import Pace
 from auscult.monitor.recorder import Recorder
@@ -40,6 +41,7 @@ class WatchedMachine:
         period: seconds between scores, about; by default as calibrated, or a second.
         source: description of the source, without passwords.
         remembers: whether the source is a watched folder, which continues after a restart where it ended.
+        file: from which the model was read, if it was.
     """
 
     name: str
@@ -51,6 +53,7 @@ class WatchedMachine:
     period: float | None = None
     source: str = ""
     remembers: bool = False
+    file: ModelFile | None = None
 
 
 class Runner:

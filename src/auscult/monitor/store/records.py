@@ -13,7 +13,15 @@ Role = Literal["event", "peak", "normal"]
 Verdict = Literal["false alarm", "real", "unknown"]
 Result = Literal["normal", "anomaly", "sensor", "no verdict", "unusable", "refused"]
 Condition = Literal[
-    "source gone", "silent", "stuck", "clipped", "wrong rate", "overload", "disk full", "webhook failing"
+    "source gone",
+    "silent",
+    "stuck",
+    "clipped",
+    "wrong rate",
+    "overload",
+    "disk full",
+    "webhook failing",
+    "model changed",
 ]
 
 #: An alarm of the score, a fault of the sensor, a change such as from probation to armed, or a slow change
