@@ -63,6 +63,21 @@ def test_a_kill_loses_the_time_since_it_was_last_written(store):
     assert observed(store).policy.verification.seconds == SAVE_SECONDS + 10
 
 
+def test_what_is_replayed_again_counts_once(store):
+    for _ in range(3):
+        follower = observed(store)
+        follower.replayed = True
+        for second in range(10):
+            follower.judged(1.0, START + second)
+        follower.close(START + 10)
+    assert follower.policy.verification.seconds == 10
+    follower.judged(1.0, START + 10)
+    assert follower.policy.verification.seconds == 11
+    live = observed(store)
+    live.judged(1.0, START)  # the clock of the computer was set back
+    assert live.policy.verification.seconds == 11
+
+
 def test_an_alarm_that_was_written_counts_after_a_kill(store):
     follower = observed(store)
     store.add_event(Event("pump", "alarm", START, START))

@@ -16,6 +16,9 @@ import numpy as np
 from auscult.errors import OptionError
 from auscult.model.normal_range import SpectrumRange
 
+#: Largest values. While scores are held back there is no alarm, and their windows are kept in memory.
+_LARGEST = {"off_margin": 200.0, "settle": 86400.0, "run_down": 600.0}
+
 State = Literal["off", "starting", "running", "stopping"]
 
 
@@ -30,7 +33,7 @@ class GateSettings:
         run_down: seconds before a stop whose scores are withdrawn; all scores are held back for so long.
 
     Raises:
-        OptionError: a value is negative or not finite.
+        OptionError: a value is negative or too large.
     """
 
     off_margin: float = 6.0
@@ -39,8 +42,8 @@ class GateSettings:
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
-            if not 0 <= value < float("inf"):
-                raise OptionError(f"{name}={value:g} is not a valid number")
+            if not 0 <= value <= _LARGEST[name]:
+                raise OptionError(f"{name}={value:g}: give a number from 0 to {_LARGEST[name]:g}")
 
 
 class RunningGate:

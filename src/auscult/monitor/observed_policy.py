@@ -36,6 +36,9 @@ class ObservedPolicy:
         model_id: digest of the model file. What was observed with another model or policy does not count.
         policy: the policy of the model.
         time: current time, seconds since 1970 (UTC).
+
+    Attributes:
+        replayed: whether the source plays back recordings: the same one, with the same times, counts once.
     """
 
     def __init__(
@@ -51,6 +54,8 @@ class ObservedPolicy:
         self._after = int(known["after"])  # number of the last event before
         self._seconds = float(known.get("seconds", 0.0))
         self._raised = int(known.get("alarms", 0))
+        self._until = float(known.get("until", 0.0))  # end of the running that counts
+        self.replayed = False
         self._saved_seconds = self._seconds
         self._real = 0
         self._count()
@@ -63,7 +68,9 @@ class ObservedPolicy:
 
     def judged(self, seconds: float, time: float) -> None:
         """Add time in which scores counted and there was no alarm, which ends at a time."""
-        self._seconds += seconds
+        if self.replayed and time <= self._until:
+            return
+        self._seconds, self._until = self._seconds + seconds, max(self._until, time)
         if self._seconds - self._saved_seconds >= SAVE_SECONDS:
             self._count()
             self._save(time)
@@ -89,6 +96,7 @@ class ObservedPolicy:
             **self._identity,
             "after": self._after,
             "seconds": self._seconds,
+            "until": self._until,
             "alarms": self._raised,
             "state": policy.state,
         }

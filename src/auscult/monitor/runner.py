@@ -20,6 +20,7 @@ from auscult.monitor.recorder import Recorder
 from auscult.monitor.scoring import score_period
 from auscult.monitor.store import EventStore, ScoreRow
 from auscult.sound.live import Block, Interruption, Source
+from auscult.sound.live.replay import Replay
 
 #: Joined blocks that are scored at a time, so that one machine does not keep a thread from the others.
 _ITEMS = 10
@@ -205,6 +206,8 @@ class Runner:
                 baseline=stored_baseline(self._store, self.machine.name),
                 period=self.period,
             )
+            if self.observed:
+                self.observed.replayed = isinstance(self._source, Replay)
             self._recorder = Recorder(self._store, self.monitor, self.machine.model_id, self.observed)
         assert self._recorder is not None
         if skip:
