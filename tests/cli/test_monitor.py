@@ -215,6 +215,25 @@ def test_a_source_that_cannot_be_reached_is_reported_at_once(start, folder, tmp_
         assert process.wait(20) == 0
 
 
+def test_a_machine_that_cannot_be_monitored_is_reported_while_others_go_on(start, run, folder, tmp_path):
+    model = folder / "plain.auscult"
+    config = tmp_path / "monitor.toml"
+    config.write_text(
+        f'store = "store"\n[[machine]]\nname = "fan"\nmodel = "{model}"\nsource = "{folder / "long.wav"}"\n'
+        f'[[machine]]\nname = "pump"\nmodel = "{model}"\nsource = "{tmp_path / "nowhere.wav"}"\n'
+    )
+    assert "--speed cannot be combined" in run("monitor", "--config", config, "--speed", "max").stderr
+    process = start("monitor", "--config", config, "--no-page")
+    with process:
+        while not (line := process.stderr.readline()).startswith("Error: "):
+            assert line, "the monitor has ended"
+        assert "nowhere.wav: no such file" in line
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        assert "Error: " not in process.stderr.read()
+        assert process.wait(20) == 1
+
+
 def test_simulated_and_real_machines_are_not_mixed(run, folder, tmp_path):
     store = tmp_path / "store"
     run(

@@ -11,7 +11,8 @@ import soundfile
 from tests.helpers import RATE, noise
 
 import auscult
-from auscult.monitor.store import EventStore
+from auscult.model.model_file import model_digest
+from auscult.monitor.store import EventStore, StoreReader
 from auscult.simulation.running import Running
 
 FAN_RATE = 8000
@@ -52,6 +53,8 @@ def test_from_a_source_to_alarms_on_probation(run, tmp_path):
     assert [line["alarm"] for line in alarms if "alarm" in line] == ["started", "ended"]
     model = auscult.load(str(tmp_path / "fan.auscult"))
     assert model.alarm_policy.state == "probation"
+    with StoreReader(tmp_path / "store") as reader:  # a restart with the file continues the probation
+        assert [machine.model for machine in reader.machines()] == [model_digest(model)]
     fitted = {path.rpartition("/")[2] for path in model.normals.paths}
     later = [path.name for path in sorted((tmp_path / "fan-normal").glob("*.flac"))]
     assert fitted == set(later[: len(fitted)])

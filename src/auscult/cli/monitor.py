@@ -113,6 +113,8 @@ def command(
     if config is not None:
         if stated:
             raise OptionError(f"{stated} cannot be combined with --config: set it in {config}")
+        if speed != "1":
+            raise OptionError("--speed cannot be combined with --config: replay one recording with its MODEL")
         settings = read_config(config)
     else:
         assert model is not None

@@ -120,6 +120,7 @@ def run_learning(
     """
     from auscult.api.plan import check_options
     from auscult.decision.alarms import AlarmBudget
+    from auscult.model.model_file import model_digest
     from auscult.monitor.learning.folder import NormalFolder
     from auscult.monitor.learning.learn import Continued, TooLittle
     from auscult.monitor.learning.recording import record
@@ -168,6 +169,7 @@ def run_learning(
             name,
             learned.model,
             lambda: continued,
+            model_id=model_digest(learned.model),
             waits=speed == float("inf"),
             period=every,
             source=source.description,

@@ -26,6 +26,7 @@ class MonitorOutput:
     def __init__(self, engine: Engine, *, as_json: bool, quiet: bool) -> None:
         self.engine, self.as_json, self.quiet = engine, as_json, quiet
         self._next_status = time.monotonic() + _STATUS_SECONDS
+        self._failed: set[str] = set()
         self._reasons: dict[str, str] = {}  # of machines without sound, as printed
 
     def start(self, sources: Mapping[str, str], store: os.PathLike[str]) -> None:
@@ -84,10 +85,14 @@ class MonitorOutput:
             click.echo(f"{text.local_time(moment)}  {text.printable(name)}  {text.printable(what)}")
 
     def tick(self) -> None:
-        """Print what has no change: why a machine has no sound at all, and now and then the state of all."""
+        """Print what is no change of a machine.
+
+        This is why one is not monitored or has no sound at all, and now and then the state of all.
+        """
+        status = self.engine.status()
+        self._print_errors(status)
         if self.quiet or self.as_json:
             return
-        status = self.engine.status()
         for entry in status:
             name, reason = entry["machine"], entry["interruption"]
             waits = entry["state"] is None and reason and not reason.startswith("connecting")
@@ -103,10 +108,15 @@ class MonitorOutput:
         status = self.engine.status()
         if not self.as_json and not self.quiet:
             text.note(status_line(status))
-        failed = [entry for entry in status if entry["error"]]
-        for entry in failed:
-            text.note(f"Error: {entry['machine']}: {entry['error']}")
-        return FAILED if failed else 0
+        self._print_errors(status)
+        return FAILED if self._failed else 0
+
+    def _print_errors(self, status: list[dict[str, Any]]) -> None:
+        """Print each machine that cannot be monitored, once."""
+        for entry in status:
+            if entry["error"] and entry["machine"] not in self._failed:
+                self._failed.add(entry["machine"])
+                text.note(f"Error: {entry['machine']}: {entry['error']}")
 
 
 def status_line(status: list[dict[str, Any]]) -> str:
