@@ -102,7 +102,7 @@ def test_recordings_that_stay_away(run, states, plant, machine_sound):
 def monitored(tmp_path):
     """A store as of a monitor, that is open."""
     with EventStore(tmp_path / "monitor") as store:
-        for name in "abcdefghi":
+        for name in "abcdefghij":
             policy = {"g": {}, "h": REFUSED.to_json()}.get(name, POLICY.to_json())
             store.put_machine(Machine(name, "1", "mic", policy, time.time()))
             if name != "f":
@@ -112,6 +112,7 @@ def monitored(tmp_path):
         store.put_state("c", ALIVE, {"time": time.time() - ALIVE_SECONDS})
         store.add_gap(Gap("i", time.time() - 1000, None, "machine off"))  # and then nothing arrived
         store.put_state("i", ALIVE, {"time": time.time() - 200})
+        store.add_gap(Gap("j", time.time(), None, "no finite score"))
         ObservedPolicy(store, "a", "1", POLICY, time.time()).judged(NEEDED, time.time())
         store.add_event(Event("d", "alarm", time.time()))
         yield store
@@ -129,6 +130,7 @@ def test_states_of_a_monitor_while_it_runs_and_afterwards(states, monitored):
         "g": "no alarm rule",
         "h": "alarm rule refused",
         "i": "no data",
+        "j": "no finite score",
     }
     attention = {m["name"]: m["attention"] for m in status["machines"]}
     assert [name for name in attention if attention[name] is None] == ["a", "c"]

@@ -133,6 +133,8 @@ class Recorder:
     def _reason(self, judgement: Judgement) -> str:
         if self.monitor.condition:
             return f"sensor: {self.monitor.condition.kind}"
+        if not np.isfinite(judgement.score):
+            return "no finite score"
         return "settling" if judgement.state == "running" else f"machine {judgement.state}"
 
     def _not_judged(self, reason: str | None, time: float) -> None:

@@ -107,7 +107,8 @@ def state_of_stream(
     if gap is not None:  # the machine is off or starting, or the sound does not count for another reason
         if sound_age is None or sound_age > _NO_SOUND_SECONDS:
             return "no data", "unknown"
-        return gap.reason.removeprefix("machine "), None
+        usual = gap.reason.startswith("machine ") or gap.reason == "settling"
+        return gap.reason.removeprefix("machine "), None if usual else "unknown"
     if age is None:
         return "no data yet", "unknown"
     if age > _NO_DATA_SECONDS:
