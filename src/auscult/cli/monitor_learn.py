@@ -124,6 +124,7 @@ def run_learning(
     from auscult.monitor.learning.folder import NormalFolder
     from auscult.monitor.learning.learn import Continued, TooLittle
     from auscult.monitor.learning.recording import record
+    from auscult.monitor.model_files import ModelFile
     from auscult.monitor.runner import WatchedMachine
     from auscult.sound.live import open_source
 
@@ -173,6 +174,7 @@ def run_learning(
             waits=speed == float("inf"),
             period=every,
             source=source.description,
+            file=ModelFile.of(path),
         )
         return run_monitor(
             [machine],
