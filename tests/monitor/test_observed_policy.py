@@ -117,7 +117,7 @@ def test_too_many_alarms_are_an_event_with_what_to_do(store):
     assert follower.policy.state == "refused"
     (event,) = store.read.events(kind="state")
     assert "at least" in event.explanation["text"]
-    assert "real do not count" in event.explanation["advice"]
+    assert "calibrate again" in event.explanation["advice"]
     for number in numbers:
         store.add_feedback(Feedback(number, START, "operator", verdict="real"))
     follower.judged(SAVE_SECONDS, START + 9)

@@ -61,7 +61,7 @@ def test_a_fault_on_demand_raises_an_alarm_that_ends(tmp_path):
             elif isinstance(change, AlarmChange) and change.kind != "peak":
                 alarms.append((change.kind, change.episode.start))
 
-        engine.listeners.append(listen)
+        engine.listeners += [fleet.judging(store), listen]
         engine.run()
         assert [kind for kind, _ in alarms] == ["started", "ended"]
         # The source is ahead of the scores by up to the length of its queue.
@@ -69,3 +69,5 @@ def test_a_fault_on_demand_raises_an_alarm_that_ends(tmp_path):
         (event,) = store.read.events()
         assert event.machine == "simulated fan"
         assert event.end is not None
+        assert [note.verdict for note in store.read.feedback(event.id)] == ["real"]
+        assert engine.policy("simulated fan").verification.alarms == 0

@@ -79,6 +79,8 @@ def run_monitor(
         engine = Engine(machines, events)
         output = MonitorOutput(engine, as_json=as_json, quiet=quiet)
         engine.listeners.append(output.change)
+        if simulation:
+            engine.listeners.append(simulation.judging(events))
         server = make_page(engine, page, page_settings or PageSettings(), simulation)
         previous = [signal.signal(s, lambda *_: engine.stop()) for s in (signal.SIGINT, signal.SIGTERM)]
         try:

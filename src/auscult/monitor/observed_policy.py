@@ -22,8 +22,8 @@ SAVE_SECONDS = 60.0
 
 #: What to do if there were more alarms than promised while the monitor ran.
 _ADVICE = (
-    "Judge the alarms: those that were real do not count. If most of them were false, record the normal "
-    "running that raised them, and calibrate again with it."
+    "Look at the alarms. If most of them were false, record the normal running that raised them, and "
+    "calibrate again with it."
 )
 
 

@@ -9,7 +9,7 @@ import math
 import os
 import threading
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from auscult.model import Model
 from auscult.model.code_state import code_state
 from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.calibrate import calibrate
+from auscult.monitor.machine import AlarmChange, Change
 from auscult.monitor.runner import WatchedMachine
-from auscult.monitor.store import StoreReader
+from auscult.monitor.store import EventStore, Feedback, StoreReader
 from auscult.runtime.code_digest import code_digest
 from auscult.runtime.parallel import parallel_map, workers
 from auscult.simulation import machine_names
@@ -94,6 +95,20 @@ class SimulatedFleet:
             OptionError: there is no such machine, it has no such fault, or the severity is out of range.
         """
         self._running(machine).set_fault(name, severity)
+
+    def judging(self, store: EventStore) -> Callable[[str, Change], None]:
+        """Return a listener that judges an alarm as real if the machine has a fault, as an operator would."""
+
+        def listen(machine: str, change: Change) -> None:
+            if isinstance(change, AlarmChange) and change.kind == "started" and self.fault(machine):
+                alarms = store.read.events(machine=machine, kind="alarm", limit=1)
+                for event in alarms:
+                    assert event.id is not None
+                    store.add_feedback(
+                        Feedback(event.id, change.episode.start, "simulation", "a fault was set", "real")
+                    )
+
+        return listen
 
     def watched(self, models: Mapping[str, Model]) -> list[WatchedMachine]:
         """Return what the monitor needs of each machine.
