@@ -251,3 +251,14 @@ def test_simulated_and_real_machines_are_not_mixed(run, folder, tmp_path):
     assert "has real machines (fan)" in result.stderr
     assert run("monitor", "--simulate", "--machines", "engine").exit_code == 2
     assert run("monitor", folder / "fan.auscult", "--simulate").exit_code == 2
+
+
+def test_the_password_of_a_source_is_not_printed(run, folder, tmp_path):
+    config = tmp_path / "monitor.toml"
+    config.write_text(
+        f'store = "store"\n[[machine]]\nname = "b"\nmodel = "{folder / "fan.auscult"}"\n'
+        'source = "unknown://user:secret@127.0.0.1:9/x"\nsample_rate = 1\n'  # which ends it
+    )
+    result = run("monitor", "--config", config, "--no-page")
+    assert "b: unknown://***@127.0.0.1:9/x; " in result.stderr
+    assert "secret" not in result.output + result.stderr

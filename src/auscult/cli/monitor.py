@@ -120,7 +120,7 @@ def command(
         assert model is not None
         settings = _single(model, source or "mic", name, _speed(speed), every, options)
     watched = settings.watched()
-    sources = {machine.name: machine.source for machine in settings.machines}
+    sources = {machine.name: machine.source for machine in watched}  # without passwords, unlike the settings
     return run_monitor(
         watched,
         store or settings.store,

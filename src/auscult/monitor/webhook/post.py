@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from auscult import __version__
 from auscult.errors import AuscultError
+from auscult.monitor.webhook.deadline import Deadline
 from auscult.monitor.webhook.settings import WebhookSettings
 
 #: Statuses by which a server refuses a message for what it contains: it would refuse it again.
@@ -51,7 +52,8 @@ class Post:
         self._settings = settings
         self._secret, self._authorization = settings.secret(), settings.authorization()
         proxies = urllib.request.ProxyHandler(urllib.request.getproxies_environment())
-        self._opener = urllib.request.build_opener(proxies, _NoRedirects())
+        self._deadline = Deadline()
+        self._opener = urllib.request.build_opener(proxies, _NoRedirects(), *self._deadline.handlers())
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Send a message as JSON.
@@ -63,8 +65,11 @@ class Post:
         request = urllib.request.Request(self._settings.url, body, self._headers(body), method="POST")
         host = self._settings.host
         try:
-            with self._opener.open(request, timeout=self._settings.timeout) as answer:
-                answer.read(1024)
+            with (
+                self._deadline.within(self._settings.timeout),
+                self._opener.open(request, timeout=self._settings.timeout),
+            ):
+                pass  # the status is all that counts
         except urllib.error.HTTPError as error:
             error.close()
             reason = f"answers with status {error.code}"
@@ -74,10 +79,12 @@ class Post:
         except TimeoutError:
             raise self._too_slow() from None
         except urllib.error.URLError as error:
-            if isinstance(error.reason, TimeoutError):
+            if self._deadline.passed or isinstance(error.reason, TimeoutError):
                 raise self._too_slow() from None
             raise DeliveryError(host, f"cannot be reached: {_plain(error.reason)}") from None
         except (OSError, http.client.HTTPException) as error:
+            if self._deadline.passed:
+                raise self._too_slow() from None
             raise DeliveryError(host, f"no answer: {_plain(error)}") from None
 
     def _too_slow(self) -> DeliveryError:
