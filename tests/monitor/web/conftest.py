@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -27,7 +28,8 @@ from auscult.monitor.runner import WatchedMachine
 from auscult.monitor.store import EventStore
 from auscult.monitor.web.server import PageServer
 from auscult.monitor.web.tokens import Token
-from auscult.sound.live import open_source
+from auscult.sound.live import Block, Interruption, Source, open_source
+from auscult.sound.live.clock import Pacer
 
 RATE = 8000
 #: Of the recording with a fault, which is replayed as fast as possible.
@@ -68,12 +70,27 @@ def model():
 
 @pytest.fixture(scope="session")
 def recordings(tmp_path_factory) -> Path:
-    """``fan.wav`` with a fault, and ``pump.wav``, which is long."""
+    """``fan.wav`` with a fault."""
     folder = tmp_path_factory.mktemp("recordings")
     faulty = np.concatenate([noise(25, 1), noise(15, 2, level=0.4), noise(25, 3)])
     soundfile.write(folder / "fan.wav", faulty, RATE, subtype="FLOAT")
-    soundfile.write(folder / "pump.wav", noise(1200, 4), RATE)
     return folder
+
+
+class Endless(Source):
+    """Noise that never ends, four times as fast as in real time."""
+
+    sample_rate, channels = RATE, 1
+
+    def __iter__(self) -> Iterator[Block | Interruption]:
+        samples, pacer = noise(60, 4), Pacer(4.0, self._closed)
+        length = RATE // 4
+        for first in itertools.count(0, length):
+            pacer.wait_until(first / RATE)
+            if self._closed.is_set():
+                return
+            start = first % (len(samples) - length)
+            yield Block(samples[start : start + length, None], first, START + first / RATE)
 
 
 @contextmanager
@@ -106,10 +123,9 @@ def machines(model, recordings):
     def make() -> list[WatchedMachine]:
         gate = GateSettings(settle=2.0, run_down=2.0)
         fan = partial(open_source, str(recordings / "fan.wav"), speed="max", start_time=START)
-        pump = partial(open_source, str(recordings / "pump.wav"), speed=4.0)
         return [
             WatchedMachine("fan", model, fan, gate, waits=True, model_id="a1b2", source="fan.wav"),
-            WatchedMachine('pump "2"', model, pump, gate, model_id="c3d4", source="pump.wav"),
+            WatchedMachine('pump "2"', model, lambda: Endless("pump"), gate, model_id="c3d4", source="noise"),
         ]
 
     return make

@@ -6,6 +6,7 @@ import base64
 import json
 import resource
 import socket
+import time
 from contextlib import ExitStack, contextmanager
 from itertools import islice, pairwise
 
@@ -21,10 +22,11 @@ from auscult.monitor.sensor import Condition
 from auscult.monitor.web import live, server
 
 
-def messages(response: httpx.Response):
-    """Kinds and data of messages as they arrive."""
-    kind = None
+def messages(response: httpx.Response, seconds: float = 120.0):
+    """Kinds and data of messages as they arrive, within some time."""
+    kind, deadline = None, time.monotonic() + seconds
     for line in response.iter_lines():
+        assert time.monotonic() < deadline, "the messages that are expected do not arrive"
         if line.startswith("event: "):
             kind = line.removeprefix("event: ")
         elif line.startswith("data: "):
