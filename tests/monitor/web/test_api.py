@@ -59,6 +59,7 @@ def test_states_of_all_machines(client, monitor, fan):
     assert 0 <= pump["age"] < 5
     assert pump["real_time_factor"] > 1
     assert (pump["policy"]["state"], pump["policy"]["budget"]) == ("probation", "1/week")
+    assert pump["policy"]["raised"] is True
     assert pump["policy"]["missing_seconds"] > 86400
     assert "on probation" in pump["policy"]["text"]
     assert fan["policy"]["observed_alarms"] == 1

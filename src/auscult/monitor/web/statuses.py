@@ -150,7 +150,9 @@ class Statuses:
             policy = self._engine.policy(name)
             if policy is None:
                 return None
-            self._policies[name] = key, policy_json(policy)
+            calibrated = runner.machine.model.alarm_policy
+            raised = calibrated is not None and calibrated.state != "refused"
+            self._policies[name] = key, policy_json(policy, raised=raised)
         return self._policies[name][1]
 
 
@@ -164,10 +166,16 @@ def _condition(runner: Runner) -> dict[str, str] | None:
     return None
 
 
-def policy_json(policy: AlarmPolicy) -> dict[str, Any]:
-    """Return what a page shows of a policy."""
+def policy_json(policy: AlarmPolicy, *, raised: bool) -> dict[str, Any]:
+    """Return what a page shows of a policy.
+
+    Args:
+        policy: with what was observed.
+        raised: whether there are alarms, also if the state is ``refused``.
+    """
     return {
         "state": policy.state,
+        "raised": raised,
         "budget": str(policy.budget),
         "method": policy.method,
         "observed_seconds": policy.verification.seconds,

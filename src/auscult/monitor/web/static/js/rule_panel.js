@@ -3,7 +3,7 @@
 import { h, setText } from "./dom.js";
 import { duration } from "./format.js";
 
-const STATES = { armed: "armed", probation: "on probation", refused: "refused: there are no alarms" };
+const STATES = { armed: "armed", probation: "on probation" };
 const METHODS = {
   conformal: "split conformal threshold",
   tail: "threshold extrapolated by a tail model",
@@ -42,7 +42,8 @@ export class RulePanel {
       );
       return;
     }
-    setText(this.state, STATES[policy.state] ?? policy.state);
+    const refused = policy.raised ? "more alarms than promised" : "refused: there are no alarms";
+    setText(this.state, STATES[policy.state] ?? refused);
     setText(
       this.budget,
       ` at most ${policy.budget} false alarms; ${METHODS[policy.method] ?? policy.method}`,

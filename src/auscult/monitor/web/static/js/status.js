@@ -59,8 +59,7 @@ function present(machine) {
     return { kind: "nodata", word: "no score yet", detail: "the first window is not complete" };
   if (machine.score === null) return { kind: "unjudged", word: "running", detail: "no score yet" };
   if (!policy) return { kind: "unjudged", word: "scores only", detail: "no alarm rule" };
-  if (policy.state === "refused")
-    return { kind: "unjudged", word: "not armed", detail: "alarm rule refused" };
+  if (!policy.raised) return { kind: "unjudged", word: "not armed", detail: "alarm rule refused" };
   return { kind: "normal", word: "normal", detail: "" };
 }
 
@@ -68,7 +67,8 @@ function present(machine) {
 export function ruleOf(machine) {
   const policy = machine.policy;
   if (!policy) return "none";
-  if (policy.state !== "probation") return policy.state === "armed" ? `armed, ${policy.budget}` : "refused";
+  if (policy.state === "armed") return `armed, ${policy.budget}`;
+  if (policy.state === "refused") return policy.raised ? "more alarms than promised" : "refused";
   return `probation, ${duration(policy.missing_seconds)} missing`;
 }
 
