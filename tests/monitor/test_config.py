@@ -80,6 +80,7 @@ def test_sections_may_be_left_out(tmp_path):
         (("", ""), "no machine"),
         (('name = "fan"', ""), "name is missing"),
         (('name = "pump"', 'name = "fan"'), "two machines"),
+        (('name = "pump"', 'name = "fan "'), "space"),
         (("settle", "setle"), "did you mean settle"),
         (("settle = 20", "settle = -1"), "settle"),
         (("settle = 20", "settle = true"), "settle"),

@@ -215,6 +215,8 @@ def _machine(table: Mapping[str, Any], index: int, folder: str) -> MachineConfig
         value = table.get(key)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise OptionError(f"{where}: {key} must be {'text' if kind is str else 'a number'}")
+    if table["name"] != table["name"].strip():
+        raise OptionError(f"{where}: name {table['name']!r} begins or ends with a space")
     for key in _GATE:
         if not isinstance(table.get(key, 0.0), int | float) or isinstance(table.get(key), bool):
             raise OptionError(f"{where}: {key} must be a number")

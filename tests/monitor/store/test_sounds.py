@@ -12,6 +12,7 @@ import soundfile
 
 from auscult.errors import OptionError, StoreError
 from auscult.monitor.store import Event
+from auscult.monitor.store.connection import NAME
 from auscult.monitor.store.sounds import encode
 
 RATE = 8000
@@ -136,3 +137,18 @@ def test_a_damaged_or_missing_file_is_a_store_error(store, event, machine_sound)
     path.unlink()
     with pytest.raises(StoreError):
         store.read.read_sound(number)
+
+
+@pytest.mark.parametrize("lost", ["emptied", "removed"])
+def test_sounds_are_kept_if_the_database_is_lost(store, open_store, lost):
+    number = store.add_event(Event("fan", "alarm", 10.0))
+    store.add_sound(number, np.zeros(8000), 8000, 9.0)
+    store.close()
+    for file in store.folder.glob(f"{NAME}*"):
+        file.unlink()
+    if lost == "emptied":
+        (store.folder / NAME).touch()
+    for _ in range(2):
+        with pytest.raises(StoreError, match="restore it"):
+            open_store()
+    assert len(list((store.folder / "sounds").iterdir())) == 1

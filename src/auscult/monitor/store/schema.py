@@ -219,17 +219,27 @@ STEPS: tuple[tuple[str, ...], ...] = (
 VERSION = len(STEPS)
 
 
-def upgrade(database: Database) -> int:
+def upgrade(database: Database, *, new: bool = True) -> int:
     """Create the tables, or change those of an earlier version.
+
+    Args:
+        database: of the store.
+        new: whether the store may be a new one; it is not if there are sounds.
 
     Returns:
         The version before; 0 if the database was empty.
 
     Raises:
-        StoreError: the database is of a newer version or not an event store.
+        StoreError: the database is of a newer version or not an event store, or it is empty and must not be.
     """
     with database.transaction() as connection:
         before = _version_of(connection, database.path)
+    if not before and not new:
+        raise StoreError(
+            database.path,
+            "the database is empty or missing, but there are sounds of its events: restore it from a backup, "
+            "or move the folder away to begin a new one",
+        )
     for version in range(before, VERSION):
         with database.transaction() as connection:
             for statement in STEPS[version]:

@@ -100,6 +100,11 @@ class SoundFiles:
         with store_errors(self.folder):
             self.path(name).unlink(missing_ok=True)
 
+    def has_files(self) -> bool:
+        """Return whether there are sounds of a store, which its database should know."""
+        with store_errors(self.folder):
+            return self.folder.is_dir() and any(_NAME.fullmatch(name) for name in os.listdir(self.folder))
+
     def repair(self, known: Collection[str]) -> tuple[list[str], list[str]]:
         """Delete files that no row names, which a killed process leaves behind.
 
