@@ -25,23 +25,26 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from auscult.runtime.parallel import parallel_map, workers
 from auscult.simulation.folder import MACHINE_TYPES
-from bench.machine_course import DAY, DRIFTS, WEEK, Unit
+from bench.machine_course import DAY, DRIFTS, Unit
 from bench.machine_scores import UnitScores
 
 
 def development_units() -> list[Unit]:
-    """Units on which rules may be chosen: two of each machine type."""
+    """Units on which rules may be chosen: two of each machine type, for 17 days."""
     return [
-        Unit(name, 100 + number, DRIFTS[(index + number) % len(DRIFTS)], WEEK)
+        Unit(name, 100 + number, DRIFTS[(index + number) % len(DRIFTS)], 17 * DAY)
         for number in range(2)
         for index, name in enumerate(MACHINE_TYPES)
     ]
 
 
 def evaluation_units() -> list[Unit]:
-    """Other units: each machine type with each kind of drift, for 17 days."""
+    """Other units: each machine type with each kind of drift, for 17 days.
+
+    Seeds from 200 on were those of the test by which the slow baseline was found to follow too little.
+    """
     return [
-        Unit(name, 200 + number, drift, 17 * DAY)
+        Unit(name, 301 + number, drift, 17 * DAY)
         for number, drift in enumerate(DRIFTS)
         for name in MACHINE_TYPES
     ]

@@ -132,6 +132,22 @@ def test_the_threshold_follows_up_to_the_limit(model, normal, louder):
     assert judged[-1].threshold == pytest.approx(policy.rule.threshold + 0.1 * rise)
 
 
+def test_an_alarm_that_is_followed_ends_and_leaves_a_drift_that_lasts(model, normal, louder, store):
+    reference = float(np.median(normal))
+    loud = float(np.median([model.score(noise(2, s, level=0.115), RATE).score for s in range(5)]))
+    distance = 0.6 * (loud - reference)
+    rule = AlarmRule(reference + distance, reference + 0.9 * distance, k=3, n=4, cool_down=3.0)
+    baseline = SlowBaseline(reference, float(np.std(normal)), time_constant=300.0, reach=distance)
+    policy = AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation(), baseline=baseline)
+    record(store, *changes_of(model, policy, louder))
+    (alarm,) = store.read.events(kind="alarm")
+    assert 500 < alarm.end - alarm.start < 700
+    assert alarm.peak == pytest.approx(loud, abs=0.2 * distance)
+    (drift,) = store.read.events(kind="drift", lasting=True)
+    assert drift.start <= alarm.end + 3 * 1.024
+    assert "an alarm that lasts ends by this" in drift.explanation["text"]
+
+
 def test_a_peak_of_an_alarm_is_a_level_of_the_scores(model, normal, louder, store):
     policy = policy_of(normal, float(np.median(normal)))
     samples = np.concatenate([louder, noise(20, 3, level=0.6), noise(60, 4, level=0.115)])

@@ -94,10 +94,11 @@ def describe_drift(change: BaselineChange) -> str:
         )
     if change.exhausted:
         return f"{text}. This is the largest rise that the alarm threshold follows: more will be an alarm"
-    return (
-        f"{text}. The alarm threshold follows, up to a rise of {settings.limit:.2g}. "
-        "Check the machine if it is neither being run in nor at other conditions than in the calibration"
-    )
+    follows = "The alarm threshold follows, and an alarm that lasts ends by this"
+    if settings.limit is not None:
+        follows = f"The alarm threshold follows, up to a rise of {settings.limit:.2g}"
+    check = "Check the machine if it is neither being run in nor at other conditions than in the calibration"
+    return f"{text}. {follows}. {check}"
 
 
 def _explanation(change: BaselineChange) -> Mapping[str, Any]:

@@ -296,12 +296,11 @@ class MachineMonitor:
 
     def _in_utc(self, episode: Episode) -> Episode:
         """Return an alarm with times since 1970 and the peak on the scale of the scores."""
-        assert self._tracker is not None
         start, end, peak = (
             self.time_of(seconds * self.model.sample_rate)
             for seconds in (episode.start, episode.end, episode.peak_time)
         )
-        return Episode(start, end, self._tracker.level_of(episode.peak), peak)
+        return Episode(start, end, episode.peak + episode.shift, peak)
 
     def _sensor_change(self, condition: Condition | None, time: float) -> Iterator[StateChange]:
         if (condition and condition.kind) == (self.condition and self.condition.kind):

@@ -102,7 +102,7 @@ def test_monitored_time_counts_as_verification():
 
 def test_a_broken_promise_is_refused():
     policy = calibrate_alarms([running(24, 0)], WEEK, PERIOD)
-    alarms = [running(1, seed, shift=policy.rule.threshold) for seed in range(3)]
+    alarms = [running(1, seed, shift=2 * policy.rule.threshold) for seed in range(3)]
     assert verify_alarms(policy, alarms).state == "refused"
 
 

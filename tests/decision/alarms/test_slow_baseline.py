@@ -70,20 +70,77 @@ def test_a_fault_that_develops_within_hours_is_an_alarm(policies):
     assert alarms(followed, fault) >= 1
 
 
-def test_a_rise_beyond_the_limit_is_an_alarm_however_slow(policies):
-    followed, _ = policies
-    beyond = followed.baseline.limit + 1.5 * margin(followed)
-    assert alarms(followed, running(400, 1) + ramp(400, beyond)) >= 1
+def before(policy: AlarmPolicy) -> AlarmPolicy:
+    """The policy as versions before this one stored it."""
+    data = policy.to_json()
+    del data["baseline"]["reach"]
+    data["baseline"]["limit"] = 5 * policy.baseline.spread
+    return AlarmPolicy.from_json(data)
 
 
-def test_an_alarm_is_not_followed(policies):
+def test_a_slow_rise_is_followed_however_far_and_stays_drift(policies):
     followed, _ = policies
+    tracker = BaselineTracker(followed.baseline, PERIOD)
+    rise = 20 * margin(followed)
+    assert not find_followed(running(400, 1) + ramp(400, rise), PERIOD, followed.rule, tracker)
+    assert find_followed(running(24, 2) + rise, PERIOD, followed.rule, tracker) == []
+    assert tracker.drift == "up"
+    assert not tracker.exhausted
+
+
+@pytest.mark.parametrize("times", [1.5, 2.0, 4.0])
+def test_a_lasting_sudden_rise_is_followed_in_the_stated_time_and_then_is_drift(policies, times):
+    followed, _ = policies
+    tracker = AlarmTracker(followed.rule, BaselineTracker(followed.baseline, PERIOD))
+    stated = (times - 1) * followed.baseline.time_constant  # for what is above the threshold
+    ended = []
+    for index, score in enumerate(running(stated / HOUR + 24, 1) + times * margin(followed)):
+        if alarm := tracker.push(index * PERIOD, score):
+            ended.append(alarm)
+    assert tracker.episode is None
+    assert ended[0].start < 60
+    assert stated < ended[-1].end < 1.1 * stated + 0.5 * followed.baseline.time_constant
+    assert sum(alarm.end - alarm.start for alarm in ended) > 0.9 * stated
+    assert tracker.baseline.drift == "up"
+    assert tracker.baseline.deviation == pytest.approx(times * margin(followed), rel=0.1)
+
+
+def test_the_peak_of_an_alarm_is_relative_to_the_shift_at_that_time(policies):
+    followed, _ = policies
+    tracker = AlarmTracker(followed.rule, BaselineTracker(followed.baseline, PERIOD))
+    scores = running(12, 1) + 3 * margin(followed)
+    scores[:5000] += ramp(2, 4 * margin(followed))[:5000]
+    highest = -math.inf
+    for index, score in enumerate(scores):
+        tracker.push(index * PERIOD, score)
+        highest = max(highest, tracker.level_of(tracker.persistent or -math.inf))
+    assert tracker.baseline.shift > margin(followed)
+    level = tracker.episode.peak + tracker.episode.shift
+    assert level == pytest.approx(highest, abs=0.1 * margin(followed))
+    assert tracker.level_of(tracker.episode.peak) > level + 0.9 * margin(followed)
+
+
+def test_a_policy_of_before_does_not_follow_an_alarm_and_has_a_limit(policies):
+    followed = before(policies[0])
     tracker = AlarmTracker(followed.rule, BaselineTracker(followed.baseline, PERIOD))
     for index, score in enumerate(running(24, 1) + 2 * margin(followed)):
         tracker.push(index * PERIOD, score)
     assert tracker.episode is not None
     assert tracker.episode.start < 60
     assert tracker.baseline.deviation == followed.baseline.start
+    beyond = followed.baseline.limit + 1.5 * margin(followed)
+    assert alarms(followed, running(400, 1) + ramp(400, beyond)) >= 1
+
+
+def test_a_baseline_of_before_continues(policies):
+    followed = before(policies[0])
+    stored = {"reference": 1, "spread": 2, "limit": 10, "time_constant": 21600.0, "start": 0.5}
+    assert SlowBaseline.from_json(stored).to_json() == stored
+    tracker = BaselineTracker(followed.baseline, PERIOD)
+    for score in running(1, 1) + 2.0:
+        tracker.push(score)
+    assert BaselineTracker(followed.baseline, PERIOD, tracker.state()).seconds == tracker.seconds > 0
+    assert BaselineTracker(policies[0].baseline, PERIOD, tracker.state()).seconds == 0
 
 
 def test_a_gap_does_not_change_it(policies):
@@ -149,13 +206,14 @@ def test_verification_continues_from_the_end_of_the_calibration():
     st.integers(1, 5),
     st.integers(0, 4),
     st.sampled_from([0.0, 2.976, 60.0]),
+    st.sampled_from([None, 0.0, 1.0, 4.0]),
     st.integers(0, 10),
 )
-def test_stored_scores_have_the_alarms_of_those_that_arrive(parts, k, more, cool_down, seed):
+def test_stored_scores_have_the_alarms_of_those_that_arrive(parts, k, more, cool_down, reach, seed):
     levels = np.concatenate([np.full(count, level) for count, level in parts])
     scores = levels + np.random.default_rng(seed).normal(0, 1, len(levels))
     rule = AlarmRule(4.0, 3.0, k, k + more, cool_down)
-    baseline = SlowBaseline(0.0, 1.0, 3.0, time_constant=1800.0)
+    baseline = SlowBaseline(0.0, 1.0, 3.0, time_constant=1800.0, reach=reach)
     tracker, expected = AlarmTracker(rule, BaselineTracker(baseline, PERIOD)), []
     for index, score in enumerate(scores):
         if ended := tracker.push(index * PERIOD, score):
@@ -194,7 +252,9 @@ def test_a_tracker_continues_from_a_state(policies):
     assert BaselineTracker(other.baseline, PERIOD, tracker.state()).seconds == 0, "another calibration"
 
 
-@pytest.mark.parametrize("values", [{"time_constant": 0.0}, {"limit": -1.0}, {"spread": math.nan}])
+@pytest.mark.parametrize(
+    "values", [{"time_constant": 0.0}, {"limit": -1.0}, {"reach": -1.0}, {"spread": math.nan}]
+)
 def test_invalid_settings(values):
     with pytest.raises(OptionError):
         SlowBaseline(**{"reference": 0.0, "spread": 1.0, "limit": 1.0, **values})

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -74,12 +74,14 @@ class Episode:
         end: seconds of the last persistent score above the release level.
         peak: the largest persistent score.
         peak_time: seconds of the peak.
+        shift: of the slow baseline at the peak, which is relative to it.
     """
 
     start: float
     end: float
     peak: float
     peak_time: float
+    shift: float = 0.0
 
 
 class AlarmTracker:
@@ -87,8 +89,8 @@ class AlarmTracker:
 
     Args:
         rule: the rule.
-        baseline: whose shift is subtracted from the scores; it follows those that are not part of an alarm,
-            so that it does not change during one.
+        baseline: whose shift is subtracted from the scores, which it follows; those of an alarm only if its
+            settings have a reach.
 
     Attributes:
         rule: the rule.
@@ -119,7 +121,7 @@ class AlarmTracker:
             return self._apply(time, score)
         self.shift = self.baseline.shift
         ended = self._apply(time, score - self.shift)
-        if self.episode is None:
+        if self.episode is None or self.baseline.settings.reach is not None:
             self.baseline.push(score)
         else:
             self.baseline.discard()
@@ -133,20 +135,18 @@ class AlarmTracker:
         known = self.episode
         if known is None:
             if value > self.rule.threshold:
-                self.episode = Episode(time, time, value, time)
+                self.episode = Episode(time, time, value, time, self.shift)
         elif value > self.rule.release:
-            peak = (value, time) if value > known.peak else (known.peak, known.peak_time)
-            self.episode = Episode(known.start, time, *peak)
+            if value > known.peak:
+                known = Episode(known.start, time, value, time, self.shift)
+            self.episode = replace(known, end=time)
         elif time - known.end >= self.rule.cool_down - _ROUNDING:
             self.episode = None
             return known
         return None
 
     def level_of(self, value: float) -> float:
-        """Return a value relative to the baseline, such as a threshold or a peak, as a level of the scores.
-
-        It holds for the last score, and for an alarm that has not ended or was ended by it.
-        """
+        """Return a value relative to the baseline at the last score, such as a threshold, as a level."""
         return value + self.shift
 
     def interrupt(self) -> None:

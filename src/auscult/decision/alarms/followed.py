@@ -33,6 +33,13 @@ def find_followed(
         tracker: the baseline, which is updated.
         updated: called after each update of the baseline, with the number of scores until then.
     """
+    if tracker.settings.reach is not None:
+        shifts = _shifts(scores, tracker, updated)
+        persistent = persistent_scores(scores - shifts, rule.k, rule.n)
+        return [
+            replace(episode, shift=float(shifts[round(episode.peak_time / period)]))
+            for episode in find_episodes(persistent, period, rule)
+        ]
     episodes: list[Episode] = []
     recent = np.empty(0)  # the scores before the position that persistent ones depend on, shifted
     position = 0
@@ -59,6 +66,7 @@ def find_followed(
                     start=time,
                     end=episode.end + time,
                     peak_time=episode.peak_time + time,
+                    shift=tracker.shift,
                 )
             )
             position = begin + ended
@@ -80,16 +88,21 @@ def calibration_shifts(
         (N,) shifts of each session, and the baseline at the end.
     """
     tracker = BaselineTracker(settings, period)
-    shifts = []
-    for scores in sessions:
-        parts, position = [np.empty(0)], 0
-        while position < len(scores):
-            part = scores[position : position + tracker.missing]
-            parts.append(np.full(len(part), tracker.shift))
-            tracker.push(*part)
-            position += len(part)
-        shifts.append(np.concatenate(parts))
-    return shifts, tracker
+    return [_shifts(scores, tracker) for scores in sessions], tracker
+
+
+def _shifts(
+    scores: np.ndarray, tracker: BaselineTracker, updated: Callable[[int], None] | None = None
+) -> np.ndarray:
+    """Return the shift of each score if all of them count, and have the baseline follow these."""
+    shifts, position = np.empty(len(scores)), 0
+    while position < len(scores):
+        part = scores[position : position + tracker.missing]
+        shifts[position : position + len(part)] = tracker.shift
+        position += len(part)
+        if tracker.push(*part) and updated:
+            updated(position)
+    return shifts
 
 
 def _alarm(

@@ -27,7 +27,7 @@ from auscult.decision.alarms.budget import AlarmBudget, lower_rate, required_sec
 from auscult.decision.alarms.episodes import AlarmRule, persistent_scores
 from auscult.decision.alarms.followed import calibration_shifts
 from auscult.decision.alarms.observation import Observation, Session, observe
-from auscult.decision.alarms.slow_baseline import TIME_CONSTANT, SlowBaseline
+from auscult.decision.alarms.slow_baseline import REACH, TIME_CONSTANT, SlowBaseline
 from auscult.decision.alarms.thresholds import Method, choose_threshold
 from auscult.decision.alarms.timing import Timing, margin_for, timing_for
 from auscult.errors import FitError
@@ -143,8 +143,9 @@ def calibrate_alarms(
     rule = AlarmRule(threshold, threshold - HYSTERESIS * max(threshold - median, 0.0), k, n, timing.cool_down)
     if baseline is None:
         return AlarmPolicy(rule, period, budget, method, expected, observe(rule, sessions, period))
-    calibration = observe(rule, sessions, period, baseline.settings)
-    followed = replace(baseline.settings, start=baseline.deviation)
+    settings = replace(baseline.settings, reach=REACH * max(threshold - baseline.settings.reference, 0.0))
+    calibration = observe(rule, sessions, period, settings)
+    followed = replace(settings, start=baseline.deviation)
     return AlarmPolicy(rule, period, budget, method, expected, calibration, baseline=followed)
 
 

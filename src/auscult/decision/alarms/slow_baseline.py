@@ -29,8 +29,8 @@ Drift = Literal["up", "down"]
 BLOCK_SECONDS = 600.0
 #: Time constant of the average of these medians, seconds of counted running.
 TIME_CONSTANT = 6 * 3600.0
-#: Largest shift in spreads of the calibration scores.
-LIMIT = 5.0
+#: How far the baseline reaches, as a part of the distance of the threshold from the reference.
+REACH = 1.0
 #: A drift ends when the baseline is closer to the reference than this part of the spread.
 _DRIFT_ENDS = 0.8
 #: Quantiles of the calibration scores that are half of the spread away from each other, on both sides.
@@ -44,25 +44,30 @@ class SlowBaseline:
     Attributes:
         reference: level of the scores at calibration.
         spread: half the distance between the 5 % and 95 % quantiles of the calibration scores.
-        limit: largest shift.
+        limit: largest shift; ``None`` for any.
         time_constant: seconds of counted running in which 63 % of a lasting change are followed.
         start: deviation of the baseline from the reference at the end of the calibration.
+        reach: a median counts as at most so much above the shifted reference, and scores during an alarm
+            count as well; ``None`` if medians count as they are, and scores during an alarm do not.
 
     Raises:
-        OptionError: the time constant is not positive, or the limit or the spread is negative.
+        OptionError: the time constant is not positive, or one of the other settings is negative.
     """
 
     reference: float
     spread: float
-    limit: float
+    limit: float | None = None
     time_constant: float = TIME_CONSTANT
     start: float = 0.0
+    reach: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.time_constant < math.inf:
             raise OptionError(f"time_constant={self.time_constant:g} is not a valid duration in seconds")
-        if not (self.limit >= 0 and self.spread >= 0):
-            raise OptionError(f"limit={self.limit:g} and spread={self.spread:g} must not be negative")
+        for name in ("limit", "spread", "reach"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise OptionError(f"{name}={value:g} must not be negative")
 
     @classmethod
     def of_scores(cls, scores: Sequence[np.ndarray], time_constant: float = TIME_CONSTANT) -> SlowBaseline:
@@ -74,11 +79,11 @@ class SlowBaseline:
         """
         low, reference, high = np.quantile(np.concatenate(scores), (_SPREAD[0], 0.5, _SPREAD[1]))
         spread = float(high - low) / 2
-        return cls(float(reference), spread, LIMIT * spread, time_constant)
+        return cls(float(reference), spread, time_constant=time_constant)
 
     def to_json(self) -> dict[str, Any]:
-        """Return JSON-compatible data."""
-        return asdict(self)
+        """Return JSON-compatible data without what is ``None``; earlier versions wrote the same."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> SlowBaseline:
@@ -115,12 +120,13 @@ class BaselineTracker:
     @property
     def shift(self) -> float:
         """What is subtracted from a score before it is compared with the threshold."""
-        return min(max(self.deviation, 0.0), self.settings.limit)
+        limit = math.inf if self.settings.limit is None else self.settings.limit
+        return min(max(self.deviation, 0.0), limit)
 
     @property
     def exhausted(self) -> bool:
         """Whether the shift has reached its limit, so that a further rise is not followed."""
-        return self.deviation >= self.settings.limit
+        return self.settings.limit is not None and self.deviation >= self.settings.limit
 
     @property
     def missing(self) -> int:
@@ -128,7 +134,7 @@ class BaselineTracker:
         return self._block - len(self._scores)
 
     def push(self, *scores: float) -> bool:
-        """Add scores that were not part of an alarm, at most `missing` ones.
+        """Add scores, at most `missing` ones; those of an alarm only if the settings have a reach.
 
         Returns:
             Whether the baseline was updated.
@@ -137,6 +143,8 @@ class BaselineTracker:
         if len(self._scores) < self._block:
             return False
         median = float(np.median(self._scores)) - self.settings.reference
+        if self.settings.reach is not None:
+            median = min(median, self.shift + self.settings.reach)
         self.deviation += self._weight * (median - self.deviation)
         self.seconds += self._block * self.period
         self._scores.clear()
