@@ -136,13 +136,13 @@ def test_an_alarm_that_is_followed_ends_and_leaves_a_drift_that_lasts(model, nor
     reference = float(np.median(normal))
     loud = float(np.median([model.score(noise(2, s, level=0.115), RATE).score for s in range(5)]))
     distance = 0.6 * (loud - reference)
-    rule = AlarmRule(reference + distance, reference + 0.9 * distance, k=3, n=4, cool_down=3.0)
+    rule = AlarmRule(reference + distance, reference + 0.9 * distance, k=3, n=4, cool_down=60.0)
     baseline = SlowBaseline(reference, float(np.std(normal)), time_constant=300.0, reach=distance)
     policy = AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation(), baseline=baseline)
     record(store, *changes_of(model, policy, louder))
     (alarm,) = store.read.events(kind="alarm")
-    assert 500 < alarm.end - alarm.start < 700
-    assert alarm.peak == pytest.approx(loud, abs=0.2 * distance)
+    assert 500 < alarm.end - alarm.start < SECONDS - 60
+    assert loud < alarm.peak < loud + distance
     (drift,) = store.read.events(kind="drift", lasting=True)
     assert drift.start <= alarm.end + 3 * 1.024
     assert "an alarm that lasts ends by this" in drift.explanation["text"]
