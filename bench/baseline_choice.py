@@ -20,7 +20,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from auscult.decision.alarms import AlarmBudget, AlarmPolicy, SlowBaseline, calibrate_alarms
+from auscult.decision.alarms import (
+    AlarmBudget,
+    AlarmPolicy,
+    AlarmRule,
+    BaselineTracker,
+    SlowBaseline,
+    calibrate_alarms,
+)
+from auscult.decision.alarms.followed import find_followed
+from auscult.decision.alarms.policy import HYSTERESIS
+from auscult.decision.alarms.timing import USUAL
 from auscult.runtime.parallel import parallel_map, workers
 from bench.alarm_rules import Outcome, UnitRunning
 from bench.alarm_tables import detected, rate
@@ -34,6 +44,8 @@ from bench.markdown import table, this_machine, write_section
 
 PAGE = "explanation/slow-drift.md"
 BUDGETS = ("1/week", "1/day")
+#: Sudden rises in distances of the threshold from the reference, and hours that they last.
+RISES, _LASTS = (1.1, 2, 3), 120
 #: Hours from the beginning of a growing fault to the first alarm, and to the first alarm or drift.
 Delays = tuple[float | None, float | None]
 
@@ -78,10 +90,12 @@ class Candidate:
 #: The first one is the rule of before.
 CANDIDATES = (
     Candidate(6, spreads=5),
-    *(Candidate(6, limit=limit) for limit in (1, 2, 3, None)),
-    *(Candidate(6, limit=limit, reach=0.5) for limit in (3, None)),
-    *(Candidate(hours, reach=reach) for hours in (3, 6, 12) for reach in (0.25, 0.5, 1.0)),
+    *(Candidate(6, limit=limit) for limit in (1, 2, 3)),
+    Candidate(6, limit=3, reach=0.5),
+    *(Candidate(hours, reach=reach) for hours in (3, 6, 12) for reach in (None, 0.25, 0.5, 1.0)),
 )
+#: What calibration does.
+CHOSEN = Candidate(3, reach=0.5)
 
 
 def weeks_of(unit: Unit, folder: Path) -> dict[tuple[str, int], Outcome]:
@@ -137,19 +151,37 @@ def weeks_table(units: Sequence[dict[tuple[str, int], Outcome]], budget: str) ->
     return table([*header, "time with drift reported, %"], rows)
 
 
+def hours_in_alarm(candidate: Candidate, rise: float) -> float | None:
+    """Return the hours that a sudden, lasting rise is an alarm, or ``None`` if for as long as it lasts.
+
+    Args:
+        candidate: the baseline, with a limit in distances or none.
+        rise: in distances of the threshold from the reference.
+    """
+    k, n = (round(seconds / PERIOD) for seconds in (USUAL.above, USUAL.among))
+    rule = AlarmRule(1.0, 1.0 - HYSTERESIS, k, n, USUAL.cool_down)
+    baseline = SlowBaseline(0.0, 0.0, candidate.limit, 3600.0 * candidate.hours, reach=candidate.reach)
+    scores = np.full(round(_LASTS * 3600 / PERIOD), rise)
+    (alarm,) = find_followed(scores, PERIOD, rule, BaselineTracker(baseline, PERIOD))
+    hours = (alarm.end - alarm.start) / 3600
+    return hours if hours < _LASTS - 1 else None
+
+
 def growing_table(units: Sequence[dict[tuple[int, str], Delays]]) -> str:
-    """Return when faults that grow are noticed."""
+    """Return when faults that grow are noticed, and how long sudden ones that last are an alarm."""
     rows = []
     for number, candidate in enumerate(CANDIDATES):
         cells = []
         for growth in GROWTHS:
             delays = [unit[number, growth.name] for unit in units]
             cells += [_times([delay[which] for delay in delays]) for which in (0, 1)]
+        hours = [hours_in_alarm(candidate, rise) for rise in RISES]
+        cells += ["no end" if value is None else f"{value:.1f} h" for value in hours]
         rows.append([*candidate.cells, *cells])
     header = ["time constant", "limit", "follows alarms"]
     for growth in GROWTHS:
         header += [f"grows in {growth.name}: alarm", "alarm or drift"]
-    return table(header, rows)
+    return table([*header, *(f"sudden rise of {rise:g}: in alarm" for rise in RISES)], rows)
 
 
 def _part(outcomes: Sequence[Outcome], name: str) -> float:

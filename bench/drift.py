@@ -48,7 +48,7 @@ BUDGET = AlarmBudget(1, "week")
 #: Time constants of the baseline in hours; ``None`` is no baseline.
 CONSTANTS = (None, 3, 6, 12, 24)
 #: The one that was chosen, in a table of other units.
-CHOSEN = (None, 6)
+CHOSEN = (None, 3)
 #: Hours after the learning hours at which a fault begins to grow.
 FAULT_AFTER = 24
 

@@ -65,7 +65,7 @@ def test_tables_count_units_and_weeks():
     ]
     rows = normal_table(outcomes, CHOSEN).splitlines()[2:]
     assert [cell.strip() for cell in rows[1].split("|")][1:-1] == [
-        "6 h", "no", "1.0", "2", "1 of 2", "1.5 h", "1",
+        "3 h", "no", "1.0", "2", "1 of 2", "1.5 h", "1",
     ]  # fmt: skip
     faults = fault_table(outcomes, CHOSEN).splitlines()[2:]
     assert "2 of 2" in faults[0]

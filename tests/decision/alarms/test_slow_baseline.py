@@ -92,15 +92,15 @@ def test_a_slow_rise_is_followed_however_far_and_stays_drift(policies):
 def test_a_lasting_sudden_rise_is_followed_in_the_stated_time_and_then_is_drift(policies, times):
     followed, _ = policies
     tracker = AlarmTracker(followed.rule, BaselineTracker(followed.baseline, PERIOD))
-    stated = (times - 1) * followed.baseline.time_constant  # for what is above the threshold
+    stated = (times - 0.75) / 0.5 * followed.baseline.time_constant  # release level, reach
     ended = []
     for index, score in enumerate(running(stated / HOUR + 24, 1) + times * margin(followed)):
         if alarm := tracker.push(index * PERIOD, score):
             ended.append(alarm)
     assert tracker.episode is None
     assert ended[0].start < 60
-    assert stated < ended[-1].end < 1.1 * stated + 0.5 * followed.baseline.time_constant
-    assert sum(alarm.end - alarm.start for alarm in ended) > 0.9 * stated
+    assert ended[-1].end == pytest.approx(stated, rel=0.15)
+    assert sum(alarm.end - alarm.start for alarm in ended) > 0.75 * stated
     assert tracker.baseline.drift == "up"
     assert tracker.baseline.deviation == pytest.approx(times * margin(followed), rel=0.1)
 
@@ -188,7 +188,7 @@ def test_after_a_short_calibration_it_starts_without_a_jump():
     for score in running(36, 1) + 1.0:
         tracker.push(score)
         shifts.append(tracker.shift)
-    assert np.abs(np.diff(shifts)).max() < 0.05
+    assert np.abs(np.diff(shifts)).max() < 0.1
     assert shifts[0] < 0.05
     assert shifts[-1] == pytest.approx(0.95, abs=0.15)
 

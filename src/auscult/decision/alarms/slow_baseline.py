@@ -5,9 +5,10 @@ exponentially less. What is compared with the threshold is the score minus the r
 calibration. A fault that develops faster than the baseline follows still raises an alarm, and nothing is
 hidden for good:
 
-- Scores during an alarm do not count. So the median of ten minutes is hardly above the shifted threshold, and
-  the baseline rises by at most the distance between threshold and reference in a time constant.
-- The shift has a limit, beyond which a further rise is an alarm.
+- A median counts as at most the reach above the shifted reference. So the shift rises by at most the reach in
+  a time constant, and a sudden rise is an alarm for hours before it is followed, also during that alarm.
+- Policies of earlier versions have no reach but a limit of the shift, and their scores during an alarm do
+  not count: a rise that is sudden or beyond the limit is an alarm for as long as it lasts.
 - A fall of the scores is not followed: it would make alarms of scores that were normal at calibration.
 - A baseline that leaves the spread of the calibration scores, upwards or downwards, is reported as drift.
 """
@@ -28,9 +29,9 @@ Drift = Literal["up", "down"]
 #: Seconds of counted running whose median is one value of the baseline.
 BLOCK_SECONDS = 600.0
 #: Time constant of the average of these medians, seconds of counted running.
-TIME_CONSTANT = 6 * 3600.0
+TIME_CONSTANT = 3 * 3600.0
 #: How far the baseline reaches, as a part of the distance of the threshold from the reference.
-REACH = 1.0
+REACH = 0.5
 #: A drift ends when the baseline is closer to the reference than this part of the spread.
 _DRIFT_ENDS = 0.8
 #: Quantiles of the calibration scores that are half of the spread away from each other, on both sides.
