@@ -23,6 +23,7 @@ from auscult.decision.alarms import (
 )
 from auscult.decision.alarms.followed import find_followed
 from auscult.decision.alarms.timing import SHORT
+from auscult.decision.alarms.wording import describe_policy
 from auscult.errors import OptionError
 
 PERIOD = 0.992
@@ -226,6 +227,17 @@ def test_stored_scores_have_the_alarms_of_those_that_arrive(parts, k, more, cool
         assert vars(episode) == pytest.approx(vars(other))
     assert stored.deviation == pytest.approx(tracker.baseline.deviation)
     assert stored.missing == tracker.baseline.missing
+
+
+def test_the_baseline_in_words(policies):
+    followed, plain = policies
+    text, of_before, without = (
+        dict(describe_policy(policy))["slow drift"] for policy in (followed, before(followed), plain)
+    )
+    assert "an alarm that lasts more slowly" in text
+    assert f"up to {5 * followed.baseline.spread:.3g} is followed" in of_before
+    assert "alarm" not in of_before
+    assert without == "not followed"
 
 
 def test_a_policy_is_stored_with_the_baseline(policies):

@@ -38,9 +38,11 @@ def _describe_baseline(policy: AlarmPolicy) -> str:
     baseline = policy.baseline
     if baseline is None:
         return "not followed"
+    limit = "" if baseline.limit is None else f" by up to {baseline.limit:.3g}"
+    alarms = "" if baseline.reach is None else ", an alarm that lasts more slowly"
     return (
-        f"a rise of the scores by up to {baseline.limit:.3g} is followed within about "
-        f"{duration(baseline.time_constant)} of running, and reported from {baseline.spread:.3g} on"
+        f"a rise of the scores{limit} is followed within about {duration(baseline.time_constant)} of "
+        f"running{alarms}, and reported from {baseline.spread:.3g} on"
     )
 
 
