@@ -131,7 +131,7 @@ def open_socket(settings: PageSettings) -> socket.socket:
         except PortInUse:
             pass
     raise OptionError(
-        f"the ports {DEFAULT_PORT} to {port} of {settings.host} are in use: choose one by --port"
+        f"the ports {DEFAULT_PORT} to {port} of {settings.host} are in use: choose another port"
     )
 
 
@@ -163,7 +163,7 @@ def listening_socket(host: str, port: int) -> socket.socket:
         listener.close()
         if error.errno == errno.EADDRINUSE:
             raise PortInUse(
-                f"port {port} of {host} is in use: choose another one by --port, or --no-page"
+                f"port {port} of {host} is in use: choose another one, or monitor without a page"
             ) from None
         raise OptionError(f"{host}:{port} cannot be opened: {error.strerror or error}") from None
     return listener
