@@ -109,6 +109,7 @@ _OPTIONS: dict[str, Callable[[Any], str]] = {
     "false_alarms": _percent,
     "group_by": _valued("--group-by"),
     "group_likely_segments": lambda _: "--group-by none",
+    "new_token": lambda _: "--new-token",
     "rate": _valued("--rate"),
     "replace": lambda _: "--replace",
     "scale": _valued("--scale"),

@@ -112,7 +112,9 @@ def page_token(
     """
     given = given_token(settings.token_file)
     if given and new:
-        raise OptionError("--new-token: the token is given by a file or the environment, so change it there")
+        raise OptionError(
+            "`new_token=True`: the token is given by a file or the environment, so change it there"
+        )
     if given:
         return given, None
     stored = stored_token(folder) if not new else None
@@ -120,7 +122,7 @@ def page_token(
         return stored, None
     if not new and not readable:
         raise OptionError(
-            f"a page on {settings.host} needs a token: run the command once with --new-token, which shows "
+            f"a page on {settings.host} needs a token: run this once with `new_token=True`, which shows "
             f"one, or set {ENVIRONMENT}"
         )
     token = new_token(folder)
@@ -145,7 +147,7 @@ def stored_token(folder: Path) -> Token | None:
         return None
     digest = _first_line(folder / FILE)
     if not _DIGEST.fullmatch(digest):
-        raise OptionError(f"{folder / FILE} is damaged: make another token with --new-token")
+        raise OptionError(f"{folder / FILE} is damaged: make another token with `new_token=True`")
     return Token(digest)
 
 
