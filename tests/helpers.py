@@ -1,4 +1,4 @@
-"""Sounds in memory that tests of several folders use."""
+"""Sounds in memory, and a model of them, that tests of several folders use."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ from typing import Any
 
 import numpy as np
 
+import auscult
 from auscult.corpus import AudioClip, Clip
+from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
+from auscult.decision.alarms.observation import Observation
+from auscult.model import Model
 from auscult.sound import Waveform
 
 RATE = 8000  # Hz
@@ -21,3 +25,13 @@ def recording(samples: np.ndarray, path: str = "x.wav", rate: int = RATE, **fiel
     """A recording in memory; ``fields`` are those of its `Clip`."""
     waveform = Waveform(np.asarray(samples, np.float32), rate, path=path)
     return AudioClip(Clip(path, **fields), lambda: waveform)
+
+
+def model_of_noise(level: float = 0.1) -> Model:
+    """A model of white noise with an alarm rule of few seconds."""
+    clips = [noise(2, seed, level) for seed in range(20)]
+    model = auscult.fit(clips, "pooled_gaussian", all_scores=False, sample_rate=RATE)
+    normal = [model.score(noise(2, seed, level), RATE).score for seed in range(50, 70)]
+    rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)
+    policy = AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation())
+    return model.with_alarm_policy(policy)

@@ -9,11 +9,9 @@ from functools import partial
 import numpy as np
 import pytest
 import soundfile
-from tests.helpers import noise
+from tests.helpers import model_of_noise, noise
 
 import auscult
-from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
-from auscult.decision.alarms.observation import Observation
 from auscult.errors import OptionError
 from auscult.monitor.backlog import MAX_BACKLOG
 from auscult.monitor.engine import Engine
@@ -29,14 +27,7 @@ START = 1_600_000_000.0  # recordings of a past year
 
 @pytest.fixture(scope="module")
 def model():
-    model = auscult.fit(
-        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
-    )
-    normal = [model.score(noise(2, seed), RATE).score for seed in range(50, 70)]
-    rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)
-    return model.with_alarm_policy(
-        AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation())
-    )
+    return model_of_noise()
 
 
 @pytest.fixture

@@ -25,11 +25,8 @@ from urllib.request import urlopen
 import numpy as np
 import pytest
 import soundfile
-from tests.helpers import RATE, noise
+from tests.helpers import RATE, model_of_noise, noise
 
-import auscult
-from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
-from auscult.decision.alarms.observation import Observation
 from auscult.errors import StoreError
 from auscult.monitor.store import StoreReader
 from auscult.monitor.store.connection import NAME
@@ -47,12 +44,7 @@ pytestmark = pytest.mark.slow
 def model(tmp_path_factory) -> Path:
     """A model of noise with an alarm rule of few seconds."""
     path = tmp_path_factory.mktemp("model") / "fan.auscult"
-    clips = [noise(2, seed, NORMAL) for seed in range(20)]
-    fitted = auscult.fit(clips, "pooled_gaussian", all_scores=False, sample_rate=RATE)
-    normal = [fitted.score(noise(2, seed, NORMAL), RATE).score for seed in range(50, 70)]
-    rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)
-    policy = AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation())
-    fitted.with_alarm_policy(policy).save(str(path))
+    model_of_noise(NORMAL).save(str(path))
     return path
 
 
