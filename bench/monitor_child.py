@@ -21,11 +21,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from auscult.model.model_file import load_model
-from auscult.monitor.engine import Engine
-from auscult.monitor.machine import AlarmChange, Change, Judgement
-from auscult.monitor.page_settings import PageSettings
-from auscult.monitor.runner import WatchedMachine
+from auscult.monitor.service.engine import Engine
+from auscult.monitor.service.runner import WatchedMachine
+from auscult.monitor.settings.page_settings import PageSettings
 from auscult.monitor.store import EventStore
+from auscult.monitor.stream.machine import AlarmChange, Change, Judgement
 from auscult.monitor.web.server import PageServer
 from auscult.sound.live import Block, Source
 from bench.memory import peak_of_this_process

@@ -31,9 +31,9 @@ from scipy import stats
 from auscult.decision.alarms import AlarmPolicy, AlarmTracker
 from auscult.decision.alarms.slow_baseline import BaselineTracker
 from auscult.model import Model
-from auscult.monitor.engine import Engine
-from auscult.monitor.page_settings import PageSettings
-from auscult.monitor.runner import WatchedMachine
+from auscult.monitor.service.engine import Engine
+from auscult.monitor.service.runner import WatchedMachine
+from auscult.monitor.settings.page_settings import PageSettings
 from auscult.monitor.simulated import SimulatedFleet, simulated_models
 from auscult.monitor.store import Event, EventStore, Machine, ScoreRow
 from auscult.monitor.web.server import PageServer

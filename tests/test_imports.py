@@ -47,6 +47,25 @@ DETECTOR_ROOMS = [
     {"pooled", "reconstruction", "discriminative", "embedding"},
     {"ensemble"},
 ]
+#: The same inside ``monitor``: the sound of one machine, what is kept of it, and what people see of that.
+MONITOR_ROOMS = [
+    {"__init__"},
+    {"stream"},
+    {"store"},
+    {"trend"},
+    {"history"},
+    {"webhook"},
+    {"repeated_sound", "calibrate"},
+    {"learning"},
+    {"watch"},
+    {"status"},
+    {"service"},
+    {"simulated"},
+    {"settings"},
+    {"web"},
+]
+#: Folders that are divided into rooms of their own.
+INNER_ROOMS = {"detectors": DETECTOR_ROOMS, "monitor": MONITOR_ROOMS}
 #: Modules outside ``detectors/training`` that define PyTorch networks; no other module imports it at the top.
 NETWORKS = {
     "detectors/discriminative/adacos.py",
@@ -116,8 +135,9 @@ def room(module: str) -> str:
     return module.partition(".")[0]
 
 
-def detector_room(module: str) -> str:
-    return module.removeprefix("detectors").partition(".")[2].partition(".")[0] or "__init__"
+def inner_room(module: str) -> str:
+    """The room of a module inside its folder."""
+    return room(module.partition(".")[2]) or "__init__"
 
 
 def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
@@ -138,25 +158,27 @@ def circles(graph: Mapping[str, set[str]]) -> list[set[str]]:
 
 def test_every_file_has_a_room():
     assert {room(module) for module in MODULES} - {"__init__"} == set().union(*ROOMS)
-    inside = {detector_room(module) for module in MODULES if room(module) == "detectors"}
-    assert inside == set().union(*DETECTOR_ROOMS)
+    for folder, rooms in INNER_ROOMS.items():
+        inside = {inner_room(module) for module in MODULES if room(module) == folder}
+        assert inside == set().union(*rooms)
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - {"__init__"}))
 def test_no_import_runs_backwards(module):
     for other in own_imports(MODULES[module]) - {"__init__"}:
         assert level(ROOMS, room(other)) <= level(ROOMS, room(module)), f"{module} imports {other}"
-        if room(module) == room(other) == "detectors":
-            mine, theirs = detector_room(module), detector_room(other)
-            assert level(DETECTOR_ROOMS, theirs) <= level(DETECTOR_ROOMS, mine), f"{module} imports {other}"
+        if room(module) == room(other) and room(module) in INNER_ROOMS:
+            rooms = INNER_ROOMS[room(module)]
+            mine, theirs = inner_room(module), inner_room(other)
+            assert level(rooms, theirs) <= level(rooms, mine), f"{module} imports {other}"
 
 
 def test_families_do_not_import_each_other():
     families = level(DETECTOR_ROOMS, "pooled")
     for module, file in MODULES.items():
-        if room(module) == "detectors" and detector_room(module) in DETECTOR_ROOMS[families]:
-            others = {detector_room(m) for m in own_imports(file) if room(m) == "detectors"}
-            assert not (others & DETECTOR_ROOMS[families]) - {detector_room(module)}, module
+        if room(module) == "detectors" and inner_room(module) in DETECTOR_ROOMS[families]:
+            others = {inner_room(m) for m in own_imports(file) if room(m) == "detectors"}
+            assert not (others & DETECTOR_ROOMS[families]) - {inner_room(module)}, module
 
 
 def test_only_the_models_and_the_model_file_import_each_other():

@@ -15,7 +15,7 @@ from tests.helpers import noise
 import auscult
 from auscult.cli.monitor_page import PageFlags
 from auscult.errors import OptionError
-from auscult.monitor.page_settings import PageSettings
+from auscult.monitor.settings.page_settings import PageSettings
 
 RATE = 8000
 

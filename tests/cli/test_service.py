@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from auscult.errors import OptionError
-from auscult.monitor.service_unit import ServiceUnit
+from auscult.monitor.service.service_unit import ServiceUnit
 from auscult.runtime.service_notify import notify, watchdog_seconds
 
 VERIFY = pytest.mark.skipif(

@@ -15,8 +15,8 @@ from tests.helpers import noise
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule, required_seconds
 from auscult.decision.alarms.observation import Observation
-from auscult.monitor.observed_policy import ObservedPolicy
-from auscult.monitor.resuming import ALIVE, ALIVE_SECONDS
+from auscult.monitor.history.observed_policy import ObservedPolicy
+from auscult.monitor.history.resuming import ALIVE, ALIVE_SECONDS
 from auscult.monitor.store import Event, EventStore, Gap, Machine, ScoreRow
 
 RATE = 8000

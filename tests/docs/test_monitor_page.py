@@ -9,11 +9,11 @@ from dataclasses import fields
 from tools.doc_snippets import DOCS, snippets
 
 from auscult.cli.monitor import command
-from auscult.monitor import config
-from auscult.monitor.config import read_config
-from auscult.monitor.gate import GateSettings
-from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings, page_settings
+from auscult.monitor.settings import config
+from auscult.monitor.settings.config import read_config
+from auscult.monitor.settings.page_settings import DEFAULT_PORT, PageSettings, page_settings
 from auscult.monitor.store import Retention
+from auscult.monitor.stream.gate import GateSettings
 from auscult.monitor.webhook.settings import SUBJECTS, WebhookSettings
 from auscult.sound.live import open_source
 

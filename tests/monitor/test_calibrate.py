@@ -10,7 +10,7 @@ from tests.helpers import noise
 import auscult
 from auscult.errors import FitError, OptionError
 from auscult.monitor.calibrate import calibrate
-from auscult.monitor.scoring import WindowScorer
+from auscult.monitor.stream.scoring import WindowScorer
 
 RATE = 8000
 

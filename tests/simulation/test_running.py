@@ -7,7 +7,7 @@ import pytest
 
 import auscult
 from auscult.errors import OptionError
-from auscult.monitor.scoring import WindowScorer
+from auscult.monitor.stream.scoring import WindowScorer
 from auscult.simulation.live import ScheduledFault, SimulatedSource
 from auscult.simulation.running import Running
 from auscult.sound.live import Block

@@ -16,7 +16,7 @@ from auscult.cli.options import json_option, quiet_option
 from auscult.errors import OptionError
 
 if TYPE_CHECKING:
-    from auscult.monitor.config import MonitorConfig
+    from auscult.monitor.settings.config import MonitorConfig
 
 
 @click.command("monitor", short_help="Listen to machines continuously and raise alarms.")
@@ -85,7 +85,7 @@ def command(
     kept in the event store, and shown on a page at 127.0.0.1:8765. Ctrl-C ends it. Exits with code 1 if a
     machine could not be monitored.
     """
-    from auscult.monitor.config import DEFAULT_STORE, read_config
+    from auscult.monitor.settings.config import DEFAULT_STORE, read_config
 
     if (model is not None) + (config is not None) + simulate + (learning.learn is not None) != 1:
         raise OptionError("give either MODEL, --config FILE, --learn NAME, or --simulate")
@@ -143,7 +143,7 @@ def _single(
     options: Mapping[str, int],
 ) -> MonitorConfig:
     """The configuration of one machine."""
-    from auscult.monitor.config import DEFAULT_STORE, MachineConfig, MonitorConfig
+    from auscult.monitor.settings.config import DEFAULT_STORE, MachineConfig, MonitorConfig
 
     stem = os.path.basename(model).removesuffix(".auscult")
     machine = MachineConfig(name or stem, model, source, options, speed=speed, period=period)

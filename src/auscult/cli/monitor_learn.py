@@ -121,11 +121,11 @@ def run_learning(
     from auscult.api.plan import check_options
     from auscult.decision.alarms import AlarmBudget
     from auscult.model.model_file import model_digest
+    from auscult.monitor.history.model_files import ModelFile
     from auscult.monitor.learning.folder import NormalFolder
     from auscult.monitor.learning.learn import Continued, TooLittle
     from auscult.monitor.learning.recording import record
-    from auscult.monitor.model_files import ModelFile
-    from auscult.monitor.runner import WatchedMachine
+    from auscult.monitor.service.runner import WatchedMachine
     from auscult.sound.live import open_source
 
     assert flags.learn is not None

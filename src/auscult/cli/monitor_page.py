@@ -14,10 +14,10 @@ import click
 
 from auscult.cli import text
 from auscult.errors import MissingExtraError, OptionError
-from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
+from auscult.monitor.settings.page_settings import DEFAULT_PORT, PageSettings
 
 if TYPE_CHECKING:
-    from auscult.monitor.engine import Engine
+    from auscult.monitor.service.engine import Engine
     from auscult.monitor.simulated import SimulatedFleet
     from auscult.monitor.web.server import PageServer
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from auscult.cli.monitor_output import MonitorOutput
 from auscult.cli.monitor_page import PageFlags, check_page, make_page, start_page
-from auscult.monitor.page_settings import PageSettings
+from auscult.monitor.settings.page_settings import PageSettings
 from auscult.runtime.service_notify import notify, watchdog_seconds
 
 if TYPE_CHECKING:
-    from auscult.monitor.runner import WatchedMachine
+    from auscult.monitor.service.runner import WatchedMachine
     from auscult.monitor.simulated import SimulatedFleet
     from auscult.monitor.store import Retention
     from auscult.monitor.webhook.settings import WebhookSettings
@@ -68,7 +68,7 @@ def run_monitor(
     Returns:
         The exit code.
     """
-    from auscult.monitor.engine import Engine
+    from auscult.monitor.service.engine import Engine
     from auscult.monitor.store import EventStore
     from auscult.monitor.webhook.sender import Webhook
 

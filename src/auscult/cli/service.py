@@ -38,7 +38,7 @@ def command(own: bool, run_as: str | None, arguments: tuple[str, ...]) -> None:
     """
     if own and run_as:
         raise OptionError("--user and --run-as cannot be combined")
-    from auscult.monitor.service_unit import ServiceUnit, full_path
+    from auscult.monitor.service.service_unit import ServiceUnit, full_path
 
     values = _monitor_values(arguments)
     known = _Known(values)
@@ -64,7 +64,7 @@ class _Known:
     """What a unit has to know of a monitor with given arguments: its store, devices and secrets."""
 
     def __init__(self, values: dict[str, Any]) -> None:
-        from auscult.monitor.config import read_config
+        from auscult.monitor.settings.config import read_config
 
         self.store: str | None = None
         self.variables: list[str] = []

@@ -18,10 +18,10 @@ from auscult.errors import AudioError, FitError
 from auscult.findings import issue_warnings
 from auscult.model import Model
 from auscult.model.known_recordings import was_fitted_on
-from auscult.monitor.gate import GateSettings
-from auscult.monitor.machine import Gap, Judgement, MachineMonitor
 from auscult.monitor.repeated_sound import RepeatedSound
-from auscult.monitor.scoring import score_period
+from auscult.monitor.stream.gate import GateSettings
+from auscult.monitor.stream.machine import Gap, Judgement, MachineMonitor
+from auscult.monitor.stream.scoring import score_period
 from auscult.sound.live import Block, Interruption, open_source
 
 #: Longer recordings are known by their names only: their samples are not held in memory. Seconds.

@@ -24,9 +24,9 @@ from auscult.model import Model
 from auscult.model.code_state import code_state
 from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.calibrate import calibrate
-from auscult.monitor.machine import AlarmChange, Change
-from auscult.monitor.runner import WatchedMachine
+from auscult.monitor.service.runner import WatchedMachine
 from auscult.monitor.store import EventStore, Feedback, StoreReader
+from auscult.monitor.stream.machine import AlarmChange, Change
 from auscult.runtime.code_digest import code_digest
 from auscult.runtime.parallel import parallel_map, workers
 from auscult.simulation import machine_names

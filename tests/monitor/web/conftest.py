@@ -18,11 +18,11 @@ import pytest
 import soundfile
 from tests.helpers import model_of_noise, noise
 
-from auscult.monitor.engine import Engine
-from auscult.monitor.gate import GateSettings
-from auscult.monitor.page_settings import PageSettings
-from auscult.monitor.runner import WatchedMachine
+from auscult.monitor.service.engine import Engine
+from auscult.monitor.service.runner import WatchedMachine
+from auscult.monitor.settings.page_settings import PageSettings
 from auscult.monitor.store import EventStore
+from auscult.monitor.stream.gate import GateSettings
 from auscult.monitor.web.server import PageServer
 from auscult.monitor.web.tokens import Token
 from auscult.sound.live import Block, Interruption, Source, open_source

@@ -17,8 +17,8 @@ from tests.monitor.web.conftest import RATE, running, wait_for
 
 from auscult.decision.alarms import Episode
 from auscult.errors import StoreError
-from auscult.monitor.machine import AlarmChange, Gap, StateChange
-from auscult.monitor.sensor import Condition
+from auscult.monitor.stream.machine import AlarmChange, Gap, StateChange
+from auscult.monitor.stream.sensor import Condition
 from auscult.monitor.web import live, server
 
 

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 from tests.monitor.web.conftest import running, wait_for
 
-from auscult.monitor.runner import WatchedMachine
+from auscult.monitor.service.runner import WatchedMachine
 from auscult.monitor.simulated import SimulatedFleet
 from auscult.monitor.web.tokens import Token, digest_of
 from auscult.sound.live import open_source

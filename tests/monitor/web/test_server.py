@@ -11,8 +11,8 @@ import pytest
 from tests.monitor.web.conftest import running, wait_for
 
 from auscult.errors import OptionError
-from auscult.monitor.engine import Engine
-from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
+from auscult.monitor.service.engine import Engine
+from auscult.monitor.settings.page_settings import DEFAULT_PORT, PageSettings
 from auscult.monitor.store import EventStore
 from auscult.monitor.web import answers, connections
 from auscult.monitor.web.prefix import check_prefix

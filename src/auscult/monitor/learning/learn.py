@@ -16,7 +16,7 @@ from auscult.findings import Finding
 from auscult.model import Model
 from auscult.monitor.calibrate import running_scores
 from auscult.monitor.learning.folder import NormalFolder, Segment
-from auscult.monitor.scoring import score_period
+from auscult.monitor.stream.scoring import score_period
 from auscult.sound.live import Block, Interruption, Source
 
 #: Part of the recording that the model is fitted on. The rest sets its alarms, which need more: the score

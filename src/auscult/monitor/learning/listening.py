@@ -13,9 +13,9 @@ from typing import Literal
 
 import numpy as np
 
-from auscult.monitor.gate import GateSettings
 from auscult.monitor.learning.folder import QUIET_DB, loud_level
-from auscult.monitor.sensor import Condition, SensorWatch
+from auscult.monitor.stream.gate import GateSettings
+from auscult.monitor.stream.sensor import Condition, SensorWatch
 from auscult.sound.level import level_db
 from auscult.sound.live import Block
 from auscult.sound.waveform import Waveform

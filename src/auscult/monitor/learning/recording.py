@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from auscult.errors import FitError
 from auscult.monitor.learning.folder import NormalFolder
 from auscult.monitor.learning.listening import NormalListener, State
-from auscult.monitor.sensor import Condition
+from auscult.monitor.stream.sensor import Condition
 from auscult.sound.level import SILENCE_DB
 from auscult.sound.live import Block, Interruption, Source
 

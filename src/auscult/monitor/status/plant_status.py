@@ -12,8 +12,8 @@ from typing import Any
 
 from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError
-from auscult.monitor.observed_policy import observed_state
-from auscult.monitor.resuming import ALIVE
+from auscult.monitor.history.observed_policy import observed_state
+from auscult.monitor.history.resuming import ALIVE
 from auscult.monitor.status.states import MachineStatus, state_of_recordings, state_of_stream
 from auscult.monitor.store import Look, MachineState, StoreReader
 from auscult.monitor.store.lock import writer_of

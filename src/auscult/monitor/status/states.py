@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from auscult.decision.alarms import AlarmPolicy
-from auscult.monitor.resuming import ALIVE_SECONDS
+from auscult.monitor.history.resuming import ALIVE_SECONDS
 from auscult.monitor.store import Gap, JudgedFile, MachineState
 from auscult.monitor.watch.arrivals import Arrivals
 

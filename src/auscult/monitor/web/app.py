@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 
-from auscult.monitor.engine import Engine
+from auscult.monitor.service.engine import Engine
 from auscult.monitor.store import StoreReader
 from auscult.monitor.web.answers import HANDLERS
 from auscult.monitor.web.live import Hub

@@ -16,8 +16,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from auscult.errors import AuscultError
-from auscult.monitor.engine import Engine
-from auscult.monitor.machine import Change, Judgement
+from auscult.monitor.service.engine import Engine
+from auscult.monitor.stream.machine import Change, Judgement
 from auscult.monitor.web.messages import change_message, frames_message, message
 from auscult.monitor.web.numbers import MachineNumbers
 from auscult.monitor.web.params import NotThere

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from typing import get_args
 
-from auscult.monitor.engine import Engine
-from auscult.monitor.gate import State
+from auscult.monitor.service.engine import Engine
 from auscult.monitor.store import CONDITIONS
+from auscult.monitor.stream.gate import State
 from auscult.monitor.web.statuses import Snapshot
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

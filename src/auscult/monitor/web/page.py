@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from auscult import __version__
 from auscult.errors import OptionError
-from auscult.monitor.engine import Engine
+from auscult.monitor.service.engine import Engine
 from auscult.monitor.store import StoreReader
 from auscult.monitor.web.answers import body_of, json_answer
 from auscult.monitor.web.encoding import json_bytes

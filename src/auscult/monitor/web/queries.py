@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from auscult.errors import OptionError, StoreError
-from auscult.monitor.engine import Engine
+from auscult.monitor.service.engine import Engine
 from auscult.monitor.store import ROLES, Event, Sound, StoreReader, Summaries
 from auscult.monitor.trend import describe_silence, describe_trend, read_trend
 from auscult.monitor.trend.keeper import SPAN

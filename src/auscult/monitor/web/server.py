@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from auscult.errors import OptionError
-from auscult.monitor.engine import Engine
-from auscult.monitor.page_settings import DEFAULT_PORT, PageSettings
+from auscult.monitor.service.engine import Engine
+from auscult.monitor.settings.page_settings import DEFAULT_PORT, PageSettings
 from auscult.monitor.store import StoreReader
 from auscult.monitor.web.app import create_app
 from auscult.monitor.web.connections import PageProtocol

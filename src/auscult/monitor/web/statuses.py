@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from auscult.decision.alarms import AlarmPolicy
 from auscult.decision.alarms.wording import describe_verification
-from auscult.monitor.engine import Engine
-from auscult.monitor.runner import Runner
+from auscult.monitor.service.engine import Engine
+from auscult.monitor.service.runner import Runner
 from auscult.monitor.store import Event, Health, MachineOverview, StoreReader
 from auscult.monitor.web.encoding import json_bytes
 

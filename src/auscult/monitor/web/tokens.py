@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from auscult.errors import OptionError
-from auscult.monitor.page_settings import PageSettings
+from auscult.monitor.settings.page_settings import PageSettings
 
 #: File in the folder of the store with the digest of the token.
 FILE = "page-token"
