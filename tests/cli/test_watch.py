@@ -7,6 +7,7 @@ import shutil
 
 import pytest
 import soundfile
+from tests.monitor.webhook.conftest import Receiver
 
 import auscult
 
@@ -82,3 +83,28 @@ def test_the_store_is_beside_the_models(run, models, incoming, tmp_path):
     assert (plant / "watch" / "events.sqlite").is_file()
     run("watch", plant / "fan.auscult", "--folder", incoming, "--once", "--settle", "0.1")
     assert json.loads(run("events", plant / "watch", "--json").stdout)[0]["machine"] == "fan"
+
+
+def test_events_are_sent_by_a_webhook(run, models, incoming, machine_sound, tmp_path):
+    receiver = Receiver()
+    config = tmp_path / "monitor.toml"
+    config.write_text(f'[webhook]\nurl = "{receiver.url}"\n')
+    command = ["watch", models, "--folder", incoming, "--store", tmp_path / "store", "--settle", "0.1"]
+    command += ["--once", "--webhook", config]
+    try:
+        run(*command)
+        soundfile.write(incoming / "fan_3.wav", machine_sound(60), RATE)
+        run(*command)
+    finally:
+        receiver.close()
+    about = [(m["subject"], m["change"], m["machine"], m["event"]["id"]) for m in receiver.messages]
+    assert about == [("alarm", "started", "fan", 1), ("alarm", "ended", "fan", 1)]
+    assert receiver.messages[0]["event"]["explanation"]["regions"]
+
+
+def test_the_file_of_a_webhook_must_have_one(run, models, incoming, tmp_path):
+    config = tmp_path / "monitor.toml"
+    config.write_text('store = "events"\n')
+    result = run("watch", models, "--folder", incoming, "--once", "--webhook", config)
+    assert result.exit_code == 2
+    assert f"{config}: there is no section [webhook]" in result.stderr

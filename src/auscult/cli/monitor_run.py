@@ -70,12 +70,11 @@ def run_monitor(
     """
     from auscult.monitor.service.engine import Engine
     from auscult.monitor.store import EventStore
-    from auscult.monitor.webhook.sender import Webhook
+    from auscult.monitor.webhook.sender import sending
 
     with ExitStack() as opened:
         events = opened.enter_context(EventStore(store, retention))
-        if webhook:
-            opened.enter_context(Webhook(events, webhook))
+        opened.enter_context(sending(events, webhook))
         engine = Engine(machines, events)
         output = MonitorOutput(engine, as_json=as_json, quiet=quiet)
         engine.listeners.append(output.change)

@@ -59,6 +59,12 @@ STORE = "watch"
     metavar="RATE",
     help="Accepted false-alarm rate of a recording, e.g. 1% or 0.01.  [default: 5%]",
 )
+@click.option(
+    "--webhook",
+    metavar="FILE",
+    type=click.Path(),
+    help="Send events as the section [webhook] of this TOML file says; it may be that of a monitor.",
+)
 @click.option("--once", is_flag=True, help="Judge what is there, and end; for cron.")
 @click.option(
     "--fail-on-anomaly",
@@ -76,6 +82,7 @@ def command(
     expect: float | None,
     settle: float,
     false_alarms: str | None,
+    webhook: str | None,
     once: bool,
     fail_on_anomaly: bool,
     as_json: bool,
@@ -89,14 +96,17 @@ def command(
     complete. Results are kept in the event store; `auscult status` shows them. Ctrl-C ends it.
     """
     from auscult.cli.watch_output import WatchOutput
+    from auscult.monitor.settings.config import read_webhook
     from auscult.monitor.store import EventStore
     from auscult.monitor.watch import FolderWatch, ModelFolder, WatchSettings
+    from auscult.monitor.webhook.sender import sending
 
     if fail_on_anomaly and not once:
         raise OptionError("--fail-on-anomaly requires --once")
     settings = WatchSettings(_assigned(pairs), expect, settle)
     model_folder = ModelFolder(models, false_alarms)
-    with EventStore(store or default_store(models)) as events:
+    messages = None if webhook is None else read_webhook(webhook)
+    with EventStore(store or default_store(models)) as events, sending(events, messages):
         output = WatchOutput(folder, as_json=as_json, quiet=quiet)
         watch = FolderWatch(model_folder, folder, events, settings, output.report)
         output.start(model_folder.digests, events.folder)

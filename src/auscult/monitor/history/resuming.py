@@ -22,7 +22,6 @@ def resume(store: EventStore, machines: Mapping[str, bool], now: float) -> None:
             those of the monitor.
         now: seconds since 1970 (UTC).
     """
-    store.set_condition(None, "webhook failing", False, now)
     for state in store.read.last_states():
         name = state.machine.name
         alive = (store.read.state(name, ALIVE) or {}).get("time")

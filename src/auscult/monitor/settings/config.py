@@ -35,7 +35,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -160,6 +160,20 @@ def read_config(path: str | os.PathLike[str]) -> MonitorConfig:
     Raises:
         OptionError: it cannot be read, or something in it is not valid; the message says where.
     """
+    return _read(path, _config)
+
+
+def read_webhook(path: str | os.PathLike[str]) -> WebhookSettings:
+    """Read where events are sent from a configuration file, which needs no machines for that.
+
+    Raises:
+        OptionError: it cannot be read, has no section ``[webhook]``, or something in that is not valid.
+    """
+    return _read(path, _required_webhook)
+
+
+def _read(path: str | os.PathLike[str], parse: Callable[[Mapping[str, Any], str], T]) -> T:
+    """Return what a file says, with its folder for the paths in it."""
     path = os.fspath(path)
     try:
         with open(path, "rb") as file:
@@ -169,13 +183,13 @@ def read_config(path: str | os.PathLike[str]) -> MonitorConfig:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise OptionError(f"{path}: not valid TOML: {error}") from error
     try:
-        return _config(data, os.path.dirname(path))
+        check_keys(data, ("store", "page", "retention", "webhook", "machine"), "the file")
+        return parse(data, os.path.dirname(path))
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from error
 
 
 def _config(data: Mapping[str, Any], folder: str) -> MonitorConfig:
-    check_keys(data, ("store", "page", "retention", "webhook", "machine"), "the file")
     store = data.get("store", DEFAULT_STORE)
     if not isinstance(store, str) or not store:
         raise OptionError("store must be a path")
@@ -188,14 +202,26 @@ def _config(data: Mapping[str, Any], folder: str) -> MonitorConfig:
     names = [machine.name for machine in machines]
     if twice := [name for name in names if names.count(name) > 1]:
         raise OptionError(f"two machines have the name {twice[0]!r}")
-    webhook = section(WebhookSettings, data["webhook"], "webhook") if "webhook" in data else None
     return MonitorConfig(
         os.path.join(folder, store),
         machines,
         _with_files(page_settings(data.get("page", {})), folder, "token_file"),
         section(Retention, data.get("retention", {}), "retention"),
-        webhook and _with_files(webhook, folder, "secret_file", "authorization_file"),
+        _webhook(data, folder),
     )
+
+
+def _webhook(data: Mapping[str, Any], folder: str) -> WebhookSettings | None:
+    if "webhook" not in data:
+        return None
+    settings = section(WebhookSettings, data["webhook"], "webhook")
+    return _with_files(settings, folder, "secret_file", "authorization_file")
+
+
+def _required_webhook(data: Mapping[str, Any], folder: str) -> WebhookSettings:
+    if settings := _webhook(data, folder):
+        return settings
+    raise OptionError("there is no section [webhook] that says where events are sent")
 
 
 def _with_files(settings: T, folder: str, *names: str) -> T:

@@ -117,7 +117,9 @@ class EventStore:
                 self._ids = dict(connection.execute("SELECT name, id FROM machines").fetchall())
                 self._retention_clock = read_clock(connection, clock(), steady)
             self._scores = ScoreLog(self._database, self._space, self._keeper, self._retention_clock)
-            self.judged = JudgedFiles(self._database, self._scores, self._sound_writer, self._ids, self._lock)
+            self.judged = JudgedFiles(
+                self._database, self._scores, self._sound_writer, self._ids, self._lock, self.listeners
+            )
             self._close = opened.pop_all()
 
     def __enter__(self) -> EventStore:

@@ -13,6 +13,7 @@ import numpy as np
 from auscult.errors import OptionError, StoreError
 from auscult.monitor.store import judged, writes
 from auscult.monitor.store.connection import Database
+from auscult.monitor.store.listener import StoreListener
 from auscult.monitor.store.records import Event, JudgedFile, Look, Role, ScoreRow, Sound
 from auscult.monitor.store.score_log import ScoreLog
 from auscult.monitor.store.scores import insert_scores
@@ -56,6 +57,7 @@ class JudgedFiles:
         sounds: writes its sounds.
         ids: number of each machine by name; the store adds to it.
         lock: of the store.
+        listeners: of the store; notified of the events.
     """
 
     def __init__(
@@ -65,9 +67,10 @@ class JudgedFiles:
         sounds: SoundWriter,
         ids: Mapping[str, int],
         lock: threading.RLock,
+        listeners: Sequence[StoreListener],
     ) -> None:
         self._database, self._scores, self._sounds = database, scores, sounds
-        self._ids, self._lock = ids, lock
+        self._ids, self._lock, self._listeners = ids, lock, listeners
 
     def add(
         self,
@@ -116,7 +119,10 @@ class JudgedFiles:
             self._sounds.written(written)
             if scores:
                 self._scores.follow(scores)
-            return numbers
+        for change, number in zip(events, numbers, strict=True):
+            for listener in self._listeners:
+                listener.event(number, change.event, added=change.event.id is None)
+        return numbers
 
     def rename(self, name: str, new_name: str, size: int, modified: int) -> None:
         """Remember a recording under another name or time of modification."""

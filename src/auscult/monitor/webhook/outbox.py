@@ -10,9 +10,12 @@ from typing import Any
 
 from auscult.errors import StoreError
 from auscult.monitor.store import Event, EventStore
+from auscult.monitor.store.records import Condition
 
 #: Channel of the deliveries in the store.
 CHANNEL = "webhook"
+#: Condition of the monitor while messages cannot be sent.
+FAILING: Condition = "webhook failing"
 #: Messages that wait at most; if there are more, the oldest are given up.
 MAX_WAITING = 1000
 
@@ -57,7 +60,7 @@ class Outbox:
     def condition(self, machine: str | None, condition: str, lasting: bool, time: float, detail: str) -> None:
         """Note that a condition of a machine, or of the monitor, has begun or ended."""
         subject = "monitor" if machine is None else "sensor"
-        if subject in self._subjects and condition != "webhook failing":
+        if subject in self._subjects and condition != FAILING:
             change = "started" if lasting else "ended"
             about = {"machine": machine, "condition": condition, "time": time, "detail": detail}
             self._add({"subject": subject, "change": change, **about})

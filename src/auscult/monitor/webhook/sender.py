@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 
 from auscult.errors import StoreError
 from auscult.monitor.store import EventStore
 from auscult.monitor.webhook.message import message_of
-from auscult.monitor.webhook.outbox import CHANNEL, Outbox
+from auscult.monitor.webhook.outbox import CHANNEL, FAILING, Outbox
 from auscult.monitor.webhook.post import DeliveryError, Post
 from auscult.monitor.webhook.settings import WebhookSettings
 
@@ -20,6 +21,17 @@ PAUSES = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
 REFUSALS = 3
 #: Seconds from an event to the first attempt, in which it is explained.
 DELAY = 0.5
+
+
+@contextmanager
+def sending(store: EventStore, settings: WebhookSettings | None) -> Iterator[None]:
+    """Send the events of a store in a block of code, if there are settings; see `Webhook`.
+
+    That the last process could not send is over, also if nothing is sent any more.
+    """
+    store.set_condition(None, FAILING, False, time.time())
+    with Webhook(store, settings) if settings else nullcontext():
+        yield
 
 
 class Webhook:
@@ -121,4 +133,4 @@ class Webhook:
 
     def _condition(self, lasting: bool, detail: str = "") -> None:
         with suppress(StoreError):  # without room there is another condition
-            self._store.set_condition(None, "webhook failing", lasting, time.time(), detail)
+            self._store.set_condition(None, FAILING, lasting, time.time(), detail)
