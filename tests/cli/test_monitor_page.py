@@ -46,7 +46,7 @@ def monitor(start, folder, tmp_path):
         lines = []
         for line in process.stderr:
             if line.startswith("page: "):
-                return process, line.split()[1], lines
+                return process, line.split()[1].rstrip(","), lines
             lines.append(line)
         raise AssertionError("".join(lines))
 
@@ -93,7 +93,7 @@ def test_a_new_token_is_shown_once_and_stays(monitor, tmp_path):
     assert process.wait(20) == 0
 
     process, address, lines = monitor("--new-token", "--host", "0.0.0.0")
-    address = address.replace("0.0.0.0", "127.0.0.1")
+    assert address.startswith("http://127.0.0.1:")
     assert httpx.get(f"{address}api/info", headers=bearer).status_code == 401
 
 

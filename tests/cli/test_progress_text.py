@@ -141,3 +141,10 @@ def test_json_is_strict(capsys):
     assert capsys.readouterr().out == '{"a": 1.5}\n'
     with pytest.raises(ValueError, match="not JSON compliant"):
         text.print_json(float("nan"))
+
+
+def test_the_unit_of_a_level_is_shown(capsys, monkeypatch):
+    monkeypatch.setattr("auscult.cli.progress.PLAIN_EVERY", 0.0)
+    with show_progress() as report:
+        report("record", 5, 600, {"level_dB": -29.3712, "train_loss": 0.123456})
+    assert capsys.readouterr().err == "record  5/600  level -29.4 dB  train loss 0.1235\n"

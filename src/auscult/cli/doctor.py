@@ -248,8 +248,11 @@ def _as_text(report: dict[str, Any]) -> str:
         ("libsndfile", f"{sound['libsndfile']}: {formats}"),
         ("cache", report["cache_problem"] or _cache_as_text(report["cache"])),
         ("plugins", "; ".join(f"{p['detector']} of {p['package']}" for p in report["plugins"]) or "none"),
-        ("audio inputs", "; ".join(report["sound_devices"]) or "none"),
-        ("microphones", "; ".join(one["text"] for one in report["microphones"]) or "none"),
+        # Without the packages of the monitor only the system knows them.
+        (
+            "microphones",
+            "; ".join([one["text"] for one in report["microphones"]] or report["sound_devices"]) or "none",
+        ),
     ]
     advice = report["advice"] or ["Nothing is missing."]
     return text.facts(lines) + "\n\n" + "\n".join(advice)

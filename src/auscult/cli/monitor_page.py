@@ -129,7 +129,8 @@ def start_page(server: PageServer, flags: PageFlags, *, quiet: bool) -> None:
     """Answer requests from now on, and say where."""
     server.start()
     if not quiet:
-        text.note(f"page: {server.address}")
+        remote = server.remote_address
+        text.note(f"page: {server.address}" + (f", from other computers {remote}" if remote else ""))
     if flags.open_page and _has_screen():
         import webbrowser
 

@@ -130,11 +130,19 @@ def _live(in_bytes: bool) -> Iterator[Progress]:
         yield update
 
 
+def _figure(name: str, value: float) -> str:
+    """Format a figure, with its unit if the name ends with it: ``level -29.4 dB`` of ``level_dB``."""
+    quantity, _, unit = name.rpartition("_")
+    if unit == "dB":
+        return f"{quantity} {value:.1f} dB"
+    return f"{name.replace('_', ' ')} {value:.4g}"
+
+
 def _figures(figures: Mapping[str, float], room: int | None = None) -> str:
     """Format the figures, as many as fit into ``room`` columns; the counts have priority."""
     shown = ""
     for name, value in figures.items():
-        longer = f"{shown}  {name.replace('_', ' ')} {value:.4g}".strip()
+        longer = f"{shown}  {_figure(name, value)}".strip()
         if room is not None and len(longer) > room:
             break
         shown = longer

@@ -20,11 +20,11 @@ from auscult.cli.progress import show_progress
 )
 @click.option(
     "--clips",
-    type=int,
+    type=click.IntRange(min=4),
     default=200,
     show_default=True,
     metavar="N",
-    help="Number of training clips per machine.",
+    help="Number of training clips per machine, at least 4.",
 )
 @click.option(
     "--target-clips",
@@ -34,7 +34,7 @@ from auscult.cli.progress import show_progress
 )
 @click.option(
     "--test-clips",
-    type=int,
+    type=click.IntRange(min=0),
     default=50,
     show_default=True,
     metavar="N",

@@ -10,7 +10,9 @@ from pathlib import Path
 PART = ".part"
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes | bytearray, *, sync: bool = True) -> None:
+def write_atomically(
+    path: str | os.PathLike[str], data: bytes | bytearray | memoryview, *, sync: bool = True
+) -> None:
     """Write a file atomically.
 
     If the process is killed, the old or the new file remains, never a partial one. The data is written to a

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from tests.helpers import RATE, noise
@@ -38,6 +41,28 @@ def test_what_an_interrupted_write_left_is_no_segment(tmp_path):
     assert again.seconds == 10
     again.add(noise(5, 9), 0, 500.0, RATE)
     assert again.segments[-1].file == "00004.flac"
+
+
+def test_without_room_the_message_says_so_and_nothing_partial_stays(tmp_path, monkeypatch):
+    folder = filled(tmp_path / "fan-normal")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "fsync", full)
+        with pytest.raises(OptionError, match=r"00004.flac: cannot be written: No space left on device"):
+            folder.add(noise(5, 9), 0, 500.0, RATE)
+    assert sorted(os.listdir(folder.path)) == [*(f"0000{n}.flac" for n in (1, 2, 3)), "recording.json"]
+    folder.add(noise(5, 9), 0, 500.0, RATE)
+    assert NormalFolder(folder.path, "fan").seconds == 20
+
+
+def test_a_first_segment_that_was_interrupted_is_no_other_file(tmp_path):
+    folder = NormalFolder(tmp_path / "fan-normal", "fan")
+    folder.add(noise(5), 0, 0.0, RATE)
+    (folder.path / "00001.flac").unlink()  # killed before it was written
+    assert NormalFolder(folder.path, "fan").segments == []
 
 
 def test_quiet_segments_do_not_count(tmp_path):

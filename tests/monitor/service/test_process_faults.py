@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -28,6 +29,7 @@ import soundfile
 from tests.helpers import RATE, model_of_noise, noise
 
 from auscult.errors import StoreError
+from auscult.monitor.learning.folder import NormalFolder
 from auscult.monitor.store import StoreReader
 from auscult.monitor.store.connection import NAME
 
@@ -190,28 +192,59 @@ def test_two_monitors_cannot_write_one_store(monitor):
     fan.end()
 
 
-def test_the_disk_fills_and_is_freed(monitor, tmp_path):
+@pytest.fixture
+def disk(tmp_path) -> Iterator[Path]:
+    """A small disk of its own."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=100m", "tmpfs", str(disk)]
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("a file system cannot be mounted here")
-    try:
-        fan = monitor(disk / "store")
-        fan.wait_for_scores(3)
-        (disk / "ballast").write_bytes(b"\1" * (shutil.disk_usage(disk).free - (10 << 20)))
-        (health,) = fan.wait(lambda reader: reader.health(lasting=True), REPORTED_WITHIN)
-        assert health.condition == "disk full"
-        fan.level = FAULTY
-        (event,) = fan.wait(lambda reader: reader.events(kind="alarm"), _STARTING)
-        (disk / "ballast").unlink()
-        fan.wait(lambda reader: not reader.health(lasting=True), REPORTED_WITHIN)
-        fan.level = NORMAL
-        fan.wait(lambda reader: reader.event(event.id).end, _STARTING)
-        fan.wait_for_scores(3)
-        fan.end()
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def _fill(disk: Path, left: int) -> Path:
+    """Write a file that leaves so many bytes of a disk, and return it."""
+    ballast = disk / "ballast"
+    ballast.write_bytes(b"\1" * (shutil.disk_usage(disk).free - left))
+    return ballast
+
+
+def test_the_disk_fills_and_is_freed(monitor, disk):
+    fan = monitor(disk / "store")
+    fan.wait_for_scores(3)
+    ballast = _fill(disk, 10 << 20)
+    (health,) = fan.wait(lambda reader: reader.health(lasting=True), REPORTED_WITHIN)
+    assert health.condition == "disk full"
+    fan.level = FAULTY
+    (event,) = fan.wait(lambda reader: reader.events(kind="alarm"), _STARTING)
+    ballast.unlink()
+    fan.wait(lambda reader: not reader.health(lasting=True), REPORTED_WITHIN)
+    fan.level = NORMAL
+    fan.wait(lambda reader: reader.event(event.id).end, _STARTING)
+    fan.wait_for_scores(3)
+    fan.end()
+
+
+def test_the_disk_fills_while_normal_running_is_recorded(disk, tmp_path):
+    soundfile.write(tmp_path / "running.wav", noise(330, 0, NORMAL), RATE)
+    command = [sys.executable, "-m", "auscult", "monitor", "--learn", str(disk / "fan"), "--minutes", "5"]
+    command += ["--source", str(tmp_path / "running.wav"), "--speed", "max", "--detector", "pooled_gaussian"]
+    command += ["--store", str(tmp_path / "store"), "--no-page"]
+    ballast = _fill(disk, 1 << 20)
+    result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 2
+    *_, error = result.stderr.splitlines()
+    assert re.search(rf"{disk}/fan-normal/\d+\.flac: cannot be written: No space left on device", error)
+    kept = set(os.listdir(disk / "fan-normal"))
+    assert 1 < len(kept) < 60
+    assert not [name for name in kept if name.startswith(".")]
+    ballast.unlink()
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert "s are there already" in result.stderr
+    assert kept < set(os.listdir(disk / "fan-normal"))
+    assert NormalFolder(disk / "fan-normal", "fan").seconds >= 300
 
 
 def test_the_sender_stops_and_goes_on(monitor):

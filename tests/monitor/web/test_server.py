@@ -60,6 +60,17 @@ def test_other_addresses_need_a_token(engine, host):
         PageServer(engine, PageSettings(host=host, port=0))
 
 
+def test_the_address_of_a_page_on_all_addresses_can_be_opened(engine):
+    server = PageServer(engine, PageSettings(host="0.0.0.0", port=0), token=Token(digest_of("x")))
+    try:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10):
+            pass
+        assert server.address == f"http://127.0.0.1:{server.port}/"
+        assert server.remote_address == f"http://{socket.gethostname()}:{server.port}/"
+    finally:
+        server.stop()
+
+
 @pytest.mark.parametrize("prefix", ["plant", "/a b", "/a//b", "/../x", "/a?b", "/ä", "/a\r\nb", "/./a"])
 def test_prefixes_that_are_not_paths(prefix):
     with pytest.raises(OptionError, match="prefix"):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,8 @@ class NormalFolder:
             sample_rate: in Hz.
 
         Raises:
-            OptionError: the recording so far has another sample rate, or the disk is full.
+            OptionError: the recording so far has another sample rate, or the segment cannot be written, as on
+                a full disk; the segments before are kept.
         """
         self.check_rate(sample_rate)
         level = level_db(Waveform(samples, sample_rate))
@@ -134,20 +136,20 @@ class NormalFolder:
         self.sample_rate = sample_rate
         as_flac = bool(np.abs(samples).max() <= 1) and sample_rate <= _FLAC_RATE
         name = f"{1 + self._last_number():05d}.{'flac' if as_flac else 'wav'}"
-        hidden = self.path / f".{name}"
+        encoded = io.BytesIO()  # written in one piece, so that an error of the disk tells its reason
+        form, subtype = ("FLAC", "PCM_24") if as_flac else ("WAV", "FLOAT")
+        soundfile.write(encoded, samples, sample_rate, format=form, subtype=subtype)
+        segments = [*self.segments, Segment(name, self.run, first, len(samples), time, level)]
         try:
-            soundfile.write(
-                hidden,
-                samples,
-                sample_rate,
-                subtype="PCM_24" if as_flac else "FLOAT",
-                format="FLAC" if as_flac else "WAV",
-            )
-            os.replace(hidden, self.path / name)
-            self.segments.append(Segment(name, self.run, first, len(samples), time, level))
-            write_atomically(self.path / _INDEX, json.dumps(self._index(), indent=1).encode())
-        except (OSError, soundfile.LibsndfileError) as error:
-            raise OptionError(f"{self.path / name}: cannot be written: {error}") from error
+            # First the index: a segment in it whose file is missing is known not to be there.
+            write_atomically(self.path / _INDEX, json.dumps(self._index(segments), indent=1).encode())
+            write_atomically(self.path / name, encoded.getbuffer())
+        except OSError as error:
+            raise OptionError(
+                f"{self.path / name}: cannot be written: {error.strerror or error}. What is recorded so far "
+                "is kept: the same command goes on from there"
+            ) from error
+        self.segments = segments
 
     def check_rate(self, sample_rate: int) -> None:
         """Raise `OptionError` if the recording so far has another sample rate."""
@@ -171,13 +173,12 @@ class NormalFolder:
         numbers = [int(segment.file.partition(".")[0]) for segment in self.segments]
         return max(numbers, default=0)
 
-    def _index(self) -> dict[str, Any]:
-        segments = [asdict(segment) for segment in self.segments]
+    def _index(self, segments: Iterable[Segment]) -> dict[str, Any]:
         return {
             "version": _VERSION,
             "machine": self.machine,
             "sample_rate": self.sample_rate,
-            "segments": segments,
+            "segments": [asdict(segment) for segment in segments],
         }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import threading
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -47,7 +48,8 @@ class PageServer:
         host: the address.
         port: the port.
         hub: what is sent to pages that listen.
-        address: of the page.
+        address: of the page, as a browser on this computer opens it.
+        remote_address: as one on another computer opens it; ``None`` if that is the same one.
     """
 
     def __init__(
@@ -71,8 +73,11 @@ class PageServer:
         except BaseException:
             self._socket.close()
             raise
-        shown = f"[{host}]" if ":" in host else host
-        self.address = f"http://{shown}:{self.port}{prefix}/"
+        own = "127.0.0.1" if is_unspecified(host) else f"[{host}]" if ":" in host else host
+        self.address = f"http://{own}:{self.port}{prefix}/"
+        self.remote_address = (
+            f"http://{socket.gethostname()}:{self.port}{prefix}/" if is_unspecified(host) else None
+        )
         config = uvicorn.Config(
             app,
             http=PageProtocol,
@@ -115,6 +120,19 @@ class PageServer:
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])
+
+
+def is_unspecified(host: str) -> bool:
+    """Return whether a host stands for all addresses of this computer, and is none that can be opened.
+
+    Example:
+        >>> [is_unspecified(host) for host in ("0.0.0.0", "::", "127.0.0.1", "localhost")]
+        [True, True, False, False]
+    """
+    try:
+        return ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def open_socket(settings: PageSettings) -> socket.socket:
