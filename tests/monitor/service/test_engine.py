@@ -197,7 +197,23 @@ def test_it_can_be_stopped(model, store, tmp_path):
     thread.join(10)
     assert not thread.is_alive()
     assert engine.runners["fan"].last is not None
-    assert not engine.status()[0]["ended"] or engine.runners["fan"].last.time
+    assert not engine.status()[0]["ended"]
+
+
+def test_a_source_that_the_monitor_closes_has_not_ended(model, store, tmp_path):
+    soundfile.write(tmp_path / "long.wav", noise(120, 1), RATE, subtype="FLOAT")
+    live = WatchedMachine("fan", model, partial(open_source, str(tmp_path / "long.wav")))
+    runner = Engine([live], store).runners["fan"]
+    arrived = threading.Event()
+    thread = threading.Thread(target=runner.read, args=(arrived.set,))
+    thread.start()
+    assert arrived.wait(20)
+    runner.close()
+    thread.join(20)
+    assert not thread.is_alive()
+    while runner.waiting:
+        runner.work()
+    assert not runner.ended
 
 
 def test_names_are_unique(model, store):

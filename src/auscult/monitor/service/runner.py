@@ -130,8 +130,9 @@ class Runner:
                         ready()
         except AuscultError as error:
             self.error = str(error)
-        self._read_all = True
-        ready()
+        if not self._closed:  # a source that the monitor has closed has not ended
+            self._read_all = True
+            ready()
 
     def close(self) -> None:
         """End the reading; what waits is not scored."""
