@@ -103,7 +103,10 @@ def test_monitored_time_counts_as_verification():
 def test_a_broken_promise_is_refused():
     policy = calibrate_alarms([running(24, 0)], WEEK, PERIOD)
     alarms = [running(1, seed, shift=2 * policy.rule.threshold) for seed in range(3)]
-    assert verify_alarms(policy, alarms).state == "refused"
+    broken = verify_alarms(policy, alarms)
+    assert broken.state == "refused"
+    assert policy.raises_alarms
+    assert not broken.raises_alarms
 
 
 def test_alarms_in_a_few_sessions_widen_the_limits():

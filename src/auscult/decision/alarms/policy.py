@@ -70,6 +70,15 @@ class AlarmPolicy:
         return "armed" if self.verification.upper_rate <= self.budget.per_second else "probation"
 
     @property
+    def raises_alarms(self) -> bool:
+        """Whether a monitor raises alarms by this policy, which is as it was calibrated.
+
+        It does not if calibration has shown that the budget is not kept. What a monitor observes later may
+        refuse the policy too (`with_observed`), but never silences the machine.
+        """
+        return self.state != "refused"
+
+    @property
     def missing_seconds(self) -> float:
         """Further normal running without an alarm that would verify the budget, seconds."""
         needed = required_seconds(self.budget, self.verification.alarms)

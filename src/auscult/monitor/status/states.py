@@ -115,6 +115,6 @@ def state_of_stream(
         return "no data", "unknown"
     if policy is None:
         return "no alarm rule", "unknown"
-    if policy.state == "refused":
+    if not policy.raises_alarms:
         return "alarm rule refused", "unknown"
     return "running", None

@@ -171,7 +171,7 @@ class MachineMonitor:
     def _alarm_tracker(
         self, policy: AlarmPolicy | None, state: Mapping[str, Any] | None
     ) -> AlarmTracker | None:
-        if policy is None or policy.state == "refused":
+        if policy is None or not policy.raises_alarms:
             return None
         followed = policy.baseline
         baseline = BaselineTracker(followed, self.scorer.period, state) if followed else None

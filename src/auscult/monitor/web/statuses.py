@@ -151,7 +151,7 @@ class Statuses:
             if policy is None:
                 return None
             calibrated = runner.machine.model.alarm_policy
-            raised = calibrated is not None and calibrated.state != "refused"
+            raised = calibrated is not None and calibrated.raises_alarms
             self._policies[name] = key, policy_json(policy, raised=raised)
         return self._policies[name][1]
 
