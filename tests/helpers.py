@@ -27,10 +27,15 @@ def recording(samples: np.ndarray, path: str = "x.wav", rate: int = RATE, **fiel
     return AudioClip(Clip(path, **fields), lambda: waveform)
 
 
+def model_without_alarms(level: float = 0.1) -> Model:
+    """A model of white noise."""
+    clips = [noise(2, seed, level) for seed in range(20)]
+    return auscult.fit(clips, "pooled_gaussian", all_scores=False, sample_rate=RATE)
+
+
 def model_of_noise(level: float = 0.1) -> Model:
     """A model of white noise with an alarm rule of few seconds."""
-    clips = [noise(2, seed, level) for seed in range(20)]
-    model = auscult.fit(clips, "pooled_gaussian", all_scores=False, sample_rate=RATE)
+    model = model_without_alarms(level)
     normal = [model.score(noise(2, seed, level), RATE).score for seed in range(50, 70)]
     rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)
     policy = AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation())

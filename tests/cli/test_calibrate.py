@@ -7,19 +7,15 @@ import shutil
 
 import pytest
 import soundfile
-from tests.helpers import noise
+from tests.helpers import RATE, model_without_alarms, noise
 
 import auscult
-
-RATE = 8000
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("calibrate")
-    model = auscult.fit(
-        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
-    )
+    model = model_without_alarms()
     model.save(str(folder / "fan.auscult"))
     (folder / "normal").mkdir()
     for index in range(2):

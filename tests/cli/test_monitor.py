@@ -13,29 +13,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 import soundfile
-from tests.helpers import noise
+from tests.helpers import RATE, model_of_noise, model_without_alarms, noise
 
-import auscult
-from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
-from auscult.decision.alarms.observation import Observation
 from auscult.decision.alarms.slow_baseline import BLOCK_SECONDS, SlowBaseline
 from auscult.model.model_file import load_model
 from auscult.monitor.store import StoreReader
-
-RATE = 8000
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("monitor")
-    model = auscult.fit(
-        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
-    )
-    model.save(str(folder / "plain.auscult"))
-    normal = [model.score(noise(2, seed), RATE).score for seed in range(50, 70)]
-    rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)
-    policy = AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation())
-    model.with_alarm_policy(policy).save(str(folder / "fan.auscult"))
+    model_without_alarms().save(str(folder / "plain.auscult"))
+    model_of_noise().save(str(folder / "fan.auscult"))
     faulty = np.concatenate([noise(25, 1), noise(15, 2, level=0.4), noise(25, 3)])
     soundfile.write(folder / "long.wav", faulty, RATE, subtype="FLOAT")
     soundfile.write(folder / "quiet.wav", noise(20, 4), RATE)

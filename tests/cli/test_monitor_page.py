@@ -10,22 +10,17 @@ import sys
 import httpx
 import pytest
 import soundfile
-from tests.helpers import noise
+from tests.helpers import RATE, model_without_alarms, noise
 
-import auscult
 from auscult.cli.monitor_page import PageFlags
 from auscult.errors import OptionError
 from auscult.monitor.settings.page_settings import PageSettings
-
-RATE = 8000
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
-    model = auscult.fit(
-        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
-    )
+    model = model_without_alarms()
     model.save(str(folder / "fan.auscult"))
     soundfile.write(folder / "long.wav", noise(120, 4), RATE)
     soundfile.write(folder / "short.wav", noise(5, 4), RATE)

@@ -5,21 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import soundfile
-from tests.helpers import noise
+from tests.helpers import RATE, model_without_alarms, noise
 
 import auscult
 from auscult.errors import FitError, OptionError
 from auscult.monitor.calibrate import calibrate
 from auscult.monitor.stream.scoring import WindowScorer
 
-RATE = 8000
-
 
 @pytest.fixture(scope="module")
 def model():
-    return auscult.fit(
-        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
-    )
+    return model_without_alarms()
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.helpers import noise
+from tests.helpers import RATE, model_without_alarms, noise
 
-import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule, SlowBaseline
 from auscult.decision.alarms.observation import Observation
 from auscult.monitor.history.drift_events import stored_baseline
@@ -16,16 +15,13 @@ from auscult.monitor.store import EventStore, Machine
 from auscult.monitor.stream.machine import AlarmChange, BaselineChange, Judgement, MachineMonitor
 from auscult.sound.live import Block
 
-RATE = 8000
 START = 1_700_000_000.0  # seconds since 1970
 SECONDS = 1300  # of running, in which the baseline is updated twice
 
 
 @pytest.fixture(scope="module")
 def model():
-    return auscult.fit(
-        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
-    )
+    return model_without_alarms()
 
 
 @pytest.fixture(scope="module")

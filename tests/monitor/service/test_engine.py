@@ -9,9 +9,8 @@ from functools import partial
 import numpy as np
 import pytest
 import soundfile
-from tests.helpers import model_of_noise, noise
+from tests.helpers import RATE, model_of_noise, model_without_alarms, noise
 
-import auscult
 from auscult.errors import OptionError
 from auscult.monitor.service.backlog import MAX_BACKLOG
 from auscult.monitor.service.engine import Engine
@@ -21,7 +20,6 @@ from auscult.monitor.stream.gate import GateSettings
 from auscult.sound.live import Block, Interruption, Source, open_source
 from auscult.spectrum import log_mel
 
-RATE = 8000
 START = 1_600_000_000.0  # recordings of a past year
 
 
@@ -125,9 +123,7 @@ def test_a_listener_that_fails_does_not_stop_the_monitoring(model, store, tmp_pa
 
 def test_a_machine_that_cannot_be_monitored_does_not_stop_the_others(model, store, tmp_path):
     soundfile.write(tmp_path / "fan.wav", noise(10, 1), RATE, subtype="FLOAT")
-    other = auscult.fit(
-        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
-    )
+    other = model_without_alarms()
     other.channel = 3
     machines = [
         replayed("fan", tmp_path / "fan.wav", model),

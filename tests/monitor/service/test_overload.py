@@ -7,9 +7,8 @@ import time
 
 import numpy as np
 import pytest
-from tests.helpers import noise
+from tests.helpers import RATE, model_without_alarms, noise
 
-import auscult
 from auscult.monitor.service.backlog import MAX_BACKLOG
 from auscult.monitor.service.engine import Engine
 from auscult.monitor.service.overload import CLEAR_SECONDS, OverloadWatch
@@ -18,14 +17,10 @@ from auscult.monitor.store import EventStore
 from auscult.monitor.stream.machine import Gap, Judgement
 from auscult.sound.live import Block, Interruption, Source
 
-RATE = 8000
-
 
 @pytest.fixture(scope="module")
 def model():
-    return auscult.fit(
-        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
-    )
+    return model_without_alarms()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.helpers import noise
+from tests.helpers import RATE, model_without_alarms, noise
 
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
@@ -13,15 +13,12 @@ from auscult.monitor.stream.gate import GateSettings
 from auscult.monitor.stream.machine import AlarmChange, Gap, Judgement, MachineMonitor, StateChange
 from auscult.sound.live import Block, Interruption
 
-RATE = 8000
 START = 1_700_000_000.0  # seconds since 1970
 
 
 @pytest.fixture(scope="module")
 def model():
-    return auscult.fit(
-        [noise(2, seed) for seed in range(20)], "pooled_gaussian", all_scores=False, sample_rate=RATE
-    )
+    return model_without_alarms()
 
 
 @pytest.fixture
