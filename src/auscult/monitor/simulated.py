@@ -38,6 +38,8 @@ DEFAULT_STORE = "monitor-simulated"
 PREFIX = "simulated "
 #: Description of their sources.
 SOURCE = "simulated sound"
+#: Severity of a fault for which none is stated.
+DEFAULT_SEVERITY = 0.7
 #: The models are simple ones, of windows so short that a fault raises an alarm within a minute.
 _DETECTOR, _WINDOW = "pooled_gaussian", 4.0
 #: Normal running that a model is fitted on, and that sets its alarm rule, seconds.
@@ -56,6 +58,7 @@ class SimulatedFleet:
 
     Attributes:
         names: of the machines, as in the store: ``simulated fan``.
+        severity: of a fault for which none is stated.
 
     Raises:
         OptionError: there is no such machine, or a name twice.
@@ -66,6 +69,7 @@ class SimulatedFleet:
         if twice := [name for name in kinds if kinds.count(name) > 1]:
             raise OptionError(f"{twice[0]} twice: another unit is {twice[0].partition('_')[0]}_2")
         self.names = tuple(PREFIX + name for name in kinds)
+        self.severity = DEFAULT_SEVERITY
         self._seed, self._speed = seed, speed
         self._runnings: dict[str, Running] = {}
         self._lock = threading.Lock()
@@ -83,7 +87,7 @@ class SimulatedFleet:
         """Return the present fault of a machine."""
         return self._running(machine).fault
 
-    def set_fault(self, machine: str, name: str | None, severity: float = 1.0) -> None:
+    def set_fault(self, machine: str, name: str | None, severity: float = DEFAULT_SEVERITY) -> None:
         """Let a fault begin, or end the present one; it may be called from any thread.
 
         Args:

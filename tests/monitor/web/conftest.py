@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ import numpy as np
 import pytest
 import soundfile
 from tests.helpers import model_of_noise, noise
+from tests.monitor.web.browsing import ARGUMENTS, BROWSER
 
 from auscult.monitor.service.engine import Engine
 from auscult.monitor.service.runner import WatchedMachine
@@ -136,3 +138,14 @@ def monitor(machines, tmp_path_factory):
 def client(monitor):
     with monitor.client() as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not os.access(BROWSER, os.X_OK):
+        pytest.skip(f"{BROWSER} is missing")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=list(ARGUMENTS))
+        yield browser
+        browser.close()

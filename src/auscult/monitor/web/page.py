@@ -113,7 +113,13 @@ class Page:
         faults = await self._in_thread(self._simulation.faults) if self._simulation else []
         simulated = self._simulation is not None
         return json_answer(
-            {"version": __version__, "simulation": simulated, "faults": faults, "write": simulated}
+            {
+                "version": __version__,
+                "simulation": simulated,
+                "faults": faults,
+                "severity": self._simulation.severity if self._simulation else None,
+                "write": simulated,
+            }
         )
 
     async def machines(self, request: Request) -> Response:
@@ -157,7 +163,7 @@ class Page:
             raise Refused(403, "the machines are not simulated")
         name = await self._in_thread(self.numbers.name, number_in_path(request.path_params["machine"]))
         data = json_object(await body_of(request), ("fault", "severity"))
-        fault, severity = data.get("fault"), data.get("severity", 1.0)
+        fault, severity = data.get("fault"), data.get("severity", self._simulation.severity)
         if not isinstance(fault, str | None):
             raise OptionError("fault must be a name or null")
         if isinstance(severity, bool) or not isinstance(severity, int | float) or not 0 <= severity <= 1:

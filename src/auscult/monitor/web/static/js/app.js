@@ -50,6 +50,7 @@ async function start() {
     setTimeout(start, 2000);
     return;
   }
+  frame.setSimulation(app.info.simulation);
   addEventListener("hashchange", show);
   show();
 }

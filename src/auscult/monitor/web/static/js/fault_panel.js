@@ -4,15 +4,19 @@ import { post } from "./api.js";
 import { h, setText } from "./dom.js";
 
 export class FaultPanel {
-  constructor(machine) {
+  /**
+   * @param {number} machine its number
+   * @param {number} severity of a fault for which none is chosen, from 0 to 1
+   */
+  constructor(machine, severity) {
     this.machine = machine;
     this.fault = h("select", { id: "fault" });
     this.present = h("p", { class: "headline" });
-    this.severity = h("input", { id: "severity", type: "range", min: 0, max: 1, step: 0.05, value: 0.7 });
+    this.severity = h("input", { id: "severity", type: "range", min: 0, max: 1, step: 0.05, value: severity });
     this.amount = h("output", { for: "severity" });
     this.answer = h("p", { class: "note", role: "status" });
     const start = h("button", { type: "submit", class: "main" }, "Start fault");
-    const end = h("button", { type: "button", on: { click: () => this.send(null) } }, "End fault");
+    this.end = h("button", { type: "button", on: { click: () => this.send(null) } }, "End fault");
     this.severity.addEventListener("input", () => this.label());
     this.element = h(
       "form",
@@ -25,13 +29,13 @@ export class FaultPanel {
       ),
       h("p", {}, h("label", { for: "fault" }, "Fault"), this.fault),
       h("p", {}, h("label", { for: "severity" }, "Severity"), this.severity, this.amount),
-      h("p", { class: "buttons" }, start, end),
+      h("p", { class: "buttons" }, start, this.end),
       this.answer,
     );
     this.label();
   }
 
-  /** Show the present fault, and at first the faults that this machine can have. */
+  /** Show the present fault, whoever set it; the controls follow when it becomes another one. */
   update({ simulation }) {
     if (!simulation) return;
     const { faults, fault } = simulation;
@@ -41,7 +45,14 @@ export class FaultPanel {
     const text = fault
       ? `Fault: ${fault.name}, severity ${Math.round(100 * fault.severity)} %`
       : "No fault now.";
+    if (text === this.present.textContent) return;
     setText(this.present, text);
+    setText(this.answer, "");
+    this.end.disabled = !fault;
+    if (!fault) return;
+    this.fault.value = fault.name;
+    this.severity.value = fault.severity;
+    this.label();
   }
 
   label() {

@@ -16,7 +16,7 @@ export class Frame {
     this.title = "auscult";
     const by = (id) => document.getElementById(id);
     [this.connection, this.clock, this.theme] = ["connection", "clock", "theme"].map(by);
-    [this.banner, this.health] = ["banner", "monitor-health"].map(by);
+    [this.banner, this.health, this.simulation] = ["banner", "monitor-health", "simulation"].map(by);
     live.addEventListener("status", () => this.update());
     live.addEventListener("connection", () => this.update());
     setInterval(() => this.update(), 1000);
@@ -24,6 +24,11 @@ export class Frame {
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.themeChanged());
     this.labelTheme();
     this.update();
+  }
+
+  /** Say on every view that nothing of it is about a real machine, if so. */
+  setSimulation(simulation) {
+    this.simulation.hidden = !simulation;
   }
 
   /** Mark the page in the navigation and in the title of the window. */

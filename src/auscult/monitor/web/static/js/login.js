@@ -21,11 +21,20 @@ export function askForToken() {
       "form",
       { class: "login" },
       h("h1", {}, "Log in"),
-      h("p", {}, "The monitor printed its token when it was first started."),
+      h("p", {}, "The monitor printed its token when it was first started, or was given one."),
       h("label", { for: "token" }, "Token"),
       token,
       problem,
       button,
+      h(
+        "p",
+        { class: "note" },
+        "Lost it? Start the monitor once with ",
+        h("code", {}, "--new-token"),
+        ": it shows another token once, and the old one is no longer accepted. A token from a file or from ",
+        h("code", {}, "AUSCULT_TOKEN"),
+        " is changed there.",
+      ),
     );
     const dialog = h("dialog", { class: "login-dialog", "aria-label": "Log in" }, form);
     dialog.addEventListener("cancel", (event) => event.preventDefault());

@@ -31,7 +31,7 @@ class MachineView {
     this.rule = new RulePanel();
     this.health = new HealthPanel(id);
     this.trend = new TrendPanel(id);
-    this.faults = app.info.simulation ? new FaultPanel(id) : null;
+    this.faults = app.info.simulation ? new FaultPanel(id, app.info.severity) : null;
     this.events = new EventTable({ caption: "Last events of this machine", withMachine: false });
     this.spectrogram = new LiveSpectrogram(app.live);
     this.timeline = new Timeline(id, app.live);

@@ -5,6 +5,7 @@ import { h, setText } from "./dom.js";
 import { EventTable } from "./event_table.js";
 import { icon } from "./icons.js";
 import { byName, MachineRow, SORTS } from "./machine_row.js";
+import { scoreLegend } from "./score_bar.js";
 import { KINDS, statusOf } from "./status.js";
 
 /** Milliseconds between changes of the order while it follows values that change each second. */
@@ -76,6 +77,7 @@ class Overview {
       h("div", { class: "toolbar" }, this.counts, this.sorting, this.filter),
       h("table", { class: "machines" }, h("thead", {}, h("tr", {}, this.heads)), this.body),
       this.empty,
+      scoreLegend(),
       h(
         "section",
         { class: "last-events" },

@@ -16,6 +16,29 @@ export function place(value, machine) {
   return MARK * (1 + (value - machine.threshold) / (UNITS * unit));
 }
 
+/** What the bar means, for people who do not know it. */
+export function scoreLegend() {
+  const sample = h(
+    "span",
+    { class: "track", "aria-hidden": "true" },
+    h("span", { class: "fill" }),
+    h("span", { class: "over" }),
+    h("span", { class: "tick" }),
+    h("span", { class: "mark" }),
+  );
+  sample.style.setProperty("--mark", `${100 * MARK}%`);
+  const part = (name, text) => h("span", { class: `part ${name}` }, text);
+  return h(
+    "p",
+    { class: "score-legend" },
+    h("span", {}, "Score bar:", sample),
+    part("fill", "persistent score, which the alarm rule judges"),
+    part("mark", "alarm threshold"),
+    part("over", "above it"),
+    part("tick", "score of the last window"),
+  );
+}
+
 /** The bar, with the numbers next to it unless `bare`. */
 export class ScoreBar {
   constructor(bare = false) {
