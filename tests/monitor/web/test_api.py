@@ -39,7 +39,13 @@ def pixels(picture):
 
 def test_info(client):
     info = get(client, "api/info")
-    assert info == {"version": auscult.__version__, "simulation": False, "faults": [], "write": False}
+    assert info == {
+        "version": auscult.__version__,
+        "simulation": False,
+        "faults": [],
+        "severity": None,
+        "write": False,
+    }
 
 
 def test_states_of_all_machines(client, monitor, fan):

@@ -78,7 +78,7 @@ def test_the_token_is_asked_for(browser, machines, tmp_path):
         running(machines()[:1], tmp_path / "store", token=token) as monitor,
         open_page(browser, monitor.server.address, failures=True) as page,
     ):
-        assert "--new-token" in page.get_by_role("dialog").inner_text(), "who has lost it is told what to do"
+        assert "--new-token" in page.get_by_role("dialog").inner_text(), "for who has lost it"
         page.get_by_label("Token").fill("wrong")
         page.get_by_role("button", name="Log in").click()
         page.get_by_text("not the token").wait_for()

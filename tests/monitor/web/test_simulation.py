@@ -27,6 +27,7 @@ def test_faults_are_listed_set_and_ended(client, fleet):
     assert info["simulation"]
     assert info["write"]
     assert info["faults"] == fleet.faults()
+    assert info["severity"] == fleet.severity
     (machine,) = client.get("api/machines").json()["machines"]
     assert machine["simulation"] == {"faults": fleet.faults("simulated fan"), "fault": None}
     fault, address = info["faults"][0], f"api/machines/{machine['id']}/fault"

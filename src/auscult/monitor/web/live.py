@@ -2,25 +2,27 @@
 
 Machines are scored in threads that must never wait for a page. They append to short queues, one for each
 client, from which the oldest is dropped. The event loop sends what the queues hold when a client has taken
-what was sent before. So a client that reads slowly or not at all loses what it could not show anyway, and
-holds no more memory than its queues.
+what was sent before; of the states all at first, and then what has changed since. So a client that reads
+slowly or not at all loses what it could not show anyway, and holds no more memory than its queues.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from auscult.errors import AuscultError
 from auscult.monitor.service.engine import Engine
 from auscult.monitor.stream.machine import Change, Judgement
-from auscult.monitor.web.messages import change_message, frames_message, message
+from auscult.monitor.web.client import Client
+from auscult.monitor.web.messages import change_message, frames_message, status_message
 from auscult.monitor.web.numbers import MachineNumbers
 from auscult.monitor.web.params import NotThere
+from auscult.monitor.web.statuses import Snapshot
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -31,95 +33,25 @@ MAX_CLIENTS = 200
 STATUS_SECONDS = 1.0
 #: Seconds after which a client that takes nothing is given up.
 SEND_SECONDS = 30.0
-#: Most pictures and most changes that wait for a client.
-_FRAMES, _CHANGES = 8, 100
-
-
-class Client:
-    """A page that listens.
-
-    Args:
-        loop: the event loop that sends.
-        machine: name of the machine whose spectrogram it shows, if any.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, machine: str | None) -> None:
-        self.machine = machine
-        self.closed = False
-        self._loop, self._news = loop, asyncio.Event()
-        self._status: bytes | None = None
-        self._changes: deque[bytes] = deque(maxlen=_CHANGES)
-        self._frames: deque[bytes] = deque(maxlen=_FRAMES)
-        self._woken = False  # so that the loop has at most one call for each client
-
-    def add_change(self, data: bytes) -> None:
-        """Queue a change; for any thread."""
-        self._changes.append(data)
-        self._wake()
-
-    def add_frames(self, data: bytes) -> None:
-        """Queue a part of the spectrogram; for any thread."""
-        self._frames.append(data)
-        self._wake()
-
-    def set_status(self, data: bytes) -> None:
-        """Replace the states that wait; in the event loop."""
-        self._status = data
-        self._news.set()
-
-    def close(self) -> None:
-        """End the stream; in the event loop."""
-        self.closed = True
-        self._news.set()
-
-    def close_from_thread(self) -> None:
-        """As `close`, from another thread."""
-        self.closed = True
-        self._wake()
-
-    @property
-    def waiting(self) -> int:
-        """Number of messages that wait."""
-        return len(self._changes) + len(self._frames) + (self._status is not None)
-
-    async def take(self) -> bytes | None:
-        """Wait for something to send; ``None`` if the stream ends."""
-        await self._news.wait()
-        self._news.clear()
-        if self.closed:
-            return None
-        status, self._status = self._status, None
-        parts = [status] if status else []
-        for waiting in (self._changes, self._frames):
-            # As many as wait now: a machine that is replayed fast adds more meanwhile.
-            parts += [waiting.popleft() for _ in range(len(waiting))]
-        return b"".join(parts)
-
-    def _wake(self) -> None:
-        if self._woken:
-            return
-        self._woken = True
-        with suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._set)
-
-    def _set(self) -> None:
-        self._woken = False
-        self._news.set()
+#: Messages with states that are kept for other clients.
+_MESSAGES = 4
 
 
 class Hub:
     """Passes changes and states on to all clients.
 
     Args:
-        states: returns the states of all machines as JSON; called in the event loop.
+        states: returns the states of all machines; called in the event loop.
         engine: the engine, whose changes are passed on.
         numbers: of its machines.
     """
 
     def __init__(
-        self, states: Callable[[], Awaitable[bytes]], engine: Engine, numbers: MachineNumbers
+        self, states: Callable[[], Awaitable[Snapshot]], engine: Engine, numbers: MachineNumbers
     ) -> None:
         self._states, self._engine, self._numbers = states, engine, numbers
+        # Most clients know the same states, so that few messages serve all.
+        self._status_message = lru_cache(maxsize=_MESSAGES)(status_message)
         engine.listeners.append(self.publish)
         self._clients: tuple[Client, ...] = ()  # replaced as a whole, so that threads need no lock
         self._ticker: asyncio.Task[None] | None = None
@@ -160,7 +92,7 @@ class Hub:
         if self.closed or len(self._clients) >= MAX_CLIENTS:
             return None
         loop = asyncio.get_running_loop()
-        client = Client(loop, machine)
+        client = Client(loop, machine, self._status_message)
         self._clients = (*self._clients, client)
         if self._ticker is None or self._ticker.done():
             self._ticker = loop.create_task(self._tick())
@@ -184,10 +116,10 @@ class Hub:
         for client in self._clients:
             client.close_from_thread()
 
-    async def status(self) -> bytes | None:
-        """Return the message with the states of all machines; ``None`` if they cannot be read now."""
+    async def status(self) -> Snapshot | None:
+        """Return the states of all machines; ``None`` if they cannot be read now."""
         try:
-            return message("status", await self._states())
+            return await self._states()
         except AuscultError as error:  # the next ones come in a second
             logging.getLogger("auscult").warning("the states of the machines cannot be read: %s", error)
             return None
@@ -196,9 +128,9 @@ class Hub:
         """Send the states about once a second as long as anyone listens."""
         while self._clients and not self.closed:
             await asyncio.sleep(STATUS_SECONDS)
-            if data := await self.status():
+            if snapshot := await self.status():
                 for client in self._clients:
-                    client.set_status(data)
+                    client.set_status(snapshot)
 
 
 class EventStream:
@@ -217,8 +149,8 @@ class EventStream:
         try:
             headers = [(b"content-type", b"text/event-stream; charset=utf-8"), (b"x-accel-buffering", b"no")]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            if data := await self._hub.status():
-                self._client.set_status(data)
+            if snapshot := await self._hub.status():
+                self._client.set_status(snapshot)
             while (part := await self._client.take()) is not None:
                 body = {"type": "http.response.body", "body": part, "more_body": True}
                 await asyncio.wait_for(send(body), SEND_SECONDS)

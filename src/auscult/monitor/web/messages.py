@@ -6,11 +6,18 @@ from typing import Any
 
 from auscult.monitor.stream.machine import AlarmChange, BaselineChange, Change, Gap, Judgement, StateChange
 from auscult.monitor.web.encoding import json_bytes, picture
+from auscult.monitor.web.statuses import Snapshot
 
 
 def message(event: str, data: bytes) -> bytes:
     """Return a message of a kind with JSON."""
     return b"event: %s\ndata: %s\n\n" % (event.encode(), data)
+
+
+def status_message(snapshot: Snapshot, before: Snapshot | None) -> bytes:
+    """Return the states of all machines: what has changed, if the client knows those of a time before."""
+    changes = snapshot.changes(before) if before else None
+    return message("status", snapshot.body) if changes is None else message("update", changes)
 
 
 def frames_message(machine: int, judgement: Judgement, step: float) -> bytes:

@@ -71,7 +71,7 @@ class Page:
         self.statuses = Statuses(engine, reader, simulation)
         self.numbers = MachineNumbers(reader)
         self.queries = Queries(engine, reader, self.numbers)
-        self.hub = Hub(self._states, engine, self.numbers)
+        self.hub = Hub(self._snapshot, engine, self.numbers)
         self._limiter = CapacityLimiter(_THREADS)
         self._for_states = CapacityLimiter(1)  # so that states never wait for other requests
         self._computing: asyncio.Future[Snapshot] | None = None
@@ -124,7 +124,7 @@ class Page:
 
     async def machines(self, request: Request) -> Response:
         """All machines."""
-        return Response(await self._states(), media_type="application/json")
+        return Response((await self._snapshot()).body, media_type="application/json")
 
     async def machine(self, request: Request) -> Response:
         """One machine."""
@@ -213,9 +213,6 @@ class Page:
             return Response(body, media_type="application/json")
 
         return handle
-
-    async def _states(self) -> bytes:
-        return (await self._snapshot()).body
 
     async def _snapshot(self) -> Snapshot:
         """Return the states of all machines, computed once for all requests that wait for them."""

@@ -26,7 +26,7 @@ FRESH_SECONDS = 0.4
 _POLICY_SECONDS = 10.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Snapshot:
     """All machines at a time.
 
@@ -44,6 +44,22 @@ class Snapshot:
     def body(self) -> bytes:
         """All of it as JSON."""
         return json_bytes({"time": self.time, "health": self.health, "machines": self.machines})
+
+    def changes(self, before: Snapshot) -> bytes | None:
+        """Return what differs from an earlier snapshot as JSON; ``None`` if there are other machines.
+
+        ``machines`` has those that differ: the number of each and the values that are new. ``health`` is
+        there only if it is new.
+        """
+        if [status["id"] for status in self.machines] != [status["id"] for status in before.machines]:
+            return None
+        machines = [
+            {"id": now["id"], **{key: value for key, value in now.items() if value != was[key]}}
+            for now, was in zip(self.machines, before.machines, strict=True)
+            if now != was
+        ]
+        health = {} if self.health == before.health else {"health": self.health}
+        return json_bytes({"time": self.time, **health, "machines": machines})
 
     def of(self, machine: int) -> dict[str, Any] | None:
         """Return the state of the machine with a number in the store; ``None`` if it is not monitored."""
@@ -111,20 +127,20 @@ class Statuses:
             "model": runner.machine.model_id,
             "state": monitor.state if monitor else None,
             "condition": _condition(runner),
-            "time": last.time if last else None,
-            "age": runner.age,
-            "score": last.score if last and counts else None,
-            "persistent": last.persistent if last and counts else None,
-            "threshold": threshold,
-            "release": release,
+            "time": round(last.time, 3) if last else None,
+            "age": None if runner.age is None else round(runner.age, 1),
+            "score": _figure(last.score if last and counts else None),
+            "persistent": _figure(last.persistent if last and counts else None),
+            "threshold": _figure(threshold),
+            "release": _figure(release),
             "alarm": bool(last and last.alarm),
             "alarms_today": known.alarms,
             "policy": self._policy(name, runner),
-            "skipped_seconds": runner.backlog.skipped,
-            "real_time_factor": runner.pace.factor,
+            "skipped_seconds": round(runner.backlog.skipped, 1),
+            "real_time_factor": _figure(runner.pace.factor, 3),
             "trend": self._trend(name),
-            "last_event": event_json(known.last_event, known.id) if known.last_event else None,
-            "open_event": event_json(known.open_event, known.id) if known.open_event else None,
+            "last_event": _unexplained(known.last_event, known.id),
+            "open_event": _unexplained(known.open_event, known.id),
             "ended": runner.ended,
             "error": runner.error,
             "simulation": self._simulated(name),
@@ -189,6 +205,18 @@ def event_json(event: Event, machine: int) -> dict[str, Any]:
     """Return an event of the machine with a number in the store."""
     data: Mapping[str, Any] = vars(event)
     return {**data, "machine": machine, "name": event.machine, "explanation": dict(event.explanation)}
+
+
+def _unexplained(event: Event | None, machine: int) -> dict[str, Any] | None:
+    """Return an event without its explanation, which is long: ``api/events`` has it."""
+    if event is None:
+        return None
+    return {key: value for key, value in event_json(event, machine).items() if key != "explanation"}
+
+
+def _figure(value: float | None, digits: int = 6) -> float | None:
+    """Return a number with so many digits: more say nothing, and are sent each second."""
+    return None if value is None else float(f"{value:.{digits}g}")
 
 
 def health_json(health: Health) -> dict[str, Any]:

@@ -28,7 +28,7 @@ export class FaultPanel {
         "This machine is simulated. A fault sounds at once; the alarm follows some time later.",
       ),
       h("p", {}, h("label", { for: "fault" }, "Fault"), this.fault),
-      h("p", {}, h("label", { for: "severity" }, "Severity"), this.severity, this.amount),
+      h("p", { class: "severity" }, h("label", { for: "severity" }, "Severity"), this.severity, this.amount),
       h("p", { class: "buttons" }, start, this.end),
       this.answer,
     );

@@ -43,12 +43,12 @@ export class Live extends EventTarget {
     );
     this.source = source;
     this.opened = Date.now();
-    source.addEventListener("status", (event) => this.update(JSON.parse(event.data)));
+    const listen = (name, handle) =>
+      source.addEventListener(name, (event) => source === this.source && handle(JSON.parse(event.data)));
+    listen("status", (status) => this.update(status));
+    listen("update", (changes) => this.update(this.merged(changes)));
     for (const name of ["change", "frames"]) {
-      source.addEventListener(name, (event) => {
-        if (source !== this.source) return;
-        this.dispatchEvent(new CustomEvent(name, { detail: JSON.parse(event.data) }));
-      });
+      listen(name, (detail) => this.dispatchEvent(new CustomEvent(name, { detail })));
     }
     source.addEventListener("error", () => {
       if (source !== this.source) return;
@@ -65,6 +65,13 @@ export class Live extends EventTarget {
     this.failures = 0;
     this.setLost(false);
     this.dispatchEvent(new Event("status"));
+  }
+
+  /** Return the states of all machines from those before and what has changed since. */
+  merged({ time, health = this.health, machines }) {
+    const all = new Map(this.machines);
+    for (const changes of machines) all.set(changes.id, { ...all.get(changes.id), ...changes });
+    return { time, health, machines: [...all.values()] };
   }
 
   check() {
