@@ -56,9 +56,12 @@ async function start() {
 }
 
 unauthorized.addEventListener("needed", async () => {
+  if (app.info) {
+    location.reload(); // another token than before: what was shown with that one is shown no longer
+    return;
+  }
   await askForToken();
-  if (app.info) live.connect();
-  else start();
+  start();
 });
 
 start();

@@ -1,7 +1,7 @@
 // One event: its sound to play, what stands out in it, and the nearest normal sound to compare.
 
 import { get } from "./api.js";
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
 import { duration, full, moment, NONE, number } from "./format.js";
 import { EventSounds } from "./event_sounds.js";
 import { icon } from "./icons.js";
@@ -11,13 +11,13 @@ import { eventAddress, eventsAddress, machineAddress } from "./router.js";
 const TITLES = { alarm: "Alarm", sensor: "Sensor fault", state: "Change of state", drift: "Slow change" };
 const MOST = 1000;
 
-export function open(main, route) {
-  return new EventView(main, route.id);
+export function open(main, route, app) {
+  return new EventView(main, route.id, app.live);
 }
 
 class EventView {
-  constructor(main, id) {
-    [this.main, this.id] = [main, id];
+  constructor(main, id, live) {
+    [this.main, this.id, this.live] = [main, id, live];
     this.neighbours = {};
     this.keys = [
       ["p", "Play or stop the sound of the event", () => this.sounds?.own?.player.toggle()],
@@ -27,11 +27,14 @@ class EventView {
       ["ArrowLeft", "Previous event", () => this.go("previous")],
       ["ArrowRight", "Next event", () => this.go("next")],
     ];
+    this.refresh = this.refresh.bind(this);
+    for (const name of ["change", "missed"]) live.addEventListener(name, this.refresh);
     this.load();
   }
 
   close() {
     this.closed = true;
+    for (const name of ["change", "missed"]) this.live.removeEventListener(name, this.refresh);
     this.sounds?.close();
   }
 
@@ -39,6 +42,8 @@ class EventView {
     try {
       const event = await get(`api/events/${this.id}`);
       if (this.closed) return;
+      this.sounds?.close();
+      this.main.replaceChildren();
       this.build(event);
       await Promise.all([this.sounds.load(), this.loadNeighbours(event)]);
     } catch (error) {
@@ -50,7 +55,26 @@ class EventView {
     }
   }
 
+  /** Follow an event that lasts. What it sounded like is complete when it has ended. */
+  async refresh() {
+    if (this.event?.end !== null || this.refreshing) return;
+    this.refreshing = true;
+    try {
+      const event = await get(`api/events/${this.id}`);
+      const playing = [...this.main.querySelectorAll("audio")].some((audio) => !audio.paused);
+      if (this.closed) return;
+      if (event.end !== null && !playing) await this.load();
+      else this.describe(event);
+    } catch {
+      // What is shown is of then; that the connection is lost is shown elsewhere.
+    } finally {
+      this.refreshing = false;
+    }
+  }
+
   build(event) {
+    this.lasts = h("b");
+    this.about = h("aside");
     this.links = h("nav", { class: "neighbours", "aria-label": "Events of this machine" });
     this.sounds = new EventSounds(event);
     const title = TITLES[event.kind] ?? event.kind;
@@ -71,7 +95,7 @@ class EventView {
           "span",
           { class: "status large", data: { kind: event.kind === "alarm" ? "alarm" : "sensor" } },
           icon(event.kind === "alarm" ? "alarm" : "sensor"),
-          h("b", {}, event.end === null ? "lasts" : `lasted ${duration(event.end - event.start)}`),
+          this.lasts,
         ),
         this.links,
       ),
@@ -79,9 +103,18 @@ class EventView {
         "div",
         { class: "event-grid" },
         this.sounds.element,
-        h("aside", {}, this.facts(event), this.reasons(event), this.notes(event)),
+        this.about,
       ),
     );
+    this.describe(event);
+  }
+
+  /** Show what is known in words, which changes while the event lasts. */
+  describe(event) {
+    this.event = event;
+    setText(this.lasts, event.end === null ? "lasts" : `lasted ${duration(event.end - event.start)}`);
+    const parts = [this.facts(event), this.reasons(event), this.notes(event)];
+    this.about.replaceChildren(...parts.filter(Boolean));
   }
 
   facts(event) {
@@ -118,7 +151,9 @@ class EventView {
       { class: "note" },
       "No part of the window exceeds by itself what normal recordings show; the score comes from many small deviations.",
     );
-    const compared = nearest ? h("p", { class: "note" }, `Nearest normal recording: ${nearest}`) : null;
+    // Recordings without a name are called <recording 5>.
+    const name = nearest?.replace(/^<(.*)>$/, "$1");
+    const compared = name ? h("p", { class: "note" }, `Nearest normal recording: ${name}`) : null;
     return h(
       "section",
       { class: "card reasons" },

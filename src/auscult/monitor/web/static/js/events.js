@@ -56,14 +56,14 @@ class Events {
     this.fillMachines = this.fillMachines.bind(this);
     this.refresh = () => this.load();
     live.addEventListener("status", this.fillMachines);
-    live.addEventListener("change", this.refresh);
+    for (const name of ["change", "missed"]) live.addEventListener(name, this.refresh);
     this.fillMachines();
     this.load();
   }
 
   close() {
     this.live.removeEventListener("status", this.fillMachines);
-    this.live.removeEventListener("change", this.refresh);
+    for (const name of ["change", "missed"]) this.live.removeEventListener(name, this.refresh);
   }
 
   fillMachines() {

@@ -51,6 +51,7 @@ class MachineView {
     this.live.addEventListener("status", this.update);
     this.live.addEventListener("connection", this.update);
     this.live.addEventListener("change", this.changed);
+    this.live.addEventListener("missed", this.reload);
     this.update();
     this.reload();
     this.readFrequencies();
@@ -60,6 +61,7 @@ class MachineView {
     this.live.removeEventListener("status", this.update);
     this.live.removeEventListener("connection", this.update);
     this.live.removeEventListener("change", this.changed);
+    this.live.removeEventListener("missed", this.reload);
     this.spectrogram.close();
     this.timeline.close();
     this.trend.close();

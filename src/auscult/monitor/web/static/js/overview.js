@@ -28,7 +28,7 @@ class Overview {
     this.reload = this.reload.bind(this);
     this.live.addEventListener("status", this.update);
     this.live.addEventListener("connection", this.update);
-    this.live.addEventListener("change", this.reload);
+    for (const name of ["change", "missed"]) this.live.addEventListener(name, this.reload);
     this.keys = [
       ["/", "Filter machines", () => this.filter.focus()],
       ["j", "Next machine", () => this.step(1)],
@@ -41,7 +41,7 @@ class Overview {
   close() {
     this.live.removeEventListener("status", this.update);
     this.live.removeEventListener("connection", this.update);
-    this.live.removeEventListener("change", this.reload);
+    for (const name of ["change", "missed"]) this.live.removeEventListener(name, this.reload);
   }
 
   build(main) {

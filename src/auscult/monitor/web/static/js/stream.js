@@ -7,7 +7,8 @@ const SILENCE = 5000;
 const RETRY = [1000, 2000, 4000, 8000];
 
 /**
- * Events: "status" (new values), "change", "frames" (with `detail`), and "connection" when it is lost or back.
+ * Events: "status" (new values), "change", "frames" (with `detail`), "connection" when it is lost or back,
+ * and "missed" when it is back, so that there may have been changes.
  */
 export class Live extends EventTarget {
   constructor() {
@@ -100,5 +101,6 @@ export class Live extends EventTarget {
     if (this.lost === lost) return;
     this.lost = lost;
     this.dispatchEvent(new Event("connection"));
+    if (!lost) this.dispatchEvent(new Event("missed"));
   }
 }
