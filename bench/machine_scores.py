@@ -14,7 +14,8 @@ import auscult
 from auscult.decision.alarms import Session
 from auscult.model import Model
 from auscult.model.model_file import load_model
-from auscult.monitor.stream.machine import Judgement, MachineMonitor
+from auscult.monitor.stream.changes import Judgement
+from auscult.monitor.stream.machine import MachineMonitor
 from auscult.simulation.take import seeded_rng
 from auscult.sound.live import Block
 from bench.machine_course import FAULT_HOURS, WEEK, Unit

@@ -25,7 +25,7 @@ from auscult.monitor.service.engine import Engine
 from auscult.monitor.service.runner import WatchedMachine
 from auscult.monitor.settings.page_settings import PageSettings
 from auscult.monitor.store import EventStore
-from auscult.monitor.stream.machine import AlarmChange, Change, Judgement
+from auscult.monitor.stream.changes import AlarmChange, Change, Judgement
 from auscult.monitor.web.server import PageServer
 from auscult.sound.live import Block, Source
 from bench.memory import peak_of_this_process

@@ -10,7 +10,7 @@ from auscult.errors import OptionError
 from auscult.monitor.service.engine import Engine
 from auscult.monitor.simulated import SimulatedFleet, simulated_models
 from auscult.monitor.store import EventStore
-from auscult.monitor.stream.machine import AlarmChange, Judgement
+from auscult.monitor.stream.changes import AlarmChange, Judgement
 
 
 def test_names_and_faults():

@@ -14,7 +14,7 @@ from auscult.cli.commands import FAILED
 
 if TYPE_CHECKING:
     from auscult.monitor.service.engine import Engine
-    from auscult.monitor.stream.machine import Change
+    from auscult.monitor.stream.changes import Change
 
 #: Seconds between lines about the state of all machines.
 _STATUS_SECONDS = 60.0
@@ -53,7 +53,7 @@ class MonitorOutput:
     def change(self, name: str, change: Change) -> None:
         """Print a change of a machine, as a listener of the engine."""
         from auscult.decision.alarms.wording import duration
-        from auscult.monitor.stream.machine import AlarmChange, BaselineChange, Gap, Judgement, StateChange
+        from auscult.monitor.stream.changes import AlarmChange, BaselineChange, Gap, Judgement, StateChange
 
         if isinstance(change, (Judgement, BaselineChange)):
             return  # scores are in the line about all machines, and a drift is an event of the store

@@ -19,8 +19,9 @@ from auscult.findings import issue_warnings
 from auscult.model import Model
 from auscult.model.known_recordings import was_fitted_on
 from auscult.monitor.repeated_sound import RepeatedSound
+from auscult.monitor.stream.changes import Gap, Judgement
 from auscult.monitor.stream.gate import GateSettings
-from auscult.monitor.stream.machine import Gap, Judgement, MachineMonitor
+from auscult.monitor.stream.machine import MachineMonitor
 from auscult.monitor.stream.scoring import score_period
 from auscult.sound.live import Block, Interruption, open_source
 

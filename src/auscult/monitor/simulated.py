@@ -26,7 +26,7 @@ from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.calibrate import calibrate
 from auscult.monitor.service.runner import WatchedMachine
 from auscult.monitor.store import EventStore, Feedback, StoreReader
-from auscult.monitor.stream.machine import AlarmChange, Change
+from auscult.monitor.stream.changes import AlarmChange, Change
 from auscult.runtime.code_digest import code_digest
 from auscult.runtime.parallel import parallel_map, workers
 from auscult.simulation import machine_names

@@ -12,7 +12,8 @@ from auscult.monitor.history.drift_events import stored_baseline
 from auscult.monitor.history.recorder import Recorder
 from auscult.monitor.history.resuming import resume
 from auscult.monitor.store import EventStore, Machine
-from auscult.monitor.stream.machine import AlarmChange, BaselineChange, Judgement, MachineMonitor
+from auscult.monitor.stream.changes import AlarmChange, BaselineChange, Judgement
+from auscult.monitor.stream.machine import MachineMonitor
 from auscult.sound.live import Block
 
 START = 1_700_000_000.0  # seconds since 1970

@@ -14,7 +14,7 @@ from auscult.monitor.service.engine import Engine
 from auscult.monitor.service.overload import CLEAR_SECONDS, OverloadWatch
 from auscult.monitor.service.runner import WatchedMachine
 from auscult.monitor.store import EventStore
-from auscult.monitor.stream.machine import Gap, Judgement
+from auscult.monitor.stream.changes import Gap, Judgement
 from auscult.sound.live import Block, Interruption, Source
 
 

@@ -9,8 +9,9 @@ from tests.helpers import RATE, model_without_alarms, noise
 import auscult
 from auscult.decision.alarms import AlarmBudget, AlarmPolicy, AlarmRule
 from auscult.decision.alarms.observation import Observation
+from auscult.monitor.stream.changes import AlarmChange, Gap, Judgement, StateChange
 from auscult.monitor.stream.gate import GateSettings
-from auscult.monitor.stream.machine import AlarmChange, Gap, Judgement, MachineMonitor, StateChange
+from auscult.monitor.stream.machine import MachineMonitor
 from auscult.sound.live import Block, Interruption
 
 START = 1_700_000_000.0  # seconds since 1970

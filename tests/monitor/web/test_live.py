@@ -17,7 +17,7 @@ from tests.monitor.web.conftest import RATE, running, wait_for
 
 from auscult.decision.alarms import Episode
 from auscult.errors import StoreError
-from auscult.monitor.stream.machine import AlarmChange, Gap, StateChange
+from auscult.monitor.stream.changes import AlarmChange, Gap, StateChange
 from auscult.monitor.stream.sensor import Condition
 from auscult.monitor.web import live, server
 

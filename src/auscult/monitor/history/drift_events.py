@@ -10,7 +10,7 @@ from typing import Any
 from auscult.decision.alarms import SlowBaseline
 from auscult.errors import StoreError
 from auscult.monitor.store import Event, EventStore
-from auscult.monitor.stream.machine import BaselineChange
+from auscult.monitor.stream.changes import BaselineChange
 
 #: Key of the state of the baseline in the store.
 _KEY = "baseline"

@@ -6,7 +6,8 @@ import numpy as np
 
 from auscult.corpus import AudioClip
 from auscult.monitor.store import EventStore
-from auscult.monitor.stream.machine import Judgement, MachineMonitor
+from auscult.monitor.stream.changes import Judgement
+from auscult.monitor.stream.machine import MachineMonitor
 from auscult.spectrum import log_mel
 
 #: Seconds between the windows that are kept.

@@ -18,15 +18,8 @@ from auscult.monitor.history.resuming import ALIVE, ALIVE_SECONDS
 from auscult.monitor.store import Event, EventStore, ScoreRow
 from auscult.monitor.store import Gap as StoredGap
 from auscult.monitor.stream.bands import band_levels
-from auscult.monitor.stream.machine import (
-    AlarmChange,
-    BaselineChange,
-    Change,
-    Gap,
-    Judgement,
-    MachineMonitor,
-    StateChange,
-)
+from auscult.monitor.stream.changes import AlarmChange, BaselineChange, Change, Gap, Judgement, StateChange
+from auscult.monitor.stream.machine import MachineMonitor
 from auscult.monitor.stream.sensor import Kind
 from auscult.report.named_regions import score_regions
 

@@ -19,7 +19,7 @@ from auscult.monitor.service.overload import OverloadWatch
 from auscult.monitor.service.runner import Runner, WatchedMachine
 from auscult.monitor.store import EventStore, Machine, ScoreRow
 from auscult.monitor.stream.bands import band_edges
-from auscult.monitor.stream.machine import Change
+from auscult.monitor.stream.changes import Change
 from auscult.monitor.trend.keeper import Trends
 from auscult.monitor.trend.series import BANDS_KEY
 from auscult.runtime.memory import retain_heap

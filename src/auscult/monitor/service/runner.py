@@ -16,8 +16,9 @@ from auscult.monitor.history.recorder import Recorder
 from auscult.monitor.service.backlog import JOINED_SECONDS, Backlog
 from auscult.monitor.service.pace import Pace
 from auscult.monitor.store import EventStore, ScoreRow
+from auscult.monitor.stream.changes import AlarmChange, Change, Judgement
 from auscult.monitor.stream.gate import GateSettings
-from auscult.monitor.stream.machine import AlarmChange, Change, Judgement, MachineMonitor
+from auscult.monitor.stream.machine import MachineMonitor
 from auscult.monitor.stream.scoring import score_period
 from auscult.sound.live import Block, Interruption, Source
 from auscult.sound.live.replay import Replay

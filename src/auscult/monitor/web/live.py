@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from auscult.errors import AuscultError
 from auscult.monitor.service.engine import Engine
-from auscult.monitor.stream.machine import Change, Judgement
+from auscult.monitor.stream.changes import Change, Judgement
 from auscult.monitor.web.client import Client
 from auscult.monitor.web.messages import change_message, frames_message, status_message
 from auscult.monitor.web.numbers import MachineNumbers

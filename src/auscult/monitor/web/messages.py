@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from auscult.monitor.stream.machine import AlarmChange, BaselineChange, Change, Gap, Judgement, StateChange
+from auscult.monitor.stream.changes import AlarmChange, BaselineChange, Change, Gap, Judgement, StateChange
 from auscult.monitor.web.encoding import json_bytes, picture
 from auscult.monitor.web.statuses import Snapshot
 
