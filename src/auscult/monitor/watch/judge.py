@@ -13,7 +13,7 @@ import numpy as np
 from auscult.corpus import AudioClip, Clip
 from auscult.errors import UnreadableAudio
 from auscult.model import Score
-from auscult.monitor.history.recorder import band_levels
+from auscult.monitor.stream.bands import band_levels
 from auscult.monitor.watch.model_folder import MachineModel
 from auscult.sound import Waveform
 from auscult.sound.audio_file import audio_info
