@@ -225,3 +225,9 @@ def _no_room(path: Path) -> bool:
         return shutil.disk_usage(path.parent).free < _NO_ROOM
     except OSError:
         return False
+
+
+def new_id(cursor: sqlite3.Cursor) -> int:
+    """Return the number of the row that was inserted."""
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid

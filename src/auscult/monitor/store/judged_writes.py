@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from auscult.errors import OptionError, StoreError
-from auscult.monitor.store import judged, writes
+from auscult.monitor.store import judged, sound_rows, writes
 from auscult.monitor.store.connection import Database
 from auscult.monitor.store.listener import StoreListener
 from auscult.monitor.store.records import Event, JudgedFile, Look, Role, ScoreRow, Sound
@@ -104,7 +104,7 @@ class JudgedFiles:
                 for change, number, of_event in zip(events, numbers, sounds, strict=True):
                     last = replace(last, event=number) if change.of_last else last
                     for sound in of_event:
-                        writes.insert_sound(connection, replace(sound, event=number))
+                        sound_rows.insert_sound(connection, replace(sound, event=number))
                 if room and scores:
                     insert_scores(connection, scores, self._ids)
                 judged.insert_judged(connection, [*files[:-1], last], self._ids)

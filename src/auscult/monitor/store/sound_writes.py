@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from auscult.errors import OptionError, StoreError
-from auscult.monitor.store import writes
+from auscult.monitor.store import sound_rows, writes
 from auscult.monitor.store.checks import check_choice, check_id, check_time
 from auscult.monitor.store.connection import Database
 from auscult.monitor.store.records import ROLES, Role, Sound
@@ -60,8 +60,8 @@ class SoundWriter:
         replaced: list[tuple[int, str, int]] = []
 
         def insert(connection: sqlite3.Connection, name: str) -> int:
-            number = writes.insert_normal(connection, machine, replace(sound, name=name), spectrum)
-            replaced[:] = writes.delete_old_normals(connection, machine, KEPT_NORMALS)
+            number = sound_rows.insert_normal(connection, machine, replace(sound, name=name), spectrum)
+            replaced[:] = sound_rows.delete_old_normals(connection, machine, KEPT_NORMALS)
             return number
 
         number = self._write(data, insert)
@@ -112,7 +112,7 @@ class SoundWriter:
 
     def _add_to_event(self, sound: Sound, data: bytes) -> int:
         def insert(connection: sqlite3.Connection, name: str) -> int:
-            return writes.insert_sound(connection, replace(sound, name=name))
+            return sound_rows.insert_sound(connection, replace(sound, name=name))
 
         with self._database.transaction() as connection:
             writes.check_event(connection, sound.event)

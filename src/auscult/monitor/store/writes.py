@@ -1,4 +1,4 @@
-"""Statements that write single rows: machines, events, sounds, gaps, conditions, notes, states, audit log.
+"""Statements that write single rows: machines, events, gaps, conditions, notes, states, audit log.
 
 All functions take a connection within a transaction and check their arguments.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import astuple
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from auscult.monitor.store.checks import (
     optional_time,
     to_json,
 )
+from auscult.monitor.store.connection import new_id
 from auscult.monitor.store.records import (
     CONDITIONS,
     KINDS,
@@ -34,7 +34,6 @@ from auscult.monitor.store.records import (
     Feedback,
     Gap,
     Machine,
-    Sound,
 )
 
 
@@ -61,7 +60,7 @@ def insert_event(
     connection: sqlite3.Connection, event: Event, machine: int, score_map: np.ndarray | None
 ) -> int:
     """Add an event and return its number."""
-    return _inserted(
+    return new_id(
         connection.execute(
             "INSERT INTO events (end, peak, peak_time, score, threshold, state, model, explanation, machine, "
             "kind, start, map) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
@@ -89,38 +88,6 @@ def update_event(
         raise OptionError(f"no event has the number {number}")
 
 
-def insert_sound(connection: sqlite3.Connection, sound: Sound) -> int:
-    """Add a sound, whose file exists, and return its number; the one of ``sound`` is ignored."""
-    return _inserted(
-        connection.execute(
-            "INSERT INTO sounds (event, name, start, seconds, sample_rate, channels, scale, bytes, role) "
-            "VALUES (?,?,?,?,?,?,?,?,?)",
-            astuple(sound)[1:],
-        )
-    )
-
-
-def insert_normal(connection: sqlite3.Connection, machine: int, sound: Sound, spectrum: np.ndarray) -> int:
-    """Add a window of normal running, whose file exists, and return its number."""
-    return _inserted(
-        connection.execute(
-            "INSERT INTO normals (machine, name, start, seconds, sample_rate, channels, scale, bytes, "
-            "spectrum) VALUES (?,?,?,?,?,?,?,?,?)",
-            (machine, *astuple(sound)[2:-1], pack_array(spectrum)),
-        )
-    )
-
-
-def delete_old_normals(connection: sqlite3.Connection, machine: int, kept: int) -> list[tuple[int, str, int]]:
-    """Delete all but the last windows of normal running; return number, name and size of the others."""
-    rows = connection.execute(
-        "SELECT id, name, bytes FROM normals WHERE machine = ? ORDER BY id DESC LIMIT -1 OFFSET ?",
-        (machine, kept),
-    ).fetchall()
-    connection.executemany("DELETE FROM normals WHERE id = ?", [row[:1] for row in rows])
-    return rows
-
-
 def put_state(connection: sqlite3.Connection, machine: int, key: str, data: Mapping[str, Any]) -> None:
     """Add or replace what a part of the monitor knows of a machine."""
     connection.execute(
@@ -144,7 +111,7 @@ def check_event(connection: sqlite3.Connection, number: int) -> int:
 
 def insert_gap(connection: sqlite3.Connection, gap: Gap, machine: int) -> int:
     """Add a gap and return its number."""
-    return _inserted(
+    return new_id(
         connection.execute(
             "INSERT INTO gaps (machine, start, end, reason) VALUES (?,?,?,?)",
             (
@@ -210,7 +177,7 @@ def insert_feedback(connection: sqlite3.Connection, feedback: Feedback) -> int:
     """Add a note about an event, with an entry in the audit log, and return its number."""
     event = check_event(connection, feedback.event)
     verdict = feedback.verdict
-    number = _inserted(
+    number = new_id(
         connection.execute(
             "INSERT INTO feedback (event, time, author, text, verdict, data) VALUES (?,?,?,?,?,?)",
             (
@@ -230,7 +197,7 @@ def insert_feedback(connection: sqlite3.Connection, feedback: Feedback) -> int:
 
 def insert_audit(connection: sqlite3.Connection, entry: AuditEntry) -> int:
     """Add an entry to the audit log and return its number."""
-    return _inserted(
+    return new_id(
         connection.execute(
             "INSERT INTO audit (time, author, action, detail) VALUES (?,?,?,?)",
             (
@@ -254,8 +221,3 @@ def _changing(event: Event) -> tuple:
         check_text("model", event.model),
         to_json("explanation", event.explanation),
     )
-
-
-def _inserted(cursor: sqlite3.Cursor) -> int:
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
