@@ -87,7 +87,7 @@ def test_states_of_recordings(run, states, plant, machine_sound):
     assert (machines, code) == ({"press": "no recordings yet", "pump": "sensor fault (silence)"}, 5)
     text = run("status", plant).stdout
     assert "sensor fault (silence)" in text
-    assert "not running, last seen" in text
+    assert "not running, last active" in text
 
 
 def test_recordings_that_stay_away(run, states, plant, machine_sound):
@@ -144,6 +144,20 @@ def test_states_of_a_monitor_while_it_runs_and_afterwards(states, monitored):
     assert set(machines.values()) == {"no data", "no data yet"}
     assert code == 5
     assert not status["running"]
+
+
+def test_the_reason_of_a_missing_source_is_shown(run, states, monitored):
+    monitored.set_condition("f", "source gone", True, time.time(), "there is no microphone USB")
+    monitored.set_condition(None, "disk full", True, time.time(), "3 MB are left")
+    machines, _, status = states(monitored.folder)
+    assert machines["f"] == "no data"
+    shown = next(m for m in status["machines"] if m["name"] == "f")
+    assert shown["conditions"] == ["source gone: there is no microphone USB"]
+    assert shown["trend"] == ["no data yet"], "as the page says"
+    assert status["conditions"] == ["disk full: 3 MB are left"]
+    lines = run("status", monitored.folder).stdout.splitlines()
+    assert lines[-3:-1] == ["b: silent", "f: source gone: there is no microphone USB"]
+    assert lines[-1].endswith("; disk full: 3 MB are left")
 
 
 def test_what_is_no_folder_of_models_or_store(run, tmp_path):

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 ALARM, UNKNOWN = 3, 5
 _DATABASE = "events.sqlite"
+_HEADER = (
+    "machine", "state", "last score", "age", "score", "threshold", "alarms today", "policy", "trend",
+)  # fmt: skip
 
 
 @click.command("status", short_help="Show the state of every machine.")
@@ -41,10 +44,11 @@ def command(folder: str, store: str | None, as_json: bool) -> int:
     if as_json:
         text.print_json(status.to_json())
     else:
-        header = ["machine", "state", "last", "age", "score", "threshold", "alarms today", "policy", "trend"]
         rows = [_row(machine) for machine in status.machines]
-        click.echo(text.table(header, rows, names=3) if rows else "no machines")
-        click.echo(f"\n{_process(status)}")
+        click.echo(text.table(_HEADER, rows, names=3) if rows else "no machines")
+        reasons = [f"{one.name}: {reason}" for one in status.machines for reason in one.conditions]
+        for line in ("", *map(text.printable, reasons), _process(status)):
+            click.echo(line)
     attention = {machine.attention for machine in status.machines}
     if "alarm" in attention:
         return ALARM
@@ -82,7 +86,7 @@ def _row(machine: MachineStatus) -> list[str]:
 
 def _process(status: PlantStatus) -> str:
     conditions = f"; {', '.join(status.conditions)}" if status.conditions else ""
-    written = f", last seen {text.local_time(status.written)}" if status.written else ""
+    written = f", last active {text.local_time(status.written)}" if status.written else ""
     if not status.running:
         return f"not running{written}{conditions}"
     return f"running (process {status.process}){written}{conditions}"

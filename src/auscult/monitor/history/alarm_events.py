@@ -12,6 +12,7 @@ from auscult.monitor.store import Event, EventStore
 from auscult.monitor.stream.changes import AlarmChange
 from auscult.monitor.stream.machine import MachineMonitor
 from auscult.report.named_regions import score_regions
+from auscult.report.nearest_file import nearest_file
 
 #: Seconds after the start of an alarm at which its sound is cut from the last seconds of the stream.
 SOUND_AFTER = 5.0
@@ -120,7 +121,7 @@ class AlarmEvents:
         front_end = model.detector.config.front_end
         explanation = {
             "regions": [region.to_json() for region in score_regions(score, front_end)],
-            "nearest": score.nearest,
+            "nearest": nearest_file(score),
             "channel": score.axis_name,
             "window_end": alarm.event.peak_time,
             "window_seconds": self.monitor.scorer.length / model.sample_rate,

@@ -20,6 +20,9 @@ from auscult.monitor.stream.changes import BaselineChange, Change, Gap, Judgemen
 from auscult.monitor.stream.machine import MachineMonitor
 from auscult.monitor.stream.sensor import Kind
 
+#: Reason of a gap at the end of which the monitor was stopped.
+STOPPED = "monitoring stopped"
+
 
 class Recorder:
     """Writes the changes of one machine to a store.
@@ -73,7 +76,10 @@ class Recorder:
             self._observed.close(time)
         self._alarms.close(time)
         if self._gap:
-            self.store.end_gap(self._gap[0], time)
+            number, reason = self._gap
+            # It was quiet for a moment, and whether the machine has stopped will not be known any more.
+            known = STOPPED if reason == "machine stopping" else None
+            self.store.end_gap(number, time, known)
         if self._condition:
             self.store.set_condition(self.monitor.name, self._condition, False, time)
         self._write_alive(time)

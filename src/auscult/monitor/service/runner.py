@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from auscult.errors import AuscultError
 from auscult.model import Model
+from auscult.monitor.history.absent_source import AbsentSource
 from auscult.monitor.history.drift_events import stored_baseline
 from auscult.monitor.history.judged_files import JudgedFiles
 from auscult.monitor.history.model_files import ModelFile
@@ -107,6 +108,7 @@ class Runner:
         self.error: str | None = None
         self.files = JudgedFiles(store, machine.name)
         self._finished = False
+        self._absent = AbsentSource(store, machine.name)
         self._store, self._notify = store, notify
         self._recorder: Recorder | None = None
         self._source: Source | None = None
@@ -163,6 +165,7 @@ class Runner:
 
     def finish(self) -> None:
         """Write what is open, once nothing is scored any more."""
+        self._absent.ended()
         if self._recorder and self.last and not self._finished:
             self._finished = True
             self._recorder.close(self.last.time)
@@ -196,8 +199,10 @@ class Runner:
     def _score(self, item: Block | Interruption, skip: bool) -> list[ScoreRow]:
         if self.monitor is None:
             if isinstance(item, Interruption):
+                self._absent.interrupted(item)
                 return []
             assert self._source is not None
+            self._absent.ended()
             self.monitor = MachineMonitor(
                 self.machine.name,
                 self.machine.model,

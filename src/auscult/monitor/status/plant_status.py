@@ -15,14 +15,11 @@ from auscult.errors import AuscultError
 from auscult.monitor.history.observed_policy import observed_state
 from auscult.monitor.history.resuming import ALIVE
 from auscult.monitor.status.states import MachineStatus, state_of_recordings, state_of_stream
-from auscult.monitor.store import Look, MachineState, StoreReader
+from auscult.monitor.store import Health, Look, MachineState, StoreReader
 from auscult.monitor.store.lock import writer_of
-from auscult.monitor.trend import describe_trend, read_trend
+from auscult.monitor.trend.keeper import trend_sentences
 from auscult.monitor.watch.arrivals import LEARNED_FROM, Arrivals
 from auscult.runtime.natural_order import natural_order
-
-#: Time of which the trend is described, seconds.
-_TREND_SECONDS = 365 * 86400.0
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class PlantStatus:
         running: whether a process writes the store.
         process: number of that process.
         written: when it has last written that it runs, seconds since 1970.
-        conditions: of the process as a whole, such as a full disk.
+        conditions: of the process as a whole, such as a full disk, with their reasons.
     """
 
     machines: tuple[MachineStatus, ...]
@@ -94,7 +91,7 @@ def plant_status(store: str | os.PathLike[str], expected: Iterable[str] = ()) ->
         process is not None,
         process,
         max(written, default=None),
-        tuple(health.condition for health in lasting),
+        _in_words(lasting),
     )
 
 
@@ -124,7 +121,8 @@ def _of_watch(reader: StoreReader, state: MachineState, look: Look, alarms: int)
         last.score if last else None,
         last.threshold if last else None,
         alarms,
-        trend=_trend(reader, name),
+        trend=_trend(reader, name, continuous=False),
+        conditions=_in_words(state.conditions),
     )
 
 
@@ -149,14 +147,18 @@ def _of_monitor(reader: StoreReader, state: MachineState, alarms: int, *, runnin
         state.threshold,
         alarms,
         observed_state(reader, name, state.machine.policy) or (policy.state if policy else None),
-        _trend(reader, name),
+        _trend(reader, name, continuous=True),
+        _in_words(state.conditions),
     )
 
 
-def _trend(reader: StoreReader, name: str) -> tuple[str, ...]:
+def _trend(reader: StoreReader, name: str, *, continuous: bool) -> tuple[str, ...]:
     """What has slowly changed; nothing if that cannot be said."""
-    now = time.time()
     try:
-        return tuple(describe_trend(read_trend(reader, name, now - _TREND_SECONDS, now)))
+        return tuple(trend_sentences(reader, name, time.time(), continuous=continuous))
     except AuscultError:
         return ()
+
+
+def _in_words(conditions: Iterable[Health]) -> tuple[str, ...]:
+    return tuple(f"{c.condition}: {c.detail}" if c.detail else c.condition for c in conditions)

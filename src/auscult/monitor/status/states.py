@@ -34,6 +34,7 @@ class MachineStatus:
         alarms_today: alarms that started on this day in local time.
         policy: state of the alarm policy: ``armed``, ``probation`` or ``refused``.
         trend: sentences on slow changes.
+        conditions: faults of the sensor or of the way to it that last, with their reasons.
     """
 
     name: str
@@ -46,10 +47,11 @@ class MachineStatus:
     alarms_today: int = 0
     policy: str | None = None
     trend: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-compatible data."""
-        return {**vars(self), "trend": list(self.trend)}
+        return {**vars(self), "trend": list(self.trend), "conditions": list(self.conditions)}
 
 
 def state_of_recordings(

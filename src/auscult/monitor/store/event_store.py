@@ -275,9 +275,9 @@ class EventStore:
         machine = self._machine(gap.machine)
         return self._write(lambda connection: writes.insert_gap(connection, gap, machine))
 
-    def end_gap(self, number: int, end: float) -> None:
-        """Set the end of a gap."""
-        self._write(lambda connection: writes.end_gap(connection, number, end))
+    def end_gap(self, number: int, end: float, reason: str | None = None) -> None:
+        """Set the end of a gap, and its reason if that is known only now."""
+        self._write(lambda connection: writes.end_gap(connection, number, end, reason))
 
     def end_gaps(self, machine: str, time: float) -> None:
         """Set the end of all gaps of a machine that last."""

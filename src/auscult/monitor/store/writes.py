@@ -124,10 +124,11 @@ def insert_gap(connection: sqlite3.Connection, gap: Gap, machine: int) -> int:
     )
 
 
-def end_gap(connection: sqlite3.Connection, number: int, end: float) -> None:
-    """Set the end of a gap."""
+def end_gap(connection: sqlite3.Connection, number: int, end: float, reason: str | None = None) -> None:
+    """Set the end of a gap, and its reason if that is known only now."""
     changed = connection.execute(
-        "UPDATE gaps SET end = ? WHERE id = ?", (check_time("end", end), check_id("number", number))
+        "UPDATE gaps SET end = ?, reason = coalesce(?, reason) WHERE id = ?",
+        (check_time("end", end), reason, check_id("number", number)),
     ).rowcount
     if not changed:
         raise OptionError(f"no gap has the number {number}")

@@ -57,14 +57,15 @@ class Trends:
                 return
 
 
-def trend_sentences(reader: StoreReader, machine: str, now: float) -> list[str]:
+def trend_sentences(reader: StoreReader, machine: str, now: float, *, continuous: bool = True) -> list[str]:
     """Return what has slowly changed of a machine, and whether it has had no data for long.
 
     Args:
         reader: of the store.
         machine: name of the machine.
         now: seconds since 1970 (UTC).
+        continuous: whether there should always be scores; with recordings now and then there are not.
     """
-    silence = describe_silence(reader, machine, now)
+    silence = describe_silence(reader, machine, now) if continuous else None
     sentences = describe_trend(read_trend(reader, machine, now - SPAN, now))
     return [silence, *sentences] if silence else sentences

@@ -11,6 +11,7 @@ from auscult.corpus import AudioClip, Clip
 from auscult.errors import AuscultError
 from auscult.monitor.watch.model_folder import MachineModel
 from auscult.report.named_regions import score_regions
+from auscult.report.nearest_file import nearest_file
 
 #: Of a longer recording, the section with the strongest region is kept, seconds, with some before it.
 MAX_SECONDS, SECONDS_BEFORE = 60.0, 5.0
@@ -56,7 +57,7 @@ def explain(recording: AudioClip, model: MachineModel) -> Explained:
     first, last = round(start * rate), round(end * rate)
     data = {
         "regions": [region.to_json() for region in regions],
-        "nearest": score.nearest,
+        "nearest": nearest_file(score),
         "channel": score.axis_name,
         "window_seconds": (last - first) / rate,
         "section_start": start,
