@@ -65,3 +65,4 @@ def test_impossible_times_of_modification_are_not_those_of_recordings():
     assert recorded(NOW - 3600, NOW) == NOW - 3600
     assert recorded(NOW + 3600, NOW) == NOW
     assert recorded(0.0, NOW) == NOW
+    assert arrival(0.0, float("-inf"), NOW) == NOW

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -162,6 +163,31 @@ def test_recordings_from_before_are_left_out(watch, recorded, collect):
     recorded("new.wav", 100)
     items = collect(watch(since=START + 50, block_seconds=1), until_stalled)
     assert [block.time - START for block in blocks_of(items)] == pytest.approx([100], abs=1e-3)
+
+
+@pytest.mark.parametrize("modified", [-1e9, 0.5, 1e10, 1.5e10])
+def test_times_that_cannot_be_are_not_those_of_recordings(watch, recorded, collect, modified):
+    os.utime(recorded("a.wav", 0), (modified, modified))
+    before = time.time()
+    source = watch()
+    blocks = blocks_of(collect(source, until_stalled))
+    assert sum(len(block.samples) for block in blocks) == RATE
+    assert before - 1 <= blocks[0].time <= time.time()
+    assert all(abs(number) < 2**63 for number in source.state["a.wav"])
+
+
+def test_folders_may_be_nested_as_deeply_as_paths_allow(watch, recorded, collect, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for _ in range(1500):
+        os.mkdir("d")
+        os.chdir("d")
+    try:
+        recorded("a.wav", 0)
+        assert blocks_of(collect(watch(), until_stalled))
+    finally:
+        for _ in range(1500):  # tools that delete folders recurse
+            os.chdir("..")
+            os.rmdir("d")
 
 
 def test_recordings_that_appear_later_are_read(watch, recorded, collect):

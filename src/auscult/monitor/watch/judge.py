@@ -102,7 +102,7 @@ def _check_unchanged(path: str, file: SettledFile) -> None:
     """
     with _audio_errors(path):
         status = os.stat(path)
-    if Version(status.st_size, status.st_mtime_ns) != file.version:
+    if Version.of(status) != file.version:
         raise UnreadableAudio(path, "changed while it was read")
 
 

@@ -158,13 +158,13 @@ class ModelFolder:
     def _list(self) -> Iterator[tuple[str, Version]]:
         if self.single:
             status = os.stat(self.path)
-            yield machine_of(self.path), Version(status.st_size, status.st_mtime_ns)
+            yield machine_of(self.path), Version.of(status)
             return
         with os.scandir(self.path) as entries:
             for entry in entries:
                 if entry.name.endswith(EXTENSION) and not is_hidden(entry.name) and entry.is_file():
                     status = entry.stat()
-                    yield machine_of(entry.name), Version(status.st_size, status.st_mtime_ns)
+                    yield machine_of(entry.name), Version.of(status)
 
     def _forget(self, machine: str) -> None:
         for known in (self.digests, self._files, self._loaded):

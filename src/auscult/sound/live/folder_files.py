@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import time
@@ -14,6 +15,8 @@ from auscult.sound.audio_names import is_audio_name, is_hidden
 #: Files that disappeared are remembered until there are files that are so much newer, nanoseconds. While a
 #: drive is missing there are none, so that what is on it is not read twice.
 _REMEMBER_NS = 24 * 3600 * 10**9
+#: The last time that fits in 64 bits, in the year 2262, nanoseconds: file systems have later ones.
+_LAST_NS = 2**63 - 1
 
 
 class Version(NamedTuple):
@@ -21,6 +24,11 @@ class Version(NamedTuple):
 
     size: int
     modified: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Version:
+        """Return the version of a file; a time that no database can store counts as the next one."""
+        return cls(status.st_size, max(-_LAST_NS, min(status.st_mtime_ns, _LAST_NS)))
 
 
 class SettledFile(NamedTuple):
@@ -65,7 +73,7 @@ class FolderFiles:
     ) -> None:
         self._empty, self._accepts = empty, accepts or (lambda path: is_audio_name(os.path.basename(path)))
         self._folder, self._settle_seconds = folder, settle_seconds
-        self._since = -1 if since is None else round(since * 1e9)
+        self._since = -math.inf if since is None else since * 1e9
         self.read = {name: Version(*version) for name, version in (read or {}).items()}
         self.changes: list[tuple[str, Version | None]] = []
         self.present: Mapping[str, Version] = {}
@@ -81,7 +89,7 @@ class FolderFiles:
         """
         now = time.monotonic()
         self.folders, self.unlisted = {}, {}
-        self.present = present = dict(self._list(""))
+        self.present = present = dict(self._list())
         newest = max((version.modified for version in present.values()), default=0)
         for name, version in list(self.read.items()):
             if name not in present and version.modified <= newest - _REMEMBER_NS:
@@ -110,7 +118,15 @@ class FolderFiles:
         self.read[file.name] = file.version
         self.changes.append((file.name, file.version))
 
-    def _list(self, below: str) -> Iterator[tuple[str, Version]]:
+    def _list(self) -> Iterator[tuple[str, Version]]:
+        folders = [""]
+        while folders:  # not by recursion, which has an end before paths have
+            below = folders.pop()
+            yield from self._list_one(below)
+            folders += [os.path.join(below, name) for name in self.folders.get(below, ())]
+
+    def _list_one(self, below: str) -> Iterator[tuple[str, Version]]:
+        """List a folder, and note its subfolders."""
         try:
             with os.scandir(os.path.join(self._folder, below)) as entries:
                 folders = []
@@ -119,7 +135,7 @@ class FolderFiles:
                         continue
                     name = os.path.join(below, entry.name)
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append(name)
+                        folders.append(entry.name)
                     elif self._accepts(os.path.join(self._folder, name)):
                         try:
                             status = entry.stat()
@@ -127,7 +143,7 @@ class FolderFiles:
                             continue
                         if not stat.S_ISREG(status.st_mode):  # opening a pipe may wait forever
                             continue
-                        yield name, Version(status.st_size, status.st_mtime_ns)
+                        yield name, Version.of(status)
         except FileNotFoundError:
             if not below:
                 raise
@@ -137,6 +153,4 @@ class FolderFiles:
                 raise
             self.unlisted[below] = error.strerror or str(error)
             return
-        self.folders[below] = [os.path.basename(folder) for folder in folders]
-        for folder in folders:
-            yield from self._list(folder)
+        self.folders[below] = folders

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 from auscult.errors import AudioError, UnreadableAudio, UnsupportedAudio
 from auscult.sound.audio_file import audio_info
 from auscult.sound.decoding import decode_channel
+from auscult.sound.live.file_times import finished
 from auscult.sound.live.source import layout
 
 
@@ -47,7 +49,12 @@ class OpenRecording:
     @property
     def start(self) -> float | None:
         """When the recording began, if the file was last modified at its end; ``None`` if unknown."""
-        return None if self.declared is None else self.modified - self.declared / self.sample_rate
+        return None if self.declared is None else self.finished - self.declared / self.sample_rate
+
+    @property
+    def finished(self) -> float:
+        """When the file was last modified, if that can be; otherwise now."""
+        return finished(self.modified, time.time())
 
 
 @contextmanager

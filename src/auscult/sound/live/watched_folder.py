@@ -182,7 +182,7 @@ class WatchedFolder(Source):
             if start is None:
                 if file.seconds < UNDECLARED_FACTOR * self._settle_seconds:
                     return False
-                start = recording.modified if self._file_end is None else self._file_end
+                start = recording.finished if self._file_end is None else self._file_end
             if progress.start is not None and not _grew(recording, progress):
                 progress.position = 0  # another recording of the same name
             progress.start = None
@@ -212,10 +212,9 @@ class WatchedFolder(Source):
 
 def _grew(recording: OpenRecording, progress: _Progress) -> bool:
     """Whether a recording that was read to the end is the same, with more samples: it was not complete."""
-    start = recording.start
+    declared = recording.declared or 0
     return (
-        start is not None
-        and progress.start is not None
-        and abs(start - progress.start) <= MIN_GAP_SECONDS
-        and (recording.declared or 0) > progress.position
+        progress.start is not None
+        and abs(recording.modified - declared / recording.sample_rate - progress.start) <= MIN_GAP_SECONDS
+        and declared > progress.position
     )
