@@ -38,11 +38,25 @@ def test_the_rule_is_stored_in_the_model(run, model, folder):
     assert printed["policy"]["calibration"]["sessions"] == 2
     policy = auscult.load(model).alarm_policy
     assert policy.to_json() == printed["policy"]
+    assert printed["policy"]["normal"]["highest"] < printed["policy"]["rule"]["threshold"]
+    assert printed["findings"] == []
     inspected = json.loads(run("inspect", model, "--json").stdout)
     assert inspected["alarm_policy"] == printed["policy"]
     text = run("inspect", model).stdout
     assert "1/week false alarms" in text
     assert "on probation" in text
+    assert f"highest {policy.normal.highest:.6g}" in text
+
+
+def test_a_threshold_that_little_reaches_is_reported(run, model, tmp_path):
+    soundfile.write(tmp_path / "short.wav", noise(320, 509), RATE)
+    result = run("calibrate", model, tmp_path / "short.wav", "--budget", "1/year", "--json", "-q")
+    assert result.exit_code == 0
+    (finding,) = json.loads(result.stdout)["findings"]
+    assert finding["kind"] == "far_threshold"
+    assert "Warning: the alarm threshold" in result.stderr
+    inspected = json.loads(run("inspect", model, "--json").stdout)
+    assert "far_threshold" in [entry["kind"] for entry in inspected["findings"]]
 
 
 def test_another_file_can_be_written(run, model, folder, tmp_path):

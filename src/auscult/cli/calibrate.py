@@ -78,7 +78,8 @@ def command(
     assert policy is not None
     if as_json:
         result: dict[str, Any] = {"model": output, "state": policy.state}
-        text.print_json({**result, "missing_seconds": policy.missing_seconds, "policy": policy.to_json()})
+        result |= {"missing_seconds": policy.missing_seconds, "policy": policy.to_json()}
+        text.print_json({**result, **text.warnings_and_findings(policy.findings)})
     else:
         click.echo(text.facts([("model", output), *describe_policy(policy)]))
     return FAILED if policy.state == "refused" else 0

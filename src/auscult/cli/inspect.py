@@ -58,7 +58,7 @@ def _contents(model: Model) -> dict[str, Any]:
     provenance.pop("findings", None)
     policy = model.alarm_policy
     provenance.pop("alarm_policy", None)
-    findings = [*model.warnings, *threshold.findings]
+    findings = [*model.warnings, *threshold.findings, *(policy.findings if policy else ())]
     if of_code := code_warning(type(model.detector), provenance):
         findings.append(of_code)
     return {

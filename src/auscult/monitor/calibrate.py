@@ -79,6 +79,7 @@ def calibrate(
     if verify is not None:
         later = _sessions(model, verify, "verify", sample_rate, gate, period, progress, known)
         policy = verify_alarms(policy, later)
+    issue_warnings(policy.findings)
     return model.with_alarm_policy(policy)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -128,6 +129,45 @@ def test_alarms_in_a_few_sessions_widen_the_limits():
 def test_too_little_running_is_refused(scores):
     with pytest.raises(FitError):
         calibrate_alarms([Session(scores)], WEEK, PERIOD)
+
+
+def slow(minutes: float, seed: int) -> Session:
+    """Scores that rise and fall within some minutes, as those of overlapping windows of a steady machine."""
+    noise = np.random.default_rng(seed).normal(size=int((minutes + 20) * 60 / PERIOD))
+    return Session(lfilter([math.sqrt(1 - 0.98**2)], [1, -0.98], noise)[-int(minutes * 60 / PERIOD) :])
+
+
+def test_a_few_minutes_give_a_threshold_within_reach():
+    for seed in range(20):
+        policy = calibrate_alarms([slow(7, seed)], WEEK, PERIOD)
+        normal = policy.normal
+        assert policy.rule.threshold > normal.highest
+        assert policy.rule.threshold - normal.median < 8 * (normal.highest - normal.median)
+        assert policy.calibration.alarms == 0
+
+
+def test_too_few_minutes_are_refused_in_words():
+    with pytest.raises(FitError, match=r"^1\.[0-9] min of normal running are too little: .*about 5 min"):
+        calibrate_alarms([slow(2, 0)], WEEK, PERIOD)
+
+
+def test_a_threshold_far_beyond_all_that_was_observed_is_reported():
+    policy = calibrate_alarms([running(0.5, 0)], WEEK, PERIOD)
+    assert policy.findings == ()
+    normal = policy.normal
+    high = normal.median + 9 * (normal.highest - normal.median)
+    far = replace(policy, rule=replace(policy.rule, threshold=high))
+    (finding,) = far.findings
+    assert finding.kind == "far_threshold"
+    assert "9 times as far" in finding.message
+    assert f"{normal.highest:.6g}" in finding.message
+    assert replace(far, normal=None).findings == ()
+
+
+def test_a_policy_of_an_earlier_version_is_read():
+    policy = calibrate_alarms([running(3, 0)], WEEK, PERIOD)
+    earlier = {key: value for key, value in policy.to_json().items() if key != "normal"}
+    assert AlarmPolicy.from_json(earlier) == replace(policy, normal=None)
 
 
 def test_short_sessions_are_added_up():

@@ -33,6 +33,16 @@ def test_threshold_and_rate_are_inverse(shape):
     assert tail.threshold(1.0) == tail.level
 
 
+def test_the_shape_counts_the_more_peaks_there_are():
+    peaks = 1 + np.geomspace(0.01, 100.0, 30)  # far heavier than a shape of 0.5
+    five, fifteen, thirty = (PeakTail.fit(peaks[:: 30 // n][:n], 1.0, 3600.0) for n in (5, 15, 30))
+    assert five.shape == 0.0
+    assert 0.0 < fifteen.shape < 0.5
+    assert thirty.shape == 0.5
+    # One a week of a few minutes is not hundreds of times the mean excess.
+    assert five.threshold(1 / 604800) < 1 + 10 * five.scale
+
+
 def test_few_peaks_are_refused():
     with pytest.raises(FitError):
         PeakTail.fit([1.0, 2.0, 3.0, 4.0], 0.0, 10.0)

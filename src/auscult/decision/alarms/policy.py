@@ -31,11 +31,28 @@ from auscult.decision.alarms.slow_baseline import REACH, TIME_CONSTANT, SlowBase
 from auscult.decision.alarms.thresholds import Method, choose_threshold
 from auscult.decision.alarms.timing import Timing, margin_for, timing_for
 from auscult.errors import FitError
+from auscult.findings import Finding
 
 State = Literal["armed", "probation", "refused"]
 
 #: The release level lies below the threshold by this part of the distance from the median score.
 HYSTERESIS = 0.25
+#: A threshold is far beyond what was observed if it is so many times as far from the usual score as the
+#: highest normal one: simulated faults of medium severity, which are clearly audible, remain below it.
+FAR = 6.0
+
+
+@dataclass(frozen=True)
+class NormalScores:
+    """Persistent scores of the normal running that set a threshold, relative to the slow baseline.
+
+    Attributes:
+        median: the usual one.
+        highest: the largest one.
+    """
+
+    median: float
+    highest: float
 
 
 @dataclass(frozen=True)
@@ -51,6 +68,7 @@ class AlarmPolicy:
         calibration: the normal running that set the threshold; its alarms do not verify anything.
         verification: the normal running that the threshold does not depend on.
         baseline: how slow drift of the scores is followed; ``None`` if it is not.
+        normal: what persistent scores the calibration had; ``None`` in models of earlier versions.
     """
 
     rule: AlarmRule
@@ -61,6 +79,27 @@ class AlarmPolicy:
     calibration: Observation
     verification: Observation = field(default_factory=Observation)
     baseline: SlowBaseline | None = None
+    normal: NormalScores | None = None
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the user should know about the threshold."""
+        if self.normal is None:
+            return ()
+        above = self.normal.highest - self.normal.median
+        times = (self.rule.threshold - self.normal.median) / above if above > 0 else 0.0
+        if times <= FAR:
+            return ()
+        return (
+            Finding(
+                "far_threshold",
+                f"the alarm threshold of {self.rule.threshold:.6g} is far beyond all that was observed: "
+                f"it is {times:.0f} times as far from the usual score of {self.normal.median:.6g} as the "
+                f"highest normal one of {self.normal.highest:.6g}, so that it may miss faults. The normal "
+                "running is too short or too uneven to say more: calibrate again with a longer recording, "
+                "of hours or days, that has all normal loads and speeds",
+            ),
+        )
 
     @property
     def state(self) -> State:
@@ -102,6 +141,7 @@ class AlarmPolicy:
             Observation.from_json(data["calibration"]),
             Observation.from_json(data["verification"]),
             SlowBaseline.from_json(data["baseline"]) if data.get("baseline") else None,
+            NormalScores(**data["normal"]) if data.get("normal") else None,
         )
 
 
@@ -150,12 +190,14 @@ def calibrate_alarms(
     median = float(np.median(observed))
     threshold = median + margin_for(lengths) * (threshold - median)
     rule = AlarmRule(threshold, threshold - HYSTERESIS * max(threshold - median, 0.0), k, n, timing.cool_down)
+    normal = NormalScores(median, float(observed.max()))
     if baseline is None:
-        return AlarmPolicy(rule, period, budget, method, expected, observe(rule, sessions, period))
+        calibration = observe(rule, sessions, period)
+        return AlarmPolicy(rule, period, budget, method, expected, calibration, normal=normal)
     settings = replace(baseline.settings, reach=REACH * max(threshold - baseline.settings.reference, 0.0))
     calibration = observe(rule, sessions, period, settings)
     followed = replace(settings, start=baseline.deviation)
-    return AlarmPolicy(rule, period, budget, method, expected, calibration, baseline=followed)
+    return AlarmPolicy(rule, period, budget, method, expected, calibration, baseline=followed, normal=normal)
 
 
 def verify_alarms(policy: AlarmPolicy, sessions: Sequence[Session]) -> AlarmPolicy:

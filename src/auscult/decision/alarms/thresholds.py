@@ -1,7 +1,8 @@
 """The threshold of an alarm rule from persistent scores of normal running, for a budget of false alarms.
 
 Windows that follow each other overlap and are never taken as independent: what counts are excursions of the
-persistent score, and blocks of time.
+persistent score, and blocks of time. Where there are too few separate excursions, the largest values of short
+stretches of time take their place.
 """
 
 from __future__ import annotations
@@ -14,15 +15,13 @@ import numpy as np
 
 from auscult.decision.alarms.budget import AlarmBudget
 from auscult.decision.alarms.episodes import AlarmRule, find_episodes
-from auscult.decision.alarms.tail import MIN_PEAKS, PeakTail
+from auscult.decision.alarms.tail import ENOUGH_PEAKS, MIN_PEAKS, PeakTail
 from auscult.errors import FitError
 
 Method = Literal["conformal", "tail"]
 
 #: Quantiles of the persistent scores at which excursions are counted, from the highest.
 _LEVELS = (0.995, 0.99, 0.98, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
-#: Excursions that are enough for a tail.
-_ENOUGH_PEAKS = 30
 #: Blocks with which the conformal threshold needs no comparison with the tail.
 _MANY_BLOCKS = 20
 #: Resamples of the blocks, and the part of them whose thresholds are at most the one that is used.
@@ -47,7 +46,7 @@ def choose_threshold(
         seed: of the resamples.
 
     Raises:
-        FitError: there are too few separate excursions for the tail.
+        FitError: there is too little normal running for the tail.
     """
     conformal, blocks = conformal_of_blocks(persistent, budget, period)
     if conformal is not None and blocks >= _MANY_BLOCKS:
@@ -88,7 +87,7 @@ def from_tail(
         budget: the accepted rate.
         period: seconds between scores.
         pause: seconds that separate two excursions: the persistent scores before and after have no window in
-            common.
+            common. Stretches have this length.
         seed: of the resamples.
     """
     seconds = sum(map(len, persistent)) * period
@@ -110,28 +109,44 @@ def from_tail(
 def _tail_level(
     persistent: Sequence[np.ndarray], period: float, pause: float
 ) -> tuple[float, list[list[float]]]:
-    """Return the highest level with enough excursions, and the peaks of these for each block."""
+    """Return the highest level with enough peaks above it, and the peaks for each block.
+
+    Peaks are those of separate excursions. If there are too few, as in minutes in which the score rises and
+    falls slowly, they are the maxima of stretches of time (declustering by blocks in place of runs; S. Coles,
+    2001, chapter 5).
+    """
     observed = np.concatenate(persistent)
-    best: tuple[float, list[list[float]]] | None = None
-    for quantile in _LEVELS:
-        level = float(np.quantile(observed, quantile))
-        rule = AlarmRule(level, level, cool_down=pause)
-        blocks = [
-            [episode.peak for episode in find_episodes(block, period, rule)]
-            for block in _blocks(persistent, _TAIL_BLOCK, period)
-        ]
-        if best is None or sum(map(len, blocks)) > sum(map(len, best[1])):
-            best = level, blocks
-        if sum(map(len, blocks)) >= _ENOUGH_PEAKS:
-            break
-    assert best is not None
-    if sum(map(len, best[1])) < MIN_PEAKS:
-        minutes = len(observed) * period / 60
-        raise FitError(
-            f"{minutes:.0f} min of normal running have only {sum(map(len, best[1]))} separate excursions of "
-            f"the score, and a threshold needs {MIN_PEAKS}: record longer, with all normal loads and speeds"
-        )
-    return best
+    blocks = _blocks(persistent, _TAIL_BLOCK, period)
+    for peaks_of in (_excursions, _maxima):
+        best: tuple[float, list[list[float]]] | None = None
+        for quantile in _LEVELS:
+            level = float(np.quantile(observed, quantile))
+            peaks = [peaks_of(block, level, period, pause) for block in blocks]
+            if best is None or sum(map(len, peaks)) > sum(map(len, best[1])):
+                best = level, peaks
+            if sum(map(len, peaks)) >= ENOUGH_PEAKS:
+                break
+        assert best is not None
+        if sum(map(len, best[1])) >= MIN_PEAKS:
+            return best
+    minutes, needed = len(observed) * period / 60, 2 * MIN_PEAKS * pause / 60
+    raise FitError(
+        f"{minutes:.1f} min of normal running are too little: they do not show how far the score rises by "
+        f"itself, and how often. Record about {math.ceil(needed)} min at least without interruption; the "
+        "longer, and with the more of its normal loads and speeds, the better"
+    )
+
+
+def _excursions(block: np.ndarray, level: float, period: float, pause: float) -> list[float]:
+    """Return the largest score of each excursion above a level; a pause separates two of them."""
+    rule = AlarmRule(level, level, cool_down=pause)
+    return [episode.peak for episode in find_episodes(block, period, rule)]
+
+
+def _maxima(block: np.ndarray, level: float, period: float, pause: float) -> list[float]:
+    """Return the largest score of each stretch as long as the pause, where it is above the level."""
+    maxima = (float(stretch.max()) for stretch in _blocks([block], pause, period))
+    return [value for value in maxima if value > level]
 
 
 def _blocks(persistent: Sequence[np.ndarray], length: float, period: float) -> list[np.ndarray]:

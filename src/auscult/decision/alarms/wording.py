@@ -29,8 +29,22 @@ def describe_policy(policy: AlarmPolicy) -> list[tuple[str, str]]:
             "alarm threshold",
             f"from {duration(calibration.seconds)} of normal running in {sessions}: {origin}",
         ),
+        *_describe_normal(policy),
         ("slow drift", _describe_baseline(policy)),
         ("verified", describe_verification(policy)),
+    ]
+
+
+def _describe_normal(policy: AlarmPolicy) -> list[tuple[str, str]]:
+    if policy.normal is None:
+        return []
+    rule, normal = policy.rule, policy.normal
+    return [
+        (
+            "normal scores",
+            f"highest {normal.highest:.6g}, median {normal.median:.6g}: levels that {rule.k} of {rule.n} "
+            "scores exceeded, as for an alarm",
+        )
     ]
 
 

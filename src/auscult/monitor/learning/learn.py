@@ -90,7 +90,7 @@ def learn(
     findings = tuple(f for f in model.warnings if f.kind != "cuts")  # it is cut from one, of course
     return Learned(
         model.with_alarm_policy(policy),
-        (*findings, *changes(model, np.concatenate(parts))),
+        (*findings, *changes(model, np.concatenate(parts)), *policy.findings),
         folder.seconds_of(first),
         policy.calibration.seconds,
     )
