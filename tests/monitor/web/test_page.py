@@ -174,6 +174,19 @@ def test_every_view_fits_a_phone(browser, monitor):
             assert page.evaluate("document.documentElement.scrollWidth") <= 390, view
 
 
+def test_nothing_of_a_machine_is_cut_on_a_tablet(browser, monitor):
+    for width in (800, 1024):
+        viewport = {"width": width, "height": 900}
+        with open_page(browser, monitor.server.address, viewport=viewport) as page:
+            row(page, "fan").locator("a.name").click()
+            page.wait_for_selector(".machine-events table.events tbody tr")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            table = page.locator(".machine-events .event-table")
+            assert table.evaluate("table => table.scrollWidth <= table.clientWidth")
+            cards = page.locator(".machine-grid > section").all()
+            assert min(card.bounding_box()["width"] for card in cards) > 300
+
+
 def test_dark_and_light(browser, monitor):
     brightness = "parseInt(getComputedStyle(document.body).backgroundColor.match(/\\d+/)[0])"
     with open_page(browser, monitor.server.address, color_scheme="dark") as page:

@@ -31,6 +31,9 @@ def test_names_are_text(browser, machines, tmp_path):
         for view in ("#/events", "#/wall", event, page.locator("a.name").get_attribute("href")):
             go(page, view)
             page.locator("main").get_by_text(name).locator("visible=true").first.wait_for()
+            if view == "#/wall":
+                page.set_viewport_size({"width": 800, "height": 600})
+                assert page.locator(".tile .name").evaluate("name => name.scrollWidth <= name.clientWidth")
         assert "<b>source</b>" in page.inner_text(".about")
         assert page.locator("main img").count() == 0
         assert page.evaluate("window.bad") is None

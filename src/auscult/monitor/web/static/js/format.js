@@ -22,6 +22,11 @@ export function number(value, digits = 4) {
   return text.replace("-", "−");
 }
 
+/** A whole number with a true minus sign. */
+export function whole(value) {
+  return String(Math.round(value)).replace("-", "−");
+}
+
 /** A duration in its largest unit: "41 h", "16.1 d". */
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return NONE;

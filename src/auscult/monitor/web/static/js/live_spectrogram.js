@@ -5,7 +5,7 @@ import { drawFrequencies, drawTimes, hatch, plate, plotArea } from "./axes.js";
 import { heat } from "./colours.js";
 import { ColumnStrip } from "./column_strip.js";
 import { h, prepare, setText, watchSize } from "./dom.js";
-import { clock, number } from "./format.js";
+import { clock, whole } from "./format.js";
 import { LevelRange } from "./level_range.js";
 import { palette } from "./palette.js";
 
@@ -69,8 +69,7 @@ export class LiveSpectrogram {
     else this.interval = Math.min(2, Math.max(0.2, 0.8 * this.interval + 0.2 * (now - this.arrived)));
     [this.head, this.arrived, this.time] = [first + columns - 1, now, frames.time];
     this.speed = Math.max(0, this.head - this.position) / this.interval;
-    if (changed)
-      setText(this.levels, `${number(this.range.shown[0], 3)} to ${number(this.range.shown[1], 3)} dB`);
+    if (changed) setText(this.levels, `${whole(this.range.shown[0])} to ${whole(this.range.shown[1])} dB`);
   }
 
   restart(rows, step) {

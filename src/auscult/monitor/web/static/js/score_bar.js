@@ -36,6 +36,7 @@ export function scoreLegend() {
     part("mark", "alarm threshold"),
     part("over", "above it"),
     part("tick", "score of the last window"),
+    h("span", {}, "figures: persistent score / threshold"),
   );
 }
 

@@ -87,6 +87,7 @@ class Tile {
       this.bar.element,
       h("span", { class: "line" }, this.score, this.more),
     );
+    this.element.style.setProperty("--characters", machine.name.length);
   }
 
   update(machine, live) {
