@@ -90,7 +90,7 @@ def test_recordings_are_judged_once_over_restarts(model, recordings, tmp_path):
         assert store.read.gaps("fan") == [], "the times of recordings are not those of the monitor"
         engine = Engine([watched(model, recordings, stall_seconds=0.5)], store)
         runner = engine.runners["fan"]
-        run_until(engine, lambda: len(store.recordings.of("fan")) == 6)
+        run_until(engine, lambda: len(store.streamed.of("fan")) == 6)
         assert runner.windows == 0
         assert len(score_times(store)) == len(times)
 
@@ -100,7 +100,7 @@ def test_recordings_of_the_time_without_a_monitor_are_judged(model, recordings, 
     (recordings / "5.wav").rename(elsewhere)
     with EventStore(tmp_path / "store") as store:
         engine = Engine([watched(model, recordings)], store)
-        run_until(engine, lambda: len(store.recordings.of("fan")) == 4)
+        run_until(engine, lambda: len(store.streamed.of("fan")) == 4)
     elsewhere.rename(recordings / "5.wav")
     with EventStore(tmp_path / "store") as store:
         engine = Engine([watched(model, recordings)], store)
@@ -215,7 +215,7 @@ def test_kills_lose_no_recording(model, recordings, tmp_path):
             process.kill()
     with EventStore(tmp_path / "store") as store:
         engine = Engine([watched(model, recordings, stall_seconds=0.5)], store)
-        run_until(engine, lambda: len(store.recordings.of("fan")) == 6)
+        run_until(engine, lambda: len(store.streamed.of("fan")) == 6)
         scores = store.read.scores("fan", START, START + 1000, 10_000)
         steps = np.diff(np.unique(scores.time))
         assert steps.max() < 5, "every second is judged"

@@ -10,7 +10,7 @@ from auscult.errors import AuscultError
 from auscult.model import Model
 from auscult.monitor.history.absent_source import AbsentSource
 from auscult.monitor.history.drift_events import stored_baseline
-from auscult.monitor.history.judged_files import JudgedFiles
+from auscult.monitor.history.folder_progress import FolderProgress
 from auscult.monitor.history.model_files import ModelFile
 from auscult.monitor.history.observed_policy import ObservedPolicy
 from auscult.monitor.history.recorder import Recorder
@@ -106,7 +106,7 @@ class Runner:
         self.alarms = 0
         self.ended = False
         self.error: str | None = None
-        self.files = JudgedFiles(store, machine.name)
+        self.files = FolderProgress(store, machine.name)
         self._finished = False
         self._absent = AbsentSource(store, machine.name)
         self._store, self._notify = store, notify

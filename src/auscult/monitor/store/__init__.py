@@ -4,13 +4,13 @@
 """
 
 from auscult.monitor.store.event_store import EventStore
+from auscult.monitor.store.judged_records import RESULTS, JudgedFile, Look, Result
 from auscult.monitor.store.judged_writes import EventChange, EventSound
 from auscult.monitor.store.overview import MachineOverview
 from auscult.monitor.store.reader import MAX_POINTS, MAX_ROWS, StoreReader
 from auscult.monitor.store.records import (
     CONDITIONS,
     KINDS,
-    RESULTS,
     ROLES,
     VERDICTS,
     AuditEntry,
@@ -18,12 +18,9 @@ from auscult.monitor.store.records import (
     Feedback,
     Gap,
     Health,
-    JudgedFile,
-    Look,
     Machine,
     MachineState,
     Normal,
-    Result,
     ScoreRow,
     Sound,
 )

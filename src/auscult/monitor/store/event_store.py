@@ -21,17 +21,7 @@ from auscult.monitor.store.judged_writes import JudgedFiles
 from auscult.monitor.store.listener import StoreListener
 from auscult.monitor.store.lock import StoreLock
 from auscult.monitor.store.reader import StoreReader
-from auscult.monitor.store.recordings import JudgedRecordings
-from auscult.monitor.store.records import (
-    AuditEntry,
-    Condition,
-    Event,
-    Feedback,
-    Gap,
-    Machine,
-    Role,
-    ScoreRow,
-)
+from auscult.monitor.store.records import AuditEntry, Condition, Event, Feedback, Gap, Machine, Role, ScoreRow
 from auscult.monitor.store.repair import repair_sounds
 from auscult.monitor.store.retention import Keeper, Retention
 from auscult.monitor.store.schema import upgrade
@@ -39,6 +29,7 @@ from auscult.monitor.store.score_log import ScoreLog, read_clock
 from auscult.monitor.store.sound_writes import SoundWriter
 from auscult.monitor.store.sounds import SoundFiles
 from auscult.monitor.store.space import DiskSpace
+from auscult.monitor.store.streamed import StreamedFiles
 
 #: Author of entries of the audit log that the store makes itself.
 _STORE = "event store"
@@ -65,7 +56,7 @@ class EventStore:
 
     Attributes:
         read: the queries, see `StoreReader`.
-        recordings: which recordings of a folder were judged.
+        streamed: which recordings of a folder were read as the stream of a machine.
         deliveries: messages that wait to be sent.
         listeners: called with events and conditions after they are written, in the thread that writes them.
         judged: the results of recordings of a plant, each with a verdict of its own.
@@ -110,7 +101,7 @@ class EventStore:
             )
             self.listeners: list[StoreListener] = []
             self.deliveries = Deliveries(self._database)
-            self.recordings = JudgedRecordings(self._database, self._machine)
+            self.streamed = StreamedFiles(self._database, self._machine)
             self.read = StoreReader(self.folder)
             opened.callback(self.read.close)
             with self._database.transaction() as connection:

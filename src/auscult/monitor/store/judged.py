@@ -1,4 +1,4 @@
-"""Recordings of watched folders that were judged, so that none is judged twice or lost.
+"""Recordings of a plant that were judged one by one, so that none is judged twice or lost.
 
 A recording is marked in the transaction that writes its score and its event. Files that disappear are
 remembered for a while, since a drive may be missing.
@@ -21,7 +21,7 @@ from auscult.monitor.store.checks import (
     to_json,
 )
 from auscult.monitor.store.connection import ReadConnection
-from auscult.monitor.store.records import RESULTS, JudgedFile, Look
+from auscult.monitor.store.judged_records import RESULTS, JudgedFile, Look
 
 _COLUMNS = (
     "j.name, m.name, j.size, j.modified, j.digest, j.recorded, j.arrived, j.result, j.score, j.threshold, "

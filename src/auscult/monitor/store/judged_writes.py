@@ -13,8 +13,9 @@ import numpy as np
 from auscult.errors import OptionError, StoreError
 from auscult.monitor.store import judged, sound_rows, writes
 from auscult.monitor.store.connection import Database
+from auscult.monitor.store.judged_records import JudgedFile, Look
 from auscult.monitor.store.listener import StoreListener
-from auscult.monitor.store.records import Event, JudgedFile, Look, Role, ScoreRow, Sound
+from auscult.monitor.store.records import Event, Role, ScoreRow, Sound
 from auscult.monitor.store.score_log import ScoreLog
 from auscult.monitor.store.scores import insert_scores
 from auscult.monitor.store.sound_writes import SoundWriter

@@ -23,6 +23,7 @@ from auscult.monitor.store.checks import (
 )
 from auscult.monitor.store.connection import ReadConnection
 from auscult.monitor.store.judged import read_judged, read_last_judged, read_looks
+from auscult.monitor.store.judged_records import JudgedFile, Look
 from auscult.monitor.store.overview import MachineOverview, read_overview
 from auscult.monitor.store.records import (
     KINDS,
@@ -31,9 +32,7 @@ from auscult.monitor.store.records import (
     Feedback,
     Gap,
     Health,
-    JudgedFile,
     Kind,
-    Look,
     Machine,
     MachineState,
     Normal,

@@ -11,7 +11,6 @@ import numpy as np
 Kind = Literal["alarm", "sensor", "state", "drift"]
 Role = Literal["event", "peak", "normal"]
 Verdict = Literal["false alarm", "real", "unknown"]
-Result = Literal["normal", "anomaly", "sensor", "no verdict", "unusable", "refused"]
 Condition = Literal[
     "source gone",
     "silent",
@@ -32,8 +31,6 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 ROLES: tuple[Role, ...] = get_args(Role)
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 CONDITIONS: tuple[Condition, ...] = get_args(Condition)
-#: Of a recording: its verdict, or that it cannot be read, or that it is not clear which machine it is of.
-RESULTS: tuple[Result, ...] = get_args(Result)
 
 
 @dataclass(frozen=True)
@@ -230,48 +227,3 @@ class MachineState:
     threshold: float | None
     open_event: Event | None
     conditions: tuple[Health, ...]
-
-
-@dataclass(frozen=True)
-class JudgedFile:
-    """A recording of a watched folder that needs no further judgement.
-
-    Attributes:
-        name: its path in the folder.
-        machine: name of its machine; ``None`` if that is not known.
-        size: in bytes.
-        modified: time of the last modification in nanoseconds.
-        digest: of its content; ``""`` if it was not read.
-        recorded: when the recording ended.
-        arrived: when the file was complete, as far as known.
-        result: see `RESULTS`.
-        score, threshold: ``None`` if it has none.
-        model: digest of the model.
-        detail: JSON-compatible data.
-        event: number of the event that it belongs to.
-        id: number in the store, increasing in the order of judgement; ``None`` for a new one.
-    """
-
-    name: str
-    machine: str | None
-    size: int
-    modified: int
-    digest: str
-    recorded: float
-    arrived: float
-    result: Result
-    score: float | None = None
-    threshold: float | None = None
-    model: str = ""
-    detail: Mapping[str, Any] = field(default_factory=dict)
-    event: int | None = None
-    id: int | None = None
-
-
-@dataclass(frozen=True)
-class Look:
-    """When a watched folder was last looked at, with JSON-compatible data of the process that did."""
-
-    folder: str
-    time: float
-    detail: Mapping[str, Any]

@@ -166,7 +166,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
     (
         # What the store knows of itself, as JSON.
         "CREATE TABLE facts (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-        # Recordings of a watched folder that were judged: path in the folder, bytes, nanoseconds.
+        # Recordings of a folder that were read as the stream of one machine: path in the folder, bytes,
+        # nanoseconds.
         """CREATE TABLE recordings (
             machine INTEGER NOT NULL REFERENCES machines,
             name BLOB NOT NULL,
@@ -176,7 +177,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
     ),
     (
-        # Results of the recordings of a plant in a watched folder, by their paths in it, which need not be
+        # Recordings of a plant that were judged one by one, by their paths in the folder, which need not be
         # Unicode. `gone` is when a file was missing for the first time.
         """CREATE TABLE judged_files (
             id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from auscult.monitor.store import Event, EventChange, EventSound
-from auscult.monitor.store.records import Kind, Result
+from auscult.monitor.store.judged_records import Result
+from auscult.monitor.store.records import Kind
 
 #: The kind of event that recordings with a verdict belong to.
 KINDS: Mapping[Result, Kind] = {"anomaly": "alarm", "sensor": "sensor"}

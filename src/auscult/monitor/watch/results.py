@@ -10,7 +10,7 @@ from auscult.errors import StoreError
 from auscult.findings import Finding
 from auscult.model import Score
 from auscult.monitor.store import Event, EventChange, EventSound, EventStore, JudgedFile, ScoreRow
-from auscult.monitor.store.records import Result
+from auscult.monitor.store.judged_records import Result
 from auscult.monitor.watch.episodes import Episodes
 from auscult.monitor.watch.explained import Explained, explain
 from auscult.monitor.watch.judge import Judgement

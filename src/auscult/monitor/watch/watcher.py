@@ -13,7 +13,7 @@ from auscult.corpus.prefetch import prefetch
 from auscult.errors import AudioError, AuscultError, CorpusError, OptionError, StoreError
 from auscult.monitor.store import EventStore, JudgedFile
 from auscult.monitor.store import Look as StoredLook
-from auscult.monitor.store.records import Result
+from auscult.monitor.store.judged_records import Result
 from auscult.monitor.watch.incoming import Incoming, Look
 from auscult.monitor.watch.judge import Judgement, content_digest, declares_length, judge
 from auscult.monitor.watch.model_folder import MachineModel, ModelFolder

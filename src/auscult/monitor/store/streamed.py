@@ -1,4 +1,8 @@
-"""Which recordings of a folder were judged, so that a restart neither judges them twice nor loses any."""
+"""Which recordings of a folder were read as the stream of one machine, so that a restart continues there.
+
+These have no result each: their scores and events are those of the stream. Recordings that are judged one by
+one, each with a verdict, are in `judged`.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,8 @@ from auscult.monitor.store.connection import Database
 FileVersion = tuple[int, int]
 
 
-class JudgedRecordings:
-    """The recordings of all machines that were judged.
+class StreamedFiles:
+    """The recordings of all machines that were read to the end.
 
     Args:
         database: of the store.
@@ -24,7 +28,7 @@ class JudgedRecordings:
         self._database, self._machine_id = database, machine_id
 
     def of(self, machine: str) -> dict[str, FileVersion]:
-        """Return the version of each recording that was judged, by path in the folder."""
+        """Return the version of each recording that was read, by path in the folder."""
         number = self._machine_id(machine)
         with self._database.transaction(durable=False) as connection:
             rows = connection.execute(

@@ -11,7 +11,7 @@ from auscult.sound.live import Delivered, PartlyRead, Source, WatchedFolder
 _KEY = "recording"
 
 
-class JudgedFiles:
+class FolderProgress:
     """Follows one machine whose source is a watched folder; for other sources nothing is kept.
 
     A recording counts as judged once its last block was scored and these scores were written. If the process
@@ -34,7 +34,7 @@ class JudgedFiles:
         state = self._store.read.state(self._machine, _KEY)
         partly = PartlyRead(**state) if state else None
         self._saved = Delivered(0, partly)
-        return {"state": self._store.recordings.of(self._machine), "partly": partly}
+        return {"state": self._store.streamed.of(self._machine), "partly": partly}
 
     def reached(self, source: Source) -> Delivered | None:
         """Return what a source has delivered with the item that it yielded last."""
@@ -64,7 +64,7 @@ class JudgedFiles:
         assert self._source is not None
         changes = self._source.changes[self._saved.changes : delivered.changes]
         if changes:
-            self._store.recordings.put(self._machine, changes)
+            self._store.streamed.put(self._machine, changes)
         if delivered.partly:
             self._store.put_state(self._machine, _KEY, delivered.partly._asdict())
         self._saved = delivered
