@@ -14,12 +14,13 @@ import pytest
 import soundfile
 from tests.helpers import model_of_noise, noise
 
+from auscult.monitor.service.backlog import MAX_BACKLOG
 from auscult.monitor.service.engine import Engine
 from auscult.monitor.service.runner import WatchedMachine
 from auscult.monitor.settings.config import MachineConfig
 from auscult.monitor.store import Event, EventStore, Gap, Machine, ScoreRow
 from auscult.monitor.stream.gate import GateSettings
-from auscult.sound.live import WatchedFolder, open_source
+from auscult.sound.live import Block, Interruption, Source, WatchedFolder, open_source
 
 RATE = 8000
 START = 1_700_000_000.0
@@ -115,18 +116,26 @@ def test_a_folder_is_not_skipped_for_lack_of_time(tmp_path):
     assert not MachineConfig("fan", "fan.auscult", "mic").is_folder
 
 
-class Fault:
-    """A live source of a fault, with the times of now."""
+class Fault(Source):
+    """A live source of 20 s of a fault that have just passed, no faster than they are scored."""
 
-    def __init__(self, path):
-        self.path = path
+    sample_rate, channels = RATE, 1
 
-    def __call__(self):
-        return open_source(str(self.path), speed="max", start_time=time.time() - 20)
+    def __init__(self):
+        super().__init__("fault")
+        self.backlog = None
+
+    def __iter__(self):
+        start = time.time() - 20
+        for second in range(20):
+            while self.backlog.seconds > MAX_BACKLOG / 2:
+                time.sleep(0.01)
+            yield Block(noise(1, second, level=0.4)[:, None], second * RATE, start + second)
+        yield Interruption("no more", "ended")
 
 
 def test_a_fault_that_goes_on_over_a_restart_is_a_new_alarm(model, tmp_path):
-    soundfile.write(tmp_path / "fault.wav", noise(20, 1, level=0.4), RATE, subtype="FLOAT")
+    fault = Fault()
     now = time.time()
     gate = GateSettings(settle=2.0, run_down=2.0)
     with EventStore(tmp_path / "store") as store:
@@ -135,7 +144,8 @@ def test_a_fault_that_goes_on_over_a_restart_is_a_new_alarm(model, tmp_path):
         before = store.add_event(Event("fan", "alarm", now - 100, peak=9.0))
         store.put_state("fan", "monitored", {"time": now - 50})
         store.add_gap(Gap("fan", now - 59, None, "machine off"))
-        engine = Engine([WatchedMachine("fan", model, Fault(tmp_path / "fault.wav"), gate)], store)
+        engine = Engine([WatchedMachine("fan", model, lambda: fault, gate)], store)
+        fault.backlog = engine.runners["fan"].backlog
         assert store.read.event(before).end == pytest.approx(now - 50)
         off, down = store.read.gaps("fan")
         assert off.end == down.start == pytest.approx(now - 50)
