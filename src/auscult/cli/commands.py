@@ -126,6 +126,7 @@ def _report_error(error: Exception, code: int) -> int:
         "watch": ("auscult.cli.watch", "Judge recordings as recorders drop them into a folder."),
         "status": ("auscult.cli.status", "Show the state of every machine."),
         "events": ("auscult.cli.events", "List the alarms of a monitor."),
+        "trend": ("auscult.cli.trend", "Show what has slowly changed, day by day."),
         "service": ("auscult.cli.service", "Print a systemd unit that runs a monitor."),
         "export": ("auscult.cli.export", "Export a model to ONNX, to score without auscult."),
         "inspect": ("auscult.cli.inspect", "Show the contents of a model file."),

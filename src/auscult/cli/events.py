@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from auscult.cli import text
 from auscult.cli.options import json_option
-from auscult.errors import OptionError
+from auscult.cli.since import moment
 
 if TYPE_CHECKING:
     from auscult.monitor.store import Event
 
-#: Seconds in the units of a duration such as 12h.
-_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 604800}
 _PAGE = 1000
 
 
@@ -39,7 +36,7 @@ def command(store: str, machine: str | None, since: str | None, limit: int, as_j
     from auscult.monitor.store import StoreReader
 
     with StoreReader(store) as reader:
-        after = None if since is None else _time(since)
+        after = None if since is None else moment(since)
         events: list[Event] = []
         while len(events) < limit:
             page = reader.events(
@@ -73,16 +70,3 @@ def _row(event: Event) -> list[str]:
     start = text.local_time(event.start)
     numbers = [text.figure(event.peak), text.figure(event.threshold)]
     return [str(event.id), event.machine, event.kind, start, lasting, *numbers, event.state]
-
-
-def _time(since: str) -> float:
-    """The time that a user states, in seconds since 1970."""
-    number, unit = since[:-1], since[-1:]
-    if unit in _UNITS and number.replace(".", "", 1).isdigit():
-        return (datetime.now(UTC) - timedelta(seconds=float(number) * _UNITS[unit])).timestamp()
-    try:
-        return datetime.fromisoformat(since).timestamp()
-    except (ValueError, OverflowError):
-        raise OptionError(
-            f"--since {since}: write a time like 2026-11-28T06:00, or a duration like 12h or 7d"
-        ) from None

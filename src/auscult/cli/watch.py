@@ -109,7 +109,7 @@ def command(
     with EventStore(store or default_store(models)) as events, sending(events, messages):
         output = WatchOutput(folder, as_json=as_json, quiet=quiet)
         watch = FolderWatch(model_folder, folder, events, settings, output.report)
-        output.start(model_folder.digests, events.folder)
+        output.start(model_folder.digests, events.folder, watch.without_interval)
         previous = [signal.signal(s, lambda *_: watch.stop()) for s in (signal.SIGINT, signal.SIGTERM)]
         try:
             watch.run(once=once)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import click
@@ -28,6 +28,7 @@ from auscult.monitor.watch import (
     Removed,
     Report,
 )
+from auscult.monitor.watch.arrivals import MIN_INTERVALS
 
 #: Seconds between lines about a backlog.
 _PROGRESS_SECONDS = 10.0
@@ -53,8 +54,16 @@ class WatchOutput:
         self._warned: set[tuple[str, str]] = set()
         self._no_room = False
 
-    def start(self, machines: Iterable[str], store: os.PathLike[str]) -> None:
-        """Print what is watched."""
+    def start(
+        self, machines: Iterable[str], store: os.PathLike[str], without_interval: Collection[str]
+    ) -> None:
+        """Print what is watched.
+
+        Args:
+            machines: their names.
+            store: folder of the event store.
+            without_interval: machines of which it is not known yet how often recordings arrive.
+        """
         names = list(machines)
         self._width = max(map(len, map(text.printable, names)), default=0)
         self._started = True
@@ -63,6 +72,11 @@ class WatchOutput:
                 f"{self._folder}: recordings of {text.count(len(names), 'machine')}; results are kept in "
                 f"{os.fspath(store)}"
             )
+            if without_interval:
+                text.note(
+                    f"{_some(without_interval)}: a recording that stays away is not reported yet, since "
+                    f"fewer than {MIN_INTERVALS + 1} tell how often they arrive: state it with --expect"
+                )
 
     def report(self, report: Report) -> None:
         """Print a report."""
@@ -181,6 +195,12 @@ class WatchOutput:
     @staticmethod
     def _print(row: dict[str, Any]) -> None:
         text.print_json(row)
+
+
+def _some(names: Collection[str], most: int = 5) -> str:
+    """Name machines, the first ones if there are many."""
+    shown = ", ".join(list(names)[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
 
 
 _MODEL_CHANGES = {"new": "a new model", "changed": "the model has changed", "gone": "the model was removed"}

@@ -24,6 +24,11 @@ class OverdueMachines:
         self._store, self._expected, self._report = store, expected, report
         self._arrivals: dict[str, Arrivals] = {}
 
+    @property
+    def unknown(self) -> list[str]:
+        """The machines of which it is not known yet how often recordings arrive, so that none is overdue."""
+        return [name for name, arrivals in self._arrivals.items() if arrivals.limit is None]
+
     def add_machine(self, name: str, since: float, *, overdue: bool = False) -> None:
         """Follow a machine that the store knows.
 

@@ -95,6 +95,11 @@ class FolderWatch:
         self._looked = 0.0  # the beginning of the last look
         self._noted = -_LOOK_SECONDS
 
+    @property
+    def without_interval(self) -> list[str]:
+        """The machines of which it is not known yet how often recordings arrive."""
+        return self._overdue.unknown
+
     def stop(self) -> None:
         """End `run` soon, after the recordings that are being judged."""
         self._stopped.set()
