@@ -12,17 +12,17 @@ from typing import NamedTuple
 from auscult.corpus.prefetch import prefetch
 from auscult.errors import AudioError, AuscultError, CorpusError, OptionError, StoreError
 from auscult.monitor.store import EventStore, JudgedFile
-from auscult.monitor.store import Look as StoredLook
 from auscult.monitor.store.judged_records import Result
 from auscult.monitor.watch.incoming import Incoming, Look
 from auscult.monitor.watch.judge import Judgement, content_digest, declares_length, judge
+from auscult.monitor.watch.looks import Looks, unless_full
 from auscult.monitor.watch.model_folder import MachineModel, ModelFolder
 from auscult.monitor.watch.overdue import OverdueMachines
 from auscult.monitor.watch.plant import Plant
 from auscult.monitor.watch.reports import Backlog, Counts, FolderProblem, NoRoom, Removed, Report
 from auscult.monitor.watch.results import JudgedRecording, Results
 from auscult.monitor.watch.settings import WatchSettings
-from auscult.monitor.watch.times import arrival, recorded
+from auscult.monitor.watch.times import recorded
 from auscult.runtime.stop_signal import StopSignal
 from auscult.sound.audio_names import is_audio_name
 from auscult.sound.live.folder_files import SettledFile
@@ -31,7 +31,7 @@ from auscult.sound.tables.kinds import EXTENSIONS as TABLE_EXTENSIONS
 from auscult.sound.tables.kinds import extension_of
 
 #: While recordings are judged, the folder is looked at again after this time, seconds.
-_LOOK_SECONDS = 10.0
+_JUDGING_SECONDS = 10.0
 #: Seconds between attempts to write to a store without room.
 _ROOM_SECONDS = 2.0
 
@@ -79,7 +79,6 @@ class FolderWatch:
         self._settings, self._report = settings or WatchSettings(), report
         self._check_folder()
         self.counts = Counts()
-        self._models_path = models.path
         self._stopped = StopSignal()
         self._problems: dict[str, str] = {}
         self._overdue = OverdueMachines(store, self._settings.expected, report)
@@ -89,11 +88,7 @@ class FolderWatch:
         self._incoming = Incoming(
             self._folder, self._settings.settle, self._accepts, store.read.judged_files()
         )
-        self._looked_before = self._last_look()
-        self._started: float | None = None  # time.monotonic of the first look
-        self._settling_since: float | None = None  # the end of the look from which files have time to settle
-        self._looked = 0.0  # the beginning of the last look
-        self._noted = -_LOOK_SECONDS
+        self._looks = Looks(store, self._folder, os.fspath(models.path), self._settings)
 
     @property
     def without_interval(self) -> list[str]:
@@ -123,9 +118,9 @@ class FolderWatch:
             if look is not None:
                 if models_changed and (again := self._assign_refused()):
                     look.changing += again
-                    self._settling_since = None  # they are seen for the first time by the next look
+                    self._looks.begin_settling()
                 left = self._judge(look)
-                self._note_look(running=True)
+                self._looks.write(running=True)
                 self._overdue.check(partial(self._machines_of, left))
                 if once and not left and self._is_finished(look):
                     self.counts.changing = look.changing
@@ -134,7 +129,7 @@ class FolderWatch:
                 self._stopped.wait(max(self._settings.poll, POLL_SHARE * looking))
             models_changed = self._plant.refresh() or (models_changed and look is None)
         self._results.flush()
-        self._note_look(running=False)
+        self._looks.write(running=False)
 
     def _check_folder(self) -> None:
         if not os.path.isdir(self._folder):
@@ -152,7 +147,7 @@ class FolderWatch:
 
     def _look(self, *, once: bool) -> Look | None:
         """Look at the folder; ``None`` if it cannot be listed."""
-        self._looked = time.monotonic()
+        self._looks.begin()
         try:
             look = self._incoming.look()
         except OSError as error:
@@ -161,14 +156,12 @@ class FolderWatch:
                 raise CorpusError(self._folder, f"cannot be listed: {reason}") from error
             self._set_problems({self._folder: error.strerror or str(error)})
             return None
-        now = time.monotonic()
-        self._started = now if self._started is None else self._started
-        self._settling_since = now if self._settling_since is None else self._settling_since
+        self._looks.end()
         self._set_problems(
             {os.path.join(self._folder, name): reason for name, reason in self._incoming.unlisted.items()}
         )
         if look.gone or look.back:
-            self._with_room(lambda: self._store.judged.mark_gone(look.gone, look.back, time.time()))
+            unless_full(lambda: self._store.judged.mark_gone(look.gone, look.back, time.time()))
         return look
 
     def _set_problems(self, problems: dict[str, str]) -> None:
@@ -183,13 +176,12 @@ class FolderWatch:
         """Whether nothing is left but files that were changed since the first look."""
         if look.due or look.retrying:
             return False
-        since = self._settling_since
-        return not look.changing or (since is not None and self._looked - since >= self._settings.settle)
+        return not look.changing or self._looks.settled
 
     def _judge(self, look: Look) -> list[SettledFile]:
         """Judge what is due, for a limited time; return the rest."""
         begun = 0
-        deadline = time.monotonic() + _LOOK_SECONDS
+        deadline = time.monotonic() + _JUDGING_SECONDS
 
         def jobs() -> Iterator[_Job]:
             nonlocal begun
@@ -222,7 +214,7 @@ class FolderWatch:
 
     def _job(self, file: SettledFile) -> _Job | None:
         """Return what is to be judged; ``None`` if a file is refused, or is known by another name or time."""
-        arrived = self._arrival(file)
+        arrived = self._looks.arrival(file)
         assignment = self._plant.assign(file.name, self._incoming.siblings(file.name))
         if assignment.machine is None:
             self._not_judged(file, None, arrived, "refused", assignment.reason)
@@ -273,17 +265,10 @@ class FolderWatch:
 
     def _rename(self, known: str, file: SettledFile) -> None:
         digest = self._incoming.known[known].digest
-        self._with_room(lambda: self._store.judged.rename(known, file.name, *file.version))
+        unless_full(lambda: self._store.judged.rename(known, file.name, *file.version))
         self._incoming.forget(known)
         self._incoming.done(file.name, file.version, digest)
         self.counts.same += 1
-
-    def _arrival(self, file: SettledFile) -> float:
-        now, first_seen = time.time(), self._looked - file.seconds
-        present_since = self._looked_before
-        if self._started is not None and first_seen > self._started:
-            present_since = now - (time.monotonic() - first_seen) - self._settings.poll
-        return arrival(file.version.modified / 1e9, present_since, now)
 
     def _machines_of(self, files: Iterable[SettledFile]) -> set[str | None]:
         """The machines of files that wait."""
@@ -303,31 +288,6 @@ class FolderWatch:
     def _stored(self, recording: JudgedRecording) -> None:
         self.counts.add(recording.file.result)
         self._report(recording)
-
-    def _last_look(self) -> float:
-        looks = [look for look in self._store.read.looks() if look.folder == os.path.abspath(self._folder)]
-        return looks[0].time if looks else float("-inf")
-
-    def _note_look(self, *, running: bool) -> None:
-        """Write now and then that the folder was looked at, for the next process and for `auscult status`."""
-        if running and time.monotonic() - self._noted < _LOOK_SECONDS:
-            return
-        self._noted = time.monotonic()
-        detail = {
-            "models": os.path.abspath(self._models_path),
-            "expected": self._settings.expected,
-            "running": running,
-        }
-        note = StoredLook(os.path.abspath(self._folder), time.time(), detail)
-        self._with_room(lambda: self._store.judged.put_look(note))
-
-    def _with_room(self, write: Callable[[], None]) -> None:
-        """Write what the next look repeats if there is no room for it."""
-        try:
-            write()
-        except StoreError as error:
-            if not error.full:
-                raise
 
     def _wait_for_room(self, error: StoreError) -> bool:
         self._report(NoRoom(str(error)))
