@@ -63,7 +63,7 @@ def rules_table(results: Mapping[tuple[str, str], Sequence[Outcome]], promised: 
                 "{:.2f} to {:.2f}".format(*machines_interval(outcomes)),
                 f"{kept} of {len(outcomes)}" if kept is not None else "–",
                 f"{100 * in_alarm:.1f}",
-                *(_detected_text(outcomes, severity) for severity in SEVERITIES),
+                *(detected_text(outcomes, severity) for severity in SEVERITIES),
                 _delay_text(outcomes),
             ]
         )
@@ -73,7 +73,8 @@ def rules_table(results: Mapping[tuple[str, str], Sequence[Outcome]], promised: 
     return table([*header, "delay, s: median (90 %)"], rows)
 
 
-def _detected_text(outcomes: Sequence[Outcome], severity: str) -> str:
+def detected_text(outcomes: Sequence[Outcome], severity: str) -> str:
+    """Return the percentages of faults of a severity that are detected, and that are hidden."""
     (count, total), (hidden, _) = (detected(outcomes, severity, how) for how in ("detected", "hidden"))
     return f"{100 * count / total:.0f} ({100 * hidden / total:.0f})" if total else "–"
 
@@ -103,7 +104,7 @@ def drift_table(results: Mapping[tuple[str, str], Sequence[Outcome]], names: Seq
                     f"{rate(of_drift):.2f}",
                     f"{unreported:.2f}",
                     *(f"{100 * value / seconds:.1f}" for value in times),
-                    " / ".join(_detected_text(of_drift, severity) for severity in SEVERITIES),
+                    " / ".join(detected_text(of_drift, severity) for severity in SEVERITIES),
                 ]
             )
     header = ["rule", "budget", "change", "machines", "false alarms a week"]

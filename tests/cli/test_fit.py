@@ -9,6 +9,7 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from tests.helpers import RATE, noise
 
 from auscult import load
 from auscult.api import fit as fitting
@@ -34,6 +35,16 @@ def unfitted(monkeypatch):
 def test_calibration_choices_equal_those_of_the_python_api():
     (choice,) = (p.type.choices for p in command.params if p.name == "calibrate")
     assert tuple(choice) == CALIBRATIONS
+
+
+def test_few_long_recordings_can_be_cut(run, tmp_path):
+    (tmp_path / "long").mkdir()
+    for seed in range(3):
+        soundfile.write(tmp_path / "long" / f"{seed}.wav", noise(25, seed), RATE)
+    result = run("fit", tmp_path / "long", "-o", tmp_path / "x.auscult", "--detector", "pooled_gaussian")
+    assert result.exit_code == 1
+    assert "only 3 usable recordings: record at least 20" in result.stderr
+    assert "cut these long ones into windows with --window 10" in result.stderr
 
 
 def test_json_summarizes_the_written_model(run, machine, tmp_path):

@@ -55,7 +55,17 @@ def test_too_few_recordings() -> None:
     assert finding.kind == "too_few_clips"
     assert "19 usable" in finding.message
     assert "at least 20" in finding.message
+    assert "window" not in finding.message
     assert inspect(normals(19), minimum_clips=19).findings == ()
+
+
+def test_few_long_recordings_can_be_cut() -> None:
+    long = [recording(noise(seed, seconds=25), f"{seed}.wav") for seed in range(3)]
+    finding = only(inspect(long))
+    assert finding.kind == "too_few_clips"
+    assert "cut these long ones into windows with `window=10`" in finding.message
+    windows = [AudioClip(Clip(f"{i}.wav", window=(0.0, 25.0)), r.waveform) for i, r in enumerate(long)]
+    assert "window=" not in only(inspect(windows)).message
 
 
 def test_an_unreadable_file_is_reported_and_excluded(tmp_path: Path) -> None:

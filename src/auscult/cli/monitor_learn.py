@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: The shortest recording that usually is enough: two and a half minutes for the model, seven for its alarms.
-DEFAULT_MINUTES = 10.0
-#: If it is not, so many minutes are added, until there are twice as many.
+#: Two minutes and a quarter for the model, six and a half for its alarms, which need five without a gap.
+#: Fitting has the rest of ten minutes.
+DEFAULT_MINUTES = 9.0
+#: If gaps leave too little, so many minutes are added, until there are twice as many.
 _MORE_MINUTES = 2.0
 _OPTIONS = (
     click.option(

@@ -33,6 +33,8 @@ from auscult.spectrum import FrontEnd, log_mel
 UNUSABLE_KINDS = ("unreadable", "too_short", "constant", "sensor")
 
 
+#: Seconds of the windows that long recordings may be cut into, since clips of this length are customary.
+_CUT_SECONDS = 10
 #: Recordings shorter than this fraction of the length that three of four recordings reach are left out: their
 #: scores vary so much more that a single one can determine the threshold.
 MIN_LENGTH_RATIO = 1 / 3
@@ -116,11 +118,7 @@ def inspect_recordings(
         description = "without a signal (all samples are equal) and left out: check sensor and cable"
         findings.append(make_finding("constant", constant, description))
     if len(summaries) < minimum_clips:
-        message = (
-            f"only {len(summaries)} usable recordings: record at least {minimum_clips}, "
-            "covering all normal loads and speeds"
-        )
-        findings.append(Finding("too_few_clips", message))
+        findings.append(_too_few(summaries, minimum_clips))
     findings += [
         *level_findings(summaries),
         *offset_findings(summaries),
@@ -141,6 +139,16 @@ def inspect_recordings(
         measures=tuple(summary.measures for summary in summaries),
         prints=tuple(summary.print for summary in summaries),
     )
+
+
+def _too_few(summaries: Sequence[ClipSummary], needed: int) -> Finding:
+    message = (
+        f"only {len(summaries)} usable recordings: record at least {needed}, covering all normal loads and "
+        "speeds"
+    )
+    if _usual_length(summaries) >= 2 * _CUT_SECONDS and not any(s.recording.clip.window for s in summaries):
+        message += f", or cut these long ones into windows with `window={_CUT_SECONDS}`"
+    return Finding("too_few_clips", message)
 
 
 def _usual_length(summaries: Sequence[ClipSummary]) -> float:

@@ -93,7 +93,9 @@ def _crossfit(
         return [outcome for fit in fits for outcome in _crossfit([fit], progress)]
     seconds_each = (time.perf_counter() - started) / sum(fit.training.cost for fit in fits)
     return [
-        outcome if isinstance(outcome, FitError) else CrossFitted(*outcome, seconds_each * fit.training.cost)
+        _with_count(outcome, fit)
+        if isinstance(outcome, FitError)
+        else CrossFitted(*outcome, seconds_each * fit.training.cost)
         for outcome, fit in zip(outcomes, fits, strict=True)
     ]
 
@@ -121,6 +123,14 @@ def calibrate(fit: InspectedFit, fitted: CrossFitted, progress: Progress | None 
     model.provenance |= fit_provenance(fit, model)
     model.provenance["fit_seconds"] = round(fitted.seconds + time.perf_counter() - started, 3)
     return model
+
+
+def _with_count(error: FitError, fit: InspectedFit) -> FitError:
+    """The error of a detector, with what helps if there are few recordings, since that is its reason."""
+    few = [f.message for f in fit.inspection.findings if f.kind == "too_few_clips"]
+    if type(error) is not FitError or not few:  # training that diverged has other reasons
+        return error
+    return FitError(f"{error}. There are {few[0]}")
 
 
 def _with_left_out(error: FitError, fit: InspectedFit) -> FitError:

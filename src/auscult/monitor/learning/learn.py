@@ -20,9 +20,9 @@ from auscult.monitor.stream.scoring import score_period
 from auscult.sound.live import Block, Interruption, Source
 
 #: Part of the recording that the model is fitted on. The rest sets its alarms, which need more: the score
-#: must have risen several times, each time for longer than an alarm takes.
+#: must have risen several times for as long as an alarm takes.
 _FIT_PART = 0.25
-#: Length of a window, seconds: ten minutes have 37 of them to fit on.
+#: Length of a window, seconds: nine minutes have 35 of them to fit on.
 WINDOW = 4.0
 #: Fewest windows to fit on.
 _FEWEST_WINDOWS = 20
