@@ -55,3 +55,16 @@ def test_without_a_range_every_machine_is_running():
 def test_impossible_settings_are_refused(change):
     with pytest.raises(OptionError):
         GateSettings(**change)
+
+
+def test_a_machine_that_is_off_for_longer_than_it_may_be():
+    gate = RunningGate(NORMAL, GateSettings(settle=3.0, run_down=2.0, longest_off=5.0))
+    too_long = []
+    for time, spectrum in enumerate([RUNNING] * 2 + [QUIET] * 12 + [RUNNING] * 2):
+        gate.push(float(time), spectrum)
+        too_long.append(gate.is_off_for_too_long(float(time)))
+    assert [time for time, value in enumerate(too_long) if value] == [10, 11, 12, 13]
+    off = RunningGate(NORMAL, GateSettings(run_down=0.0))
+    for time in range(100):
+        off.push(float(time), QUIET)
+    assert not off.is_off_for_too_long(99.0), "by default it may be off for ever"

@@ -162,3 +162,13 @@ def test_a_source_of_a_lower_rate_than_the_model_needs_is_a_condition_and_no_ala
     assert machine.condition.kind == "wrong rate"
     assert of_type(changes, AlarmChange) == []
     assert not any(judgement.counts for judgement in of_type(changes, Judgement)[2:])
+
+
+def test_a_machine_that_is_off_for_too_long_is_a_condition(model):
+    samples = np.concatenate([noise(5, 1), noise(20, 5, level=1e-3), noise(5, 3)])
+    changes = of_type(run(monitor(model, longest_off=6.0), blocks(samples)), StateChange)
+    reported = [(change.state, change.condition and change.condition.kind) for change in changes]
+    assert reported[:3] == [("stopping", None), ("off", None), ("off", "off for too long")]
+    assert reported[3:] == [("starting", None), ("running", None)]
+    assert changes[2].time - changes[1].time == pytest.approx(6, abs=1.5)
+    assert "more than 6 s" in changes[2].condition.detail

@@ -12,6 +12,7 @@ from auscult.monitor.history.drift_events import DriftEvents
 from auscult.monitor.history.normal_windows import NormalWindows
 from auscult.monitor.history.observed_policy import ObservedPolicy
 from auscult.monitor.history.optional_sound import optional_sound
+from auscult.monitor.history.recent_scores import RecentScores
 from auscult.monitor.history.resuming import ALIVE, ALIVE_SECONDS
 from auscult.monitor.store import EventStore, ScoreRow
 from auscult.monitor.store import Gap as StoredGap
@@ -47,6 +48,7 @@ class Recorder:
         self._normals = NormalWindows(store, monitor)
         self._alarms = AlarmEvents(store, monitor, model_id, observed, self._normals)
         self._gap: tuple[int, str] | None = None  # number and reason of the time that is not judged
+        self._recent = RecentScores()
         self._condition: Kind | None = None
         self._alive = 0.0  # when that the machine is monitored was last written
         baseline = monitor.policy.baseline if monitor.policy else None
@@ -87,7 +89,8 @@ class Recorder:
     def _judgement(self, judgement: Judgement) -> Iterator[ScoreRow]:
         reason = None if judgement.counts else self._reason(judgement)
         self._not_judged(reason, judgement.time)
-        if self._observed and judgement.counts and not judgement.alarm:
+        repeated = judgement.counts and self._recent.repeats(judgement.score)
+        if self._observed and judgement.counts and not judgement.alarm and not repeated:
             self._observed.judged(self.monitor.scorer.period, judgement.time)
         self._write_normal(judgement)
         if not 0 <= judgement.time - self._alive < ALIVE_SECONDS:

@@ -13,6 +13,7 @@ Role = Literal["event", "peak", "normal"]
 Verdict = Literal["false alarm", "real", "unknown"]
 Condition = Literal[
     "source gone",
+    "off for too long",
     "silent",
     "stuck",
     "clipped",

@@ -17,7 +17,7 @@ from auscult.errors import OptionError
 from auscult.model.normal_range import SpectrumRange
 
 #: Largest values. While scores are held back there is no alarm, and their windows are kept in memory.
-_LARGEST = {"off_margin": 200.0, "settle": 86400.0, "run_down": 600.0}
+_LARGEST = {"off_margin": 200.0, "settle": 86400.0, "run_down": 600.0, "longest_off": 366 * 86400.0}
 
 State = Literal["off", "starting", "running", "stopping"]
 
@@ -31,6 +31,8 @@ class GateSettings:
             dB.
         settle: seconds after a start in which the machine is not judged.
         run_down: seconds before a stop whose scores are withdrawn; all scores are held back for so long.
+        longest_off: seconds after which it is reported that the machine is still off, since a noisy sensor
+            that is not connected sounds the same; 0: never.
 
     Raises:
         OptionError: a value is negative or too large.
@@ -39,6 +41,7 @@ class GateSettings:
     off_margin: float = 6.0
     settle: float = 10.0
     run_down: float = 3.0
+    longest_off: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -91,6 +94,11 @@ class RunningGate:
         elif self.state == "starting" and elapsed >= self.settings.settle:
             self._change("running", time)
         return self.state
+
+    def is_off_for_too_long(self, time: float) -> bool:
+        """Return whether the machine has been off for longer than it may be."""
+        longest = self.settings.longest_off
+        return self.state == "off" and 0 < longest < time - (self.since or 0.0)
 
     def _is_quiet(self, spectrum: np.ndarray) -> bool:
         if self._normal is None:

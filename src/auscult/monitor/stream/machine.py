@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 
 from auscult.decision.alarms import AlarmPolicy, AlarmTracker, BaselineTracker, Episode
+from auscult.decision.alarms.wording import duration
 from auscult.model import Model
 from auscult.monitor.stream.audio_ring import AudioRing
 from auscult.monitor.stream.changes import AlarmChange, BaselineChange, Change, Gap, Judgement, StateChange
@@ -67,6 +68,7 @@ class MachineMonitor:
         self.condition: Condition | None = None
         self._gate = RunningGate(model.normals.spectrum_range, gate)
         self._sensor = SensorWatch(sample_rate, model.normal_range, model.sample_rate)
+        self._off_for_too_long = False
         self._resampler = BlockResampler(sample_rate, model.sample_rate, channels)
         self._tracker = self._alarm_tracker(policy, baseline)
         rule_seconds = policy.rule.n * self.scorer.period if policy else 0.0
@@ -116,7 +118,8 @@ class MachineMonitor:
         """Add what the source delivers next, and yield what follows from it."""
         if isinstance(item, Interruption):
             self._reason = item.reason
-            yield from self._sensor_change(self._sensor.interrupt(item.reason), self._now())
+            self._sensor.interrupt(item.reason)
+            yield from self._condition_change(self._now())
             return
         end = item.time + len(item.samples) / self._resampler.sample_rate
         if self._last is not None and item.first != self._last[0]:
@@ -125,8 +128,8 @@ class MachineMonitor:
         self._reason = "samples are missing"
         self._last = item.first + len(item.samples), end
         watched = item.samples[:, self.scorer.channels[0]]
-        condition = self._sensor.push(watched, item.first, item.time)
-        yield from self._sensor_change(condition, end)
+        self._sensor.push(watched, item.first, item.time)
+        yield from self._condition_change(end)
         self._anchor = item.first * self.model.sample_rate / self._resampler.sample_rate, item.time
         samples, first = self._resampler.push(item.samples, item.first)
         if len(samples):
@@ -144,7 +147,11 @@ class MachineMonitor:
         seconds = window.last / self.model.sample_rate
         before = self._gate.state
         state = self._gate.push(seconds, window.recent)
-        if state != before:
+        self._off_for_too_long = self._gate.is_off_for_too_long(seconds)
+        if state == before:
+            yield from self._condition_change(self.time_of(window.last))
+        else:
+            self._follow_condition()
             yield StateChange(self.time_of(window.last), state, self.condition)
             if state == "off":
                 self._interrupt()
@@ -212,12 +219,22 @@ class MachineMonitor:
         )
         return Episode(start, end, episode.peak + episode.shift, peak)
 
-    def _sensor_change(self, condition: Condition | None, time: float) -> Iterator[StateChange]:
+    def _condition_change(self, time: float) -> Iterator[StateChange]:
+        if self._follow_condition():
+            yield StateChange(time, self._gate.state, self.condition)
+
+    def _follow_condition(self) -> bool:
+        """Set the present condition; return whether it is another one than before."""
+        condition = self._sensor.condition
+        if condition is None and self._off_for_too_long:
+            longest = duration(self._gate.settings.longest_off)
+            detail = f"the machine is off for more than {longest}: is it, or does the sensor not hear it?"
+            condition = Condition("off for too long", detail)
         if (condition and condition.kind) == (self.condition and self.condition.kind):
-            return
+            return False
         self.condition = condition
         self._interrupt()
-        yield StateChange(time, self._gate.state, condition)
+        return True
 
     def _interrupt(self) -> None:
         """Withdraw the scores that are held back; those before and after do not belong together."""

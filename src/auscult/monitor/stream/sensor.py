@@ -16,7 +16,7 @@ from auscult.sound import Waveform
 from auscult.sound.defects import has_few_values, held_values
 from auscult.sound.level import SILENCE_DB, clipped_samples, level_db
 
-Kind = Literal["silent", "stuck", "clipped", "wrong rate", "source gone"]
+Kind = Literal["silent", "stuck", "clipped", "wrong rate", "source gone", "off for too long"]
 
 #: Seconds with a fault after which it counts, and seconds without one after which it is over.
 _APPEAR, _CLEAR = 2, 3
