@@ -184,6 +184,20 @@ def test_the_keeper_updates_machines(store):
     assert trends.text("fan") == trend_sentences(store.read, "fan", NOW)
 
 
+def test_the_keeper_says_of_now_that_there_are_no_data(store):
+    """Its slow changes may be an hour old."""
+    now = [NOW]
+    store.put_machine(Machine("fan", "a1b2", "", {}, 0.0))
+    trends = Trends(store.read, ["fan"], clock=lambda: now[0])
+    assert trends.text("fan") == ["no data yet"]
+    trends.update("fan")
+    assert trends.text("fan") == ["no data yet"]
+    store.add_scores([ScoreRow("fan", NOW - 1, 1.0)])
+    assert trends.text("fan") == []
+    now[0] += 2 * HOUR
+    assert trends.text("fan") == ["no data for 2 h"]
+
+
 def test_groups_of_bands_cover_the_spectrum():
     front_end = FrontEnd()
     edges = band_edges(front_end)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from auscult.decision.alarms import AlarmPolicy
 from auscult.monitor.history.resuming import ALIVE_SECONDS
 from auscult.monitor.store import Gap, JudgedFile, MachineState
+from auscult.monitor.trend import no_data
 from auscult.monitor.watch.arrivals import Arrivals
 
 #: Why someone should look at a machine: an alarm, or that nothing is known of it.
@@ -67,7 +68,7 @@ def state_of_recordings(
     if last is None:
         return "no recordings yet", "unknown"
     if gone or arrivals.is_overdue(time.monotonic()):
-        return "no data", "unknown"
+        return no_data(ever=True), "unknown"
     if last.result == "anomaly":
         return "ALARM", "alarm"
     if last.result == "sensor":
@@ -98,23 +99,23 @@ def state_of_stream(
         running: whether the monitor runs.
     """
     if not running:
-        return ("no data" if age is not None else "no data yet"), "unknown"
+        return no_data(ever=age is not None), "unknown"
     conditions = [health.condition for health in state.conditions]
     if "source gone" in conditions:
-        return "no data", "unknown"
+        return no_data(ever=True), "unknown"
     if conditions:
         return f"sensor fault ({', '.join(conditions)})", "unknown"
     if state.open_event and state.open_event.kind == "alarm":
         return "ALARM", "alarm"
     if gap is not None:  # the machine is off or starting, or the sound does not count for another reason
         if sound_age is None or sound_age > _NO_SOUND_SECONDS:
-            return "no data", "unknown"
+            return no_data(ever=True), "unknown"
         usual = gap.reason.startswith("machine ") or gap.reason == "settling"
         return gap.reason.removeprefix("machine "), None if usual else "unknown"
     if age is None:
-        return "no data yet", "unknown"
+        return no_data(ever=False), "unknown"
     if age > _NO_DATA_SECONDS:
-        return "no data", "unknown"
+        return no_data(ever=True), "unknown"
     if policy is None:
         return "no alarm rule", "unknown"
     if not policy.raises_alarms:

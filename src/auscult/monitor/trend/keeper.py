@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from auscult.errors import AuscultError
 from auscult.monitor.store import StoreReader
 from auscult.monitor.trend.changes import DAY
-from auscult.monitor.trend.series import read_trend
+from auscult.monitor.trend.series import TrendSeries, read_trend
 from auscult.monitor.trend.words import describe_silence, describe_trend
 from auscult.runtime.stop_signal import StopSignal
 
@@ -32,16 +32,25 @@ class Trends:
         self, reader: StoreReader, machines: Sequence[str], clock: Callable[[], float] = time.time
     ) -> None:
         self._reader, self._machines, self._clock = reader, list(machines), clock
-        self._texts: dict[str, list[str]] = {}
+        self._changes: dict[str, list[str]] = {}
 
     def text(self, machine: str) -> list[str] | None:
-        """Return what was last said of a machine; ``None`` before the first time."""
-        return self._texts.get(machine)
+        """Return the sentences on a machine; ``None`` before the first time if it has data.
+
+        Slow changes are those of the last update; that there are no data is said of now.
+
+        Raises:
+            StoreError: the store cannot be read.
+        """
+        silence = describe_silence(self._reader, machine, self._clock())
+        changes = self._changes.get(machine)
+        return _joined(silence, changes or []) if silence or changes is not None else None
 
     def update(self, machine: str) -> None:
-        """Compute the sentences of one machine now; if that fails, those before remain."""
+        """Compute the slow changes of one machine now; if that fails, those before remain."""
+        now = self._clock()
         try:
-            self._texts[machine] = trend_sentences(self._reader, machine, self._clock())
+            self._changes[machine] = describe_trend(read_trend(self._reader, machine, now - SPAN, now))
         except AuscultError as error:
             logging.getLogger("auscult").warning("no trend of %s: %s", machine, error)
 
@@ -57,7 +66,14 @@ class Trends:
                 return
 
 
-def trend_sentences(reader: StoreReader, machine: str, now: float, *, continuous: bool = True) -> list[str]:
+def trend_sentences(
+    reader: StoreReader,
+    machine: str,
+    now: float,
+    *,
+    continuous: bool = True,
+    series: TrendSeries | None = None,
+) -> list[str]:
     """Return what has slowly changed of a machine, and whether it has had no data for long.
 
     Args:
@@ -65,7 +81,11 @@ def trend_sentences(reader: StoreReader, machine: str, now: float, *, continuous
         machine: name of the machine.
         now: seconds since 1970 (UTC).
         continuous: whether there should always be scores; with recordings now and then there are not.
+        series: what `read_trend` returns of `SPAN` seconds, if it was read before.
     """
     silence = describe_silence(reader, machine, now) if continuous else None
-    sentences = describe_trend(read_trend(reader, machine, now - SPAN, now))
-    return [silence, *sentences] if silence else sentences
+    return _joined(silence, describe_trend(series or read_trend(reader, machine, now - SPAN, now)))
+
+
+def _joined(silence: str | None, changes: list[str]) -> list[str]:
+    return [silence, *changes] if silence else changes

@@ -46,16 +46,25 @@ def describe_trend(series: TrendSeries) -> list[str]:
     return [sentence for sentence in sentences if sentence]
 
 
+def no_data(*, ever: bool) -> str:
+    """Return what is said of a machine without data now.
+
+    Args:
+        ever: whether it has had any.
+    """
+    return "no data" if ever else "no data yet"
+
+
 def describe_silence(reader: StoreReader, machine: str, now: float) -> str | None:
     """Return for how long a machine has had no score, and why; ``None`` if that is less than an hour."""
     age = reader.score_age(machine, now)
     if age is None:
-        return "no data yet"
+        return no_data(ever=False)
     if age < _SILENCE:
         return None
     open_gaps = [gap for gap in reader.gaps(machine, since=now - age) if gap.end is None]
     reason = f" ({open_gaps[-1].reason})" if open_gaps else ""
-    return f"no data for {span(age)}{reason}"
+    return f"{no_data(ever=True)} for {span(age)}{reason}"
 
 
 def span(seconds: float) -> str:

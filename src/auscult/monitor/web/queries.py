@@ -13,8 +13,8 @@ import numpy as np
 from auscult.errors import OptionError, StoreError
 from auscult.monitor.service.engine import Engine
 from auscult.monitor.store import ROLES, Event, Sound, StoreReader, Summaries
-from auscult.monitor.trend import describe_silence, describe_trend, read_trend
-from auscult.monitor.trend.keeper import SPAN
+from auscult.monitor.trend import read_trend
+from auscult.monitor.trend.keeper import SPAN, trend_sentences
 from auscult.monitor.web.encoding import picture
 from auscult.monitor.web.numbers import MachineNumbers
 from auscult.monitor.web.params import NotThere, Query
@@ -170,8 +170,7 @@ class Queries:
     def _compute_trend(self, machine: str, minute: int) -> dict[str, Any]:
         now = time.time()
         series = read_trend(self._reader, machine, max(0.0, now - SPAN), now)
-        silence = describe_silence(self._reader, machine, now)
-        text = [*([silence] if silence else []), *describe_trend(series)]
+        text = trend_sentences(self._reader, machine, now, series=series)
         return {"text": text, "series": series.thinned(_TREND_POINTS).to_json()}
 
     def _front_end(self, machine: str, bands: int | None) -> FrontEnd:

@@ -15,6 +15,7 @@ from auscult.decision.alarms.wording import describe_verification
 from auscult.monitor.service.engine import Engine
 from auscult.monitor.service.runner import Runner
 from auscult.monitor.store import Event, Health, MachineOverview, StoreReader
+from auscult.monitor.trend import no_data
 from auscult.monitor.web.encoding import json_bytes
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 #: Seconds for which a snapshot is used.
 FRESH_SECONDS = 0.4
-#: Seconds for which what is known of a policy is used: it takes longer to compute.
-_POLICY_SECONDS = 10.0
+#: Seconds for which what is known of a policy and a trend is used: these take longer to compute.
+_SLOW_SECONDS = 10.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,6 +81,7 @@ class Statuses:
         self._lock = threading.Lock()
         self._last: tuple[float, Snapshot] | None = None
         self._policies: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
+        self._trends: dict[str, tuple[int, list[str] | None]] = {}
 
     def fresh(self) -> Snapshot | None:
         """Return the last snapshot without waiting; ``None`` if it is too old."""
@@ -126,6 +128,7 @@ class Statuses:
             "source": runner.machine.source,
             "model": runner.machine.model_id,
             "state": monitor.state if monitor else None,
+            "no_data": no_data(ever=last is not None or self._reader.score_age(name) is not None),
             "condition": _condition(runner),
             "time": round(last.time, 3) if last else None,
             "age": None if runner.age is None else round(runner.age, 1),
@@ -147,7 +150,10 @@ class Statuses:
         }
 
     def _trend(self, name: str) -> dict[str, Any] | None:
-        text = self._engine.trends.text(name)
+        key = int(time.monotonic() / _SLOW_SECONDS)
+        if name not in self._trends or self._trends[name][0] != key:
+            self._trends[name] = key, self._engine.trends.text(name)
+        text = self._trends[name][1]
         return None if text is None else {"text": text}
 
     def _simulated(self, name: str) -> dict[str, Any] | None:
@@ -161,7 +167,7 @@ class Statuses:
 
     def _policy(self, name: str, runner: Runner) -> dict[str, Any] | None:
         """Return the policy, computed again after some seconds and after each alarm."""
-        key = int(time.monotonic() / _POLICY_SECONDS), runner.alarms
+        key = int(time.monotonic() / _SLOW_SECONDS), runner.alarms
         if name not in self._policies or self._policies[name][0] != key:
             policy = self._engine.policy(name)
             if policy is None:

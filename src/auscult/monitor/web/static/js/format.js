@@ -52,16 +52,36 @@ export function day(time) {
   return `${date.getDate()} ${MONTHS[date.getMonth()]}${year}`;
 }
 
-/** The clock time, with the day unless it is today. */
+/** The clock time, with the day unless it is today, and the offset if a clock shows it twice. */
 export function moment(time) {
   if (time === null || time === undefined) return NONE;
   const today = new Date(time * 1000).toDateString() === new Date().toDateString();
-  return today ? clock(time) : `${day(time)} ${clock(time)}`;
+  const text = today ? clock(time) : `${day(time)} ${clock(time)}`;
+  return isTwice(time) ? `${text} ${offset(time)}` : text;
+}
+
+/** Two times that follow each other, with offsets if these differ. */
+export function between(start, end) {
+  const texts = [start, end].map((time) => [moment(time), offset(time)]);
+  const changes = texts[0][1] !== texts[1][1];
+  const parts = texts.map(([text, zone]) => (changes && !text.endsWith(zone) ? `${text} ${zone}` : text));
+  return parts.join(" to ");
+}
+
+/** Whether clocks show the same time an hour before or after, or half an hour, because they are set back. */
+function isTwice(time) {
+  const shown = (at) => at + 60 * minutesAt(at);
+  return [-3600, -1800, 1800, 3600].some((step) => shown(time + step) === shown(time));
+}
+
+/** Minutes by which local time is ahead of UTC. */
+function minutesAt(time) {
+  return -new Date(time * 1000).getTimezoneOffset();
 }
 
 /** "UTC+01:00" at a time. */
 export function offset(time) {
-  const minutes = -new Date(time * 1000).getTimezoneOffset();
+  const minutes = minutesAt(time);
   const size = Math.abs(minutes);
   return `UTC${minutes < 0 ? "−" : "+"}${two(Math.floor(size / 60))}:${two(size % 60)}`;
 }

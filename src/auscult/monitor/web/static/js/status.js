@@ -40,13 +40,13 @@ function present(machine) {
   if (machine.ended)
     return { kind: "ended", word: "ended", detail: `its source ended at ${moment(machine.time)}` };
   if (machine.age === null && machine.time === null && !condition) {
-    return { kind: "nodata", word: "no data", detail: "nothing has arrived yet" };
+    return { kind: "nodata", word: machine.no_data, detail: "nothing has arrived" };
   }
   if (condition) return { kind: "sensor", word: condition.kind, detail: condition.detail };
   if (machine.age === null || machine.age > NO_DATA_SECONDS) {
     const since = machine.time === null ? "" : ` since ${moment(machine.time)}`;
     const length = machine.age === null ? "" : `for ${duration(machine.age)}`;
-    return { kind: "nodata", word: `no data${since}`, detail: length };
+    return { kind: "nodata", word: `${machine.no_data}${since}`, detail: length };
   }
   if (machine.alarm) {
     const since = machine.open_event ? `since ${moment(machine.open_event.start)}` : "";

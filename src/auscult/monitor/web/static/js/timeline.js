@@ -1,7 +1,7 @@
 // The score of a machine over time, from a minute to years. It follows the present until the user moves it.
 
 import { h, setText } from "./dom.js";
-import { duration, full, moment, number } from "./format.js";
+import { between, duration, full, moment, number } from "./format.js";
 import { eventAddress } from "./router.js";
 import { TimelineChart } from "./timeline_chart.js";
 import { readTimeline } from "./timeline_data.js";
@@ -214,7 +214,7 @@ export class Timeline {
       button.setAttribute("aria-pressed", String(Number(button.dataset.seconds) === Math.round(this.span)));
     this.now.setAttribute("aria-pressed", String(this.end === null));
     setText(this.now, this.end === null ? "Following" : "Follow");
-    const text = `${moment(range[0])} to ${moment(range[1])} (${duration(this.span)})`;
+    const text = `${between(...range)} (${duration(this.span)})`;
     const problem = this.live.lost ? "no connection" : this.problem;
     setText(this.stale, problem ? `not up to date: ${problem}` : "");
     setText(this.title, text);

@@ -21,7 +21,7 @@ export class TrendPanel {
     this.sizes.observe(this.frame);
     this.rebuild = () => this.series && this.draw(this.series);
     document.addEventListener("themechange", this.rebuild);
-    this.write([]);
+    this.write(null);
   }
 
   close() {
@@ -32,17 +32,18 @@ export class TrendPanel {
 
   /** Show the trend in words, and read the line to it when the words change. */
   update(machine) {
-    const sentences = machine.trend?.text ?? [];
-    const text = sentences.join("\n");
-    if (text === (this.shown ?? "")) return;
+    const sentences = machine.trend?.text ?? null;
+    const text = sentences && sentences.join("\n");
+    if (text === this.shown) return;
     this.shown = text;
     this.write(sentences);
     this.load();
   }
 
   write(sentences) {
-    if (sentences.length) this.text.replaceChildren(...sentences.map((sentence) => h("p", {}, sentence)));
-    else this.text.replaceChildren(h("p", { class: "note" }, "There is no trend yet."));
+    const none = sentences ? "No slow change." : "There is no trend yet.";
+    if (sentences?.length) this.text.replaceChildren(...sentences.map((sentence) => h("p", {}, sentence)));
+    else this.text.replaceChildren(h("p", { class: "note" }, none));
   }
 
   async load() {
