@@ -25,8 +25,8 @@ export class FaultPanel {
       h(
         "p",
         { class: "note" },
-        "This machine is simulated. A fault sounds at once. At the severity that is chosen first an alarm follows " +
-          "within a minute; a fault of low severity may stay below the threshold.",
+        "This machine is simulated. A fault sounds at once. At full severity an alarm follows within a minute; " +
+          "a fault of low severity may stay below the threshold.",
       ),
       h("p", {}, h("label", { for: "fault" }, "Fault"), this.fault),
       h("p", { class: "severity" }, h("label", { for: "severity" }, "Severity"), this.severity, this.amount),
