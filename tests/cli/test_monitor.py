@@ -51,6 +51,10 @@ def test_an_alarm_is_printed_and_stored(run, folder, tmp_path):
     assert json.loads(run("events", store, "--json", "--since", "1h").stdout)
     assert run("events", store, "--machine", "pump").exit_code == 2
     assert json.loads(run("events", store, "--json", "--since", "2100-01-01").stdout) == []
+    assert json.loads(run("events", store / "events.sqlite", "--json").stdout)
+    for wrong in ("²h", ".h", "nanh", "-1h", "h", ""):
+        assert run("events", store, "--since", wrong).exit_code == 2
+    assert "fan" in run("status", store / "events.sqlite").stdout
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import click
 from auscult.cli import text
 from auscult.cli.options import json_option
 from auscult.cli.since import moment
+from auscult.cli.store_path import StorePath
 
 if TYPE_CHECKING:
     from auscult.monitor.store import Event
@@ -17,7 +18,7 @@ _PAGE = 1000
 
 
 @click.command("events", short_help="List the alarms of a monitor.")
-@click.argument("store", type=click.Path())
+@click.argument("store", type=StorePath())
 @click.option("--machine", metavar="NAME", help="Only those of this machine.")
 @click.option(
     "--since",

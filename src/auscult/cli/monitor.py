@@ -13,6 +13,7 @@ from auscult.cli.monitor_page import PageFlags, page_options
 from auscult.cli.monitor_run import run_monitor
 from auscult.cli.monitor_simulate import run_simulation
 from auscult.cli.options import json_option, quiet_option
+from auscult.cli.store_path import StorePath
 from auscult.errors import OptionError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     help="With --simulate: their number, or names as in auscult simulate.",
 )
 @learn_options
-@click.option("--store", metavar="FOLDER", type=click.Path(), help="Event store.  [default: monitor]")
+@click.option("--store", metavar="FOLDER", type=StorePath(), help="Event store.  [default: monitor]")
 @click.option("--name", metavar="NAME", help="Name of the machine.  [default: the name of MODEL]")
 @click.option(
     "--speed",

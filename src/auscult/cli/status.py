@@ -9,24 +9,24 @@ import click
 
 from auscult.cli import text
 from auscult.cli.options import json_option
+from auscult.cli.store_path import DATABASE, StorePath
 from auscult.errors import StoreError
 
 if TYPE_CHECKING:
     from auscult.monitor.status import MachineStatus, PlantStatus
 
 ALARM, UNKNOWN = 3, 5
-_DATABASE = "events.sqlite"
 _HEADER = (
     "machine", "state", "last score", "age", "score", "threshold", "alarms today", "policy", "trend",
 )  # fmt: skip
 
 
 @click.command("status", short_help="Show the state of every machine.")
-@click.argument("folder", metavar="MODELS|STORE", type=click.Path())
+@click.argument("folder", metavar="MODELS|STORE", type=StorePath())
 @click.option(
     "--store",
     metavar="STORE",
-    type=click.Path(),
+    type=StorePath(),
     help="Event store of auscult watch for these models.  [default: the folder watch beside them]",
 )
 @json_option
@@ -60,7 +60,7 @@ def _store_and_machines(folder: str, store: str | None) -> tuple[str, list[str]]
     from auscult.cli.watch import default_store
     from auscult.monitor.watch.model_folder import machines_in
 
-    if store is None and os.path.isfile(os.path.join(folder, _DATABASE)):
+    if store is None and os.path.isfile(os.path.join(folder, DATABASE)):
         return folder, []
     names = machines_in(folder)
     if not names:

@@ -10,6 +10,7 @@ import click
 from auscult.cli import text
 from auscult.cli.options import json_option
 from auscult.cli.since import moment
+from auscult.cli.store_path import StorePath
 from auscult.errors import OptionError
 from auscult.runtime.suggestions import did_you_mean
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("trend", short_help="Show what has slowly changed, day by day.")
-@click.argument("store", type=click.Path())
+@click.argument("store", type=StorePath())
 @click.argument("machine", required=False)
 @click.option(
     "--since",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auscult.cli.options import Seconds, quiet_option
+from auscult.cli.store_path import StorePath
 from auscult.errors import OptionError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ STORE = "watch"
 @click.option(
     "--store",
     metavar="STORE",
-    type=click.Path(),
+    type=StorePath(),
     help="Event store.  [default: watch in the folder of MODELS]",
 )
 @click.option(

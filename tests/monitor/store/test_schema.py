@@ -99,7 +99,7 @@ def test_other_databases_are_refused(tmp_path, kind):
 @pytest.mark.parametrize("kind", [EventStore, StoreReader])
 def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path, kind):
     (tmp_path / NAME).write_bytes(b"no database " * 500)
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match="from a backup, or move"):
         kind(tmp_path)
     assert (tmp_path / NAME).read_bytes() == b"no database " * 500
 

@@ -52,7 +52,7 @@ from auscult.monitor.stream.gate import GateSettings
 from auscult.monitor.webhook.settings import WebhookSettings
 from auscult.sound.live import open_source
 from auscult.sound.live.address import shown_source
-from auscult.sound.live.opening import WATCH
+from auscult.sound.live.opening import STANDARD_INPUT, WATCH
 
 T = TypeVar("T")
 
@@ -191,7 +191,7 @@ def _read(path: str | os.PathLike[str], parse: Callable[[Mapping[str, Any], str]
 
 def _config(data: Mapping[str, Any], folder: str) -> MonitorConfig:
     store = data.get("store", DEFAULT_STORE)
-    if not isinstance(store, str) or not store:
+    if not isinstance(store, str) or not store or "\0" in store:
         raise OptionError("store must be a path")
     tables = data.get("machine", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
@@ -202,6 +202,8 @@ def _config(data: Mapping[str, Any], folder: str) -> MonitorConfig:
     names = [machine.name for machine in machines]
     if twice := [name for name in names if names.count(name) > 1]:
         raise OptionError(f"two machines have the name {twice[0]!r}")
+    if [machine.source for machine in machines].count(STANDARD_INPUT) > 1:
+        raise OptionError("two machines have the source '-': each would get a part of the samples only")
     return MonitorConfig(
         os.path.join(folder, store),
         machines,
@@ -241,6 +243,8 @@ def _machine(table: Mapping[str, Any], index: int, folder: str) -> MachineConfig
         value = table.get(key)
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise OptionError(f"{where}: {key} must be {'text' if kind is str else 'a number'}")
+        if isinstance(value, str) and "\0" in value:
+            raise OptionError(f"{where}: {key} has a zero byte")
     if table["name"] != table["name"].strip():
         raise OptionError(f"{where}: name {table['name']!r} begins or ends with a space")
     for key in _GATE:

@@ -24,6 +24,8 @@ _LOG_BYTES, _LOG_PART = 4 << 20, 1 / 16
 _PAGE_BYTES = 4096
 #: With less free space than this, a failed write is due to a full disk.
 _NO_ROOM = 256 << 10
+#: Errors by what the database contains.
+_DAMAGED = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
 class Database:
@@ -213,6 +215,8 @@ def store_errors(path: Path) -> Iterator[None]:
             code.startswith(("SQLITE_IOERR", "SQLITE_CANTOPEN")) and _no_room(path)
         )
         reason = "no room left on the disk" if full else f"{error} ({code})" if code else str(error)
+        if code.startswith(_DAMAGED):
+            reason += ": restore it from a backup, or move its folder away to begin a new store"
         raise StoreError(path, reason, full=full) from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)

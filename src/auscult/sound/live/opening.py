@@ -22,6 +22,8 @@ from auscult.sound.live.watched_folder import NO_RECORDING_SECONDS, PartlyRead, 
 
 _MAX_BLOCK_SECONDS = 10.0
 _MIC, WATCH = "mic:", "watch:"
+#: The source of raw samples on standard input.
+STANDARD_INPUT = "-"
 _KINDS = "mic, a file, a folder, watch:FOLDER, a URL, or - for raw samples on standard input"
 
 
@@ -90,7 +92,7 @@ def open_source(
     """
     _check(sample_rate, channels, block_seconds, stall_seconds)
     stall = STALL_SECONDS if stall_seconds is None else stall_seconds
-    if text == "-":
+    if text == STANDARD_INPUT:
         if sample_rate is None:
             raise OptionError("raw samples have no sample rate: state it (sample_rate)")
         return StandardInput(
