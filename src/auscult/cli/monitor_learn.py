@@ -139,7 +139,7 @@ def run_learning(
         raise OptionError(f"{path} exists: monitor it with auscult monitor {path}, or learn another name")
     check_start(store, page)
     folder = NormalFolder(f"{flags.learn}-normal", name)
-    with open_source(source_text, speed=speed, **options) as source:
+    with folder.only_writer(), open_source(source_text, speed=speed, **options) as source:
         items = iter(source)
         if not quiet:
             _announce(folder, flags)
@@ -148,11 +148,10 @@ def run_learning(
             try:
                 with show_progress(quiet=quiet, name=name) as progress:
                     goes_on = record(source, items, folder, 60 * minutes, _Notes(progress, quiet))
+                learned = _learn_meanwhile(folder, budget, flags, every, items, speed == float("inf"), quiet)
             except KeyboardInterrupt:
                 text.note(f"{folder.seconds:.0f} s are recorded; the same command goes on from there")
                 raise
-            try:
-                learned = _learn_meanwhile(folder, budget, flags, every, items, speed == float("inf"), quiet)
             except TooLittle as error:
                 minutes += _MORE_MINUTES
                 if not goes_on or minutes > 2 * flags.minutes:

@@ -33,6 +33,18 @@ def test_a_restart_goes_on(tmp_path):
     assert len({segment.file for segment in again.segments}) == 4
 
 
+def test_one_process_at_a_time_records(tmp_path):
+    late = NormalFolder(tmp_path / "fan-normal", "fan")
+    first = NormalFolder(tmp_path / "fan-normal", "fan")
+    with first.only_writer():
+        first.add(noise(5, 1), 0, 100.0, RATE)
+        with pytest.raises(OptionError, match="another process"), late.only_writer():
+            pass
+    with late.only_writer():
+        late.add(noise(5, 2), 0, 200.0, RATE)
+    assert [segment.run for segment in NormalFolder(late.path, "fan").segments] == [1, 2]
+
+
 def test_what_an_interrupted_write_left_is_no_segment(tmp_path):
     folder = filled(tmp_path / "fan-normal")
     (folder.path / ".00004.flac").write_bytes(b"fLaC")

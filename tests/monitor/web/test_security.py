@@ -6,10 +6,13 @@ import http.client
 import socket
 from contextlib import suppress
 
+import anyio
 import pytest
+from starlette.requests import Request
 from tests.monitor.web.conftest import running
 
-from auscult.monitor.web.security import MAX_BODY, host_name
+from auscult.monitor.web.answers import body_of
+from auscult.monitor.web.security import MAX_BODY, Refused, host_name
 from auscult.monitor.web.tokens import ATTEMPTS, FORGET_SECONDS, Attempts, Token, cookie_of, digest_of
 
 TOKEN = "a-token-of-the-tests"
@@ -131,6 +134,15 @@ def test_sizes(monitor, client):
     long = b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
     assert not raw(monitor, long).startswith(b"HTTP/1.1 2")
     assert client.get("api/info").status_code == 200
+
+
+def test_a_client_that_leaves_before_its_body_is_no_unexpected_error():
+    async def left():
+        return {"type": "http.disconnect"}
+
+    with pytest.raises(Refused) as caught:
+        anyio.run(body_of, Request({"type": "http"}, left))
+    assert caught.value.status == 400
 
 
 def test_bytes_that_are_no_request(monitor, client):

@@ -6,6 +6,7 @@ import io
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ import soundfile
 
 from auscult.errors import OptionError
 from auscult.runtime.files import write_atomically
+from auscult.runtime.locks import try_lock, unlock
 from auscult.sound.level import level_db
 from auscult.sound.live import Block
 from auscult.sound.waveform import Waveform
 
 _INDEX = "recording.json"
+_LOCK = ".lock"
 _VERSION = 1
 #: Highest sample rate of FLAC files, Hz.
 _FLAC_RATE = 655350
@@ -65,6 +68,9 @@ class NormalFolder:
 
     def __init__(self, path: str | os.PathLike[str], machine: str) -> None:
         self.path, self.machine = Path(path), machine
+        self._open()
+
+    def _open(self) -> None:
         self.sample_rate = 0
         self.segments: list[Segment] = []
         try:
@@ -72,16 +78,36 @@ class NormalFolder:
             present = sorted(entry.name for entry in self.path.iterdir() if not entry.name.startswith("."))
         except OSError as error:
             raise OptionError(
-                f"{path}: the folder for the recordings cannot be used: {error.strerror}"
+                f"{self.path}: the folder for the recordings cannot be used: {error.strerror}"
             ) from error
         if _INDEX in present:
             self._read()
         elif present:
             raise OptionError(
-                f"{path}: has other files ({present[0]}): recordings of normal running need their own "
+                f"{self.path}: has other files ({present[0]}): recordings of normal running need their own "
                 "folder. Rename it, or learn under another name"
             )
         self.run = 1 + max((segment.run for segment in self.segments), default=0)
+
+    @contextmanager
+    def only_writer(self) -> Iterator[None]:
+        """Keep other processes from recording to the folder in a block of code.
+
+        Raises:
+            OptionError: another process records to it, or it cannot be written.
+        """
+        try:
+            lock = open(self.path / _LOCK, "ab")  # noqa: SIM115
+        except OSError as error:
+            raise OptionError(f"{self.path / _LOCK}: cannot be written: {error.strerror}") from error
+        with lock:
+            if not try_lock(lock):
+                raise OptionError(f"{self.path}: another process records to it: end that one first")
+            try:
+                self._open()  # another process may have written until now
+                yield
+            finally:
+                unlock(lock)
 
     def _read(self) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 import anyio
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from auscult.errors import OptionError, StoreError
@@ -21,7 +21,10 @@ from auscult.monitor.web.security import Refused
 async def body_of(request: Request) -> bytes:
     """Return the body of a request, which must arrive within `REQUEST_SECONDS`."""
     with anyio.move_on_after(REQUEST_SECONDS):
-        return await request.body()
+        try:
+            return await request.body()
+        except ClientDisconnect:
+            raise Refused(400, "the request ends before its body") from None
     raise Refused(408, "the request took too long")
 
 
