@@ -90,6 +90,7 @@ def test_another_folder_is_not_mixed_in(run, tmp_path):
     ("options", "message"),
     [
         (("--minutes", "1"), "--minutes"),
+        (("--minutes", "nan"), "is not a number"),
         (("--budget", "often"), "often"),
         (("--simulate",), "give either"),
         (("--name", "pump"), "--name"),

@@ -12,7 +12,7 @@ import click
 
 from auscult.cli import text
 from auscult.cli.commands import FAILED
-from auscult.cli.options import check_writable, json_option, model_argument, open_model, quiet_option
+from auscult.cli.options import Number, check_writable, json_option, model_argument, open_model, quiet_option
 from auscult.cli.progress import show_progress
 from auscult.errors import AuscultWarning
 
@@ -36,7 +36,7 @@ from auscult.errors import AuscultWarning
 @click.option(
     "--every",
     metavar="SECONDS",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     help="Time between scores, for which alone the alarms hold.  [default: 1]",
 )
 @click.option(

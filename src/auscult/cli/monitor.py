@@ -12,7 +12,7 @@ from auscult.cli.monitor_learn import LearnFlags, learn_options, run_learning
 from auscult.cli.monitor_page import PageFlags, page_options
 from auscult.cli.monitor_run import run_monitor
 from auscult.cli.monitor_simulate import run_simulation
-from auscult.cli.options import json_option, quiet_option
+from auscult.cli.options import Number, json_option, quiet_option
 from auscult.cli.store_path import StorePath
 from auscult.errors import OptionError
 
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 @click.option(
     "--every",
     metavar="SECONDS",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     help="Time between scores.  [default: as calibrated, or 1]",
 )
 @click.option("--rate", metavar="HZ", type=int, help="Sample rate of raw samples, or required of a source.")

@@ -14,6 +14,7 @@ import click
 from auscult.cli import text
 from auscult.cli.monitor_page import PageFlags
 from auscult.cli.monitor_run import check_start, run_monitor
+from auscult.cli.options import Number
 from auscult.cli.progress import show_progress
 from auscult.errors import FitError, OptionError
 
@@ -40,7 +41,7 @@ _OPTIONS = (
     click.option(
         "--minutes",
         metavar="M",
-        type=click.FloatRange(5, 240),
+        type=Number(5, 240),
         default=DEFAULT_MINUTES,
         show_default=True,
         help="With --learn: normal running to record.",

@@ -16,7 +16,13 @@ from auscult.errors import OptionError
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("1/week", (1, "week")), (" 2.5 per days", (2.5, "day")), (".5/Month", (0.5, "month"))],
+    [
+        ("1/week", (1, "week")),
+        (" 2.5 per days", (2.5, "day")),
+        (".5/Month", (0.5, "month")),
+        ("100000/hour", (1e5, "hour")),
+        ("0.0001/year", (1e-4, "year")),
+    ],
 )
 def test_budgets_are_parsed(text, expected):
     budget = AlarmBudget.parse(text)
@@ -24,7 +30,21 @@ def test_budgets_are_parsed(text, expected):
     assert AlarmBudget.parse(str(budget)) == budget
 
 
-@pytest.mark.parametrize("text", ["", "week", "1", "1/fortnight", "0/week", "-1/day", "1e400/day", "nan/day"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "week",
+        "1",
+        "1/fortnight",
+        "0/week",
+        "-1/day",
+        "1e400/day",
+        "nan/day",
+        "1000000/hour",
+        "0.00001/year",
+    ],
+)
 def test_other_budgets_are_refused(text):
     with pytest.raises(OptionError):
         AlarmBudget.parse(text)

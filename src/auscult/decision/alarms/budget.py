@@ -17,6 +17,8 @@ from auscult.errors import OptionError
 PERIODS = {"hour": 3600.0, "day": 86400.0, "week": 604800.0, "month": 2629746.0, "year": 31556952.0}
 #: One-sided confidence of the limits.
 CONFIDENCE = 0.9
+#: A budget is written with six digits, and without an exponent, as users write it.
+_FEWEST, _MOST = 1e-4, 1e5
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,11 @@ class AlarmBudget:
     """The largest rate of false alarms that is accepted.
 
     Attributes:
-        count: alarms in each period, above 0.
+        count: alarms in each period, from 0.0001 to 100000.
         period: ``hour``, ``day``, ``week``, ``month`` or ``year``.
 
     Raises:
-        OptionError: the count is not a positive number, or the period is unknown.
+        OptionError: the count is out of this range, or the period is unknown.
 
     Example:
         >>> budget = AlarmBudget.parse("1/week")
@@ -42,8 +44,10 @@ class AlarmBudget:
     def __post_init__(self) -> None:
         if self.period not in PERIODS:
             raise OptionError(f"unknown period {self.period!r}: choose one of {', '.join(PERIODS)}")
-        if not 0 < self.count < math.inf:
-            raise OptionError(f"a budget must be a positive number of alarms, got {self.count:g}")
+        if not _FEWEST <= self.count <= _MOST:
+            raise OptionError(
+                f"a budget must be a number of alarms from {_FEWEST:g} to {_MOST:g}, got {self.count:g}"
+            )
 
     @classmethod
     def parse(cls, text: str) -> AlarmBudget:
