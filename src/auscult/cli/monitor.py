@@ -57,7 +57,12 @@ if TYPE_CHECKING:
     type=Number(0, min_open=True),
     help="Time between scores.  [default: as calibrated, or 1]",
 )
-@click.option("--rate", metavar="HZ", type=int, help="Sample rate of raw samples, or required of a source.")
+@click.option(
+    "--rate",
+    metavar="HZ",
+    type=click.IntRange(1),
+    help="Sample rate of raw samples, or required of a source.",
+)
 @click.option("--channels", metavar="N", type=click.IntRange(1), help="Channels of raw samples.")
 @page_options
 @json_option

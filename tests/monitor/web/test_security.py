@@ -136,7 +136,7 @@ def test_sizes(monitor, client):
     assert client.get("api/info").status_code == 200
 
 
-def test_a_client_that_leaves_before_its_body_is_no_unexpected_error():
+def test_a_client_that_leaves_within_a_request_is_answered_like_a_bad_one():
     async def left():
         return {"type": "http.disconnect"}
 

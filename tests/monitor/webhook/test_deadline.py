@@ -1,4 +1,4 @@
-"""A server that answers a byte at a time."""
+"""Servers that answer a byte at a time, or something else than HTTP."""
 
 from __future__ import annotations
 
@@ -42,3 +42,21 @@ def test_an_answer_that_never_ends_is_a_failure(slow_server):
     with pytest.raises(DeliveryError, match="no answer within 1 s"):
         Post(WebhookSettings(slow_server, timeout=1.0)).send({"version": 1})
     assert time.monotonic() - started < 60
+
+
+def test_an_answer_that_is_no_http_is_a_failure_with_a_reason_that_can_be_stored():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"\x00\xff\x1b[2J" * 5000 + b"\r\n")
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        with pytest.raises(DeliveryError) as caught:
+            Post(WebhookSettings(f"http://127.0.0.1:{server.getsockname()[1]}/")).send({"version": 1})
+        thread.join(10)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 2000

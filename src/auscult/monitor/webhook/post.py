@@ -21,9 +21,12 @@ from auscult import __version__
 from auscult.errors import AuscultError
 from auscult.monitor.webhook.deadline import Deadline
 from auscult.monitor.webhook.settings import WebhookSettings
+from auscult.runtime.printable import printable
 
 #: Statuses by which a server refuses a message for what it contains: it would refuse it again.
 _REFUSED = {400, 413, 415, 422}
+#: Longest reason of a failure, characters.
+_REASON = 200
 
 
 class DeliveryError(AuscultError):
@@ -115,6 +118,6 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _plain(error: object) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or str(error)
-    return str(error) or type(error).__name__
+    """A reason in a line: errors quote what the server has sent, which may be anything."""
+    text = (error.strerror if isinstance(error, OSError) else None) or str(error) or type(error).__name__
+    return printable(text[:_REASON])
