@@ -36,11 +36,12 @@ def draw(
         left.errorbar(
             [promised[b] for b in budgets], rates, yerr=errors, fmt="o-", color=colour, capsize=3, label=name
         )
-    for (name, budget), outcomes in results.items():
-        if not budget:
-            value = max(rate(outcomes), floor)
-            left.axhline(value, color="grey", linewidth=0.8)
-            left.text(limits[0], value * 1.08, name, fontsize=8, color="grey")
+    others = {name: max(rate(outcomes), floor) for (name, budget), outcomes in results.items() if not budget}
+    for index, (name, value) in enumerate(sorted(others.items(), key=lambda item: -item[1])):
+        left.axhline(value, color="grey", linewidth=0.8)
+        # Above and below their lines in turn, since the rates of two rules may be nearly the same.
+        side, gap = (("bottom", 1.05), ("top", 0.95))[index % 2]
+        left.text(limits[0], value * gap, name, fontsize=8, color="grey", va=side)
     left.set(
         xscale="log",
         yscale="log",
