@@ -63,11 +63,27 @@ def test_from_a_source_to_alarms_on_probation(run, tmp_path):
 
 @pytest.mark.slow
 def test_a_recording_that_is_not_enough_goes_on(run, tmp_path):
-    running = Running("fan", sample_rate=FAN_RATE, session="test")
-    soundfile.write(tmp_path / "long.wav", running.read(12 * 60 * FAN_RATE), FAN_RATE)
+    # The machine stops each 50 s, so that little is left between stops for which an alarm could last.
+    running, off = Running("fan", sample_rate=FAN_RATE, session="test"), noise(10, 1, 1e-3, FAN_RATE)
+    parts = [part for _ in range(16) for part in (running.read(50 * FAN_RATE), off)]
+    soundfile.write(tmp_path / "long.wav", np.concatenate(parts), FAN_RATE)
     result = learn(run, tmp_path, tmp_path / "long.wav", "--minutes", "5", "--budget", "1/day")
     assert "not enough yet, recording goes on" in result.stderr
+    assert "min of normal running are too little" in result.stderr
     assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.slow
+def test_five_minutes_without_a_stop_are_enough(run, tmp_path):
+    running = Running("fan", sample_rate=FAN_RATE, session="test")
+    soundfile.write(tmp_path / "long.wav", running.read(6 * 60 * FAN_RATE), FAN_RATE)
+    result = learn(run, tmp_path, tmp_path / "long.wav", "--minutes", "5", "--json")
+    assert result.exit_code == 0, result.stderr
+    assert "not enough" not in result.stderr
+    (learned,) = [json.loads(line) for line in result.stdout.splitlines()]
+    normal, rule = learned["policy"]["normal"], learned["policy"]["rule"]
+    assert normal["median"] < normal["highest"] < rule["threshold"]
+    assert learned["findings"] == []
 
 
 def test_silence_is_refused(run, tmp_path):
