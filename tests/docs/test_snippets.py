@@ -29,6 +29,7 @@ NOT_RUN = {
     "docs/how-to/own-detector.md": 2,
     "docs/how-to/thresholds.md": 1,
     "docs/how-to/vibration.md": 4,
+    "docs/how-to/watch.md": 1,
 }
 WITH_EXAMPLES = [name for name, page in PAGES.items() if any(s.runs for s in snippets(page))]
 MARKED = [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in WITH_EXAMPLES]
