@@ -101,6 +101,16 @@ def test_unusable_files_of_a_folder_are_named_and_leave_a_gap(write, collect, no
     assert sum(len(block.samples) for block in blocks_of(items)) == 2 * len(noise)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have names in Unicode only")
+def test_names_that_are_not_unicode_can_be_printed_and_stored(write, collect, noise, tmp_path):
+    write("a.wav", noise)
+    (tmp_path / "\udcff\n.wav").write_bytes(b"no audio")
+    first, _ = interruptions_of(collect(open_source(str(tmp_path), speed="max")))
+    assert first.kind == "gone"
+    assert first.reason.isprintable()
+    assert first.reason.encode()
+
+
 def test_damage_within_a_recording_is_a_gap_of_the_declared_length(write, collect, noise, tmp_path):
     data = bytearray(write("1.flac", np.tile(noise, (5, 1))).read_bytes())
     middle = len(data) // 2

@@ -12,6 +12,7 @@ from typing import Literal, Self
 import numpy as np
 
 from auscult.errors import SourceError
+from auscult.runtime.printable import printable
 
 #: Length of a block, seconds.
 BLOCK_SECONDS = 0.25
@@ -47,7 +48,8 @@ class Interruption:
     """Yielded in place of a block while nothing arrives.
 
     Attributes:
-        reason: what happened, without passwords: ``no data for 5 s``, ``Connection refused``.
+        reason: what happened, without passwords: ``no data for 5 s``, ``Connection refused``. Signs that
+            cannot be printed or stored, as a file name may have, are replaced by escapes.
         kind: ``stalled``: nothing arrives, but it may go on; ``gone``: the connection, the device or a
             recording is lost; ``wrong_rate``: its sample rate or number of channels is not the expected one;
             ``ended``: there is nothing more to come.
@@ -55,6 +57,9 @@ class Interruption:
 
     reason: str
     kind: Literal["gone", "stalled", "wrong_rate", "ended"]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reason", printable(self.reason))
 
 
 class Source(ABC):
