@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+import numpy as np
 
 
 class RecentScores:
@@ -16,8 +16,9 @@ class RecentScores:
     """
 
     def __init__(self, most: int = 20_000) -> None:
-        self._order: deque[int] = deque(maxlen=most)  # of two scores in a row each, by their hash
-        self._known: set[int] = set()
+        # Hashes of two scores in a row each, in a ring; an array, since there may be hundreds of machines.
+        self._pairs = np.zeros(most, np.int64)
+        self._count = 0
         self._last: float | None = None
 
     def repeats(self, score: float) -> bool:
@@ -30,10 +31,8 @@ class RecentScores:
         """
         pair = hash((self._last, score))
         self._last = score
-        if pair in self._known:
+        if np.any(self._pairs[: self._count] == pair):
             return True
-        if len(self._order) == self._order.maxlen:
-            self._known.discard(self._order[0])
-        self._order.append(pair)
-        self._known.add(pair)
+        self._pairs[self._count % len(self._pairs)] = pair
+        self._count += 1
         return False
