@@ -76,6 +76,15 @@ def test_messages_are_signed_and_authorised(store, receiver, wait, monkeypatch, 
     assert headers["X-Auscult-Signature"] == f"sha256={expected}"
 
 
+def test_names_that_are_not_unicode_are_sent(store, receiver, wait):
+    with webhook(store, receiver):
+        store.add_event(Event("fan", "alarm", START, explanation={"recording": "größe \udcff.wav"}))
+        store.set_condition("fan", "silent", True, START + 1)
+        wait(lambda: len(receiver.messages) == 2)
+    assert receiver.messages[0]["event"]["explanation"] == {"recording": "größe \udcff.wav"}
+    assert "größe \\udcff".encode() in receiver.requests[0][1]
+
+
 def test_only_what_is_wanted_is_sent(store, receiver, wait):
     with webhook(store, receiver, events=["drift"]):
         store.add_event(Event("fan", "alarm", START))

@@ -64,7 +64,8 @@ class Post:
         Raises:
             DeliveryError: it was not delivered, with the reason.
         """
-        body = json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
+        text = json.dumps(message, ensure_ascii=False, allow_nan=False)
+        body = text.encode(errors="backslashreplace")  # names of files may have bytes that are not Unicode
         request = urllib.request.Request(self._settings.url, body, self._headers(body), method="POST")
         host = self._settings.host
         try:

@@ -86,8 +86,11 @@ class Webhook:
             self._changed.clear()
             try:
                 pause = self._send_waiting()
-            except StoreError as error:
-                logging.getLogger("auscult").warning("the webhook cannot read the store: %s", error)
+            except Exception as error:  # nothing would be sent any more
+                known = isinstance(error, StoreError)
+                logging.getLogger("auscult").warning(
+                    "the webhook cannot send what waits: %s", error, exc_info=None if known else error
+                )
                 pause = self._pauses[-1]
             if pause is None:
                 self._changed.wait()
