@@ -12,7 +12,7 @@ from auscult.monitor.learning.learn import TooLittle, changes, divide, learn
 
 
 def folder_of(path, *parts):
-    folder = NormalFolder(path / "fan-normal", "fan")
+    folder = NormalFolder(path / "b-normal", "fan")  # a name that could be a misspelt abnormal
     first = 0
     for samples in parts:
         for start in range(0, len(samples), 20 * RATE):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from auscult.api.fit import fit
+from auscult.corpus import Clip
 from auscult.decision.alarms import AlarmBudget, Session, calibrate_alarms
 from auscult.detectors import Progress
 from auscult.errors import AuscultWarning, FitError
@@ -78,7 +79,9 @@ def learn(
     first, later = divide(folder)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AuscultWarning)  # they are in the findings
-        model = fit([folder.path_of(s) for s in first], detector, window=WINDOW, progress=progress)
+        # Stated, since the folder of a machine named b, b-normal, could be a misspelt abnormal.
+        clips = [Clip(folder.path_of(s), condition="normal") for s in first]
+        model = fit(clips, detector, window=WINDOW, progress=progress)
     period = score_period(model, None, every)
     parts = running_scores(model, _items(folder, later), str(folder.path), None, period)
     if progress:
