@@ -98,6 +98,20 @@ def test_recordings_that_stay_away(run, states, plant, machine_sound):
     assert (machines, code) == ({"fan": "no data", "pump": "no recordings yet"}, 5)
 
 
+def test_an_alarm_lasts_while_recordings_stay_away_or_cannot_be_judged(run, states, plant, machine_sound):
+    for name in ("fan_1", "pump_1"):
+        soundfile.write(plant.parent / "incoming" / f"{name}.wav", machine_sound(70, broken=True), RATE)
+    judge(run, plant)
+    soundfile.write(plant.parent / "incoming" / "pump_2.wav", np.zeros(RATE), RATE)
+    judge(run, plant, "--expect", "0.5s")
+    time.sleep(0.6)
+    machines, code, status = states(plant)
+    assert (machines, code) == ({"fan": "ALARM, no data", "pump": "ALARM, no data"}, 3)
+    assert {machine["attention"] for machine in status["machines"]} == {"alarm"}
+    judge(run, plant, "--expect", "1h")
+    assert states(plant)[0] == {"fan": "ALARM", "pump": "ALARM, sensor fault (silence)"}
+
+
 @pytest.fixture
 def monitored(tmp_path):
     """A store as of a monitor, that is open."""
@@ -141,8 +155,9 @@ def test_states_of_a_monitor_while_it_runs_and_afterwards(states, monitored):
     assert status["process"] > 0
     monitored.close()
     machines, code, status = states(monitored.folder)
+    assert machines.pop("d") == "ALARM, no data", "its alarm has not ended"
     assert set(machines.values()) == {"no data", "no data yet"}
-    assert code == 5
+    assert code == 3
     assert not status["running"]
 
 

@@ -49,6 +49,16 @@ def test_the_page_and_the_command_use_the_same_words(browser, model, tmp_path):
         assert status.trend[0].startswith("no data for ")
 
 
+def test_an_alarm_that_lasts_without_data(browser, model, tmp_path):
+    mute = WatchedMachine("mute", model, lambda: Mute("mute"))
+    with running([mute], tmp_path / "store") as monitor, open_page(browser, monitor.server.address) as page:
+        monitor.engine.store.add_event(Event("mute", "alarm", EVENING))
+        row(page, "mute").get_by_text("alarm, no data yet").wait_for()
+        assert row(page, "mute").get_attribute("data-kind") == "alarm"
+        (status,) = plant_status(tmp_path / "store").machines
+        assert (status.state, status.attention) == ("ALARM, no data yet", "alarm")
+
+
 @pytest.fixture
 def autumn(model, tmp_path):
     """A recording that ended on the day with 25 hours, and before it scores and two alarms an hour apart."""

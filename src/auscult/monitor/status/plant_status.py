@@ -14,7 +14,12 @@ from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError
 from auscult.monitor.history.observed_policy import observed_state
 from auscult.monitor.history.resuming import ALIVE
-from auscult.monitor.status.states import MachineStatus, state_of_recordings, state_of_stream
+from auscult.monitor.status.states import (
+    MachineStatus,
+    state_of_recordings,
+    state_of_stream,
+    with_lasting_alarm,
+)
 from auscult.monitor.store import Health, Look, MachineState, StoreReader
 from auscult.monitor.store.lock import writer_of
 from auscult.monitor.trend.keeper import trend_sentences
@@ -111,7 +116,7 @@ def _of_watch(reader: StoreReader, state: MachineState, look: Look, alarms: int)
         look.detail.get("expected"),
     )
     gone = any(health.condition == "source gone" for health in state.conditions)
-    words, attention = state_of_recordings(last, arrivals, gone)
+    words, attention = with_lasting_alarm(state, *state_of_recordings(last, arrivals, gone))
     return MachineStatus(
         name,
         words,
@@ -135,7 +140,8 @@ def _of_monitor(reader: StoreReader, state: MachineState, alarms: int, *, runnin
     since = max((time for time in (alive, gap.start if gap else None) if time is not None), default=None)
     sound_age = None if since is None else max(0.0, now - since)
     policy = AlarmPolicy.from_json(state.machine.policy) if state.machine.policy else None
-    words, attention = state_of_stream(state, gap, age, sound_age, policy, running=running)
+    stream = state_of_stream(state, gap, age, sound_age, policy, running=running)
+    words, attention = with_lasting_alarm(state, *stream)
     score = state.score if state.persistent is None else state.persistent
     return MachineStatus(
         name,

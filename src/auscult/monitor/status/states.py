@@ -14,6 +14,8 @@ from auscult.monitor.watch.arrivals import Arrivals
 
 #: Why someone should look at a machine: an alarm, or that nothing is known of it.
 Attention = Literal["alarm", "unknown"]
+#: What is said of a machine with an alarm.
+ALARM = "ALARM"
 
 #: Seconds after the last sample from which a running monitor has no data of a machine.
 _NO_DATA_SECONDS = 60.0
@@ -55,6 +57,20 @@ class MachineStatus:
         return {**vars(self), "trend": list(self.trend), "conditions": list(self.conditions)}
 
 
+def with_lasting_alarm(
+    state: MachineState, words: str, attention: Attention | None
+) -> tuple[str, Attention | None]:
+    """Return the words of a machine whose alarm may last: it is an alarm, also if no data arrive any more.
+
+    Args:
+        state: its last state.
+        words, attention: what is said of it otherwise.
+    """
+    if state.open_event is None or state.open_event.kind != "alarm":
+        return words, attention
+    return f"{ALARM}, {words}" if attention == "unknown" else ALARM, "alarm"
+
+
 def state_of_recordings(
     last: JudgedFile | None, arrivals: Arrivals, gone: bool
 ) -> tuple[str, Attention | None]:
@@ -70,7 +86,7 @@ def state_of_recordings(
     if gone or arrivals.is_overdue(time.monotonic()):
         return no_data(ever=True), "unknown"
     if last.result == "anomaly":
-        return "ALARM", "alarm"
+        return ALARM, "alarm"
     if last.result == "sensor":
         kinds = ", ".join(finding["kind"] for finding in last.detail["findings"])
         return f"sensor fault ({kinds})", "unknown"
@@ -88,7 +104,7 @@ def state_of_stream(
     *,
     running: bool,
 ) -> tuple[str, Attention | None]:
-    """Return the state of a machine that is monitored continuously.
+    """Return the state of a machine that is monitored continuously, whether it has an alarm or not.
 
     Args:
         state: its last state.
@@ -105,8 +121,6 @@ def state_of_stream(
         return no_data(ever=True), "unknown"
     if conditions:
         return f"sensor fault ({', '.join(conditions)})", "unknown"
-    if state.open_event and state.open_event.kind == "alarm":
-        return "ALARM", "alarm"
     if gap is not None:  # the machine is off or starting, or the sound does not count for another reason
         if sound_age is None or sound_age > _NO_SOUND_SECONDS:
             return no_data(ever=True), "unknown"

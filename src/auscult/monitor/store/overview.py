@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from auscult.monitor.store.connection import ReadConnection
 from auscult.monitor.store.records import Event
-from auscult.monitor.store.rows import EVENTS, event_of
+from auscult.monitor.store.rows import EVENTS, OPEN_EVENTS, event_of
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class MachineOverview:
         id: number of the machine.
         alarms: alarms that started since the given time.
         last_event: the event that arrived last.
-        open_event: the last event that has not ended.
+        open_event: the alarm that lasts; otherwise the last fault of the sensor that lasts.
     """
 
     id: int
@@ -38,7 +38,7 @@ def read_overview(connection: ReadConnection, since: float) -> dict[str, Machine
             f"{EVENTS} WHERE e.id IN (SELECT (SELECT max(id) FROM events WHERE machine = machines.id) "
             "FROM machines)"
         )
-        lasting = connection.rows(f"{EVENTS} WHERE e.end IS NULL ORDER BY e.id")
+        lasting = connection.rows(OPEN_EVENTS)
     counts = dict(alarms)
     last_events = {event.machine: event for event in map(event_of, last)}
     open_events = {event.machine: event for event in map(event_of, lasting)}

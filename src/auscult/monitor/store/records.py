@@ -217,7 +217,7 @@ class MachineState:
     Attributes:
         machine: the machine.
         time, score, persistent, threshold: the last score; ``None`` if there is none.
-        open_event: the last event that has not ended, other than a drift, which may last for months.
+        open_event: the alarm that lasts; otherwise the last fault of the sensor that lasts.
         conditions: conditions that last.
     """
 

@@ -19,6 +19,9 @@ EVENTS = (
     "e.explanation, e.id, e.map IS NOT NULL FROM events e JOIN machines m ON m.id = e.machine"
 )
 
+#: The events that have not ended, other than drifts, which may last for months; the most urgent one last.
+OPEN_EVENTS = f"{EVENTS} WHERE e.end IS NULL AND e.kind <> 'drift' ORDER BY e.kind = 'alarm', e.id"
+
 
 class Where:
     """Conditions of a query and their values; a condition without a value is left out."""

@@ -6,7 +6,7 @@ import json
 
 from auscult.monitor.store.connection import ReadConnection
 from auscult.monitor.store.records import Health, Machine, MachineState
-from auscult.monitor.store.rows import EVENTS, event_of
+from auscult.monitor.store.rows import OPEN_EVENTS, event_of
 
 MACHINE_COLUMNS = "m.name, m.model, m.source, m.policy, m.since"
 
@@ -18,7 +18,7 @@ def read_states(connection: ReadConnection) -> list[MachineState]:
             f"SELECT {MACHINE_COLUMNS}, s.time, s.score, s.persistent, s.threshold FROM machines m "
             "LEFT JOIN last_scores s ON s.machine = m.id ORDER BY m.name"
         )
-        events = connection.rows(f"{EVENTS} WHERE e.end IS NULL AND e.kind <> 'drift' ORDER BY e.id")
+        events = connection.rows(OPEN_EVENTS)
         health = connection.rows(
             "SELECT m.name, h.condition, h.start, h.end, h.detail FROM health h "
             "JOIN machines m ON m.id = h.machine WHERE h.end IS NULL ORDER BY h.id DESC"

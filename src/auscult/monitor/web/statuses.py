@@ -136,7 +136,7 @@ class Statuses:
             "persistent": _figure(last.persistent if last and counts else None),
             "threshold": _figure(threshold),
             "release": _figure(release),
-            "alarm": bool(last and last.alarm),
+            "alarm": _has_alarm(runner, known),
             "alarms_today": known.alarms,
             "policy": self._policy(name, runner),
             "skipped_seconds": round(runner.backlog.skipped, 1),
@@ -176,6 +176,12 @@ class Statuses:
             raised = calibrated is not None and calibrated.raises_alarms
             self._policies[name] = key, policy_json(policy, raised=raised)
         return self._policies[name][1]
+
+
+def _has_alarm(runner: Runner, known: MachineOverview) -> bool:
+    """Whether an alarm lasts, by its event, which is not stored if the disk is full."""
+    stored = known.open_event is not None and known.open_event.kind == "alarm"
+    return stored or bool(runner.last and runner.last.alarm and not runner.ended)
 
 
 def _condition(runner: Runner) -> dict[str, str] | None:

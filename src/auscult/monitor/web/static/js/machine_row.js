@@ -84,7 +84,7 @@ export class MachineRow {
     [this.machine, this.status] = [machine, status];
     this.element.dataset.kind = status.kind;
     this.label.update(status);
-    const stale = lost || ["nodata", "error", "ended", "sensor"].includes(status.kind);
+    const stale = lost || status.silent;
     this.bar.update(machine, stale);
     setText(this.rule, ruleOf(machine));
     setText(this.today, String(machine.alarms_today));

@@ -33,7 +33,7 @@ export class NowPanel {
 
   update(machine, status, live) {
     const value = judgedScore(machine);
-    const stale = live.lost || ["nodata", "error", "ended", "sensor"].includes(status.kind);
+    const stale = live.lost || status.silent;
     this.element.classList.toggle("stale", stale);
     setText(this.score, number(value));
     setText(this.relation, this.relationOf(machine, value, stale));

@@ -19,6 +19,8 @@ export const KINDS = {
   ended: "ended",
   normal: "normal",
 };
+/** Kinds in which nothing arrives of a machine that can be judged. */
+const SILENT = ["nodata", "error", "ended", "sensor"];
 const RANKS = Object.fromEntries(Object.keys(KINDS).map((kind, rank) => [kind, rank]));
 
 /**
@@ -26,14 +28,30 @@ const RANKS = Object.fromEntries(Object.keys(KINDS).map((kind, rank) => [kind, r
  *
  * @param {object} machine as the monitor sends it
  * @param {boolean} lost whether there is no connection to the monitor
- * @returns {{kind: string, word: string, detail: string, rank: number}}
+ * @returns {{kind: string, word: string, detail: string, rank: number, silent: boolean}} silent: whether its
+ *   values are not of now
  */
 export function statusOf(machine, lost) {
-  const status = present(machine);
-  if (!lost) return { ...status, rank: RANKS[status.kind] };
-  return { kind: "stale", word: "unknown", detail: `last: ${status.word}`, rank: RANKS[status.kind] };
+  const now = present(machine);
+  const silent = SILENT.includes(now.kind);
+  const status = machine.alarm ? alarmed(machine, silent ? now : null) : now;
+  const rank = RANKS[status.kind];
+  if (!lost) return { ...status, rank, silent };
+  return { kind: "stale", word: "unknown", detail: `last: ${status.word}`, rank, silent };
 }
 
+/** An alarm that lasts stays one when no data arrive any more, which is said with it. */
+function alarmed(machine, trouble) {
+  const since = machine.open_event ? `since ${moment(machine.open_event.start)}` : "";
+  if (!trouble) return { kind: "alarm", word: "alarm", detail: since };
+  return {
+    kind: "alarm",
+    word: `alarm, ${trouble.word}`,
+    detail: [since, trouble.detail].filter(Boolean).join("; "),
+  };
+}
+
+/** What is said of a machine without an alarm. */
 function present(machine) {
   const { state, condition, policy } = machine;
   if (machine.error) return { kind: "error", word: "error", detail: machine.error };
@@ -47,10 +65,6 @@ function present(machine) {
     const since = machine.time === null ? "" : ` since ${moment(machine.time)}`;
     const length = machine.age === null ? "" : `for ${duration(machine.age)}`;
     return { kind: "nodata", word: `${machine.no_data}${since}`, detail: length };
-  }
-  if (machine.alarm) {
-    const since = machine.open_event ? `since ${moment(machine.open_event.start)}` : "";
-    return { kind: "alarm", word: "alarm", detail: since };
   }
   if (state === "off") return { kind: "off", word: "off", detail: "the machine is not running" };
   if (state === "starting" || state === "stopping")

@@ -94,7 +94,7 @@ class Tile {
     const status = statusOf(machine, live.lost);
     this.element.dataset.kind = status.kind;
     this.label.update(status);
-    const stale = live.lost || ["nodata", "error", "ended", "sensor"].includes(status.kind);
+    const stale = live.lost || status.silent;
     this.bar.update(machine, stale);
     setText(this.score, scoreText(machine));
     setText(this.more, this.remark(machine));
