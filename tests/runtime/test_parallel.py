@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from types import SimpleNamespace
 
 import cloudpickle
 import pytest
@@ -44,7 +45,8 @@ def kill_own_process(_: int) -> None:
 def raise_killed_worker(_: int) -> None:
     from distributed import KilledWorker
 
-    raise KilledWorker("task", None, 3)  # what a scheduler reports after three workers died on one task
+    last = SimpleNamespace(address="tcp://127.0.0.1:1")
+    raise KilledWorker("task", last, 3)  # what a scheduler reports after three workers died on one task
 
 
 def allocate(megabytes: int) -> int:

@@ -1,4 +1,4 @@
-"""Parallel execution with joblib, over processes on this machine or a Dask cluster.
+"""Parallel execution, over processes on this machine with joblib or on a Dask cluster.
 
 The caller sets the number of workers once, with the context manager `workers`. Code inside it passes its
 items to `parallel_map` and does not depend on that number. Without workers, and within a worker process,
@@ -11,11 +11,13 @@ import os
 import threading
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.metadata import version
+from itertools import islice
 from typing import Any, TypeVar
 
 from auscult.errors import MissingExtraError, OptionError, WorkersError
@@ -27,8 +29,12 @@ Result = TypeVar("Result")
 _TIMEOUT = 20
 #: Bytes by which a worker process may grow before it is replaced by a new one.
 _MAX_GROWTH = 2 << 30
+#: Items for each worker of a cluster that are sent ahead.
+_AHEAD = 2
 
 _count: ContextVar[int] = ContextVar("workers", default=1)
+#: The client of a Dask cluster.
+_client: ContextVar[Any] = ContextVar("client", default=None)
 
 
 @contextmanager
@@ -54,8 +60,9 @@ def workers(jobs: int = 1, cluster: str | None = None) -> Iterator[None]:
         return
     import joblib
 
-    with _scheduler(cluster) if cluster else _processes(jobs):
-        token = _count.set(joblib.effective_n_jobs())
+    with _scheduler(cluster) if cluster else _processes(jobs) as client:
+        number = sum(client.ncores().values()) if client else joblib.effective_n_jobs()
+        tokens = _count.set(number), _client.set(client)
         try:
             yield
         except joblib.externals.loky.process_executor.TerminatedWorkerError as error:
@@ -64,7 +71,8 @@ def workers(jobs: int = 1, cluster: str | None = None) -> Iterator[None]:
                 "with fewer jobs"
             ) from error
         finally:
-            _count.reset(token)
+            _count.reset(tokens[0])
+            _client.reset(tokens[1])
 
 
 def worker_count() -> int:
@@ -84,12 +92,36 @@ def parallel_map(function: Callable[[Item], Result], items: Iterable[Item]) -> I
     Yields:
         The results in the order of the items, each as soon as it and all earlier ones are available.
     """
+    client = _client.get()
+    if client is not None:
+        yield from _cluster_map(client, function, items)
+        return
     if worker_count() == 1:
         yield from map(function, items)
         return
     from joblib import Parallel, delayed
 
     yield from Parallel(return_as="generator")(delayed(function)(item) for item in items)
+
+
+def _cluster_map(client: Any, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Apply a function on the workers of a Dask cluster.
+
+    Not by the Dask backend of joblib: if a worker is killed while a result of it is fetched, its callback for
+    this result may never come.
+    """
+    remaining = iter(items)
+    futures = deque(
+        client.submit(function, item, pure=False) for item in islice(remaining, _AHEAD * worker_count())
+    )
+    try:
+        while futures:
+            result = futures.popleft().result()
+            futures.extend(client.submit(function, item, pure=False) for item in islice(remaining, 1))
+            yield result
+    finally:
+        if client.status == "running":
+            client.cancel(list(futures))
 
 
 @contextmanager
@@ -108,6 +140,7 @@ def blas_single_thread() -> Iterator[None]:
 
 @contextmanager
 def _processes(jobs: int) -> Iterator[None]:
+    """Use processes on this machine."""
     from joblib import parallel_config
 
     config = parallel_config(
@@ -144,13 +177,13 @@ def _initialize_worker(parent: int) -> None:
 
 
 @contextmanager
-def _scheduler(address: str) -> Iterator[None]:
+def _scheduler(address: str) -> Iterator[Any]:
+    """Connect to a cluster, and yield the client."""
     try:
         from distributed import Client, KilledWorker
+        from distributed.comm import CommClosedError
     except ImportError as error:
         raise MissingExtraError("A cluster", "cluster") from error
-    from joblib import parallel_config
-
     try:
         client: Any = Client(address, timeout=_TIMEOUT)
     except (OSError, ValueError) as error:  # nothing listens there, or an invalid address
@@ -165,14 +198,13 @@ def _scheduler(address: str) -> Iterator[None]:
             ) from error
         _check_versions(client, address)
         try:
-            with parallel_config("dask", client=client):
-                yield
+            yield client
         except KilledWorker as error:
             raise WorkersError(
                 f"{address}: several workers died on the same task (killed or out of memory); finished "
                 "results are kept: run again with more memory for each worker"
             ) from error
-        except CancelledError as error:
+        except (CancelledError, CommClosedError) as error:
             raise WorkersError(
                 f"{address}: lost the connection to the scheduler; finished results are kept: run again"
             ) from error
