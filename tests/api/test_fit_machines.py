@@ -119,7 +119,7 @@ def test_a_machine_that_fails_does_not_stop_the_others(plant_copy, tmp_path, mon
 
     monkeypatch.setattr(Autoencoder, "fit_fleet", classmethod(fail))
     fan, pump, valve = fit_machines(machine_folders(plant_copy), tmp_path / "m", **QUICK)
-    assert fan.error == "diverged"
+    assert fan.error.startswith("diverged")
     assert "none of 7 recordings can be read" in pump.error
     assert valve.error is None
     assert [path.name for path in (tmp_path / "m").iterdir()] == ["valve.auscult"]
