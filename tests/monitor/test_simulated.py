@@ -8,7 +8,7 @@ import pytest
 
 from auscult.errors import OptionError
 from auscult.monitor.service.engine import Engine
-from auscult.monitor.simulated import SimulatedFleet, simulated_models
+from auscult.monitor.simulated import SimulatedFleet, SimulatedOperator, simulated_models
 from auscult.monitor.store import EventStore
 from auscult.monitor.stream.changes import AlarmChange, Judgement
 
@@ -60,8 +60,10 @@ def test_a_fault_on_demand_raises_an_alarm_that_ends(tmp_path):
                     engine.stop()
             elif isinstance(change, AlarmChange) and change.kind != "peak":
                 alarms.append((change.kind, change.episode.start))
+                assert engine.policy(name).verification.alarms == 0, "it is judged before it counts"
 
-        engine.listeners += [fleet.judging(store), listen]
+        store.listeners.append(SimulatedOperator(fleet, store))
+        engine.listeners.append(listen)
         engine.run()
         assert [kind for kind, _ in alarms] == ["started", "ended"]
         # The source is ahead of the scores by up to the length of its queue.

@@ -79,7 +79,9 @@ def run_monitor(
         output = MonitorOutput(engine, as_json=as_json, quiet=quiet)
         engine.listeners.append(output.change)
         if simulation:
-            engine.listeners.append(simulation.judging(events))
+            from auscult.monitor.simulated import SimulatedOperator
+
+            events.listeners.append(SimulatedOperator(simulation, events))
         server = make_page(engine, page, page_settings or PageSettings(), simulation)
         previous = [signal.signal(s, lambda *_: engine.stop()) for s in (signal.SIGINT, signal.SIGTERM)]
         try:

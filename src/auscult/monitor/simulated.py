@@ -9,7 +9,7 @@ import math
 import os
 import threading
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,7 @@ from auscult.model.code_state import code_state
 from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.calibrate import calibrate
 from auscult.monitor.service.runner import WatchedMachine
-from auscult.monitor.store import EventStore, Feedback, StoreReader
-from auscult.monitor.stream.changes import AlarmChange, Change
+from auscult.monitor.store import Event, EventStore, Feedback, StoreReader
 from auscult.runtime.code_digest import code_digest
 from auscult.runtime.parallel import parallel_map, workers
 from auscult.simulation import machine_names
@@ -100,20 +99,6 @@ class SimulatedFleet:
         """
         self._running(machine).set_fault(name, severity)
 
-    def judging(self, store: EventStore) -> Callable[[str, Change], None]:
-        """Return a listener that judges an alarm as real if the machine has a fault, as an operator would."""
-
-        def listen(machine: str, change: Change) -> None:
-            if isinstance(change, AlarmChange) and change.kind == "started" and self.fault(machine):
-                alarms = store.read.events(machine=machine, kind="alarm", limit=1)
-                for event in alarms:
-                    assert event.id is not None
-                    store.add_feedback(
-                        Feedback(event.id, change.episode.start, "simulation", "a fault was set", "real")
-                    )
-
-        return listen
-
     def watched(self, models: Mapping[str, Model]) -> list[WatchedMachine]:
         """Return what the monitor needs of each machine.
 
@@ -142,6 +127,31 @@ class SimulatedFleet:
             if name not in self._runnings:
                 self._runnings[name] = _running(name, self._seed, "live")
             return self._runnings[name]
+
+
+class SimulatedOperator:
+    """Judges an alarm as real if the machine has a fault, as an operator would, before it counts as false.
+
+    Args:
+        fleet: the machines.
+        store: which notifies it, as one of its listeners, and which it writes to.
+    """
+
+    def __init__(self, fleet: SimulatedFleet, store: EventStore) -> None:
+        self._fleet, self._store = fleet, store
+
+    def event(self, number: int, event: Event, added: bool) -> None:
+        """Judge an alarm that has started."""
+        if not added or event.kind != "alarm" or not self._fleet.fault(event.machine):
+            return
+        try:
+            self._store.add_feedback(Feedback(number, event.start, "simulation", "a fault was set", "real"))
+        except StoreError as error:  # without room it is left out
+            if not error.full:
+                raise
+
+    def condition(self, machine: str | None, condition: str, lasting: bool, time: float, detail: str) -> None:
+        """Conditions are not judged."""
 
 
 def check_store(folder: str | os.PathLike[str]) -> None:

@@ -82,7 +82,7 @@ class ModelFileWatch:
             if detail:
                 self._store.set_condition(None, "model changed", True, now, detail)
             self._shown = detail
-        except StoreError as error:  # the store keeps by itself that it is full
+        except StoreError as error:  # the store reports by itself that it is full
             if not error.full:
                 raise
 

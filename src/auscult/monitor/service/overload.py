@@ -63,6 +63,6 @@ class OverloadWatch:
         try:
             self._store.set_condition(None, "overload", lasting, now, detail)
             self._lasting = lasting
-        except StoreError as error:  # the store keeps by itself that it is full
+        except StoreError as error:  # the store reports by itself that it is full
             if not error.full:
                 raise
