@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auscult.cli import text
+from auscult.cli.flags import messages_with_flags
 from auscult.cli.options import json_option
 from auscult.cli.store_path import DATABASE, StorePath
 from auscult.errors import StoreError
@@ -47,6 +48,9 @@ def command(folder: str, store: str | None, as_json: bool) -> int:
         rows = [_row(machine) for machine in status.machines]
         click.echo(text.table(_HEADER, rows, names=3) if rows else "no machines")
         reasons = [f"{one.name}: {reason}" for one in status.machines for reason in one.conditions]
+        reasons += [
+            f"{one.name}: {note}" for one in status.machines for note in messages_with_flags(one.notices)
+        ]
         for line in ("", *map(text.printable, reasons), _process(status)):
             click.echo(line)
     attention = {machine.attention for machine in status.machines}

@@ -20,6 +20,7 @@ from auscult.decision.alarms import (
 )
 from auscult.decision.alarms.timing import SHORT
 from auscult.errors import FitError
+from auscult.findings import Finding
 
 PERIOD = 0.992
 WEEK, DAY = AlarmBudget(1, "week"), AlarmBudget(1, "day")
@@ -162,6 +163,16 @@ def test_a_threshold_far_beyond_all_that_was_observed_is_reported():
     assert "9 times as far" in finding.message
     assert f"{normal.highest:.6g}" in finding.message
     assert replace(far, normal=None).findings == ()
+
+
+def test_notes_on_the_normal_running_are_kept():
+    policy = calibrate_alarms([running(0.5, 0)], WEEK, PERIOD)
+    assert "notes" not in policy.to_json(), "as in earlier versions"
+    noted = replace(policy, notes=(Finding("drift", "the scores drifted"),))
+    read = AlarmPolicy.from_json(json.loads(json.dumps(noted.to_json())))
+    assert read == noted
+    assert read.findings == noted.notes
+    assert read.to_json() == noted.to_json()
 
 
 def test_a_policy_of_an_earlier_version_is_read():

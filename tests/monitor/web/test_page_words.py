@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from zoneinfo import ZoneInfo
@@ -10,10 +11,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 import soundfile
+from click.testing import CliRunner
 from tests.helpers import noise
 from tests.monitor.web.browsing import go, open_page, row
 from tests.monitor.web.conftest import RATE, running, wait_for
 
+from auscult.cli import commands
+from auscult.decision.alarms.policy import NormalScores
 from auscult.monitor.service.runner import WatchedMachine
 from auscult.monitor.status import plant_status
 from auscult.monitor.store import Event, ScoreRow
@@ -47,6 +51,30 @@ def test_the_page_and_the_command_use_the_same_words(browser, model, tmp_path):
         (status,) = plant_status(tmp_path / "store").machines
         page.locator("section.trend").get_by_text(status.trend[0]).wait_for()
         assert status.trend[0].startswith("no data for ")
+
+
+def test_notices_of_the_model_are_shown(browser, model, tmp_path):
+    policy = replace(model.alarm_policy, normal=NormalScores(0.0, 0.001))  # the threshold is far beyond
+    noted = model.with_alarm_policy(policy)
+    (finding,) = policy.findings
+    mute = WatchedMachine("mute", noted, lambda: Mute("mute"))
+    with running([mute], tmp_path / "store") as monitor, open_page(browser, monitor.server.address) as page:
+        health = row(page, "mute").locator("td.health")
+        assert (health.inner_text(), health.get_attribute("title")) == ("1 notice", finding.message)
+        row(page, "mute").locator("a.name").click()
+        page.get_by_role("list", name="Notices").get_by_text(finding.message).wait_for()
+        expected = [{"kind": "far_threshold", "message": finding.message}]
+        with monitor.client() as client:
+            (machine,) = client.get("/api/machines").json()["machines"]
+        assert machine["notices"] == expected
+        (status,) = plant_status(tmp_path / "store").machines
+        assert status.to_json()["notices"] == expected
+        result = CliRunner().invoke(commands, ["status", str(tmp_path / "store")])
+        assert f"mute: {finding.message}" in result.output.splitlines()
+    mute = replace(mute, model=model)
+    with running([mute], tmp_path / "store"):
+        (status,) = plant_status(tmp_path / "store").machines
+        assert status.notices == (), "another model judges it"
 
 
 def test_an_alarm_that_lasts_without_data(browser, model, tmp_path):

@@ -31,7 +31,7 @@ from auscult.decision.alarms.slow_baseline import REACH, TIME_CONSTANT, SlowBase
 from auscult.decision.alarms.thresholds import Method, choose_threshold
 from auscult.decision.alarms.timing import Timing, margin_for, timing_for
 from auscult.errors import FitError
-from auscult.findings import Finding
+from auscult.findings import Finding, findings_from_json, findings_to_json
 
 State = Literal["armed", "probation", "refused"]
 
@@ -69,6 +69,7 @@ class AlarmPolicy:
         verification: the normal running that the threshold does not depend on.
         baseline: how slow drift of the scores is followed; ``None`` if it is not.
         normal: what persistent scores the calibration had; ``None`` in models of earlier versions.
+        notes: what the user should know about the normal running that set the threshold.
     """
 
     rule: AlarmRule
@@ -80,10 +81,14 @@ class AlarmPolicy:
     verification: Observation = field(default_factory=Observation)
     baseline: SlowBaseline | None = None
     normal: NormalScores | None = None
+    notes: tuple[Finding, ...] = ()
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What the user should know about the threshold."""
+        """What the user should know about the policy."""
+        return (*self.notes, *self._far_threshold())
+
+    def _far_threshold(self) -> tuple[Finding, ...]:
         if self.normal is None:
             return ()
         above = self.normal.highest - self.normal.median
@@ -127,7 +132,11 @@ class AlarmPolicy:
         """Return JSON-compatible data."""
         observed = {name: getattr(self, name).to_json() for name in ("calibration", "verification")}
         baseline = self.baseline.to_json() if self.baseline else None
-        return {**asdict(self), "budget": str(self.budget), **observed, "baseline": baseline}
+        known = {**asdict(self), "budget": str(self.budget), **observed, "baseline": baseline}
+        del known["notes"]
+        if self.notes:  # otherwise the data are those of earlier versions, which stores compare
+            known["notes"] = findings_to_json(self.notes)
+        return known
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AlarmPolicy:
@@ -142,6 +151,7 @@ class AlarmPolicy:
             Observation.from_json(data["verification"]),
             SlowBaseline.from_json(data["baseline"]) if data.get("baseline") else None,
             NormalScores(**data["normal"]) if data.get("normal") else None,
+            findings_from_json(data.get("notes", ())),
         )
 
 

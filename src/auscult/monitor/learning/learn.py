@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from auscult.errors import AuscultWarning, FitError
 from auscult.findings import Finding
 from auscult.model import Model
 from auscult.monitor.calibrate import running_scores
+from auscult.monitor.history.notices import notices
 from auscult.monitor.learning.folder import NormalFolder, Segment
 from auscult.monitor.stream.scoring import score_period
 from auscult.sound.live import Block, Interruption, Source
@@ -90,10 +91,11 @@ def learn(
         policy = calibrate_alarms([Session(scores, str(folder.path)) for scores in parts], budget, period)
     except FitError as error:
         raise TooLittle(str(error)) from error
-    findings = tuple(f for f in model.warnings if f.kind != "cuts")  # it is cut from one, of course
+    policy = replace(policy, notes=changes(model, np.concatenate(parts)))
+    model = model.with_alarm_policy(policy)
     return Learned(
-        model.with_alarm_policy(policy),
-        (*findings, *changes(model, np.concatenate(parts)), *policy.findings),
+        model,
+        notices(model),
         folder.seconds_of(first),
         policy.calibration.seconds,
     )

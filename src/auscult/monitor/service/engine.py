@@ -14,6 +14,7 @@ from auscult.corpus.prefetch import default_threads
 from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError, OptionError
 from auscult.monitor.history.model_files import ModelFileWatch
+from auscult.monitor.history.notices import write_notices
 from auscult.monitor.history.resuming import resume
 from auscult.monitor.service.overload import OverloadWatch
 from auscult.monitor.service.runner import Runner, WatchedMachine
@@ -67,6 +68,7 @@ class Engine:
             store.put_machine(Machine(machine.name, machine.model_id, machine.source, data, now))
             edges = band_edges(machine.model.detector.config.front_end)
             store.put_state(machine.name, BANDS_KEY, {"edges": edges.tolist()})
+            write_notices(store, machine.name, machine.model)
             try:
                 self.runners[machine.name] = Runner(machine, store, self._notify)
             except OptionError as error:

@@ -12,6 +12,7 @@ from typing import Any
 
 from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError
+from auscult.monitor.history.notices import read_notices
 from auscult.monitor.history.observed_policy import observed_state
 from auscult.monitor.history.resuming import ALIVE
 from auscult.monitor.status.states import (
@@ -155,6 +156,7 @@ def _of_monitor(reader: StoreReader, state: MachineState, alarms: int, *, runnin
         observed_state(reader, name, state.machine.policy) or (policy.state if policy else None),
         _trend(reader, name, continuous=True),
         _in_words(state.conditions),
+        read_notices(reader, name),
     )
 
 

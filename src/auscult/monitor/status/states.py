@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from auscult.decision.alarms import AlarmPolicy
+from auscult.findings import Finding
+from auscult.monitor.history.notices import notices_to_json
 from auscult.monitor.history.resuming import ALIVE_SECONDS
 from auscult.monitor.store import Gap, JudgedFile, MachineState
 from auscult.monitor.trend import no_data
@@ -38,6 +40,7 @@ class MachineStatus:
         policy: state of the alarm policy: ``armed``, ``probation`` or ``refused``.
         trend: sentences on slow changes.
         conditions: faults of the sensor or of the way to it that last, with their reasons.
+        notices: what the user should know about the model that judges it.
     """
 
     name: str
@@ -51,10 +54,12 @@ class MachineStatus:
     policy: str | None = None
     trend: tuple[str, ...] = ()
     conditions: tuple[str, ...] = ()
+    notices: tuple[Finding, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return JSON-compatible data."""
-        return {**vars(self), "trend": list(self.trend), "conditions": list(self.conditions)}
+        known = {"trend": list(self.trend), "conditions": list(self.conditions)}
+        return {**vars(self), **known, "notices": notices_to_json(self.notices)}
 
 
 def with_lasting_alarm(

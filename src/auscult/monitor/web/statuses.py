@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from auscult.decision.alarms import AlarmPolicy
 from auscult.decision.alarms.wording import describe_verification
+from auscult.monitor.history.notices import notices, notices_to_json
 from auscult.monitor.service.engine import Engine
 from auscult.monitor.service.runner import Runner
 from auscult.monitor.store import Event, Health, MachineOverview, StoreReader
@@ -82,6 +83,9 @@ class Statuses:
         self._last: tuple[float, Snapshot] | None = None
         self._policies: dict[str, tuple[tuple[int, int], dict[str, Any]]] = {}
         self._trends: dict[str, tuple[int, list[str] | None]] = {}
+        self._notices = {
+            name: notices_to_json(notices(runner.machine.model)) for name, runner in engine.runners.items()
+        }
 
     def fresh(self) -> Snapshot | None:
         """Return the last snapshot without waiting; ``None`` if it is too old."""
@@ -139,6 +143,7 @@ class Statuses:
             "alarm": _has_alarm(runner, known),
             "alarms_today": known.alarms,
             "policy": self._policy(name, runner),
+            "notices": self._notices[name],
             "skipped_seconds": round(runner.backlog.skipped, 1),
             "real_time_factor": _figure(runner.pace.factor, 3),
             "trend": self._trend(name),

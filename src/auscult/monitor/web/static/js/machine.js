@@ -5,7 +5,7 @@ import { h, setText } from "./dom.js";
 import { EventTable } from "./event_table.js";
 import { FaultPanel } from "./fault_panel.js";
 import { HealthPanel } from "./health_panel.js";
-import { StateLabel } from "./icons.js";
+import { icon, StateLabel } from "./icons.js";
 import { LiveSpectrogram } from "./live_spectrogram.js";
 import { byName } from "./machine_row.js";
 import { NowPanel } from "./now_panel.js";
@@ -71,6 +71,7 @@ class MachineView {
     const section = (className, title, ...children) =>
       h("section", { class: `card ${className}` }, h("h2", {}, title), ...children);
     this.missing = h("p", { class: "problem", hidden: true });
+    this.notices = h("ul", { class: "notices", "aria-label": "Notices about the model", hidden: true });
     main.append(
       h(
         "header",
@@ -81,6 +82,7 @@ class MachineView {
         this.about,
       ),
       this.missing,
+      this.notices,
       h(
         "div",
         { class: "machine-grid" },
@@ -115,11 +117,22 @@ class MachineView {
       [machine.source, machine.model && `model ${machine.model.slice(0, 12)}`].filter(Boolean).join(" · "),
     );
     this.label.update(status);
+    this.showNotices(machine.notices.map(({ message }) => message));
     this.now.update(machine, status, this.live);
     this.rule.update(machine);
     this.health.update(machine);
     this.trend.update(machine);
     this.faults?.update(machine);
+  }
+
+  showNotices(messages) {
+    const text = messages.join("\n");
+    if (text === this.noticeText) return;
+    this.noticeText = text;
+    this.notices.hidden = messages.length === 0;
+    this.notices.replaceChildren(
+      ...messages.map((message) => h("li", {}, icon("sensor"), h("span", {}, message))),
+    );
   }
 
   async reload() {

@@ -54,6 +54,8 @@ export function healthOf(machine) {
   const parts = [];
   if (machine.condition) parts.push(machine.condition.kind);
   if (machine.skipped_seconds >= 1) parts.push(`${Math.round(machine.skipped_seconds)} s skipped`);
+  const notices = machine.notices.length;
+  if (notices) parts.push(notices === 1 ? "1 notice" : `${notices} notices`);
   return parts.join("; ");
 }
 
@@ -90,6 +92,7 @@ export class MachineRow {
     setText(this.today, String(machine.alarms_today));
     this.element.classList.toggle("alarmed-today", machine.alarms_today > 0);
     setText(this.health, healthOf(machine) || "good");
+    this.health.title = machine.notices.map(({ message }) => message).join("\n");
     this.health.classList.toggle("plain", !healthOf(machine));
     const event = machine.last_event;
     const text = event ? `${event.kind}, ${moment(event.start)}` : "none";
