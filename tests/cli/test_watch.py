@@ -83,6 +83,10 @@ def test_the_store_is_beside_the_models(run, models, incoming, tmp_path):
     assert (plant / "watch" / "events.sqlite").is_file()
     run("watch", plant / "fan.auscult", "--folder", incoming, "--once", "--settle", "0.1")
     assert json.loads(run("events", plant / "watch", "--json").stdout)[0]["machine"] == "fan"
+    for command in ("events", "trend"):
+        there = f"{plant}: no event store here; there is one in {plant / 'watch'}"
+        assert there in run(command, plant).stderr
+    assert run("events", tmp_path).stderr.rstrip().endswith("no event store here")
 
 
 def test_events_are_sent_by_a_webhook(run, models, incoming, machine_sound, tmp_path):

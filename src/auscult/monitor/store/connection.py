@@ -143,7 +143,9 @@ class ReadConnection:
         self.path = folder / NAME
         self._lock = threading.RLock()
         if not self.path.is_file():
-            raise StoreError(folder, "no event store here")
+            inside = sorted(path.parent for path in folder.glob(f"*/{NAME}"))
+            hint = f"; there is one in {', '.join(map(str, inside))}" if inside else ""
+            raise StoreError(folder, f"no event store here{hint}")
         with store_errors(self.path):
             self._open()
 
