@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from auscult.cli import progress, text
@@ -24,6 +25,17 @@ def test_plain_lines_become_rarer(capsys, monkeypatch):
     assert captured.out == ""
     assert [line.split()[2].split("/")[0] for line in lines] == ["10", "20", "30", "45", "68"]
     assert lines[0] == "fan.auscult: train  10/100  loss 0.1  active units 8"
+
+
+def test_plain_lines_of_a_recording_come_until_the_end(capsys, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock[0])
+    with show_progress(longest=30.0) as report:
+        for second in range(1, 201):
+            clock[0] += 1.0
+            report("record", second, 200, {})
+    shown = [int(line.split()[1].split("/")[0]) for line in capsys.readouterr().err.splitlines()]
+    assert max(np.diff([0, *shown, 200])) <= 30
 
 
 def test_each_job_has_a_line_and_short_stages_have_none(capsys, monkeypatch):

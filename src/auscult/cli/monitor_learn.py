@@ -31,6 +31,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 DEFAULT_MINUTES = 9.0
 #: If gaps leave too little, so many minutes are added, until there are twice as many.
 _MORE_MINUTES = 2.0
+#: Most seconds between two lines about what is recorded.
+_LONGEST = 30.0
 _OPTIONS = (
     click.option(
         "--learn",
@@ -147,7 +149,7 @@ def run_learning(
         learned, goes_on, minutes = None, True, flags.minutes
         while learned is None:
             try:
-                with show_progress(quiet=quiet, name=name) as progress:
+                with show_progress(quiet=quiet, name=name, longest=_LONGEST) as progress:
                     goes_on = record(source, items, folder, 60 * minutes, _Notes(progress, quiet))
                 learned = _learn_meanwhile(folder, budget, flags, every, items, speed == float("inf"), quiet)
             except KeyboardInterrupt:

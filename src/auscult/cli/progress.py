@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -22,7 +23,7 @@ _FIXED_COLUMNS = 20 + 1 + 7 + 4
 
 @contextmanager
 def show_progress(
-    *, quiet: bool = False, in_bytes: bool = False, name: str = ""
+    *, quiet: bool = False, in_bytes: bool = False, name: str = "", longest: float = math.inf
 ) -> Iterator[Progress | None]:
     """Display the progress of a long operation.
 
@@ -30,6 +31,7 @@ def show_progress(
         quiet: display nothing.
         in_bytes: steps are bytes.
         name: what is worked on, e.g. a machine; precedes the plain lines.
+        longest: seconds between two plain lines, at most; for what runs in real time.
 
     Yields:
         The callback to pass as ``progress``; ``None`` if ``quiet``.
@@ -40,7 +42,7 @@ def show_progress(
         with _live(in_bytes) as progress:
             yield progress
     else:
-        yield _Plain(in_bytes, name)
+        yield _Plain(in_bytes, name, longest)
 
 
 def _is_job(stage: str) -> bool:
@@ -61,8 +63,8 @@ class _Plain:
     The end of a stage has one only if its steps are bytes, since it is a file then.
     """
 
-    def __init__(self, in_bytes: bool, name: str) -> None:
-        self._in_bytes = in_bytes
+    def __init__(self, in_bytes: bool, name: str, longest: float) -> None:
+        self._in_bytes, self._longest = in_bytes, longest
         self._prefix = f"{name}: " if name else ""
         self._started = self._last = time.monotonic()
 
@@ -73,7 +75,7 @@ class _Plain:
             self._started = now
         elif self._in_bytes and done == total:
             self._note(stage, done, total, figures)
-        elif now - self._last < max(PLAIN_EVERY, (self._last - self._started) / 2):
+        elif now - self._last < min(self._longest, max(PLAIN_EVERY, (self._last - self._started) / 2)):
             return
         else:
             self._note(stage, done, total, figures)

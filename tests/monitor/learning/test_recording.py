@@ -45,6 +45,14 @@ def test_it_ends_when_there_is_enough_and_the_source_goes_on(tmp_path):
     assert rest[-2].end == 100 * RATE
 
 
+def test_progress_follows_each_second_that_will_be_kept(tmp_path):
+    notes: list = []
+    recorded(tmp_path, noise(100), 40, notes)
+    seconds = [note.seconds for note in notes]
+    assert seconds == sorted(seconds)
+    assert set(seconds) == set(range(41)), "also of pieces that are not written yet"
+
+
 def test_a_recording_that_was_interrupted_goes_on(tmp_path):
     folder, goes_on = recorded(tmp_path, noise(30, 1), 60)
     assert not goes_on

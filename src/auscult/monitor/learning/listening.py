@@ -72,6 +72,11 @@ class NormalListener:
         self._seconds: list[Piece] = []  # that may still be withdrawn, or are not written yet
         self._settling = 0.0
 
+    @property
+    def held(self) -> float:
+        """Seconds of normal running that are not in a segment yet, without those that may be withdrawn."""
+        return max(0.0, len(self._seconds) - self._settings.run_down)
+
     def push(self, block: Block) -> Iterator[Piece]:
         """Add the first channel of a block, and yield the segments that are complete."""
         if self._next not in (None, block.first):

@@ -22,7 +22,7 @@ class Progress:
     """What is recorded so far.
 
     Attributes:
-        seconds: of normal running, all starts together.
+        seconds: of normal running, all starts together, with those that are not written yet.
         needed: seconds that are wanted.
         level: of the last second, dB re full scale.
         state: what the last second was; ``None`` if nothing arrives.
@@ -97,7 +97,8 @@ def _progress(listener: NormalListener, folder: NormalFolder, needed: float) -> 
         problem = f"silence ({listener.level:.0f} dB)"
     elif listener.state == "quiet":
         problem = f"quiet ({listener.level:.0f} dB): the machine seems to be off"
-    return Progress(folder.seconds, needed, listener.level, listener.state, problem)
+    seconds = folder.seconds + listener.held
+    return Progress(seconds, needed, listener.level, listener.state, problem)
 
 
 def _given_up(source: Source, condition: Condition, folder: NormalFolder) -> str:
