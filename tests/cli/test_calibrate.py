@@ -77,17 +77,27 @@ def test_a_broken_budget_is_refused_with_exit_code_1(run, model, folder):
     assert auscult.load(model).alarm_policy.state == "refused"
 
 
-def test_test_clips_that_are_left_out_are_reported_also_before_an_error(run, model, tmp_path):
-    for index, split in enumerate(("train", "test")):
-        name = f"section_00_source_{split}_normal_0000.wav"
-        (tmp_path / "normal").mkdir(exist_ok=True)
-        soundfile.write(tmp_path / "normal" / name, noise(20, 300 + index), RATE)
-    result = run("calibrate", model, tmp_path / "normal", "--budget", "1/week", "-q")
+def test_clips_count_that_are_called_normal_and_others_are_reported_also_before_an_error(
+    run, model, tmp_path
+):
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    names = [f"section_00_source_{what}.wav" for what in ("train_normal_0000", "test_normal_0000")]
+    abnormal = "section_00_source_test_anomaly_0000.wav"
+    for index, name in enumerate([*names, abnormal]):
+        soundfile.write(mixed / name, noise(20, 300 + index), RATE)
+    result = run("calibrate", model, mixed, "--budget", "1/week", "-q")
     assert result.exit_code == 1
     warning, error = result.stderr.splitlines()
     assert warning.startswith("Warning: ")
-    assert warning.endswith("normal: 1 test clip left out")
-    assert error.startswith("Error: ")
+    assert warning.endswith("mixed: left out: 1 called anomalous")
+    assert error.startswith("Error: 0.")
+    soundfile.write(mixed / names[1], noise(400, 301), RATE)
+    result = run("calibrate", model, mixed, "--budget", "1/week", "--json", "-q")
+    assert json.loads(result.stdout)["policy"]["calibration"]["sessions"] == 2
+    result = run("calibrate", model, mixed / abnormal, "--budget", "1/week", "-q")
+    assert result.exit_code == 1
+    assert "no recording of normal running: 1 called anomalous. Give recordings" in result.stderr
 
 
 @pytest.mark.parametrize("budget", ["1", "often", "0/day"])

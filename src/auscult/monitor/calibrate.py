@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from auscult.api.training_clips import training_clips
-from auscult.corpus import Clip, Corpus
+from auscult.api.training_clips import check_one_machine
+from auscult.corpus import Clip, Corpus, Finding
 from auscult.corpus.files import clip_info
+from auscult.corpus.folders import open_corpora
 from auscult.corpus.sources import Recordings, split_paths
 from auscult.decision.alarms import AlarmBudget, Session, calibrate_alarms, verify_alarms
 from auscult.detectors import Progress
@@ -25,6 +27,8 @@ from auscult.monitor.stream.machine import MachineMonitor
 from auscult.monitor.stream.scoring import score_period
 from auscult.sound.live import Block, Interruption, open_source
 
+#: What a recording is that counts.
+_NORMAL = "normal"
 #: Longer recordings are known by their names only: their samples are not held in memory. Seconds.
 _COMPARED_SECONDS = 600.0
 
@@ -45,7 +49,8 @@ def calibrate(
     Args:
         model: a fitted model; it is not changed.
         recordings: recordings of normal running that the model was not fitted on, the longer the better: a
-            folder, paths, clips, arrays or waveforms. Each is one session, and is scored as the monitor does,
+            folder, paths, clips, arrays or waveforms. Those of paths that are called anomalous are left out,
+            with a warning. Each is one session, and is scored as the monitor does,
             a window about each second; what is not running or has a sensor fault does not count.
         budget: the largest accepted rate of false alarms, such as ``"1/week"``.
         verify: further normal recordings, later than the others, on which the alarms are counted. If there
@@ -57,7 +62,7 @@ def calibrate(
 
     Raises:
         FitError: a recording was used to fit the model, repeats another one, or the recordings are too short
-            for a threshold.
+            for a threshold, of several machines, or none of a path is normal.
         AudioError: a recording cannot be used.
         OptionError: the budget is invalid, or a recording lacks a channel that the model needs.
 
@@ -110,9 +115,37 @@ def _clips(recordings: Recordings, sample_rate: int | None) -> Iterable[Clip]:
     if isinstance(recordings, Corpus):
         return recordings
     paths, clips = split_paths(recordings, sample_rate)
-    of_paths, findings = training_clips(paths) if paths else ((), ())
-    issue_warnings([finding for finding in findings if finding.kind == "left_out"])
-    return [*of_paths, *clips]
+    return [*(_normal_clips(paths) if paths else ()), *clips]
+
+
+def _normal_clips(paths: Sequence[str]) -> list[Clip]:
+    """Return the clips of paths that are normal by their names, or by the user's word if these say nothing.
+
+    Test clips are as good as others, if they are called normal: the model was not fitted on them. Of test
+    clips whose names say nothing some are faults.
+    """
+    chosen: list[Clip] = []
+    for path, corpus in zip(paths, open_corpora(paths), strict=True):
+        known = Counter(map(_what_it_is, corpus))
+        chosen += [clip for clip in corpus if _what_it_is(clip) == _NORMAL]
+        left_out = "; ".join(f"{count:,} {what}" for what, count in known.items() if what != _NORMAL)
+        if not known[_NORMAL]:
+            raise FitError(
+                f"{path}: no recording of normal running: {left_out}. Give recordings of normal running that "
+                "the model was not fitted on"
+            )
+        if left_out:
+            issue_warnings([Finding("left_out", f"{path}: left out: {left_out}")])
+    check_one_machine(Corpus(chosen))
+    return chosen
+
+
+def _what_it_is(clip: Clip) -> str:
+    if clip.condition == "anomaly":
+        return "called anomalous"
+    if clip.split == "supplemental":
+        return "called supplemental"
+    return "of a test, not called normal" if clip.split == "test" and clip.condition is None else _NORMAL
 
 
 def _check_unknown(model: Model, clip: Clip) -> None:
