@@ -152,6 +152,14 @@ def test_too_few_minutes_are_refused_in_words():
         calibrate_alarms([slow(2, 0)], WEEK, PERIOD)
 
 
+def test_what_is_shorter_than_an_alarm_is_refused_in_the_same_words():
+    words = r"^0\.5 min of normal running are too little: .*Record about 5 min"
+    with pytest.raises(FitError, match=words):
+        calibrate_alarms([slow(0.5, 0)], WEEK, PERIOD)
+    with pytest.raises(FitError, match="all scores of the normal running are equal"):
+        calibrate_alarms([Session(np.ones(1000))], WEEK, PERIOD)
+
+
 def test_a_threshold_far_beyond_all_that_was_observed_is_reported():
     policy = calibrate_alarms([running(0.5, 0)], WEEK, PERIOD)
     assert policy.findings == ()

@@ -28,7 +28,7 @@ from auscult.decision.alarms.episodes import AlarmRule, persistent_scores
 from auscult.decision.alarms.followed import calibration_shifts
 from auscult.decision.alarms.observation import Observation, Session, observe
 from auscult.decision.alarms.slow_baseline import REACH, TIME_CONSTANT, SlowBaseline
-from auscult.decision.alarms.thresholds import Method, choose_threshold
+from auscult.decision.alarms.thresholds import Method, choose_threshold, needed_for_tail, too_little
 from auscult.decision.alarms.timing import Timing, margin_for, timing_for
 from auscult.errors import FitError
 from auscult.findings import Finding, findings_from_json, findings_to_json
@@ -191,10 +191,12 @@ def calibrate_alarms(
     persistent = [persistent_scores(values, k, n)[k - 1 :] for values in scores]
     persistent = [values for values in persistent if len(values)]
     observed = np.concatenate(persistent) if persistent else np.empty(0)
-    if len(observed) < n or np.ptp(observed) == 0:
+    if len(observed) < n:
+        raise too_little(sum(lengths), needed_for_tail(n * period))
+    if np.ptp(observed) == 0:
         raise FitError(
-            f"{len(observed) * period:.0f} s of normal running with different scores are too little for an "
-            f"alarm threshold: record at least {10 * n * period:.0f} s without interruption"
+            "all scores of the normal running are equal, so that they show no alarm threshold: record the "
+            "machine itself as it runs"
         )
     method, threshold, expected = choose_threshold(persistent, budget, period, n * period, seed)
     median = float(np.median(observed))

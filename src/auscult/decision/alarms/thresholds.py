@@ -129,11 +129,25 @@ def _tail_level(
         assert best is not None
         if sum(map(len, best[1])) >= MIN_PEAKS:
             return best
-    minutes, needed = len(observed) * period / 60, 2 * MIN_PEAKS * pause / 60
-    raise FitError(
-        f"{minutes:.1f} min of normal running are too little: they do not show how far the score rises by "
-        f"itself, and how often. Record about {math.ceil(needed)} min at least without interruption; the "
-        "longer, and with the more of its normal loads and speeds, the better"
+    raise too_little(len(observed) * period, needed_for_tail(pause))
+
+
+def needed_for_tail(pause: float) -> float:
+    """Return the seconds of normal running without interruption that have enough peaks, about."""
+    return 2 * MIN_PEAKS * pause
+
+
+def too_little(seconds: float, needed: float) -> FitError:
+    """Return the error of normal running that is too short.
+
+    Args:
+        seconds: that there are.
+        needed: seconds without interruption that are enough, about.
+    """
+    return FitError(
+        f"{seconds / 60:.1f} min of normal running are too little: they do not show how far the score rises "
+        f"by itself, and how often. Record about {max(1, round(needed / 60))} min at least without "
+        "interruption; the longer, and with the more of its normal loads and speeds, the better"
     )
 
 

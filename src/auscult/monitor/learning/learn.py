@@ -11,6 +11,7 @@ import numpy as np
 from auscult.api.fit import fit
 from auscult.corpus import Clip
 from auscult.decision.alarms import AlarmBudget, Session, calibrate_alarms
+from auscult.decision.alarms.thresholds import too_little
 from auscult.detectors import Progress
 from auscult.errors import AuscultWarning, FitError
 from auscult.findings import Finding
@@ -114,7 +115,7 @@ def divide(folder: NormalFolder) -> tuple[list[Segment], list[Segment]]:
     first, later = segments[:count], segments[count + 1 :]
     if folder.seconds_of(first) < _FEWEST_WINDOWS * WINDOW or not later:
         needed = _FEWEST_WINDOWS * WINDOW / _FIT_PART
-        raise TooLittle(f"{total:.0f} s of normal running are too little: at least {needed:.0f} s are needed")
+        raise TooLittle(str(too_little(total, needed)))
     return first, later
 
 
