@@ -38,7 +38,7 @@ def test_an_alarm_is_printed_and_stored(run, folder, tmp_path):
     )
     assert result.exit_code == 0
     started, ended = result.stdout.splitlines()
-    assert "fan  ALARM started, persistent score " in started
+    assert "fan  ALARM started, sustained score " in started
     assert ", threshold " in started
     assert "ALARM ended after " in ended
     assert "fan: ended, score " in result.stderr.splitlines()[-1]

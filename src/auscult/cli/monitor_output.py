@@ -64,11 +64,11 @@ class MonitorOutput:
             peak = text.figure(episode.peak)
             if change.kind == "started":
                 moment = episode.start
-                what = f"ALARM started, persistent score {peak}, threshold {text.figure(change.threshold)}"
+                what = f"ALARM started, sustained score {peak}, threshold {text.figure(change.threshold)}"
             else:
                 moment = episode.end
                 lasted = duration(episode.end - episode.start)
-                what = f"ALARM ended after {lasted}, highest persistent score {peak}"
+                what = f"ALARM ended after {lasted}, highest sustained score {peak}"
             record: dict[str, Any] = {"alarm": change.kind, "peak": episode.peak, "start": episode.start}
         elif isinstance(change, Gap):
             moment, what = change.end, f"gap of {change.end - change.start:.1f} s: {change.reason}"

@@ -41,7 +41,7 @@ def test_all_machines_at_a_glance(page):
     assert "ended" in fan.inner_text()
     assert fan.get_by_role("link", name=re.compile("alarm")).get_attribute("href").startswith("#/event/")
     legend = page.inner_text(".score-legend")
-    assert "persistent score" in legend
+    assert "sustained score" in legend
     assert "alarm threshold" in legend
     assert page.locator("#simulation").is_hidden(), "these machines are not simulated"
     events = page.locator("table.events tbody tr")

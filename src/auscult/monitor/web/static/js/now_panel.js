@@ -60,9 +60,9 @@ export class NowPanel {
 
   relationOf(machine, value, stale) {
     if (value === null) return machine.state === "running" ? "no score that counts yet" : "no score";
-    if (stale) return "last persistent score, not present";
+    if (stale) return "last sustained score, not present";
     if (machine.threshold === null) return "score, without a threshold";
-    const name = machine.persistent === null ? "score" : "persistent score";
+    const name = machine.persistent === null ? "score" : "sustained score";
     return `${name}, ${value > machine.threshold ? "above" : "below"} the threshold`;
   }
 }

@@ -5,8 +5,8 @@ import { duration } from "./format.js";
 
 const STATES = { armed: "armed", probation: "on probation" };
 const METHODS = {
-  conformal: "split conformal threshold",
-  tail: "threshold extrapolated by a tail model",
+  conformal: "threshold from the highest normal scores",
+  tail: "threshold estimated from the highest normal scores",
 };
 
 export class RulePanel {

@@ -32,11 +32,11 @@ export function scoreLegend() {
     "p",
     { class: "score-legend" },
     h("span", {}, "Score bar:", sample),
-    part("fill", "persistent score, which the alarm rule judges"),
+    part("fill", "sustained score, which the alarm rule judges"),
     part("mark", "alarm threshold"),
     part("over", "above it"),
     part("tick", "score of the last window"),
-    h("span", {}, "figures: persistent score / threshold"),
+    h("span", {}, "figures: sustained score / threshold"),
   );
 }
 
@@ -66,7 +66,7 @@ export class ScoreBar {
     this.element.classList.toggle("empty", !judged);
     if (this.text) {
       setText(this.text, scoreText(machine));
-      this.text.title = "persistent score / alarm threshold";
+      this.text.title = "sustained score / alarm threshold";
     }
     setAttribute(
       this.track,

@@ -93,7 +93,7 @@ export class Timeline {
         h(
           "p",
           { class: "keys-of-lines" },
-          key("persistent", "persistent score"),
+          key("persistent", "sustained score"),
           key("score", "score"),
           key("threshold", "alarm threshold"),
           key("gap", "no data"),
