@@ -116,6 +116,14 @@ def test_a_level_above_that_at_calibration_is_stated_without_any_trend(store):
     assert sentence.endswith("the level at calibration (calibration spread 0.8)")
 
 
+def test_a_few_hours_have_no_trend(store):
+    fill(store, np.full(11, REFERENCE + 3.0))
+    assert trend_sentences(store.read, "fan", NOW) == []
+    trends = Trends(store.read, ["fan"], lambda: NOW)
+    trends.update("fan")
+    assert trends.text("fan") == [], "as the page says"
+
+
 def test_silence_is_stated_with_the_reason(store):
     fill(store, REFERENCE + wandering(48, 5, 0.1))
     store.add_gap(Gap("fan", NOW, None, "machine off"))

@@ -20,6 +20,8 @@ HOUR, DAY = 3600.0, 86400.0
 SPANS = (2 * DAY, 7 * DAY, 30 * DAY, 120 * DAY, 365 * DAY, 10 * 365 * DAY)
 #: Fewest and most groups of successive hours that are compared, and fewest hours of a group.
 _GROUPS, _GROUP_HOURS = (6, 24), 2
+#: Fewest values of hours that say anything of a trend: less is the noise of a few loads.
+LEAST_HOURS = _GROUPS[0] * _GROUP_HOURS
 #: Probability of a trend in values without one that a change has to fall below.
 _SIGNIFICANCE = 0.001
 #: Part of the variance of the groups that the change has to explain.

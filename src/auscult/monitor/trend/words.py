@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from auscult.monitor.store import StoreReader
-from auscult.monitor.trend.changes import DAY, HOUR, SlowChange, find_change
+from auscult.monitor.trend.changes import DAY, HOUR, LEAST_HOURS, SlowChange, find_change
 from auscult.monitor.trend.series import TrendSeries
 
 #: Smallest change of the level, and of the level of a band, that is worth a sentence, dB.
@@ -22,7 +22,9 @@ _SILENCE = HOUR
 
 
 def describe_trend(series: TrendSeries) -> list[str]:
-    """Return what has slowly changed, one sentence for each quantity; empty if nothing has.
+    """Return what has slowly changed, one sentence for each quantity.
+
+    It is empty if nothing has, or if there are fewer than `LEAST_HOURS` hours.
 
     Example:
         >>> hours = np.arange(0, 30 * 24)
@@ -40,7 +42,7 @@ def describe_trend(series: TrendSeries) -> list[str]:
         >>> describe_trend(series)
         ['score rose by 3 over 9 days, since 1970-01-21 (calibration spread 0.8)']
     """
-    if not len(series.time):
+    if len(series.time) < LEAST_HOURS:
         return []
     sentences = [*_score(series), *_level(series)]
     return [sentence for sentence in sentences if sentence]
