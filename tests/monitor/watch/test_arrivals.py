@@ -9,6 +9,7 @@ from auscult.monitor.watch.times import arrival, recorded
 
 NOW = 1_800_000_000.0
 HOUR = 3600.0
+LONG_AGO = NOW - 1e8
 
 
 def hourly(count, pause=0.0):
@@ -17,7 +18,7 @@ def hourly(count, pause=0.0):
 
 
 def test_the_usual_interval_is_learned():
-    arrivals = Arrivals(hourly(20), NOW, NOW, 50.0, None)
+    arrivals = Arrivals(hourly(20), LONG_AGO, NOW, 50.0, None)
     assert arrivals.limit == 2 * HOUR
     assert not arrivals.is_overdue(50.0 + 1.9 * HOUR)
     assert arrivals.is_overdue(50.0 + 2.1 * HOUR)
@@ -26,16 +27,37 @@ def test_the_usual_interval_is_learned():
 
 
 def test_one_pause_does_not_count():
-    assert Arrivals(hourly(20, pause=60 * HOUR), NOW, NOW, 0.0, None).limit == 2 * HOUR
+    assert Arrivals(hourly(20, pause=60 * HOUR), LONG_AGO, NOW, 0.0, None).limit == 2 * HOUR
 
 
 def test_bursts_are_expected_as_often_as_they_came():
-    times = np.concatenate([NOW - day * 24 * HOUR - np.arange(20) for day in range(5)])
-    assert Arrivals(times, NOW, NOW, 0.0, None).limit > 24 * HOUR
+    times = np.concatenate([NOW - day * 24 * HOUR - np.arange(20) for day in range(6)])
+    assert Arrivals(times, LONG_AGO, NOW, 0.0, None).limit == 48 * HOUR
+    assert Arrivals(times[:-20], LONG_AGO, NOW, 0.0, None).limit is None
+
+
+def test_recordings_that_arrive_together_tell_nothing_of_intervals():
+    arrivals = Arrivals([], NOW, NOW, 0.0, None)
+    for second in range(50):
+        arrivals.add(float(second))
+    assert arrivals.limit is None
+    assert not arrivals.is_overdue(1e6)
+    for hour in range(1, 6):
+        arrivals.add(hour * HOUR)
+    assert arrivals.limit == 2 * HOUR
+
+
+def test_recordings_that_were_there_at_the_start_tell_nothing_of_intervals():
+    assert Arrivals(hourly(20), NOW - 60, NOW, 0.0, None).limit is None
+    arrivals = Arrivals([], NOW, NOW, 0.0, None)
+    for minute in range(20):  # judged now, and made before
+        arrivals.add(-1e5 + 60 * minute)
+    assert arrivals.limit is None
+    assert arrivals.age(0.0) > 9e4
 
 
 def test_nothing_is_expected_of_a_machine_with_few_recordings():
-    assert Arrivals(hourly(5), NOW, NOW, 0.0, None).limit is None
+    assert Arrivals(hourly(5), LONG_AGO, NOW, 0.0, None).limit is None
     assert not Arrivals([], NOW - 1e6, NOW, 0.0, None).is_overdue(1e6)
 
 
@@ -46,7 +68,7 @@ def test_a_stated_interval_counts_from_the_start_if_there_is_no_recording():
 
 
 def test_frequent_recordings_are_overdue_after_minutes():
-    assert Arrivals(NOW - 10 * np.arange(30), NOW, NOW, 0.0, None).limit == 300.0
+    assert Arrivals(NOW - 10 * np.arange(31), LONG_AGO, NOW, 0.0, None).limit == 300.0
 
 
 def test_times_in_the_future_count_as_now():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from itertools import pairwise
 
 #: Without a stated interval, a recording is overdue after so many times the usual one, …
 FACTOR = 2.0
@@ -12,6 +11,8 @@ FACTOR = 2.0
 LEARNED_FROM, MIN_INTERVALS = 100, 5
 #: … but not before this time, seconds.
 SHORTEST = 300.0
+#: Recordings that arrive within so many seconds are one arrival: a batch tells nothing of intervals.
+TOGETHER = SHORTEST / MIN_INTERVALS
 
 
 class Arrivals:
@@ -22,7 +23,8 @@ class Arrivals:
 
     Args:
         times: seconds since 1970 of the last arrivals, the first one first.
-        started: seconds since 1970 from which a first recording is expected.
+        started: seconds since 1970 from which a first recording is expected. The times of those that were
+            there before tell when they were made or copied, and nothing of intervals.
         now: current time, seconds since 1970.
         steady: the same instant by a clock that never jumps.
         expected: longest time between two recordings in seconds; ``None``: learned from those of the past.
@@ -36,12 +38,14 @@ class Arrivals:
         self, times: Iterable[float], started: float, now: float, steady: float, expected: float | None
     ) -> None:
         times = sorted(min(time, now) for time in times)
-        self._intervals = deque((after - before for before, after in pairwise(times)), LEARNED_FROM)
-        last = times[-1] if times else min(started, now)
-        self._last = steady - (now - last)
-        self.any = bool(times)
+        self._intervals: deque[float] = deque(maxlen=LEARNED_FROM)
+        self._counted: float | None = None  # the last arrival that was apart from those before
+        self._started = self._last = steady - (now - min(started, now))
+        self.any = False
         self._expected = expected
         self.overdue = False
+        for time in times:
+            self.add(steady - (now - time))
 
     @property
     def limit(self) -> float | None:
@@ -54,9 +58,13 @@ class Arrivals:
 
     def add(self, steady: float) -> None:
         """A recording has arrived at an instant of the steady clock."""
-        if self.any:
-            self._intervals.append(max(0.0, steady - self._last))
-        self._last, self.any = max(steady, self._last), True
+        if steady >= self._started:
+            if self._counted is None:
+                self._counted = steady
+            elif steady - self._counted >= TOGETHER:
+                self._intervals.append(steady - self._counted)
+                self._counted = steady
+        self._last, self.any = max(steady, self._last) if self.any else steady, True
 
     def age(self, steady: float) -> float:
         """Return the seconds since the last arrival, or since the beginning if there was none."""
