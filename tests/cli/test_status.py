@@ -115,12 +115,14 @@ def test_an_alarm_lasts_while_recordings_stay_away_or_cannot_be_judged(run, stat
 @pytest.fixture
 def monitored(tmp_path):
     """A store as of a monitor, that is open."""
-    with EventStore(tmp_path / "monitor") as store:
+    ago = 0.0
+    with EventStore(tmp_path / "monitor", clock=lambda: time.time() - ago) as store:
         for name in "abcdefghij":
+            ago = 500.0 if name == "e" else 0.0  # when its last score was written
             policy = {"g": {}, "h": REFUSED.to_json()}.get(name, POLICY.to_json())
             store.put_machine(Machine(name, "1", "mic", policy, time.time()))
             if name != "f":
-                store.add_scores([ScoreRow(name, time.time() - (500 if name == "e" else 0), 1.5, 1.2, 2.0)])
+                store.add_scores([ScoreRow(name, time.time(), 1.5, 1.2, 2.0)])
         store.set_condition("b", "silent", True, time.time())
         store.add_gap(Gap("c", time.time() - 1000, None, "machine off"))
         store.put_state("c", ALIVE, {"time": time.time() - ALIVE_SECONDS})
@@ -159,6 +161,17 @@ def test_states_of_a_monitor_while_it_runs_and_afterwards(states, monitored):
     assert set(machines.values()) == {"no data", "no data yet"}
     assert code == 3
     assert not status["running"]
+
+
+def test_a_recording_that_is_played_back_has_data_now(states, monitored):
+    recorded = time.time() - 1e6
+    monitored.add_scores([ScoreRow("a", recorded, 1.5, 1.2, 2.0)])
+    monitored.put_state("i", ALIVE, {"time": recorded, "written": time.time()})
+    machines, _, status = states(monitored.folder)
+    assert (machines["a"], machines["i"]) == ("running", "off")
+    a = status["machines"][0]
+    assert a["time"] == pytest.approx(recorded)
+    assert a["age"] < 60
 
 
 def test_the_reason_of_a_missing_source_is_shown(run, states, monitored):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time as clock
 from collections.abc import Iterator
 
 import numpy as np
@@ -136,7 +137,7 @@ class Recorder:
     def _write_alive(self, time: float) -> None:
         """Write until when the machine was monitored, whether it was judged or not."""
         self._alive = time
-        self.store.put_state(self.monitor.name, ALIVE, {"time": time})
+        self.store.put_state(self.monitor.name, ALIVE, {"time": time, "written": clock.time()})
 
     def _write_normal(self, judgement: Judgement) -> None:
         with optional_sound(self.monitor.name, "a window of normal running"):

@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from auscult.monitor.store import EventStore, Gap, MachineState
+from auscult.monitor.store import EventStore, Gap, MachineState, StoreReader
 
-#: Key of the state with the time until which a machine was monitored, and seconds between writes of it.
+#: Key of the state with the time until which a machine was monitored, and when that was written, which differ
+#: for a recording that is played back; and seconds between writes of it.
 ALIVE, ALIVE_SECONDS = "monitored", 60.0
+
+
+def last_alive(reader: StoreReader, machine: str) -> float | None:
+    """Return when a monitor has last written that it has sound of a machine, seconds since 1970."""
+    alive = reader.state(machine, ALIVE) or {}
+    return alive.get("written", alive.get("time"))
 
 
 def resume(store: EventStore, machines: Mapping[str, bool], now: float) -> None:

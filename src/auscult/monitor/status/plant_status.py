@@ -14,7 +14,7 @@ from auscult.decision.alarms import AlarmPolicy
 from auscult.errors import AuscultError
 from auscult.monitor.history.notices import read_notices
 from auscult.monitor.history.observed_policy import observed_state
-from auscult.monitor.history.resuming import ALIVE
+from auscult.monitor.history.resuming import last_alive
 from auscult.monitor.status.states import (
     MachineStatus,
     state_of_recordings,
@@ -89,7 +89,7 @@ def plant_status(store: str | os.PathLike[str], expected: Iterable[str] = ()) ->
             )
         for name in expected - statuses.keys():
             statuses[name] = _without_data(name)
-        alive = [(reader.state(name, ALIVE) or {}).get("time") for name in overview]
+        alive = [last_alive(reader, name) for name in overview]
         written = [time for time in (*alive, *(look.time for look in looks)) if time is not None]
         lasting = [health for health in reader.health(lasting=True, limit=1000) if health.machine is None]
     return PlantStatus(
@@ -134,10 +134,11 @@ def _of_watch(reader: StoreReader, state: MachineState, look: Look, alarms: int)
 
 def _of_monitor(reader: StoreReader, state: MachineState, alarms: int, *, running: bool) -> MachineStatus:
     name, now = state.machine.name, time.time()
-    age = None if state.time is None else max(0.0, now - state.time)
+    written = state.time if state.written is None else state.written
+    age = None if written is None else max(0.0, now - written)
     gaps = [gap for gap in reader.gaps(name) if gap.end is None]
     gap = gaps[-1] if gaps else None
-    alive = (reader.state(name, ALIVE) or {}).get("time")
+    alive = last_alive(reader, name)
     since = max((time for time in (alive, gap.start if gap else None) if time is not None), default=None)
     sound_age = None if since is None else max(0.0, now - since)
     policy = AlarmPolicy.from_json(state.machine.policy) if state.machine.policy else None

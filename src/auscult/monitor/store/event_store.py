@@ -107,7 +107,7 @@ class EventStore:
             with self._database.transaction() as connection:
                 self._ids = dict(connection.execute("SELECT name, id FROM machines").fetchall())
                 self._retention_clock = read_clock(connection, clock(), steady)
-            self._scores = ScoreLog(self._database, self._space, self._keeper, self._retention_clock)
+            self._scores = ScoreLog(self._database, self._space, self._keeper, self._retention_clock, clock)
             self.judged = JudgedFiles(
                 self._database, self._scores, self._sound_writer, self._ids, self._lock, self.listeners
             )

@@ -17,7 +17,6 @@ from auscult.monitor.store.judged_records import JudgedFile, Look
 from auscult.monitor.store.listener import StoreListener
 from auscult.monitor.store.records import Event, Role, ScoreRow, Sound
 from auscult.monitor.store.score_log import ScoreLog
-from auscult.monitor.store.scores import insert_scores
 from auscult.monitor.store.sound_writes import SoundWriter
 
 
@@ -107,7 +106,7 @@ class JudgedFiles:
                     for sound in of_event:
                         sound_rows.insert_sound(connection, replace(sound, event=number))
                 if room and scores:
-                    insert_scores(connection, scores, self._ids)
+                    self._scores.insert(connection, scores, self._ids)
                 judged.insert_judged(connection, [*files[:-1], last], self._ids)
                 return numbers
 

@@ -217,6 +217,8 @@ class MachineState:
     Attributes:
         machine: the machine.
         time, score, persistent, threshold: the last score; ``None`` if there is none.
+        written: when that was written: its time may be that of a recording that is played back. ``None`` also
+            if an earlier version has written it.
         open_event: the alarm that lasts; otherwise the last fault of the sensor that lasts.
         conditions: conditions that last.
     """
@@ -226,5 +228,6 @@ class MachineState:
     score: float | None
     persistent: float | None
     threshold: float | None
+    written: float | None
     open_event: Event | None
     conditions: tuple[Health, ...]

@@ -27,10 +27,19 @@ class ScoreLog:
         space: whether there is room.
         keeper: enforces the retention.
         clock: the time for it, which is written with the scores.
+        now: current time of the system, seconds since 1970.
     """
 
-    def __init__(self, database: Database, space: DiskSpace, keeper: Keeper, clock: RetentionClock) -> None:
+    def __init__(
+        self,
+        database: Database,
+        space: DiskSpace,
+        keeper: Keeper,
+        clock: RetentionClock,
+        now: Callable[[], float],
+    ) -> None:
         self._database, self._space, self._keeper, self._clock = database, space, keeper, clock
+        self._now = now
         self._edge = 0.0  # the first minute that is not packed
 
     def add(self, rows: Sequence[ScoreRow], ids: Mapping[str, int]) -> int:
@@ -52,6 +61,12 @@ class ScoreLog:
         self.follow(rows)
         return written
 
+    def insert(
+        self, connection: sqlite3.Connection, rows: Sequence[ScoreRow], ids: Mapping[str, int]
+    ) -> None:
+        """Write scores within a transaction; see `insert_scores`."""
+        insert_scores(connection, rows, ids, self._now())
+
     def has_room(self, rows: Sequence[ScoreRow]) -> bool:
         """Return whether there is room for scores that others write; count them as dropped if not."""
         room = self._space.check()
@@ -69,7 +84,7 @@ class ScoreLog:
 
     def _insert(self, rows: Sequence[ScoreRow], ids: Mapping[str, int]) -> bool:
         try:
-            self._database.write(lambda connection: insert_scores(connection, rows, ids), durable=False)
+            self._database.write(lambda connection: self.insert(connection, rows, ids), durable=False)
         except StoreError as error:
             self._failed(error)
             return False

@@ -29,13 +29,16 @@ _DELAY = 15.0
 MAX_LEVELS = 256
 
 
-def insert_scores(connection: sqlite3.Connection, rows: Sequence[ScoreRow], ids: Mapping[str, int]) -> None:
+def insert_scores(
+    connection: sqlite3.Connection, rows: Sequence[ScoreRow], ids: Mapping[str, int], now: float
+) -> None:
     """Append scores, and remember the last one of each machine.
 
     Args:
         connection: within a transaction.
         rows: the scores.
         ids: number of each machine by name.
+        now: current time, which is kept with the last ones: seconds since 1970.
 
     Raises:
         OptionError: a machine is unknown, or a time or score is not finite; no row is written.
@@ -46,8 +49,8 @@ def insert_scores(connection: sqlite3.Connection, rows: Sequence[ScoreRow], ids:
         "VALUES (?,?,?,?,?,?)",
         values,
     )
-    latest = {value[0]: value[:5] for value in values}
-    connection.executemany("INSERT OR REPLACE INTO last_scores VALUES (?,?,?,?,?)", latest.values())
+    latest = {value[0]: (*value[:5], now) for value in values}
+    connection.executemany("INSERT OR REPLACE INTO last_scores VALUES (?,?,?,?,?,?)", latest.values())
 
 
 def pack_minutes(connection: sqlite3.Connection, newest: float) -> int:

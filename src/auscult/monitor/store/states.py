@@ -15,8 +15,8 @@ def read_states(connection: ReadConnection) -> list[MachineState]:
     """Return the last score, the open event and the conditions of each machine, in the order of names."""
     with connection.snapshot():
         machines = connection.rows(
-            f"SELECT {MACHINE_COLUMNS}, s.time, s.score, s.persistent, s.threshold FROM machines m "
-            "LEFT JOIN last_scores s ON s.machine = m.id ORDER BY m.name"
+            f"SELECT {MACHINE_COLUMNS}, s.time, s.score, s.persistent, s.threshold, s.written "
+            "FROM machines m LEFT JOIN last_scores s ON s.machine = m.id ORDER BY m.name"
         )
         events = connection.rows(OPEN_EVENTS)
         health = connection.rows(
@@ -27,10 +27,10 @@ def read_states(connection: ReadConnection) -> list[MachineState]:
     states = []
     for row in machines:
         machine = machine_of(row[:5])
-        time, score, persistent, threshold = row[5:]
+        time, score, persistent, threshold, written = row[5:]
         conditions = tuple(Health(*entry) for entry in health if entry[0] == machine.name)
         event = lasting.get(machine.name)
-        states.append(MachineState(machine, time, score, persistent, threshold, event, conditions))
+        states.append(MachineState(machine, time, score, persistent, threshold, written, event, conditions))
     return states
 
 

@@ -206,4 +206,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
             detail TEXT NOT NULL
         ) WITHOUT ROWID""",
     ),
+    (
+        # When the last score was written: its time may be that of a recording that is played back.
+        "ALTER TABLE last_scores ADD COLUMN written REAL",
+    ),
 )
