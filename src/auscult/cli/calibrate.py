@@ -57,9 +57,9 @@ def command(
     """Set when continuous monitoring raises an alarm, for a budget of false alarms.
 
     NORMALS are recordings of normal running that the model was not fitted on: files of any length, or
-    folders. They are scored as `auscult monitor` does, a window about each second. The alarm rule is stored
-    in the model file. With --verify, alarms on further normal recordings are counted; if they break the
-    budget, the rule is refused, and the exit code is 1.
+    folders; those called anomalous are left out. They are scored as `auscult monitor` does, a window about
+    each second. The alarm rule is stored in the model file. With --verify, alarms on further normal
+    recordings are counted; if they break the budget, the rule is refused, and the exit code is 1.
     """
     output = output or model
     if output != model:
