@@ -7,8 +7,8 @@ with a client of the page that reads along. Three faults begin and end at known 
 running, resampled in blocks of ten minutes, pass the alarm rule and a second store as those of a week, again
 with three faults. Everything is simulated.
 
-Checked, with exit code 1 otherwise: every fault raises an alarm, false alarms are within the budget, no sound
-is skipped, and the memory does not grow. On a busy computer sound is skipped: use ``--minutes``.
+Checked, with exit code 1 otherwise: every fault raises an alarm, false alarms are within the budget, hardly
+any sound is skipped, and the memory does not grow. On a busy computer sound is skipped: use ``--minutes``.
 """
 
 from __future__ import annotations
@@ -49,6 +49,9 @@ _FAULT, _AFTER = 900.0, 60.0
 _BLOCK = 600.0
 #: Largest growth of the memory over the second half, bytes.
 _GROWTH = 16 << 20
+#: Largest part of the sound that may be skipped: ten seconds of it may wait, which here pass in a sixth of a
+#: second.
+_SKIPPED = 0.005
 #: As many false alarms as there are with this probability if the budget is just kept are accepted.
 _CONFIDENCE = 0.99
 
@@ -88,7 +91,7 @@ class Outcome:
         return (
             len(self.delays) == self.faults
             and self.false_alarms <= self.accepted
-            and not self.skipped
+            and self.skipped <= _SKIPPED * self.seconds
             and self.growth <= _GROWTH
         )
 
