@@ -31,7 +31,7 @@ def text_changes(page, selector, action):
 def test_all_machines_at_a_glance(page):
     pump = row(page, 'pump "2"')
     pump.wait_for()
-    page.wait_for_function("document.querySelector('[data-kind=normal]')")
+    page.wait_for_function("() => document.querySelector('[data-kind=normal]')")
     wait_for(lambda: pump.get_attribute("data-kind") == "normal")
     meter = pump.get_by_role("meter")
     assert "below the threshold" in meter.get_attribute("aria-valuetext")

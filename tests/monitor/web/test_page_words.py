@@ -122,7 +122,7 @@ def test_an_hour_that_clocks_show_twice(browser, autumn):
         shown = page.inner_text(".range")
         assert shown == "24 Oct 21:01:04 UTC+02:00 to 25 Oct 20:01:04 UTC+01:00 (24 h)"
         page.evaluate("() => { window.drawn = []; }")
-        page.wait_for_function("window.drawn.some(([text]) => text === '18:00')")
+        page.wait_for_function("() => window.drawn.some(([text]) => text === '18:00')")
         drawn = page.evaluate("window.drawn")
         place = {text: x for text, x in reversed(drawn) if text.endswith(":00")}
         hour = (place["18:00"] - place["06:00"]) / 12
