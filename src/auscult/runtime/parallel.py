@@ -110,18 +110,26 @@ def _cluster_map(client: Any, function: Callable[[Item], Result], items: Iterabl
     Not by the Dask backend of joblib: if a worker is killed while a result of it is fetched, its callback for
     this result may never come.
     """
-    remaining = iter(items)
-    futures = deque(
-        client.submit(function, item, pure=False) for item in islice(remaining, _AHEAD * worker_count())
-    )
+    import cloudpickle  # a dependency of Dask, which uses it only for what pickle refuses
+
+    pickled = cloudpickle.dumps(function)
+    submitted = (client.submit(_call, pickled, item, pure=False) for item in items)
+    futures = deque(islice(submitted, _AHEAD * worker_count()))
     try:
         while futures:
             result = futures.popleft().result()
-            futures.extend(client.submit(function, item, pure=False) for item in islice(remaining, 1))
+            futures.extend(islice(submitted, 1))
             yield result
     finally:
         if client.status == "running":
             client.cancel(list(futures))
+
+
+def _call(pickled: bytes, item: Any) -> Any:
+    """Apply a function on a worker."""
+    import cloudpickle
+
+    return cloudpickle.loads(pickled)(item)
 
 
 @contextmanager
