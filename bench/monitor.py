@@ -133,7 +133,7 @@ def summary(runs: Sequence[Result], cores: int) -> str:
             [
                 f"`{detector}`",
                 f"{period:g} s",
-                str(best.machines) if best else "0",
+                str(best.machines) if best else "–",
                 str(min(more)) if more else "–",
                 *figures,
                 f"{_memory([run for run in runs if run.detector == detector]):.1f} MB",
