@@ -1,7 +1,10 @@
-"""Sounds in memory, and a model of them, that tests of several folders use."""
+"""What tests of several folders use: sounds in memory, a model of them, a clock."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -40,3 +43,8 @@ def model_of_noise(level: float = 0.1) -> Model:
     rule = AlarmRule(max(normal) + 5, max(normal) + 3, k=3, n=4, cool_down=3.0)
     policy = AlarmPolicy(rule, 1.024, AlarmBudget(1, "week"), "tail", 0.0, Observation())
     return model.with_alarm_policy(policy)
+
+
+def time_with_sleep(sleep: Callable[[float], object]) -> SimpleNamespace:
+    """The module ``time`` with another ``sleep``, for one module: threads of other tests go on sleeping."""
+    return SimpleNamespace(**{**vars(time), "sleep": sleep})

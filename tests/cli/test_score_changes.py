@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from tests.helpers import time_with_sleep
 
 RATE = 8000
 
@@ -146,7 +147,7 @@ def test_a_file_that_grows_is_reported_and_scored_by_a_later_run(
         assert 0 < seconds <= 10
         write(folder / "b.wav", machine_sound(1, 2.0, broken=True), age=0.0)
 
-    monkeypatch.setattr("auscult.cli.score_stamp.time.sleep", grow)
+    monkeypatch.setattr("auscult.cli.score_stamp.time", time_with_sleep(grow))
     result = run("score", model, folder, "-o", tmp_path / "s.csv")
     assert result.exit_code == 4
     assert "Waiting 10 s for 1 file" in result.stderr
@@ -186,7 +187,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(run, model, folder, mo
 
 def test_without_output_nothing_is_waited_for(run, model, folder, machine_sound, monkeypatch):
     write(folder / "a.wav", machine_sound(1), age=0.0)
-    monkeypatch.setattr("auscult.cli.score_stamp.time.sleep", lambda _: pytest.fail("waited"))
+    monkeypatch.setattr("auscult.cli.score_stamp.time", time_with_sleep(lambda _: pytest.fail("waited")))
     assert run("score", model, folder).exit_code == 0
 
 

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.helpers import time_with_sleep
 
 from auscult.corpus import open_corpus
 from auscult.dcase.download import LOCK, download, execute_plan
@@ -310,7 +311,7 @@ def test_only_http_addresses_are_accepted(tmp_path: Path) -> None:
 
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("auscult.dcase.transfer.time.sleep", lambda _: None)
+    monkeypatch.setattr("auscult.dcase.transfer.time", time_with_sleep(lambda _: None))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{probe.getsockname()[1]}"

@@ -10,6 +10,7 @@ from email.utils import formatdate
 from pathlib import Path
 
 import pytest
+from tests.helpers import time_with_sleep
 
 from auscult.dcase.transfer import fetch_file, fetch_json, md5_of
 from auscult.errors import DownloadError
@@ -120,7 +121,7 @@ def test_waits_as_long_as_the_server_asks(zenodo, tmp_path: Path, monkeypatch, c
     zenodo.statuses = [429, 503]
     zenodo.retry_after = formatdate(time.time() + 120, usegmt=True) if as_date else "120"
     waits: list[float] = []
-    monkeypatch.setattr("auscult.dcase.transfer.time.sleep", waits.append)
+    monkeypatch.setattr("auscult.dcase.transfer.time", time_with_sleep(waits.append))
     fetch(zenodo, tmp_path / "a.zip")
     assert (tmp_path / "a.zip").read_bytes() == DATA
     assert len(waits) == 2
