@@ -60,7 +60,7 @@ def test_a_fault_that_another_sets_is_shown_by_the_controls(browser, fleet, moni
             row(one, name).locator("a.name").click()
             one.get_by_text("No fault now").wait_for()
         first = fleet.faults(name)[0]
-        assert controls(page) == (first, str(fleet.severity), f"{fleet.severity:.0%}".replace("%", " %"))
+        assert controls(page) == (first, f"{fleet.severity:g}", f"{fleet.severity:.0%}".replace("%", " %"))
         client.post("api/machines/1/fault", json={"fault": "rubbing", "severity": 1}).raise_for_status()
         page.get_by_text("Fault: rubbing, severity 100 %").wait_for()
         assert controls(page) == ("rubbing", "1", "100 %")
