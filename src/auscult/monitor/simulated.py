@@ -26,6 +26,7 @@ from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.calibrate import calibrate
 from auscult.monitor.service.runner import WatchedMachine
 from auscult.monitor.store import Event, EventStore, Feedback, StoreReader
+from auscult.monitor.store.full import unless_full
 from auscult.runtime.code_digest import code_digest
 from auscult.runtime.parallel import parallel_map, workers
 from auscult.simulation import machine_names
@@ -144,11 +145,8 @@ class SimulatedOperator:
         """Judge an alarm that has started."""
         if not added or event.kind != "alarm" or not self._fleet.fault(event.machine):
             return
-        try:
+        with unless_full():  # without room it is left out
             self._store.add_feedback(Feedback(number, event.start, "simulation", "a fault was set", "real"))
-        except StoreError as error:  # without room it is left out
-            if not error.full:
-                raise
 
     def condition(self, machine: str | None, condition: str, lasting: bool, time: float, detail: str) -> None:
         """Conditions are not judged."""

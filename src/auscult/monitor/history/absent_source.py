@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from auscult.errors import StoreError
 from auscult.monitor.store import EventStore
+from auscult.monitor.store.full import unless_full
 from auscult.sound.live import Interruption
 
 #: Seconds in which a source may connect.
@@ -39,8 +39,5 @@ class AbsentSource:
             self._reason = None
 
     def _write(self, lasting: bool, reason: str) -> None:
-        try:
+        with unless_full():  # without room it is left out
             self._store.set_condition(self._machine, "source gone", lasting, time.time(), reason)
-        except StoreError as error:  # without room it is left out
-            if not error.full:
-                raise

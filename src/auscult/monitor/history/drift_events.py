@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 from auscult.decision.alarms import SlowBaseline
-from auscult.errors import StoreError
 from auscult.monitor.store import Event, EventStore
+from auscult.monitor.store.full import unless_full
 from auscult.monitor.stream.changes import BaselineChange
 
 #: Key of the state of the baseline in the store.
@@ -36,11 +36,8 @@ class DriftEvents:
         self._event = lasting[0] if lasting else None
         state = stored_baseline(store, machine)
         if settings is None or state is None or state["baseline"] != settings.to_json():
-            try:
+            with unless_full():  # the next start ends it
                 self._end(time.time())
-            except StoreError as error:  # the next start ends it
-                if not error.full:
-                    raise
 
     def record(self, change: BaselineChange, policy_state: str = "") -> None:
         """Write a change of the baseline.

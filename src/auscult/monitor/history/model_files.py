@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from auscult.errors import ModelFileError, StoreError
+from auscult.errors import ModelFileError
 from auscult.model import Model
 from auscult.model.model_file import load_model, model_digest
 from auscult.monitor.store import EventStore
+from auscult.monitor.store.full import unless_full
 
 #: Seconds between looks at the files.
 _SECONDS = 10.0
@@ -77,14 +78,11 @@ class ModelFileWatch:
         detail = "; ".join(text for text in self._changed.values() if text)
         if detail == self._shown:
             return
-        try:
+        with unless_full():
             self._store.set_condition(None, "model changed", False, now)
             if detail:
                 self._store.set_condition(None, "model changed", True, now, detail)
             self._shown = detail
-        except StoreError as error:  # the store reports by itself that it is full
-            if not error.full:
-                raise
 
 
 def version_of(path: str) -> Version:

@@ -12,8 +12,8 @@ from typing import Any
 from auscult.decision.alarms import AlarmPolicy, with_observed
 from auscult.decision.alarms.policy import State
 from auscult.decision.alarms.wording import describe_verification
-from auscult.errors import StoreError
 from auscult.monitor.store import Event, EventStore, StoreReader
+from auscult.monitor.store.full import unless_full
 
 #: Key of the state in the store.
 KEY = "policy"
@@ -101,14 +101,11 @@ class ObservedPolicy:
             "state": policy.state,
         }
         before = self._state
-        try:
+        with unless_full():  # without room it is written later
             if policy.state != before and (before is not None or policy.state == "refused"):
                 self._store.add_event(self._state_event(policy, before, time))
             self._state = policy.state
             self._store.put_state(self._machine, KEY, data)
-        except StoreError as error:  # without room it is written later
-            if not error.full:
-                raise
         self._saved_seconds = self._seconds
 
     def _state_event(self, policy: AlarmPolicy, before: State | None, time: float) -> Event:

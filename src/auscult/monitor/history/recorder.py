@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from auscult.errors import StoreError
 from auscult.monitor.history.alarm_events import AlarmEvents
 from auscult.monitor.history.drift_events import DriftEvents
 from auscult.monitor.history.normal_windows import NormalWindows
@@ -17,6 +16,7 @@ from auscult.monitor.history.recent_scores import RecentScores
 from auscult.monitor.history.resuming import ALIVE, ALIVE_SECONDS
 from auscult.monitor.store import EventStore, ScoreRow
 from auscult.monitor.store import Gap as StoredGap
+from auscult.monitor.store.full import unless_full
 from auscult.monitor.stream.bands import band_levels
 from auscult.monitor.stream.changes import BaselineChange, Change, Gap, Judgement, StateChange
 from auscult.monitor.stream.machine import MachineMonitor
@@ -57,7 +57,7 @@ class Recorder:
 
     def record(self, change: Change) -> Iterator[ScoreRow]:
         """Write a change, and yield the scores that are to be written with those of other machines."""
-        try:
+        with unless_full():
             if isinstance(change, Judgement):
                 yield from self._judgement(change)
             elif isinstance(change, StateChange):
@@ -69,9 +69,6 @@ class Recorder:
                 self._drift.record(change, policy.state if policy else "")
             else:
                 self._alarms.record(change)
-        except StoreError as error:
-            if not error.full:
-                raise
 
     def close(self, time: float) -> None:
         """Write what is open when the monitor ends, at the time of the last score."""

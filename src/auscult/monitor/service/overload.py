@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from auscult.errors import StoreError
 from auscult.monitor.service.runner import Runner
 from auscult.monitor.store import EventStore
+from auscult.monitor.store.full import unless_full
 
 #: Seconds of sound that wait to be scored from which on a machine is late.
 LATE_SECONDS = 5.0
@@ -60,9 +60,6 @@ class OverloadWatch:
     def _set(self, lasting: bool, now: float, detail: str = "") -> None:
         if lasting == self._lasting:
             return
-        try:
+        with unless_full():
             self._store.set_condition(None, "overload", lasting, now, detail)
             self._lasting = lasting
-        except StoreError as error:  # the store reports by itself that it is full
-            if not error.full:
-                raise
